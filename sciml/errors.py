@@ -1,0 +1,33 @@
+"""The errors that sciml raises: each message is a sentence that says what was wrong, what was expected and what to do."""
+
+
+class SciMLError(Exception):
+    """Base of every error that sciml raises on purpose."""
+
+
+class InputError(SciMLError, ValueError):
+    """An argument has the wrong value, shape or type."""
+
+
+class MeshFileError(SciMLError):
+    """A mesh file cannot be read or written."""
+
+
+class DataFormatError(SciMLError):
+    """A data, matrix or vector file cannot be read as the format it claims to be."""
+
+
+class NotStructuredError(InputError):
+    """A sparse matrix is not a 5-point or 7-point stencil on a grid."""
+
+
+class IncompatibleRightHandSideError(InputError):
+    """A singular system has no solution because the right-hand side does not sum to zero on a closed component."""
+
+
+class DivergenceError(SciMLError):
+    """A computation produced values that are not finite."""
+
+
+class MissingExtraError(SciMLError, ImportError):
+    """An optional package is not installed."""
