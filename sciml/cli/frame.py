@@ -1,0 +1,160 @@
+"""What all verbs share: the list of verbs, lazy loading, and the exit codes.
+
+A verb is a module with a Typer application called ``app``, made by :func:`verb_app`, and a row in :data:`VERBS`.
+A verb raises; the frame turns what was raised into one sentence on standard error and an exit code.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from sciml.errors import DivergenceError, SciMLError
+
+# Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
+VERBS: dict[str, tuple[str, str]] = {}
+
+FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived.
+
+    A child of KeyboardInterrupt, so that code which saves its work on Ctrl-C saves it on SIGTERM as well.
+    """
+
+
+def verb_app(help_text: str) -> typer.Typer:
+    """Return an empty Typer application with the settings of the house.
+
+    Parameters
+    ----------
+    help_text : str
+        What the verb does, one or a few sentences; shown by ``sciml VERB --help``.
+    """
+    return typer.Typer(
+        help=help_text,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+
+class VerbGroup(TyperGroup):
+    """The verbs of :data:`VERBS`: listed without being imported, imported when used."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """Return the names of the verbs in the order of the help page."""
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        """Import and return the verb, or None if there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        command = typer.main.get_command(import_module(VERBS[cmd_name][0]).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+        """Write the list of verbs from their rows, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in VERBS.items()])
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the verb; what it raises on purpose becomes one sentence and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, SciMLError, MemoryError, OSError, RuntimeError) as error:
+            verdict = explain(error)
+            if verdict is None:
+                raise
+            sentence, code = verdict
+            print("sciml: " + sentence.replace("\n", " "), file=sys.stderr)
+            raise typer.Exit(code) from None
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for an error that is no fault of ours, None for one that may be."""
+    if isinstance(error, Terminated):
+        return "terminated", TERMINATED
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, SciMLError):
+        return str(error), FAILED if isinstance(error, DivergenceError) else WRONG_USAGE
+    # torch.OutOfMemoryError is a RuntimeError, and torch may not be loaded here
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        detail = f" ({error})" if str(error) else ""
+        return f"this needs more memory than there is{detail}; choose a smaller problem", WRONG_USAGE
+    if isinstance(error, OSError):
+        return explain_file(error)
+    return None
+
+
+def explain_file(error: OSError) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for a named path that cannot be used, None for any other fault."""
+    path = error.filename
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full, {path or 'the output'} could not be written; free some space", FAILED
+    if path is None:
+        return None
+    if isinstance(error, FileNotFoundError):
+        return f"{path} does not exist; check the name", WRONG_USAGE
+    if isinstance(error, PermissionError):
+        return f"{path} may not be used by this account; change its permissions or choose another path", WRONG_USAGE
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder, expected a file", WRONG_USAGE
+    if isinstance(error, NotADirectoryError):
+        return f"{path} leads through a file, expected folders; check the path", WRONG_USAGE
+    return None
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and leave, if it is wanted."""
+    if wanted:
+        from sciml import __version__
+
+        print(f"sciml {__version__}")
+        raise typer.Exit
+
+
+application = typer.Typer(cls=VerbGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+@application.callback(context_settings={"help_option_names": ["-h", "--help"]})
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Neural methods for partial differential equations beside the best classical solvers."""
+
+
+def raise_terminated(number: int, frame: FrameType | None) -> None:
+    """Turn SIGTERM into an exception, so that files are closed and work is saved on the way out."""
+    raise Terminated
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``sciml`` with these words (those of the process unless given) and leave with the exit code."""
+    signal.signal(signal.SIGTERM, raise_terminated)
+    command = typer.main.get_command(application)
+    try:
+        try:
+            command(arguments, prog_name="sciml")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as in `sciml ... | head`: leave quietly, and let the flush at exit go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    sys.exit(0)
