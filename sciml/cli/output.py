@@ -1,0 +1,63 @@
+"""What verbs write on standard output: one JSON object for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+PIPE_WIDTH = 160  # characters of a table when standard output is no terminal and has no width of its own
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON knows it: numpy scalars and arrays as numbers and lists, nan and infinity as null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """Print one JSON object, on one line, and nothing else."""
+    sys.stdout.write(json.dumps(plain(result), allow_nan=False) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    """Print a table; numbers are aligned to the right.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The headings.
+    rows : iterable of sequences
+        One cell per column: text as it is, floats with four significant digits, None as a dash.
+    title : str, optional
+        A line above the table.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [tuple(row) for row in rows]
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for position, heading in enumerate(columns):
+        numeric = any(isinstance(row[position], int | float) for row in rows)
+        table.add_column(Text(heading), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(Text(cell_text(value)) for value in row))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def cell_text(value: Any) -> str:
+    """Return the text of one table cell."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""The live line of long work: on standard error when that is a terminal, nothing at all otherwise.
+
+Library code knows nothing of it. It takes ``callback(iteration, relative_residual)`` and calls it once per iteration;
+the stages before and between are announced by the verb through :meth:`ResidualLine.stage`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+SECONDS_BETWEEN_UPDATES = 0.1
+
+
+class ResidualLine:
+    """A line that shows the stage of the work, the iteration and the relative residual, and vanishes at the end.
+
+    Use it as a context and pass it as ``callback``::
+
+        with ResidualLine("multigrid") as line:
+            line.stage("set-up")
+            result = solve(problem, b, callback=line)
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    enabled : bool, optional
+        Whether to show the line; if standard error is a terminal unless given.
+    """
+
+    def __init__(self, label: str, *, enabled: bool | None = None) -> None:
+        self.label = label
+        self.enabled = sys.stderr.isatty() if enabled is None else enabled
+        self._live: Live | None = None
+        self._last_update = 0.0
+
+    def __enter__(self) -> Self:
+        if self.enabled:
+            from rich.console import Console
+            from rich.live import Live
+
+            # No refresh thread: it would compete with the solver for the interpreter.
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False, transient=True)
+            self._live.start()
+            self._show(self.label)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, iteration: int, relative_residual: float) -> None:
+        """Show an iteration, at most ten times a second."""
+        now = time.monotonic()
+        if self._live is not None and now - self._last_update >= SECONDS_BETWEEN_UPDATES:
+            self._last_update = now
+            self._show(f"{self.label}  iteration {iteration}  relative residual {relative_residual:.2e}")
+
+    def stage(self, name: str) -> None:
+        """Show the name of the stage that begins."""
+        if self._live is not None:
+            self._show(f"{self.label}  {name}")
+
+    def _show(self, text: str) -> None:
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
