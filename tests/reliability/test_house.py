@@ -1,0 +1,182 @@
+"""The rules of the house that a program can check; each fault is a sentence that names the offender."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sciml
+
+PACKAGE = Path(sciml.__file__).parent
+FILE_LINES, FUNCTION_LINES = 450, 70
+UNPICKLERS = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(tree: ast.Module) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def public_definitions(
+    node: ast.Module | ast.ClassDef, prefix: str = ""
+) -> Iterator[tuple[str, Function | ast.ClassDef]]:
+    for child in node.body:
+        if isinstance(child, Function | ast.ClassDef) and not child.name.startswith("_"):
+            yield prefix + child.name, child
+            if isinstance(child, ast.ClassDef):
+                yield from public_definitions(child, f"{prefix}{child.name}.")
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    return ((ast.unparse(node.func), node) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def keyword(call: ast.Call, name: str) -> object:
+    values = [word.value for word in call.keywords if word.arg == name]
+    return (
+        values[0].value
+        if values and isinstance(values[0], ast.Constant)
+        else (ast.unparse(values[0]) if values else None)
+    )
+
+
+def too_long(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """Files and functions are short; a docstring does not count as part of its function."""
+    if (lines := len(source.splitlines())) > FILE_LINES:
+        yield f"{path} has {lines} lines, at most {FILE_LINES} are allowed; split it"
+    for node in functions(tree):
+        lines = node.end_lineno - node.lineno + 1
+        if ast.get_docstring(node) is not None:
+            lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+        if lines > FUNCTION_LINES:
+            yield f"{path}: {node.name} has {lines} lines, at most {FUNCTION_LINES} are allowed; split it"
+
+
+def undocumented(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """Every file and every public class, function and method has a docstring."""
+    if ast.get_docstring(tree) is None:
+        yield f"{path} has no docstring"
+    for name, node in public_definitions(tree):
+        overloaded = any(
+            "overload" in ast.unparse(word) or ".setter" in ast.unparse(word) for word in node.decorator_list
+        )
+        if ast.get_docstring(node) is None and not overloaded:
+            yield f"{path}: {name} has no docstring"
+
+
+def unannotated(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """Every parameter and every result of a public function or method is annotated."""
+    for name, node in public_definitions(tree):
+        if isinstance(node, ast.ClassDef):
+            continue
+        given = node.args
+        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        for parameter in parameters:
+            if parameter is not None and parameter.annotation is None and parameter.arg not in ("self", "cls"):
+                yield f"{path}: {name} does not annotate {parameter.arg}"
+        if node.returns is None:
+            yield f"{path}: {name} does not annotate what it returns"
+
+
+def prints(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """Only the command line prints."""
+    if not path.startswith("sciml/cli/"):
+        yield from (
+            f"{path}:{call.lineno} prints; raise, return or log instead"
+            for name, call in calls(tree)
+            if name == "print"
+        )
+
+
+def asserts(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """Input is checked by errors with a sentence: an assert says nothing and vanishes under ``python -O``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            yield f"{path}:{node.lineno} asserts; raise one of sciml.errors with a sentence"
+
+
+def unpickles(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """No file that is read can run code."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            if name.split(".")[0] in UNPICKLERS:
+                yield f"{path}:{node.lineno} imports {name}; nothing is unpickled here"
+    for name, call in calls(tree):
+        if name.endswith("torch.load") and keyword(call, "weights_only") is not True:
+            yield f"{path}:{call.lineno} calls torch.load without weights_only=True"
+        if keyword(call, "allow_pickle") not in (None, False):
+            yield f"{path}:{call.lineno} passes allow_pickle={keyword(call, 'allow_pickle')}; nothing is unpickled here"
+
+
+def chooses_the_device(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """The caller chooses the device: tensors are made beside their inputs, never moved by ``.cuda()``."""
+    for name, call in calls(tree):
+        if name.endswith(".cuda"):
+            yield f"{path}:{call.lineno} calls .cuda(); use .to(device) or device=x.device"
+
+
+def unfinished(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """What is committed is finished."""
+    for number, line in enumerate(source.splitlines(), start=1):
+        if found := re.search(r"\b(TODO|FIXME|XXX|HACK)\b", line):
+            yield f"{path}:{number} says {found.group()}; finish it"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and node.exc is not None and "NotImplementedError" in ast.unparse(node.exc):
+            yield f"{path}:{node.lineno} raises NotImplementedError; finish it or leave it out"
+
+
+RULES = [too_long, undocumented, unannotated, prints, asserts, unpickles, chooses_the_device, unfinished]
+
+
+def faults(rule, files: dict[str, str]) -> list[str]:
+    return [fault for path, source in files.items() for fault in rule(path, source, ast.parse(source))]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule) -> None:
+    files = {path.relative_to(PACKAGE.parent).as_posix(): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+    found = faults(rule, files)
+    assert not found, "\n".join([rule.__doc__, *found])
+
+
+OFFENDERS = {
+    too_long: "def f():\n" + "    x = 1\n" * FUNCTION_LINES,
+    undocumented: '"""File."""\nclass C:\n    """C."""\n    def method(self): pass',
+    unannotated: "def f(x) -> None: pass",
+    prints: "print(1)",
+    asserts: "assert x > 0",
+    unpickles: "x = np.load(path, allow_pickle=True)",
+    chooses_the_device: "x = y.cuda()",
+    unfinished: "raise NotImplementedError",
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_rule_finds_its_offender(rule) -> None:
+    assert len(faults(rule, {"sciml/offender.py": OFFENDERS[rule]})) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["import pickle", "from pickle import loads", "torch.load(p)", "torch.load(p, weights_only=flag)"]
+)
+def test_each_way_to_unpickle_is_found(source: str) -> None:
+    assert len(faults(unpickles, {"sciml/offender.py": source})) == 1
+
+
+def test_imports_keep_to_the_floors_and_to_the_borders(repository: Path) -> None:
+    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    if command is None:
+        pytest.skip("import-linter is not installed")
+    answer = subprocess.run(
+        [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=120, check=False
+    )
+    assert answer.returncode == 0, answer.stdout

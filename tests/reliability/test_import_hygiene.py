@@ -1,0 +1,91 @@
+"""Importing sciml is cheap and leaves the process as it was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sciml
+
+PACKAGE = Path(sciml.__file__).parent
+HEAVY = ["torch", "numba", "scipy", "matplotlib", "lightning", "typer", "rich", "meshio", "h5py", "pyamg", "skfem"]
+
+LOADED_BY = """
+import importlib, sys
+for name in sys.argv[2].split(","):
+    importlib.import_module(name)
+print(",".join(name for name in sys.argv[1].split(",") if name in sys.modules))
+"""
+
+# Other people's libraries come first, so that what they do on import is not laid at our door.
+STATE_AFTER_IMPORTS = """
+import contextlib, importlib, io, json, logging, os, random, signal, sys, warnings
+import numpy, torch
+for name in sys.argv[1].split(","):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
+import scipy.sparse.linalg, scipy.fft, scipy.io, matplotlib.pyplot, numba, torch.utils.checkpoint
+
+def state():
+    return {
+        "numpy's error state": repr(numpy.geterr()),
+        "numpy's print options": repr(numpy.get_printoptions()),
+        "numpy's global random state": repr(numpy.random.get_state()[1:3]),
+        "Python's global random state": hash(random.getstate()),
+        "torch's default dtype": repr(torch.get_default_dtype()),
+        "torch's default device": repr(torch.get_default_device()),
+        "torch's threads": torch.get_num_threads(),
+        "torch's gradient switch": torch.is_grad_enabled(),
+        "torch's random state": hash(torch.get_rng_state().numpy().tobytes()),
+        "torch's deterministic switch": torch.are_deterministic_algorithms_enabled(),
+        "numba's threads": numba.get_num_threads(),
+        "matplotlib's settings": hash(repr(dict(matplotlib.rcParams))),
+        "the warnings filters": repr(warnings.filters),
+        "the root logger": repr((logging.root.handlers, logging.root.level)),
+        "the signal handlers": repr([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]),
+        "the exception hook": repr(sys.excepthook),
+        "the environment": repr(sorted(os.environ.items())),
+        "the working folder": os.getcwd(),
+    }
+
+offences = []
+for module in sys.argv[2].split(","):
+    before, said = state(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        importlib.import_module(module)
+    after = state()
+    offences += [f"importing {module} changes {what}" for what in before if before[what] != after[what]]
+    if said.getvalue():
+        offences.append(f"importing {module} writes {said.getvalue()!r}")
+print(json.dumps(offences))
+"""
+
+
+def python(source: str, *words: str) -> str:
+    command = [sys.executable, "-c", source, *words]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def all_modules() -> list[str]:
+    names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in PACKAGE.rglob("*.py")]
+    return sorted(name.removesuffix(".__init__") for name in names if not name.endswith("__main__"))
+
+
+@pytest.mark.parametrize("module", ["sciml", "sciml.errors", "sciml.cli"])
+def test_the_front_door_loads_no_heavy_library(module: str) -> None:
+    assert python(LOADED_BY, ",".join(HEAVY), module) == ""
+
+
+def test_the_frame_of_the_command_line_loads_nothing_but_typer() -> None:
+    others = [name for name in HEAVY if name not in ("typer", "rich")]
+    assert python(LOADED_BY, ",".join(["numpy", *others]), "sciml.cli.frame") == ""
+
+
+def test_importing_any_module_leaves_no_trace_and_prints_nothing() -> None:
+    assert json.loads(python(STATE_AFTER_IMPORTS, ",".join(HEAVY), ",".join(all_modules()))) == []
