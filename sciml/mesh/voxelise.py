@@ -1,14 +1,14 @@
 """Which cells of a grid lie inside a closed surface.
 
-One line per cell column runs along the first axis through the cell centres; a cell is inside when its line has crossed
-the surface an odd number of times before reaching it. Crossings are found triangle by triangle with a scan conversion in
-the plane of the other two axes (Foley et al., Computer Graphics, section 3.6; Edelsbrunner and Mücke, ACM Transactions on
-Graphics 9, 1990 for the ties), so the work grows with the crossings and never with cells times triangles.
+One line per column of cells runs along the first axis through the cell centres; a cell is inside when its line has
+crossed the surface an odd number of times before it. Crossings are found triangle by triangle with a scan conversion
+in the plane of the other two axes, so the work grows with the crossings and not with cells times triangles.
 
-Ties need no tolerance. Each edge is tested with half-open comparisons whose operands depend on the edge alone, so the two
-triangles beside it always decide oppositely, whatever the rounding: every line crosses a closed surface an even number of
-times. A body is closed on its lower sides and open on its upper sides; bodies that share a face neither overlap nor leave
-a gap.
+Ties need no tolerance. Each edge is tested with half-open comparisons whose operands depend on the edge alone, so the
+two triangles beside it always decide oppositely, whatever the rounding: every line crosses a closed surface an even
+number of times. This is the perturbation of Edelsbrunner and Mücke (ACM Transactions on Graphics 9, 1990) with the
+cells shifted up by infinitesimals: a body is closed on its lower sides and open on its upper sides, and bodies that
+share a face neither overlap nor leave a gap.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def voxelise(
     *,
     rule: Literal["parity", "union"] = "parity",
     close_holes: bool = False,
+    keep_thin: bool = False,
     merge_tolerance: float = 1e-6,
 ) -> Bools:
     """Return True for each place of the grid that lies inside the surface.
@@ -54,6 +55,9 @@ def voxelise(
         connected piece is a solid body of its own and bodies may overlap (assemblies from a modelling program).
     close_holes : bool
         Close each hole with a cone of triangles from the mean of its rim (exact for flat holes) instead of refusing.
+    keep_thin : bool
+        Also mark the cells that the surface itself passes through (it crosses one of the three lines through the cell
+        centre within the cell), so that sheets thinner than a cell stay tight walls. Bodies grow by up to half a cell.
     merge_tolerance : float
         If vertices merged by equal coordinates leave the surface open, those nearer than this fraction of the diagonal
         of the bounding box are merged too.
@@ -72,17 +76,15 @@ def voxelise(
     if len(grid.shape) != 3:
         raise InputError(f"A surface needs a grid of three dimensions: got the shape {tuple(grid.shape)}.")
     points, triangles = _closed_triangles(surface, merge_tolerance, close_holes)
-    axes = [np.ascontiguousarray(axis, dtype=np.float64) for axis in grid.axes()]
-    if rule == "parity":
-        return _inside(points, triangles, axes)
-    inside = np.zeros(tuple(grid.shape), dtype=bool)
-    for piece in _pieces(len(points), triangles):
-        inside |= _inside(points, piece, axes)
+    bodies = [triangles] if rule == "parity" else _pieces(len(points), triangles)
+    inside = _touched(points, triangles, grid) if keep_thin else np.zeros(grid.shape, dtype=bool)
+    for body in bodies:
+        inside |= _inside(points, body, grid.axes())
     return inside
 
 
 def fit_into_box(surface: Mesh, lower: Sequence[float], upper: Sequence[float], fill: float = 0.5) -> Mesh:
-    """Move a surface to the middle of a box and scale it, by one factor for all axes, until it takes ``fill`` of a side.
+    """Move a surface to the middle of a box and scale it by one factor until it takes ``fill`` of a side.
 
     Parameters
     ----------
@@ -106,11 +108,8 @@ def fit_into_box(surface: Mesh, lower: Sequence[float], upper: Sequence[float], 
     return replace(surface, points=points)
 
 
-# ---------------------------------------------------------------------------------------------- closed surface from mesh
-
-
 def _closed_triangles(surface: Mesh, tolerance: float, close_holes: bool) -> tuple[Floats, Indices]:
-    """Merge equal vertices, drop collapsed triangles, and check (or make) that each edge has an even number of triangles.
+    """Merge equal vertices, drop collapsed triangles, and see that each edge has an even number of triangles.
 
     Even rather than exactly two, because parity needs no more: two boxes that touch along an edge are a sound surface.
     """
@@ -188,12 +187,10 @@ def _cap_holes(points: Floats, triangles: Indices, rim: Indices) -> tuple[Floats
     """
     label = _components(len(points), rim)[rim[:, 0]]
     holes, hole = np.unique(label, return_inverse=True)
-    apex = np.stack(
-        [np.bincount(hole, points[rim].mean(axis=1)[:, axis]) / np.bincount(hole) for axis in range(3)], axis=1
-    )
+    middle = points[rim].mean(axis=1)
+    apexes = np.stack([middle[hole == number].mean(axis=0) for number in range(len(holes))])
     cone = np.column_stack([rim, len(points) + hole])
-    assert_shape = (len(holes), 3)
-    return np.concatenate([points, apex.reshape(assert_shape)]), np.concatenate([triangles, cone])
+    return np.concatenate([points, apexes]), np.concatenate([triangles, cone])
 
 
 def _components(count: int, pairs: Indices) -> NDArray[np.int32]:
@@ -213,21 +210,42 @@ def _pieces(count: int, triangles: Indices) -> Iterator[Indices]:
     yield from np.split(triangles[order], np.flatnonzero(np.diff(label[order])) + 1)
 
 
-# ------------------------------------------------------------------------------------------------------ scan conversion
-
-
 def _inside(points: Floats, triangles: Indices, axes: Sequence[Floats]) -> Bools:
     """Parity of the crossings up to each place, shape (nx, ny, nz)."""
     flips = np.zeros(tuple(len(axis) for axis in axes), dtype=np.uint8)
-    for start in range(0, len(triangles), _CHUNK):
-        _add_flips(flips.reshape(-1), points, triangles[start : start + _CHUNK], axes)
+    flat, (nx, ny, nz) = flips.reshape(-1), flips.shape
+    for x, j, k in _crossings(points, triangles, axes):
+        i = np.searchsorted(axes[0], x)
+        hit = i < nx
+        np.bitwise_xor.at(flat, ((i * ny + j) * nz + k)[hit], np.uint8(1))
     np.bitwise_xor.accumulate(flips, axis=0, out=flips)
     return flips.view(np.bool_)
 
 
-def _add_flips(flips: NDArray[np.uint8], points: Floats, triangles: Indices, axes: Sequence[Floats]) -> None:
-    """Flip, on each line along x that meets a triangle, the first place at or beyond the crossing."""
-    x, y, z = axes
+def _touched(points: Floats, triangles: Indices, grid: Grid) -> Bools:
+    """Places whose cell has the surface crossing one of its three midlines.
+
+    No path through faces of unmarked cells crosses the surface (Cohen-Or and Kaufman, Graphical Models and Image
+    Processing 57, 1995: the 6-separating cover).
+    """
+    touched = np.zeros(grid.shape, dtype=bool)
+    for axis in range(3):
+        turn = [axis, (axis + 1) % 3, (axis + 2) % 3]
+        view, axes = touched.transpose(turn), [grid.axes()[t] for t in turn]
+        for x, j, k in _crossings(points[:, turn], triangles, axes):
+            i = np.floor((x - axes[0][0]) / grid.spacing[axis] + 0.5).astype(np.int64)
+            hit = (i >= 0) & (i < view.shape[0])
+            view[i[hit], j[hit], k[hit]] = True
+    return touched
+
+
+def _crossings(points: Floats, triangles: Indices, axes: Sequence[Floats]) -> Iterator[tuple[Floats, Indices, Indices]]:
+    """Yield, in chunks, where the lines (y_j, z_k) along x cross triangles: arrays x, j, k."""
+    for start in range(0, len(triangles), _CHUNK):
+        yield _chunk_crossings(points, triangles[start : start + _CHUNK], axes[1], axes[2])
+
+
+def _chunk_crossings(points: Floats, triangles: Indices, y: Floats, z: Floats) -> tuple[Floats, Indices, Indices]:
     # Vertices by ascending y. Each scan line y_j with y_0 <= y_j < y_2 meets the long edge 0-2 and one of 0-1 and 1-2.
     order = np.argsort(points[triangles, 1], axis=1, kind="stable")
     corner = np.take_along_axis(triangles, order, axis=1)
@@ -239,16 +257,13 @@ def _add_flips(flips: NDArray[np.uint8], points: Floats, triangles: Indices, axe
     x_long, z_long = _cut(points, corner[:, 0], corner[:, 2], level)
     x_short, z_short = _cut(points, corner[rows, upper], corner[rows, upper + 1], level)
 
-    # Along a scan line the triangle is the segment between its two cuts; it meets the lines z_k with z_low <= z_k < z_high.
+    # On a scan line the triangle is the segment between its cuts; it meets the lines z_k with z_low <= z_k < z_high.
     swap = z_long > z_short
     z_low, z_high = np.where(swap, z_short, z_long), np.where(swap, z_long, z_short)
     x_low, x_high = np.where(swap, x_short, x_long), np.where(swap, x_long, x_short)
     row, k = _ranges(np.searchsorted(z, z_low), np.searchsorted(z, z_high))
     share = (z[k] - z_low[row]) / (z_high - z_low)[row]
-    i = np.searchsorted(x, x_low[row] + share * (x_high - x_low)[row])
-
-    hit = i < len(x)
-    np.bitwise_xor.at(flips, ((i * len(y) + j[row]) * len(z) + k)[hit], np.uint8(1))
+    return x_low[row] + share * (x_high - x_low)[row], j[row], k
 
 
 def _cut(points: Floats, low: Indices, high: Indices, level: Floats) -> tuple[Floats, Floats]:
