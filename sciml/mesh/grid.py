@@ -13,6 +13,11 @@ from sciml.errors import InputError
 if TYPE_CHECKING:
     from sciml.mesh.mesh import Mesh
 
+_SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1))
+# by dimension: cell type and the lattice offsets of its corners
+_CELLS = {1: ("line", ((0,), (1,))), 2: ("quad", _SQUARE),
+          3: ("hexahedron", tuple((*corner, z) for z in (0, 1) for corner in _SQUARE))}
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -126,10 +131,7 @@ class Grid:
         axes = self.edges() if self.centring == "cell" else self.axes()
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, self.dim)
         number = np.arange(len(points), dtype=np.int64).reshape([len(axis) for axis in axes])
-        corners = {1: [(0,), (1,)],
-                   2: [(0, 0), (1, 0), (1, 1), (0, 1)],
-                   3: [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)]}[self.dim]
-        name = {1: "line", 2: "quad", 3: "hexahedron"}[self.dim]
+        name, corners = _CELLS[self.dim]
         cells = np.stack([number[tuple(slice(o, n - 1 + o) for o, n in zip(corner, number.shape, strict=True))].ravel()
                           for corner in corners], axis=1)
         return Mesh(points, {name: cells})

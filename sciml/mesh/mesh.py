@@ -41,8 +41,13 @@ class Group:
         members = _integers(getattr(self, name), ndim, f"The {name} of a group")
         object.__setattr__(self, name, members)
 
+    @property
+    def members(self) -> np.ndarray:
+        """The cell numbers, or the point numbers of the facets."""
+        return self.cells if self.cells is not None else np.asarray(self.facets)
+
     def __len__(self) -> int:
-        return len(self.cells if self.cells is not None else self.facets)  # type: ignore[arg-type]
+        return len(self.members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +110,7 @@ class Mesh:
         return sum(len(nodes) for nodes in self.cells.values())
 
     def blocks(self) -> Iterator[tuple[str, np.ndarray, slice]]:
-        """Yield ``(type, (cells, nodes), slice)`` per block; the slice is where its cells are in the numbering of all."""
+        """Yield ``(type, (cells, nodes), slice)`` per block, the slice of its cells in the numbering of all cells."""
         start = 0
         for name, nodes in self.cells.items():
             yield name, nodes, slice(start, start + len(nodes))
@@ -241,7 +246,7 @@ class Mesh:
         return x
 
     def to_skfem(self) -> skfem.Mesh:
-        """Return the cells of the largest dimension as a scikit-fem mesh with the groups as boundaries and subdomains."""
+        """Return the cells of the largest dimension as a scikit-fem mesh, groups as its boundaries and subdomains."""
         from sciml.mesh.make import to_skfem
 
         return to_skfem(self)
@@ -279,15 +284,15 @@ def _checked_block(name: str, nodes: Any, points: np.ndarray) -> np.ndarray:
         repeated = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
         if repeated.any():
             bad = part + int(repeated.argmax())
-            raise InputError(f"{name} {bad} uses a point twice: {block[bad].tolist()}. Use the cell type that has fewer "
-                             "corners, or remove the cell.")
+            raise InputError(f"{name} {bad} uses a point twice: {block[bad].tolist()}. Use the cell type with "
+                             "fewer corners, or remove the cell.")
     return block
 
 
 def _check_group(name: str, group: Group, mesh: Mesh) -> None:
-    members, limit, what = ((group.cells, mesh.n_cells, "cells") if group.facets is None
-                            else (group.facets, mesh.n_points, "points"))
-    assert members is not None  # one of the two is set, by Group itself
+    members, limit, what = group.members, mesh.n_points, "points"
+    if group.facets is None:
+        limit, what = mesh.n_cells, "cells"
     if members.size and (members.min() < 0 or members.max() >= limit):
         raise InputError(f"Group {name!r} uses {what} {members.min()} to {members.max()}; expected 0 to {limit - 1}.")
     if group.facets is not None:
@@ -319,7 +324,7 @@ def _check_measures(mesh: Mesh) -> None:
             flat = np.abs(mesh._signed(name, nodes[part : part + _CHUNK])) <= _FLAT * diameter**mesh.dim
             if flat.any():
                 bad = part + int(flat.argmax())
-                raise InputError(f"{name} {bad} has no {'length area volume'.split()[mesh.dim - 1]}: its points "
+                raise InputError(f"{name} {bad} has no {('length', 'area', 'volume')[mesh.dim - 1]}: its points "
                                  f"{nodes[bad].tolist()} are degenerate. Repair the mesh.")
 
 

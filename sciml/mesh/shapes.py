@@ -1,4 +1,4 @@
-"""Reference cells: for each cell type its nodes, edges, facets and a split into simplices (numbering of VTK and meshio)."""
+"""Reference cells: nodes, edges, facets and split into simplices of each cell type (numbering of VTK and meshio)."""
 
 from __future__ import annotations
 
