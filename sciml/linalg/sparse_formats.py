@@ -1,0 +1,348 @@
+"""Readers of the single file formats behind :mod:`sciml.linalg.sparse_files`.
+
+Every count in a header is compared with the size of the file before anything is allocated, compressed files may not
+expand beyond half of the machine's memory, and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import math
+import os
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import scipy.sparse as sp
+
+from sciml.errors import DataFormatError, InputError, SciMLError
+from sciml.linalg.validation import DIRICHLET, FLUID, SOLID
+
+GIBIBYTE = 2**30
+# Deflate cannot expand by more than 1032; a zip member that promises more does not hold what it promises.
+DEFLATE_RATIO = 1032
+# Text of numbers shrinks by 5 to 50 when compressed; beyond this it is not a matrix.
+TEXT_RATIO = 500
+# A file may have empty rows, but not so many that the row pointer alone is out of proportion to the file.
+EMPTY_ROWS = 2**20
+MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    tokenize.TokenError,
+    struct.error,
+)
+MLPCG_TO_CELLS = np.array([SOLID, SOLID, FLUID, DIRICHLET], np.uint8)
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever goes wrong while `path` is read as `kind` into an error that names the file and the reason."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except SciMLError:
+        raise
+    except MemoryError as error:
+        raise DataFormatError(f"{path} cannot be read as {kind}: it does not fit into memory.") from error
+    except (gzip.BadGzipFile, *MALFORMED) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataFormatError(f"{path} cannot be read as {kind}: {reason.rstrip('.')}.") from error
+    except OSError as error:
+        raise DataFormatError(f"{path} cannot be opened: {error.strerror or error}.") from error
+
+
+def memory_limit() -> int:
+    """Bytes that one file may expand to: half of the machine's memory, 8 GiB where that is unknown."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return 8 * GIBIBYTE
+
+
+def _check_expanded_size(size: int) -> None:
+    if size > memory_limit():
+        raise ValueError(
+            f"it expands to {size / GIBIBYTE:.1f} GiB, more than half of this machine's memory "
+            f"({memory_limit() / GIBIBYTE:.1f} GiB)"
+        )
+
+
+# ---------------------------------------------------------------------------------------------------- numpy files
+
+
+def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Arrays of an ``.npz`` file by name; with `wanted`, only those. Members that hold objects are refused."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        chosen = {name: info for name, info in members.items() if wanted is None or name in wanted}
+        _check_expanded_size(sum(info.file_size for info in chosen.values()))
+        for name, info in members.items():
+            if info.filename.endswith(".npy"):
+                if info.file_size > DEFLATE_RATIO * info.compress_size + 1024:
+                    raise ValueError(f"its member {name!r} declares more bytes than the file can hold")
+                with archive.open(info) as stream:
+                    check_npy_header(stream, info.file_size, name)
+        for name, info in chosen.items():
+            with archive.open(info) as stream:
+                arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    return arrays
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array of an ``.npy`` file."""
+    with path.open("rb") as stream:
+        check_npy_header(stream, path.stat().st_size, "array")
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def check_npy_header(stream: IO[bytes], size: int, name: str) -> None:
+    """Raise ValueError unless the header at the stream's position describes exactly the `size` bytes of the file."""
+    version = np.lib.format.read_magic(stream)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"its member {name!r} has the .npy version {version}, expected 1.0 or 2.0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            shape, _, dtype = readers[version](stream)
+        except UserWarning as warning:
+            raise ValueError(f"the header of its member {name!r} is damaged") from warning
+    if dtype.hasobject:
+        raise ValueError(f"its member {name!r} holds Python objects, and pickled objects are never loaded")
+    expected = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or stream.tell() + expected != size:
+        raise ValueError(
+            f"its member {name!r} of shape {shape} and type {dtype} needs {expected} bytes, "
+            f"the file has {size - stream.tell()}"
+        )
+
+
+def sparse_from_arrays(arrays: dict[str, np.ndarray], file_bytes: int) -> sp.csr_array:
+    """Matrix from the arrays that ``scipy.sparse.save_npz`` writes for the formats csr, csc, coo and dia."""
+    kind = arrays["format"].item()
+    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
+    shape = _integers(arrays, "shape")
+    if shape.shape != (2,):
+        raise ValueError(f"its shape is {shape.tolist()}, expected (rows, columns)")
+    rows, columns = (int(n) for n in shape)
+    check_rows(rows, columns, file_bytes)
+    data = arrays["data"]
+    if kind in ("csr", "csc"):
+        outer, inner = (rows, columns) if kind == "csr" else (columns, rows)
+        matrix = compressed(data, _integers(arrays, "indices"), _integers(arrays, "indptr"), (outer, inner))
+        return matrix if kind == "csr" else sp.csr_array(matrix.T)
+    if kind == "coo":
+        row, column = _integers(arrays, "row"), _integers(arrays, "col")
+        _check_range(row, rows, "row")
+        _check_range(column, columns, "column")
+        return sp.csr_array(sp.coo_array((data, (row, column)), shape=(rows, columns)))
+    if kind == "dia":
+        return sp.csr_array(sp.dia_array((data, _integers(arrays, "offsets")), shape=(rows, columns)))
+    raise ValueError(f"it holds a sparse matrix in the format {kind!r}, expected csr, csc, coo or dia")
+
+
+def _integers(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in arrays:
+        raise ValueError(f"its array {name!r} is missing")
+    if arrays[name].dtype.kind not in "iu" or arrays[name].ndim != 1:
+        raise ValueError(f"its array {name!r} must be a list of integers, got {arrays[name].dtype}")
+    return arrays[name]
+
+
+def check_rows(rows: int, columns: int, file_bytes: int) -> None:
+    """Raise ValueError for a negative size, or one that is out of proportion to the bytes that hold the entries."""
+    if min(rows, columns) < 0 or max(rows, columns) > EMPTY_ROWS + 16 * file_bytes:
+        raise ValueError(f"it declares {rows} rows and {columns} columns, which does not fit its {file_bytes} bytes")
+
+
+def _check_range(indices: np.ndarray, end: int, name: str) -> None:
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= end):
+        raise ValueError(f"its {name} numbers run from {indices.min()} to {indices.max()}, expected 0 to {end - 1}")
+
+
+def compressed(data: np.ndarray, indices: np.ndarray, starts: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:
+    """CSR matrix of the given shape from its three arrays, after checking every index."""
+    if data.ndim != 1 or data.shape != indices.shape:
+        raise ValueError(f"it has {data.shape} values but {indices.shape} column numbers")
+    if starts.shape != (shape[0] + 1,):
+        raise ValueError(f"it has {starts.size} row starts, expected {shape[0] + 1}")
+    if starts[0] != 0 or starts[-1] != data.size or (starts[1:] < starts[:-1]).any():
+        raise ValueError(f"its row starts do not rise from 0 to the {data.size} values")
+    _check_range(indices, shape[1], "column")
+    return sp.csr_array((data, indices, starts), shape=shape)
+
+
+# -------------------------------------------------------------------------------------------------- Matrix Market
+
+
+def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
+    """Content of a ``.mtx`` or ``.mtx.gz`` file: a sparse matrix (symmetric storage expanded) or a 2-D array.
+
+    Equivalent to ``scipy.io.mmread`` for real files; that reader ends the process on some damaged files, this one
+    raises ValueError.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(2)
+    limit = memory_limit()
+    if head == b"\x1f\x8b":
+        limit = min(limit, 2**20 + TEXT_RATIO * path.stat().st_size)
+        with gzip.open(path) as stream:
+            text = stream.read(limit + 1)
+    else:
+        _check_expanded_size(path.stat().st_size)
+        text = path.read_bytes()
+    if len(text) > limit:
+        raise ValueError(f"it expands to more than {limit / GIBIBYTE:.2g} GiB; unpack it if that is intended")
+    layout, field, symmetry, counts, body = _split_matrix_market(text)
+    numbers = _parse_numbers(body)
+    if layout == "array":
+        return _dense_entries(numbers, counts, symmetry)
+    rows, columns, count = counts
+    check_rows(rows, columns, len(text))
+    width = 2 if field == "pattern" else 3
+    if numbers.size != count * width:
+        raise ValueError(f"it declares {count} entries of {width} numbers but holds {numbers.size} numbers")
+    table = numbers.reshape(count, width)
+    row, column = _one_based(table[:, 0], rows, "row"), _one_based(table[:, 1], columns, "column")
+    values = np.ones(count) if field == "pattern" else table[:, 2].copy()
+    if symmetry == "symmetric":
+        off = row != column
+        row, column = np.concatenate([row, column[off]]), np.concatenate([column, row[off]])
+        values = np.concatenate([values, values[off]])
+    return sp.coo_array((values, (row, column)), shape=(rows, columns))
+
+
+def _split_matrix_market(text: bytes) -> tuple[str, str, str, list[int], bytes]:
+    """Layout, field, symmetry, the counts of the size line, and the text after it."""
+    stream = io.BytesIO(text)
+    banner = stream.readline(200).decode("ascii").lower().split()
+    if len(banner) != 5 or banner[:2] != ["%%matrixmarket", "matrix"] or banner[2] not in ("coordinate", "array"):
+        raise ValueError("its first line is not '%%MatrixMarket matrix coordinate|array FIELD SYMMETRY'")
+    layout, field, symmetry = banner[2:]
+    if field not in ("real", "double", "integer", "pattern") or symmetry not in ("general", "symmetric"):
+        raise ValueError(f"it is {field} and {symmetry}, expected real and general or symmetric")
+    line = b"%"
+    while line and (line.startswith(b"%") or not line.strip()):
+        line = stream.readline()
+    words = line.split()[:4]
+    if len(words) != (3 if layout == "coordinate" else 2) or not all(word.isdigit() for word in words):
+        raise ValueError(f"its size line is {line[:60].decode('ascii', 'replace').strip()!r}")
+    return layout, field, symmetry, [int(word) for word in words], text[stream.tell() :]
+
+
+def _parse_numbers(text: bytes) -> np.ndarray:
+    """All numbers of a text, as float64: exact for the integers below 2^53."""
+    if not text.strip():
+        return np.empty(0)
+    with warnings.catch_warnings():
+        # numpy < 2.3 warns of text that is not a number, later versions raise ValueError.
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            return np.fromstring(text, np.float64, sep=" ")
+        except (DeprecationWarning, ValueError) as error:
+            raise ValueError("its entries are not all numbers") from error
+
+
+def _one_based(numbers: np.ndarray, end: int, name: str) -> np.ndarray:
+    if not ((numbers >= 1) & (numbers <= end) & (numbers == np.floor(numbers))).all():
+        raise ValueError(f"its {name} numbers are not all whole and from 1 to {end}")
+    return numbers.astype(np.int64) - 1
+
+
+def _dense_entries(numbers: np.ndarray, counts: list[int], symmetry: str) -> np.ndarray:
+    """Array from its columns, or from the lower triangle of its columns."""
+    rows, columns = counts
+    expected = rows * columns if symmetry == "general" else rows * (rows + 1) // 2
+    if numbers.size != expected or (symmetry == "symmetric" and rows != columns):
+        raise ValueError(f"it declares {symmetry} {rows} x {columns} values but holds {numbers.size} numbers")
+    if symmetry == "general":
+        return numbers.reshape(columns, rows).T
+    column, row = np.triu_indices(rows)
+    full = np.empty((rows, rows))
+    full[row, column] = full[column, row] = numbers
+    return full
+
+
+# ------------------------------------------------------------------------------------- DCDM and MLPCG binary files
+
+
+def binary_kind(path: Path) -> str:
+    """``"matrix"``, ``"flags"``, ``"vector"`` or ``"unknown"``: which raw layout agrees with the size of the file."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(20)
+    if len(head) == 20:
+        rows, columns, count, outer, inner = np.frombuffer(head, "<i4").tolist()
+        sizes = (20 + 4 * outer + 8 * count, 20 + 4 * outer + 12 * count)
+        if (outer, inner) == (rows, columns) and min(rows, columns) > 0 and count >= 0 and size in sizes:
+            return "matrix"
+    if len(head) >= 8:
+        count = int.from_bytes(head[:8], "little")
+        if count > 0 and size == 8 + 4 * count:
+            return "flags"
+        if count > 0 and size == 8 + 8 * count:
+            return "vector"
+    return "unknown"
+
+
+def read_binary_matrix(path: Path) -> sp.csr_array:
+    """DCDM matrix, little-endian.
+
+    int32 rows, columns, count, outer size (= rows), inner size (= columns); `count` float32 or float64 values, told
+    apart by the size of the file; the int32 start of each row; `count` int32 column numbers.
+    """
+    with path.open("rb") as stream:
+        rows, columns, count, _, _ = np.fromfile(stream, "<i4", 5).tolist()
+        value_type = "<f8" if path.stat().st_size == 20 + 4 * rows + 12 * count else "<f4"
+        values = np.fromfile(stream, value_type, count)
+        starts = np.append(np.fromfile(stream, "<i4", rows), np.int32(count))
+        indices = np.fromfile(stream, "<i4", count)
+    return compressed(values, indices, starts, (rows, columns))
+
+
+def read_binary_vector(path: Path) -> np.ndarray:
+    """DCDM vector: an 8-byte count, then float64 values, little-endian."""
+    return np.fromfile(path, "<f8", offset=8)
+
+
+def read_binary_flags(path: Path, shape: tuple[int, ...] | None) -> np.ndarray:
+    """MLPCG flags (uint64 count, then int32, the last axis fastest) as cell codes.
+
+    0 boundary and 1 solid become 2 Neumann solid, 2 fluid becomes 0 fluid, 3 air becomes 1 Dirichlet. The grid is a
+    cube unless `shape` is given.
+    """
+    flags = np.fromfile(path, "<i4", offset=8)
+    edge = round(flags.size ** (1 / 3))
+    shape = (edge, edge, edge) if shape is None else tuple(shape)
+    if math.prod(shape) != flags.size or min(shape) < 1:
+        raise InputError(f"its {flags.size} flags do not fill the shape {shape}; give the shape of the grid.")
+    wrong = (flags < 0) | (flags > 3)
+    if wrong.any():
+        raise InputError(
+            f"it holds the flag {flags[np.argmax(wrong)]} ({np.count_nonzero(wrong)} unknown flags in all), expected "
+            "0 boundary, 1 solid, 2 fluid, 3 air."
+        )
+    return MLPCG_TO_CELLS[flags].reshape(shape)
