@@ -21,7 +21,9 @@ from typer.core import TyperGroup
 from sciml.errors import DivergenceError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
+}
 
 FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 

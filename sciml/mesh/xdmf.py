@@ -148,7 +148,6 @@ def _step(grid: Element, h5: str, on: Mesh | Grid, columns: Mapping[str, Column]
         if step is None and isinstance(on, Mesh):
             _item(item, f"{h5}:/fields/{name}", column.shape, column.dtype)
             continue
-        # a slab also for one step on a grid: VTK fails on plain values of a grid with one cell across
         leading = () if step is None else (1,)
         slab = SubElement(item, "DataItem", ItemType="HyperSlab", Dimensions=_spell(column.shape))
         count = (*leading, *column.shape)
@@ -179,14 +178,18 @@ def _mesh_geometry(grid: Element, h5: str, mesh: Mesh) -> None:
 
 
 def _grid_geometry(grid: Element, on: Grid) -> None:
-    """Describe the lattice as a box of three axes (missing ones of one vertex), with the last axis first."""
-    vertices = [n + (on.centring == "cell") for n in on.shape[::-1]]
-    missing = 3 - on.dim
-    SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=_spell([1] * missing + vertices))
+    """Describe the lattice with three axes, the last first.
+
+    A missing axis is one vertex, or one cell of the smallest spacing around 0: VTK finds no cell data on flat grids.
+    """
+    cell, missing = on.centring == "cell", 3 - on.dim
+    thickness = min(on.spacing)
+    vertices = [1 + cell] * missing + [n + cell for n in on.shape[::-1]]
+    SubElement(grid, "Topology", TopologyType="3DCoRectMesh", Dimensions=_spell(vertices))
     geometry = SubElement(grid, "Geometry", GeometryType="ORIGIN_DXDYDZ")
-    for numbers in ([0.0] * missing + list(on.lower[::-1]), [1.0] * missing + list(on.spacing[::-1])):
+    for missing_value, numbers in ((-thickness / 2 if cell else 0.0, on.lower), (thickness, on.spacing)):
         item = SubElement(geometry, "DataItem", Dimensions="3", NumberType="Float", Precision="8", Format="XML")
-        item.text = " ".join(map(repr, numbers))
+        item.text = " ".join(map(repr, [missing_value] * missing + list(numbers[::-1])))
 
 
 def _item(parent: Element, text: str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
