@@ -17,6 +17,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize, to_rgb, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from mpl_toolkits.mplot3d.axes3d import Axes3D
@@ -31,7 +32,6 @@ FLUID, DIRICHLET, SOLID = 0, 1, 2  # the codes of cells, as in the files of line
 _COLOURS = ("#c8102e", "#1f5fa8", "#e08a00", "#2a8a57", "#7a4fa3", "#6b6f76")
 _INK, _FAINT = "#22262b", "#7d848c"
 _OTHER_CELLS = ((DIRICHLET, "#d8ecf8", "////", "Dirichlet"), (SOLID, "#b4b9bf", "", "solid"))
-_TITLE = {"loc": "left", "fontsize": 12, "color": _INK, "fontweight": "bold"}
 _SPLIT = (("triangle", [0, 1, 2]), ("quad", [0, 1, 2]), ("quad", [0, 2, 3]))
 _FORMATS = (".png", ".pdf", ".svg")
 
@@ -133,8 +133,7 @@ def comparison_picture(
     if not runs:
         raise InputError("A comparison needs at least one run: got none.")
     section = _section(field, cells, 2, None)
-    figure = Figure(figsize=(13.0, 10.4), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
+    figure = Figure(figsize=(13.0, 10.4), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     grid = figure.add_gridspec(2, 2, height_ratios=(1.3, 1.0))
     _draw_surface(figure.add_subplot(grid[0, 0], projection="3d"), surface, field, cells, section)
     _draw_slice(figure, figure.add_subplot(grid[0, 1]), section)
@@ -210,8 +209,9 @@ def _colouring(values: np.ndarray) -> tuple[Normalize, Colormap]:
 def _draw_slice(figure: Figure, axes: Axes, section: _Section) -> None:
     fluid, extent = section.cells == FLUID, section.extent
     shown = np.ma.masked_where(~fluid | ~np.isfinite(section.values), section.values).T
-    options = {"origin": "lower", "extent": extent, "interpolation": "nearest"}
-    image = axes.imshow(shown, cmap=section.colours, norm=section.norm, rasterized=True, **options)
+    image = axes.imshow(
+        shown, section.colours, section.norm, origin="lower", extent=extent, interpolation="nearest", rasterized=True
+    )
     n, m = section.values.shape
     x = extent[0] + (np.arange(n) + 0.5) * (extent[1] - extent[0]) / n
     y = extent[2] + (np.arange(m) + 0.5) * (extent[3] - extent[2]) / m
@@ -227,15 +227,17 @@ def _draw_slice(figure: Figure, axes: Axes, section: _Section) -> None:
     if patches:
         axes.legend(handles=patches, loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none", labelcolor=_INK)
     axes.set(xlabel=section.labels[0], ylabel=section.labels[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
-    if section.place:
-        axes.set_title(f"{section.name.split(' [')[0]} at {'xyz'[section.place[0]]} = {section.place[1]:.3g}", **_TITLE)
+    where = f" at {'xyz'[section.place[0]]} = {section.place[1]:.3g}" if section.place else ""
+    _entitle(axes, section.name.split(" [")[0] + where)
     _tidy(axes)
     above, below = np.any(shown > section.norm.vmax), np.any(shown < section.norm.vmin)
     extend = "both" if above and below else "max" if above else "min" if below else "neither"
-    bar = figure.colorbar(image, cax=axes.inset_axes((1.03, 0.08, 0.035, 0.84)), extend=extend, format="{x:.3g}")
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.03, 0.08, 0.035, 0.84)), extend=extend)
     bar.set_label(section.name, color=_INK)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, colors=_FAINT, labelcolor=_INK)
+    bar.formatter.set_powerlimits((-3, 4))
+    bar.ax.yaxis.get_offset_text().set(horizontalalignment="left", color=_INK, fontsize=9)
 
 
 def _draw_cells(
@@ -288,7 +290,7 @@ def _draw_histories(axes: Axes, histories: Mapping[str, Sequence[float]], rtol: 
         where = axes.get_yaxis_transform()
         axes.annotate("tolerance", (0.0, rtol), (6, 4), where, "offset points", color=_FAINT)
     axes.set(xlabel="iteration", ylabel="relative residual ‖b − A x‖ / ‖b‖")
-    axes.set_title("Convergence", **_TITLE)
+    _entitle(axes, "Convergence")
     axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
     axes.legend(title="iterations", frameon=False, labelcolor=_INK, fontsize=10, alignment="left")
     _tidy(axes)
@@ -316,7 +318,7 @@ def _draw_seconds(axes: Axes, runs: Mapping[str, Run]) -> None:
     axes.set_ylim(len(runs) - 0.4, -0.6)
     axes.set_xlim(0, (float(total.max()) or 1.0) * 1.3)
     axes.set(xlabel="seconds", axisbelow=True)
-    axes.set_title("Time to the tolerance", **_TITLE)
+    _entitle(axes, "Time to the tolerance")
     axes.legend(
         handles=[Patch(facecolor=_pale(_FAINT), label="set-up"), Patch(facecolor=_FAINT, label="solve")],
         loc="upper right",
@@ -361,7 +363,7 @@ def _draw_surface(axes: Axes3D, surface: Mesh, field: Field, cells: np.ndarray, 
     axes.set_axis_off()
     solid = 100 * float(np.mean(np.asarray(cells) == SOLID))
     size = " × ".join(map(str, np.shape(cells)))
-    axes.set_title(f"{field.name} on the obstacle ({solid:.2g} % of {size} cells)", **_TITLE)
+    _entitle(axes, f"{field.name} on the obstacle ({solid:.2g} % of {size} cells)")
 
 
 def _triangles(surface: Mesh) -> np.ndarray:
@@ -377,9 +379,13 @@ def _beside_solids(field: Field, cells: np.ndarray, positions: np.ndarray) -> np
 
     nearest = distance_transform_edt(np.asarray(cells) != FLUID, return_distances=False, return_indices=True)
     filled = np.asarray(field.values, dtype=float)[tuple(nearest)]
-    first = np.array([axis[0] for axis in field.on.axes()])  # type: ignore[union-attr]
-    places = (positions - first) / np.array(field.on.spacing)  # type: ignore[union-attr]
+    first = np.array([axis[0] for axis in field.on.axes()])
+    places = (positions - first) / np.array(field.on.spacing)
     return map_coordinates(filled, places.T, order=1, mode="nearest")
+
+
+def _entitle(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK)
 
 
 def _tidy(axes: Axes) -> None:
