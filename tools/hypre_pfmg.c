@@ -2,7 +2,8 @@
  *
  * Usage: hypre_pfmg SYSTEM RTOL MAXITER SOLUTION [VARIANT]...
  * A VARIANT is RAP,RELAX,SKIP: the PFMG options RAPType (0 Galerkin, 1 non-Galerkin), RelaxType (1 weighted Jacobi,
- * 2 symmetric red-black Gauss-Seidel) and SkipRelax. The default is the three that were fastest on some problem.
+ * 2 symmetric red-black Gauss-Seidel) and SkipRelax. The default is three: the red-black ones are the
+ * fastest on smooth obstacles but break down on scattered single-cell ones, where weighted Jacobi still converges.
  *
  * SYSTEM, native byte order: the 8 bytes "SCPFMG01"; 3 int32 n0, n1, n2; then five float64 arrays of n0*n1*n2 values,
  * n2 fastest: the diagonal (> 0), for each axis the coupling weight (>= 0) to the neighbour one index lower, and the
