@@ -128,7 +128,7 @@ def check_right_hand_side(b: object, fluid: np.ndarray) -> np.ndarray:
 
 
 def check_spd_matrix(matrix: object) -> sp.csr_array:
-    """Matrix as a sorted float64 CSR array after the cheap necessary conditions of symmetric positive semi-definiteness.
+    """Matrix as a sorted float64 CSR array after cheap necessary conditions of symmetric positive semi-definiteness.
 
     Square, finite, max |A - A^T| <= 1e-10 max |A|, no negative diagonal value, and a zero on the diagonal only in a row
     that is zero altogether (such rows stand for cells that are not unknowns). The argument is never changed.
