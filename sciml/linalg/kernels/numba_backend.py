@@ -1,0 +1,221 @@
+"""The numba back end: levels of the hierarchy on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sciml.linalg.kernels import numba_cycle as cycle
+from sciml.linalg.kernels import numba_setup as setup
+from sciml.linalg.kernels.stencil import (
+    FORWARD,
+    SEVEN_POINT,
+    Offset,
+    axes_to_coarsen,
+    coarse_offsets,
+    coarse_shape,
+    couplings_to_plane,
+    galerkin_terms,
+    term_table,
+)
+
+if TYPE_CHECKING:
+    from sciml.linalg.voxel_poisson import VoxelPoisson
+
+Weights = tuple[np.floating, ...] | tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """Weights of one coarsening along one axis; both arrays have the shape of the coarse cells, with halo."""
+
+    steps: Offset
+    left: np.ndarray
+    right: np.ndarray
+
+
+class Level:
+    """One grid: its operator, its work arrays and the transfers to the next coarser grid.
+
+    Parameters
+    ----------
+    shape : cells per axis, three of them; a 2-D problem has one cell along the middle axis
+    inverse : D^-1 with halo, 0 off the unknowns
+    weights : couplings along the axes of a 7-point level (numbers or arrays with halo), or None
+    stencil : couplings and diagonal of a 27-point level, (14, *shape with halo), or None
+    """
+
+    def __init__(self, shape: Offset, inverse: np.ndarray, weights: Weights | None, stencil: np.ndarray | None) -> None:
+        self.shape = shape
+        self.inverse = inverse
+        self.operator = weights if stencil is None else stencil
+        self.full = stencil is not None
+        self.x, self.old, self.b = (np.zeros_like(inverse) for _ in range(3))
+        self.interpolations: list[Interpolation] = []
+        self.between: list[np.ndarray] = []
+
+    def attach(self, interpolations: list[Interpolation]) -> None:
+        """Give the level its way to the next coarser one, and the grids between them room to work."""
+        self.interpolations = interpolations
+        self.between = [np.zeros_like(each.left) for each in interpolations[:-1]]
+
+    def start(self, step: float) -> None:
+        """First smoothing step: x = step D^-1 b."""
+        cycle.start(self.b, self.inverse, self.inverse.dtype.type(step), self.x)
+
+    def smooth(self, factors: tuple[float, float, float]) -> None:
+        """One Chebyshev step x, old = a x + s D^-1 (b - A x) - g old, x."""
+        kernel = cycle.smooth_full if self.full else cycle.smooth_seven
+        factors = tuple(self.inverse.dtype.type(f) for f in factors)
+        kernel(self.x, self.old, self.b, self.inverse, self.operator, factors)
+        self.x, self.old = self.old, self.x
+
+    def restrict_residual(self, coarse: Level) -> None:
+        """coarse.b = P^T (b - A x)."""
+        kernel = cycle.residual_full if self.full else cycle.residual_seven
+        kernel(self.x, self.b, self.inverse, self.operator, self.old)
+        grids = [self.old, *self.between, coarse.b]
+        for each, fine, out in zip(self.interpolations, grids[:-1], grids[1:], strict=True):
+            cycle.restrict(fine, each.steps, each.left, each.right, out)
+
+    def add_correction(self, coarse: Level) -> None:
+        """x += P coarse.x."""
+        grids = [self.old, *self.between, coarse.x]
+        for each, out, values in zip(self.interpolations[::-1], grids[-2::-1], grids[:0:-1], strict=True):
+            cycle.prolong(values, each.steps, each.left, each.right, out)
+        cycle.add_on_fluid(self.old, self.inverse, self.x)
+
+    def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bring the dense inverse of this level's operator and its cells into the level's precision."""
+        return inverse.astype(self.inverse.dtype), active
+
+    def solve_directly(self, prepared: tuple[np.ndarray, np.ndarray]) -> None:
+        """x = A^-1 b: the direct solver of the coarsest level."""
+        inverse, active = prepared
+        self.x.ravel()[active] = inverse @ self.b.ravel()[active]
+
+    def load(self, b: np.ndarray) -> None:
+        """Set the right-hand side from an array without halo."""
+        inner(self.b)[...] = three_axes(b)
+
+    def unload(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The result as a float64 array without halo, of the shape of the problem."""
+        return inner(self.x).astype(np.float64).reshape(shape)
+
+    def unknowns(self) -> int:
+        """Number of cells that carry an unknown."""
+        return int(np.count_nonzero(self.inverse))
+
+    def arrays(self) -> list[np.ndarray]:
+        """Every array the level keeps."""
+        own = [self.inverse, self.x, self.old, self.b, *self.between]
+        operator = [self.operator] if self.full else [w for w in self.operator if isinstance(w, np.ndarray)]
+        return own + operator + [w for each in self.interpolations for w in (each.left, each.right)]
+
+
+def finest(problem: VoxelPoisson, dtype: np.dtype) -> tuple[Level, np.ndarray]:
+    """Level of the problem itself, and its stencil (z, y, x couplings and diagonal), with halo, for the coarsening."""
+    diagonal = three_axes(problem.diagonal)
+    stencil = np.zeros((4, *(n + 2 for n in diagonal.shape)), dtype)
+    inverse = np.zeros(stencil.shape[1:], dtype)
+    if problem.constant:
+        numbers = three_weights(problem.face_weights)
+        weights: Weights = tuple(dtype.type(w) for w in numbers)
+        setup.seven_point(diagonal, weights, stencil)
+    else:
+        inner(stencil[3])[...] = diagonal
+        # Entry i + 1 of the faces couples cells i and i + 1; the stencil keeps it at cell i.
+        for axis, slot in enumerate((2, 1, 0)):
+            if diagonal.shape[axis] > 1:
+                faces = three_axes(problem.face_weights[axis if problem.fluid.ndim == 3 else axis // 2])
+                inner(stencil[slot])[...] = faces[tuple(slice(a == axis, None) for a in range(3))]
+        weights = (stencil[2], stencil[1], stencil[0])
+    setup.inverse_diagonal(stencil, _groups(SEVEN_POINT, 2)[:0], inverse)
+    return Level(diagonal.shape, inverse, weights, None), stencil
+
+
+def coarsen(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tuple[np.ndarray, Interpolation]:
+    """Galerkin stencil and interpolation of a coarsening along one axis."""
+    shape = tuple(n - 2 for n in stencil.shape[1:])
+    steps = tuple(2 if a == axis else 1 for a in range(3))
+    halo = tuple(n + 2 for n in coarse_shape(shape, axis))
+    left, right = np.zeros(halo, stencil.dtype), np.zeros(halo, stencil.dtype)
+    setup.interpolation_weights(stencil, steps, _groups(offsets, axis), left, right)
+    out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *halo), stencil.dtype)
+    setup.galerkin(stencil, steps, term_table(galerkin_terms(offsets, axis)), left, right, out)
+    return out, Interpolation(steps, left, right)
+
+
+def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[Level], np.ndarray]:
+    """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
+    level, stencil = finest(problem, dtype)
+    levels, offsets = [level], SEVEN_POINT
+    strength = coupling_strength(problem)
+    while np.prod(level.shape) > coarsest:
+        interpolations = []
+        for axis in axes_to_coarsen(level.shape, strength):
+            stencil, interpolation = coarsen(stencil, offsets, axis)
+            offsets = coarse_offsets(offsets, axis)
+            strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))
+            interpolations.append(interpolation)
+        if not interpolations:
+            break
+        level.attach(interpolations)
+        stencil = _complete(stencil, offsets)
+        offsets = FORWARD
+        shape = tuple(n - 2 for n in stencil.shape[1:])
+        inverse = np.zeros(stencil.shape[1:], dtype)
+        setup.inverse_diagonal(stencil, _groups(FORWARD, 0), inverse)
+        level = Level(shape, inverse, None, stencil)
+        levels.append(level)
+    return levels, _complete(stencil, offsets)
+
+
+def inner(array: np.ndarray) -> np.ndarray:
+    """The cells of an array with halo."""
+    return array[1:-1, 1:-1, 1:-1]
+
+
+def three_axes(array: np.ndarray) -> np.ndarray:
+    """A 2-D array (nx, ny) as (nx, 1, ny); the first axis is the one threads share, the last the contiguous one."""
+    return array if array.ndim == 3 else array[:, None, :]
+
+
+def three_weights(weights: tuple[float, ...]) -> tuple[float, float, float]:
+    """Constant couplings along three axes; the middle axis of a 2-D problem has none."""
+    return weights if len(weights) == 3 else (weights[0], 0.0, weights[1])
+
+
+def coupling_strength(problem: VoxelPoisson) -> tuple[float, float, float]:
+    """Mean coupling of neighbouring unknowns along each of three axes."""
+    means = []
+    for weight in problem.face_weights:
+        if isinstance(weight, np.ndarray):
+            count = np.count_nonzero(weight)
+            weight = float(weight.sum()) / count if count else 0.0
+        means.append(weight)
+    return three_weights(tuple(means))
+
+
+def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:
+    """The stencil with all 13 forward couplings, those that are absent being 0."""
+    if offsets == FORWARD:
+        return stencil
+    result = np.zeros((len(FORWARD) + 1, *stencil.shape[1:]), stencil.dtype)
+    for slot, offset in enumerate(offsets):
+        result[FORWARD.index(offset)] = stencil[slot]
+    result[-1] = stencil[-1]
+    return result
+
+
+def _groups(offsets: tuple[Offset, ...], axis: int) -> np.ndarray:
+    """Rows (plane, slot, shift) of every coupling of a cell; planes 0 before, 1 after, 2 beside along an axis."""
+    return np.array(
+        [
+            (plane, slot, *shift)
+            for plane, step in enumerate((-1, 1, 0))
+            for slot, shift in couplings_to_plane(offsets, axis, step)
+        ]
+    )
