@@ -1,13 +1,13 @@
 """Read and write mesh files; the only place that calls meshio, whose faults all become `MeshFileError`.
 
-======= ========================================================================================================
+======= =========================================================================================================
 format  what survives a round trip
-======= ========================================================================================================
+======= =========================================================================================================
 .xdmf   everything (an HDF5 + XDMF pair; also whole grids without coordinates, see `sciml.mesh.series`)
 .vtu    points, cells, groups, fields with their dtypes
 .med    the same, with fields in float64 (the format has no other) and blocks in the order of the format
-.msh    the same, with fields in float64 (gmsh 2.2 binary; groups are physical names)
-======= ========================================================================================================
+.msh    the same, with fields in float64 and plane vectors in space (gmsh 2.2 binary; groups are physical names)
+======= =========================================================================================================
 
 In all: bool becomes uint8, float16 float32, complex two fields; empty groups and units are kept by .xdmf only.
 ``.vtk .inp .stl .obj .ply`` are read, not written.
@@ -29,7 +29,7 @@ import numpy as np
 
 from sciml.errors import InputError, MeshFileError
 from sciml.mesh.field import Field
-from sciml.mesh.gmsh_data import place_element_data, take_element_data
+from sciml.mesh.gmsh_data import check_node_numbers, place, take_data
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
 from sciml.mesh.parts import Parts, mesh_from_parts, parts_from_mesh
@@ -37,7 +37,7 @@ from sciml.mesh.parts import Parts, mesh_from_parts, parts_from_mesh
 READ = {".vtu": "vtu", ".vtk": "vtk", ".xdmf": "xdmf", ".msh": "gmsh", ".med": "med", ".inp": "abaqus", ".stl": "stl",
         ".obj": "obj", ".ply": "ply"}
 WRITE = (".vtu", ".xdmf", ".msh", ".med")
-# for files of VTK before 5 meshio lacks the names that VTK gives to types of fixed size: the same types by their C names
+# meshio lacks the fixed-size type names in files of VTK before 5: the same types by their C names
 _VTK_NAMES = {b"vtktypeint64": b"long", b"vtktypeuint64": b"unsigned_long", b"vtktypeint32": b"int",
               b"vtktypeuint32": b"unsigned_int"}
 _VTK_TYPE = re.compile(rb"(?m)^(\S+ \d+ \d+ )(vtktypeu?int(?:32|64))(\s*)$")
@@ -155,10 +155,14 @@ def _read_with_meshio(path: Path, suffix: str) -> Any:
     """Read a file, or a copy of it without what meshio 5.3.5 reads wrongly."""
     import meshio
 
-    content, data = path.read_bytes() if suffix in (".msh", ".vtk") else b"", {}
+    content = path.read_bytes() if suffix in (".msh", ".vtk", ".ply") else b""
+    point_data, cell_data = {}, {}
     mended = content
-    if suffix == ".msh":
-        mended, data = take_element_data(content)
+    if suffix == ".ply":
+        _check_ply(content)
+    elif suffix == ".msh":
+        check_node_numbers(content)
+        mended, point_data, cell_data = take_data(content)
     elif suffix == ".vtk" and not content.startswith(b"# vtk DataFile Version 5"):
         mended = _VTK_TYPE.sub(lambda found: found[1] + _VTK_NAMES[found[2]] + found[3], content)
     if mended == content:
@@ -167,8 +171,18 @@ def _read_with_meshio(path: Path, suffix: str) -> Any:
         copy = Path(folder) / path.name
         copy.write_bytes(mended)
         raw = meshio.read(copy, file_format=READ[suffix])
-    raw.cell_data.update(place_element_data(data, [len(block.data) for block in raw.cells]))
+    ends = np.cumsum([len(block.data) for block in raw.cells])
+    raw.point_data |= {name: place(name, table, len(raw.points)) for name, table in point_data.items()}
+    raw.cell_data |= {name: np.split(place(name, table, int(ends[-1])), ends[:-1]) for name, table in cell_data.items()}
     return raw
+
+
+def _check_ply(content: bytes) -> None:
+    """Refuse a header without end, and more elements than bytes: on both meshio goes on for ever."""
+    header, end, _ = content.partition(b"end_header")
+    counts = [int(count) for count in re.findall(rb"(?m)^element\s+\S+\s+(\d+)", header)]
+    if not end or max(counts, default=0) > len(content):
+        raise InputError("the header has no end, or announces more elements than the file has bytes")
 
 
 def _write(path: Path, parts: Parts, suffix: str) -> None:

@@ -93,6 +93,8 @@ def _add_fields(parts: Parts, fields: Sequence[Field], origin: np.ndarray, suffi
             values = _in_format(stored, suffix)
             if values.ndim > 2:
                 values = values.reshape(len(values), -1)
+            if suffix == ".msh" and values.shape[1:] == (2,):  # gmsh knows 1, 3 and 9 components
+                values = np.pad(values, ((0, 0), (0, 1)))
             if given.location == "points":
                 if len(values) != len(parts.points):
                     raise InputError(f"Field {name!r} has {len(values)} values; the mesh has "

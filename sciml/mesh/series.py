@@ -21,7 +21,17 @@ from sciml.errors import DataFormatError, InputError, MeshFileError
 from sciml.mesh.field import Field, storable
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
-from sciml.mesh.xdmf import Column, chunk_shape, read_field, read_place, stored_form, write_place, xdmf_tree
+from sciml.mesh.xdmf import (
+    Column,
+    chunk_shape,
+    read_field,
+    read_place,
+    read_text,
+    stored_form,
+    text_attribute,
+    write_place,
+    xdmf_tree,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +145,7 @@ def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None
         raise DataFormatError(f"There is no file {path}; the .h5 must be in the same folder as the .xdmf.")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("sciml_format") != "1":
+            if read_text(file.attrs.get("sciml_format")) != "1":
                 raise DataFormatError(f"{path} is not a series of sciml (no attribute sciml_format = 1).")
             on = read_place(file)
             times = file["time"][steps] if "time" in file else None
@@ -171,10 +181,12 @@ class _Pair:
         self.part = self.h5.with_name(self.h5.name + ".part")
         self.columns: dict[str, Column] = {}
         try:
-            self.file: Any = h5py.File(self.part, "w")  # None once closed
+            # this version of the format has checksums on its own structures too: in older ones a flipped bit can make
+            # the library loop for ever
+            self.file: Any = h5py.File(self.part, "w", libver=("v110", "v110"))  # None once closed
         except OSError as error:
             raise MeshFileError(f"{self.part} cannot be written: {error}.") from error
-        self.file.attrs["sciml_format"] = "1"
+        self.file.attrs["sciml_format"] = text_attribute("1")
         try:
             write_place(self.file, on)
         except BaseException:
@@ -224,7 +236,9 @@ class _Pair:
         chunk = ((1,) if series else ()) + chunk_shape(stored.shape, stored.dtype.itemsize)
         data = self.file.create_dataset(f"fields/{name}", shape, stored.dtype, maxshape=limits, fletcher32=True,
                                         chunks=chunk)
-        data.attrs["location"], data.attrs["unit"] = field.location, field.unit
+        data.attrs["location"] = text_attribute(str(field.location))
+        if field.unit:
+            data.attrs["unit"] = text_attribute(field.unit)
         data.attrs["components"], data.attrs["order"] = field.components, len(self.columns)
 
     def finish(self, times: Sequence[float] | None) -> None:

@@ -55,12 +55,23 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return (max(1, min(shape[0], _CHUNK_BYTES // row)), *(max(1, n) for n in shape[1:]))
 
 
+def text_attribute(text: str) -> np.bytes_:
+    """Return a text of fixed length for HDF5: those of variable length lie in a heap that has no checksum."""
+    return np.bytes_(text.encode())
+
+
+def read_text(value: Any) -> Any:
+    """Return a text attribute as str."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def write_place(file: Any, on: Mesh | Grid) -> None:
     """Write a mesh or grid to an open HDF5 file."""
     if isinstance(on, Grid):
         grid = file.create_group("grid")
-        for name in ("shape", "lower", "upper", "periodic", "centring"):
+        for name in ("shape", "lower", "upper", "periodic"):
             grid.attrs[name] = getattr(on, name)
+        grid.attrs["centring"] = text_attribute(on.centring)
         return
     mesh = file.create_group("mesh")
     mesh.attrs["dim"] = on.dim
@@ -87,7 +98,7 @@ def read_place(file: Any) -> Mesh | Grid:
         given = file["grid"].attrs
         shape, lower, upper, periodic = (tuple(np.asarray(given[name]).tolist())
                                          for name in ("shape", "lower", "upper", "periodic"))
-        return Grid(shape, lower, upper, periodic, given["centring"])
+        return Grid(shape, lower, upper, periodic, read_text(given["centring"]))
     mesh = file["mesh"]
     cells = {name: mesh["cells"][name][()] for name in _in_order(mesh, "cells")}
     groups = {}
@@ -109,7 +120,8 @@ def read_field(data: Any, on: Mesh | Grid, times: np.ndarray | None, steps: slic
     values = stored.transpose(axes)
     values = values.reshape(*values.shape[: first + places], *np.asarray(data.attrs["components"], int))
     name = data.name.rsplit("/", 1)[1]
-    return Field(name, np.ascontiguousarray(values), on, data.attrs["location"], times, str(data.attrs["unit"]))
+    return Field(name, np.ascontiguousarray(values), on, read_text(data.attrs["location"]), times,
+                 read_text(data.attrs.get("unit", b"")))
 
 
 def xdmf_tree(h5: str, on: Mesh | Grid, columns: Mapping[str, Column], times: Sequence[float] | None) -> Element:
