@@ -1,0 +1,74 @@
+"""``sciml mesh`` through the real entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciml.mesh import Grid, make_mesh, read_mesh, write_fields
+
+
+@pytest.fixture
+def sciml(repository: Path, tmp_path: Path):
+    """Run ``python -m sciml`` in an empty folder."""
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+        return subprocess.run([sys.executable, "-m", "sciml", *map(str, words)], cwd=tmp_path, env=environment,
+                              capture_output=True, text=True, timeout=120)
+
+    return call
+
+
+def test_make_convert_and_info_agree_about_a_disk(sciml, tmp_path):
+    assert sciml("mesh", "make", "disk", "-o", "disk.msh", "-r", 4).returncode == 0
+    assert sciml("mesh", "convert", "disk.msh", "disk.vtu").returncode == 0
+    done = sciml("mesh", "info", "disk.vtu", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    info = json.loads(done.stdout)
+    expected = make_mesh("disk", 4)
+    assert (info["points"], info["cells"]) == (expected.n_points, {"triangle": expected.n_cells})
+    assert info["groups"] == {"boundary": {"dim": 1, "size": info["boundary_facets"]}}
+    assert info["volume"] == pytest.approx(np.pi, rel=2e-3)
+    table = sciml("mesh", "info", "disk.vtu")
+    assert table.returncode == 0
+    assert "group: boundary" in table.stdout
+
+
+def test_convert_takes_the_last_step_of_a_series(sciml, tmp_path):
+    from sciml.mesh import SeriesWriter
+
+    grid = Grid((3, 2), centring="cell")
+    with SeriesWriter(tmp_path / "s.xdmf", grid) as series:
+        for time in (0.0, 1.0):
+            series.append(time, u=np.full((3, 2), time))
+    assert sciml("mesh", "convert", "s.xdmf", "last.vtu").returncode == 0
+    _, (u,) = read_mesh(tmp_path / "last.vtu")
+    assert np.array_equal(u.values, np.ones(6))
+
+
+def test_wrong_input_is_one_sentence_and_exit_code_two_and_writes_nothing(sciml, tmp_path):
+    (tmp_path / "junk.vtu").write_bytes(b"\x00\xff" * 50)
+    write_fields(tmp_path / "good.vtu", make_mesh("square", 1), {})
+    before = sorted(os.listdir(tmp_path))
+    for words in (("info", "junk.vtu"), ("info", "absent.msh"), ("convert", "good.vtu", "out.stl"),
+                  ("convert", "good.vtu", "no/out.vtu"), ("make", "klein_bottle", "-o", "k.vtu"),
+                  ("make", "cube", "-r", "99", "-o", "k.vtu")):
+        done = sciml("mesh", *words)
+        assert done.returncode == 2, words
+        assert done.stdout == ""
+        assert done.stderr.startswith("sciml: ")
+        assert done.stderr.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_importing_the_package_of_meshes_loads_no_reader(repository):
+    code = ("import sys, sciml.mesh; from sciml.mesh import Grid, Mesh, Field; "
+            "sys.exit(any(name in sys.modules for name in ('meshio', 'h5py', 'skfem', 'torch', 'numba', 'scipy')))")
+    assert subprocess.run([sys.executable, "-c", code], cwd=repository, check=False).returncode == 0
