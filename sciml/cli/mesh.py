@@ -42,7 +42,7 @@ def info(
         print_json(result)
         return
     measure = ("number", "length", "area", "volume")[mesh.topological_dim]
-    rows = [("points", mesh.n_points, f"{mesh.dim}-D")]
+    rows: list[tuple[str, float, str]] = [("points", mesh.n_points, f"{mesh.dim}-D")]
     rows += [(f"cells: {name}", count, "") for name, count in result["cells"].items()]
     rows += [(f"group: {name}", len(group), f"dimension {group.dim}") for name, group in mesh.groups.items()]
     rows += [(f"field: {field.name}", field.values.size, f"{field.values.dtype} at {field.location}"

@@ -29,7 +29,7 @@ import numpy as np
 
 from sciml.errors import InputError, MeshFileError
 from sciml.mesh.field import Field
-from sciml.mesh.gmsh_data import check_node_numbers, place, take_data
+from sciml.mesh.gmsh_data import Table, check_node_numbers, place, take_data
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
 from sciml.mesh.parts import Parts, mesh_from_parts, parts_from_mesh
@@ -156,7 +156,8 @@ def _read_with_meshio(path: Path, suffix: str) -> Any:
     import meshio
 
     content = path.read_bytes() if suffix in (".msh", ".vtk", ".ply") else b""
-    point_data, cell_data = {}, {}
+    point_data: dict[str, Table] = {}
+    cell_data: dict[str, Table] = {}
     mended = content
     if suffix == ".ply":
         _check_ply(content)
@@ -193,9 +194,10 @@ def _write(path: Path, parts: Parts, suffix: str) -> None:
     if suffix == ".med":
         mesh.cell_tags = parts.cell_tags
     # the ending .msh alone would make meshio write ANSYS and drop the data; its ASCII is unreadable under numpy 2
-    options = {".vtu": {"file_format": "vtu", "binary": True}, ".med": {"file_format": "med"},
-               ".msh": {"file_format": "gmsh22", "binary": True}}[suffix]
-    meshio.write(path, mesh, **options)
+    if suffix == ".msh":
+        meshio.write(path, mesh, file_format="gmsh22", binary=True)
+    else:
+        meshio.write(path, mesh, file_format=READ[suffix])
 
 
 def _guarded(action: Callable[[], Any], path: Path, verb: str) -> Any:

@@ -162,6 +162,6 @@ def _facets_of(mesh: Mesh, group: Group) -> list[list[int]]:
         return [list(map(int, facet)) for facet in group.facets]
     out: list[list[int]] = []
     for name, nodes, where in mesh.blocks():
-        inside = group.cells[(group.cells >= where.start) & (group.cells < where.stop)] - where.start
+        inside = group.members[(group.members >= where.start) & (group.members < where.stop)] - where.start
         out += nodes[inside, : SHAPES[LINEAR_TYPE.get(name, name)].corners].tolist()
     return out

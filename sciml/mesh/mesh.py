@@ -136,7 +136,7 @@ class Mesh:
             inverted = self._signed(name, nodes) < 0 if SHAPES[name].dim == self.dim else np.zeros(len(nodes), bool)
             for kind, local in SHAPES[name].facets:
                 block = nodes[:, local].copy()
-                block[inverted] = block[np.ix_(inverted, _reversed_facet(kind))]
+                block[inverted] = block[inverted][:, _reversed_facet(kind)]
                 facets.setdefault(kind, []).append(block)
         return Mesh(self.points, {kind: once for kind, blocks in facets.items()
                                   if len(once := _occurring_once(np.concatenate(blocks)))})

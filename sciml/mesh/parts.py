@@ -211,12 +211,12 @@ def _masks(raw: Any, sizes: list[int]) -> dict[str, np.ndarray]:
 def _cleaned(points: np.ndarray, cells: list[np.ndarray], masks: dict[str, np.ndarray],
              suffix: str) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
     """Merge the equal vertices of .stl and the equal cells of .msh; return also which cells are kept."""
-    keep = [np.ones(len(block), bool) for block in cells]
+    keep: list[np.ndarray] = [np.ones(len(block), bool) for block in cells]
     if suffix == ".stl":
         points, number = np.unique(points, axis=0, return_inverse=True)
         cells = [number.ravel()[block] for block in cells]
         # a triangle whose vertices fell together has no area and belongs to no surface
-        keep = [(np.diff(np.sort(block, axis=1), axis=1) > 0).all(axis=1) for block in cells]
+        keep = [np.asarray((np.diff(np.sort(block, axis=1), axis=1) > 0).all(axis=1)) for block in cells]
     elif suffix == ".msh":
         # gmsh writes a cell once for each physical group that it belongs to
         start = 0

@@ -257,3 +257,10 @@ def test_bad_fields_are_refused():
             Field("u", values, grid, **keywords)
     with pytest.raises(InputError, match="printable"):
         Field("a\nb", np.ones((3, 4)), grid)
+
+
+def test_tensors_that_require_gradients_become_plain_values():
+    torch = pytest.importorskip("torch")
+    grid = Grid((3, 4), centring="cell")
+    values = torch.arange(12.0).reshape(3, 4).requires_grad_()
+    assert np.array_equal(Field("u", values, grid).values, np.arange(12.0).reshape(3, 4))
