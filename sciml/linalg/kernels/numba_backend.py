@@ -18,7 +18,6 @@ from sciml.linalg.kernels.stencil import (
     coarse_shape,
     couplings_to_plane,
     galerkin_terms,
-    term_table,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ class Level:
         self.operator = weights if stencil is None else stencil
         self.full = stencil is not None
         self.x, self.old, self.b = (np.zeros_like(inverse) for _ in range(3))
+        self.chunks = cycle.active_chunks(shape, inverse)
         self.interpolations: list[Interpolation] = []
         self.between: list[np.ndarray] = []
 
@@ -63,19 +63,19 @@ class Level:
 
     def start(self, step: float) -> None:
         """First smoothing step: x = step D^-1 b."""
-        cycle.start(self.b, self.inverse, self.inverse.dtype.type(step), self.x)
+        cycle.start(self.b, self.inverse, self.inverse.dtype.type(step), self.chunks, self.x)
 
     def smooth(self, factors: tuple[float, float, float]) -> None:
         """One Chebyshev step x, old = a x + s D^-1 (b - A x) - g old, x."""
         kernel = cycle.smooth_full if self.full else cycle.smooth_seven
         factors = tuple(self.inverse.dtype.type(f) for f in factors)
-        kernel(self.x, self.old, self.b, self.inverse, self.operator, factors)
+        kernel(self.x, self.old, self.b, self.inverse, self.operator, factors, self.chunks)
         self.x, self.old = self.old, self.x
 
     def restrict_residual(self, coarse: Level) -> None:
         """coarse.b = P^T (b - A x)."""
         kernel = cycle.residual_full if self.full else cycle.residual_seven
-        kernel(self.x, self.b, self.inverse, self.operator, self.old)
+        kernel(self.x, self.b, self.inverse, self.operator, self.chunks, self.old)
         grids = [self.old, *self.between, coarse.b]
         for each, fine, out in zip(self.interpolations, grids[:-1], grids[1:], strict=True):
             cycle.restrict(fine, each.steps, each.left, each.right, out)
@@ -85,7 +85,7 @@ class Level:
         grids = [self.old, *self.between, coarse.x]
         for each, out, values in zip(self.interpolations[::-1], grids[-2::-1], grids[:0:-1], strict=True):
             cycle.prolong(values, each.steps, each.left, each.right, out)
-        cycle.add_on_fluid(self.old, self.inverse, self.x)
+        cycle.add_on_fluid(self.old, self.inverse, self.chunks, self.x)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision."""
@@ -132,7 +132,7 @@ def finest(problem: VoxelPoisson, dtype: np.dtype) -> tuple[Level, np.ndarray]:
                 faces = three_axes(problem.face_weights[axis if problem.fluid.ndim == 3 else axis // 2])
                 inner(stencil[slot])[...] = faces[tuple(slice(a == axis, None) for a in range(3))]
         weights = (stencil[2], stencil[1], stencil[0])
-    setup.inverse_diagonal(stencil, _groups(SEVEN_POINT, 2)[:0], inverse)
+    setup.inverse_diagonal(stencil, np.zeros((0, 3), np.int64), inverse)
     return Level(diagonal.shape, inverse, weights, None), stencil
 
 
@@ -142,9 +142,10 @@ def coarsen(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tupl
     steps = tuple(2 if a == axis else 1 for a in range(3))
     halo = tuple(n + 2 for n in coarse_shape(shape, axis))
     left, right = np.zeros(halo, stencil.dtype), np.zeros(halo, stencil.dtype)
-    setup.interpolation_weights(stencil, steps, _groups(offsets, axis), left, right)
+    odd = int(_flat(tuple(a == axis for a in range(3)), stencil.shape[1:]))
+    setup.interpolation_weights(stencil, axis, _groups(offsets, axis, stencil.shape[1:], odd), left, right)
     out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *halo), stencil.dtype)
-    setup.galerkin(stencil, steps, term_table(galerkin_terms(offsets, axis)), left, right, out)
+    setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], halo), left, right, out)
     return out, Interpolation(steps, left, right)
 
 
@@ -167,7 +168,7 @@ def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[L
         offsets = FORWARD
         shape = tuple(n - 2 for n in stencil.shape[1:])
         inverse = np.zeros(stencil.shape[1:], dtype)
-        setup.inverse_diagonal(stencil, _groups(FORWARD, 0), inverse)
+        setup.inverse_diagonal(stencil, _groups(FORWARD, 0, inverse.shape), inverse)
         level = Level(shape, inverse, None, stencil)
         levels.append(level)
     return levels, _complete(stencil, offsets)
@@ -210,12 +211,29 @@ def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:
     return result
 
 
-def _groups(offsets: tuple[Offset, ...], axis: int) -> np.ndarray:
-    """Rows (plane, slot, shift) of every coupling of a cell; planes 0 before, 1 after, 2 beside along an axis."""
+def _flat(shift: Offset, shape: tuple[int, ...]) -> int:
+    """A shift in cells as a distance in the flat array with halo."""
+    return (shift[0] * shape[1] + shift[1]) * shape[2] + shift[2]
+
+
+def _groups(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...], start: int = 0) -> np.ndarray:
+    """Rows (plane, slot, flat shift) of every coupling of a cell; planes 0 before, 1 after, 2 beside along an axis."""
     return np.array(
         [
-            (plane, slot, *shift)
+            (plane, slot, start + _flat(shift, shape))
             for plane, step in enumerate((-1, 1, 0))
             for slot, shift in couplings_to_plane(offsets, axis, step)
+        ]
+    )
+
+
+def _flat_terms(
+    offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]
+) -> np.ndarray:
+    """Terms of the Galerkin product with flat shifts, in the columns that the kernel takes."""
+    return np.array(
+        [
+            (t.slot, t.source, t.sign, _flat(t.shift, fine), t.p, _flat(t.p_shift, coarse), t.q, _flat(t.q_shift, coarse))
+            for t in galerkin_terms(offsets, axis)
         ]
     )

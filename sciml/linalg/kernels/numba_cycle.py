@@ -1,150 +1,163 @@
 """Kernels of the multigrid cycle on the CPU: smoothing, residual, restriction and prolongation.
 
-All arrays carry a halo of one cell of zeros. A smoothing step is one step of the three-term Chebyshev recurrence,
+All arrays carry a halo of one cell of zeros, so a neighbour is a fixed distance away in memory and a kernel runs over the
+flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is cut
+into chunks that fit the cache; ``chunks`` lists those that hold unknowns, and the others are never touched.
 
-    x_new = a x + s D^-1 (b - A x) - g x_old,
+A smoothing step is one step of the three-term Chebyshev recurrence, written over x_old,
 
-written over x_old. The 7-point kernels take the couplings along the three axes as numbers (constant coefficient: x is 0
-off the fluid, so no couplings need to be read at all) or as arrays; both use that D is the diagonal of A there.
+    x_new = a x + s D^-1 (b - A x) - g x_old.
+
+Slices are taken before each loop and then indexed from 0: the compiler vectorises only loops whose indices cannot be
+negative, over few arrays that may overlap.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
+CHUNK = 1024
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
-def _add_seven(acc, x, weights, i, j, n):  # noqa: ANN001, ANN202
-    """acc += sum of w x over the six neighbours of the row (i, j)."""
+def active_chunks(shape: Sequence[int], inverse: np.ndarray) -> np.ndarray:
+    """Ranges (start, stop) of the flat array, at most CHUNK long, that hold unknowns; shape is that of the cells."""
+    margin = (shape[1] + 2) * (shape[2] + 2) + (shape[2] + 2) + 1
+    starts = np.arange(margin, inverse.size - margin, CHUNK)
+    ranges = np.stack([starts, np.minimum(starts + CHUNK, inverse.size - margin)], axis=1)
+    holds = np.add.reduceat(inverse.ravel()[: inverse.size - margin] != 0, starts) > 0
+    return ranges[holds]
+
+
+def _add_seven(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
+    """acc += sum of w x over the six neighbours."""
     raise TypeError("to be called from compiled code")
 
 
 @overload(_add_seven, inline="always")
-def _add_seven_typed(acc, x, weights, i, j, n):  # noqa: ANN001, ANN202
+def _add_seven_typed(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
     if isinstance(weights.dtype, types.Float):
 
-        def constant(acc, x, weights, i, j, n):  # noqa: ANN001, ANN202
-            own, north, south, east, west = x[i, j], x[i - 1, j], x[i + 1, j], x[i, j - 1], x[i, j + 1]
+        def constant(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
+            s0, s1 = strides
             w0, w1, w2 = weights
-            for k in range(n):
-                acc[k] += (
-                    w0 * (north[k + 1] + south[k + 1]) + w1 * (east[k + 1] + west[k + 1]) + w2 * (own[k] + own[k + 2])
-                )
+            own = x[low - 1 : high + 1]
+            north, south, east, west = x[low - s0 : high], x[low + s0 : high + s0], x[low - s1 : high], x[low + s1 : high + s1]
+            for k in range(high - low):
+                acc[k] += w0 * (north[k] + south[k]) + w1 * (east[k] + west[k]) + w2 * (own[k] + own[k + 2])
 
         return constant
 
-    def variable(acc, x, weights, i, j, n):  # noqa: ANN001, ANN202
-        w0, w1, w2 = weights
-        own, north, south, east, west = x[i, j], x[i - 1, j], x[i + 1, j], x[i, j - 1], x[i, j + 1]
-        before, after, along = w0[i - 1, j], w0[i, j], w2[i, j]
-        for k in range(n):
-            acc[k] += before[k + 1] * north[k + 1] + after[k + 1] * south[k + 1]
-        before, after = w1[i, j - 1], w1[i, j]
-        for k in range(n):
-            acc[k] += before[k + 1] * east[k + 1] + after[k + 1] * west[k + 1]
-        for k in range(n):
+    def variable(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
+        for axis in range(2):
+            s = strides[axis]
+            w = weights[axis].reshape(-1)
+            before, after, back, ahead = w[low - s : high], w[low:high], x[low - s : high], x[low + s : high + s]
+            for k in range(high - low):
+                acc[k] += before[k] * back[k] + after[k] * ahead[k]
+        along, own = weights[2].reshape(-1)[low - 1 : high], x[low - 1 : high + 1]
+        for k in range(high - low):
             acc[k] += along[k] * own[k] + along[k + 1] * own[k + 2]
 
     return variable
 
 
 @njit(inline="always")
-def _add_three(acc, w0, w1, w2, shift, x, n):  # noqa: ANN001, ANN202
+def _add_three(acc, x, w0, w1, w2, n):  # noqa: ANN001, ANN202
     for k in range(n):
-        acc[k] += (
-            w0[k + 1 - shift] * x[k] + w1[k + 1] * x[k + 1] + w2[k + 1 + shift] * x[k + 2]
-        )
+        acc[k] += w0[k] * x[k] + w1[k] * x[k + 1] + w2[k] * x[k + 2]
 
 
 @njit(inline="always")
-def _add_full(acc, x, s, i, j, n):  # noqa: ANN001, ANN202
-    """acc += sum of w x over the 26 neighbours, less d x; s holds the 13 forward couplings and the diagonal."""
-    own, along, diagonal = x[i, j], s[0, i, j], s[13, i, j]
+def _add_full(acc, x, s, low, high, strides):  # noqa: ANN001, ANN202
+    """acc += sum of w x over the 26 neighbours, less d x; s holds the 13 forward couplings and the diagonal, flat."""
+    s0, s1 = strides
+    n = high - low
+    own, along, diagonal = x[low - 1 : high + 1], s[0, low - 1 : high], s[13, low:high]
     for k in range(n):
-        acc[k] += along[k + 1] * own[k + 2] + along[k] * own[k] - diagonal[k + 1] * own[k + 1]
-    _add_three(acc, s[1, i, j], s[2, i, j], s[3, i, j], 0, x[i, j + 1], n)
-    _add_three(acc, s[3, i, j - 1], s[2, i, j - 1], s[1, i, j - 1], 1, x[i, j - 1], n)
-    for q in range(3):
-        f = 4 + 3 * q
-        _add_three(acc, s[f, i, j], s[f + 1, i, j], s[f + 2, i, j], 0, x[i + 1, j + q - 1], n)
-        back = j + 1 - q
-        _add_three(acc, s[f + 2, i - 1, back], s[f + 1, i - 1, back], s[f, i - 1, back], 1, x[i - 1, back], n)
+        acc[k] += along[k + 1] * own[k + 2] + along[k] * own[k] - diagonal[k] * own[k + 1]
+    for row in range(4):
+        first = 1 + 3 * row
+        distance = s1 if row == 0 else s0 + (row - 2) * s1
+        _add_three(acc, x[low + distance - 1 : high + distance + 1], s[first, low:high], s[first + 1, low:high],
+                   s[first + 2, low:high], n)
+        a, b = low - distance, high - distance
+        _add_three(acc, x[a - 1 : b + 1], s[first + 2, a - 1 : b], s[first + 1, a:b], s[first, a + 1 : b + 1], n)
 
 
 @njit(parallel=True, **_OPTIONS)
-def start(b, inverse, step, out):  # noqa: ANN001, ANN201
+def start(b, inverse, step, chunks, out):  # noqa: ANN001, ANN201
     """First smoothing step from x = 0: out = step D^-1 b."""
-    n0, n1, n2 = b.shape
-    for i in prange(1, n0 - 1):
-        for j in range(1, n1 - 1):
-            right, scale, row = b[i, j], inverse[i, j], out[i, j]
-            for k in range(n2):
-                row[k] = step * scale[k] * right[k]
+    b, inverse, out = b.reshape(-1), inverse.reshape(-1), out.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        right, scale, result = b[low:high], inverse[low:high], out[low:high]
+        for k in range(high - low):
+            result[k] = step * scale[k] * right[k]
 
 
 @njit(parallel=True, **_OPTIONS)
-def smooth_seven(x, old, b, inverse, weights, factors):  # noqa: ANN001, ANN201
-    """Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g."""
-    n0, n1, n2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
+def smooth_seven(x, old, b, inverse, weights, factors, chunks):  # noqa: ANN001, ANN201
+    """Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g; D is the diagonal of A."""
+    strides = (x.shape[1] * x.shape[2], x.shape[2])
+    x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     a, s, g = factors
-    for i in prange(1, n0 + 1):
-        acc = np.empty(n2, x.dtype)
-        for j in range(1, n1 + 1):
-            right, scale, row, out = b[i, j], inverse[i, j], x[i, j], old[i, j]
-            for k in range(n2):
-                acc[k] = right[k + 1]
-            _add_seven(acc, x, weights, i, j, n2)
-            for k in range(n2):
-                out[k + 1] = (a - s) * row[k + 1] + s * scale[k + 1] * acc[k] - g * out[k + 1]
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        acc = b[low:high].copy()
+        _add_seven(acc, x, weights, low, high, strides)
+        scale, own, out = inverse[low:high], x[low:high], old[low:high]
+        for k in range(high - low):
+            out[k] = (a - s) * own[k] + s * scale[k] * acc[k] - g * out[k]
 
 
 @njit(parallel=True, **_OPTIONS)
-def smooth_full(x, old, b, inverse, stencil, factors):  # noqa: ANN001, ANN201
+def smooth_full(x, old, b, inverse, stencil, factors, chunks):  # noqa: ANN001, ANN201
     """Chebyshev step of a 27-point level, written over ``old``; factors are a, s, g."""
-    n0, n1, n2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
+    strides = (x.shape[1] * x.shape[2], x.shape[2])
+    x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
+    stencil = stencil.reshape(stencil.shape[0], -1)
     a, s, g = factors
-    for i in prange(1, n0 + 1):
-        acc = np.empty(n2, x.dtype)
-        for j in range(1, n1 + 1):
-            right, scale, row, out = b[i, j], inverse[i, j], x[i, j], old[i, j]
-            for k in range(n2):
-                acc[k] = right[k + 1]
-            _add_full(acc, x, stencil, i, j, n2)
-            for k in range(n2):
-                out[k + 1] = a * row[k + 1] + s * scale[k + 1] * acc[k] - g * out[k + 1]
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        acc = b[low:high].copy()
+        _add_full(acc, x, stencil, low, high, strides)
+        scale, own, out = inverse[low:high], x[low:high], old[low:high]
+        for k in range(high - low):
+            out[k] = a * own[k] + s * scale[k] * acc[k] - g * out[k]
 
 
 @njit(parallel=True, **_OPTIONS)
-def residual_seven(x, b, inverse, weights, out):  # noqa: ANN001, ANN201
+def residual_seven(x, b, inverse, weights, chunks, out):  # noqa: ANN001, ANN201
     """out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
-    n0, n1, n2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
-    for i in prange(1, n0 + 1):
-        acc = np.empty(n2, x.dtype)
-        for j in range(1, n1 + 1):
-            right, scale, row, result = b[i, j], inverse[i, j], x[i, j], out[i, j]
-            for k in range(n2):
-                acc[k] = right[k + 1]
-            _add_seven(acc, x, weights, i, j, n2)
-            for k in range(n2):
-                result[k + 1] = acc[k] - row[k + 1] / scale[k + 1] if scale[k + 1] > 0 else 0
+    strides = (x.shape[1] * x.shape[2], x.shape[2])
+    x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        acc = b[low:high].copy()
+        _add_seven(acc, x, weights, low, high, strides)
+        scale, own, result = inverse[low:high], x[low:high], out[low:high]
+        for k in range(high - low):
+            result[k] = acc[k] - own[k] / scale[k] if scale[k] > 0 else 0
 
 
 @njit(parallel=True, **_OPTIONS)
-def residual_full(x, b, inverse, stencil, out):  # noqa: ANN001, ANN201
+def residual_full(x, b, inverse, stencil, chunks, out):  # noqa: ANN001, ANN201
     """out = b - A x of a 27-point level."""
-    n0, n1, n2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
-    for i in prange(1, n0 + 1):
-        acc = np.empty(n2, x.dtype)
-        for j in range(1, n1 + 1):
-            right, scale, result = b[i, j], inverse[i, j], out[i, j]
-            for k in range(n2):
-                acc[k] = right[k + 1]
-            _add_full(acc, x, stencil, i, j, n2)
-            for k in range(n2):
-                result[k + 1] = acc[k] if scale[k + 1] > 0 else 0
+    strides = (x.shape[1] * x.shape[2], x.shape[2])
+    x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
+    stencil = stencil.reshape(stencil.shape[0], -1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        acc = b[low:high].copy()
+        _add_full(acc, x, stencil, low, high, strides)
+        scale, result = inverse[low:high], out[low:high]
+        for k in range(high - low):
+            result[k] = acc[k] if scale[k] > 0 else 0
 
 
 @njit(parallel=True, **_OPTIONS)
@@ -157,12 +170,12 @@ def restrict(fine, steps, left, right, out):  # noqa: ANN001, ANN201
             result, own, low = out[i, j], fine[i0, j0], left[i, j]
             if steps[2] == 2:
                 high = right[i, j]
-                for k in range(1, n2 + 1):
-                    result[k] = own[2 * k - 1] + low[k] * own[2 * k] + high[k - 1] * own[2 * k - 2]
+                for k in range(n2):
+                    result[k + 1] = own[2 * k + 1] + low[k + 1] * own[2 * k + 2] + high[k] * own[2 * k]
             else:
                 d0, d1 = steps[0] - 1, steps[1] - 1
                 after, before, high = fine[i0 + d0, j0 + d1], fine[i0 - d0, j0 - d1], right[i - d0, j - d1]
-                for k in range(1, n2 + 1):
+                for k in range(n2 + 2):
                     result[k] = own[k] + low[k] * after[k] + high[k] * before[k]
 
 
@@ -177,28 +190,27 @@ def prolong(coarse, steps, left, right, out):  # noqa: ANN001, ANN201
             own, low, high = coarse[i, j], left[i, j], right[i, j]
             even = out[i0, j0]
             if steps[2] == 2:
-                for k in range(1, m2 // 2 + 1):
-                    even[2 * k - 1] = own[k]
-                    even[2 * k] = low[k] * own[k] + high[k] * own[k + 1]
+                for k in range(m2 // 2):
+                    even[2 * k + 1] = own[k + 1]
+                    even[2 * k + 2] = low[k + 1] * own[k + 1] + high[k + 1] * own[k + 2]
                 if m2 % 2 == 1:
                     even[m2] = own[n2]
             else:
-                for k in range(1, n2 + 1):
+                for k in range(n2 + 2):
                     even[k] = own[k]
                 d0, d1 = steps[0] - 1, steps[1] - 1
                 if i0 + d0 <= m0 and j0 + d1 <= m1:
                     odd, after = out[i0 + d0, j0 + d1], coarse[i + d0, j + d1]
-                    for k in range(1, n2 + 1):
+                    for k in range(n2 + 2):
                         odd[k] = low[k] * own[k] + high[k] * after[k]
 
 
 @njit(parallel=True, **_OPTIONS)
-def add_on_fluid(correction, inverse, x):  # noqa: ANN001, ANN201
+def add_on_fluid(correction, inverse, chunks, x):  # noqa: ANN001, ANN201
     """x += correction where the cell is an unknown: interpolation also fills cells that are not."""
-    n0, n1, n2 = x.shape
-    for i in prange(1, n0 - 1):
-        for j in range(1, n1 - 1):
-            values, scale, row = correction[i, j], inverse[i, j], x[i, j]
-            for k in range(n2):
-                if scale[k] > 0:
-                    row[k] += values[k]
+    correction, inverse, x = correction.reshape(-1), inverse.reshape(-1), x.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        values, scale, own = correction[low:high], inverse[low:high], x[low:high]
+        for k in range(high - low):
+            own[k] += values[k] if scale[k] > 0 else 0

@@ -9,29 +9,63 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sciml.linalg.kernels.numba_cycle import CHUNK
 from sciml.linalg.kernels.stencil import LEFT, NEGLIGIBLE, ONE
 
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 @njit(inline="always")
-def _add_strided(target, source, start, stride, n):  # noqa: ANN001, ANN202
+def _add_row(target, source, stride):  # noqa: ANN001, ANN202
     if stride == 1:
-        for k in range(n):
-            target[k] += source[start + k]
+        for k in range(target.size):
+            target[k] += source[k]
     else:
-        for k in range(n):
-            target[k] += source[start + 2 * k]
+        for k in range(target.size):
+            target[k] += source[2 * k]
 
 
 @njit(inline="always")
-def _add_product(target, p, p0, source, start, stride, q, q0, n):  # noqa: ANN001, ANN202
+def _add_scaled(target, sign, source, stride):  # noqa: ANN001, ANN202
     if stride == 1:
-        for k in range(n):
-            target[k] += p[p0 + k] * source[start + k] * q[q0 + k]
+        for k in range(target.size):
+            target[k] += sign * source[k]
     else:
-        for k in range(n):
-            target[k] += p[p0 + k] * source[start + 2 * k] * q[q0 + k]
+        for k in range(target.size):
+            target[k] += sign * source[2 * k]
+
+
+@njit(inline="always")
+def _add_weighted(target, sign, weight, source, stride):  # noqa: ANN001, ANN202
+    if stride == 1:
+        for k in range(target.size):
+            target[k] += sign * weight[k] * source[k]
+    else:
+        for k in range(target.size):
+            target[k] += sign * weight[k] * source[2 * k]
+
+
+@njit(inline="always")
+def _add_twice_weighted(target, sign, p, q, source, stride):  # noqa: ANN001, ANN202
+    if stride == 1:
+        for k in range(target.size):
+            target[k] += sign * p[k] * q[k] * source[k]
+    else:
+        for k in range(target.size):
+            target[k] += sign * p[k] * q[k] * source[2 * k]
+
+
+@njit(inline="always")
+def _segment(axis, i, part, coarse, fine, size):  # noqa: ANN001, ANN202
+    """Flat places (coarse, fine) and length of a part of plane i: chunks along axis 0, rows along the others."""
+    c0, c1 = coarse
+    f0, f1 = fine
+    if axis == 0:
+        inside = c1 + 1 + part * CHUNK
+        return (i + 1) * c0 + inside, (2 * i + 1) * f0 + inside, min(CHUNK, c0 - c1 - 1 - inside)
+    if axis == 1:
+        return (i + 1) * c0 + (part + 1) * c1 + 1, (i + 1) * f0 + (2 * part + 1) * f1 + 1, size
+    return (i + 1) * c0 + (part + 1) * c1 + 1, (i + 1) * f0 + (part + 1) * f1 + 1, size
 
 
 @njit(parallel=True, **_OPTIONS)
@@ -57,114 +91,117 @@ def seven_point(diagonal, weights, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def interpolation_weights(stencil, steps, groups, left, right):  # noqa: ANN001, ANN201
-    """Weights l, r of the odd cells along the axis whose entry of ``steps`` is 2.
+def interpolation_weights(stencil, axis, groups, left, right):  # noqa: ANN001, ANN201
+    """Weights l, r of the odd cells along an axis.
 
-    ``groups`` has rows (plane, slot, shift): the couplings of a cell to the plane before (0), after (1) and its own (2).
-    One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to neither plane copy the even cell.
+    ``groups`` has rows (plane, slot, flat shift from the even cell): the couplings of the odd cell to the plane before
+    (0), after (1) and its own (2). One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to
+    neither plane copy the even cell.
     """
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
-    diagonal = stencil[-1]
-    h, s = steps[2], 2 if steps[2] == 2 else 1
-    o0, o1, o2 = steps[0] - 1, steps[1] - 1, steps[2] - 1
+    coarse = (left.shape[1] * left.shape[2], left.shape[2])
+    fine = (stencil.shape[2] * stencil.shape[3], stencil.shape[3])
+    flat, left, right = stencil.reshape(stencil.shape[0], -1), left.reshape(-1), right.reshape(-1)
+    diagonal = flat[-1]
+    odd = fine[axis] if axis < 2 else 1
+    stride = 2 if axis == 2 else 1
+    parts = (coarse[0] - 2 * coarse[1] - 2 + CHUNK - 1) // CHUNK if axis == 0 else n1
     tiny = stencil.dtype.type(NEGLIGIBLE)
     for i in prange(n0):
-        sums = np.zeros((3, n2), stencil.dtype)
-        for j in range(n1):
-            i0, j0 = steps[0] * i + 1, steps[1] * j + 1
-            sums[:] = 0
+        buffer = np.empty((3, max(CHUNK, n2)), stencil.dtype)
+        for part in range(parts):
+            c, f, n = _segment(axis, i, part, coarse, fine, n2)
+            before, after, beside = buffer[0, :n], buffer[1, :n], buffer[2, :n]
+            before[:], after[:], beside[:] = 0, 0, 0
             for g in range(groups.shape[0]):
-                row = stencil[groups[g, 1], i0 + o0 + groups[g, 2], j0 + o1 + groups[g, 3]]
-                _add_strided(sums[groups[g, 0]], row, 1 + o2 + groups[g, 4], s, n2)
-            before, after, beside = sums[0], sums[1], sums[2]
-            own, even = diagonal[i0 + o0, j0 + o1], diagonal[i0, j0]
-            out_left, out_right = left[i + 1, j + 1], right[i + 1, j + 1]
-            for k in range(n2):
-                d = own[1 + o2 + h * k]
-                floor = tiny * d
-                low, high = max(before[k], 0), max(after[k], 0)
-                lost = d - before[k] - after[k] - beside[k]
-                if (low > floor and high > floor) or lost < 10 * floor:
-                    lost = 0
-                if d <= 0:
-                    out_left[k + 1], out_right[k + 1] = 0, 0
-                elif low + high <= floor or even[1 + h * k] <= 0:
-                    out_left[k + 1], out_right[k + 1] = 1, 0
+                source = flat[groups[g, 1], f + groups[g, 2] :]
+                if groups[g, 0] == 0:
+                    _add_row(before, source, stride)
+                elif groups[g, 0] == 1:
+                    _add_row(after, source, stride)
                 else:
-                    total = low + high + lost
-                    out_left[k + 1], out_right[k + 1] = low / total, high / total
-
-
-@njit(inline="always")
-def _drop_isolated(result, diagonal, steps, left, right, place, n):  # noqa: ANN001, ANN202
-    """Clear coarse diagonals that are rounding errors: of cells that stand for a closed component, or for no cell."""
-    i, j = place
-    d0, d1, d2, h = steps[0] - 1, steps[1] - 1, steps[2] - 1, steps[2]
-    i0, j0 = steps[0] * i + 1, steps[1] * j + 1
-    own, after, before = diagonal[i0, j0], diagonal[i0 + d0, j0 + d1], diagonal[i0 - d0, j0 - d1]
-    low, high = left[i + 1, j + 1], right[i + 1 - d0, j + 1 - d1]
-    floor = result.dtype.type(10 * NEGLIGIBLE)
-    for k in range(n):
-        e, a, b = own[1 + h * k], after[1 + h * k + d2], before[1 + h * k - d2]
-        size = e + low[1 + k] ** 2 * a + high[1 + k - d2] ** 2 * b
-        if result[1 + k] < floor * size or size < floor * (e + a + b):
-            result[1 + k] = 0
+                    _add_row(beside, source, stride)
+            own, even, low, high = diagonal[f + odd :], diagonal[f:], left[c : c + n], right[c : c + n]
+            for k in range(n):
+                d = own[stride * k]
+                floor = tiny * d
+                near, far = max(before[k], 0), max(after[k], 0)
+                lost = d - before[k] - after[k] - beside[k]
+                lost = 0 if (near > floor and far > floor) or lost < 10 * floor else lost
+                total = near + far + lost
+                copies = near + far <= floor or even[stride * k] <= 0
+                share = 1 / total if total > 0 else 0
+                low[k] = 0 if d <= 0 else (1 if copies else near * share)
+                high[k] = 0 if d <= 0 or copies else far * share
 
 
 @njit(parallel=True, **_OPTIONS)
-def galerkin(stencil, steps, terms, left, right, out):  # noqa: ANN001, ANN201
-    """Add the terms of P^T A P (rows of :func:`sciml.linalg.kernels.stencil.term_table`) into the zeroed ``out``."""
+def galerkin(stencil, axis, terms, left, right, out):  # noqa: ANN001, ANN201
+    """Add P^T A P to the zeroed ``out``.
+
+    ``terms`` has rows (slot, source, sign, fine shift, p, p shift, q, q shift), the shifts flat; see
+    :class:`sciml.linalg.kernels.stencil.Term`.
+    """
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
-    s = steps[2]
-    ones = np.ones(n2 + 2, stencil.dtype)
+    coarse = (left.shape[1] * left.shape[2], left.shape[2])
+    fine = (stencil.shape[2] * stencil.shape[3], stencil.shape[3])
+    source, target = stencil.reshape(stencil.shape[0], -1), out.reshape(out.shape[0], -1)
+    low, high = left.reshape(-1), right.reshape(-1)
+    stride = 2 if axis == 2 else 1
+    parts = (coarse[0] - 2 * coarse[1] - 2 + CHUNK - 1) // CHUNK if axis == 0 else n1
+    one = stencil.dtype.type(1)
     for i in prange(n0):
-        minus = np.empty((2, n2 + 2), stencil.dtype)
-        for j in range(n1):
-            i0, j0 = steps[0] * i + 1, steps[1] * j + 1
+        for part in range(parts):
+            c, f, n = _segment(axis, i, part, coarse, fine, n2)
             for t in range(terms.shape[0]):
-                source = stencil[terms[t, 1], i0 + terms[t, 3], j0 + terms[t, 4]]
-                if terms[t, 6] == ONE:
-                    p = ones
-                elif terms[t, 6] == LEFT:
-                    p = left[i + 1 + terms[t, 7], j + 1 + terms[t, 8]]
+                row = target[terms[t, 0], c : c + n]
+                values = source[terms[t, 1], f + terms[t, 3] :]
+                sign = one if terms[t, 2] > 0 else -one
+                p_at, q_at = c + terms[t, 5], c + terms[t, 7]
+                p = low[p_at : p_at + n] if terms[t, 4] == LEFT else high[p_at : p_at + n]
+                q = low[q_at : q_at + n] if terms[t, 6] == LEFT else high[q_at : q_at + n]
+                if terms[t, 4] == ONE and terms[t, 6] == ONE:
+                    _add_scaled(row, sign, values, stride)
+                elif terms[t, 4] == ONE:
+                    _add_weighted(row, sign, q, values, stride)
+                elif terms[t, 6] == ONE:
+                    _add_weighted(row, sign, p, values, stride)
                 else:
-                    p = right[i + 1 + terms[t, 7], j + 1 + terms[t, 8]]
-                if terms[t, 10] == ONE:
-                    q = ones
-                elif terms[t, 10] == LEFT:
-                    q = left[i + 1 + terms[t, 11], j + 1 + terms[t, 12]]
-                else:
-                    q = right[i + 1 + terms[t, 11], j + 1 + terms[t, 12]]
-                target = out[terms[t, 0], i + 1, j + 1, 1:]
-                p0, q0 = 1 + terms[t, 9], 1 + terms[t, 13]
-                if terms[t, 6] == ONE:
-                    p0 = 1
-                if terms[t, 10] == ONE:
-                    q0 = 1
-                if terms[t, 2] < 0:
-                    for k in range(n2):
-                        minus[0, k] = -p[p0 + k]
-                    p, p0 = minus[0], 0
-                _add_product(target, p, p0, source, 1 + terms[t, 5], s, q, q0, n2)
-            _drop_isolated(out[-1, i + 1, j + 1], stencil[-1], steps, left, right, (i, j), n2)
+                    _add_twice_weighted(row, sign, p, q, values, stride)
+            step = fine[axis] if axis < 2 else 1
+            back = coarse[axis] if axis < 2 else 1
+            diagonal = source[-1]
+            own, after, before = diagonal[f:], diagonal[f + step :], diagonal[f - step :]
+            _drop_isolated(target[-1, c : c + n], own, after, before, low[c : c + n], high[c - back :], stride)
+
+
+@njit(inline="always")
+def _drop_isolated(result, own, after, before, low, high, stride):  # noqa: ANN001, ANN202
+    """Clear coarse diagonals that are rounding errors: of cells that stand for a closed component, or for no cell."""
+    floor = result.dtype.type(10 * NEGLIGIBLE)
+    for k in range(result.size):
+        e, a, b = own[stride * k], after[stride * k], before[stride * k]
+        size = e + low[k] ** 2 * a + high[k] ** 2 * b
+        result[k] = 0 if result[k] < floor * size or size < floor * (e + a + b) else result[k]
 
 
 @njit(parallel=True, **_OPTIONS)
 def inverse_diagonal(stencil, groups, out):  # noqa: ANN001, ANN201
-    """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2."""
-    n0, n1, n2 = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
-    for i in prange(n0):
-        total = np.empty(n2, stencil.dtype)
-        for j in range(n1):
-            own = stencil[-1, i + 1, j + 1]
-            for k in range(n2):
-                total[k] = own[k + 1]
-            for g in range(groups.shape[0]):
-                row = stencil[groups[g, 1], i + 1 + groups[g, 2], j + 1 + groups[g, 3]]
-                start = 1 + groups[g, 4]
-                for k in range(n2):
-                    total[k] += abs(row[start + k])
-            result = out[i + 1, j + 1]
-            for k in range(n2):
-                d = own[k + 1]
-                result[k + 1] = 1 / max(d, total[k] / 2) if d > 0 else 0
+    """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2.
+
+    ``groups`` has rows (plane, slot, flat shift) of all couplings of a cell; without rows this is 1 / d.
+    """
+    margin = out.shape[1] * out.shape[2] + out.shape[2] + 1
+    flat, out = stencil.reshape(stencil.shape[0], -1), out.reshape(-1)
+    stop = out.size - margin
+    for c in prange((stop - margin + CHUNK - 1) // CHUNK):
+        low = margin + c * CHUNK
+        high = min(low + CHUNK, stop)
+        own, result = flat[-1, low:high], out[low:high]
+        total = own.copy()
+        for g in range(groups.shape[0]):
+            row = flat[groups[g, 1], low + groups[g, 2] : high + groups[g, 2]]
+            for k in range(high - low):
+                total[k] += abs(row[k])
+        for k in range(high - low):
+            result[k] = 1 / max(own[k], total[k] / 2) if own[k] > 0 else 0

@@ -17,8 +17,6 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
-import numpy as np
-
 Offset = tuple[int, int, int]
 FORWARD: tuple[Offset, ...] = tuple(o for o in product((-1, 0, 1), repeat=3) if o > (0, 0, 0))
 # Slots of the three couplings of a 7-point stencil, along axes 0, 1 and 2, and of its diagonal.
@@ -81,11 +79,6 @@ def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
             terms.append(Term(slot, source, sign, _add(shift, _set((0, 0, 0), axis, first)), p, p_shift, q,
                               _add(q_shift, offset)))
     return terms
-
-
-def term_table(terms: list[Term]) -> np.ndarray:
-    """The terms as rows of 14 integers: slot, source, sign, shift, p, p_shift, q, q_shift."""
-    return np.array([(t.slot, t.source, t.sign, *t.shift, t.p, *t.p_shift, t.q, *t.q_shift) for t in terms])
 
 
 def coarse_shape(shape: Offset, axis: int) -> Offset:
