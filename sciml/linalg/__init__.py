@@ -1,0 +1,39 @@
+"""Large Poisson systems: the voxel problem, its multigrid preconditioner, and one verb that solves.
+
+>>> import numpy as np
+>>> from sciml.linalg import VoxelPoisson, solve
+>>> cells = np.zeros((32, 32, 32), np.uint8)       # 0 fluid, 1 Dirichlet (p = 0), 2 solid
+>>> cells[12:20, 12:20, 12:20] = 2
+>>> problem = VoxelPoisson.from_cells(cells, outside={"z+": "dirichlet"})
+>>> b = np.where(problem.fluid, 1.0, 0.0)
+>>> solve(problem, b, rtol=1e-8).status
+'converged'
+
+Which method do I want? Leave it at ``"auto"``. A box without obstacles goes to the fast transforms, any other grid to
+multigrid, any other matrix to PyAMG. Solving many times on one geometry: make a :class:`MultigridPreconditioner` once
+and pass it to :func:`solve`; its ``update`` takes a new geometry.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.linalg.multigrid import MultigridPreconditioner
+    from sciml.linalg.solver import SolveResult, solve
+    from sciml.linalg.voxel_poisson import VoxelPoisson
+
+_HOMES = {
+    "MultigridPreconditioner": "sciml.linalg.multigrid",
+    "SolveResult": "sciml.linalg.solver",
+    "VoxelPoisson": "sciml.linalg.voxel_poisson",
+    "solve": "sciml.linalg.solver",
+}
+__all__ = ["MultigridPreconditioner", "SolveResult", "VoxelPoisson", "solve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -8,31 +8,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.errors import DivergenceError
+
 Status = Literal["converged", "fallback", "maxiter", "stagnated"]
 Callback = Callable[[int, float], None]
 
-# The preconditioner is dropped after this many useless directions, or if this many iterations do not halve the residual.
+# The preconditioner is dropped for good after this many useless directions, or if this many iterations have not ...
 MAX_FALLBACKS = 3
 TRIAL_ITERATIONS = 10
+# ... brought the residual below this share of its start.
 TRIAL_REDUCTION = 0.5
-# The recursive residual drifts from the true one; restart if the true one is above the tolerance by more than this.
-DRIFT = 1.05
-MAX_RESTARTS = 20
+# A restart from the true residual has to lower it at least to this share, or rounding has had the last word.
+RESTART_REDUCTION = 0.5
 
 
 class Vectors(Protocol):
     """The vectors x, r, p and q = A p of one solve, z = M r, and the few operations on them that the loop needs."""
 
-    def start(self, x0: Any | None) -> float:
-        """Set x = x0 (or 0) and r = b - A x; return |r|."""
+    def residual(self) -> float:
+        """Set r = b - A x; return |r|."""
 
     def precondition(self, norm: float) -> None:
-        """Set z = M r; ``norm`` is |r|."""
+        """Set z = M r, up to a positive factor; ``norm`` is |r|."""
 
     def jacobi(self) -> None:
         """Set z = D^-1 r."""
@@ -41,18 +43,15 @@ class Vectors(Protocol):
         """Return z . r and z . q."""
 
     def direction(self, beta: float) -> float:
-        """Set p = z + beta p and q = A p; return p . q."""
+        """Set p = z + beta p (p = z for beta = 0) and q = A p; return p . q."""
 
     def step(self, alpha: float) -> float:
         """Set x += alpha p and r -= alpha q; return |r|."""
 
-    def true_residual(self) -> float:
-        """Set r = b - A x; return |r|."""
-
 
 @dataclass
 class KrylovResult:
-    """How a solve went; ``history`` holds |r| / |b|, the start included, true residuals where they were computed."""
+    """How a solve went; ``history`` holds |r| / |b|, the start included."""
 
     status: Status
     iterations: int
@@ -62,45 +61,132 @@ class KrylovResult:
 
 
 def flexible_conjugate_gradients(
-    vectors: Vectors, tolerance: float, scale: float, *, maxiter: int, preconditioned: bool = True,
-    callback: Callback | None = None,
+    vectors: Vectors, tolerance: float, scale: float, *, maxiter: int, callback: Callback | None = None
 ) -> KrylovResult:
     """Solve A x = b, A symmetric positive semi-definite, to a true residual |b - A x| <= ``tolerance``.
 
     Equivalent to ``scipy.sparse.linalg.cg``. It differs in that
 
-    1. beta is Polak and Ribiere's, z . (r - r_old) / z_old . r_old (Notay 2000, SIAM J. Sci. Comput. 22: flexible), so that
-       M may be nonlinear or rounded to float32;
-    2. a direction that is not finite, or with z . r <= 0, is replaced by D^-1 r, and after three of them, or if ten
-       iterations do not halve the residual, Jacobi takes over for good: ``status`` is then ``"fallback"``;
-    3. convergence is decided by the true residual, recomputed when the recursive one has arrived; if it has not arrived
-       itself the iteration restarts from it, and gives up as ``"stagnated"`` when rounding lets it sink no further.
+    1. beta = z . (r - r_old) / (z_old . r_old), Polak and Ribiere's, cut off at 0, so that M may be rounded to float32 or
+       be nonlinear (Notay 2000, SIAM J. Sci. Comput. 22, "Flexible conjugate gradients");
+    2. a direction z that is not finite, or has z . r <= 0, is replaced by D^-1 r; after three of them, or if ten
+       iterations have not halved the residual, Jacobi takes over for good and ``status`` is ``"fallback"``;
+    3. the true residual decides: when the recursive one has arrived it is recomputed, and if it has not arrived itself
+       the iteration restarts from it, until rounding lets it sink no further: ``status`` is then ``"stagnated"``.
 
     Parameters
     ----------
-    vectors : started vectors, see :class:`Vectors`
+    vectors : with x at its start
     tolerance : bound on the true residual norm
     scale : |b|, by which ``history`` is divided
     maxiter : most iterations
-    preconditioned : False gives plain conjugate gradients (z = r is then what ``vectors.precondition`` sets)
     callback : called as callback(iteration, |r| / |b|)
+
+    Raises
+    ------
+    DivergenceError
+        The residual became infinite or not a number.
     """
-    norm = vectors.true_residual()
-    result = KrylovResult("maxiter", 0, [norm / scale])
-    first, trusted, restarts, best = norm, preconditioned, 0, norm
-    previous = 0.0  # z . r of the last iteration; 0 asks for a new start
-    while norm > tolerance or not math.isfinite(norm):
-        if result.iterations == maxiter:
-            break
-        trusted, zr, zq = _next_direction(vectors, norm, trusted, preconditioned, result)
-        alpha_last = result.__dict__.pop("_alpha", 0.0)
-        beta = max(0.0, -alpha_last * zq / previous) if previous > 0.0 else 0.0
-        curvature = vectors.direction(beta)
-        if not curvature > 0.0:
-            if previous == 0.0:  # not even the fresh direction has positive curvature: r is a null vector of A
+    norm = first = best = vectors.residual()
+    result = KrylovResult("maxiter", 0, [norm / scale], true_residual=norm / scale)
+    trusted = fresh = True
+    alpha = zr_old = 0.0
+    while True:
+        if norm <= tolerance:
+            norm = vectors.residual()
+            if norm <= tolerance:
+                result.status = "converged" if trusted else "fallback"
+                break
+            if norm > RESTART_REDUCTION * best:
                 result.status = "stagnated"
                 break
-            previous = 0.0
-            continue
-        raise RuntimeError
+            best, fresh = norm, True
+        if result.iterations == maxiter:
+            norm = vectors.residual()
+            break
+        if trusted and result.iterations == TRIAL_ITERATIONS and norm > TRIAL_REDUCTION * first:
+            trusted, fresh = False, True
+        zr, zq = _precondition(vectors, norm, trusted, result)
+        trusted = trusted and result.fallbacks < MAX_FALLBACKS
+        beta = 0.0 if fresh else max(0.0, -alpha * zq / zr_old)
+        curvature = vectors.direction(beta)
+        if not curvature > 0.0:
+            # The fresh direction has no curvature either: r lies in the null space of A, as far as rounding can tell.
+            result.status = "stagnated"
+            break
+        alpha, zr_old, fresh = zr / curvature, zr, False
+        norm = vectors.step(alpha)
+        if not math.isfinite(norm):
+            raise DivergenceError(f"the residual became {norm} in iteration {result.iterations + 1}; scale the system.")
+        result.iterations += 1
+        result.history.append(norm / scale)
+        if callback is not None:
+            callback(result.iterations, norm / scale)
+    result.true_residual = norm / scale
     return result
+
+
+def _precondition(vectors: Vectors, norm: float, trusted: bool, result: KrylovResult) -> tuple[float, float]:
+    if trusted:
+        vectors.precondition(norm)
+        zr, zq = vectors.products()
+        if math.isfinite(zr) and math.isfinite(zq) and zr > 0.0:
+            return zr, zq
+        result.fallbacks += 1
+    vectors.jacobi()
+    return vectors.products()
+
+
+class MatrixVectors:
+    """Vector operations for a SciPy sparse matrix, or any operator with ``@`` and a diagonal.
+
+    Parameters
+    ----------
+    matrix : symmetric positive semi-definite, shape (n, n)
+    diagonal : its diagonal, shape (n,); zeros are left alone by Jacobi
+    b, x : right-hand side and start, shape (n,); x is updated in place
+    preconditioner : M as a function of r; None for plain conjugate gradients
+    """
+
+    def __init__(
+        self,
+        matrix: sp.sparray | sp.linalg.LinearOperator,
+        diagonal: np.ndarray,
+        b: np.ndarray,
+        x: np.ndarray,
+        preconditioner: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self.matrix, self.b, self.x = matrix, b, x
+        self.preconditioner = preconditioner
+        self.inverse_diagonal = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+        self.r, self.z, self.p, self.q = (np.zeros_like(b) for _ in range(4))
+
+    def residual(self) -> float:
+        """Set r = b - A x."""
+        self.r = self.b - self.matrix @ self.x
+        return float(np.linalg.norm(self.r))
+
+    def precondition(self, norm: float) -> None:
+        """Set z = M r."""
+        self.z = self.r if self.preconditioner is None else np.asarray(self.preconditioner(self.r), dtype=np.float64)
+
+    def jacobi(self) -> None:
+        """Set z = D^-1 r."""
+        self.z = self.inverse_diagonal * self.r
+
+    def products(self) -> tuple[float, float]:
+        """Return z . r and z . q; not finite where z is not."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(np.vdot(self.z, self.r)), float(np.vdot(self.z, self.q))
+
+    def direction(self, beta: float) -> float:
+        """Set p = z + beta p and q = A p."""
+        self.p = self.z + beta * self.p if beta else self.z.copy()
+        self.q = self.matrix @ self.p
+        return float(np.vdot(self.p, self.q))
+
+    def step(self, alpha: float) -> float:
+        """Set x += alpha p and r -= alpha q."""
+        self.x += alpha * self.p
+        self.r = self.r - alpha * self.q
+        return float(np.linalg.norm(self.r))

@@ -212,8 +212,9 @@ class VoxelPoisson:
     def closed_components(self) -> list[np.ndarray]:
         """Flat indices of the cells of each connected fluid component without Dirichlet neighbour: null vectors of A."""
         labels, count = self.components()
-        open_labels = np.unique(labels[self.dirichlet > 0])
-        closed = np.setdiff1d(np.arange(1, count + 1), open_labels)
+        is_open = np.zeros(count + 1, bool)
+        is_open[labels[self.dirichlet > 0]] = True
+        closed = 1 + np.flatnonzero(~is_open[1:])
         if closed.size == 0:
             return []
         order = np.argsort(labels, axis=None, kind="stable")

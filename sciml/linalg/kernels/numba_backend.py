@@ -82,10 +82,12 @@ class Level:
 
     def add_correction(self, coarse: Level) -> None:
         """x += P coarse.x."""
-        grids = [self.old, *self.between, coarse.x]
-        for each, out, values in zip(self.interpolations[::-1], grids[-2::-1], grids[:0:-1], strict=True):
+        values = coarse.x
+        for each, out in zip(self.interpolations[:0:-1], self.between[::-1], strict=True):
             cycle.prolong(values, each.steps, each.left, each.right, out)
-        cycle.add_on_fluid(self.old, self.inverse, self.chunks, self.x)
+            values = out
+        first = self.interpolations[0]
+        cycle.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision."""

@@ -205,12 +205,34 @@ def prolong(coarse, steps, left, right, out):  # noqa: ANN001, ANN201
                         odd[k] = low[k] * own[k] + high[k] * after[k]
 
 
+@njit(inline="always")
+def _add_where(target, values, scale):  # noqa: ANN001, ANN202
+    for k in range(target.size):
+        target[k] += values[k] if scale[k] > 0 else 0
+
+
 @njit(parallel=True, **_OPTIONS)
-def add_on_fluid(correction, inverse, chunks, x):  # noqa: ANN001, ANN201
-    """x += correction where the cell is an unknown: interpolation also fills cells that are not."""
-    correction, inverse, x = correction.reshape(-1), inverse.reshape(-1), x.reshape(-1)
-    for c in prange(chunks.shape[0]):
-        low, high = chunks[c, 0], chunks[c, 1]
-        values, scale, own = correction[low:high], inverse[low:high], x[low:high]
-        for k in range(high - low):
-            own[k] += values[k] if scale[k] > 0 else 0
+def prolong_and_add(coarse, steps, left, right, inverse, x):  # noqa: ANN001, ANN201
+    """x += P coarse along the axis whose entry of ``steps`` is 2, on the unknowns: P also fills cells that are none."""
+    n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
+    m0, m1, m2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
+    for i in prange(1, n0 + 1):
+        row = np.zeros(m2 + 2, x.dtype)
+        for j in range(1, n1 + 1):
+            i0, j0 = steps[0] * (i - 1) + 1, steps[1] * (j - 1) + 1
+            own, low, high = coarse[i, j], left[i, j], right[i, j]
+            if steps[2] == 2:
+                for k in range(m2 // 2):
+                    row[2 * k + 1] = own[k + 1]
+                    row[2 * k + 2] = low[k + 1] * own[k + 1] + high[k + 1] * own[k + 2]
+                if m2 % 2 == 1:
+                    row[m2] = own[n2]
+                _add_where(x[i0, j0], row, inverse[i0, j0])
+            else:
+                _add_where(x[i0, j0], own, inverse[i0, j0])
+                d0, d1 = steps[0] - 1, steps[1] - 1
+                if i0 + d0 <= m0 and j0 + d1 <= m1:
+                    after = coarse[i + d0, j + d1]
+                    for k in range(n2 + 2):
+                        row[k] = low[k] * own[k] + high[k] * after[k]
+                    _add_where(x[i0 + d0, j0 + d1], row, inverse[i0 + d0, j0 + d1])

@@ -1,0 +1,217 @@
+"""Vector operations of the conjugate gradient loop on the CPU: float64, threaded, each a single pass over memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit, prange
+
+from sciml.linalg.kernels.numba_backend import inner, three_axes, three_weights
+from sciml.linalg.kernels.numba_cycle import _add_seven, active_chunks
+
+if TYPE_CHECKING:
+    from sciml.linalg.multigrid import MultigridPreconditioner
+    from sciml.linalg.voxel_poisson import VoxelPoisson
+
+_OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
+
+
+@njit(parallel=True, **_OPTIONS)
+def _scaled(values, factor, chunks, out):  # noqa: ANN001, ANN202
+    """out = factor * values."""
+    values, out = values.reshape(-1), out.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        source, target = values[low:high], out[low:high]
+        for k in range(high - low):
+            target[k] = factor * source[k]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _times(values, scale, chunks, out):  # noqa: ANN001, ANN202
+    """out = scale * values, entry by entry."""
+    values, scale, out = values.reshape(-1), scale.reshape(-1), out.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        source, factor, target = values[low:high], scale[low:high], out[low:high]
+        for k in range(high - low):
+            target[k] = factor[k] * source[k]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _two_products(z, r, q, chunks):  # noqa: ANN001, ANN202
+    """z . r and z . q."""
+    z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
+    zr, zq = 0.0, 0.0
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        a, b, d = z[low:high], r[low:high], q[low:high]
+        one, two = 0.0, 0.0
+        for k in range(high - low):
+            one += a[k] * b[k]
+            two += a[k] * d[k]
+        zr += one
+        zq += two
+    return zr, zq
+
+
+@njit(parallel=True, **_OPTIONS)
+def _new_direction(z, beta, chunks, p):  # noqa: ANN001, ANN202
+    """p = z + beta p."""
+    z, p = z.reshape(-1), p.reshape(-1)
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        source, target = z[low:high], p[low:high]
+        for k in range(high - low):
+            target[k] = source[k] + beta * target[k]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _apply(p, diagonal, weights, chunks, q):  # noqa: ANN001, ANN202
+    """q = A p, 0 off the unknowns; returns p . q."""
+    strides = (p.shape[1] * p.shape[2], p.shape[2])
+    p, diagonal, q = p.reshape(-1), diagonal.reshape(-1), q.reshape(-1)
+    total = 0.0
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        acc = np.zeros(high - low)
+        _add_seven(acc, p, weights, low, high, strides)
+        own, d, out = p[low:high], diagonal[low:high], q[low:high]
+        part = 0.0
+        for k in range(high - low):
+            value = d[k] * own[k] - acc[k] if d[k] > 0 else 0.0
+            out[k] = value
+            part += own[k] * value
+        total += part
+    return total
+
+
+@njit(parallel=True, **_OPTIONS)
+def _step(alpha, p, q, chunks, x, r):  # noqa: ANN001, ANN202
+    """Set x += alpha p and r -= alpha q; returns r . r."""
+    p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
+    total = 0.0
+    for c in prange(chunks.shape[0]):
+        low, high = chunks[c, 0], chunks[c, 1]
+        a, b, d, e = p[low:high], q[low:high], x[low:high], r[low:high]
+        part = 0.0
+        for k in range(high - low):
+            d[k] += alpha * a[k]
+        for k in range(high - low):
+            value = e[k] - alpha * b[k]
+            e[k] = value
+            part += value * value
+        total += part
+    return total
+
+
+class GridOperator:
+    """A and D^-1 of a problem in float64 arrays with halo, shared by all solves with the same problem."""
+
+    def __init__(self, problem: VoxelPoisson) -> None:
+        diagonal = three_axes(problem.diagonal)
+        self.shape = diagonal.shape
+        self.diagonal = _as_exact_float32(_with_halo(diagonal))
+        self.chunks = active_chunks(self.shape, self.diagonal)
+        if problem.constant:
+            self.weights: tuple = tuple(float(w) for w in three_weights(problem.face_weights))
+        else:
+            faces = list(problem.face_weights)
+            if len(faces) == 2:
+                faces.insert(1, np.zeros((self.shape[0], 2, self.shape[2])))
+            self.weights = tuple(
+                _with_halo(three_axes(face)[tuple(slice(a == axis, None) for a in range(3))])
+                for axis, face in enumerate(faces)
+            )
+
+
+class NumbaVectors:
+    """Vector operations for a voxel Poisson problem; see :class:`sciml.linalg.krylov.Vectors`.
+
+    Parameters
+    ----------
+    operator : of the problem
+    b, x0 : float64, shape of the problem; 0 off the fluid
+    preconditioner : a multigrid preconditioner on the numba back end (its finest level shares our layout, so no array is
+        copied), a function from r to M r on arrays of the shape of the problem, or None for plain conjugate gradients
+    """
+
+    def __init__(
+        self,
+        operator: GridOperator,
+        b: np.ndarray,
+        x0: np.ndarray | None,
+        preconditioner: MultigridPreconditioner | Callable[[np.ndarray], np.ndarray] | None,
+    ) -> None:
+        self.operator, self.preconditioner = operator, preconditioner
+        self.problem_shape = b.shape
+        self.r = _with_halo(three_axes(b))
+        self.p, self.q = np.zeros_like(self.r), np.zeros_like(self.r)
+        self.x = np.zeros_like(self.r) if x0 is None else _with_halo(three_axes(x0))
+        # b itself is needed only to recompute the residual; from x = 0 the caller's array serves, uncopied.
+        self.b = three_axes(b)
+        self.multigrid = getattr(preconditioner, "levels", None) and preconditioner.backend == "numba"
+        self.z = self.r if preconditioner is None else preconditioner.levels[0].x if self.multigrid else self.r.copy()
+        self.started_at_zero = x0 is None
+
+    def residual(self) -> float:
+        """Set r = b - A x."""
+        if self.started_at_zero:
+            self.started_at_zero = False
+        else:
+            _apply(self.x, self.operator.diagonal, self.operator.weights, self.operator.chunks, self.q)
+            inner(self.r)[...] = self.b - inner(self.q)
+        return math.sqrt(_step(0.0, self.p, self.q, self.operator.chunks, self.x, self.r))
+
+    def precondition(self, norm: float) -> None:
+        """Set z = M r / |r|."""
+        if self.preconditioner is None:
+            self.z = self.r
+        elif self.multigrid:
+            finest = self.preconditioner.levels[0]
+            _scaled(self.r, 1.0 / norm, self.operator.chunks, finest.b)
+            self.preconditioner.cycle()
+            self.z = finest.x
+        else:
+            self.z = _with_halo(three_axes(np.asarray(self.preconditioner(self._without_halo(self.r)), np.float64)))
+
+    def jacobi(self) -> None:
+        """Set z = D^-1 r."""
+        self.z = np.zeros_like(self.r)
+        inverse = np.divide(1.0, self.operator.diagonal, out=np.zeros_like(self.r), where=self.operator.diagonal > 0)
+        _times(self.r, inverse, self.operator.chunks, self.z)
+
+    def products(self) -> tuple[float, float]:
+        """Return z . r and z . q."""
+        return _two_products(self.z, self.r, self.q, self.operator.chunks)
+
+    def direction(self, beta: float) -> float:
+        """Set p = z + beta p and q = A p."""
+        _new_direction(self.z, beta, self.operator.chunks, self.p)
+        return _apply(self.p, self.operator.diagonal, self.operator.weights, self.operator.chunks, self.q)
+
+    def step(self, alpha: float) -> float:
+        """Set x += alpha p and r -= alpha q."""
+        return math.sqrt(_step(alpha, self.p, self.q, self.operator.chunks, self.x, self.r))
+
+    def solution(self) -> np.ndarray:
+        """x in the shape of the problem."""
+        return self._without_halo(self.x)
+
+    def _without_halo(self, array: np.ndarray) -> np.ndarray:
+        return inner(array).reshape(self.problem_shape)
+
+
+def _with_halo(array: np.ndarray) -> np.ndarray:
+    result = np.zeros([n + 2 for n in array.shape])
+    inner(result)[...] = array
+    return result
+
+
+def _as_exact_float32(array: np.ndarray) -> np.ndarray:
+    """The array in half the memory where that loses nothing, as for the small integers of unit spacing."""
+    short = array.astype(np.float32)
+    return short if (short == array).all() else array

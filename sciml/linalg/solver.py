@@ -1,0 +1,313 @@
+"""`solve`: one verb for Poisson systems, which picks the fastest method that fits and says which."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
+from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, Status, flexible_conjugate_gradients
+from sciml.linalg.multigrid import MultigridPreconditioner, choose_backend
+from sciml.linalg.validation import check_right_hand_side, check_spd_matrix
+from sciml.linalg.voxel_poisson import VoxelPoisson
+
+METHODS = ("auto", "fft", "multigrid", "amg", "cg")
+COMPATIBILITY_TOLERANCE = 1e-10
+Preconditioner = MultigridPreconditioner | Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass
+class SolveResult:
+    """Solution of a linear system and how it was found.
+
+    Attributes
+    ----------
+    x : solution, in the shape of b; 0 off the fluid
+    status : ``"converged"``; ``"fallback"``: converged, but the preconditioner had to be dropped; ``"maxiter"``;
+        ``"stagnated"``: rounding lets the residual sink no further
+    method : the method used, by name
+    iterations : of the Krylov method; 0 for a direct one. With several right-hand sides, the most that one took.
+    history : |r| / |b| from the start to the end; with several right-hand sides, that of the slowest
+    true_residual : |b - A x| / |b| recomputed from x; the largest with several right-hand sides
+    unknowns : size of the system
+    setup_seconds, solve_seconds : wall time before and in the iteration
+    """
+
+    x: np.ndarray
+    status: Status
+    method: str
+    iterations: int
+    history: list[float]
+    true_residual: float
+    unknowns: int
+    setup_seconds: float
+    solve_seconds: float
+    fallbacks: int = field(default=0, repr=False)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was met."""
+        return self.status in ("converged", "fallback")
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the arrays, for JSON."""
+        return {
+            "status": self.status,
+            "method": self.method,
+            "iterations": self.iterations,
+            "true_residual": self.true_residual,
+            "setup_seconds": self.setup_seconds,
+            "solve_seconds": self.solve_seconds,
+            "unknowns": self.unknowns,
+        }
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:>15s}  {value}" for name, value in self.summary().items())
+
+
+def solve(
+    system: VoxelPoisson | sp.sparray | sp.spmatrix,
+    b: np.ndarray,
+    *,
+    method: str = "auto",
+    preconditioner: Preconditioner | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    maxiter: int = 10_000,
+    x0: np.ndarray | None = None,
+    project: bool = False,
+    callback: Callback | None = None,
+    device: str | None = None,
+) -> SolveResult:
+    """Solve A x = b to |b - A x| <= max(rtol |b|, atol), checked on the true residual.
+
+    Parameters
+    ----------
+    system : a voxel Poisson problem, or a sparse symmetric positive (semi-)definite matrix; a matrix that is a 5- or
+        7-point stencil on a grid is recognised and solved as such
+    b : right-hand side of shape ``system.shape`` (values off the fluid are ignored), or (rows,) for a matrix; a leading
+        axis solves for several right-hand sides with one set-up
+    method : ``"auto"`` takes ``"fft"`` (fast sine and cosine transforms) on a box of constant coefficient,
+        ``"multigrid"`` on other grids and ``"amg"`` (PyAMG's smoothed aggregation) on other matrices; ``"cg"`` is plain
+        conjugate gradients
+    preconditioner : used instead of the method's own: a :class:`MultigridPreconditioner` to set up once and solve many
+        times, or any function from a residual to M r; one that is useless is noticed and dropped
+    rtol, atol : relative and absolute tolerance
+    maxiter : most iterations
+    x0 : starting point, 0 where not given; the transform method ignores it
+    project : remove the part of b that makes a closed component unsolvable, instead of refusing b
+    callback : called as callback(iteration, |r| / |b|)
+    device : ``"cuda"`` runs multigrid there, through torch
+
+    Returns
+    -------
+    SolveResult
+        On a closed component (no Dirichlet cell), where x is determined up to a constant, x has zero mean.
+
+    Raises
+    ------
+    IncompatibleRightHandSideError
+        b does not sum to zero on a closed component.
+    InputError
+        Shapes, values or options are wrong.
+    """
+    _check_options(method, rtol, atol, maxiter)
+    if preconditioner is not None and method in ("fft", "amg", "cg"):
+        raise InputError(f"method={method!r} takes no preconditioner; leave method at 'auto' to use yours.")
+    if not isinstance(system, VoxelPoisson):
+        system = _as_problem(system, method)
+    values = _prepare(system, b, project)
+    start = None if x0 is None else check_right_hand_side(x0, _unknown_mask(system))
+    if start is not None and start.shape != values.shape:
+        raise InputError(f"x0 has shape {start.shape}, expected that of b, {values.shape}.")
+    runner = _Runner(system, method, preconditioner, device)
+    return runner.run(values, start, rtol, atol, maxiter, callback)
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """A sparse matrix that is no grid, where a problem is expected."""
+
+    csr: sp.csr_array
+
+
+class _Runner:
+    """One method, set up once for any number of right-hand sides."""
+
+    def __init__(
+        self, system: VoxelPoisson | _Matrix, method: str, preconditioner: Preconditioner | None, device: str | None
+    ) -> None:
+        self.system, self.device = system, device
+        start = time.perf_counter()
+        self.method = _choose(system, method, preconditioner)
+        self.preconditioner = preconditioner
+        if preconditioner is None and self.method == "multigrid":
+            self.preconditioner = MultigridPreconditioner(system, device=device)
+        elif preconditioner is None and self.method == "amg":
+            self.preconditioner = _pyamg(_csr(system))
+        if self.method == "fft":
+            self.transform: Any = _box_transform(system)
+        elif isinstance(system, VoxelPoisson) and self.method != "amg":
+            self.operator: Any = self._grid_operator()
+        self.setup_seconds = time.perf_counter() - start
+
+    def _on_torch(self) -> bool:
+        if isinstance(self.preconditioner, MultigridPreconditioner):
+            return self.preconditioner.backend == "torch"
+        return choose_backend("auto", self.device) == "torch"
+
+    def _grid_operator(self) -> Any:
+        if self._on_torch():
+            from sciml.linalg.kernels.torch_vectors import GridOperator
+
+            return GridOperator(self.system, self.device or self.preconditioner.device)
+        from sciml.linalg.kernels.numba_vectors import GridOperator
+
+        return GridOperator(self.system)
+
+    def run(
+        self, b: np.ndarray, x0: np.ndarray | None, rtol: float, atol: float, maxiter: int, callback: Callback | None
+    ) -> SolveResult:
+        """Solve for one right-hand side, or one after the other for several."""
+        start = time.perf_counter()
+        mask = _unknown_mask(self.system)
+        batch = b.reshape(-1, *mask.shape)
+        x = np.zeros_like(batch)
+        worst: KrylovResult | None = None
+        for index, right in enumerate(batch):
+            first = None if x0 is None else x0.reshape(batch.shape)[index]
+            scale = float(np.linalg.norm(right))
+            if scale == 0.0:
+                result = KrylovResult("converged", 0, [0.0], true_residual=0.0)
+            else:
+                x[index], result = self._one(right, first, max(rtol * scale, atol), scale, maxiter, callback)
+            worst = _worse(worst, result)
+        if isinstance(self.system, VoxelPoisson):
+            for cells in self.system.closed_components:
+                flat = x.reshape(len(batch), -1)
+                flat[:, cells] -= flat[:, cells].mean(axis=1, keepdims=True)
+        return SolveResult(
+            x.reshape(b.shape), worst.status, self.method, worst.iterations, worst.history, worst.true_residual,
+            int(np.count_nonzero(mask)), self.setup_seconds, time.perf_counter() - start, worst.fallbacks,
+        )
+
+    def _one(
+        self, b: np.ndarray, x0: np.ndarray | None, tolerance: float, scale: float, maxiter: int,
+        callback: Callback | None,
+    ) -> tuple[np.ndarray, KrylovResult]:
+        if self.method == "fft":
+            return self.transform.solve(b, tolerance, scale)
+        if isinstance(self.system, VoxelPoisson) and self.method != "amg":
+            if self._on_torch():
+                from sciml.linalg.kernels.torch_vectors import TorchVectors as GridVectors
+            else:
+                from sciml.linalg.kernels.numba_vectors import NumbaVectors as GridVectors
+            vectors = GridVectors(self.operator, b, x0, self.preconditioner)
+            result = flexible_conjugate_gradients(vectors, tolerance, scale, maxiter=maxiter, callback=callback)
+            return vectors.solution(), result
+        mask, csr = _unknown_mask(self.system), _csr(self.system)
+        x = np.zeros(csr.shape[0]) if x0 is None else x0[mask].copy()
+        plain = MatrixVectors(csr, csr.diagonal(), b[mask], x, self.preconditioner)
+        result = flexible_conjugate_gradients(plain, tolerance, scale, maxiter=maxiter, callback=callback)
+        full = np.zeros(mask.shape)
+        full[mask] = plain.x
+        return full, result
+
+
+def _worse(first: KrylovResult | None, second: KrylovResult) -> KrylovResult:
+    """The slower of two results, with the worse status and residual of both."""
+    if first is None:
+        return second
+    order: list[Status] = ["converged", "fallback", "stagnated", "maxiter"]
+    slower = second if second.iterations > first.iterations else first
+    slower.status = max(first.status, second.status, key=order.index)
+    slower.true_residual = max(first.true_residual, second.true_residual)
+    slower.fallbacks = max(first.fallbacks, second.fallbacks)
+    return slower
+
+
+def _check_options(method: str, rtol: float, atol: float, maxiter: int) -> None:
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    if not (math.isfinite(rtol) and math.isfinite(atol) and rtol >= 0 and atol >= 0 and rtol + atol > 0):
+        raise InputError(f"rtol and atol must be finite, not negative and not both 0, got rtol={rtol} and atol={atol}.")
+    if maxiter < 1:
+        raise InputError(f"maxiter must be at least 1, got {maxiter}.")
+
+
+def _as_problem(matrix: sp.sparray | sp.spmatrix, method: str) -> VoxelPoisson | _Matrix:
+    csr = check_spd_matrix(matrix)
+    if method in ("amg", "cg"):
+        return _Matrix(csr)
+    try:
+        return VoxelPoisson.from_matrix(csr)
+    except NotStructuredError:
+        if method == "auto":
+            return _Matrix(csr)
+        raise
+
+
+def _prepare(system: VoxelPoisson | _Matrix, b: np.ndarray, project: bool) -> np.ndarray:
+    mask = _unknown_mask(system)
+    b = np.asarray(b)
+    if b.shape and mask.ndim > 1 and b.shape[-1] == mask.size and b.ndim <= 2:
+        b = b.reshape(*b.shape[:-1], *mask.shape)  # rows of a matrix that was recognised as a grid
+    values = check_right_hand_side(b, mask)
+    if isinstance(system, VoxelPoisson):
+        for cells in system.closed_components:
+            flat = values.reshape(-1, mask.size)
+            part = flat[:, cells]
+            off = np.abs(part.sum(axis=1)) > COMPATIBILITY_TOLERANCE * np.abs(part).sum(axis=1)
+            if off.any() and not project:
+                raise IncompatibleRightHandSideError(
+                    f"b sums to {part.sum(axis=1)[off][0]:.3g} over a closed component of {cells.size} cells, expected "
+                    "0, for nothing can flow out of it; correct b, add a Dirichlet cell, or pass project=True."
+                )
+            flat[:, cells] = part - part.mean(axis=1, keepdims=True)
+    return values
+
+
+def _choose(system: VoxelPoisson | _Matrix, method: str, preconditioner: Preconditioner | None) -> str:
+    if isinstance(system, _Matrix):
+        if method in ("fft", "multigrid"):
+            raise NotStructuredError(f"method={method!r} needs a 5- or 7-point matrix on a grid; use method='amg'.")
+        return "amg" if method == "auto" else method
+    if method == "auto":
+        return "fft" if preconditioner is None and _is_plain_box(system) else "multigrid"
+    if method == "fft" and not _is_plain_box(system):
+        raise NotStructuredError(
+            "method='fft' needs a box without obstacles and a constant coefficient; use method='multigrid'."
+        )
+    return method
+
+
+def _is_plain_box(problem: VoxelPoisson) -> bool:
+    return problem.constant and problem.outside is not None and bool(problem.fluid.all())
+
+
+def _box_transform(problem: VoxelPoisson) -> Any:
+    from sciml.linalg.fast_transform import BoxTransform
+
+    return BoxTransform(problem)
+
+
+def _csr(system: VoxelPoisson | _Matrix) -> sp.csr_array:
+    return system.csr if isinstance(system, _Matrix) else system.to_csr()
+
+
+def _unknown_mask(system: VoxelPoisson | _Matrix) -> np.ndarray:
+    return np.ones(system.csr.shape[0], bool) if isinstance(system, _Matrix) else system.fluid
+
+
+def _pyamg(csr: sp.csr_array) -> Callable[[np.ndarray], np.ndarray]:
+    import pyamg
+
+    hierarchy = pyamg.smoothed_aggregation_solver(csr, max_coarse=500)
+    operator = hierarchy.aspreconditioner(cycle="V")
+    return operator.matvec
