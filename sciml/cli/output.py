@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sciml.run_folder import plain
+
 PIPE_WIDTH = 160  # characters of a table when standard output is no terminal and has no width of its own
-
-
-def plain(value: Any) -> Any:
-    """Return the value as JSON knows it: numpy scalars and arrays as numbers and lists, nan and infinity as null."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def print_json(result: Mapping[str, Any]) -> None:

@@ -1,0 +1,191 @@
+"""The folder of one run: what ran, where, and what came out.
+
+``environment.json`` (versions, commit, processor, threads, command) is there from the start, ``result.json``
+(``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``) only after the run has finished. Whatever else
+a run writes lies beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sciml import __version__
+from sciml.errors import InputError
+
+PACKAGES = ("numpy", "scipy", "numba", "torch", "pyamg", "h5py", "meshio", "matplotlib")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class RunFolder:
+    """A new folder for one run; its clock starts when it is made.
+
+    Parameters
+    ----------
+    path : the folder; it must be empty if it exists, and its parents are made
+    overwrite : use a folder with files in it all the same; an old ``result.json`` is removed first
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> run = RunFolder(Path(tempfile.mkdtemp()) / "run")
+    >>> run.write_text("table.md", "| method |")
+    >>> run.finish("converged", {"true_residual": 4e-7}, config={"size": 64})
+    >>> sorted(path.name for path in run.path.iterdir())
+    ['environment.json', 'result.json', 'table.md']
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file, expected a folder for the run; choose another name.")
+        if self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
+            raise InputError(f"{self.path} is not empty, expected a new folder; choose another name, or overwrite it.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / "result.json").unlink(missing_ok=True)
+            self.write_json("environment.json", environment())
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+        self._start = time.perf_counter()
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a UTF-8 text file of this name into the folder."""
+        path = self.path / name
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def write_json(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON file of this name into the folder."""
+        self.write_text(name, json.dumps(plain(values), indent=2, allow_nan=False) + "\n")
+
+    def finish(
+        self,
+        status: str,
+        metrics: Mapping[str, float],
+        *,
+        seed: int | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write ``result.json``.
+
+        Parameters
+        ----------
+        status : how the run ended, such as ``"converged"``
+        metrics : numbers by name; the first is the headline error
+        seed : of the random numbers, None where there were none
+        config : what the run was asked to do
+        """
+        result = {
+            "status": status,
+            "metrics": {name: float(value) for name, value in metrics.items()},
+            "seconds": time.perf_counter() - self._start,
+            "seed": seed,
+            "config": dict(config or {}),
+            "version": __version__,
+        }
+        self.write_json("result.json", result)
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on beside its inputs: versions, commit, machine, threads, command line."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "sciml": __version__,
+        **_commit(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": _cores(),
+        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+    }
+
+
+def check_writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> None:
+    """Refuse a file name that could not be written, before the work and not after it.
+
+    Parameters
+    ----------
+    path : the file to be written
+    endings : those that are known, such as ``(".npz", ".vtu")``
+    """
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        raise InputError(f"{path} cannot be written: its ending is {path.suffix!r}, expected {' or '.join(endings)}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, expected a file name.")
+    probe = path.with_name(path.name + ".part")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place.") from error
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON knows it: numpy scalars and arrays as numbers and lists, nan and infinity as null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _commit() -> dict[str, Any]:
+    """Commit of the clone this package lies in and whether tracked files differ from it; empty if it is installed."""
+    clone = Path(__file__).resolve().parent.parent
+    if not (clone / ".git").exists():
+        return {}
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(clone), *words], capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
