@@ -1,0 +1,1 @@
+"""Equations, their reference solutions, and the cases on which solvers are measured."""
