@@ -123,18 +123,21 @@ def solve(
     if not isinstance(system, VoxelPoisson):
         system = _as_problem(system, method)
     values = _prepare(system, b, project)
-    start = None if x0 is None else check_right_hand_side(x0, _unknown_mask(system))
+    start = None if x0 is None else check_right_hand_side(*_on_grid(x0, _unknown_mask(system)))
     if start is not None and start.shape != values.shape:
         raise InputError(f"x0 has shape {start.shape}, expected that of b, {values.shape}.")
     runner = _Runner(system, method, preconditioner, device)
-    return runner.run(values, start, rtol, atol, maxiter, callback)
+    result = runner.run(values, start, rtol, atol, maxiter, callback)
+    result.x = result.x.reshape(np.shape(b))
+    return result
 
 
 @dataclass(frozen=True)
 class _Matrix:
-    """A sparse matrix that is no grid, where a problem is expected."""
+    """A sparse matrix that is no grid, where a problem is expected: its rows that are not zero, and where they are."""
 
     csr: sp.csr_array
+    rows: np.ndarray
 
 
 class _Runner:
@@ -243,22 +246,31 @@ def _check_options(method: str, rtol: float, atol: float, maxiter: int) -> None:
 
 def _as_problem(matrix: sp.sparray | sp.spmatrix, method: str) -> VoxelPoisson | _Matrix:
     csr = check_spd_matrix(matrix)
+    rows = csr.diagonal() > 0  # a zero row stands for a cell that is no unknown
+    if not rows.any():
+        raise InputError("the matrix is zero, so there is no unknown to solve for.")
+    plain = _Matrix(csr if rows.all() else csr[rows][:, rows], rows)
     if method in ("amg", "cg"):
-        return _Matrix(csr)
+        return plain
     try:
         return VoxelPoisson.from_matrix(csr)
     except NotStructuredError:
         if method == "auto":
-            return _Matrix(csr)
+            return plain
         raise
+
+
+def _on_grid(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values per row of a matrix that was recognised as a grid, in the shape of the grid; and the mask."""
+    values = np.asarray(values)
+    if values.shape and mask.ndim > 1 and values.shape[-1] == mask.size and values.ndim <= 2:
+        values = values.reshape(*values.shape[:-1], *mask.shape)
+    return values, mask
 
 
 def _prepare(system: VoxelPoisson | _Matrix, b: np.ndarray, project: bool) -> np.ndarray:
     mask = _unknown_mask(system)
-    b = np.asarray(b)
-    if b.shape and mask.ndim > 1 and b.shape[-1] == mask.size and b.ndim <= 2:
-        b = b.reshape(*b.shape[:-1], *mask.shape)  # rows of a matrix that was recognised as a grid
-    values = check_right_hand_side(b, mask)
+    values = check_right_hand_side(*_on_grid(b, mask))
     if isinstance(system, VoxelPoisson):
         for cells in system.closed_components:
             flat = values.reshape(-1, mask.size)
@@ -302,7 +314,7 @@ def _csr(system: VoxelPoisson | _Matrix) -> sp.csr_array:
 
 
 def _unknown_mask(system: VoxelPoisson | _Matrix) -> np.ndarray:
-    return np.ones(system.csr.shape[0], bool) if isinstance(system, _Matrix) else system.fluid
+    return system.rows if isinstance(system, _Matrix) else system.fluid
 
 
 def _pyamg(csr: sp.csr_array) -> Callable[[np.ndarray], np.ndarray]:
