@@ -19,7 +19,7 @@ import numpy as np
 from sciml.errors import InputError
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2
-SMALLEST_SIZE = 8
+SMALLEST_SIZE = 12
 CONTRAST = 1000.0
 WALLS = 5
 RIGHT_HAND_SIDES = ("white", "smooth")
@@ -89,7 +89,7 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
     Parameters
     ----------
     name : key of :data:`CASES`
-    size : cells per axis, at least 8
+    size : cells per axis, at least 12
     seed : of the random geometry and coefficient; box, smoke and walls do not depend on it
     dimension : 2 or 3
     """
@@ -152,7 +152,7 @@ def _walls(size: int, seed: int, dimension: int) -> Geometry:
     thickness = max(1, size // 64)
     for number in range(1, WALLS + 1):
         start = int(number * size / (WALLS + 1)) - 1
-        extent = slice(0, int(size * 0.8) - 1) if number % 2 else slice(max(1, int(size * 0.2) - 1), size)
+        extent = slice(0, int(size * 0.8) - 1) if number % 2 else slice(int(size * 0.2) - 1, size)
         # The gap is at alternating ends of the last axis; in the plane that is the open one.
         cells[start : start + thickness, ..., extent] = SOLID
     return cells, {"y+": "dirichlet"}

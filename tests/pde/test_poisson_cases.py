@@ -68,7 +68,7 @@ def test_the_fluid_of_the_mixed_case_fills_72_percent_of_the_box() -> None:
     assert (cells == DIRICHLET).any() and (cells == SOLID).any()
 
 
-@pytest.mark.parametrize("size", [8, 33, 64])
+@pytest.mark.parametrize("size", [12, 33, 64])
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_the_walls_leave_one_connected_fluid_that_a_path_crosses_by_detours(size: int, dimension: int) -> None:
     fluid = poisson_case("walls", size, dimension=dimension).fluid
@@ -99,8 +99,8 @@ def test_the_smoke_obstacle_has_the_volume_of_its_sphere() -> None:
 
 
 def test_the_box_has_the_eigenvalues_of_the_sine_transform() -> None:
-    matrix = problem_of(poisson_case("box", 8, dimension=2)).to_csr().toarray()
-    line = 4 * np.sin(np.pi * np.arange(1, 9) / 18) ** 2
+    matrix = problem_of(poisson_case("box", 12, dimension=2)).to_csr().toarray()
+    line = 4 * np.sin(np.pi * np.arange(1, 13) / 26) ** 2
     np.testing.assert_allclose(np.linalg.eigvalsh(matrix), np.sort(np.add.outer(line, line).ravel()), atol=1e-12)
 
 
@@ -108,7 +108,7 @@ def test_the_box_has_the_eigenvalues_of_the_sine_transform() -> None:
     ("arguments", "words"),
     [
         (("maze", 16), "no Poisson case 'maze'"),
-        (("box", 7), "at least 8 cells"),
+        (("box", 11), "at least 12 cells"),
         (("box", 16, 0, 1), "dimension must be 2 or 3"),
     ],
 )
@@ -119,4 +119,4 @@ def test_a_wrong_argument_is_named(arguments, words: str) -> None:
 
 def test_a_wrong_right_hand_side_is_named() -> None:
     with pytest.raises(InputError, match="white, smooth"):
-        poisson_case("box", 8).right_hand_side("pink")
+        poisson_case("box", 12).right_hand_side("pink")
