@@ -135,6 +135,7 @@ class VoxelPoisson:
         shape: Sequence[int],
         *,
         fill: float = 0.5,
+        close_holes: bool = False,
         outside: str | Mapping[str, str] = "neumann",
     ) -> VoxelPoisson:
         """Flow around a solid obstacle: a closed surface, centred in the box [0, 1]^d of ``shape`` cells.
@@ -144,13 +145,16 @@ class VoxelPoisson:
         surface : closed triangle or quadrilateral surface, as :func:`sciml.mesh.read_mesh` returns it
         shape : cells of the box per axis; the longest side of the box has length 1 and cells are cubes
         fill : size of the obstacle relative to the box, in (0, 1]
+        close_holes : cap the holes of a surface that is not closed, and keep parts thinner than a cell, instead of
+            refusing it: for scans and models made for the eye
         outside : as in :meth:`from_cells`
         """
         from sciml.mesh import Grid
         from sciml.mesh.voxelise import fit_into_box, voxelise
 
         grid = Grid.from_spacing(tuple(shape), 1.0 / max(shape), centring="cell")
-        solid = voxelise(fit_into_box(surface, grid.lower, grid.upper, fill=fill), grid)
+        fitted = fit_into_box(surface, grid.lower, grid.upper, fill=fill)
+        solid = voxelise(fitted, grid, close_holes=close_holes, keep_thin=close_holes)
         return cls.from_cells(np.where(solid, SOLID, FLUID).astype(np.uint8), outside=outside)
 
     @property

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
-CHUNK = 1024
+CHUNK = 4096
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
@@ -33,37 +33,75 @@ def active_chunks(shape: Sequence[int], inverse: np.ndarray) -> np.ndarray:
     return ranges[holds]
 
 
-def _add_seven(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
-    """acc += sum of w x over the six neighbours."""
+def _sum_seven(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+    """acc = b + sign sum of w x over the six neighbours."""
     raise TypeError("to be called from compiled code")
 
 
-@overload(_add_seven, inline="always")
-def _add_seven_typed(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
+@overload(_sum_seven, inline="always")
+def _sum_seven_typed(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
     if isinstance(weights.dtype, types.Float):
 
-        def constant(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
-            s0, s1 = strides
-            w0, w1, w2 = weights
-            own = x[low - 1 : high + 1]
-            north, south, east, west = x[low - s0 : high], x[low + s0 : high + s0], x[low - s1 : high], x[low + s1 : high + s1]
+        def constant(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+            north, south, east, west, own = _neighbours(x, low, high, strides)
+            w0, w1, w2 = sign * weights[0], sign * weights[1], sign * weights[2]
             for k in range(high - low):
-                acc[k] += w0 * (north[k] + south[k]) + w1 * (east[k] + west[k]) + w2 * (own[k] + own[k + 2])
+                acc[k] = b[k] + w0 * (north[k] + south[k]) + w1 * (east[k] + west[k]) + w2 * (own[k] + own[k + 2])
 
         return constant
 
-    def variable(acc, x, weights, low, high, strides):  # noqa: ANN001, ANN202
-        for axis in range(2):
-            s = strides[axis]
-            w = weights[axis].reshape(-1)
-            before, after, back, ahead = w[low - s : high], w[low:high], x[low - s : high], x[low + s : high + s]
-            for k in range(high - low):
-                acc[k] += before[k] * back[k] + after[k] * ahead[k]
-        along, own = weights[2].reshape(-1)[low - 1 : high], x[low - 1 : high + 1]
+    def variable(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+        north, south, east, west, own = _neighbours(x, low, high, strides)
+        s0, s1 = strides
+        w0, w1, along = weights[0].reshape(-1), weights[1].reshape(-1), weights[2].reshape(-1)[low - 1 : high]
+        before, after = w0[low - s0 : high - s0], w0[low:high]
         for k in range(high - low):
-            acc[k] += along[k] * own[k] + along[k + 1] * own[k + 2]
+            acc[k] = b[k] + sign * (before[k] * north[k] + after[k] * south[k])
+        before, after = w1[low - s1 : high - s1], w1[low:high]
+        for k in range(high - low):
+            acc[k] += sign * (before[k] * east[k] + after[k] * west[k] + along[k] * own[k] + along[k + 1] * own[k + 2])
 
     return variable
+
+
+def _relax_seven(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+    """out = a x + s D^-1 (b - A x) - g out on a chunk, D being the diagonal of A."""
+    raise TypeError("to be called from compiled code")
+
+
+@overload(_relax_seven, inline="always")
+def _relax_seven_typed(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+    if isinstance(weights.dtype, types.Float):
+
+        def constant(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+            # The sum of the neighbours again, in one loop with the update: a third less time than with a buffer.
+            north, south, east, west, own = _neighbours(x, low, high, strides)
+            w0, w1, w2 = weights
+            a, s, g = factors
+            for k in range(high - low):
+                acc = b[k] + w0 * (north[k] + south[k]) + w1 * (east[k] + west[k]) + w2 * (own[k] + own[k + 2])
+                out[k] = (a - s) * own[k + 1] + s * inverse[k] * acc - g * out[k]
+
+        return constant
+
+    def variable(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+        a, s, g = factors
+        acc, own = np.empty(high - low, x.dtype), x[low:high]
+        _sum_seven(acc, x, b, 1, weights, low, high, strides)
+        for k in range(high - low):
+            out[k] = (a - s) * own[k] + s * inverse[k] * acc[k] - g * out[k]
+
+    return variable
+
+
+@njit(inline="always")
+def _neighbours(x, low, high, strides):  # noqa: ANN001, ANN202
+    """Slices of x one row or plane away, and the chunk itself with one value more on each end."""
+    s0, s1 = strides
+    return (
+        x[low - s0 : high - s0], x[low + s0 : high + s0], x[low - s1 : high - s1], x[low + s1 : high + s1],
+        x[low - 1 : high + 1],
+    )
 
 
 @njit(inline="always")
@@ -105,14 +143,9 @@ def smooth_seven(x, old, b, inverse, weights, factors, chunks):  # noqa: ANN001,
     """Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g; D is the diagonal of A."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
-    a, s, g = factors
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        acc = b[low:high].copy()
-        _add_seven(acc, x, weights, low, high, strides)
-        scale, own, out = inverse[low:high], x[low:high], old[low:high]
-        for k in range(high - low):
-            out[k] = (a - s) * own[k] + s * scale[k] * acc[k] - g * out[k]
+        _relax_seven(old[low:high], x, b[low:high], inverse[low:high], weights, factors, low, high, strides)
 
 
 @njit(parallel=True, **_OPTIONS)
@@ -138,8 +171,8 @@ def residual_seven(x, b, inverse, weights, chunks, out):  # noqa: ANN001, ANN201
     x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        acc = b[low:high].copy()
-        _add_seven(acc, x, weights, low, high, strides)
+        acc = np.empty(high - low, x.dtype)
+        _sum_seven(acc, x, b[low:high], 1, weights, low, high, strides)
         scale, own, result = inverse[low:high], x[low:high], out[low:high]
         for k in range(high - low):
             result[k] = acc[k] - own[k] / scale[k] if scale[k] > 0 else 0

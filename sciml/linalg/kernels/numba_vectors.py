@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from sciml.linalg.kernels.numba_backend import inner, three_axes, three_weights
-from sciml.linalg.kernels.numba_cycle import _add_seven, active_chunks
+from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
 
 if TYPE_CHECKING:
     from sciml.linalg.multigrid import MultigridPreconditioner
@@ -77,12 +77,12 @@ def _apply(p, diagonal, weights, chunks, q):  # noqa: ANN001, ANN202
     total = 0.0
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        acc = np.zeros(high - low)
-        _add_seven(acc, p, weights, low, high, strides)
         own, d, out = p[low:high], diagonal[low:high], q[low:high]
+        acc = d * own
+        _sum_seven(acc, p, acc, -1, weights, low, high, strides)
         part = 0.0
         for k in range(high - low):
-            value = d[k] * own[k] - acc[k] if d[k] > 0 else 0.0
+            value = acc[k] if d[k] > 0 else 0.0
             out[k] = value
             part += own[k] * value
         total += part
@@ -163,7 +163,7 @@ class NumbaVectors:
             self.started_at_zero = False
         else:
             _apply(self.x, self.operator.diagonal, self.operator.weights, self.operator.chunks, self.q)
-            inner(self.r)[...] = self.b - inner(self.q)
+            np.subtract(self.b, inner(self.q), out=inner(self.r))
         return math.sqrt(_step(0.0, self.p, self.q, self.operator.chunks, self.x, self.r))
 
     def precondition(self, norm: float) -> None:
