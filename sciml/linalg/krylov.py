@@ -18,11 +18,14 @@ from sciml.errors import DivergenceError
 Status = Literal["converged", "fallback", "maxiter", "stagnated"]
 Callback = Callable[[int, float], None]
 
-# The preconditioner is dropped for good after this many useless directions, or if this many iterations have not ...
+# The preconditioner is dropped for good after this many useless directions.
 MAX_FALLBACKS = 3
+# After this many iterations, and after 2, 4, 8, ... times as many, a residual above this share of the last one looked at
+# puts the preconditioner on trial. The residual alone must not convict it: in mazes it stays high while the error sinks.
 TRIAL_ITERATIONS = 10
-# ... brought the residual below this share of its start.
 TRIAL_REDUCTION = 0.5
+# One iteration has to lower the energy of the error this many times as much as one step along D^-1 r does.
+TRIAL_GAIN = 2.0
 # A restart from the true residual has to lower it at least to this share, or rounding has had the last word.
 RESTART_REDUCTION = 0.5
 
@@ -60,8 +63,37 @@ class KrylovResult:
     true_residual: float = math.inf
 
 
+@dataclass
+class _Trial:
+    """Watches whether the preconditioner is worth its while; ``gain`` sums the energy its directions took off the error."""
+
+    norm: float
+    next: int = TRIAL_ITERATIONS
+    start: int = 0
+    gain: float = 0.0
+
+    def due(self, iterations: int, norm: float) -> bool:
+        """Whether the residual has stalled for long enough to compare with a Jacobi step."""
+        if iterations < self.next:
+            return False
+        stalled = norm > TRIAL_REDUCTION * self.norm
+        if not stalled:
+            self._restart(iterations, norm)
+        return stalled
+
+    def passed(self, iterations: int, norm: float, jacobi_gain: float) -> bool:
+        """Whether the iterations since the last look were better than Jacobi's step, by what they took off the energy."""
+        mean = self.gain / (iterations - self.start)
+        self._restart(iterations, norm)
+        return mean > TRIAL_GAIN * jacobi_gain
+
+    def _restart(self, iterations: int, norm: float) -> None:
+        self.norm, self.start, self.next, self.gain = norm, iterations, 2 * iterations, 0.0
+
+
 def flexible_conjugate_gradients(
-    vectors: Vectors, tolerance: float, scale: float, *, maxiter: int, callback: Callback | None = None
+    vectors: Vectors, tolerance: float, scale: float, *, maxiter: int, callback: Callback | None = None,
+    guarded: bool = True,
 ) -> KrylovResult:
     """Solve A x = b, A symmetric positive semi-definite, to a true residual |b - A x| <= ``tolerance``.
 
@@ -69,8 +101,9 @@ def flexible_conjugate_gradients(
 
     1. beta = z . (r - r_old) / (z_old . r_old), Polak and Ribiere's, cut off at 0, so that M may be rounded to float32 or
        be nonlinear (Notay 2000, SIAM J. Sci. Comput. 22, "Flexible conjugate gradients");
-    2. a direction z that is not finite, or has z . r <= 0, is replaced by D^-1 r; after three of them, or if ten
-       iterations have not halved the residual, Jacobi takes over for good and ``status`` is ``"fallback"``;
+    2. a direction z that is not finite, has z . r <= 0 or no finite curvature, is replaced by D^-1 r; after three of them,
+       or when the residual stalls and D^-1 r is the better direction, Jacobi takes over for good and ``status`` is
+       ``"fallback"``;
     3. the true residual decides: when the recursive one has arrived it is recomputed, and if it has not arrived itself
        the iteration restarts from it, until rounding lets it sink no further: ``status`` is then ``"stagnated"``.
 
@@ -81,14 +114,16 @@ def flexible_conjugate_gradients(
     scale : |b|, by which ``history`` is divided
     maxiter : most iterations
     callback : called as callback(iteration, |r| / |b|)
+    guarded : False for plain conjugate gradients, where there is no preconditioner to distrust
 
     Raises
     ------
     DivergenceError
         The residual became infinite or not a number.
     """
-    norm = first = best = vectors.residual()
+    norm = best = vectors.residual()
     result = KrylovResult("maxiter", 0, [norm / scale], true_residual=norm / scale)
+    trial = _Trial(norm)
     trusted = fresh = True
     alpha = zr_old = 0.0
     while True:
@@ -104,12 +139,15 @@ def flexible_conjugate_gradients(
         if result.iterations == maxiter:
             norm = vectors.residual()
             break
-        if trusted and result.iterations == TRIAL_ITERATIONS and norm > TRIAL_REDUCTION * first:
-            trusted, fresh = False, True
-        zr, zq = _precondition(vectors, norm, trusted, result)
-        trusted = trusted and result.fallbacks < MAX_FALLBACKS
-        beta = 0.0 if fresh else max(0.0, -alpha * zq / zr_old)
+        on_trial = guarded and trusted and trial.due(result.iterations, norm)
+        zr, zq = _precondition(vectors, norm, trusted and not on_trial, result)
+        beta = 0.0 if fresh or on_trial else max(0.0, -alpha * zq / zr_old)
         curvature = vectors.direction(beta)
+        if not 0.0 < curvature < math.inf:
+            zr, curvature = _jacobi_direction(vectors, result)
+        if on_trial and curvature > 0.0:
+            trusted = trial.passed(result.iterations, norm, zr * (zr / curvature))
+        trusted = trusted and result.fallbacks < MAX_FALLBACKS
         if not curvature > 0.0:
             # The fresh direction has no curvature either: r lies in the null space of A, as far as rounding can tell.
             result.status = "stagnated"
@@ -118,6 +156,7 @@ def flexible_conjugate_gradients(
         norm = vectors.step(alpha)
         if not math.isfinite(norm):
             raise DivergenceError(f"the residual became {norm} in iteration {result.iterations + 1}; scale the system.")
+        trial.gain += alpha * zr
         result.iterations += 1
         result.history.append(norm / scale)
         if callback is not None:
@@ -135,6 +174,14 @@ def _precondition(vectors: Vectors, norm: float, trusted: bool, result: KrylovRe
         result.fallbacks += 1
     vectors.jacobi()
     return vectors.products()
+
+
+def _jacobi_direction(vectors: Vectors, result: KrylovResult) -> tuple[float, float]:
+    """Start again from D^-1 r, along a direction that forgets the others; return z . r and p . A p."""
+    result.fallbacks += 1
+    vectors.jacobi()
+    zr, _ = vectors.products()
+    return zr, vectors.direction(0.0)
 
 
 class MatrixVectors:
