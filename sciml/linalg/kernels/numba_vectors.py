@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, prange
 
-from sciml.linalg.kernels.numba_backend import inner, three_axes, three_weights
+from sciml.linalg.kernels.numba_backend import three_axes, three_weights
 from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
 
 if TYPE_CHECKING:
@@ -108,13 +108,46 @@ def _step(alpha, p, q, chunks, x, r):  # noqa: ANN001, ANN202
     return total
 
 
+@njit(parallel=True, **_OPTIONS)
+def _fill(source, out):  # noqa: ANN001, ANN202
+    """Copy an array without halo into one with halo."""
+    n0, n1, n2 = source.shape
+    for i in prange(n0):
+        for j in range(n1):
+            values, target = source[i, j], out[i + 1, j + 1]
+            for k in range(n2):
+                target[k + 1] = values[k]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _extract(source, out):  # noqa: ANN001, ANN202
+    """Copy an array with halo into one without."""
+    n0, n1, n2 = out.shape
+    for i in prange(n0):
+        for j in range(n1):
+            values, target = source[i + 1, j + 1], out[i, j]
+            for k in range(n2):
+                target[k] = values[k + 1]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _difference(b, applied, out):  # noqa: ANN001, ANN202
+    """out = b - applied; b comes without halo."""
+    n0, n1, n2 = b.shape
+    for i in prange(n0):
+        for j in range(n1):
+            values, other, target = b[i, j], applied[i + 1, j + 1], out[i + 1, j + 1]
+            for k in range(n2):
+                target[k + 1] = values[k] - other[k + 1]
+
+
 class GridOperator:
     """A and D^-1 of a problem in float64 arrays with halo, shared by all solves with the same problem."""
 
     def __init__(self, problem: VoxelPoisson) -> None:
         diagonal = three_axes(problem.diagonal)
         self.shape = diagonal.shape
-        self.diagonal = _as_exact_float32(_with_halo(diagonal))
+        self.diagonal = _with_halo(diagonal, _exact_dtype(diagonal))
         self.chunks = active_chunks(self.shape, self.diagonal)
         if problem.constant:
             self.weights: tuple = tuple(float(w) for w in three_weights(problem.face_weights))
@@ -163,7 +196,7 @@ class NumbaVectors:
             self.started_at_zero = False
         else:
             _apply(self.x, self.operator.diagonal, self.operator.weights, self.operator.chunks, self.q)
-            np.subtract(self.b, inner(self.q), out=inner(self.r))
+            _difference(self.b, self.q, self.r)
         return math.sqrt(_step(0.0, self.p, self.q, self.operator.chunks, self.x, self.r))
 
     def precondition(self, norm: float) -> None:
@@ -202,16 +235,18 @@ class NumbaVectors:
         return self._without_halo(self.x)
 
     def _without_halo(self, array: np.ndarray) -> np.ndarray:
-        return inner(array).reshape(self.problem_shape)
+        result = np.empty([n - 2 for n in array.shape])
+        _extract(array, result)
+        return result.reshape(self.problem_shape)
 
 
-def _with_halo(array: np.ndarray) -> np.ndarray:
-    result = np.zeros([n + 2 for n in array.shape])
-    inner(result)[...] = array
+def _with_halo(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+    result = np.zeros([n + 2 for n in array.shape], dtype)
+    _fill(array, result)
     return result
 
 
-def _as_exact_float32(array: np.ndarray) -> np.ndarray:
-    """The array in half the memory where that loses nothing, as for the small integers of unit spacing."""
-    short = array.astype(np.float32)
-    return short if (short == array).all() else array
+def _exact_dtype(array: np.ndarray) -> type:
+    """float32 where that loses nothing, as for the small integers of unit spacing: it halves what is read."""
+    probe = array[:: max(1, len(array) // 8)]
+    return np.float32 if (probe.astype(np.float32) == probe).all() and (array.astype(np.float32) == array).all() else float

@@ -14,6 +14,7 @@ table of its terms drives every back end.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -44,18 +45,21 @@ def slots(offsets: tuple[Offset, ...]) -> dict[Offset, int]:
     return {offset: slot for slot, offset in enumerate((*offsets, (0, 0, 0)))}
 
 
+@cache
 def coarse_offsets(offsets: tuple[Offset, ...], axis: int) -> tuple[Offset, ...]:
     """Forward offsets that the Galerkin product along an axis couples."""
     reached = {_set(o, axis, step) for o in _symmetric(offsets) for step in (-1, 0, 1)}
     return tuple(o for o in FORWARD if o in reached)
 
 
+@cache
 def couplings_to_plane(offsets: tuple[Offset, ...], axis: int, step: int) -> list[tuple[int, Offset]]:
     """(slot, shift) of every coupling of a cell to the plane ``step`` = -1, 0, 1 away along an axis."""
     table = slots(offsets)
     return [_locate(table, o) for o in _symmetric(offsets) if o[axis] == step and o != (0, 0, 0)]
 
 
+@cache
 def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
     """Terms of P^T A P for a coarsening along an axis, for the slots of :func:`coarse_offsets` and the diagonal.
 
