@@ -206,18 +206,19 @@ class _Runner:
     ) -> tuple[np.ndarray, KrylovResult]:
         if self.method == "fft":
             return self.transform.solve(b, tolerance, scale)
+        options = {"maxiter": maxiter, "callback": callback, "guarded": self.preconditioner is not None}
         if isinstance(self.system, VoxelPoisson) and self.method != "amg":
             if self._on_torch():
                 from sciml.linalg.kernels.torch_vectors import TorchVectors as GridVectors
             else:
                 from sciml.linalg.kernels.numba_vectors import NumbaVectors as GridVectors
             vectors = GridVectors(self.operator, b, x0, self.preconditioner)
-            result = flexible_conjugate_gradients(vectors, tolerance, scale, maxiter=maxiter, callback=callback)
+            result = flexible_conjugate_gradients(vectors, tolerance, scale, **options)
             return vectors.solution(), result
         mask, csr = _unknown_mask(self.system), _csr(self.system)
         x = np.zeros(csr.shape[0]) if x0 is None else x0[mask].copy()
         plain = MatrixVectors(csr, csr.diagonal(), b[mask], x, self.preconditioner)
-        result = flexible_conjugate_gradients(plain, tolerance, scale, maxiter=maxiter, callback=callback)
+        result = flexible_conjugate_gradients(plain, tolerance, scale, **options)
         full = np.zeros(mask.shape)
         full[mask] = plain.x
         return full, result
