@@ -22,6 +22,7 @@ from sciml.errors import DivergenceError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
 VERBS: dict[str, tuple[str, str]] = {
+    "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
     "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
 }
 

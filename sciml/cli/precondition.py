@@ -1,0 +1,189 @@
+"""``sciml precondition``: solve a large Poisson system from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciml.cli.frame import FAILED, verb_app
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from sciml.linalg import SolveResult, VoxelPoisson
+    from sciml.linalg.sparse_files import SystemFile
+    from sciml.mesh import Grid
+
+METHODS = ("auto", "fft", "multigrid", "amg", "cg")
+GRID_ENDINGS = (".vtu", ".xdmf")
+
+app = verb_app("Solve a large Poisson system from a file. Exit code 0: converged, 1: not, 2: wrong input.")
+
+
+@app.command()
+def precondition(
+    system: Annotated[
+        Path,
+        typer.Argument(
+            help="cells .npz (cells, b, optionally coefficient, spacing, outside), scipy-sparse .npz, Matrix Market "
+            ".mtx[.gz], DCDM matrix .bin or MLPCG flags .bin."
+        ),
+    ],
+    rhs: Annotated[
+        Path | None, typer.Option("--rhs", help="Right-hand side if SYSTEM holds none: .npy, .npz, .mtx or .bin.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="auto: fft on a box without obstacles, multigrid on other grids, amg elsewhere. "
+            f"One of {', '.join(METHODS)}.",
+        ),
+    ] = "auto",
+    rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance of the true residual.")] = 1e-6,
+    maxiter: Annotated[int, typer.Option("--maxiter", help="Most iterations.")] = 10_000,
+    shape: Annotated[
+        str | None, typer.Option("--shape", help="Cells per axis, 64x64x32, where the file does not tell.")
+    ] = None,
+    project: Annotated[
+        bool, typer.Option("--project", help="Remove the part of b that makes a closed component unsolvable.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Picture of the solution and the residuals: .png, .pdf or .svg.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Solution: .npz with x, or .vtu or .xdmf if it is a grid.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Solve A x = b and print how it went."""
+    from sciml.cli.output import print_json
+    from sciml.cli.progress import ResidualLine
+    from sciml.linalg import VoxelPoisson, solve
+    from sciml.linalg.sparse_files import read_system
+    from sciml.linalg.warm_up import warm_up
+
+    check_outputs({"-o": output, "--plot": plot}, {system, rhs})
+    with ResidualLine(system.name) as line:
+        line.stage("reading")
+        file = read_system(system, rhs, shape=parse_shape(shape))
+        problem = problem_of(file, method, parse_shape(shape))
+        on_grid = isinstance(problem, VoxelPoisson)
+        if output is not None and output.suffix.lower() in GRID_ENDINGS and not on_grid:
+            refuse_grid_file(output)
+        line.stage("loading kernels (compiled on the first run)")
+        chosen = method if on_grid or method != "auto" else "amg"
+        warm_up(chosen, variable=on_grid and not problem.constant)
+        line.stage("set-up")
+        result = solve(problem, file.b, method=chosen, rtol=rtol, maxiter=maxiter, project=project, callback=line)
+        line.stage("writing")
+        if output is not None:
+            write_output(output, result, problem, file)
+        if plot is not None:
+            draw(plot, result, problem, file, rtol)
+    if json:
+        print_json(result.summary())
+    else:
+        print(sentence(result), *(f"{path} written" for path in (output, plot) if path is not None), sep="\n")
+    if not result.converged:
+        raise typer.Exit(FAILED)
+
+
+def sentence(result: SolveResult) -> str:
+    """How the solve went, on one line."""
+    return (
+        f"{result.method}: {result.status} in {result.iterations} iterations, "
+        f"relative residual {result.true_residual:.2e}, "
+        f"{result.unknowns} unknowns, {result.setup_seconds:.3g} s set-up + {result.solve_seconds:.3g} s solve"
+    )
+
+
+def parse_shape(text: str | None) -> tuple[int, ...] | None:
+    """Cells per axis from ``64x64x32``."""
+    from sciml.errors import InputError
+
+    if text is None:
+        return None
+    words = text.lower().split("x")
+    if len(words) not in (2, 3) or not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
+        raise InputError(f"--shape is the cells per axis, such as 64x64x32 or 256x256; got {text!r}.")
+    return tuple(map(int, words))
+
+
+def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> None:
+    """Refuse what could not be written, and what would replace an input, before anything is computed."""
+    from sciml.errors import InputError
+    from sciml.run_folder import check_writable
+
+    endings = {"-o": (".npz", *GRID_ENDINGS), "--plot": (".png", ".pdf", ".svg")}
+    sources = {path.resolve() for path in inputs if path is not None}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.resolve() in sources:
+            raise InputError(f"{option} {path} would replace an input; choose another name.")
+        check_writable(path, endings[option])
+
+
+def refuse_grid_file(output: Path) -> None:
+    """Say why a solution without a grid cannot go into a mesh file."""
+    from sciml.errors import InputError
+
+    raise InputError(
+        f"{output} needs a grid but the matrix was not taken as one; write an .npz, or give --shape if it is a grid."
+    )
+
+
+def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> VoxelPoisson | sp.csr_array:
+    """The problem on its grid, or the matrix where it is none and the method does not need one."""
+    from sciml.errors import InputError, NotStructuredError
+    from sciml.linalg import VoxelPoisson
+
+    if method not in METHODS:
+        raise InputError(f"--method must be one of {', '.join(METHODS)}, got {method!r}.")
+    if file.cells is not None:
+        return VoxelPoisson.from_cells(
+            file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
+        )
+    try:
+        return VoxelPoisson.from_matrix(file.matrix, shape)
+    except NotStructuredError:
+        if shape is not None or method in ("fft", "multigrid"):
+            raise
+        return file.matrix
+
+
+def write_output(path: Path, result: SolveResult, problem: VoxelPoisson | sp.csr_array, file: SystemFile) -> None:
+    """Write the solution; into mesh files with the cells and the right-hand side beside it."""
+    if path.suffix.lower() not in GRID_ENDINGS:
+        from sciml.linalg.sparse_files import write_solution
+
+        write_solution(path, result.x)
+        return
+    from sciml.mesh import write_fields
+
+    fields = {"x": result.x, "cells": problem.cells, "b": file.b}
+    write_fields(path, grid_of(problem, file), {name: a.reshape(problem.shape) for name, a in fields.items()})
+
+
+def draw(path: Path, result: SolveResult, problem: VoxelPoisson | sp.csr_array, file: SystemFile, rtol: float) -> None:
+    """Draw the residuals, and a slice of the solution if it is on a grid."""
+    from sciml import plots
+    from sciml.linalg import VoxelPoisson
+    from sciml.mesh import Field
+
+    histories = {result.method: result.history}
+    if not isinstance(problem, VoxelPoisson):
+        plots.residual_history(histories, path, rtol=rtol)
+        return
+    field = Field("x", result.x.reshape(problem.shape), grid_of(problem, file))
+    plots.solution_picture(field, problem.cells, histories, path, rtol=rtol, title=sentence(result))
+
+
+def grid_of(problem: VoxelPoisson, file: SystemFile) -> Grid:
+    """The grid of a problem, of unit spacing where the file has none."""
+    from sciml.mesh import Grid
+
+    return Grid.from_spacing(problem.shape, file.spacing or 1.0)
