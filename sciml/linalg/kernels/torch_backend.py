@@ -25,13 +25,11 @@ from sciml.linalg.kernels.stencil import (
     Offset,
     axes_to_coarsen,
     coarse_offsets,
-    coarse_shape,
     couplings_to_plane,
     galerkin_terms,
 )
 
 if TYPE_CHECKING:
-    from sciml.linalg.multigrid import MultigridPreconditioner
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 HERE: Offset = (0, 0, 0)
@@ -75,6 +73,7 @@ class Level:
     def __init__(self, stencil: torch.Tensor, offsets: tuple[Offset, ...], inverse: torch.Tensor) -> None:
         self.shape: Offset = tuple(n - 2 for n in inverse.shape)  # type: ignore[assignment]
         self.stencil, self.offsets, self.inverse = stencil, offsets, inverse
+        self.known = inverse == 0
         self.x, self.old, self.b = (torch.zeros_like(inverse) for _ in range(3))
         self.interpolations: list[Interpolation] = []
         self.recorded: RecordedCycle | None = None
@@ -86,7 +85,7 @@ class Level:
     def residual(self) -> torch.Tensor:
         """Return b - A x, 0 off the unknowns, with halo."""
         product = with_halo(apply_stencil(self.stencil, self.offsets, self.x))
-        return torch.where(self.inverse > 0, self.b - product, 0.0)
+        return (self.b - product).masked_fill(self.known, 0.0)
 
     def start(self, step: float) -> None:
         """First smoothing step: x = step D^-1 b."""
@@ -110,7 +109,7 @@ class Level:
         values = coarse.x
         for each in self.interpolations[::-1]:
             values = each.prolong(values, self.shape[each.axis])
-        self.x = self.x + torch.where(self.inverse > 0, values, 0.0)
+        self.x = self.x + values.masked_fill(self.known, 0.0)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision and device."""
@@ -136,7 +135,7 @@ class Level:
 
     def arrays(self) -> list[torch.Tensor]:
         """Every tensor the level keeps."""
-        own = [self.inverse, self.x, self.old, self.b, self.stencil]
+        own = [self.inverse, self.known, self.x, self.old, self.b, self.stencil]
         return own + [weight for each in self.interpolations for weight in (each.left, each.right)]
 
 
@@ -163,19 +162,18 @@ class RecordedCycle:
         self.result = finest.x
 
     def __call__(self) -> torch.Tensor:
-        """Run the cycle; the result is overwritten by the next call."""
+        """Run the cycle; the result is the caller's own."""
         self.graph.replay()
-        return self.result
+        return self.result.clone()
 
 
-def run_cycle(preconditioner: MultigridPreconditioner) -> torch.Tensor:
-    """Run one cycle on ``levels[0].b`` and return its result, with halo; on a GPU recorded once and then replayed."""
-    finest = preconditioner.levels[0]
+def run_cycle(cycle: Callable[[], None], finest: Level) -> torch.Tensor:
+    """Run a cycle on ``finest.b`` and return its result, with halo; on a GPU it is recorded once and then replayed."""
     if finest.b.device.type != "cuda":
-        preconditioner.cycle()
+        cycle()
         return finest.x
     if finest.recorded is None:
-        finest.recorded = RecordedCycle(preconditioner.cycle, finest)
+        finest.recorded = RecordedCycle(cycle, finest)
     return finest.recorded()
 
 
@@ -192,7 +190,7 @@ def build(
         for axis in axes_to_coarsen(levels[-1].shape, strength):
             stencil, interpolation = coarsen(stencil, offsets, axis)
             offsets = coarse_offsets(offsets, axis)
-            strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))
+            strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))  # type: ignore[assignment]
             interpolations.append(interpolation)
         if not interpolations:
             break
@@ -220,7 +218,7 @@ def apply_stencil(stencil: torch.Tensor, offsets: tuple[Offset, ...], x: torch.T
     """A x without halo, for x with halo and any leading batch axes."""
     result = shifted(stencil[-1]) * shifted(x)
     for slot, offset in enumerate(offsets):
-        back = tuple(-o for o in offset)
+        back = (-offset[0], -offset[1], -offset[2])
         result = torch.addcmul(result, shifted(stencil[slot]), shifted(x, offset), value=-1)
         result = torch.addcmul(result, shifted(stencil[slot], back), shifted(x, back), value=-1)
     return result
@@ -240,7 +238,7 @@ def coarsen(stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> tu
     stencil : for ``coarse_offsets(offsets, axis)``, (coarse slots + 1, *coarse shape with halo)
     interpolation
     """
-    count = coarse_shape(tuple(n - 2 for n in stencil.shape[1:]), axis)[axis]
+    count = (stencil.shape[1 + axis] - 1) // 2
     fine = _room(stencil, axis)
     left, right = (with_halo(w) for w in _interpolation_weights(fine, offsets, axis, count))
     totals: dict[int, torch.Tensor] = {}
@@ -258,9 +256,8 @@ def coarsen(stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> tu
 def inverse_diagonal(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torch.Tensor:
     """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2."""
     diagonal = shifted(stencil[-1])
-    total = diagonal + sum(
-        shifted(stencil[s], o).abs() for step in (-1, 0, 1) for s, o in couplings_to_plane(offsets, 0, step)
-    )
+    couplings = [shifted(stencil[s], o) for step in (-1, 0, 1) for s, o in couplings_to_plane(offsets, 0, step)]
+    total = _total([diagonal, *(coupling.abs() for coupling in couplings)])
     return with_halo(_reciprocal(torch.maximum(diagonal, total / 2), diagonal > 0))
 
 
@@ -284,7 +281,7 @@ def _interpolation_weights(
     """
     odd = _unit(axis, 1)
     before, beside, after = (
-        sum(_at_even(fine[s], _add(odd, o), axis, count) for s, o in couplings_to_plane(offsets, axis, step))
+        _total([_at_even(fine[s], _add(odd, o), axis, count) for s, o in couplings_to_plane(offsets, axis, step)])
         for step in (-1, 0, 1)
     )
     even, own = _at_even(fine[-1], HERE, axis, count), _at_even(fine[-1], odd, axis, count)
@@ -323,6 +320,10 @@ def _reciprocal(values: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
     return torch.where(where, 1.0 / torch.where(where, values, 1.0), 0.0)
 
 
+def _total(values: list[torch.Tensor]) -> torch.Tensor:
+    return torch.stack(values).sum(dim=0)
+
+
 def _room(values: torch.Tensor, axis: int) -> torch.Tensor:
     """One more cell of zeros at both ends of an axis, for terms that reach beyond the halo with weight 0."""
     widths = [0] * 6
@@ -334,7 +335,8 @@ def _at_even(values: torch.Tensor, shift: Offset, axis: int, count: int) -> torc
     """What lies at a shift from each even cell along an axis; the values are those of :func:`_room`."""
     index = [slice(1 + o, n - 1 + o) for o, n in zip(shift, values.shape[-3:], strict=True)]
     index[axis] = slice(2 + shift[axis], 1 + shift[axis] + 2 * count, 2)
-    return values[(..., *index)]
+    i, j, k = index
+    return values[..., i, j, k]
 
 
 def _unit(axis: int, length: int) -> Offset:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -59,7 +59,6 @@ class TorchVectors:
     ) -> None:
         self.operator, self.preconditioner = operator, preconditioner
         self.problem_shape = b.shape
-        self.multigrid = isinstance(preconditioner, MultigridPreconditioner) and preconditioner.backend == "torch"
         self.b = operator.load(b)
         self.x = torch.zeros_like(self.b) if x0 is None else operator.load(x0)
         self.r = self.z = self.b
@@ -74,9 +73,10 @@ class TorchVectors:
         """Set z = M r / |r|."""
         if self.preconditioner is None:
             self.z = self.r
-        elif self.multigrid:
-            self.preconditioner.levels[0].b.copy_(self.r / norm)
-            self.z = run_cycle(self.preconditioner).to(self.r)
+        elif isinstance(self.preconditioner, MultigridPreconditioner) and self.preconditioner.backend == "torch":
+            finest: Any = self.preconditioner.levels[0]
+            finest.b.copy_(self.r / norm)
+            self.z = run_cycle(self.preconditioner.cycle, finest).to(self.r)
         else:
             self.z = self.operator.load(np.asarray(self.preconditioner(self._without_halo(self.r))))
 
