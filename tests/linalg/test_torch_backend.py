@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse.linalg import spsolve
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels import torch_backend as backend
@@ -206,6 +207,22 @@ def test_vectors_survive_a_useless_preconditioner(useless, device):
     vectors = TorchVectors(GridOperator(problem, device), b, None, lambda r: useless * r)
     result = flexible_conjugate_gradients(vectors, 1e-8 * scale, scale, maxiter=1000)
     assert result.status == "fallback" and result.true_residual <= 1e-8
+
+
+def test_a_cycle_holds_nothing_that_a_cuda_graph_cannot_record():
+    """No value goes to the host or comes from it, and no shape depends on values."""
+    M = MultigridPreconditioner(flow_around_a_cube(), backend="torch")
+    called = set()
+
+    class Recorder(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            called.add(operation.overloadpacket.__name__)
+            return operation(*args, **(kwargs or {}))
+
+    with Recorder():
+        M.cycle()
+    assert "addcmul" in called
+    assert not called & {"_local_scalar_dense", "_to_copy", "copy_", "nonzero", "scalar_tensor", "lift_fresh", "where"}
 
 
 def test_values_off_the_fluid_do_not_matter():
