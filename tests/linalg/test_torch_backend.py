@@ -187,7 +187,6 @@ def test_one_hierarchy_serves_many_right_hand_sides_and_a_new_geometry(device):
 @pytest.mark.parametrize("shape", [(9, 8, 7), (15, 12)])
 def test_vectors_without_preconditioner_are_plain_conjugate_gradients(shape, device):
     problem = obstacles(shape, seed=1)
-    assert not problem.closed_components
     b = right_hand_side(problem)
     start = right_hand_side(problem, 7)
     vectors = TorchVectors(GridOperator(problem, device), b, start, None)
