@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sciml.linalg.differentiable import poisson_solve
     from sciml.linalg.multigrid import MultigridPreconditioner
     from sciml.linalg.solver import SolveResult, solve
     from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "MultigridPreconditioner": "sciml.linalg.multigrid",
     "SolveResult": "sciml.linalg.solver",
+    "poisson_solve": "sciml.linalg.differentiable",
     "VoxelPoisson": "sciml.linalg.voxel_poisson",
     "solve": "sciml.linalg.solver",
 }
-__all__ = ["MultigridPreconditioner", "SolveResult", "VoxelPoisson", "solve"]
+__all__ = ["MultigridPreconditioner", "SolveResult", "VoxelPoisson", "poisson_solve", "solve"]
 
 
 def __getattr__(name: str) -> Any:

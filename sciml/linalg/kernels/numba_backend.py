@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.linalg.kernels import numba_cycle as cycle
 from sciml.linalg.kernels import numba_setup as setup
+from sciml.linalg.kernels.layout import coupling_strength, three_axes, three_weights
 from sciml.linalg.kernels.stencil import (
     FORWARD,
     SEVEN_POINT,
@@ -179,27 +180,6 @@ def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[L
 def inner(array: np.ndarray) -> np.ndarray:
     """The cells of an array with halo."""
     return array[1:-1, 1:-1, 1:-1]
-
-
-def three_axes(array: np.ndarray) -> np.ndarray:
-    """A 2-D array (nx, ny) as (nx, 1, ny); the first axis is the one threads share, the last the contiguous one."""
-    return array if array.ndim == 3 else array[:, None, :]
-
-
-def three_weights(weights: tuple[float, ...]) -> tuple[float, float, float]:
-    """Constant couplings along three axes; the middle axis of a 2-D problem has none."""
-    return weights if len(weights) == 3 else (weights[0], 0.0, weights[1])
-
-
-def coupling_strength(problem: VoxelPoisson) -> tuple[float, float, float]:
-    """Mean coupling of neighbouring unknowns along each of three axes."""
-    means = []
-    for weight in problem.face_weights:
-        if isinstance(weight, np.ndarray):
-            count = np.count_nonzero(weight)
-            weight = float(weight.sum()) / count if count else 0.0
-        means.append(weight)
-    return three_weights(tuple(means))
 
 
 def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:

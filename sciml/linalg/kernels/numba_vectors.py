@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, prange
 
-from sciml.linalg.kernels.numba_backend import three_axes, three_weights
+from sciml.linalg.kernels.layout import three_axes, three_weights
 from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class GridOperator:
         self.shape = diagonal.shape
         self.diagonal = _with_halo(diagonal, _exact_dtype(diagonal))
         self.chunks = active_chunks(self.shape, self.diagonal)
+        self.fluid = problem.fluid
         if problem.constant:
             self.weights: tuple = tuple(float(w) for w in three_weights(problem.face_weights))
         else:
@@ -209,7 +210,8 @@ class NumbaVectors:
             self.preconditioner.cycle()
             self.z = finest.x
         else:
-            self.z = _with_halo(three_axes(np.asarray(self.preconditioner(self._without_halo(self.r)), np.float64)))
+            values = np.asarray(self.preconditioner(self._without_halo(self.r)), np.float64)
+            self.z = _with_halo(three_axes(np.where(self.operator.fluid, values, 0.0)))
 
     def jacobi(self) -> None:
         """Set z = D^-1 r."""

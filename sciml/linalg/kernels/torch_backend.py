@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from sciml.linalg.kernels.numba_backend import coupling_strength, three_axes
+from sciml.linalg.kernels.layout import coupling_strength, three_axes
 from sciml.linalg.kernels.stencil import (
     FORWARD,
     LEFT,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sciml.linalg.kernels.numba_backend import three_axes
+from sciml.linalg.kernels.layout import three_axes
 from sciml.linalg.kernels.stencil import SEVEN_POINT
 from sciml.linalg.kernels.torch_backend import apply_stencil, finest_stencil, run_cycle, shifted, with_halo
 from sciml.linalg.multigrid import MultigridPreconditioner

@@ -1,0 +1,31 @@
+"""Every problem as three axes: what both back ends need to know about its shape and couplings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sciml.linalg.voxel_poisson import VoxelPoisson
+
+
+def three_axes(array: np.ndarray) -> np.ndarray:
+    """A 2-D array (nx, ny) as (nx, 1, ny); the first axis is the one threads share, the last the contiguous one."""
+    return array if array.ndim == 3 else array[:, None, :]
+
+
+def three_weights(weights: tuple[float, ...]) -> tuple[float, float, float]:
+    """Constant couplings along three axes; the middle axis of a 2-D problem has none."""
+    return weights if len(weights) == 3 else (weights[0], 0.0, weights[1])
+
+
+def coupling_strength(problem: VoxelPoisson) -> tuple[float, float, float]:
+    """Mean coupling of neighbouring unknowns along each of three axes."""
+    means = []
+    for weight in problem.face_weights:
+        if isinstance(weight, np.ndarray):
+            count = np.count_nonzero(weight)
+            weight = float(weight.sum()) / count if count else 0.0
+        means.append(weight)
+    return three_weights(tuple(means))
