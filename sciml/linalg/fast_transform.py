@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class BoxTransform:
     """A^-1 on a box as transform, division by the eigenvalues, inverse transform.
 
-    Per axis, with ghost cells at p = 0 (Dirichlet) or closed faces (Neumann): both Dirichlet is the sine transform of type
-    I, both Neumann the cosine transform of type II. A mixed axis is folded out at its closed end to twice the length,
-    which makes it Dirichlet at both ends; the even half of those modes is absent by symmetry.
+    Per axis, with ghost cells at p = 0 (Dirichlet) or closed faces (Neumann): both Dirichlet is the sine transform of
+    type I, both Neumann the cosine transform of type II. A mixed axis is folded out at its closed end to twice the
+    length, which makes it Dirichlet at both ends; the even half of those modes is absent by symmetry.
 
     Reference: Strang 1999, SIAM Review 41, "The discrete cosine transform".
     """
@@ -39,7 +39,7 @@ class BoxTransform:
         self.inverse = 1.0 / total
 
     def solve(self, b: np.ndarray, tolerance: float, scale: float) -> tuple[np.ndarray, KrylovResult]:
-        """x and its true residual; one step of refinement if the first falls short of the tolerance."""
+        """Solution and its true residual; one step of refinement if the first falls short of the tolerance."""
         x = self._apply(b)
         residual = b - self.problem.matvec(x)
         if np.linalg.norm(residual) > tolerance:
@@ -80,7 +80,7 @@ class BoxTransform:
 
 
 def _eigenvalues(kind: tuple[bool, bool], n: int) -> np.ndarray:
-    """Eigenvalues 4 sin^2(angle / 2) of the second difference along an axis of n cells, in the order of the transform."""
+    """Eigenvalues 4 sin^2(angle / 2) of the second difference of n cells, in the order of the transform."""
     low, high = kind
     if low and high:
         angles = np.pi * np.arange(1, n + 1) / (n + 1)

@@ -16,12 +16,12 @@ DOMINANCE_TOLERANCE = 1e-10
 def recognise(
     matrix: sp.sparray | sp.spmatrix, shape: Sequence[int] | None = None, fluid_index: np.ndarray | None = None
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
-    """Fluid mask, face weights, Dirichlet couplings and diagonal of a matrix that couples each cell to its 4 or 6 grid neighbours.
+    """Fluid mask, face weights, Dirichlet couplings and diagonal of a matrix that couples neighbours on a grid.
 
     Parameters
     ----------
-    matrix : symmetric, off-diagonal values <= 0, row sums >= 0; one row per cell in C order, zero rows for cells that are
-        not unknowns, or, with ``fluid_index``, one row per unknown
+    matrix : symmetric, off-diagonal values <= 0, row sums >= 0; one row per cell in C order, zero rows for cells that
+        are not unknowns, or, with ``fluid_index``, one row per unknown
     shape : cells per axis; where None it is read off the strides between coupled rows
     fluid_index : flat C-order cell index of each row, for matrices whose other rows were eliminated; needs ``shape``
 
@@ -93,6 +93,8 @@ def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:
         return rows // positive[1], positive[1]
     if plausible and len(positive) == 3 and positive[2] % positive[1] == 0 and rows % positive[2] == 0:
         return rows // positive[2], positive[2] // positive[1], positive[1]
+    if not positive:
+        raise NotStructuredError("the matrix is diagonal and tells nothing of a grid; give shape, or use method='cg'.")
     listed = ", ".join(map(str, positive[:6])) + (", ..." if len(positive) > 6 else "")
     raise NotStructuredError(
         f"the matrix couples rows at the distances {listed}, which is no 5- or 7-point stencil on a full grid; "
@@ -100,7 +102,9 @@ def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:
     )
 
 
-def _face_weights(shape: tuple[int, ...], rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+def _face_weights(
+    shape: tuple[int, ...], rows: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> list[np.ndarray]:
     if len(shape) not in (2, 3):
         raise InputError(f"shape must have 2 or 3 axes, got {shape}.")
     here, there = np.array(np.unravel_index(rows, shape)), np.array(np.unravel_index(columns, shape))

@@ -20,8 +20,8 @@ Callback = Callable[[int, float], None]
 
 # The preconditioner is dropped for good after this many useless directions.
 MAX_FALLBACKS = 3
-# After this many iterations, and after 2, 4, 8, ... times as many, a residual above this share of the last one looked at
-# puts the preconditioner on trial. The residual alone must not convict it: in mazes it stays high while the error sinks.
+# After this many iterations, and after 2, 4, 8, ... times as many, a residual above this share of the last one looked
+# at puts the preconditioner on trial. The residual does not convict it: in mazes it stays high while the error sinks.
 TRIAL_ITERATIONS = 10
 TRIAL_REDUCTION = 0.5
 # One iteration has to lower the energy of the error this many times as much as one step along D^-1 r does.
@@ -65,7 +65,7 @@ class KrylovResult:
 
 @dataclass
 class _Trial:
-    """Watches whether the preconditioner is worth its while; ``gain`` sums the energy its directions took off the error."""
+    """Watches whether the preconditioner is worth its while; ``gain`` is the energy that it took off the error."""
 
     norm: float
     next: int = TRIAL_ITERATIONS
@@ -82,7 +82,7 @@ class _Trial:
         return stalled
 
     def passed(self, iterations: int, norm: float, jacobi_gain: float) -> bool:
-        """Whether the iterations since the last look were better than Jacobi's step, by what they took off the energy."""
+        """Whether the iterations since the last look took more energy off the error than a Jacobi step does."""
         mean = self.gain / (iterations - self.start)
         self._restart(iterations, norm)
         return mean > TRIAL_GAIN * jacobi_gain
@@ -92,18 +92,23 @@ class _Trial:
 
 
 def flexible_conjugate_gradients(
-    vectors: Vectors, tolerance: float, scale: float, *, maxiter: int, callback: Callback | None = None,
+    vectors: Vectors,
+    tolerance: float,
+    scale: float,
+    *,
+    maxiter: int,
+    callback: Callback | None = None,
     guarded: bool = True,
 ) -> KrylovResult:
     """Solve A x = b, A symmetric positive semi-definite, to a true residual |b - A x| <= ``tolerance``.
 
     Equivalent to ``scipy.sparse.linalg.cg``. It differs in that
 
-    1. beta = z . (r - r_old) / (z_old . r_old), Polak and Ribiere's, cut off at 0, so that M may be rounded to float32 or
-       be nonlinear (Notay 2000, SIAM J. Sci. Comput. 22, "Flexible conjugate gradients");
-    2. a direction z that is not finite, has z . r <= 0 or no finite curvature, is replaced by D^-1 r; after three of them,
-       or when the residual stalls and D^-1 r is the better direction, Jacobi takes over for good and ``status`` is
-       ``"fallback"``;
+    1. beta = z . (r - r_old) / (z_old . r_old), Polak and Ribiere's, cut off at 0, so that M may be rounded to float32
+       or be nonlinear (Notay 2000, SIAM J. Sci. Comput. 22, "Flexible conjugate gradients");
+    2. a direction z that is not finite, has z . r <= 0 or no finite curvature, is replaced by D^-1 r; after three of
+       them, or when the residual stalls and D^-1 r is the better direction, Jacobi takes over for good and ``status``
+       is ``"fallback"``;
     3. the true residual decides: when the recursive one has arrived it is recomputed, and if it has not arrived itself
        the iteration restarts from it, until rounding lets it sink no further: ``status`` is then ``"stagnated"``.
 

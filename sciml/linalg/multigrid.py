@@ -1,7 +1,7 @@
 """`MultigridPreconditioner`: a matrix-free Galerkin multigrid cycle for voxel Poisson problems.
 
-Every level is coarsened along its strongly coupled axes in turn with operator-dependent interpolation, which follows the
-flow around obstacles and through jumps of the coefficient, and carries the Galerkin operator (27 points) of that
+Every level is coarsened along its strongly coupled axes in turn with operator-dependent interpolation, which follows
+the flow around obstacles and through jumps of the coefficient, and carries the Galerkin operator (27 points) of that
 interpolation. Chebyshev polynomials of the scaled operator smooth before and after with equal strength, so the cycle is
 symmetric, and positive definite because the spectrum of D^-1 A lies in [0, 2] by construction.
 """
@@ -79,6 +79,7 @@ class MultigridPreconditioner:
         """Set up again for a new geometry or coefficient."""
         start = time.perf_counter()
         self.problem = problem
+        problem, self._factor = problem.normalised()
         if self.backend == "numba":
             from sciml.linalg.kernels import numba_backend
 
@@ -97,18 +98,19 @@ class MultigridPreconditioner:
     def __call__(self, residual: np.ndarray) -> np.ndarray:
         """M r for a residual of shape ``problem.shape``; 0 off the fluid.
 
-        The cycle works on r / |r|, so that float32 neither overflows nor loses small residuals.
+        The cycle works on r / max |r|, so that float32 neither overflows nor loses small residuals.
         """
         residual = np.asarray(residual, dtype=np.float64)
         if residual.shape != self.problem.shape:
             raise InputError(f"the residual has shape {residual.shape}, expected {self.problem.shape}.")
-        norm = float(np.linalg.norm(residual))
-        if norm == 0.0 or not np.isfinite(norm):
+        residual = np.where(self.problem.fluid, residual, 0.0)
+        size = float(np.abs(residual).max())
+        if size == 0.0 or not np.isfinite(size):
             return residual * 0.0
         finest = self.levels[0]
-        finest.load(np.where(self.problem.fluid, residual, 0.0) / norm)
-        self._cycle(0)
-        return finest.unload(self.problem.shape) * norm
+        finest.load(residual / size)
+        self.cycle()
+        return finest.unload(self.problem.shape) * (size * self._factor)
 
     def as_linear_operator(self) -> LinearOperator:
         """M over the unknowns, in the order of ``problem.to_csr()``, for ``scipy.sparse.linalg.cg(A, b, M=M)``."""
@@ -134,14 +136,19 @@ class MultigridPreconditioner:
             }
             for level in self.levels
         ]
-        return {"backend": self.backend, "dtype": str(self.dtype), "levels": levels, "setup_seconds": self.setup_seconds}
+        return {
+            "backend": self.backend,
+            "dtype": str(self.dtype),
+            "levels": levels,
+            "setup_seconds": self.setup_seconds,
+        }
 
     def __repr__(self) -> str:
         report = self.report()
         total = sum(level["bytes"] for level in report["levels"])
         lines = [
-            f"MultigridPreconditioner ({report['backend']}, {report['dtype']}): {len(self.levels)} levels, "
-            f"{total / 2**20:.1f} MiB, set up in {self.setup_seconds:.3f} s",
+            f"MultigridPreconditioner: {self.backend} {self.dtype}, {len(self.levels)} levels, {total / 2**20:.1f} MiB",
+            f"  set up in {self.setup_seconds:.3f} s",
             "  level           cells     unknowns        MiB",
         ]
         for number, level in enumerate(report["levels"]):
@@ -188,7 +195,7 @@ def choose_backend(backend: str, device: str | None) -> str:
 
 
 def chebyshev_factors(degree: int, low: float, high: float) -> list[Factors]:
-    """Factors (a, s, g) of each step x_new = a x + s D^-1 (b - A x) - g x_old of the Chebyshev iteration on [low, high].
+    """Factors (a, s, g) of the steps x_new = a x + s D^-1 (b - A x) - g x_old of Chebyshev's iteration on [low, high].
 
     Reference: Golub and Van Loan, Matrix Computations, section 11.2.8.
     """

@@ -71,7 +71,7 @@ class SolveResult:
         return "\n".join(f"{name:>15s}  {value}" for name, value in self.summary().items())
 
 
-def solve(
+def solve(  # noqa: PLR0913 - one verb, whose options are keywords
     system: VoxelPoisson | sp.sparray | sp.spmatrix,
     b: np.ndarray,
     *,
@@ -126,6 +126,8 @@ def solve(
     start = None if x0 is None else check_right_hand_side(*_on_grid(x0, _unknown_mask(system)))
     if start is not None and start.shape != values.shape:
         raise InputError(f"x0 has shape {start.shape}, expected that of b, {values.shape}.")
+    if preconditioner is not None:
+        preconditioner = _checked(preconditioner, system)
     runner = _Runner(system, method, preconditioner, device)
     result = runner.run(values, start, rtol, atol, maxiter, callback)
     result.x = result.x.reshape(np.shape(b))
@@ -146,8 +148,11 @@ class _Runner:
     def __init__(
         self, system: VoxelPoisson | _Matrix, method: str, preconditioner: Preconditioner | None, device: str | None
     ) -> None:
-        self.system, self.device = system, device
         start = time.perf_counter()
+        self.device, self.factor = device, 1.0
+        if isinstance(system, VoxelPoisson):
+            system, self.factor = system.normalised()
+        self.system = system
         self.method = _choose(system, method, preconditioner)
         self.preconditioner = preconditioner
         if preconditioner is None and self.method == "multigrid":
@@ -185,23 +190,39 @@ class _Runner:
         worst: KrylovResult | None = None
         for index, right in enumerate(batch):
             first = None if x0 is None else x0.reshape(batch.shape)[index]
-            scale = float(np.linalg.norm(right))
-            if scale == 0.0:
+            size = float(np.abs(right).max())
+            if size == 0.0:
                 result = KrylovResult("converged", 0, [0.0], true_residual=0.0)
             else:
-                x[index], result = self._one(right, first, max(rtol * scale, atol), scale, maxiter, callback)
+                right = right / size  # squares of what is left neither overflow nor underflow
+                scale = float(np.linalg.norm(right))
+                first = None if first is None else first / (size * self.factor)
+                tolerance = max(rtol * scale, atol / size)
+                x[index], result = self._one(right, first, tolerance, scale, maxiter, callback)
+                x[index] *= size * self.factor
             worst = _worse(worst, result)
         if isinstance(self.system, VoxelPoisson):
-            for cells in self.system.closed_components:
-                flat = x.reshape(len(batch), -1)
-                flat[:, cells] -= flat[:, cells].mean(axis=1, keepdims=True)
+            remove_means(x, *self.system.closed_components)
         return SolveResult(
-            x.reshape(b.shape), worst.status, self.method, worst.iterations, worst.history, worst.true_residual,
-            int(np.count_nonzero(mask)), self.setup_seconds, time.perf_counter() - start, worst.fallbacks,
+            x.reshape(b.shape),
+            worst.status,
+            self.method,
+            worst.iterations,
+            worst.history,
+            worst.true_residual,
+            int(np.count_nonzero(mask)),
+            self.setup_seconds,
+            time.perf_counter() - start,
+            worst.fallbacks,
         )
 
     def _one(
-        self, b: np.ndarray, x0: np.ndarray | None, tolerance: float, scale: float, maxiter: int,
+        self,
+        b: np.ndarray,
+        x0: np.ndarray | None,
+        tolerance: float,
+        scale: float,
+        maxiter: int,
         callback: Callback | None,
     ) -> tuple[np.ndarray, KrylovResult]:
         if self.method == "fft":
@@ -272,18 +293,65 @@ def _on_grid(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _prepare(system: VoxelPoisson | _Matrix, b: np.ndarray, project: bool) -> np.ndarray:
     mask = _unknown_mask(system)
     values = check_right_hand_side(*_on_grid(b, mask))
+    if values.size == 0:
+        raise InputError("b holds no right-hand side; give at least one.")
     if isinstance(system, VoxelPoisson):
-        for cells in system.closed_components:
-            flat = values.reshape(-1, mask.size)
-            part = flat[:, cells]
-            off = np.abs(part.sum(axis=1)) > COMPATIBILITY_TOLERANCE * np.abs(part).sum(axis=1)
-            if off.any() and not project:
-                raise IncompatibleRightHandSideError(
-                    f"b sums to {part.sum(axis=1)[off][0]:.3g} over a closed component of {cells.size} cells, expected "
-                    "0, for nothing can flow out of it; correct b, add a Dirichlet cell, or pass project=True."
-                )
-            flat[:, cells] = part - part.mean(axis=1, keepdims=True)
+        labels, count = system.closed_components
+        if count and not project:
+            for right in values.reshape(-1, *mask.shape):
+                _check_compatible(right, labels, count)
+        remove_means(values, labels, count)
     return values
+
+
+def _check_compatible(b: np.ndarray, labels: np.ndarray, count: int) -> None:
+    sums = component_sums(b, labels, count)
+    off = np.abs(sums) > COMPATIBILITY_TOLERANCE * component_sums(np.abs(b), labels, count)
+    if off.any():
+        worst = int(np.argmax(np.abs(sums) * off))
+        cells = np.count_nonzero(labels == worst + 1)
+        raise IncompatibleRightHandSideError(
+            f"b sums to {sums[worst]:.3g} over a closed component (size {cells}), expected 0, "
+            "for nothing can flow out of it; correct b, add a Dirichlet cell, or pass project=True."
+        )
+
+
+def component_sums(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """Sums of ``values`` over the cells with the labels 1..count."""
+    return np.bincount(labels.ravel(), weights=values.ravel(), minlength=count + 1)[1:]
+
+
+def remove_means(batch: np.ndarray, labels: np.ndarray, count: int) -> None:
+    """Subtract from each field of a batch, in place, its mean over the cells of each label 1..count."""
+    if count == 0:
+        return
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    for field_values in batch.reshape(-1, *labels.shape):
+        means = component_sums(field_values, labels, count) / sizes
+        field_values -= np.concatenate([[0.0], means])[labels]
+
+
+def _checked(preconditioner: Preconditioner, system: VoxelPoisson | _Matrix) -> Preconditioner:
+    """The preconditioner, if it fits: a function gets a copy of r, and what it returns off the fluid is cut."""
+    mask = _unknown_mask(system)
+    if isinstance(preconditioner, MultigridPreconditioner):
+        if not np.array_equal(preconditioner.problem.fluid, mask):
+            raise InputError(
+                f"the preconditioner was set up for another geometry, {preconditioner.problem}; "
+                "call its update(problem)."
+            )
+        return preconditioner
+    if not callable(preconditioner):
+        raise InputError(f"preconditioner must be a function from r to M r, got {type(preconditioner).__name__}.")
+    on_grid = isinstance(system, VoxelPoisson)
+
+    def apply(r: np.ndarray) -> np.ndarray:
+        z = np.asarray(preconditioner(r.copy()))
+        if z.shape != r.shape:
+            raise InputError(f"the preconditioner returned an array of shape {z.shape}, expected that of r, {r.shape}.")
+        return np.where(mask, z, 0.0) if on_grid else z
+
+    return apply
 
 
 def _choose(system: VoxelPoisson | _Matrix, method: str, preconditioner: Preconditioner | None) -> str:

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from sciml.mesh import Mesh
 
 FaceWeights = float | np.ndarray
+# The largest coupling is brought near 1 where it is not within 2^-60 .. 2^60: single precision ends at 2^127.
+EXPONENT = 60
 
 
 class VoxelPoisson:
     """Positive Poisson operator on the fluid cells of a 2-D or 3-D voxel grid.
 
-    (A p)_c = sum over neighbours n of c that are not solid of w_cn (p_c - p_n), with p = 0 at the centre of Dirichlet cells.
+    (A p)_c = sum over neighbours n of c that are not solid of w_cn (p_c - p_n), with p = 0 at the centre of Dirichlet
+    cells.
 
     Solid neighbours, and a side of the box that is ``"neumann"``, let nothing through. Build it with
     :meth:`from_cells`, :meth:`from_matrix` or :meth:`from_surface`.
@@ -40,8 +43,8 @@ class VoxelPoisson:
     fluid : bool array, shape (nx, ny) or (nx, ny, nz); the unknowns
     face_weights : per axis either one number, the coupling of any two fluid neighbours along it, or an array with one
         entry more than ``fluid`` along that axis: entry i couples cells i - 1 and i and is 0 unless both are fluid
-    dirichlet : float64 array, shape of ``fluid``; the coupling of each cell to Dirichlet neighbours, 0 off the fluid: the
-        row sums of A
+    dirichlet : float64 array, shape of ``fluid``; the coupling of each cell to Dirichlet neighbours, 0 off the fluid:
+        the row sums of A
     diagonal : float64 array, shape of ``fluid``; the diagonal of A: ``dirichlet`` plus the couplings of the cell
     cells : uint8 codes (0 fluid, 1 Dirichlet, 2 solid) for pictures and files; made from ``fluid`` where not given
 
@@ -85,13 +88,15 @@ class VoxelPoisson:
         cells : integer array, shape (nx, ny) or (nx, ny, nz): 0 fluid, 1 Dirichlet (p = 0), 2 Neumann solid
         coefficient : > 0, shape of ``cells``; permeability or 1 / density per cell. None means 1.
         spacing : cell size h per axis, or one for all; None means 1, the usual integer matrix of MAC grids
-        outside : ``"neumann"`` or ``"dirichlet"`` for the whole box, or a mapping from side (``"x-"``, ``"y+"``, ...) to
-            one of them. ``"dirichlet"`` is a ghost cell with p = 0 at its centre and the coefficient of its neighbour.
+        outside : ``"neumann"`` or ``"dirichlet"`` for the whole box, or a mapping from side (``"x-"``, ``"y+"``, ...)
+            to one of them. ``"dirichlet"`` is a ghost cell with p = 0 at its centre and the coefficient of its
+            neighbour.
 
         Raises
         ------
         InputError
-            Wrong codes or shapes, no fluid cell, a coefficient or spacing that is not finite and positive.
+            Wrong codes or shapes, no fluid cell, a coefficient or spacing that is not finite and positive, or so large
+            or small that the couplings are not.
         """
         cells = check_cells(cells)
         dimension = cells.ndim
@@ -104,7 +109,7 @@ class VoxelPoisson:
         dirichlet, diagonal = np.zeros(cells.shape), np.zeros(cells.shape)
         weights: list[FaceWeights] = []
         for axis in range(dimension):
-            weight = 1.0 / step[axis] ** 2
+            weight = 1.0 / step[axis] / step[axis]
             faces = _couplings(cells, k, weight, axis)
             _add_air(dirichlet, cells, faces, axis)
             _add_outside(dirichlet, k, weight, axis, sides)
@@ -114,6 +119,11 @@ class VoxelPoisson:
             weights.append(weight if k is None else faces)
         dirichlet[~fluid] = 0.0
         diagonal += dirichlet
+        if not (np.isfinite(diagonal).all() and all(np.max(weight) > 0 for weight in weights if np.isscalar(weight))):
+            raise InputError(
+                f"the couplings coefficient / spacing^2 lie beyond floating point numbers for spacing={spacing}; "
+                "measure in other units."
+            )
         return cls(fluid, weights, dirichlet, diagonal, cells=cells, outside=sides)
 
     @classmethod
@@ -213,28 +223,48 @@ class VoxelPoisson:
         return sp.coo_array((np.concatenate(values), pattern), shape=(self.unknowns,) * 2).tocsr()
 
     @cached_property
-    def closed_components(self) -> list[np.ndarray]:
-        """Flat indices of the cells of each connected fluid component without Dirichlet neighbour: null vectors of A."""
+    def closed_components(self) -> tuple[np.ndarray, int]:
+        """Label 1..count of the cells of each closed component, 0 elsewhere, and the count.
+
+        A closed component is a connected part of the fluid without Dirichlet neighbour; its constants are null vectors
+        of A.
+        """
         labels, count = self.components()
-        is_open = np.zeros(count + 1, bool)
-        is_open[labels[self.dirichlet > 0]] = True
-        closed = 1 + np.flatnonzero(~is_open[1:])
-        if closed.size == 0:
-            return []
-        order = np.argsort(labels, axis=None, kind="stable")
-        bounds = np.searchsorted(labels.ravel()[order], [closed, closed + 1])
-        return [order[start:stop] for start, stop in bounds.T]
+        closed = np.ones(count + 1, bool)
+        closed[0] = False
+        closed[labels[self.dirichlet > 0]] = False
+        if not closed.any():
+            return np.zeros(self.shape, np.int32), 0
+        return np.where(closed, np.cumsum(closed), 0).astype(np.int32)[labels], int(closed.sum())
 
     def components(self) -> tuple[np.ndarray, int]:
         """Label 1..count of each fluid cell's connected component, 0 off the fluid, and the count."""
         from scipy import ndimage
 
-        if self.constant:
+        if all(self._couples_all_neighbours(axis) for axis in range(self.fluid.ndim)):
             return ndimage.label(self.fluid)
         count, flat = sp.csgraph.connected_components(self.to_csr(), directed=False)
         labels = np.zeros(self.shape, np.int32)
         labels[self.fluid] = flat + 1
         return labels, int(count)
+
+    def _couples_all_neighbours(self, axis: int) -> bool:
+        weights = self.face_weights[axis]
+        if not isinstance(weights, np.ndarray):
+            return True
+        return bool(((_inner(weights, axis) > 0) == np.logical_and(*_pair(self.fluid, axis))).all())
+
+    def normalised(self) -> tuple[VoxelPoisson, float]:
+        """The problem times a power of two that makes its couplings fit single precision, and that power."""
+        largest = float(self.diagonal.max())
+        if largest == 0.0 or 2.0**-EXPONENT < largest < 2.0**EXPONENT:
+            return self, 1.0
+        factor = 2.0 ** -min(max(np.frexp(largest)[1], -1000), 1000)
+        weights = [weight * factor for weight in self.face_weights]
+        scaled = VoxelPoisson(
+            self.fluid, weights, self.dirichlet * factor, self.diagonal * factor, cells=self.cells, outside=self.outside
+        )
+        return scaled, float(factor)
 
     def divergence(self, *velocity: np.ndarray, spacing: float | Sequence[float] = 1.0) -> np.ndarray:
         """Right-hand side -div u of the pressure projection from face velocities of a MAC grid.
@@ -255,7 +285,9 @@ class VoxelPoisson:
             flux = np.array(u, dtype=np.float64)
             expected = tuple(n + (a == axis) for a, n in enumerate(self.shape))
             if flux.shape != expected:
-                raise InputError(f"the velocity along axis {axis} has shape {flux.shape}, expected {expected}: its faces.")
+                raise InputError(
+                    f"the velocity along axis {axis} has shape {flux.shape}, expected {expected}: its faces."
+                )
             left, right = _pair(self.cells == SOLID, axis)
             _inner(flux, axis)[left | right] = 0.0
             for side, index in zip(side_names(self.fluid.ndim)[2 * axis : 2 * axis + 2], (0, -1), strict=True):
@@ -295,7 +327,8 @@ def _couplings(cells: np.ndarray, coefficient: np.ndarray | None, weight: float,
     else:
         left, right = _pair(coefficient, axis)
         # Not 2 k_l k_r / (k_l + k_r), whose product can overflow or underflow when the harmonic mean does not.
-        inner[...] = weight * 2.0 / (1.0 / left + 1.0 / right)
+        with np.errstate(over="ignore"):
+            inner[...] = weight * 2.0 / (1.0 / left + 1.0 / right)
     inner[np.logical_or(*_pair(cells == SOLID, axis))] = 0.0
     return faces
 
