@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from sciml.bench.poisson_jobs import RTOL
 from sciml.bench.results import read_results
 from sciml.bench.worker import Job, run_jobs
 from sciml.errors import InputError
-from sciml.run_folder import environment, plain
+from sciml.run_folder import check_writable, environment, plain
 
 JOBS = "sciml.bench.poisson_jobs:"
 # A job is measured again when one of these files has changed since.
@@ -63,7 +63,7 @@ class Plan:
 QUICK = Plan(small=32, medium=64, large=96, seeds=(100,), jump_seeds=(100, 101, 102), quick=True)
 
 
-def plan_jobs(plan: Plan, peers: Sequence[str] = ()) -> list[Job]:
+def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
     """Every job of the plan, in the order in which they run."""
     jobs = [*_iteration_jobs(plan), *_time_jobs(plan)]
     box = {"case": "box", "size": plan.medium, "cpus": 1}
@@ -118,6 +118,7 @@ def run(
     plan = plan or Plan()
     _check_names(only, GROUPS, "group")
     _check_names(peers, OPTIONAL_PEERS, "optional peer")
+    peers = {*peers, *(name for name in only if name in OPTIONAL_PEERS)}
     if "hypre" in peers:
         from sciml.bench.hypre import build_pfmg, find_petsc_python
 
@@ -125,6 +126,8 @@ def run(
         find_petsc_python()
     wanted = [job for job in plan_jobs(plan, peers) if not only or job["group"] in only]
     path = Path(folder) / plan.file_name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path, (".json",))
     origin = environment()
     code = _fingerprint()
     results = {
@@ -134,7 +137,6 @@ def run(
         "rtol": RTOL,
         "jobs": _earlier(path, plan, origin),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     done = results["jobs"]
     todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
     stamp = {"code": code, "commit": origin.get("commit"), "dirty": origin.get("dirty")}
@@ -214,7 +216,7 @@ def _write(path: Path, results: dict[str, Any]) -> None:
     os.replace(part, path)
 
 
-def _check_names(names: Sequence[str], known: Sequence[str] | dict[str, str], what: str) -> None:
+def _check_names(names: Collection[str], known: Collection[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise InputError(f"there is no {what} {name!r} in this benchmark, expected one of {', '.join(known)}.")

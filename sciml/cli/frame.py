@@ -24,6 +24,7 @@ from sciml.errors import DivergenceError, SciMLError
 VERBS: dict[str, tuple[str, str]] = {
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
     "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
+    "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }
 
 FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143

@@ -1,0 +1,65 @@
+"""``sciml bench``: the side-by-side measurements behind the published tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+BENCHES = ("poisson",)
+PUBLISHED = Path("datasets/results")
+
+app = verb_app("Measure our solvers beside the best classical ones, on this machine.")
+
+
+@app.command(no_args_is_help=False)
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson; all by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: about two minutes.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure this group only, such as iterations or times; may be repeated."),
+    ] = None,
+    peers: Annotated[list[str] | None, typer.Option(help="Measure an optional peer too: hypre.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the raw JSON.")] = Path("runs/bench"),
+    publish: Annotated[bool, typer.Option("--publish", help=f"The same as -o {PUBLISHED}.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what an earlier run has finished.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object.")] = False,
+) -> None:
+    """Measure side by side, save raw JSON after every measurement, print the tables.
+
+    A run that was interrupted goes on where it stopped, as long as the measured code is the same.
+    """
+    from sciml.bench import poisson
+    from sciml.bench.table import checks, report
+    from sciml.cli.output import print_json
+    from sciml.errors import InputError
+
+    for name in names or ():
+        if name not in BENCHES:
+            raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHES)}.")
+    plan = poisson.QUICK if quick else poisson.Plan()
+    if publish and quick:
+        raise InputError("--publish is for the full run: a quick one is not published; leave one of the two out.")
+    if publish and not PUBLISHED.parent.is_dir():
+        raise InputError(f"--publish writes into {PUBLISHED}, which is not here; run it at the top of a clone.")
+    folder = PUBLISHED if publish else output
+    results = poisson.run(folder, plan, only=only or (), peers=peers or (), fresh=fresh, progress=_progress)
+    raw = folder / plan.file_name
+    if json:
+        rows = [
+            {"check": row.title, "must": row.must, "goal": row.goal, "measured": row.measured, "met": row.met}
+            for row in checks(results)
+        ]
+        print_json({"results": str(raw), "quick": quick, "checks": rows})
+        return
+    print(report(results))
+    print(f"raw results: {raw}")
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,63 @@
+"""Write the tables between the markers of README.md from the raw results.
+
+    python tools/make_table.py           writes README.md
+    python tools/make_table.py --check   changes nothing; exit code 1 if README.md differs from the results
+
+The marker ``<!-- table:NAME -->`` ... ``<!-- /table -->`` takes the table of ``datasets/results/NAME.json``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from sciml.bench.results import read_results
+from sciml.bench.table import report
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MARKED = re.compile(r"(<!-- table:(?P<name>\w+) -->\n)(?P<table>.*?)(<!-- /table -->)", re.DOTALL)
+
+
+def with_tables(text: str, results: Path) -> str:
+    """Return the text with every marked table made anew from ``results/NAME.json``."""
+
+    def table(match: re.Match[str]) -> str:
+        return match[1] + report(read_results(results / f"{match['name']}.json")) + match[4]
+
+    return MARKED.sub(table, text)
+
+
+def stale(readme: Path, results: Path) -> list[str]:
+    """Return a sentence about each table that differs from its results, has none, or is not shown.
+
+    Markers with nothing between them wait for results that are not measured yet.
+    """
+    text = readme.read_text(encoding="utf-8")
+    marked = {match["name"]: match["table"].strip() for match in MARKED.finditer(text)}
+    measured = {path.stem for path in results.glob("*.json")}
+    faults = [f"{readme.name} has no marker for results/{name}.json" for name in sorted(measured - marked.keys())]
+    missing = sorted(marked.keys() - measured)
+    faults += [
+        f"{readme.name} shows the table {name}, but there is no results/{name}.json" for name in missing if marked[name]
+    ]
+    if not missing and with_tables(text, results) != text:
+        faults.append(f"the tables of {readme.name} differ from their results; run tools/make_table.py")
+    return faults
+
+
+def main() -> None:
+    """Write README.md, or check it."""
+    readme, results = REPOSITORY / "README.md", REPOSITORY / "datasets" / "results"
+    if "--check" in sys.argv[1:]:
+        if faults := stale(readme, results):
+            sys.exit("\n".join(faults))
+        return
+    part = readme.with_name("README.md.part")
+    part.write_text(with_tables(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+    os.replace(part, readme)
+
+
+if __name__ == "__main__":
+    main()
