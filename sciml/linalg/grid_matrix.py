@@ -31,6 +31,7 @@ def recognise(
         Some row couples to cells that are not its neighbours, or the values are not those of a diffusion operator.
     """
     csr = check_spd_matrix(matrix)
+    shape = None if shape is None else _check_shape(shape)
     coo = csr.tocoo()
     off = coo.row != coo.col
     rows, columns, values = coo.row[off].astype(np.int64), coo.col[off].astype(np.int64), coo.data[off]
@@ -45,10 +46,11 @@ def recognise(
         index = np.flatnonzero(csr.diagonal() > 0)
         if int(np.prod(shape)) != csr.shape[0]:
             raise InputError(
-                f"the matrix has {csr.shape[0]} rows but the grid {tuple(shape)} has {int(np.prod(shape))} cells; "
+                f"the matrix has {csr.shape[0]} rows but the grid {shape} has {int(np.prod(shape))} cells; "
                 "give fluid_index if some rows were eliminated."
             )
-    shape = tuple(int(n) for n in shape)
+    if index.size == 0:
+        raise InputError("the matrix is zero, so there is no unknown to solve for.")
     fluid = np.zeros(int(np.prod(shape)), bool)
     fluid[index] = True
     rows_of_index = slice(None) if fluid_index is not None else index
@@ -58,6 +60,13 @@ def recognise(
     dirichlet[index] = np.where(row_sums > DOMINANCE_TOLERANCE * diagonal[index], row_sums, 0.0)
     weights = _face_weights(shape, rows, columns, values)
     return fluid.reshape(shape), weights, dirichlet.reshape(shape), diagonal.reshape(shape)
+
+
+def _check_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    sizes = np.asarray(shape)
+    if sizes.dtype.kind not in "iu" or sizes.shape not in ((2,), (3,)) or (sizes < 1).any():
+        raise InputError(f"shape must be 2 or 3 axes of at least one cell each, got {shape}.")
+    return tuple(int(n) for n in sizes)
 
 
 def _check_diffusion(csr: sp.csr_array, off_diagonal: np.ndarray) -> None:
@@ -105,8 +114,6 @@ def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:
 def _face_weights(
     shape: tuple[int, ...], rows: np.ndarray, columns: np.ndarray, values: np.ndarray
 ) -> list[np.ndarray]:
-    if len(shape) not in (2, 3):
-        raise InputError(f"shape must have 2 or 3 axes, got {shape}.")
     here, there = np.array(np.unravel_index(rows, shape)), np.array(np.unravel_index(columns, shape))
     step = there - here
     if (np.abs(step).sum(axis=0) != 1).any():
