@@ -304,7 +304,8 @@ def _draw_seconds(axes: Axes, runs: Mapping[str, Run]) -> None:
     axes.barh(rows, setup, color=[_pale(colour) for colour in colours], height=0.6)
     axes.barh(rows, total - setup, left=setup, color=colours, height=0.6)
     for row, seconds in enumerate(total):
-        times = f"  ({seconds / total[0]:.2g}×)" if row and total[0] > 0 else ""
+        ratio = seconds / total[0] if row and total[0] > 0 else 0.0
+        times = f"  ({ratio:.0f}×)" if ratio >= 10.0 else f"  ({ratio:.2g}×)" if ratio else ""
         axes.annotate(
             f"{seconds:.3g} s{times}",
             (seconds, row),

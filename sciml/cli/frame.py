@@ -22,7 +22,9 @@ from sciml.errors import DivergenceError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
 VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
+    "list": ("sciml.cli.list", "What there is: methods, cases, datasets."),
     "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciml.cli.frame import FAILED, verb_app
+from sciml.cli.list import METHODS
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sciml.linalg.sparse_files import SystemFile
     from sciml.mesh import Grid
 
-METHODS = ("auto", "fft", "multigrid", "amg", "cg")
 GRID_ENDINGS = (".vtu", ".xdmf")
 
 app = verb_app("Solve a large Poisson system from a file. Exit code 0: converged, 1: not, 2: wrong input.")

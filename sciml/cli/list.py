@@ -1,0 +1,37 @@
+"""``sciml list``: what there is, one line each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+METHODS = {
+    "auto": "the fastest of those below that fits the system",
+    "fft": "fast sine and cosine transforms: a box without obstacles, constant coefficient",
+    "multigrid": "flow-aware geometric multigrid with conjugate gradients: any voxel grid or 5- or 7-point matrix",
+    "amg": "PyAMG's smoothed aggregation with conjugate gradients: any sparse symmetric positive definite matrix",
+    "cg": "plain conjugate gradients, to compare with",
+}
+
+app = verb_app("What there is, one line each.")
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str | None, typer.Argument(help="methods, cases or datasets; all of them unless given.")] = None,
+) -> None:
+    """List the methods of `precondition`, the cases of the benchmarks and the surfaces that are shipped."""
+    from sciml.cli.output import print_table
+    from sciml.errors import InputError
+    from sciml.mesh.shipped import shipped_surfaces
+    from sciml.pde.poisson_cases import CASES
+
+    surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
+    tables = {"methods": METHODS, "cases": CASES, "datasets": surfaces}
+    if what is not None and what not in tables:
+        raise InputError(f"There is no list of {what!r}, expected one of {', '.join(tables)}.")
+    for title in tables if what is None else [what]:
+        print_table([title, ""], list(tables[title].items()))
