@@ -1,0 +1,157 @@
+"""``sciml demo`` and ``sciml list`` through the real entry point, and the surfaces they find."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciml.linalg import VoxelPoisson
+from sciml.linalg.sparse_files import read_system
+from sciml.mesh import make_mesh, read_mesh, read_series, shipped, write_mesh
+from sciml.pde.poisson_cases import CASES
+from sciml.pde.wind_tunnel import WindTunnel
+
+SIZE = 16
+FILES = {"comparison.png", "environment.json", "flow.h5", "flow.xdmf", "result.json", "system.npz", "table.md"}
+
+
+def command(repository: Path, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "sciml", *map(str, words)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tour(repository, tmp_path_factory) -> tuple[Path, str]:
+    """The folder and the output of a small tour around a ball."""
+    folder = tmp_path_factory.mktemp("tour")
+    write_mesh(folder / "ball.vtu", make_mesh("sphere", 2))
+    done = command(repository, folder, "demo", "ball.vtu", "--size", SIZE, "-o", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "out", done.stdout
+
+
+def test_the_tour_leaves_every_file_it_announces(tour):
+    folder, said = tour
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert all(name in said for name in FILES - {"flow.h5"})
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_flow_that_is_written_solves_the_system_that_is_written(tour):
+    folder, _ = tour
+    system = read_system(folder / "system.npz")
+    problem = VoxelPoisson.from_cells(system.cells, spacing=system.spacing, outside=system.outside)
+    series = read_series(folder / "flow.xdmf")
+    assert series.on.shape == (SIZE,) * 3
+    assert np.array_equal(series["cells"].values, system.cells)
+    pressure = series["pressure"].values.astype(float)
+    residual = np.linalg.norm(system.b - problem.matvec(pressure)) / np.linalg.norm(system.b)
+    assert residual < 1e-5, "the fields are float32"
+    tunnel = WindTunnel(system.cells == 2, system.spacing[0])
+    velocity = tunnel.project(tunnel.start(), pressure)
+    assert np.abs(tunnel.at_centres(velocity) - series["velocity"].values).max() < 1e-5
+    assert not series["velocity"].values[tunnel.solid].any()
+
+
+def test_the_obstacle_is_the_ball_in_the_middle(tour):
+    folder, _ = tour
+    solid = read_system(folder / "system.npz").cells == 2
+    volume = solid.sum() / SIZE**3
+    # a ball of diameter 0.55, grown by up to half a cell
+    assert np.pi / 6 * 0.5**3 < volume < np.pi / 6 * (0.55 + 1 / SIZE) ** 3
+    assert np.array_equal(solid, solid[:, ::-1]) and np.array_equal(solid, solid.transpose(1, 0, 2))
+
+
+def test_the_result_says_that_the_wind_is_free_of_divergence_and_all_solvers_agree(tour):
+    result = json.loads((tour[0] / "result.json").read_text())
+    metrics = result["metrics"]
+    assert result["status"] == "converged"
+    assert next(iter(metrics)) == "divergence"
+    assert metrics["divergence"] <= 1e-6
+    assert metrics["difference_to_pyamg"] < 1e-5
+    assert metrics["multigrid_iterations"] < metrics["pyamg_sa_cg_iterations"] < metrics["plain_cg_iterations"]
+    assert all(value <= 1e-6 for name, value in metrics.items() if name.endswith("true_residual"))
+    assert result["config"] == {"surface": "ball.vtu", "size": SIZE, "rtol": 1e-6}
+
+
+def test_the_table_has_a_row_for_each_solver(tour):
+    lines = (tour[0] / "table.md").read_text().splitlines()
+    assert lines[0].startswith("| method | threads | iterations |")
+    assert [line.split(" | ")[0] for line in lines[2:5]] == ["| multigrid", "| PyAMG SA + CG", "| plain CG"]
+
+
+def test_the_command_that_the_tour_recommends_works(tour, repository, tmp_path):
+    folder, said = tour
+    assert "sciml precondition out/system.npz" in said
+    done = command(repository, tmp_path, "precondition", folder / "system.npz", "--json")
+    assert json.loads(done.stdout)["status"] == "converged"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["ball.vtu", "--size", "4", "-o", "new"], "--size"),
+        (["ball.vtu", "-o", "full"], "is not empty"),
+        (["absent.stl", "-o", "new"], "absent.stl"),
+        (["flat.vtu", "-o", "new"], "surface"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_code_two_and_nothing_is_written(repository, tmp_path, words, reason):
+    write_mesh(tmp_path / "ball.vtu", make_mesh("sphere", 1))
+    write_mesh(tmp_path / "flat.vtu", make_mesh("cube", 1))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("precious")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    done = command(repository, tmp_path, "demo", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sciml: ")
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_surface_with_a_hole_is_closed_and_the_tour_says_so(capsys, tmp_path):
+    from sciml.cli.demo import tunnel_around
+    from sciml.mesh import Mesh
+
+    ball = make_mesh("sphere", 2)
+    write_mesh(tmp_path / "open.vtu", Mesh(ball.points, {"triangle": ball.cells["triangle"][1:]}))
+    write_mesh(tmp_path / "ball.vtu", Mesh(ball.points, {"triangle": ball.cells["triangle"]}))
+    opened, closed = (tunnel_around(tmp_path / name, SIZE)[2].solid for name in ("open.vtu", "ball.vtu"))
+    assert capsys.readouterr().out == "open.vtu has holes; each is closed with a cone of triangles.\n"
+    assert np.count_nonzero(opened != closed) <= 0.02 * np.count_nonzero(closed)
+
+
+def test_the_surface_of_the_tour_is_found_in_a_clone_and_among_installed_files(repository, tmp_path, monkeypatch):
+    if not (repository / "datasets").is_dir():
+        pytest.skip("this is no clone")
+    found = shipped.shipped_surfaces()["trefoil"]
+    assert found.is_file()
+
+    class Installed(type(Path("share/sciml/surfaces/trefoil.ply"))):
+        def locate(self) -> Path:
+            return found
+
+    monkeypatch.setattr(shipped, "_CLONE", tmp_path / "absent")
+    listed = [Installed("share/sciml/surfaces/README.md"), Installed("share/sciml/surfaces/trefoil.ply")]
+    monkeypatch.setattr(shipped.metadata, "files", lambda name: listed)
+    assert shipped.shipped_surfaces() == {"trefoil": found}
+    assert read_mesh(found)[0].n_cells == 7680
+
+
+def test_the_lists_name_what_there_is(repository, tmp_path):
+    done = command(repository, tmp_path, "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    first_words = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    assert {"methods", "multigrid", "amg", "cases", *CASES, "datasets", "trefoil"} <= first_words
+    assert "multigrid" not in command(repository, tmp_path, "list", "cases").stdout
+    assert command(repository, tmp_path, "list", "everything").returncode == 2
