@@ -186,20 +186,16 @@ class _Runner:
         start = time.perf_counter()
         mask = _unknown_mask(self.system)
         batch = b.reshape(-1, *mask.shape)
-        x = np.zeros_like(batch)
+        x: np.ndarray | None = None
         worst: KrylovResult | None = None
         for index, right in enumerate(batch):
             first = None if x0 is None else x0.reshape(batch.shape)[index]
-            size = float(np.abs(right).max())
-            if size == 0.0:
-                result = KrylovResult("converged", 0, [0.0], true_residual=0.0)
+            solution, result = self._scaled(right, first, rtol, atol, maxiter, callback)
+            if len(batch) == 1:
+                x = solution[None]
             else:
-                right = right / size  # squares of what is left neither overflow nor underflow
-                scale = float(np.linalg.norm(right))
-                first = None if first is None else first / (size * self.factor)
-                tolerance = max(rtol * scale, atol / size)
-                x[index], result = self._one(right, first, tolerance, scale, maxiter, callback)
-                x[index] *= size * self.factor
+                x = np.empty(batch.shape) if x is None else x
+                x[index] = solution
             worst = _worse(worst, result)
         if isinstance(self.system, VoxelPoisson):
             remove_means(x, *self.system.closed_components)
@@ -215,6 +211,23 @@ class _Runner:
             time.perf_counter() - start,
             worst.fallbacks,
         )
+
+    def _scaled(
+        self, b: np.ndarray, x0: np.ndarray | None, rtol: float, atol: float, maxiter: int, callback: Callback | None
+    ) -> tuple[np.ndarray, KrylovResult]:
+        """x and how it was found, for any size of b."""
+        size = float(max(b.max(), -b.min()))
+        if size == 0.0:
+            return np.zeros(b.shape), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+        # Squares of b neither overflow nor underflow between these bounds.
+        size = 1.0 if 1e-100 < size < 1e100 else size
+        b = b if size == 1.0 else b / size
+        scale = float(np.linalg.norm(b))
+        x0 = None if x0 is None else x0 / (size * self.factor)
+        x, result = self._one(b, x0, max(rtol * scale, atol / size), scale, maxiter, callback)
+        if size * self.factor != 1.0:
+            x *= size * self.factor
+        return x, result
 
     def _one(
         self,
