@@ -102,6 +102,8 @@ def tunnel_around(path: Path, size: int) -> tuple[Grid, Mesh, WindTunnel]:
 
 def compare(problem: VoxelPoisson, b: np.ndarray) -> dict[str, SolveResult]:
     """Solve with each method to the same tolerance, first on one thread, as PyAMG does; name -> result, ours first."""
+    import numba
+
     from sciml.cli.progress import ResidualLine
     from sciml.linalg import solve
 
@@ -112,7 +114,7 @@ def compare(problem: VoxelPoisson, b: np.ndarray) -> dict[str, SolveResult]:
         ("PyAMG SA + CG", 1, matrix, b[problem.fluid], "amg"),
         ("plain CG", 1, problem, b, "cg"),  # with our kernels, several times as fast as with the matrix
     ]
-    every = available_threads()
+    every = numba.get_num_threads()
     if every > 1:
         jobs.append((f"multigrid, {every} threads", every, problem, b, "multigrid"))
     for name, count, system, right, method in jobs:
@@ -122,13 +124,6 @@ def compare(problem: VoxelPoisson, b: np.ndarray) -> dict[str, SolveResult]:
             run = runs[name] = solve(system, right, method=method, rtol=RTOL, callback=line)
         print(f"  {run.iterations} iterations, {run.setup_seconds + run.solve_seconds:.2f} s", flush=True)
     return runs
-
-
-def available_threads() -> int:
-    """Threads of the kernels."""
-    import numba
-
-    return numba.config.NUMBA_NUM_THREADS
 
 
 @contextmanager

@@ -17,4 +17,4 @@ def shipped_surfaces() -> dict[str, Path]:
     except metadata.PackageNotFoundError:
         return {}
     surfaces = [file for file in sorted(installed) if file.parent.name == "surfaces" and file.suffix == ".ply"]
-    return {file.stem: Path(str(file.locate())) for file in surfaces}
+    return {file.stem: Path(str(file.locate())).resolve() for file in surfaces}
