@@ -66,18 +66,19 @@ QUICK = Plan(small=32, medium=64, large=96, seeds=(100,), jump_seeds=(100, 101, 
 def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
     """Every job of the plan, in the order in which they run."""
     jobs = [*_iteration_jobs(plan), *_time_jobs(plan)]
-    box = {"case": "box", "size": plan.medium, "cpus": 1}
+    box: dict[str, Any] = {"case": "box", "size": plan.medium, "cpus": 1}
     for seed in plan.seeds:
         solvers = {"transform": plan.repetitions, "multigrid": plan.repetitions}
         # Once is enough to see where they stand, and they take most of the time.
         solvers |= {"sa": 1, "rs": 1, "cg": 1} if seed == plan.seeds[0] else {}
         jobs.append(_job("box", "compare", seed=seed, solvers=solvers, **box))
-    mixed = {"case": "mixed", "size": plan.medium, "seed": plan.seeds[0]}
+    mixed: dict[str, Any] = {"case": "mixed", "size": plan.medium, "seed": plan.seeds[0]}
     jobs += [_job("memory", "memory", solver=name, alone=True, **mixed) for name in ("multigrid", *PYAMG)]
     for seed in plan.seeds:
         jobs.append(_job("large", "large", case="mixed", size=plan.large, seed=seed, threads=2, alone=True))
-    for seed in plan.seeds:
-        jobs.append(_job("threads", "threads", threads=2, repetitions=plan.repetitions, **mixed | {"seed": seed}))
+    for seed, threads in itertools.product(plan.seeds, (1, 2)):
+        solvers = {"multigrid": plan.repetitions}
+        jobs.append(_job("threads", "compare", threads=threads, solvers=solvers, **mixed | {"seed": seed}))
     for case, seed in itertools.product(("mixed", "smoke", "box", "walls", "jumps"), plan.seeds):
         jobs.append(_job("accuracy", "accuracy", case=case, size=plan.medium, seed=seed))
     for seed in plan.seeds:
@@ -118,22 +119,22 @@ def run(
     plan = plan or Plan()
     _check_names(only, GROUPS, "group")
     _check_names(peers, OPTIONAL_PEERS, "optional peer")
-    peers = {*peers, *(name for name in only if name in OPTIONAL_PEERS)}
-    if "hypre" in peers:
+    rivals = {*peers, *(name for name in only if name in OPTIONAL_PEERS)}
+    if "hypre" in rivals:
         from sciml.bench.hypre import build_pfmg, find_petsc_python
 
         build_pfmg()
         find_petsc_python()
-    wanted = [job for job in plan_jobs(plan, peers) if not only or job["group"] in only]
+    wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
     path = Path(folder) / plan.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path, (".json",))
     origin = environment()
-    code = _fingerprint()
+    code = fingerprint(Path(sciml.__file__).parent)
     results = {
         "name": "poisson",
         "environment": origin,
-        "plan": asdict(plan),
+        "plan": plain(asdict(plan)),
         "rtol": RTOL,
         "jobs": _earlier(path, plan, origin),
     }
@@ -154,7 +155,7 @@ def run(
 
 def _job(group: str, function: str, *, threads: int = 1, **parameters: Any) -> Job:
     parts = (parameters.get(name) for name in ("solver", "case", "size", "seed"))
-    key = "/".join(str(part) for part in (group, *parts) if part is not None)
+    key = "/".join(str(part) for part in (group, *parts, f"{threads}t") if part is not None)
     return {"key": key, "group": group, "function": JOBS + function, "threads": threads, "rtol": RTOL, **parameters}
 
 
@@ -189,9 +190,8 @@ def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
                 yield by_key[key], result
 
 
-def _fingerprint() -> str:
-    """Digest of the code whose speed is measured."""
-    root = Path(sciml.__file__).parent
+def fingerprint(root: Path) -> str:
+    """Digest of the code whose speed is measured; ``root`` is the folder of the package."""
     digest = hashlib.sha256()
     for name in MEASURED_CODE:
         for path in sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]:

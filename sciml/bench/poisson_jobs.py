@@ -51,7 +51,7 @@ def compare(job: Job) -> dict[str, Any]:
     return {
         "unknowns": system.problem.unknowns,
         "matrix_seconds": assembly,
-        "load": os.getloadavg()[0],
+        "load": _load(),
         "solvers": {name: median_run(each) for name, each in runs.items()},
         "runs": runs,
         "not_installed": sorted(set(job["solvers"]) - set(available)),
@@ -71,7 +71,7 @@ def hypre(job: Job) -> dict[str, Any]:
         ours.append(run_peer(PEERS["multigrid"], system, RTOL))
     return {
         "unknowns": system.problem.unknowns,
-        "load": os.getloadavg()[0],
+        "load": _load(),
         "solvers": {"multigrid": median_run(ours), **solvers},
         "runs": {"multigrid": ours},
     }
@@ -97,21 +97,7 @@ def large(job: Job) -> dict[str, Any]:
     _warm_up("multigrid", job["case"])
     run: dict[str, Any] = {}
     used = extra_memory(lambda: run.update(run_peer(PEERS["multigrid"], system, RTOL)))
-    return {"unknowns": system.problem.unknowns, "load": os.getloadavg()[0], **run, **used}
-
-
-def threads(job: Job) -> dict[str, Any]:
-    """Seconds of our multigrid with one and with two threads, in turn in one process."""
-    import numba
-
-    system, _, _ = _system(job, with_matrix=False)
-    _warm_up("multigrid", job["case"])
-    runs: dict[str, list[dict[str, Any]]] = {"1": [], "2": []}
-    for count in interleave(dict.fromkeys(runs, job["repetitions"])):
-        numba.set_num_threads(int(count))
-        runs[count].append(run_peer(PEERS["multigrid"], system, RTOL))
-    medians = {count: median_run(each) for count, each in runs.items()}
-    return {"unknowns": system.problem.unknowns, "load": os.getloadavg()[0], "threads_used": medians, "runs": runs}
+    return {"unknowns": system.problem.unknowns, "load": _load(), **run, **used}
 
 
 def accuracy(job: Job) -> dict[str, Any]:
@@ -172,6 +158,11 @@ def _system(job: Job, *, with_matrix: bool = True) -> tuple[System, np.ndarray, 
     problem, white, smooth = _problem(job)
     matrix, seconds, _ = timed(problem.to_csr) if with_matrix else (None, 0.0, 0.0)
     return System(problem, matrix, white), smooth, seconds
+
+
+def _load() -> float | None:
+    """Processes that compete for the processor, averaged over a minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 @cache

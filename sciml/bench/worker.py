@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import IO, Any, cast
 
 from sciml.errors import SciMLError
 
@@ -45,11 +45,12 @@ def run_jobs(
         env={**os.environ, **fixed, **(environment or {})},
         text=True,
     )
+    requests, answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
     try:
-        process.stdin.write(json.dumps(list(jobs)))
-        process.stdin.close()
+        requests.write(json.dumps(list(jobs)))
+        requests.close()
         for job in jobs:
-            answer = json.loads(process.stdout.readline() or "{}")
+            answer = json.loads(answers.readline() or "{}")
             if "error" in answer:
                 raise SciMLError(f"{job['key']} failed: {answer['error']}")
             if "result" not in answer:
@@ -60,7 +61,7 @@ def run_jobs(
         if process.poll() is None:
             process.kill()
             process.wait()
-        process.stdout.close()
+        answers.close()
 
 
 def main() -> None:

@@ -22,9 +22,11 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: about two minutes.")] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Measure this group only, such as iterations or times; may be repeated."),
+        typer.Option(metavar="GROUP", help="Measure this group only, such as iterations or times; may be repeated."),
     ] = None,
-    peers: Annotated[list[str] | None, typer.Option(help="Measure an optional peer too: hypre.")] = None,
+    peers: Annotated[
+        list[str] | None, typer.Option(metavar="PEER", help="Measure an optional peer too: hypre.")
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the raw JSON.")] = Path("runs/bench"),
     publish: Annotated[bool, typer.Option("--publish", help=f"The same as -o {PUBLISHED}.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what an earlier run has finished.")] = False,
