@@ -25,7 +25,7 @@ MAX_FALLBACKS = 3
 TRIAL_ITERATIONS = 10
 TRIAL_REDUCTION = 0.5
 # One iteration has to lower the energy of the error this many times as much as one step along D^-1 r does.
-TRIAL_GAIN = 2.0
+TRIAL_GAIN = 4.0
 # A restart from the true residual has to lower it at least to this share, or rounding has had the last word.
 RESTART_REDUCTION = 0.5
 
@@ -129,7 +129,7 @@ def flexible_conjugate_gradients(
     norm = best = vectors.residual()
     result = KrylovResult("maxiter", 0, [norm / scale], true_residual=norm / scale)
     trial = _Trial(norm)
-    trusted = fresh = True
+    trusted = fresh = own_old = True
     alpha = zr_old = 0.0
     while True:
         if norm <= tolerance:
@@ -145,11 +145,12 @@ def flexible_conjugate_gradients(
             norm = vectors.residual()
             break
         on_trial = guarded and trusted and trial.due(result.iterations, norm)
-        zr, zq = _precondition(vectors, norm, trusted and not on_trial, result)
-        beta = 0.0 if fresh or on_trial else max(0.0, -alpha * zq / zr_old)
+        zr, zq, own = _precondition(vectors, norm, trusted and not on_trial, result)
+        # Conjugacy to a direction of the other preconditioner would spoil all that follow.
+        beta = 0.0 if fresh or own != own_old else max(0.0, -alpha * zq / zr_old)
         curvature = vectors.direction(beta)
-        if not 0.0 < curvature < math.inf:
-            zr, curvature = _jacobi_direction(vectors, result)
+        if guarded and own and not 0.0 < curvature < math.inf:
+            own, zr, curvature = False, *_jacobi_direction(vectors, result)
         if on_trial and curvature > 0.0:
             trusted = trial.passed(result.iterations, norm, zr * (zr / curvature))
         trusted = trusted and result.fallbacks < MAX_FALLBACKS
@@ -157,7 +158,7 @@ def flexible_conjugate_gradients(
             # The fresh direction has no curvature either: r lies in the null space of A, as far as rounding can tell.
             result.status = "stagnated"
             break
-        alpha, zr_old, fresh = zr / curvature, zr, False
+        alpha, zr_old, own_old, fresh = zr / curvature, zr, own, False
         norm = vectors.step(alpha)
         if not math.isfinite(norm):
             raise DivergenceError(f"the residual became {norm} in iteration {result.iterations + 1}; scale the system.")
@@ -170,19 +171,20 @@ def flexible_conjugate_gradients(
     return result
 
 
-def _precondition(vectors: Vectors, norm: float, trusted: bool, result: KrylovResult) -> tuple[float, float]:
+def _precondition(vectors: Vectors, norm: float, trusted: bool, result: KrylovResult) -> tuple[float, float, bool]:
+    """Set z; return z . r, z . q and whether z is M r rather than D^-1 r."""
     if trusted:
         vectors.precondition(norm)
         zr, zq = vectors.products()
         if math.isfinite(zr) and math.isfinite(zq) and zr > 0.0:
-            return zr, zq
+            return zr, zq, True
         result.fallbacks += 1
     vectors.jacobi()
-    return vectors.products()
+    return *vectors.products(), False
 
 
 def _jacobi_direction(vectors: Vectors, result: KrylovResult) -> tuple[float, float]:
-    """Start again from D^-1 r, along a direction that forgets the others; return z . r and p . A p."""
+    """Set p = D^-1 r instead of a direction without finite curvature; return z . r and p . A p."""
     result.fallbacks += 1
     vectors.jacobi()
     zr, _ = vectors.products()

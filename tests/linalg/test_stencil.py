@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -55,7 +57,7 @@ def apply(level, values):
 def pairs(any_problem):
     """Each level of a problem with the next coarser one."""
     levels, _ = hierarchy(any_problem)
-    return list(zip(levels[:-1], levels[1:], strict=True))
+    return list(pairwise(levels))
 
 
 def test_restriction_is_the_transpose_of_prolongation(pairs):
@@ -110,7 +112,7 @@ def test_constants_are_interpolated_exactly_in_a_closed_room(shape, spacing):
         cells, coefficient=10.0 ** rng.uniform(-1, 1, shape), spacing=spacing and spacing[: len(shape)]
     )
     levels, _ = hierarchy(problem)
-    for fine, coarse in zip(levels[:-1], levels[1:], strict=True):
+    for fine, coarse in pairwise(levels):
         ones = np.zeros_like(coarse.inverse)
         inside(ones)[...] = 1.0
         np.testing.assert_allclose(prolong(fine, coarse, ones)[fine.inverse > 0], 1.0, atol=1e-9)
