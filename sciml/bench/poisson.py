@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -130,7 +131,8 @@ def run(
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path, (".json",))
     origin = environment()
-    code = fingerprint(Path(sciml.__file__).parent)
+    package = Path(sciml.__file__).parent
+    code = fingerprint(package)
     results = {
         "name": "poisson",
         "environment": origin,
@@ -140,7 +142,7 @@ def run(
     }
     done = results["jobs"]
     todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
-    stamp = {"code": code, "commit": origin.get("commit"), "dirty": origin.get("dirty")}
+    stamp = {"code": code, "commit": origin.get("commit"), "dirty": is_changed(package)}
     total, start = len(todo), perf_counter()
     progress(f"{total} measurements to do, {len(wanted) - total} done before")
     for number, (job, result) in enumerate(_measured(todo), start=1):
@@ -197,6 +199,18 @@ def fingerprint(root: Path) -> str:
         for path in sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def is_changed(package: Path) -> bool | None:
+    """Whether tracked files of the package differ from the commit; None where there is no clone.
+
+    The whole clone would not do: the results themselves may be tracked, and they change while a run goes on.
+    """
+    command = ["git", "-C", str(package), "status", "--porcelain", "--untracked-files=no", "--", "."]
+    try:
+        return bool(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout)
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _earlier(path: Path, plan: Plan, origin: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from sciml.bench import poisson, poisson_jobs
 from sciml.bench.peers import PEERS, Peer
-from sciml.bench.poisson import fingerprint
+from sciml.bench.poisson import fingerprint, is_changed
 from sciml.bench.results import read_results
 from sciml.errors import DataFormatError, InputError
 
@@ -172,3 +172,22 @@ def test_the_fingerprint_follows_the_measured_code_and_nothing_else(tmp_path: Pa
     assert fingerprint(package) == before
     (package / "linalg" / "solver.py").write_text("2")
     assert fingerprint(package) != before
+
+
+def test_only_changes_of_the_package_make_a_measurement_dirty(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        person = ["-c", "user.name=n", "-c", "user.email=e"]
+        subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    package = tmp_path / "sciml"
+    package.mkdir()
+    assert is_changed(package) is None
+    (package / "code.py").write_text("1")
+    (tmp_path / "results.json").write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (tmp_path / "results.json").write_text("2")
+    assert is_changed(package) is False
+    (package / "code.py").write_text("2")
+    assert is_changed(package) is True
