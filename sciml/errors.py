@@ -1,4 +1,4 @@
-"""The errors that sciml raises: each message is a sentence that says what was wrong, what was expected and what to do."""
+"""The errors that sciml raises. Each message is a sentence: what was wrong, what was expected and what to do."""
 
 
 class SciMLError(Exception):

@@ -9,8 +9,10 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-app = verb_app("Look at mesh files, convert them, make ready shapes. "
-               "Reads .vtu .vtk .xdmf .msh .med .inp .stl .obj .ply, writes .vtu .xdmf .msh .med.")
+app = verb_app(
+    "Look at mesh files, convert them, make ready shapes. "
+    "Reads .vtu .vtk .xdmf .msh .med .inp .stl .obj .ply, writes .vtu .xdmf .msh .med."
+)
 
 
 @app.command()
@@ -25,17 +27,30 @@ def info(
 
     mesh, fields = read_mesh(path)
     volumes = mesh.volumes()
-    volume = sum(float(volumes[where].sum()) for name, _, where in mesh.blocks()
-                 if SHAPES[name].dim == mesh.topological_dim)
+    volume = sum(
+        float(volumes[where].sum()) for name, _, where in mesh.blocks() if SHAPES[name].dim == mesh.topological_dim
+    )
     boundary = mesh.boundary().n_cells
     result = {
-        "path": str(path), "dim": mesh.dim, "topological_dim": mesh.topological_dim, "points": mesh.n_points,
+        "path": str(path),
+        "dim": mesh.dim,
+        "topological_dim": mesh.topological_dim,
+        "points": mesh.n_points,
         "cells": {name: len(nodes) for name, nodes in mesh.cells.items()},
         "groups": {name: {"dim": group.dim, "size": len(group)} for name, group in mesh.groups.items()},
-        "fields": {field.name: {"location": field.location, "dtype": str(field.values.dtype),
-                                "components": list(field.components), "unit": field.unit,
-                                "times": None if field.times is None else len(field.times)} for field in fields},
-        "lower": mesh.points.min(axis=0), "upper": mesh.points.max(axis=0), "volume": volume,
+        "fields": {
+            field.name: {
+                "location": field.location,
+                "dtype": str(field.values.dtype),
+                "components": list(field.components),
+                "unit": field.unit,
+                "times": None if field.times is None else len(field.times),
+            }
+            for field in fields
+        },
+        "lower": mesh.points.min(axis=0),
+        "upper": mesh.points.max(axis=0),
+        "volume": volume,
         "boundary_facets": boundary,
     }
     if json:
@@ -45,11 +60,20 @@ def info(
     rows: list[tuple[str, float, str]] = [("points", mesh.n_points, f"{mesh.dim}-D")]
     rows += [(f"cells: {name}", count, "") for name, count in result["cells"].items()]
     rows += [(f"group: {name}", len(group), f"dimension {group.dim}") for name, group in mesh.groups.items()]
-    rows += [(f"field: {field.name}", field.values.size, f"{field.values.dtype} at {field.location}"
-              + (f", {len(field.times)} times" if field.times is not None else "")) for field in fields]
+    rows += [
+        (
+            f"field: {field.name}",
+            field.values.size,
+            f"{field.values.dtype} at {field.location}"
+            + (f", {len(field.times)} times" if field.times is not None else ""),
+        )
+        for field in fields
+    ]
     rows += [("boundary facets", boundary, "closed" if boundary == 0 else ""), (measure, volume, "")]
-    rows += [(f"{axis} from", float(low), f"to {high:.6g}") for axis, low, high
-             in zip("xyz", mesh.points.min(axis=0), mesh.points.max(axis=0), strict=False)]
+    rows += [
+        (f"{axis} from", float(low), f"to {high:.6g}")
+        for axis, low, high in zip("xyz", mesh.points.min(axis=0), mesh.points.max(axis=0), strict=False)
+    ]
     print_table(["", "", ""], rows, title=str(path))
 
 
@@ -62,16 +86,19 @@ def convert(
     from sciml.mesh import Field, read_mesh, write_mesh
 
     mesh, fields = read_mesh(source)
-    last = [field if field.times is None else Field(field.name, field.values[-1], mesh, field.location, unit=field.unit)
-            for field in fields]
+    last = [
+        field if field.times is None else Field(field.name, field.values[-1], mesh, field.location, unit=field.unit)
+        for field in fields
+    ]
     write_mesh(target, mesh, last)
     print(f"{target}: {mesh!r}, {len(last)} fields")
 
 
 @app.command()
 def make(
-    name: Annotated[str, typer.Argument(help="interval, square, square_quad, disk, l_shape, cube, cube_hex, ball or "
-                                             "sphere.")],
+    name: Annotated[
+        str, typer.Argument(help="interval, square, square_quad, disk, l_shape, cube, cube_hex, ball or sphere.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .vtu .xdmf .msh .med.")],
     refinements: Annotated[int, typer.Option("-r", "--refinements", help="Uniform refinements.")] = 3,
 ) -> None:

@@ -24,13 +24,34 @@ if TYPE_CHECKING:
     from sciml.mesh.voxelise import voxelise
 
 _WHERE = {
-    "Field": "field", "Grid": "grid", "Group": "mesh", "Mesh": "mesh", "Series": "series", "SeriesWriter": "series",
-    "make_mesh": "make", "read_mesh": "files", "read_series": "series", "voxelise": "voxelise",
-    "write_fields": "files", "write_mesh": "files",
+    "Field": "field",
+    "Grid": "grid",
+    "Group": "mesh",
+    "Mesh": "mesh",
+    "Series": "series",
+    "SeriesWriter": "series",
+    "make_mesh": "make",
+    "read_mesh": "files",
+    "read_series": "series",
+    "voxelise": "voxelise",
+    "write_fields": "files",
+    "write_mesh": "files",
 }
 
-__all__ = ["Field", "Grid", "Group", "Mesh", "Series", "SeriesWriter", "make_mesh", "read_mesh", "read_series",
-           "voxelise", "write_fields", "write_mesh"]
+__all__ = [
+    "Field",
+    "Grid",
+    "Group",
+    "Mesh",
+    "Series",
+    "SeriesWriter",
+    "make_mesh",
+    "read_mesh",
+    "read_series",
+    "voxelise",
+    "write_fields",
+    "write_mesh",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -50,17 +50,24 @@ class Field:
         if isinstance(self.on, Grid):
             location = "cells" if self.on.centring == "cell" else "points"
             if self.location not in (None, location):
-                raise InputError(f"Values on a {self.on.centring}-centred grid are at its {location}; "
-                                 f"got location={self.location!r}.")
+                raise InputError(
+                    f"Values on a {self.on.centring}-centred grid are at its {location}; "
+                    f"got location={self.location!r}."
+                )
         if location not in ("points", "cells"):
             raise InputError(f"location is 'points' or 'cells'; got {location!r}.")
         times = None if self.times is None else _checked_times(self.times)
-        place = self.on.shape if isinstance(self.on, Grid) else (
-            (self.on.n_points if location == "points" else self.on.n_cells),)
+        place = (
+            self.on.shape
+            if isinstance(self.on, Grid)
+            else ((self.on.n_points if location == "points" else self.on.n_cells),)
+        )
         expected = place if times is None else (len(times), *place)
         if values.shape[: len(expected)] != expected or values.ndim > len(expected) + 2:
-            raise InputError(f"Field {self.name!r} at the {location} needs shape {_spell(expected)} with at most two "
-                             f"more axes for components; got {_spell(values.shape)}.")
+            raise InputError(
+                f"Field {self.name!r} at the {location} needs shape {_spell(expected)} with at most two "
+                f"more axes for components; got {_spell(values.shape)}."
+            )
         for name, value in (("values", values), ("location", location), ("times", times)):
             object.__setattr__(self, name, value)
 
@@ -77,8 +84,11 @@ class Field:
         are split), ``int_S u^2 = |S| / ((d+1)(d+2)) (sum_i u_i^2 + (sum_i u_i)^2)`` on each simplex; on cells the
         volume-weighted sum; on a grid the midpoint or trapezoidal rule. Cells of lower dimension count nothing.
         """
-        places = self.on.size if isinstance(self.on, Grid) else len(self.values[0] if self.times is not None
-                                                                    else self.values)
+        places = (
+            self.on.size
+            if isinstance(self.on, Grid)
+            else len(self.values[0] if self.times is not None else self.values)
+        )
         steps = self.values.reshape(1 if self.times is None else len(self.times), places, -1)
         squares = np.array([self._integral_of_square(step) for step in steps])
         return float(np.sqrt(squares[0])) if self.times is None else np.sqrt(squares)
@@ -91,14 +101,18 @@ class Field:
         reference : a field of the same shape at the same places
         """
         if reference.values.shape != self.values.shape or reference.location != self.location:
-            raise InputError(f"Fields compare at the same places: got {_spell(self.values.shape)} at {self.location} "
-                             f"and {_spell(reference.values.shape)} at {reference.location}. Interpolate one first.")
+            raise InputError(
+                f"Fields compare at the same places: got {_spell(self.values.shape)} at {self.location} "
+                f"and {_spell(reference.values.shape)} at {reference.location}. Interpolate one first."
+            )
         kind = np.result_type(self.values, reference.values, np.float64)
         difference = self.values.astype(kind) - reference.values
         size = np.linalg.norm(reference.norm())
         if size == 0:
-            raise InputError(f"The reference {reference.name!r} is zero, so a relative error has no meaning; take the "
-                             "norm of the difference.")
+            raise InputError(
+                f"The reference {reference.name!r} is zero, so a relative error has no meaning; take the "
+                "norm of the difference."
+            )
         error = Field(self.name, difference, self.on, self.location, self.times)
         return float(np.linalg.norm(error.norm()) / size)
 
@@ -110,8 +124,13 @@ class Field:
             if isinstance(self.on, Grid):
                 return float(square @ self.on.volumes().ravel())
             volumes = self.on.volumes()
-            return float(sum(square[where] @ volumes[where] for name, _, where in self.on.blocks()
-                             if SHAPES[name].dim == self.on.topological_dim))
+            return float(
+                sum(
+                    square[where] @ volumes[where]
+                    for name, _, where in self.on.blocks()
+                    if SHAPES[name].dim == self.on.topological_dim
+                )
+            )
         total = 0.0
         for name, nodes, _ in self.on.blocks():
             d = SHAPES[name].dim

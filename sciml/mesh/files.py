@@ -34,12 +34,25 @@ from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
 from sciml.mesh.parts import Parts, mesh_from_parts, parts_from_mesh
 
-READ = {".vtu": "vtu", ".vtk": "vtk", ".xdmf": "xdmf", ".msh": "gmsh", ".med": "med", ".inp": "abaqus", ".stl": "stl",
-        ".obj": "obj", ".ply": "ply"}
+READ = {
+    ".vtu": "vtu",
+    ".vtk": "vtk",
+    ".xdmf": "xdmf",
+    ".msh": "gmsh",
+    ".med": "med",
+    ".inp": "abaqus",
+    ".stl": "stl",
+    ".obj": "obj",
+    ".ply": "ply",
+}
 WRITE = (".vtu", ".xdmf", ".msh", ".med")
 # meshio lacks the fixed-size type names in files of VTK before 5: the same types by their C names
-_VTK_NAMES = {b"vtktypeint64": b"long", b"vtktypeuint64": b"unsigned_long", b"vtktypeint32": b"int",
-              b"vtktypeuint32": b"unsigned_int"}
+_VTK_NAMES = {
+    b"vtktypeint64": b"long",
+    b"vtktypeuint64": b"unsigned_long",
+    b"vtktypeint32": b"int",
+    b"vtktypeuint32": b"unsigned_int",
+}
 _VTK_TYPE = re.compile(rb"(?m)^(\S+ \d+ \d+ )(vtktypeu?int(?:32|64))(\s*)$")
 
 
@@ -189,8 +202,9 @@ def _check_ply(content: bytes) -> None:
 def _write(path: Path, parts: Parts, suffix: str) -> None:
     import meshio
 
-    mesh = meshio.Mesh(parts.points, parts.cells, point_data=parts.point_data, cell_data=parts.cell_data,
-                       field_data=parts.field_data)
+    mesh = meshio.Mesh(
+        parts.points, parts.cells, point_data=parts.point_data, cell_data=parts.cell_data, field_data=parts.field_data
+    )
     if suffix == ".med":
         mesh.cell_tags = parts.cell_tags
     # the ending .msh alone would make meshio write ANSYS and drop the data; its ASCII is unreadable under numpy 2

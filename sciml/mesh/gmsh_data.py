@@ -53,8 +53,10 @@ def place(name: str, table: Table, total: int) -> np.ndarray:
     if len(numbers) == total and total and numbers.max() > total:
         return values
     if len(numbers) and (numbers.min() < 1 or numbers.max() > total):
-        raise InputError(f"the data {name!r} are for numbers {numbers.min()} to {numbers.max()}, expected 1 to "
-                         f"{total}: renumber the mesh")
+        raise InputError(
+            f"the data {name!r} are for numbers {numbers.min()} to {numbers.max()}, expected 1 to "
+            f"{total}: renumber the mesh"
+        )
     full = np.full((total, *values.shape[1:]), np.nan)
     full[numbers - 1] = values
     return full
@@ -82,8 +84,10 @@ def check_node_numbers(content: bytes) -> None:
         # the binary reader of 2.2 itself insists on 1, 2, 3, ...
         largest = max(map(_whole, body.split()[1::4]), default=0) if fields[1] == b"0" else 0
     if largest > 100 * len(content):
-        raise InputError(f"a node has the number {largest}, beyond any use in a file of {len(content)} bytes: the file "
-                         "is damaged, or renumber the nodes")
+        raise InputError(
+            f"a node has the number {largest}, beyond any use in a file of {len(content)} bytes: the file "
+            "is damaged, or renumber the nodes"
+        )
 
 
 def _largest_in_text_blocks(words: list[bytes]) -> int:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 _SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1))
 # by dimension: cell type and the lattice offsets of its corners
-_CELLS = {1: ("line", ((0,), (1,))), 2: ("quad", _SQUARE),
-          3: ("hexahedron", tuple((*corner, z) for z in (0, 1) for corner in _SQUARE))}
+_CELLS = {
+    1: ("line", ((0,), (1,))),
+    2: ("quad", _SQUARE),
+    3: ("hexahedron", tuple((*corner, z) for z in (0, 1) for corner in _SQUARE)),
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Grid:
         upper = tuple(float(x) for x in self.upper) or (1.0,) * dim
         periodic = (self.periodic,) * dim if isinstance(self.periodic, bool) else tuple(bool(p) for p in self.periodic)
         if not len(lower) == len(upper) == len(periodic) == dim:
-            raise InputError(f"lower, upper and periodic need one entry for each of the {dim} axes of the grid; "
-                             f"got {len(lower)}, {len(upper)} and {len(periodic)}.")
+            raise InputError(
+                f"lower, upper and periodic need one entry for each of the {dim} axes of the grid; "
+                f"got {len(lower)}, {len(upper)} and {len(periodic)}."
+            )
         if not all(np.isfinite(a) and np.isfinite(b) and a < b for a, b in zip(lower, upper, strict=True)):
             raise InputError(f"lower must be smaller than upper on each axis; got lower={lower}, upper={upper}.")
         if self.centring not in ("vertex", "cell"):
@@ -62,8 +67,9 @@ class Grid:
         for n, wraps in zip(shape, periodic, strict=True):
             least = 2 if self.centring == "vertex" and not wraps else 1
             if n < least:
-                raise InputError(f"Each axis of a {self.centring}-centred grid needs at least {least} values; "
-                                 f"got shape={shape}.")
+                raise InputError(
+                    f"Each axis of a {self.centring}-centred grid needs at least {least} values; got shape={shape}."
+                )
         for name, value in (("shape", shape), ("lower", lower), ("upper", upper), ("periodic", periodic)):
             object.__setattr__(self, name, value)
 
@@ -80,8 +86,10 @@ class Grid:
     @property
     def cells(self) -> tuple[int, ...]:
         """Number of cells along each axis, those that close a periodic axis included."""
-        return tuple(n - 1 if self.centring == "vertex" and not wraps else n
-                     for n, wraps in zip(self.shape, self._wraps, strict=True))
+        return tuple(
+            n - 1 if self.centring == "vertex" and not wraps else n
+            for n, wraps in zip(self.shape, self._wraps, strict=True)
+        )
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -95,13 +103,16 @@ class Grid:
     def axes(self) -> tuple[np.ndarray, ...]:
         """Return the coordinates of the values along each axis, each (shape[axis],) float64."""
         shift = 0.5 if self.centring == "cell" else 0.0
-        return tuple(a + (b - a) * ((np.arange(n) + shift) / m)
-                     for a, b, n, m in zip(self.lower, self.upper, self.shape, self.cells, strict=True))
+        return tuple(
+            a + (b - a) * ((np.arange(n) + shift) / m)
+            for a, b, n, m in zip(self.lower, self.upper, self.shape, self.cells, strict=True)
+        )
 
     def edges(self) -> tuple[np.ndarray, ...]:
         """Return the coordinates of the cell boundaries along each axis, each (cells[axis] + 1,) float64."""
-        return tuple(a + (b - a) * (np.arange(m + 1) / m)
-                     for a, b, m in zip(self.lower, self.upper, self.cells, strict=True))
+        return tuple(
+            a + (b - a) * (np.arange(m + 1) / m) for a, b, m in zip(self.lower, self.upper, self.cells, strict=True)
+        )
 
     def coordinates(self, dtype: np.typing.DTypeLike = np.float64) -> np.ndarray:
         """Return the position of every value, (*shape, dim)."""
@@ -132,13 +143,24 @@ class Grid:
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, self.dim)
         number = np.arange(len(points), dtype=np.int64).reshape([len(axis) for axis in axes])
         name, corners = _CELLS[self.dim]
-        cells = np.stack([number[tuple(slice(o, n - 1 + o) for o, n in zip(corner, number.shape, strict=True))].ravel()
-                          for corner in corners], axis=1)
+        cells = np.stack(
+            [
+                number[tuple(slice(o, n - 1 + o) for o, n in zip(corner, number.shape, strict=True))].ravel()
+                for corner in corners
+            ],
+            axis=1,
+        )
         return Mesh(points, {name: cells})
 
     @classmethod
-    def from_spacing(cls, shape: Sequence[int], spacing: float | Sequence[float] = 1.0, *,
-                     origin: Sequence[float] | None = None, centring: Literal["vertex", "cell"] = "cell") -> Grid:
+    def from_spacing(
+        cls,
+        shape: Sequence[int],
+        spacing: float | Sequence[float] = 1.0,
+        *,
+        origin: Sequence[float] | None = None,
+        centring: Literal["vertex", "cell"] = "cell",
+    ) -> Grid:
         """Return the grid of ``shape`` cells (or vertices) of the given spacing whose box starts at ``origin``."""
         dim = len(tuple(shape))
         h = np.broadcast_to(np.asarray(spacing, dtype=float), (dim,))
@@ -149,6 +171,9 @@ class Grid:
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.shape))
         box = " x ".join(f"[{a:g}, {b:g}]" for a, b in zip(self.lower, self.upper, strict=True))
-        wraps = f", periodic in {'xyz'[: self.dim]}" if all(self._wraps) else (
-            f", periodic={self._wraps}" if any(self._wraps) else "")
+        wraps = (
+            f", periodic in {'xyz'[: self.dim]}"
+            if all(self._wraps)
+            else (f", periodic={self._wraps}" if any(self._wraps) else "")
+        )
         return f"Grid({size} {self.centring}-centred values in {box}{wraps})"

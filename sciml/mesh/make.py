@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 # corner order of hexahedra: scikit-fem's node k is VTK's node _HEXAHEDRON[k]
 _HEXAHEDRON = (0, 4, 3, 1, 7, 5, 2, 6)
-_SKFEM = {"line": "MeshLine1", "triangle": "MeshTri1", "quad": "MeshQuad1", "tetra": "MeshTet1",
-          "hexahedron": "MeshHex1", "wedge": "MeshWedge1"}
+_SKFEM = {
+    "line": "MeshLine1",
+    "triangle": "MeshTri1",
+    "quad": "MeshQuad1",
+    "tetra": "MeshTet1",
+    "hexahedron": "MeshHex1",
+    "wedge": "MeshWedge1",
+}
 _LONGEST = 5_000_000  # cells; more are a slip of the refinement number
 
 
@@ -40,8 +46,9 @@ def make_mesh(name: str, refinements: int = 3) -> Mesh:
         raise InputError(f"There is no mesh {name!r}; expected one of {', '.join(_SHAPES)}.")
     base, dim = _SHAPES[name]
     if refinements < 0 or 8 * 2 ** (dim * refinements) > _LONGEST:
-        raise InputError(f"The number of refinements must be at least 0 and give at most {_LONGEST:,} cells; "
-                         f"got {refinements}.")
+        raise InputError(
+            f"The number of refinements must be at least 0 and give at most {_LONGEST:,} cells; got {refinements}."
+        )
     mesh = from_skfem(base(refinements))
     if name == "sphere":
         surface = mesh.boundary().cells["triangle"]
@@ -100,8 +107,15 @@ def _ball(refinements: int) -> skfem.Mesh:
 
 
 _SHAPES: dict[str, tuple[Callable[[int], skfem.Mesh], int]] = {
-    "interval": (_interval, 1), "square": (_square, 2), "square_quad": (_square_quad, 2), "disk": (_disk, 2),
-    "l_shape": (_l_shape, 2), "cube": (_cube, 3), "cube_hex": (_cube_hex, 3), "ball": (_ball, 3), "sphere": (_ball, 3),
+    "interval": (_interval, 1),
+    "square": (_square, 2),
+    "square_quad": (_square_quad, 2),
+    "disk": (_disk, 2),
+    "l_shape": (_l_shape, 2),
+    "cube": (_cube, 3),
+    "cube_hex": (_cube_hex, 3),
+    "ball": (_ball, 3),
+    "sphere": (_ball, 3),
 }
 MESH_NAMES = tuple(_SHAPES)
 
@@ -110,15 +124,20 @@ def from_skfem(mesh: skfem.Mesh) -> Mesh:
     """Return a first-order scikit-fem mesh as `Mesh`, its subdomains and boundaries as groups."""
     kind = next((k for k, name in _SKFEM.items() if type(mesh).__name__ == name), None)
     if kind is None:
-        raise InputError(f"Only first-order scikit-fem meshes convert, of the types {', '.join(_SKFEM.values())}; "
-                         f"got {type(mesh).__name__}.")
+        raise InputError(
+            f"Only first-order scikit-fem meshes convert, of the types {', '.join(_SKFEM.values())}; "
+            f"got {type(mesh).__name__}."
+        )
     nodes = mesh.t.T
     if kind == "hexahedron":
         nodes = nodes[:, np.argsort(_HEXAHEDRON)]
-    groups = {name: Group(SHAPES[kind].dim, cells=np.asarray(members)) for name, members
-              in (mesh.subdomains or {}).items()}
-    groups |= {name: Group(SHAPES[kind].dim - 1, facets=mesh.facets.T[np.asarray(members)]) for name, members
-               in (mesh.boundaries or {}).items()}
+    groups = {
+        name: Group(SHAPES[kind].dim, cells=np.asarray(members)) for name, members in (mesh.subdomains or {}).items()
+    }
+    groups |= {
+        name: Group(SHAPES[kind].dim - 1, facets=mesh.facets.T[np.asarray(members)])
+        for name, members in (mesh.boundaries or {}).items()
+    }
     return Mesh(mesh.p.T, {kind: nodes}, groups)
 
 
@@ -137,13 +156,18 @@ def to_skfem(mesh: Mesh) -> skfem.Mesh:
     top = [(name, nodes, where) for name, nodes, where in mesh.blocks() if SHAPES[name].dim == mesh.topological_dim]
     names = [name for name, _, _ in top]
     if len(top) != 1 or names[0] not in _SKFEM or mesh.dim != mesh.topological_dim:
-        raise InputError(f"scikit-fem takes cells of one type, one of {', '.join(_SKFEM)}, that fill their space; "
-                         f"got {', '.join(names) or 'none'} in {mesh.dim}-D.")
+        raise InputError(
+            f"scikit-fem takes cells of one type, one of {', '.join(_SKFEM)}, that fill their space; "
+            f"got {', '.join(names) or 'none'} in {mesh.dim}-D."
+        )
     name, nodes, where = top[0]
     nodes = nodes[:, _HEXAHEDRON] if name == "hexahedron" else nodes
     made = getattr(skfem, _SKFEM[name])(np.ascontiguousarray(mesh.points.T), np.ascontiguousarray(nodes.T))
-    subdomains = {key: group.cells - where.start for key, group in mesh.groups.items()
-                  if group.dim == mesh.topological_dim and group.cells is not None}
+    subdomains = {
+        key: group.cells - where.start
+        for key, group in mesh.groups.items()
+        if group.dim == mesh.topological_dim and group.cells is not None
+    }
     numbers = {tuple(sorted(facet)): k for k, facet in enumerate(made.facets.T.tolist())} if mesh.groups else {}
     boundaries = {}
     for key, group in mesh.groups.items():

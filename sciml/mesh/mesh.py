@@ -79,8 +79,11 @@ class Mesh:
             raise InputError(f"Point {bad} has a coordinate that is not finite: {points[bad]}.")
         points.setflags(write=False)
         cells = {str(name): _checked_block(str(name), nodes, points) for name, nodes in self.cells.items()}
-        for name, value in (("points", points), ("cells", MappingProxyType(cells)),
-                            ("groups", MappingProxyType(dict(self.groups)))):
+        for name, value in (
+            ("points", points),
+            ("cells", MappingProxyType(cells)),
+            ("groups", MappingProxyType(dict(self.groups))),
+        ):
             object.__setattr__(self, name, value)
         for name, group in self.groups.items():
             _check_group(name, group, self)
@@ -138,8 +141,10 @@ class Mesh:
                 block = nodes[:, local].copy()
                 block[inverted] = block[inverted][:, _reversed_facet(kind)]
                 facets.setdefault(kind, []).append(block)
-        return Mesh(self.points, {kind: once for kind, blocks in facets.items()
-                                  if len(once := _occurring_once(np.concatenate(blocks)))})
+        return Mesh(
+            self.points,
+            {kind: once for kind, blocks in facets.items() if len(once := _occurring_once(np.concatenate(blocks)))},
+        )
 
     def normals(self) -> np.ndarray:
         """Return the normals of facets times their measure, (cells, dim), of a mesh with cells of dimension dim - 1.
@@ -148,8 +153,10 @@ class Mesh:
         of the cross products around it. Second-order facets are taken by their corners.
         """
         if self.topological_dim != self.dim - 1 or self.dim == 1:
-            raise InputError(f"Normals need cells of dimension {self.dim - 1} in {self.dim}-dimensional space, 2 or 3; "
-                             f"got cells of dimension {self.topological_dim}. Call boundary() first.")
+            raise InputError(
+                f"Normals need cells of dimension {self.dim - 1} in {self.dim}-dimensional space, 2 or 3; "
+                f"got cells of dimension {self.topological_dim}. Call boundary() first."
+            )
         out = np.zeros((self.n_cells, self.dim))
         for name, nodes, where in self.blocks():
             x = self.points[nodes[:, : SHAPES[name].corners]]
@@ -277,15 +284,18 @@ def _checked_block(name: str, nodes: Any, points: np.ndarray) -> np.ndarray:
     if shape.dim > points.shape[1]:
         raise InputError(f"A {name} needs {shape.dim} coordinates; the points have {points.shape[1]}.")
     if block.size and (block.min() < 0 or block.max() >= len(points)):
-        raise InputError(f"The {name} cells use point numbers {block.min()} to {block.max()}; "
-                         f"expected 0 to {len(points) - 1}.")
+        raise InputError(
+            f"The {name} cells use point numbers {block.min()} to {block.max()}; expected 0 to {len(points) - 1}."
+        )
     for part in range(0, len(block), _CHUNK):
         ordered = np.sort(block[part : part + _CHUNK], axis=1)
         repeated = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
         if repeated.any():
             bad = part + int(repeated.argmax())
-            raise InputError(f"{name} {bad} uses a point twice: {block[bad].tolist()}. Use the cell type with "
-                             "fewer corners, or remove the cell.")
+            raise InputError(
+                f"{name} {bad} uses a point twice: {block[bad].tolist()}. Use the cell type with "
+                "fewer corners, or remove the cell."
+            )
     return block
 
 
@@ -324,8 +334,10 @@ def _check_measures(mesh: Mesh) -> None:
             flat = np.abs(mesh._signed(name, nodes[part : part + _CHUNK])) <= _FLAT * diameter**mesh.dim
             if flat.any():
                 bad = part + int(flat.argmax())
-                raise InputError(f"{name} {bad} has no {('length', 'area', 'volume')[mesh.dim - 1]}: its points "
-                                 f"{nodes[bad].tolist()} are degenerate. Repair the mesh.")
+                raise InputError(
+                    f"{name} {bad} has no {('length', 'area', 'volume')[mesh.dim - 1]}: its points "
+                    f"{nodes[bad].tolist()} are degenerate. Repair the mesh."
+                )
 
 
 def _reversed_facet(kind: str) -> list[int]:

@@ -46,14 +46,20 @@ def parts_from_mesh(mesh: Mesh, fields: Sequence[Field], suffix: str) -> Parts:
     for number, group in enumerate(mesh.groups.values()):
         if group.facets is not None and len(group):
             kind = facet_type(group)
-            for table, rows in ((types, group.facets), (source, np.full(len(group), -1)),
-                                (marks, np.full(len(group), number))):
+            for table, rows in (
+                (types, group.facets),
+                (source, np.full(len(group), -1)),
+                (marks, np.full(len(group), number)),
+            ):
                 table.setdefault(kind, []).append(rows)
     kinds = list(types)
     origin = np.concatenate([row for kind in kinds for row in source[kind]])
     mark = np.concatenate([row for kind in kinds for row in marks[kind]])
-    masks = {name: mark == number if group.cells is None else np.isin(origin, group.cells)
-             for number, (name, group) in enumerate(mesh.groups.items()) if len(group)}
+    masks = {
+        name: mark == number if group.cells is None else np.isin(origin, group.cells)
+        for number, (name, group) in enumerate(mesh.groups.items())
+        if len(group)
+    }
     _check_names([*masks, *(f.name for f in fields)], suffix)
 
     blocks = [np.concatenate(types[kind]) for kind in kinds]
@@ -62,9 +68,10 @@ def parts_from_mesh(mesh: Mesh, fields: Sequence[Field], suffix: str) -> Parts:
     chosen = [rows[block_of[rows] == k] for k in range(len(kinds))]
     starts = np.concatenate([[0], np.cumsum([len(block) for block in blocks])])
     wide = 3 if suffix in (".vtu", ".msh") else mesh.dim
-    parts = Parts(np.pad(mesh.points, ((0, 0), (0, wide - mesh.dim))),
-                  [(kind, block[rows - start]) for kind, block, rows, start
-                   in zip(kinds, blocks, chosen, starts, strict=False)])
+    parts = Parts(
+        np.pad(mesh.points, ((0, 0), (0, wide - mesh.dim))),
+        [(kind, block[rows - start]) for kind, block, rows, start in zip(kinds, blocks, chosen, starts, strict=False)],
+    )
 
     def add(name: str, values: np.ndarray) -> None:
         parts.cell_data[name] = [values[rows] for rows in chosen]
@@ -97,13 +104,15 @@ def _add_fields(parts: Parts, fields: Sequence[Field], origin: np.ndarray, suffi
                 values = np.pad(values, ((0, 0), (0, 1)))
             if given.location == "points":
                 if len(values) != len(parts.points):
-                    raise InputError(f"Field {name!r} has {len(values)} values; the mesh has "
-                                     f"{len(parts.points)} points.")
+                    raise InputError(
+                        f"Field {name!r} has {len(values)} values; the mesh has {len(parts.points)} points."
+                    )
                 parts.point_data[name] = values
                 continue
             if len(values) != np.count_nonzero(origin >= 0):
-                raise InputError(f"Field {name!r} has {len(values)} values; the mesh has "
-                                 f"{np.count_nonzero(origin >= 0)} cells.")
+                raise InputError(
+                    f"Field {name!r} has {len(values)} values; the mesh has {np.count_nonzero(origin >= 0)} cells."
+                )
             out = values[origin]
             out[origin < 0] = np.nan if values.dtype.kind == "f" else 0
             add(name, out)
@@ -136,9 +145,12 @@ def _families(masks: dict[str, np.ndarray], n: int) -> tuple[np.ndarray, dict[in
 
 def _check_names(names: Sequence[str], suffix: str) -> None:
     for name in names:
-        wrong = not name.strip() or not name.isprintable() or (
-            suffix == ".med" and (not name.isascii() or "/" in name or len(name) > 64)) or (
-            suffix == ".msh" and any(c in name for c in '"\\'))
+        wrong = (
+            not name.strip()
+            or not name.isprintable()
+            or (suffix == ".med" and (not name.isascii() or "/" in name or len(name) > 64))
+            or (suffix == ".msh" and any(c in name for c in '"\\'))
+        )
         if wrong or name in _NOT_FIELDS or name.startswith(GROUP):
             raise MeshFileError(f"A {suffix} file cannot hold the name {name!r}; give it a plain name of letters.")
 
@@ -153,11 +165,20 @@ def mesh_from_parts(raw: Any, suffix: str, keep_3d: bool) -> tuple[Mesh, list[Fi
         shape_of(kind)
     sizes = [len(block.data) for block in raw.cells]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    place = [np.concatenate([np.arange(starts[k], starts[k + 1]) for k, block in enumerate(raw.cells)
-                             if block.type == kind]) for kind in types]
-    cells = [np.concatenate([np.asarray(block.data).astype(np.int64).reshape(size, -1)
-                             for block, size in zip(raw.cells, sizes, strict=True) if block.type == kind])
-             for kind in types]
+    place = [
+        np.concatenate([np.arange(starts[k], starts[k + 1]) for k, block in enumerate(raw.cells) if block.type == kind])
+        for kind in types
+    ]
+    cells = [
+        np.concatenate(
+            [
+                np.asarray(block.data).astype(np.int64).reshape(size, -1)
+                for block, size in zip(raw.cells, sizes, strict=True)
+                if block.type == kind
+            ]
+        )
+        for kind in types
+    ]
     order = np.concatenate(place)  # numbers in the file of the cells in our order
     data = {name: np.concatenate([_native(rows) for rows in blocks])[order] for name, blocks in raw.cell_data.items()}
     masks = {name: mask[order] for name, mask in _masks(raw, sizes).items()}
@@ -169,12 +190,18 @@ def mesh_from_parts(raw: Any, suffix: str, keep_3d: bool) -> tuple[Mesh, list[Fi
     kind_of = np.repeat(np.arange(len(types)), [len(block) for block in cells])
     stays = [~facet[kind_of == k] for k in range(len(types))]
     groups = _groups(masks, types, cells, facet, kind_of)
-    groups |= {name: Group(0, facets=np.asarray(members, np.int64).reshape(-1, 1))
-               for name, members in getattr(raw, "point_sets", {}).items() if name not in groups and len(members)}
+    groups |= {
+        name: Group(0, facets=np.asarray(members, np.int64).reshape(-1, 1))
+        for name, members in getattr(raw, "point_sets", {}).items()
+        if name not in groups and len(members)
+    }
     kept = {kind: block[stay] for kind, block, stay in zip(types, cells, stays, strict=True) if stay.any()}
     mesh = Mesh(_without_zero_axes(points, kept, keep_3d), kept, groups)
-    fields = [Field(name, _native(values), mesh, "points") for name, values in raw.point_data.items()
-              if name not in _NOT_FIELDS and suffix != ".stl"]
+    fields = [
+        Field(name, _native(values), mesh, "points")
+        for name, values in raw.point_data.items()
+        if name not in _NOT_FIELDS and suffix != ".stl"
+    ]
     return mesh, fields + [Field(name, rows[~facet], mesh, "cells") for name, rows in data.items()]
 
 
@@ -208,8 +235,9 @@ def _masks(raw: Any, sizes: list[int]) -> dict[str, np.ndarray]:
     return masks
 
 
-def _cleaned(points: np.ndarray, cells: list[np.ndarray], masks: dict[str, np.ndarray],
-             suffix: str) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+def _cleaned(
+    points: np.ndarray, cells: list[np.ndarray], masks: dict[str, np.ndarray], suffix: str
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
     """Merge the equal vertices of .stl and the equal cells of .msh; return also which cells are kept."""
     keep: list[np.ndarray] = [np.ones(len(block), bool) for block in cells]
     if suffix == ".stl":
@@ -230,8 +258,9 @@ def _cleaned(points: np.ndarray, cells: list[np.ndarray], masks: dict[str, np.nd
     return points, [block[kept] for block, kept in zip(cells, keep, strict=True)], np.concatenate(keep)
 
 
-def _groups(masks: dict[str, np.ndarray], types: list[str], cells: list[np.ndarray], facet: np.ndarray,
-            kind_of: np.ndarray) -> dict[str, Group]:
+def _groups(
+    masks: dict[str, np.ndarray], types: list[str], cells: list[np.ndarray], facet: np.ndarray, kind_of: np.ndarray
+) -> dict[str, Group]:
     """Return groups of one dimension each: a part of several dimensions keeps its name for the largest."""
     dims = np.array([SHAPES[kind].dim for kind in types])[kind_of]
     number = np.cumsum(~facet) - 1  # of the cells that stay

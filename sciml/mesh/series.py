@@ -98,8 +98,9 @@ class SeriesWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:
@@ -124,8 +125,7 @@ def write_snapshot(path: str | os.PathLike[str], on: Mesh | Grid, fields: Iterab
         raise
 
 
-def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None,
-                steps: slice = slice(None)) -> Series:
+def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None, steps: slice = slice(None)) -> Series:
     """Read a pair written by `SeriesWriter` or `write_snapshot`.
 
     Parameters
@@ -153,9 +153,11 @@ def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None
             for name in names or ():
                 if name not in known:
                     raise InputError(f"There is no field {name!r} in {path}; it has {known}.")
-            fields = [read_field(file["fields"][name], on, times, steps)
-                      for name in sorted(known, key=lambda n: int(file["fields"][n].attrs["order"]))
-                      if names is None or name in names]
+            fields = [
+                read_field(file["fields"][name], on, times, steps)
+                for name in sorted(known, key=lambda n: int(file["fields"][n].attrs["order"]))
+                if names is None or name in names
+            ]
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, AttributeError, MemoryError) as error:
         if isinstance(error, InputError) and names is not None:
             raise
@@ -209,13 +211,16 @@ class _Pair:
         """Write the fields of one step, or static fields (step None)."""
         if self.file is None:
             raise InputError(f"The series {self.xdmf} is closed.")
-        arrays = {name: (array, field) for field in fields
-                  for name, array in storable(field.name, field.values).items()}
+        arrays = {
+            name: (array, field) for field in fields for name, array in storable(field.name, field.values).items()
+        }
         for name in arrays:
             if "/" in name or name == ".":
                 raise InputError(f"A field name in an HDF5 file must not contain '/'; got {name!r}.")
-        columns = {name: Column(stored_form(array, self.on).shape, array.dtype, str(field.location))
-                   for name, (array, field) in arrays.items()}
+        columns = {
+            name: Column(stored_form(array, self.on).shape, array.dtype, str(field.location))
+            for name, (array, field) in arrays.items()
+        }
         if step and columns != self.columns:
             raise InputError(f"Every step needs the same fields; got {columns} after {self.columns}.")
         for name, (array, field) in arrays.items():
@@ -234,8 +239,9 @@ class _Pair:
         shape = ((0,) if series else ()) + stored.shape
         limits = ((None,) if series else ()) + stored.shape
         chunk = ((1,) if series else ()) + chunk_shape(stored.shape, stored.dtype.itemsize)
-        data = self.file.create_dataset(f"fields/{name}", shape, stored.dtype, maxshape=limits, fletcher32=True,
-                                        chunks=chunk)
+        data = self.file.create_dataset(
+            f"fields/{name}", shape, stored.dtype, maxshape=limits, fletcher32=True, chunks=chunk
+        )
         data.attrs["location"] = text_attribute(str(field.location))
         if field.unit:
             data.attrs["unit"] = text_attribute(field.unit)

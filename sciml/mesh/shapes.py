@@ -165,5 +165,5 @@ def _triple(x: np.ndarray, a: int, b: int, c: int) -> np.ndarray:
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cross product (n, 3), or (n, 1) in the plane."""
     if a.shape[-1] == 2:
-        return (a[:, :1] * b[:, 1:] - a[:, 1:] * b[:, :1])
+        return a[:, :1] * b[:, 1:] - a[:, 1:] * b[:, :1]
     return np.cross(a, b)

@@ -19,10 +19,21 @@ _CHUNK_BYTES = 1 << 23
 _ATTRIBUTE_TYPES = {1: "Scalar", 2: "Vector", 3: "Vector", 6: "Tensor6", 9: "Tensor"}
 # meshio cell type -> XDMF name and number
 _XDMF_TYPES = {
-    "vertex": ("Polyvertex", 1), "line": ("Polyline", 2), "triangle": ("Triangle", 4), "quad": ("Quadrilateral", 5),
-    "tetra": ("Tetrahedron", 6), "pyramid": ("Pyramid", 7), "wedge": ("Wedge", 8), "hexahedron": ("Hexahedron", 9),
-    "line3": ("Edge_3", 34), "quad9": ("Quad_9", 35), "triangle6": ("Tri_6", 36), "quad8": ("Quad_8", 37),
-    "tetra10": ("Tet_10", 38), "hexahedron20": ("Hex_20", 48), "hexahedron27": ("Hex_27", 50),
+    "vertex": ("Polyvertex", 1),
+    "line": ("Polyline", 2),
+    "triangle": ("Triangle", 4),
+    "quad": ("Quadrilateral", 5),
+    "tetra": ("Tetrahedron", 6),
+    "pyramid": ("Pyramid", 7),
+    "wedge": ("Wedge", 8),
+    "hexahedron": ("Hexahedron", 9),
+    "line3": ("Edge_3", 34),
+    "quad9": ("Quad_9", 35),
+    "triangle6": ("Tri_6", 36),
+    "quad8": ("Quad_8", 37),
+    "tetra10": ("Tet_10", 38),
+    "hexahedron20": ("Hex_20", 48),
+    "hexahedron27": ("Hex_27", 50),
 }
 
 
@@ -96,8 +107,9 @@ def read_place(file: Any) -> Mesh | Grid:
     """Read the mesh or grid of an open HDF5 file."""
     if "grid" in file:
         given = file["grid"].attrs
-        shape, lower, upper, periodic = (tuple(np.asarray(given[name]).tolist())
-                                         for name in ("shape", "lower", "upper", "periodic"))
+        shape, lower, upper, periodic = (
+            tuple(np.asarray(given[name]).tolist()) for name in ("shape", "lower", "upper", "periodic")
+        )
         return Grid(shape, lower, upper, periodic, read_text(given["centring"]))
     mesh = file["mesh"]
     cells = {name: mesh["cells"][name][()] for name in _in_order(mesh, "cells")}
@@ -120,8 +132,14 @@ def read_field(data: Any, on: Mesh | Grid, times: np.ndarray | None, steps: slic
     values = stored.transpose(axes)
     values = values.reshape(*values.shape[: first + places], *np.asarray(data.attrs["components"], int))
     name = data.name.rsplit("/", 1)[1]
-    return Field(name, np.ascontiguousarray(values), on, read_text(data.attrs["location"]), times,
-                 read_text(data.attrs.get("unit", b"")))
+    return Field(
+        name,
+        np.ascontiguousarray(values),
+        on,
+        read_text(data.attrs["location"]),
+        times,
+        read_text(data.attrs.get("unit", b"")),
+    )
 
 
 def xdmf_tree(h5: str, on: Mesh | Grid, columns: Mapping[str, Column], times: Sequence[float] | None) -> Element:
@@ -155,8 +173,13 @@ def _step(grid: Element, h5: str, on: Mesh | Grid, columns: Mapping[str, Column]
     for name, column in columns.items():
         places = 1 if isinstance(on, Mesh) else 3
         parts = int(np.prod(column.shape[places:]))
-        item = SubElement(grid, "Attribute", Name=name, AttributeType=_ATTRIBUTE_TYPES.get(parts, "Matrix"),
-                          Center="Node" if column.location == "points" else "Cell")
+        item = SubElement(
+            grid,
+            "Attribute",
+            Name=name,
+            AttributeType=_ATTRIBUTE_TYPES.get(parts, "Matrix"),
+            Center="Node" if column.location == "points" else "Cell",
+        )
         if step is None and isinstance(on, Mesh):
             _item(item, f"{h5}:/fields/{name}", column.shape, column.dtype)
             continue
@@ -177,12 +200,21 @@ def _step(grid: Element, h5: str, on: Mesh | Grid, columns: Mapping[str, Column]
 
 def _mesh_geometry(grid: Element, h5: str, mesh: Mesh) -> None:
     dim = max(2, mesh.dim)
-    _item(SubElement(grid, "Geometry", GeometryType="XYZ"[:dim]), f"{h5}:/mesh/points", (mesh.n_points, dim),
-          mesh.points.dtype)
+    _item(
+        SubElement(grid, "Geometry", GeometryType="XYZ"[:dim]),
+        f"{h5}:/mesh/points",
+        (mesh.n_points, dim),
+        mesh.points.dtype,
+    )
     if len(mesh.cells) == 1:
         ((name, nodes),) = mesh.cells.items()
-        topology = SubElement(grid, "Topology", TopologyType=_XDMF_TYPES[name][0], NumberOfElements=str(len(nodes)),
-                              NodesPerElement=str(nodes.shape[1]))
+        topology = SubElement(
+            grid,
+            "Topology",
+            TopologyType=_XDMF_TYPES[name][0],
+            NumberOfElements=str(len(nodes)),
+            NodesPerElement=str(nodes.shape[1]),
+        )
         _item(topology, f"{h5}:/mesh/cells/{name}", nodes.shape, nodes.dtype)
     elif mesh.cells:
         topology = SubElement(grid, "Topology", TopologyType="Mixed", NumberOfElements=str(mesh.n_cells))
@@ -206,8 +238,9 @@ def _grid_geometry(grid: Element, on: Grid) -> None:
 
 def _item(parent: Element, text: str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
     kind = {"i": "Int", "u": "UInt", "f": "Float"}[dtype.kind]
-    item = SubElement(parent, "DataItem", Dimensions=_spell(shape), NumberType=kind, Precision=str(dtype.itemsize),
-                      Format="HDF")
+    item = SubElement(
+        parent, "DataItem", Dimensions=_spell(shape), NumberType=kind, Precision=str(dtype.itemsize), Format="HDF"
+    )
     item.text = text
 
 
@@ -222,8 +255,12 @@ def _mixed(mesh: Mesh) -> np.ndarray:
 
 
 def _dataset(parent: Any, name: str, values: np.ndarray) -> Any:
-    return parent.create_dataset(name, data=values, fletcher32=values.size > 0,
-                                 chunks=chunk_shape(values.shape, values.itemsize) if values.size else None)
+    return parent.create_dataset(
+        name,
+        data=values,
+        fletcher32=values.size > 0,
+        chunks=chunk_shape(values.shape, values.itemsize) if values.size else None,
+    )
 
 
 def _in_order(mesh: Any, kind: str) -> list[str]:

@@ -9,6 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
+Array = np.ndarray
+Pair = tuple[int, int]
+Triple = tuple[int, int, int]
+Factors = tuple[float, float, float]
+# Couplings along three axes: numbers where they are the same everywhere, arrays with halo otherwise.
+Weights = tuple[float, ...] | tuple[np.ndarray, ...]
+
 
 def three_axes(array: np.ndarray) -> np.ndarray:
     """A 2-D array (nx, ny) as (nx, 1, ny); the first axis is the one threads share, the last the contiguous one."""

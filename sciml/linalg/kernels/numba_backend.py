@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.linalg.kernels import numba_cycle as cycle
 from sciml.linalg.kernels import numba_setup as setup
-from sciml.linalg.kernels.layout import coupling_strength, three_axes, three_weights
+from sciml.linalg.kernels.layout import Weights, coupling_strength, three_axes, three_weights
 from sciml.linalg.kernels.stencil import (
     FORWARD,
     SEVEN_POINT,
@@ -23,8 +23,6 @@ from sciml.linalg.kernels.stencil import (
 
 if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
-
-Weights = tuple[np.floating, ...] | tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -209,13 +207,20 @@ def _groups(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...], star
     )
 
 
-def _flat_terms(
-    offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]
-) -> np.ndarray:
+def _flat_terms(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]) -> np.ndarray:
     """Terms of the Galerkin product with flat shifts, in the columns that the kernel takes."""
     return np.array(
         [
-            (t.slot, t.source, t.sign, _flat(t.shift, fine), t.p, _flat(t.p_shift, coarse), t.q, _flat(t.q_shift, coarse))
+            (
+                t.slot,
+                t.source,
+                t.sign,
+                _flat(t.shift, fine),
+                t.p,
+                _flat(t.p_shift, coarse),
+                t.q,
+                _flat(t.q_shift, coarse),
+            )
             for t in galerkin_terms(offsets, axis)
         ]
     )

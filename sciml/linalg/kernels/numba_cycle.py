@@ -1,7 +1,7 @@
 """Kernels of the multigrid cycle on the CPU: smoothing, residual, restriction and prolongation.
 
-All arrays carry a halo of one cell of zeros, so a neighbour is a fixed distance away in memory and a kernel runs over the
-flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is cut
+All arrays carry a halo of one cell of zeros, so a neighbour is a fixed distance away in memory and a kernel runs over
+the flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is cut
 into chunks that fit the cache; ``chunks`` lists those that hold unknowns, and the others are never touched.
 
 A smoothing step is one step of the three-term Chebyshev recurrence, written over x_old,
@@ -14,11 +14,13 @@ negative, over few arrays that may overlap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
+
+from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple, Weights
 
 CHUNK = 4096
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
@@ -33,16 +35,22 @@ def active_chunks(shape: Sequence[int], inverse: np.ndarray) -> np.ndarray:
     return ranges[holds]
 
 
-def _sum_seven(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+def _sum_seven(
+    acc: Array, x: Array, b: Array, sign: float, weights: Weights, low: int, high: int, strides: Pair
+) -> None:
     """acc = b + sign sum of w x over the six neighbours."""
     raise TypeError("to be called from compiled code")
 
 
 @overload(_sum_seven, inline="always")
-def _sum_seven_typed(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+def _sum_seven_typed(
+    acc: Array, x: Array, b: Array, sign: float, weights: Weights, low: int, high: int, strides: Pair
+) -> Callable:
     if isinstance(weights.dtype, types.Float):
 
-        def constant(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+        def constant(
+            acc: Array, x: Array, b: Array, sign: float, weights: Weights, low: int, high: int, strides: Pair
+        ) -> None:
             north, south, east, west, own = _neighbours(x, low, high, strides)
             w0, w1, w2 = sign * weights[0], sign * weights[1], sign * weights[2]
             for k in range(high - low):
@@ -50,7 +58,9 @@ def _sum_seven_typed(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN
 
         return constant
 
-    def variable(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN001, ANN202
+    def variable(
+        acc: Array, x: Array, b: Array, sign: float, weights: Weights, low: int, high: int, strides: Pair
+    ) -> None:
         north, south, east, west, own = _neighbours(x, low, high, strides)
         s0, s1 = strides
         w0, w1, along = weights[0].reshape(-1), weights[1].reshape(-1), weights[2].reshape(-1)[low - 1 : high]
@@ -64,16 +74,46 @@ def _sum_seven_typed(acc, x, b, sign, weights, low, high, strides):  # noqa: ANN
     return variable
 
 
-def _relax_seven(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+def _relax_seven(
+    out: Array,
+    x: Array,
+    b: Array,
+    inverse: Array,
+    weights: Weights,
+    factors: Factors,
+    low: int,
+    high: int,
+    strides: Pair,
+) -> None:
     """out = a x + s D^-1 (b - A x) - g out on a chunk, D being the diagonal of A."""
     raise TypeError("to be called from compiled code")
 
 
 @overload(_relax_seven, inline="always")
-def _relax_seven_typed(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+def _relax_seven_typed(
+    out: Array,
+    x: Array,
+    b: Array,
+    inverse: Array,
+    weights: Weights,
+    factors: Factors,
+    low: int,
+    high: int,
+    strides: Pair,
+) -> Callable:
     if isinstance(weights.dtype, types.Float):
 
-        def constant(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+        def constant(
+            out: Array,
+            x: Array,
+            b: Array,
+            inverse: Array,
+            weights: Weights,
+            factors: Factors,
+            low: int,
+            high: int,
+            strides: Pair,
+        ) -> None:
             # The sum of the neighbours again, in one loop with the update: a third less time than with a buffer.
             north, south, east, west, own = _neighbours(x, low, high, strides)
             w0, w1, w2 = weights
@@ -84,7 +124,17 @@ def _relax_seven_typed(out, x, b, inverse, weights, factors, low, high, strides)
 
         return constant
 
-    def variable(out, x, b, inverse, weights, factors, low, high, strides):  # noqa: ANN001, ANN202
+    def variable(
+        out: Array,
+        x: Array,
+        b: Array,
+        inverse: Array,
+        weights: Weights,
+        factors: Factors,
+        low: int,
+        high: int,
+        strides: Pair,
+    ) -> None:
         a, s, g = factors
         acc, own = np.empty(high - low, x.dtype), x[low:high]
         _sum_seven(acc, x, b, 1, weights, low, high, strides)
@@ -95,23 +145,26 @@ def _relax_seven_typed(out, x, b, inverse, weights, factors, low, high, strides)
 
 
 @njit(inline="always")
-def _neighbours(x, low, high, strides):  # noqa: ANN001, ANN202
+def _neighbours(x: Array, low: int, high: int, strides: Pair) -> tuple[Array, ...]:
     """Slices of x one row or plane away, and the chunk itself with one value more on each end."""
     s0, s1 = strides
     return (
-        x[low - s0 : high - s0], x[low + s0 : high + s0], x[low - s1 : high - s1], x[low + s1 : high + s1],
+        x[low - s0 : high - s0],
+        x[low + s0 : high + s0],
+        x[low - s1 : high - s1],
+        x[low + s1 : high + s1],
         x[low - 1 : high + 1],
     )
 
 
 @njit(inline="always")
-def _add_three(acc, x, w0, w1, w2, n):  # noqa: ANN001, ANN202
+def _add_three(acc: Array, x: Array, w0: Array, w1: Array, w2: Array, n: int) -> None:
     for k in range(n):
         acc[k] += w0[k] * x[k] + w1[k] * x[k + 1] + w2[k] * x[k + 2]
 
 
 @njit(inline="always")
-def _add_full(acc, x, s, low, high, strides):  # noqa: ANN001, ANN202
+def _add_full(acc: Array, x: Array, s: Array, low: int, high: int, strides: Pair) -> None:
     """acc += sum of w x over the 26 neighbours, less d x; s holds the 13 forward couplings and the diagonal, flat."""
     s0, s1 = strides
     n = high - low
@@ -121,14 +174,20 @@ def _add_full(acc, x, s, low, high, strides):  # noqa: ANN001, ANN202
     for row in range(4):
         first = 1 + 3 * row
         distance = s1 if row == 0 else s0 + (row - 2) * s1
-        _add_three(acc, x[low + distance - 1 : high + distance + 1], s[first, low:high], s[first + 1, low:high],
-                   s[first + 2, low:high], n)
+        _add_three(
+            acc,
+            x[low + distance - 1 : high + distance + 1],
+            s[first, low:high],
+            s[first + 1, low:high],
+            s[first + 2, low:high],
+            n,
+        )
         a, b = low - distance, high - distance
         _add_three(acc, x[a - 1 : b + 1], s[first + 2, a - 1 : b], s[first + 1, a:b], s[first, a + 1 : b + 1], n)
 
 
 @njit(parallel=True, **_OPTIONS)
-def start(b, inverse, step, chunks, out):  # noqa: ANN001, ANN201
+def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> None:
     """First smoothing step from x = 0: out = step D^-1 b."""
     b, inverse, out = b.reshape(-1), inverse.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -139,7 +198,9 @@ def start(b, inverse, step, chunks, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def smooth_seven(x, old, b, inverse, weights, factors, chunks):  # noqa: ANN001, ANN201
+def smooth_seven(
+    x: Array, old: Array, b: Array, inverse: Array, weights: Weights, factors: Factors, chunks: Array
+) -> None:
     """Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g; D is the diagonal of A."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
@@ -149,7 +210,9 @@ def smooth_seven(x, old, b, inverse, weights, factors, chunks):  # noqa: ANN001,
 
 
 @njit(parallel=True, **_OPTIONS)
-def smooth_full(x, old, b, inverse, stencil, factors, chunks):  # noqa: ANN001, ANN201
+def smooth_full(
+    x: Array, old: Array, b: Array, inverse: Array, stencil: Array, factors: Factors, chunks: Array
+) -> None:
     """Chebyshev step of a 27-point level, written over ``old``; factors are a, s, g."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
@@ -165,7 +228,7 @@ def smooth_full(x, old, b, inverse, stencil, factors, chunks):  # noqa: ANN001, 
 
 
 @njit(parallel=True, **_OPTIONS)
-def residual_seven(x, b, inverse, weights, chunks, out):  # noqa: ANN001, ANN201
+def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks: Array, out: Array) -> None:
     """out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
@@ -179,7 +242,7 @@ def residual_seven(x, b, inverse, weights, chunks, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def residual_full(x, b, inverse, stencil, chunks, out):  # noqa: ANN001, ANN201
+def residual_full(x: Array, b: Array, inverse: Array, stencil: Array, chunks: Array, out: Array) -> None:
     """out = b - A x of a 27-point level."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
@@ -194,7 +257,7 @@ def residual_full(x, b, inverse, stencil, chunks, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def restrict(fine, steps, left, right, out):  # noqa: ANN001, ANN201
+def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
     """out = P^T fine along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     for i in prange(1, n0 + 1):
@@ -213,7 +276,7 @@ def restrict(fine, steps, left, right, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def prolong(coarse, steps, left, right, out):  # noqa: ANN001, ANN201
+def prolong(coarse: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
     """out = P coarse along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     m0, m1, m2 = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
@@ -239,13 +302,13 @@ def prolong(coarse, steps, left, right, out):  # noqa: ANN001, ANN201
 
 
 @njit(inline="always")
-def _add_where(target, values, scale):  # noqa: ANN001, ANN202
+def _add_where(target: Array, values: Array, scale: Array) -> None:
     for k in range(target.size):
         target[k] += values[k] if scale[k] > 0 else 0
 
 
 @njit(parallel=True, **_OPTIONS)
-def prolong_and_add(coarse, steps, left, right, inverse, x):  # noqa: ANN001, ANN201
+def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inverse: Array, x: Array) -> None:
     """x += P coarse along the axis whose entry of ``steps`` is 2, on the unknowns: P also fills cells that are none."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     m0, m1, m2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2

@@ -1,7 +1,7 @@
-"""Set-up kernels on the CPU: interpolation weights and Galerkin products, row by row so that the compiler vectorises.
+"""Set-up kernels on the CPU: interpolation weights and Galerkin products, term by term over slices of flat arrays.
 
-All arrays carry a halo of one cell of zeros on each side, so that no loop asks whether a neighbour exists. Loops are cut
-into short ones over few arrays because the vectoriser gives up on loops with many possibly overlapping arrays.
+All arrays carry a halo of one cell of zeros on each side, so that no loop asks whether a neighbour exists. Each loop runs
+over few arrays: the vectoriser gives up on loops over many that may overlap.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple
 from sciml.linalg.kernels.numba_cycle import CHUNK
 from sciml.linalg.kernels.stencil import LEFT, NEGLIGIBLE, ONE
 
@@ -16,7 +17,7 @@ _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 @njit(inline="always")
-def _add_row(target, source, stride):  # noqa: ANN001, ANN202
+def _add_row(target: Array, source: Array, stride: int) -> None:
     if stride == 1:
         for k in range(target.size):
             target[k] += source[k]
@@ -26,7 +27,7 @@ def _add_row(target, source, stride):  # noqa: ANN001, ANN202
 
 
 @njit(inline="always")
-def _add_scaled(target, sign, source, stride):  # noqa: ANN001, ANN202
+def _add_scaled(target: Array, sign: float, source: Array, stride: int) -> None:
     if stride == 1:
         for k in range(target.size):
             target[k] += sign * source[k]
@@ -36,7 +37,7 @@ def _add_scaled(target, sign, source, stride):  # noqa: ANN001, ANN202
 
 
 @njit(inline="always")
-def _add_weighted(target, sign, weight, source, stride):  # noqa: ANN001, ANN202
+def _add_weighted(target: Array, sign: float, weight: Array, source: Array, stride: int) -> None:
     if stride == 1:
         for k in range(target.size):
             target[k] += sign * weight[k] * source[k]
@@ -46,7 +47,7 @@ def _add_weighted(target, sign, weight, source, stride):  # noqa: ANN001, ANN202
 
 
 @njit(inline="always")
-def _add_twice_weighted(target, sign, p, q, source, stride):  # noqa: ANN001, ANN202
+def _add_twice_weighted(target: Array, sign: float, p: Array, q: Array, source: Array, stride: int) -> None:
     if stride == 1:
         for k in range(target.size):
             target[k] += sign * p[k] * q[k] * source[k]
@@ -56,7 +57,7 @@ def _add_twice_weighted(target, sign, p, q, source, stride):  # noqa: ANN001, AN
 
 
 @njit(inline="always")
-def _segment(axis, i, part, coarse, fine, size):  # noqa: ANN001, ANN202
+def _segment(axis: int, i: int, part: int, coarse: Pair, fine: Pair, size: int) -> Triple:
     """Flat places (coarse, fine) and length of a part of plane i: chunks along axis 0, rows along the others."""
     c0, c1 = coarse
     f0, f1 = fine
@@ -69,7 +70,7 @@ def _segment(axis, i, part, coarse, fine, size):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def seven_point(diagonal, weights, out):  # noqa: ANN001, ANN201
+def seven_point(diagonal: Array, weights: Factors, out: Array) -> None:
     """Fill the stencil (z, y, x couplings, diagonal) of equal couplings between neighbours of positive diagonal."""
     n0, n1, n2 = diagonal.shape
     for i in prange(n0):
@@ -91,7 +92,7 @@ def seven_point(diagonal, weights, out):  # noqa: ANN001, ANN201
 
 
 @njit(parallel=True, **_OPTIONS)
-def interpolation_weights(stencil, axis, groups, left, right):  # noqa: ANN001, ANN201
+def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array, right: Array) -> None:
     """Weights l, r of the odd cells along an axis.
 
     ``groups`` has rows (plane, slot, flat shift from the even cell): the couplings of the odd cell to the plane before
@@ -136,7 +137,7 @@ def interpolation_weights(stencil, axis, groups, left, right):  # noqa: ANN001, 
 
 
 @njit(parallel=True, **_OPTIONS)
-def galerkin(stencil, axis, terms, left, right, out):  # noqa: ANN001, ANN201
+def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array, out: Array) -> None:
     """Add P^T A P to the zeroed ``out``.
 
     ``terms`` has rows (slot, source, sign, fine shift, p, p shift, q, q shift), the shifts flat; see
@@ -176,7 +177,9 @@ def galerkin(stencil, axis, terms, left, right, out):  # noqa: ANN001, ANN201
 
 
 @njit(inline="always")
-def _drop_isolated(result, own, after, before, low, high, stride):  # noqa: ANN001, ANN202
+def _drop_isolated(
+    result: Array, own: Array, after: Array, before: Array, low: Array, high: Array, stride: int
+) -> None:
     """Clear coarse diagonals that are rounding errors: of cells that stand for a closed component, or for no cell."""
     floor = result.dtype.type(10 * NEGLIGIBLE)
     for k in range(result.size):
@@ -186,7 +189,7 @@ def _drop_isolated(result, own, after, before, low, high, stride):  # noqa: ANN0
 
 
 @njit(parallel=True, **_OPTIONS)
-def inverse_diagonal(stencil, groups, out):  # noqa: ANN001, ANN201
+def inverse_diagonal(stencil: Array, groups: Array, out: Array) -> None:
     """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2.
 
     ``groups`` has rows (plane, slot, flat shift) of all couplings of a cell; without rows this is 1 / d.

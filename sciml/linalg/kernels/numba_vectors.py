@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, prange
 
-from sciml.linalg.kernels.layout import three_axes, three_weights
+from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 @njit(parallel=True, **_OPTIONS)
-def _scaled(values, factor, chunks, out):  # noqa: ANN001, ANN202
+def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
     """out = factor * values."""
     values, out = values.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -31,7 +31,7 @@ def _scaled(values, factor, chunks, out):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _times(values, scale, chunks, out):  # noqa: ANN001, ANN202
+def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
     """out = scale * values, entry by entry."""
     values, scale, out = values.reshape(-1), scale.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -42,7 +42,7 @@ def _times(values, scale, chunks, out):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _two_products(z, r, q, chunks):  # noqa: ANN001, ANN202
+def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, float]:
     """z . r and z . q."""
     z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
     zr, zq = 0.0, 0.0
@@ -59,7 +59,7 @@ def _two_products(z, r, q, chunks):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _new_direction(z, beta, chunks, p):  # noqa: ANN001, ANN202
+def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
     """p = z + beta p."""
     z, p = z.reshape(-1), p.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -70,7 +70,7 @@ def _new_direction(z, beta, chunks, p):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _apply(p, diagonal, weights, chunks, q):  # noqa: ANN001, ANN202
+def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array) -> float:
     """q = A p, 0 off the unknowns; returns p . q."""
     strides = (p.shape[1] * p.shape[2], p.shape[2])
     p, diagonal, q = p.reshape(-1), diagonal.reshape(-1), q.reshape(-1)
@@ -90,7 +90,7 @@ def _apply(p, diagonal, weights, chunks, q):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _step(alpha, p, q, chunks, x, r):  # noqa: ANN001, ANN202
+def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -> float:
     """Set x += alpha p and r -= alpha q; returns r . r."""
     p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
     total = 0.0
@@ -109,7 +109,7 @@ def _step(alpha, p, q, chunks, x, r):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _fill(source, out):  # noqa: ANN001, ANN202
+def _fill(source: Array, out: Array) -> None:
     """Copy an array without halo into one with halo."""
     n0, n1, n2 = source.shape
     for i in prange(n0):
@@ -120,7 +120,7 @@ def _fill(source, out):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _extract(source, out):  # noqa: ANN001, ANN202
+def _extract(source: Array, out: Array) -> None:
     """Copy an array with halo into one without."""
     n0, n1, n2 = out.shape
     for i in prange(n0):
@@ -131,7 +131,7 @@ def _extract(source, out):  # noqa: ANN001, ANN202
 
 
 @njit(parallel=True, **_OPTIONS)
-def _difference(b, applied, out):  # noqa: ANN001, ANN202
+def _difference(b: Array, applied: Array, out: Array) -> None:
     """out = b - applied; b comes without halo."""
     n0, n1, n2 = b.shape
     for i in prange(n0):
@@ -151,7 +151,7 @@ class GridOperator:
         self.chunks = active_chunks(self.shape, self.diagonal)
         self.fluid = problem.fluid
         if problem.constant:
-            self.weights: tuple = tuple(float(w) for w in three_weights(problem.face_weights))
+            self.weights: Weights = tuple(float(w) for w in three_weights(problem.face_weights))
         else:
             faces = list(problem.face_weights)
             if len(faces) == 2:
@@ -169,8 +169,8 @@ class NumbaVectors:
     ----------
     operator : of the problem
     b, x0 : float64, shape of the problem; 0 off the fluid
-    preconditioner : a multigrid preconditioner on the numba back end (its finest level shares our layout, so no array is
-        copied), a function from r to M r on arrays of the shape of the problem, or None for plain conjugate gradients
+    preconditioner : a multigrid preconditioner on the numba back end (its finest level shares our layout, so no array
+        is copied), a function from r to M r on arrays of the shape of the problem, or None for plain conjugate gradients
     """
 
     def __init__(
@@ -251,4 +251,6 @@ def _with_halo(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:
 def _exact_dtype(array: np.ndarray) -> type:
     """float32 where that loses nothing, as for the small integers of unit spacing: it halves what is read."""
     probe = array[:: max(1, len(array) // 8)]
-    return np.float32 if (probe.astype(np.float32) == probe).all() and (array.astype(np.float32) == array).all() else float
+    return (
+        np.float32 if (probe.astype(np.float32) == probe).all() and (array.astype(np.float32) == array).all() else float
+    )

@@ -28,7 +28,10 @@ ONE, LEFT, RIGHT = 0, 1, 2
 
 
 class Term(NamedTuple):
-    """One product of the Galerkin sum: out[slot] += sign * p[c + p_shift] * stencil[source][fine c + shift] * q[c + q_shift]."""
+    """One product of the Galerkin sum.
+
+    out[slot][c] += sign * p[c + p_shift] * stencil[source][fine cell of c + shift] * q[c + q_shift]
+    """
 
     slot: int
     source: int
@@ -63,8 +66,8 @@ def couplings_to_plane(offsets: tuple[Offset, ...], axis: int, step: int) -> lis
 def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
     """Terms of P^T A P for a coarsening along an axis, for the slots of :func:`coarse_offsets` and the diagonal.
 
-    Shifts of the stencil are relative to the even fine cell; shifts of p and q are in coarse cells. p is the weight with
-    which the first fine cell belongs to the coarse cell, q that of the second fine cell to the second coarse cell.
+    Shifts of the stencil are relative to the even fine cell; shifts of p and q are in coarse cells. p is the weight
+    with which the first fine cell belongs to the coarse cell, q that of the second fine cell to the second coarse cell.
     """
     fine, coarse = slots(offsets), slots(coarse_offsets(offsets, axis))
     present = _symmetric(offsets)
@@ -80,8 +83,11 @@ def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
             sign = 1 if (pair == (0, 0, 0)) == (offset == (0, 0, 0)) else -1
             p, p_shift = _weight(first, axis)
             q, q_shift = _weight(second, axis)
-            terms.append(Term(slot, source, sign, _add(shift, _set((0, 0, 0), axis, first)), p, p_shift, q,
-                              _add(q_shift, offset)))
+            terms.append(
+                Term(
+                    slot, source, sign, _add(shift, _set((0, 0, 0), axis, first)), p, p_shift, q, _add(q_shift, offset)
+                )
+            )
     return terms
 
 
