@@ -52,12 +52,17 @@ def some_fields(mesh: Mesh, seed: int = 0) -> list[Field]:
     n, m = mesh.n_points, mesh.n_cells
     nan = rng.random(n)
     nan[0] = np.nan
-    return [Field("u", nan, mesh), Field("velocity", rng.random((n, 3)), mesh),
-            Field("plane", rng.random((n, 2)), mesh),
-            Field("single", rng.random(n).astype(np.float32), mesh), Field("id", np.arange(n), mesh),
-            Field("k", rng.random(m), mesh, "cells"), Field("flux", rng.random((m, 3)), mesh, "cells"),
-            Field("tag", rng.integers(0, 9, m).astype(np.int32), mesh, "cells"),
-            Field("mask", rng.integers(0, 2, m).astype(np.uint8), mesh, "cells")]
+    return [
+        Field("u", nan, mesh),
+        Field("velocity", rng.random((n, 3)), mesh),
+        Field("plane", rng.random((n, 2)), mesh),
+        Field("single", rng.random(n).astype(np.float32), mesh),
+        Field("id", np.arange(n), mesh),
+        Field("k", rng.random(m), mesh, "cells"),
+        Field("flux", rng.random((m, 3)), mesh, "cells"),
+        Field("tag", rng.integers(0, 9, m).astype(np.int32), mesh, "cells"),
+        Field("mask", rng.integers(0, 2, m).astype(np.uint8), mesh, "cells"),
+    ]
 
 
 @st.composite
@@ -119,8 +124,11 @@ def test_random_meshes_with_groups_and_fields_survive_exactly(suffix, tmp_path):
 def test_second_order_meshes_survive_exactly(suffix, kind, shape, tmp_path):
     mesh = make_mesh(shape, 1)
     ((_, nodes),) = mesh.cells.items()
-    pairs = {"triangle6": [(0, 1), (1, 2), (2, 0)], "line3": [(0, 1)],
-             "tetra10": [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)]}[kind]
+    pairs = {
+        "triangle6": [(0, 1), (1, 2), (2, 0)],
+        "line3": [(0, 1)],
+        "tetra10": [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)],
+    }[kind]
     ends = np.sort(nodes[:, pairs].reshape(-1, 2), axis=1)
     edges, number = np.unique(ends, axis=0, return_inverse=True)
     points = np.vstack([mesh.points, mesh.points[edges].mean(axis=1)])
@@ -291,7 +299,10 @@ def test_physical_groups_of_gmsh_become_named_groups(text, fluid, tmp_path):
     (tmp_path / "m.msh").write_text(text)
     mesh, fields = read_mesh(tmp_path / "m.msh")
     assert {name: (group.dim, len(group)) for name, group in mesh.groups.items()} == {
-        "inlet side": (1, 1), "wall": (1, 2), "fluid": (2, fluid)}
+        "inlet side": (1, 1),
+        "wall": (1, 2),
+        "fluid": (2, fluid),
+    }
     assert mesh.cells["line"][mesh.groups["inlet side"].cells].tolist() == [[3, 0]]
     assert mesh.volumes()[mesh.groups["fluid"].cells].sum() == pytest.approx(fluid / 4)
     assert mesh.dim == 2
@@ -305,8 +316,9 @@ def test_physical_groups_of_gmsh_become_named_groups(text, fluid, tmp_path):
 
 
 def test_a_cell_that_gmsh_wrote_once_per_group_is_one_cell_in_two_groups(tmp_path):
-    twice = GMSH_22.replace("$Elements\n7\n", "$Elements\n8\n").replace("7 2 2 0 1 40 10 50\n", "7 2 2 0 1 40 10 50\n"
-                                                                        "8 2 2 9 1 20 50 10\n")
+    twice = GMSH_22.replace("$Elements\n7\n", "$Elements\n8\n").replace(
+        "7 2 2 0 1 40 10 50\n", "7 2 2 0 1 40 10 50\n8 2 2 9 1 20 50 10\n"
+    )
     (tmp_path / "m.msh").write_text(twice)
     mesh, _ = read_mesh(tmp_path / "m.msh")
     assert len(mesh.cells["triangle"]) == 4
@@ -316,21 +328,27 @@ def test_a_cell_that_gmsh_wrote_once_per_group_is_one_cell_in_two_groups(tmp_pat
 
 
 def test_element_sets_of_abaqus_become_groups(tmp_path):
-    (tmp_path / "m.inp").write_text("*NODE\n1, 0., 0., 0.\n2, 1., 0., 0.\n3, 0., 1., 0.\n4, 1., 1., 0.\n"
-                                    "*ELEMENT, TYPE=CPS3\n1, 1, 2, 3\n2, 2, 4, 3\n*ELSET, ELSET=upper\n2,\n")
+    (tmp_path / "m.inp").write_text(
+        "*NODE\n1, 0., 0., 0.\n2, 1., 0., 0.\n3, 0., 1., 0.\n4, 1., 1., 0.\n"
+        "*ELEMENT, TYPE=CPS3\n1, 1, 2, 3\n2, 2, 4, 3\n*ELSET, ELSET=upper\n2,\n"
+    )
     mesh, _ = read_mesh(tmp_path / "m.inp")
     assert mesh.groups["upper"].cells.tolist() == [1]
 
 
 def test_reference_meshes_have_their_known_groups_and_shapes(reference_data: Path):
     found = {path.name: read_mesh(path)[0] for path in sorted((reference_data / "meshes").iterdir())}
-    assert {n: (m.dim, m.topological_dim) for n, m in found.items() if n in ("annulus.msh", "box.msh", "nut.ply",
-                                                                             "hexbeam.vtk", "airplane.ply")} == {
-        "airplane.ply": (3, 2), "annulus.msh": (2, 2), "box.msh": (3, 3), "hexbeam.vtk": (3, 3), "nut.ply": (3, 2)}
+    assert {
+        n: (m.dim, m.topological_dim)
+        for n, m in found.items()
+        if n in ("annulus.msh", "box.msh", "nut.ply", "hexbeam.vtk", "airplane.ply")
+    } == {"airplane.ply": (3, 2), "annulus.msh": (2, 2), "box.msh": (3, 3), "hexbeam.vtk": (3, 3), "nut.ply": (3, 2)}
     assert {"exter", "inter", "all"} <= set(found["annulus.msh"].groups)
     annulus = found["annulus.msh"].to_skfem()
-    radii = {name: np.linalg.norm(annulus.p[:, annulus.facets[:, facets]], axis=0)
-             for name, facets in annulus.boundaries.items()}
+    radii = {
+        name: np.linalg.norm(annulus.p[:, annulus.facets[:, facets]], axis=0)
+        for name, facets in annulus.boundaries.items()
+    }
     assert np.ptp(radii["exter"]) < 1e-6
     assert np.ptp(radii["inter"]) < 1e-6
     assert radii["exter"].max() > radii["inter"].max()
@@ -342,6 +360,7 @@ def test_reference_meshes_have_their_known_groups_and_shapes(reference_data: Pat
 @pytest.mark.parametrize("suffix", WRITABLE)
 def test_linear_finite_elements_through_files_converge_with_second_order(suffix, tmp_path):
     """-laplace u = f on the unit square, u = sin(pi x) sin(2 pi y), zero on the boundary group of the file."""
+
     def exact(x):
         return np.sin(np.pi * x[0]) * np.sin(2 * np.pi * x[1])
 
@@ -371,8 +390,13 @@ def test_faults_are_one_sentence_and_leave_nothing_behind(tmp_path, capfd):
         with pytest.raises(MeshFileError, match=r"\.$"):
             read_mesh(path)
     before = set(os.listdir(tmp_path))
-    for suffix, name in ((".docx", "u"), (".med", "pressure/hydrostatic"), (".med", "größe"), (".xdmf", "a/b"),
-                         (".vtu", "group:x")):
+    for suffix, name in (
+        (".docx", "u"),
+        (".med", "pressure/hydrostatic"),
+        (".med", "größe"),
+        (".xdmf", "a/b"),
+        (".vtu", "group:x"),
+    ):
         with pytest.raises((MeshFileError, InputError), match=r"\.$"):
             write_fields(tmp_path / f"out{suffix}", mesh, {name: np.zeros(mesh.n_points)})
     with pytest.raises(MeshFileError, match="does not exist"):

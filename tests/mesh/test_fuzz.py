@@ -32,17 +32,26 @@ def write_examples(folder: Path, suffix: str) -> list[Path]:
     data = {"u": np.linspace(0, 1, square.n_points), "k": np.arange(square.n_cells)}
     if suffix in (".vtu", ".msh", ".med", ".xdmf"):
         write_fields(folder / f"ours{suffix}", square, data)
-    other = meshio.Mesh(np.pad(square.points, ((0, 0), (0, 1))), dict(square.cells), point_data={"u": data["u"]},
-                        cell_data={"k": [data["k"]]})
+    other = meshio.Mesh(
+        np.pad(square.points, ((0, 0), (0, 1))),
+        dict(square.cells),
+        point_data={"u": data["u"]},
+        cell_data={"k": [data["k"]]},
+    )
     bare = meshio.Mesh(other.points, other.cells)
     flavours = {
         ".vtu": [("ascii", other, {"file_format": "vtu", "binary": False})],
-        ".vtk": [(f"{form}{b}", other, {"file_format": form, "binary": b}) for form in ("vtk42", "vtk51")
-                 for b in (False, True)],
+        ".vtk": [
+            (f"{form}{b}", other, {"file_format": form, "binary": b})
+            for form in ("vtk42", "vtk51")
+            for b in (False, True)
+        ],
         ".xdmf": [(form, other, {"file_format": "xdmf", "data_format": form}) for form in ("XML", "HDF")],
-        ".msh": [("41", other, {"file_format": "gmsh", "binary": True}), ("41a", bare, {"file_format": "gmsh",
-                                                                                        "binary": False}),
-                 ("22a", bare, {"file_format": "gmsh22", "binary": False})],
+        ".msh": [
+            ("41", other, {"file_format": "gmsh", "binary": True}),
+            ("41a", bare, {"file_format": "gmsh", "binary": False}),
+            ("22a", bare, {"file_format": "gmsh22", "binary": False}),
+        ],
         ".inp": [("inp", bare, {"file_format": "abaqus"})],
         ".stl": [(f"stl{b}", bare, {"file_format": "stl", "binary": b}) for b in (False, True)],
         ".obj": [("obj", bare, {"file_format": "obj"})],

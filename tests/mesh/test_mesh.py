@@ -65,8 +65,9 @@ def test_unit_cells_have_their_volume_and_their_facets_point_outwards(name):
 def test_divergence_theorem_holds_on_warped_and_mirrored_cells(name, seed, mirrored):
     mesh = one_cell(name)
     rng = np.random.default_rng(seed)
-    points = (mesh.points + rng.uniform(-0.15, 0.15, mesh.points.shape)) * ([-1] + [1] * (mesh.dim - 1) if mirrored
-                                                                             else [1] * mesh.dim)
+    points = (mesh.points + rng.uniform(-0.15, 0.15, mesh.points.shape)) * (
+        [-1] + [1] * (mesh.dim - 1) if mirrored else [1] * mesh.dim
+    )
     warped = Mesh(points, mesh.cells)
     assert np.abs(warped.boundary().normals().sum(axis=0)).max() < 1e-14
     assert volume_from_boundary(warped) == pytest.approx(warped.volumes()[0], rel=1e-12)
@@ -98,6 +99,7 @@ def test_edges_satisfy_eulers_formula(name):
     facets = {}
     for kind, nodes, _ in mesh.blocks():
         from sciml.mesh.shapes import SHAPES
+
         for _, local in SHAPES[kind].facets:
             for facet in np.sort(nodes[:, local], axis=1):
                 facets[tuple(facet)] = True
@@ -108,8 +110,10 @@ def test_edges_satisfy_eulers_formula(name):
 
 
 def test_second_order_cells_with_straight_edges_have_the_volume_and_boundary_of_their_corners():
-    for name, corners, edges in (("triangle6", "triangle", [(0, 1), (1, 2), (2, 0)]),
-                                 ("tetra10", "tetra", [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)])):
+    for name, corners, edges in (
+        ("triangle6", "triangle", [(0, 1), (1, 2), (2, 0)]),
+        ("tetra10", "tetra", [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)]),
+    ):
         x = np.array(UNIT_CELLS[corners][0], float)
         points = np.vstack([x, [(x[a] + x[b]) / 2 for a, b in edges]])
         mesh = Mesh(points, {name: np.arange(len(points))[None]})
@@ -118,18 +122,21 @@ def test_second_order_cells_with_straight_edges_have_the_volume_and_boundary_of_
         assert np.abs(mesh.boundary().normals().sum(axis=0)).max() < 1e-15
 
 
-@pytest.mark.parametrize(("points", "cells", "words"), [
-    ([[0, 0], [1, np.nan], [0, 1]], {"triangle": [[0, 1, 2]]}, "not finite"),
-    ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, 3]]}, "expected 0 to 2"),
-    ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, -1]]}, "expected 0 to 2"),
-    ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, 1]]}, "uses a point twice"),
-    ([[0, 0], [1, 1], [2, 2]], {"triangle": [[0, 1, 2]]}, "no area"),
-    ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1]]}, "has 3 points"),
-    ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0.0, 1.0, 2.0]]}, "must be integers"),
-    ([[0, 0], [1, 0], [0, 1]], {"pentagon": [[0, 1, 2]]}, "Unknown cell type"),
-    ([[0], [1], [2]], {"triangle": [[0, 1, 2]]}, "needs 2 coordinates"),
-    ([0, 1, 2], {}, "must have shape"),
-])
+@pytest.mark.parametrize(
+    ("points", "cells", "words"),
+    [
+        ([[0, 0], [1, np.nan], [0, 1]], {"triangle": [[0, 1, 2]]}, "not finite"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, 3]]}, "expected 0 to 2"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, -1]]}, "expected 0 to 2"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, 1]]}, "uses a point twice"),
+        ([[0, 0], [1, 1], [2, 2]], {"triangle": [[0, 1, 2]]}, "no area"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1]]}, "has 3 points"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0.0, 1.0, 2.0]]}, "must be integers"),
+        ([[0, 0], [1, 0], [0, 1]], {"pentagon": [[0, 1, 2]]}, "Unknown cell type"),
+        ([[0], [1], [2]], {"triangle": [[0, 1, 2]]}, "needs 2 coordinates"),
+        ([0, 1, 2], {}, "must have shape"),
+    ],
+)
 def test_bad_meshes_are_refused_with_a_sentence(points, cells, words):
     with pytest.raises(InputError, match=words):
         Mesh(np.array(points, float), {k: np.array(v) for k, v in cells.items()})
@@ -137,8 +144,12 @@ def test_bad_meshes_are_refused_with_a_sentence(points, cells, words):
 
 def test_bad_groups_are_refused_with_a_sentence():
     square = Grid((2, 2)).to_mesh()
-    for group, words in ((Group(2, cells=[1]), "expected 0 to 0"), (Group(1, cells=[0]), "contains a quad"),
-                         (Group(1, facets=[[0, 9]]), "expected 0 to 3"), (Group(1, facets=[[0, 1, 2, 3]]), "No cell")):
+    for group, words in (
+        (Group(2, cells=[1]), "expected 0 to 0"),
+        (Group(1, cells=[0]), "contains a quad"),
+        (Group(1, facets=[[0, 9]]), "expected 0 to 3"),
+        (Group(1, facets=[[0, 1, 2, 3]]), "No cell"),
+    ):
         with pytest.raises(InputError, match=words):
             Mesh(square.points, square.cells, {"part": group})
     with pytest.raises(InputError, match="exactly one"):
@@ -184,10 +195,16 @@ def test_scikit_fem_sees_the_groups_of_facets_and_of_cells_as_the_same_boundary(
         assert len(found.boundaries["left"]) == 4
 
 
-@pytest.mark.parametrize(("shape", "centring", "periodic"), [
-    ((7,), "vertex", False), ((5, 4), "cell", False), ((5, 4), "vertex", (True, False)), ((3, 4, 5), "vertex", True),
-    ((3, 4, 5), "cell", False),
-])
+@pytest.mark.parametrize(
+    ("shape", "centring", "periodic"),
+    [
+        ((7,), "vertex", False),
+        ((5, 4), "cell", False),
+        ((5, 4), "vertex", (True, False)),
+        ((3, 4, 5), "vertex", True),
+        ((3, 4, 5), "cell", False),
+    ],
+)
 def test_grid_weights_sum_to_the_box_and_spacing_matches_the_axes(shape, centring, periodic):
     dim = len(shape)
     grid = Grid(shape, tuple(-1.0 - k for k in range(dim)), tuple(2.0 + k for k in range(dim)), periodic, centring)
@@ -204,10 +221,14 @@ def test_grid_weights_sum_to_the_box_and_spacing_matches_the_axes(shape, centrin
 
 
 def test_bad_grids_are_refused():
-    for keywords, words in (({"shape": (0, 3)}, "at least"), ({"shape": (1, 3)}, "at least 2"),
-                            ({"shape": (3, 3), "lower": (0, 1), "upper": (1, 1)}, "smaller than upper"),
-                            ({"shape": (3, 3), "lower": (0,)}, "one entry"), ({"shape": (2,) * 4}, "1 to 3 axes"),
-                            ({"shape": (3,), "centring": "middle"}, "centring")):
+    for keywords, words in (
+        ({"shape": (0, 3)}, "at least"),
+        ({"shape": (1, 3)}, "at least 2"),
+        ({"shape": (3, 3), "lower": (0, 1), "upper": (1, 1)}, "smaller than upper"),
+        ({"shape": (3, 3), "lower": (0,)}, "one entry"),
+        ({"shape": (2,) * 4}, "1 to 3 axes"),
+        ({"shape": (3,), "centring": "middle"}, "centring"),
+    ):
         with pytest.raises(InputError, match=words):
             Grid(**keywords)
 
@@ -249,7 +270,8 @@ def test_relative_error_ignores_how_points_are_spread_unlike_a_mean_over_points(
 def test_bad_fields_are_refused():
     grid = Grid((3, 4), centring="cell")
     for values, keywords, words in (
-        (np.ones((4, 3)), {}, "needs shape"), (np.full((3, 4), "a"), {}, "must hold numbers"),
+        (np.ones((4, 3)), {}, "needs shape"),
+        (np.full((3, 4), "a"), {}, "must hold numbers"),
         (np.ones((2, 3, 4)), {"times": [1, 0]}, "increasing"),
         (np.ones((3, 4)), {"location": "points"}, "cell-centred"),
     ):

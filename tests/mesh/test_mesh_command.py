@@ -20,8 +20,14 @@ def sciml(repository: Path, tmp_path: Path):
 
     def call(*words: object) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-        return subprocess.run([sys.executable, "-m", "sciml", *map(str, words)], cwd=tmp_path, env=environment,
-                              capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [sys.executable, "-m", "sciml", *map(str, words)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     return call
 
@@ -57,9 +63,14 @@ def test_wrong_input_is_one_sentence_and_exit_code_two_and_writes_nothing(sciml,
     (tmp_path / "junk.vtu").write_bytes(b"\x00\xff" * 50)
     write_fields(tmp_path / "good.vtu", make_mesh("square", 1), {})
     before = sorted(os.listdir(tmp_path))
-    for words in (("info", "junk.vtu"), ("info", "absent.msh"), ("convert", "good.vtu", "out.stl"),
-                  ("convert", "good.vtu", "no/out.vtu"), ("make", "klein_bottle", "-o", "k.vtu"),
-                  ("make", "cube", "-r", "99", "-o", "k.vtu")):
+    for words in (
+        ("info", "junk.vtu"),
+        ("info", "absent.msh"),
+        ("convert", "good.vtu", "out.stl"),
+        ("convert", "good.vtu", "no/out.vtu"),
+        ("make", "klein_bottle", "-o", "k.vtu"),
+        ("make", "cube", "-r", "99", "-o", "k.vtu"),
+    ):
         done = sciml("mesh", *words)
         assert done.returncode == 2, words
         assert done.stdout == ""
@@ -69,6 +80,8 @@ def test_wrong_input_is_one_sentence_and_exit_code_two_and_writes_nothing(sciml,
 
 
 def test_importing_the_package_of_meshes_loads_no_reader(repository):
-    code = ("import sys, sciml.mesh; from sciml.mesh import Grid, Mesh, Field; "
-            "sys.exit(any(name in sys.modules for name in ('meshio', 'h5py', 'skfem', 'torch', 'numba', 'scipy')))")
+    code = (
+        "import sys, sciml.mesh; from sciml.mesh import Grid, Mesh, Field; "
+        "sys.exit(any(name in sys.modules for name in ('meshio', 'h5py', 'skfem', 'torch', 'numba', 'scipy')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=repository, check=False).returncode == 0

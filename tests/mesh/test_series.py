@@ -85,11 +85,20 @@ def test_lattices_have_each_value_at_its_position_for_an_independent_reader(dim,
 def test_mixed_meshes_have_each_value_at_its_place_for_an_independent_reader(tmp_path):
     base = Grid((3, 2), centring="cell").to_mesh()
     quads, lines = base.cells["quad"], base.boundary().cells["line"]
-    mesh = Mesh(base.points, {"quad": quads[1:], "triangle": quads[:1, :3], "line": lines},
-                {"left": Group(1, cells=6 + np.arange(2)), "rim": Group(1, facets=lines)})
+    mesh = Mesh(
+        base.points,
+        {"quad": quads[1:], "triangle": quads[:1, :3], "line": lines},
+        {"left": Group(1, cells=6 + np.arange(2)), "rim": Group(1, facets=lines)},
+    )
     rng = np.random.default_rng(0)
-    steps = [{"u": rng.random(mesh.n_points), "v": rng.random((mesh.n_points, 2)),
-              "k": rng.random(mesh.n_cells).astype(np.float32)} for _ in range(3)]
+    steps = [
+        {
+            "u": rng.random(mesh.n_points),
+            "v": rng.random((mesh.n_points, 2)),
+            "k": rng.random(mesh.n_cells).astype(np.float32),
+        }
+        for _ in range(3)
+    ]
     with SeriesWriter(tmp_path / "s.xdmf", mesh, units={"u": "m/s"}) as writer:
         for number, fields in enumerate(steps):
             writer.append(0.1 * number, **fields)
@@ -105,10 +114,16 @@ def test_mixed_meshes_have_each_value_at_its_place_for_an_independent_reader(tmp
             cells.append(flat[place : place + sizes[kind]].tolist())
             place += sizes[kind]
         assert cells == [row for block in mesh.cells.values() for row in block.tolist()]
-        values = {a.get("Name"): (a.get("Center"), resolve(a.find("DataItem"), tmp_path))
-                  for a in element.findall("Attribute")}
+        values = {
+            a.get("Name"): (a.get("Center"), resolve(a.find("DataItem"), tmp_path))
+            for a in element.findall("Attribute")
+        }
         assert {name: center for name, (center, _) in values.items()} == {
-            "u": "Node", "v": "Node", "k": "Cell", "group:left": "Cell"}
+            "u": "Node",
+            "v": "Node",
+            "k": "Cell",
+            "group:left": "Cell",
+        }
         for name, expected in fields.items():
             assert np.array_equal(values[name][1], expected)
         assert np.flatnonzero(values["group:left"][1]).tolist() == [6, 7]
@@ -123,8 +138,9 @@ def test_everything_that_a_field_knows_survives(tmp_path):
     grid = Grid((4, 3, 2), periodic=(True, False, False), centring="vertex")
     rng = np.random.default_rng(0)
     stress, z = rng.random((4, 3, 2, 3, 3)), rng.random((4, 3, 2)) + 1j
-    write_fields(tmp_path / "f.xdmf", grid, {"stress": Field("stress", stress, grid, unit="Pa"), "z": z,
-                                             "inside": z.real < 0.5})
+    write_fields(
+        tmp_path / "f.xdmf", grid, {"stress": Field("stress", stress, grid, unit="Pa"), "z": z, "inside": z.real < 0.5}
+    )
     again = read_series(tmp_path / "f.xdmf")
     assert again.on == grid
     assert np.array_equal(again["stress"].values, stress)
@@ -182,8 +198,10 @@ def test_wrong_steps_are_refused_with_a_sentence(tmp_path):
     writer = SeriesWriter(tmp_path / "s.xdmf", mesh)
     writer.append(1.0, u=np.zeros(n))
     for time, fields, words in (
-        (1.0, {"u": np.zeros(n)}, "increase"), (np.nan, {"u": np.zeros(n)}, "finite"),
-        (2.0, {"v": np.zeros(n)}, "same fields"), (2.0, {"u": np.zeros(n, np.float32)}, "same fields"),
+        (1.0, {"u": np.zeros(n)}, "increase"),
+        (np.nan, {"u": np.zeros(n)}, "finite"),
+        (2.0, {"v": np.zeros(n)}, "same fields"),
+        (2.0, {"u": np.zeros(n, np.float32)}, "same fields"),
         (2.0, {"u": np.zeros(n + 5)}, "needs shape"),
     ):
         with pytest.raises(InputError, match=words):

@@ -1,8 +1,8 @@
 """Kernels of the multigrid cycle on the CPU: smoothing, residual, restriction and prolongation.
 
 All arrays carry a halo of one cell of zeros, so a neighbour is a fixed distance away in memory and a kernel runs over
-the flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is cut
-into chunks that fit the cache; ``chunks`` lists those that hold unknowns, and the others are never touched.
+the flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is
+cut into chunks that fit the cache; ``chunks`` lists those that hold unknowns, and the others are never touched.
 
 A smoothing step is one step of the three-term Chebyshev recurrence, written over x_old,
 

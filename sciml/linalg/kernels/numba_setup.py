@@ -1,7 +1,7 @@
 """Set-up kernels on the CPU: interpolation weights and Galerkin products, term by term over slices of flat arrays.
 
-All arrays carry a halo of one cell of zeros on each side, so that no loop asks whether a neighbour exists. Each loop runs
-over few arrays: the vectoriser gives up on loops over many that may overlap.
+All arrays carry a halo of one cell of zeros on each side, so that no loop asks whether a neighbour exists. Each loop
+runs over few arrays: the vectoriser gives up on loops over many that may overlap.
 """
 
 from __future__ import annotations

@@ -170,7 +170,8 @@ class NumbaVectors:
     operator : of the problem
     b, x0 : float64, shape of the problem; 0 off the fluid
     preconditioner : a multigrid preconditioner on the numba back end (its finest level shares our layout, so no array
-        is copied), a function from r to M r on arrays of the shape of the problem, or None for plain conjugate gradients
+        is copied), a function from r to M r on arrays of the shape of the problem, or None for plain conjugate
+        gradients
     """
 
     def __init__(
