@@ -191,6 +191,12 @@ def _jacobi_direction(vectors: Vectors, result: KrylovResult) -> tuple[float, fl
     return zr, vectors.direction(0.0)
 
 
+def norm(values: np.ndarray) -> float:
+    """Euclidean norm without the threads of a BLAS, which on a busy machine take longer to wake than the sum takes."""
+    flat = values.reshape(-1)
+    return math.sqrt(np.einsum("i,i", flat, flat))
+
+
 class MatrixVectors:
     """Vector operations for a SciPy sparse matrix, or any operator with ``@`` and a diagonal.
 

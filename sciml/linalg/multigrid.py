@@ -9,6 +9,7 @@ symmetric, and positive definite because the spectrum of D^-1 A lies in [0, 2] b
 from __future__ import annotations
 
 import time
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -233,7 +234,14 @@ def dense_inverse(stencil: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _invert(matrix: np.ndarray) -> np.ndarray:
     from scipy import linalg
+    from threadpoolctl import threadpool_limits
 
+    # For a few hundred rows the threads of a BLAS cost more than they bring, most of all beside ours.
+    with threadpool_limits(1, user_api="blas"):
+        return _invert_serially(matrix, linalg)
+
+
+def _invert_serially(matrix: np.ndarray, linalg: ModuleType) -> np.ndarray:
     try:
         factor = linalg.cholesky(matrix, lower=True)
         if factor.size == 0 or factor.diagonal().min() ** 2 > NULL_TOLERANCE:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
-from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, Status, flexible_conjugate_gradients
+from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, Status, flexible_conjugate_gradients, norm
 from sciml.linalg.multigrid import MultigridPreconditioner, choose_backend
 from sciml.linalg.validation import check_right_hand_side, check_spd_matrix
 from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -222,7 +222,7 @@ class _Runner:
         # Squares of b neither overflow nor underflow between these bounds.
         size = 1.0 if 1e-100 < size < 1e100 else size
         b = b if size == 1.0 else b / size
-        scale = float(np.linalg.norm(b))
+        scale = norm(b)
         x0 = None if x0 is None else x0 / (size * self.factor)
         x, result = self._one(b, x0, max(rtol * scale, atol / size), scale, maxiter, callback)
         if size * self.factor != 1.0:

@@ -20,6 +20,7 @@ from sciml.linalg.kernels.stencil import (
     couplings_to_plane,
     galerkin_terms,
 )
+from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -95,7 +96,7 @@ class Level:
     def solve_directly(self, prepared: tuple[np.ndarray, np.ndarray]) -> None:
         """x = A^-1 b: the direct solver of the coarsest level."""
         inverse, active = prepared
-        self.x.ravel()[active] = inverse @ self.b.ravel()[active]
+        cycle.solve_dense(inverse, active, self.b, self.x)
 
     def load(self, b: np.ndarray) -> None:
         """Set the right-hand side from an array without halo."""
@@ -152,6 +153,7 @@ def coarsen(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tupl
 
 def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[Level], np.ndarray]:
     """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
+    prefer_work_stealing()
     level, stencil = finest(problem, dtype)
     levels, offsets = [level], SEVEN_POINT
     strength = coupling_strength(problem)

@@ -332,3 +332,16 @@ def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inv
                     for k in range(n2 + 2):
                         row[k] = low[k] * own[k] + high[k] * after[k]
                     _add_where(x[i0 + d0, j0 + d1], row, inverse[i0 + d0, j0 + d1])
+
+
+@njit(**_OPTIONS)
+def solve_dense(inverse: Array, active: Array, b: Array, x: Array) -> None:
+    """Set x = inverse b on the active cells. Too small for threads, those of a BLAS included."""
+    b, x = b.reshape(-1), x.reshape(-1)
+    values = b[active]
+    for i in range(active.size):
+        row = inverse[i]
+        total = row.dtype.type(0)
+        for k in range(active.size):
+            total += row[k] * values[k]
+        x[active[i]] = total

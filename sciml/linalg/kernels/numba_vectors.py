@@ -11,6 +11,7 @@ from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
+from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
     from sciml.linalg.multigrid import MultigridPreconditioner
@@ -145,6 +146,7 @@ class GridOperator:
     """A and D^-1 of a problem in float64 arrays with halo, shared by all solves with the same problem."""
 
     def __init__(self, problem: VoxelPoisson) -> None:
+        prefer_work_stealing()
         diagonal = three_axes(problem.diagonal)
         self.shape = diagonal.shape
         self.diagonal = _with_halo(diagonal, _exact_dtype(diagonal))
