@@ -24,7 +24,7 @@ from typing import Any
 from sciml import __version__
 from sciml.errors import InputError
 
-PACKAGES = ("numpy", "scipy", "numba", "torch", "pyamg", "h5py", "meshio", "matplotlib")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "pyamg", "h5py", "meshio", "matplotlib", "tbb", "ilupp")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
