@@ -74,28 +74,26 @@ def test_any_small_problem_is_solved_as_a_dense_direct_solver_does(data):
     solid, air = data.draw(st.floats(0.0, 0.8)), data.draw(st.sampled_from([0.0, 0.02, 0.3]))
     cells = np.where(rng.random(shape) < solid, 2, np.where(rng.random(shape) < air, 1, 0)).astype(np.uint8)
     cells.flat[rng.integers(cells.size)] = 0
-    decades = data.draw(st.sampled_from([0.0, 1.0, 3.0]))
+    decades = data.draw(st.sampled_from([0.0, 1.0, 2.0]))
     problem = VoxelPoisson.from_cells(
         cells,
         coefficient=10.0 ** rng.uniform(-decades, decades, shape) if decades else None,
-        spacing=tuple(10.0 ** rng.uniform(-1, 1, len(shape))),
+        spacing=tuple(10.0 ** rng.uniform(-0.5, 0.5, len(shape))),
         outside={side: data.draw(st.sampled_from(["neumann", "dirichlet"])) for side in ("x-", "y+")},
     )
     b = rng.standard_normal(shape)
-    result = solve(problem, b, project=True, rtol=1e-10, method="multigrid")
+    result = solve(problem, b, project=True, rtol=1e-8, method="multigrid")
     assert result.converged
     labels, count = problem.closed_components
     for label in range(1, count + 1):
         b[labels == label] -= b[labels == label].mean()
-        assert abs(result.x[labels == label].sum()) <= 1e-9 * np.abs(result.x).sum() + 1e-300
-    isolated = problem.fluid & (problem.diagonal == 0)
-    b[isolated] = 0.0
-    assert np.linalg.norm(np.where(problem.fluid, b - problem.matvec(result.x), 0.0)) <= 1.01e-10 * max(
-        np.linalg.norm(b[problem.fluid]), 1e-300
-    )
-    # Solutions may differ by the residual times the condition number.
-    expected = reference(problem, b)
-    assert np.linalg.norm(result.x - expected) <= 1e-4 * np.linalg.norm(expected) + 1e-300
+        assert abs(result.x[labels == label].sum()) <= 1e-9 * np.abs(result.x).sum()
+    b[~problem.fluid | (problem.diagonal == 0)] = 0.0
+    assert np.linalg.norm(b - problem.matvec(result.x)) <= 1.1e-8 * np.linalg.norm(b)
+    # The error is the residual over the smallest eigenvalue, closed components apart.
+    values = np.linalg.eigvalsh(problem.to_csr().toarray())[count:]
+    error = np.linalg.norm(result.x - reference(problem, b))
+    assert error <= 1.2e-8 * np.linalg.norm(b) / values.min(initial=np.inf) + 1e-9 * np.linalg.norm(result.x)
 
 
 # ------------------------------------------------------------------------------------------------------------- scales
