@@ -36,7 +36,7 @@ class SolveResult:
     history : |r| / |b| from the start to the end; with several right-hand sides, that of the slowest
     true_residual : |b - A x| / |b| recomputed from x; the largest with several right-hand sides
     unknowns : size of the system
-    setup_seconds, solve_seconds : wall time before and in the iteration
+    setup_seconds, solve_seconds : wall time before the iteration, checks of the input included, and in it
     """
 
     x: np.ndarray
@@ -117,6 +117,7 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
     InputError
         Shapes, values or options are wrong.
     """
+    began = time.perf_counter()
     _check_options(method, rtol, atol, maxiter)
     if preconditioner is not None and method in ("fft", "amg", "cg"):
         raise InputError(f"method={method!r} takes no preconditioner; leave method at 'auto' to use yours.")
@@ -129,6 +130,7 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
     if preconditioner is not None:
         preconditioner = _checked(preconditioner, system)
     runner = _Runner(system, method, preconditioner, device)
+    runner.setup_seconds = time.perf_counter() - began
     result = runner.run(values, start, rtol, atol, maxiter, callback)
     result.x = result.x.reshape(np.shape(b))
     return result
@@ -148,8 +150,7 @@ class _Runner:
     def __init__(
         self, system: VoxelPoisson | _Matrix, method: str, preconditioner: Preconditioner | None, device: str | None
     ) -> None:
-        start = time.perf_counter()
-        self.device, self.factor = device, 1.0
+        self.device, self.factor, self.setup_seconds = device, 1.0, 0.0
         if isinstance(system, VoxelPoisson):
             system, self.factor = system.normalised()
         self.system = system
@@ -163,7 +164,6 @@ class _Runner:
             self.transform: Any = _box_transform(system)
         elif isinstance(system, VoxelPoisson) and self.method != "amg":
             self.operator: Any = self._grid_operator()
-        self.setup_seconds = time.perf_counter() - start
 
     def _on_torch(self) -> bool:
         if isinstance(self.preconditioner, MultigridPreconditioner):

@@ -217,3 +217,14 @@ def test_the_inverse_of_an_indefinite_or_singular_coarsest_operator_leaves_its_n
     np.testing.assert_allclose(inverse @ np.array([1.0, 1.0, 0.0, 0.0]), 0.0, atol=1e-12)
     np.testing.assert_allclose(inverse[2:, 2:], np.linalg.inv([[2.0, -1.0], [-1.0, 2.0]]), atol=1e-12)
     assert active.size == 4
+
+
+def test_cells_without_any_coupling_are_coarsened_and_solved() -> None:
+    cells = (np.indices((40, 40, 40)).sum(axis=0) % 2).astype(np.uint8)
+    coefficient = np.exp(np.random.default_rng(0).standard_normal(cells.shape))
+    problem = VoxelPoisson.from_cells(cells, coefficient=coefficient)
+    b = np.where(problem.fluid, np.random.default_rng(1).standard_normal(cells.shape), 0.0)
+    # A is diagonal here: every neighbour is at p = 0.
+    exact = np.divide(b, problem.diagonal, out=np.zeros_like(b), where=problem.fluid)
+    result = solve(problem, b, method="multigrid", rtol=1e-12)
+    np.testing.assert_allclose(result.x, exact, atol=1e-12 * np.abs(exact).max())

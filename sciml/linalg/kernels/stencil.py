@@ -103,7 +103,7 @@ def axes_to_coarsen(shape: Offset, strength: tuple[float, ...]) -> list[int]:
     """
     candidates = [axis for axis in range(3) if shape[axis] > 2]
     strongest = max((strength[axis] for axis in candidates), default=0.0)
-    return [axis for axis in candidates if strength[axis] > strongest / 4]
+    return [axis for axis in candidates if strength[axis] >= strongest / 4]
 
 
 def _symmetric(offsets: tuple[Offset, ...]) -> list[Offset]:
