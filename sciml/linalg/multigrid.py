@@ -245,8 +245,8 @@ def _invert_serially(matrix: np.ndarray, linalg: ModuleType) -> np.ndarray:
     try:
         factor = linalg.cholesky(matrix, lower=True)
         if factor.size == 0 or factor.diagonal().min() ** 2 > NULL_TOLERANCE:
-            inverse = linalg.cho_solve((factor, True), np.eye(len(matrix)))
-            return (inverse + inverse.T) / 2
+            inverse, _ = linalg.lapack.dpotri(factor, lower=True)
+            return inverse + np.tril(inverse, -1).T
     except linalg.LinAlgError:
         pass  # not positive definite: a closed component, or rounding in one that is nearly closed
     values, vectors = linalg.eigh(matrix)

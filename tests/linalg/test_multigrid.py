@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse.linalg
 
 from sciml.errors import InputError
-from sciml.linalg import MultigridPreconditioner, VoxelPoisson
+from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.multigrid import dense_inverse
 
 

@@ -91,7 +91,7 @@ class Level:
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision."""
-        return inverse.astype(self.inverse.dtype), active
+        return np.ascontiguousarray(inverse, self.inverse.dtype), active
 
     def solve_directly(self, prepared: tuple[np.ndarray, np.ndarray]) -> None:
         """x = A^-1 b: the direct solver of the coarsest level."""

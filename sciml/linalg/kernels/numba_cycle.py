@@ -26,13 +26,24 @@ CHUNK = 4096
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
-def active_chunks(shape: Sequence[int], inverse: np.ndarray) -> np.ndarray:
+def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
     """Ranges (start, stop) of the flat array, at most CHUNK long, that hold unknowns; shape is that of the cells."""
     margin = (shape[1] + 2) * (shape[2] + 2) + (shape[2] + 2) + 1
     starts = np.arange(margin, inverse.size - margin, CHUNK)
     ranges = np.stack([starts, np.minimum(starts + CHUNK, inverse.size - margin)], axis=1)
-    holds = np.add.reduceat(inverse.ravel()[: inverse.size - margin] != 0, starts) > 0
-    return ranges[holds]
+    return ranges[_holds_unknowns(inverse, ranges)]
+
+
+@njit(parallel=True, **_OPTIONS)
+def _holds_unknowns(inverse: Array, ranges: Array) -> Array:
+    inverse = inverse.reshape(-1)
+    result = np.zeros(ranges.shape[0], np.bool_)
+    for c in prange(ranges.shape[0]):
+        total = inverse.dtype.type(0)
+        for value in inverse[ranges[c, 0] : ranges[c, 1]]:
+            total += value  # none is negative
+        result[c] = total > 0
+    return result
 
 
 def _sum_seven(
@@ -140,6 +151,38 @@ def _relax_seven_typed(
         _sum_seven(acc, x, b, 1, weights, low, high, strides)
         for k in range(high - low):
             out[k] = (a - s) * own[k] + s * inverse[k] * acc[k] - g * out[k]
+
+    return variable
+
+
+def _multiply_seven(
+    out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair
+) -> None:
+    """Set out = A x on a chunk, 0 off the unknowns."""
+    raise TypeError("to be called from compiled code")
+
+
+@overload(_multiply_seven, inline="always")
+def _multiply_seven_typed(
+    out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair
+) -> Callable:
+    if isinstance(weights.dtype, types.Float):
+
+        def constant(
+            out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair
+        ) -> None:
+            north, south, east, west, own = _neighbours(x, low, high, strides)
+            w0, w1, w2 = weights
+            for k in range(high - low):
+                acc = w0 * (north[k] + south[k]) + w1 * (east[k] + west[k]) + w2 * (own[k] + own[k + 2])
+                out[k] = diagonal[k] * own[k + 1] - acc if diagonal[k] > 0 else 0
+
+        return constant
+
+    def variable(out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair) -> None:
+        _sum_seven(out, x, diagonal * x[low:high], -1, weights, low, high, strides)
+        for k in range(high - low):
+            out[k] = out[k] if diagonal[k] > 0 else 0
 
     return variable
 

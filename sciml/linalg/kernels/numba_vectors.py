@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
-from sciml.linalg.kernels.numba_cycle import _sum_seven, active_chunks
+from sciml.linalg.kernels.numba_cycle import _multiply_seven, active_chunks
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
@@ -78,14 +78,11 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
     total = 0.0
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        own, d, out = p[low:high], diagonal[low:high], q[low:high]
-        acc = d * own
-        _sum_seven(acc, p, acc, -1, weights, low, high, strides)
+        own, out = p[low:high], q[low:high]
+        _multiply_seven(out, p, diagonal[low:high], weights, low, high, strides)
         part = 0.0
         for k in range(high - low):
-            value = acc[k] if d[k] > 0 else 0.0
-            out[k] = value
-            part += own[k] * value
+            part += own[k] * out[k]
         total += part
     return total
 
