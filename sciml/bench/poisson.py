@@ -79,7 +79,8 @@ def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
         jobs.append(_job("large", "large", case="mixed", size=plan.large, seed=seed, threads=2, alone=True))
     for seed, threads in itertools.product(plan.seeds, (1, 2)):
         solvers = {"multigrid": plan.repetitions}
-        jobs.append(_job("threads", "compare", threads=threads, solvers=solvers, **mixed | {"seed": seed}))
+        job = _job("threads", "compare", threads=threads, solvers=solvers, busy=True, **mixed | {"seed": seed})
+        jobs.append(job)
     for case, seed in itertools.product(("mixed", "smoke", "box", "walls", "jumps"), plan.seeds):
         jobs.append(_job("accuracy", "accuracy", case=case, size=plan.medium, seed=seed))
     for seed in plan.seeds:

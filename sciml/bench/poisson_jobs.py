@@ -47,7 +47,8 @@ def compare(job: Job) -> dict[str, Any]:
         _warm_up(name, job["case"])
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in available}
     for name in interleave(available):
-        runs[name].append(run_peer(PEERS[name], system, RTOL, smooth if job.get("again") else None))
+        again = smooth if job.get("again") else None
+        runs[name].append(run_peer(PEERS[name], system, RTOL, again, busy=job.get("busy", False)))
     return {
         "unknowns": system.problem.unknowns,
         "matrix_seconds": assembly,
