@@ -50,8 +50,8 @@ def boom(what: str) -> None:
     if what == "bug":
         raise RuntimeError("a fault of ours")
     if what == "wait":
-        print("waiting", flush=True)
         try:
+            print("waiting", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             print("saved", flush=True)
