@@ -42,7 +42,6 @@ MALFORMED = (
     OverflowError,
     EOFError,
     SyntaxError,
-    NotImplementedError,
     RuntimeError,
     MemoryError,
     zipfile.BadZipFile,

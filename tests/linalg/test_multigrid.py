@@ -52,8 +52,6 @@ def test_the_spectrum_of_the_preconditioned_operator_ends_at_1_and_starts_where_
 def test_the_cycle_is_symmetric_and_positive_definite(any_problem, dtype, tolerance, noise):
     preconditioner = MultigridPreconditioner(any_problem, dtype=dtype)
     x, y = noise(any_problem, 1), noise(any_problem, 2)
-    if not x.any():
-        pytest.skip("nothing but isolated cells")
     mx, my = preconditioner(x), preconditioner(y)
     assert np.vdot(mx, x) > 0.0 and np.vdot(my, y) > 0.0
     assert abs(np.vdot(mx, y) - np.vdot(x, my)) <= tolerance * np.sqrt(np.vdot(mx, x) * np.vdot(my, y))
