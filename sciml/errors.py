@@ -31,3 +31,11 @@ class DivergenceError(SciMLError):
 
 class MissingExtraError(SciMLError, ImportError):
     """An optional package is not installed."""
+
+
+class ConfigError(InputError):
+    """A config file asks for something that does not exist, or has the wrong type."""
+
+
+class CheckpointError(SciMLError):
+    """A checkpoint or a weights file cannot be read, or belongs to something else."""
