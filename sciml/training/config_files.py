@@ -1,0 +1,180 @@
+"""Config files as text: finding them, reading YAML strictly, applying ``key=value``. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sciml.errors import ConfigError
+from sciml.training.config_errors import Where, did_you_mean, shorten
+
+LARGEST = 1 << 20  # bytes; a config is written by hand
+_CLONE = Path(__file__).resolve().parents[2] / "configs"
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader: 1e-3 is a number, a key may stand once, and nothing refers to something else."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not known here", problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-3 as text; YAML 1.2 and everybody else reads a number.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"), "-+0123456789")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a config file into plain values.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, cannot be read, is no YAML, is empty or is no mapping.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, expected a config file{_configs_in(path)}.")
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist{_near_file(path)}.")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path} is larger than {LARGEST} bytes, expected a config of a few lines.")
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is no text, expected a config in YAML.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
+    values = parse_yaml(text, str(path))
+    if values is None:
+        raise ConfigError(f"{path} is empty, expected title, task, data and training.")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds {shorten(values)}, expected keys such as title, task, data and training.")
+    return values
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Return the value of a piece of YAML; ``source`` names it in errors."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a child of the safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{source}{line}: this is no YAML for a config: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is no text that YAML allows: {str(error).splitlines()[0]}.") from error
+    except RecursionError:
+        raise ConfigError(f"{source} is nested too deeply for a config.") from None
+    except ValueError as error:  # such as 2026-13-45, a date that does not exist
+        raise ConfigError(f"{source} has a value that YAML cannot read: {error}.") from error
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: str) -> dict[str, Any]:
+    """Return the values with every ``key=value`` applied.
+
+    Parameters
+    ----------
+    values : what the file holds
+    overrides : such as ``"training.phases.0.epochs=5"``; the part after ``=`` is YAML
+    file : named in errors
+    """
+    result = _copy(values)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        steps = key.split(".")
+        if not equals or not all(steps):
+            raise ConfigError(f"{override!r} is no change of {file}, expected key=value such as training.phases.0.epochs=5.")
+        where, place, done = Where(file, (override,)), result, ""
+        for step in steps[:-1]:
+            place, done = _descend(where, place, step, done), f"{done}.{step}".lstrip(".")
+        _put(where, place, steps[-1], parse_yaml(text, f"the value of {override!r}"), done)
+    return result
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Return the configs that come with sciml by their names, such as ``dcdm/box_2d_cpu``."""
+    if _CLONE.is_dir():
+        return {path.relative_to(_CLONE).with_suffix("").as_posix(): path for path in sorted(_CLONE.rglob("*.yaml"))}
+    try:
+        installed = metadata.files("sciml") or []
+    except metadata.PackageNotFoundError:
+        return {}
+    found = [file for file in sorted(installed) if "share/sciml/configs/" in file.as_posix() and file.suffix == ".yaml"]
+    return {
+        file.as_posix().partition("share/sciml/configs/")[2].removesuffix(".yaml"): Path(str(file.locate())).resolve()
+        for file in found
+    }
+
+
+def find_config(name: str | Path) -> Path:
+    """Return the file of a config given by its path or by the name of a shipped one."""
+    path = Path(name)
+    if path.exists():
+        return path
+    shipped = shipped_configs()
+    short = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
+    if short in shipped and not path.is_absolute():
+        return shipped[short]
+    raise ConfigError(f"{path} does not exist{_near_file(path)}.")
+
+
+def _near_file(path: Path) -> str:
+    """The nearest config beside a path that does not exist, or among those that are shipped."""
+    beside = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.yaml"))]
+    shipped = list(shipped_configs())
+    for name, valid in ((str(path), beside), (path.as_posix().removeprefix("configs/").removesuffix(".yaml"), shipped)):
+        if near := get_close_matches(name, valid, 1):
+            return f"; did you mean {near[0]}"
+    return did_you_mean(str(path), shipped) if shipped else "; check the name"
+
+
+def _configs_in(folder: Path) -> str:
+    inside = [other.name for other in sorted(folder.glob("*.yaml"))][:5]
+    return f" such as {folder / inside[0]}" if inside else ""
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _descend(where: Where, place: Any, step: str, done: str) -> Any:
+    """The mapping or list under one step of a dotted key; a mapping that is missing is made."""
+    if isinstance(place, list):
+        return place[_index(where, place, step, done)]
+    if not isinstance(place, dict):
+        raise where.error(done, f"{done} is {shorten(place)} and has no {step!r}")
+    if place.get(step) is None:
+        place[step] = {}
+    return place[step]
+
+
+def _put(where: Where, place: Any, step: str, value: Any, done: str) -> None:
+    if isinstance(place, list):
+        place[_index(where, place, step, done)] = value
+    elif isinstance(place, dict):
+        place[step] = value
+    else:
+        raise where.error(done, f"{done} is {shorten(place)} and has no {step!r}")
+
+
+def _index(where: Where, place: list[Any], step: str, done: str) -> int:
+    if not step.isascii() or not step.isdigit() or int(step) >= len(place):
+        raise where.error(done, f"{done} is a list of {len(place)}, expected a number below that and not {step!r}")
+    return int(step)
