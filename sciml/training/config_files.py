@@ -36,7 +36,8 @@ class _Loader(yaml.SafeLoader):
 
 
 # YAML 1.1 reads 1e-3 as text; YAML 1.2 and everybody else reads a number.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$"), "-+0123456789")
+_FLOAT = re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def parse_yaml(text: str, source: str) -> Any:
     """Return the value of a piece of YAML; ``source`` names it in errors."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a child of the safe loader
+        return yaml.load(text, Loader=_Loader)  # a child of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -98,7 +99,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: s
         key, equals, text = override.partition("=")
         steps = key.split(".")
         if not equals or not all(steps):
-            raise ConfigError(f"{override!r} is no change of {file}, expected key=value such as training.phases.0.epochs=5.")
+            raise ConfigError(f"{override!r} is no change of {file}, expected key=value such as seed=5.")
         where, place, done = Where(file, (override,)), result, ""
         for step in steps[:-1]:
             place, done = _descend(where, place, step, done), f"{done}.{step}".lstrip(".")

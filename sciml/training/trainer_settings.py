@@ -1,4 +1,4 @@
-"""The keys of a config's ``trainer`` section: those of ``lightning.Trainer`` that say where and how exactly to compute."""
+"""The keys of a config's ``trainer`` section: those of Lightning that say where and how exactly to compute."""
 
 from __future__ import annotations
 
