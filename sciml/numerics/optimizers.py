@@ -1,0 +1,69 @@
+"""Optimisers by name. All of them step through a closure that evaluates the loss and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from sciml.errors import ConfigError, InputError, MissingExtraError
+from sciml.numerics.least_squares import LevenbergMarquardt
+
+
+def make_optimizer(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    options: Mapping[str, Any] | None = None,
+) -> torch.optim.Optimizer:
+    """Return a new optimiser.
+
+    Parameters
+    ----------
+    name : ``"adam"``, ``"adamw"``, ``"soap"``, ``"lbfgs"`` or ``"least_squares"``
+    parameters : what it optimises
+    learning_rate : of the first update; least squares has none
+    weight_decay : for Adam, AdamW and SOAP
+    options : further arguments of its constructor by name
+
+    Raises
+    ------
+    ConfigError
+        If the optimiser does not take the options.
+    MissingExtraError
+        If the package that SOAP comes from is not installed.
+
+    References
+    ----------
+    Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
+    """
+    given = dict(options or {})
+    parameters = list(parameters)
+    try:
+        if name == "adam":
+            return torch.optim.Adam(parameters, learning_rate, weight_decay=weight_decay, **given)
+        if name == "adamw":
+            return torch.optim.AdamW(parameters, learning_rate, weight_decay=weight_decay, **given)
+        if name == "soap":
+            return _soap()(parameters, learning_rate, weight_decay=weight_decay, **given)
+        if name == "lbfgs":
+            given = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe", **given}
+            return torch.optim.LBFGS(parameters, learning_rate, **given)
+        if name == "least_squares":
+            return LevenbergMarquardt(parameters, **given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the optimizer {name} does not take the options {dict(options or {})}: {error}.") from error
+    raise InputError(f"there is no optimizer {name!r}, expected adam, adamw, soap, lbfgs or least_squares.")
+
+
+def _soap() -> type[torch.optim.Optimizer]:
+    try:
+        from pytorch_optimizer import SOAP
+    except ImportError as error:
+        raise MissingExtraError(
+            "the optimizer soap needs the package pytorch-optimizer; install it, or choose another optimizer."
+        ) from error
+    return SOAP

@@ -1,0 +1,68 @@
+"""Find the update at which training diverged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciml.errors import DivergenceError
+
+if TYPE_CHECKING:
+    from sciml.training.task import Task
+
+ADVICE = "lower the learning rate, or set training.gradient_clip"
+
+
+@torch.no_grad()
+def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earlier: dict[str, Tensor]) -> None:
+    """Raise if a term of the loss or a weight is not finite; waits for the device once.
+
+    Parameters
+    ----------
+    task : its trainable weights are looked at as they are now
+    history : the terms of the loss at each update of this batch
+    start : number of the first of these updates
+    earlier : terms of an update before, of which all are finite; empty if there was none
+
+    Raises
+    ------
+    DivergenceError
+        Naming the term, the epoch, the update and the last finite value.
+    """
+    weights = [weight for weight in task.parameters() if weight.requires_grad]
+    norm = torch.nn.utils.get_total_norm(weights)
+    values = torch.stack([term.to(norm.dtype) for terms in history for term in terms.values()])
+    finite = bool(torch.isfinite(values).all() & torch.isfinite(norm))
+    # Every rank has to stop: the others would wait for this one for ever.
+    if task.trainer.strategy.reduce_boolean_decision(finite):
+        return
+    place = f"in epoch {task.current_epoch}"
+    names = list(history[0])
+    table = values.view(len(history), len(names)).tolist()
+    before = [float(earlier[name]) for name in names] if earlier else None
+    for update, row in enumerate(table, start):
+        for index, name in enumerate(names):
+            if not torch.isfinite(torch.tensor(row[index])):
+                known = f"its last finite value was {before[index]:.6g}" if before else "it was never finite"
+                raise DivergenceError(
+                    f"training diverged {place}: the term {name} of the loss is {row[index]} at update {update} "
+                    f"(epochs and updates count from 0), {known}; {ADVICE}."
+                )
+        before = row
+    last = ", ".join(f"{name} = {value:.6g}" for name, value in zip(names, before, strict=True))
+    what = _worst_weight(task)
+    raise DivergenceError(
+        f"training diverged {place}: {what} after update {start + len(history) - 1} (epochs and updates count from 0), "
+        f"where the terms of the loss were still finite: {last}; {ADVICE}."
+    )
+
+
+def _worst_weight(task: Task) -> str:
+    for name, weight in task.named_parameters():
+        if weight.grad is not None and not torch.isfinite(weight.grad).all():
+            return f"the gradient of {name} is not finite"
+        if not torch.isfinite(weight).all():
+            return f"the weights {name} are not finite"
+    return "the weights are not finite, or those of another process are not,"

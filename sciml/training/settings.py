@@ -1,0 +1,158 @@
+"""What a config may say about training: phases, each with an optimiser and a schedule, and what holds for all of them.
+
+The learning rate is a pure function of the number of the update, so a resumed run goes on exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from sciml.errors import ConfigError
+
+OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares"]
+ScheduleName = Literal["constant", "cosine"]
+# The step of the last two comes from a line search or from the damping; 1 means that it is taken in full.
+LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "soap": 3e-3, "lbfgs": 1.0, "least_squares": 1.0}
+SECOND_ORDER = ("lbfgs", "least_squares")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs with one optimiser.
+
+    Parameters
+    ----------
+    epochs : how many, at least 1
+    optimizer : ``"adam"``, ``"adamw"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line search) or
+        ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks)
+    learning_rate : after the warm-up; 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others unless given
+    schedule : ``"constant"``, or ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it
+    warmup_epochs : over which the rate first rises linearly, less than ``epochs``
+    final_fraction : of the learning rate, where the cosine would end, 0 to 1
+    weight_decay : decoupled for AdamW and SOAP, added to the gradient for Adam; not for the others
+    options : further arguments of the optimiser by name, such as ``{"betas": [0.9, 0.99]}``
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of its range.
+    """
+
+    epochs: int
+    optimizer: OptimizerName = "adam"
+    learning_rate: float | None = None
+    schedule: ScheduleName = "constant"
+    warmup_epochs: int = 0
+    final_fraction: float = 0.01
+    weight_decay: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_name("optimizer", self.optimizer, get_args(OptimizerName))
+        _check_name("schedule", self.schedule, get_args(ScheduleName))
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
+        _check_count("epochs of a phase", self.epochs, 1)
+        _check_count("warmup_epochs", self.warmup_epochs, 0)
+        if self.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"warmup_epochs is {self.warmup_epochs}, expected less than the {self.epochs} epochs of its phase."
+            )
+        _check_number("learning_rate", self.learning_rate, low=0, strict=True)
+        _check_number("final_fraction", self.final_fraction, low=0, high=1)
+        _check_number("weight_decay", self.weight_decay, low=0)
+        if self.weight_decay and self.optimizer in SECOND_ORDER:
+            raise ConfigError(f"weight_decay does not go with {self.optimizer}; leave it out or choose adamw.")
+
+    def rate(self, update: int, updates_per_epoch: int) -> float:
+        """Learning rate of one update.
+
+        With ``w`` updates of warm-up and ``n`` updates in all, it is ``learning_rate`` times ``(update + 1) / w``
+        during the warm-up, and then 1 or ``f + (1 - f) (1 + cos(pi (update - w) / (n - w))) / 2``,
+        ``f = final_fraction``.
+
+        Parameters
+        ----------
+        update : of this phase, counted from 0
+        updates_per_epoch : at least 1
+        """
+        warmup = self.warmup_epochs * updates_per_epoch
+        if update < warmup:
+            return self.learning_rate * (update + 1) / warmup
+        if self.schedule == "constant":
+            return self.learning_rate
+        progress = min(1.0, (update - warmup) / (self.epochs * updates_per_epoch - warmup))
+        fraction = self.final_fraction + (1 - self.final_fraction) * (1 + math.cos(math.pi * progress)) / 2
+        return self.learning_rate * fraction
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a task is trained.
+
+    Parameters
+    ----------
+    phases : one after the other, at least one
+    updates_per_batch : updates of the weights for each batch; many make the trainer's own cost small, and a task that
+        draws its points itself loses nothing by it
+    gradient_clip : largest norm of the gradient; none by default. It does not act on L-BFGS and least squares, whose
+        line search or damping bounds the step
+    ema_decay : of the exponential moving average of the weights, between 0 and 1; no average by default
+    weights : factors of the terms of the loss by name; 1 where nothing is said
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of its range.
+    """
+
+    phases: list[Phase]
+    updates_per_batch: int = 1
+    gradient_clip: float | None = None
+    ema_decay: float | None = None
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.phases or not all(isinstance(phase, Phase) for phase in self.phases):
+            raise ConfigError("training.phases is empty or holds other things, expected at least one phase.")
+        _check_count("updates_per_batch", self.updates_per_batch, 1)
+        if self.gradient_clip is not None:
+            _check_number("gradient_clip", self.gradient_clip, low=0, strict=True)
+        if self.ema_decay is not None:
+            _check_number("ema_decay", self.ema_decay, low=0, high=1, strict=True)
+        for name, weight in self.weights.items():
+            _check_number(f"weights.{name}", weight, low=0)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases together."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def phase_at(self, epoch: int) -> tuple[int, int]:
+        """Return the index of the phase that an epoch belongs to, and the number of the epoch within it, from 0."""
+        start = 0
+        for index, phase in enumerate(self.phases):
+            if epoch < start + phase.epochs:
+                return index, epoch - start
+            start += phase.epochs
+        raise ConfigError(f"epoch {epoch} belongs to no phase, expected 0 to {self.epochs - 1}.")
+
+
+def _check_name(what: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"the {what} is {value!r}, expected one of {', '.join(known)}.")
+
+
+def _check_count(what: str, value: object, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ConfigError(f"{what} is {value!r}, expected a whole number of at least {low}.")
+
+
+def _check_number(what: str, value: object, *, low: float, high: float = math.inf, strict: bool = False) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not low <= value <= high or (strict and value in (low, high)):
+        bounds = f"greater than {low}" if strict else f"of at least {low}"
+        bounds += f" and {'less than' if strict else 'at most'} {high}" if high < math.inf else ""
+        raise ConfigError(f"{what} is {value!r}, expected a number {bounds}.")

@@ -1,0 +1,278 @@
+"""The one base class of everything that is trained.
+
+The loop is manual optimisation with a closure, so that Adam, L-BFGS and least squares go the same way, and with
+``updates_per_batch`` updates for each batch, because the trainer's own cost per batch exceeds that of an update of a
+small network.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from lightning.pytorch.utilities import move_data_to_device
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
+
+from sciml.errors import ConfigError, InputError
+from sciml.numerics.optimizers import make_optimizer
+from sciml.numerics.random import generator
+from sciml.training.divergence import check_finite
+from sciml.training.settings import SECOND_ORDER, Training
+
+CONVERGENCE_INTERVAL = 10  # updates between two questions to Task.converged, each of which waits for the device
+
+Terms = dict[str, Tensor]
+
+
+class Task(lightning.LightningModule):
+    """Every method is a Task: it owns networks and says what its loss on one batch is.
+
+    Override :meth:`loss`, and what else differs from the defaults. ``training_step`` and ``configure_optimizers`` are
+    ours: they follow the :class:`~sciml.training.settings.Training` that :meth:`prepare` was given.
+
+    Examples
+    --------
+    >>> class Fit(Task):
+    ...     def __init__(self, width: int = 8) -> None:
+    ...         super().__init__()
+    ...         self.net = torch.nn.Sequential(torch.nn.Linear(1, width), torch.nn.Tanh(), torch.nn.Linear(width, 1))
+    ...
+    ...     def loss(self, batch):
+    ...         x, y = batch
+    ...         return {"data": (self.net(x) - y).square().mean()}
+    >>> sorted(Fit().loss((torch.zeros(4, 1), torch.zeros(4, 1))))
+    ['data']
+    """
+
+    precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
+    """Precisions of the trainer that the method stands; a task that stands ``"bf16-mixed"`` lists it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self._settings: Training | None = None
+        self._seed = 0
+        self._update = 0
+        self._last_terms: Terms = {}
+
+    # What a method overrides
+
+    def loss(self, batch: Any) -> dict[str, Tensor]:
+        """Return the terms of the loss by name, each a scalar; the same names for every batch.
+
+        Their sum, weighted by ``training.weights``, is minimised. Must be a function of the batch and the weights
+        alone, as a line search evaluates it several times: draws belong into :meth:`sample`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is; override Task.loss.")
+
+    def sample(self, batch: Any) -> Any:
+        """Return what :meth:`loss` takes, once per update: the batch itself, or points drawn with :meth:`generator`."""
+        return batch
+
+    def converged(self, terms: dict[str, Tensor]) -> bool:
+        """Whether the remaining updates of this batch may be left out; ``terms`` are those before the last update."""
+        return False
+
+    def validate(self, batch: Any) -> dict[str, Tensor]:
+        """Errors on one batch, each a scalar mean over its samples, in physical units; the first is the headline.
+
+        By default the loss, and its terms if there are several. No gradients are recorded around it; what needs
+        derivatives opens ``torch.enable_grad()``.
+        """
+        terms = self.loss(batch)
+        return {"loss": self._total(terms), **terms} if len(terms) > 1 else terms
+
+    def residuals(self, batch: Any) -> Tensor:
+        """Residuals whose sum of squares is the loss but for a factor, any shape: for least-squares optimisers."""
+        raise ConfigError(
+            f"{type(self).__name__} has no residuals, which the optimizer least_squares needs; choose another one."
+        )
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """What ``sciml evaluate`` reports: numbers by name, the first is the headline error.
+
+        By default the mean of :meth:`validate` over the samples of the test set, of the validation set if ``data`` has
+        no test set.
+        """
+        if is_overridden("test_dataloader", data):
+            data.setup("test")
+            batches = data.test_dataloader()
+        elif is_overridden("val_dataloader", data):
+            data.setup("validate")
+            batches = data.val_dataloader()
+        else:
+            raise InputError(f"{type(data).__name__} has neither a test set nor a validation set to evaluate on.")
+        was_training = self.training
+        self.eval()
+        sums: dict[str, float] = {}
+        samples = 0
+        with torch.no_grad():
+            for batch in batches:
+                count = _samples(batch)
+                for name, value in self.validate(move_data_to_device(batch, self.device)).items():
+                    sums[name] = sums.get(name, 0.0) + float(value) * count
+                samples += count
+        self.train(was_training)
+        if not samples:
+            raise InputError(f"the set of {type(data).__name__} to evaluate on is empty.")
+        return {name: value / samples for name, value in sums.items()}
+
+    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
+        """Apply the task to a file and write the result, for ``sciml predict``; return numbers about it by name."""
+        raise InputError(f"{type(self).__name__} cannot be applied to a file; use 'sciml evaluate'.")
+
+    # What a method uses
+
+    def generator(self, stream: int = 0) -> torch.Generator:
+        """Return a generator on the task's device that is a function of (seed, number of the update, rank, stream).
+
+        Two calls in the same update give the same numbers unless their ``stream`` differs.
+        """
+        return generator(self._seed, self._update, self.global_rank, stream, device=self.device)
+
+    # The loop
+
+    def prepare(self, settings: Training, seed: int) -> None:
+        """Say how to train, and with which random numbers; before ``fit``."""
+        self._settings, self._seed = settings, seed
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return the optimiser of each phase."""
+        if self._settings is None:
+            raise InputError(f"{type(self).__name__} does not know how to train; call prepare(settings, seed) first.")
+        if self.trainer.precision not in self.precisions:
+            raise ConfigError(
+                f"trainer.precision is {self.trainer.precision}, expected one of {', '.join(self.precisions)}: "
+                f"{type(self).__name__} does not stand another."
+            )
+        phases = self._settings.phases
+        if self.trainer.world_size > 1 and any(phase.optimizer == "least_squares" for phase in phases):
+            raise ConfigError("the optimizer least_squares runs in one process; choose another one, or one device.")
+        weights = self._weights()
+        if not weights:
+            raise InputError(f"{type(self).__name__} has no weights to train; nothing in it requires a gradient.")
+        return [
+            make_optimizer(phase.optimizer, weights, phase.learning_rate, phase.weight_decay, phase.options)
+            for phase in phases
+        ]
+
+    def training_step(self, batch: Any, index: int) -> None:
+        """Update the weights ``updates_per_batch`` times on one batch."""
+        settings = self._settings
+        number, epoch = settings.phase_at(self.current_epoch)
+        phase = settings.phases[number]
+        optimizers = self.optimizers()
+        optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
+        per_epoch = self.trainer.num_training_batches * settings.updates_per_batch
+        # The number in the phase counts the updates that converged() left out too, global_step does not.
+        first = epoch * per_epoch + index * settings.updates_per_batch
+        start = self._update = self.trainer.global_step
+        stops = is_overridden("converged", self, Task)
+        interval = 1 if phase.optimizer in SECOND_ORDER else CONVERGENCE_INTERVAL
+        history: list[Terms] = []
+        step = self._least_squares_step if phase.optimizer == "least_squares" else self._step
+        with self._full_precision():
+            for update in range(settings.updates_per_batch):
+                rate = phase.rate(first + update, per_epoch)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                history.append(step(optimizer, self.sample(batch)))
+                self._update += 1
+                if stops and update % interval == interval - 1 and self._all_converged(history[-1]):
+                    break
+        check_finite(self, history, start, self._last_terms)
+        self._last_terms = history[-1]
+        self._log(history[-1], "loss", 1)
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Log the means of :meth:`validate` over the epoch as ``val/NAME``."""
+        self._log(self.validate(batch), "val", _samples(batch))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradient; Lightning calls this after the backward pass, once the gradients are unscaled."""
+        clip = self._settings.gradient_clip
+        # A clipped gradient would not belong to the loss that the line search sees.
+        if clip is not None and not isinstance(optimizer, torch.optim.LBFGS):
+            self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
+
+    def _step(self, optimizer: Any, batch: Any) -> Terms:
+        """One update; return the terms before it."""
+        first: Terms = {}
+        searches = isinstance(optimizer.optimizer, torch.optim.LBFGS) and self.trainer.world_size > 1
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            with self._forward_context():
+                terms = self.loss(batch)
+                total = self._total(terms)
+            if not first:
+                first.update((name, term.detach()) for name, term in terms.items())
+            self.manual_backward(total)
+            # A line search must decide the same on every rank.
+            return self.trainer.strategy.reduce(total.detach(), reduce_op="mean") if searches else total
+
+        optimizer.step(closure)
+        return first
+
+    def _least_squares_step(self, optimizer: Any, batch: Any) -> Terms:
+        """One update of a least-squares optimiser; return the terms before it."""
+        terms: Terms = {}
+
+        def closure() -> Tensor:
+            terms.update((name, term.detach()) for name, term in self.loss(batch).items())
+            return self._total(terms)
+
+        optimizer.step(closure, residuals=lambda: self.residuals(batch))
+        return terms
+
+    def _total(self, terms: Terms) -> Tensor:
+        weights = self._settings.weights if self._settings else {}
+        if unknown := weights.keys() - terms.keys():
+            raise ConfigError(
+                f"training.weights has {', '.join(sorted(unknown))}, but the terms of the loss of "
+                f"{type(self).__name__} are {', '.join(terms)}; correct the name."
+            )
+        for name, term in terms.items():
+            if term.ndim:
+                raise InputError(f"the term {name} of the loss has shape {tuple(term.shape)}, expected a scalar.")
+        return sum(weights[name] * term if name in weights else term for name, term in terms.items())
+
+    def _weights(self) -> list[torch.nn.Parameter]:
+        return [weight for weight in self.parameters() if weight.requires_grad]
+
+    def _all_converged(self, terms: Terms) -> bool:
+        return self.trainer.strategy.reduce_boolean_decision(self.converged(terms))
+
+    def _forward_context(self) -> AbstractContextManager[None]:
+        return self.trainer.precision_plugin.forward_context() if self._is_mixed() else nullcontext()
+
+    def _full_precision(self) -> AbstractContextManager[None]:
+        """Lift Lightning's autocast around the whole step: optimisers and backward passes are not made for it."""
+        return torch.autocast(self.device.type, enabled=False) if self._is_mixed() else nullcontext()
+
+    def _is_mixed(self) -> bool:
+        return self.trainer.precision.endswith("mixed")
+
+    def _log(self, terms: Terms, prefix: str, samples: int) -> None:
+        self.log_dict(
+            {f"{prefix}/{name}": term.detach() for name, term in terms.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=samples,
+            sync_dist=self.trainer.world_size > 1,
+        )
+
+
+def _samples(batch: Any) -> int:
+    """Number of samples in a batch: the length of the first tensor in it, 1 if there is none."""
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.ndim else 1
+    if isinstance(batch, dict):
+        batch = list(batch.values())
+    if isinstance(batch, list | tuple):
+        return next((_samples(item) for item in batch if isinstance(item, Tensor | dict | list | tuple)), 1)
+    return 1
