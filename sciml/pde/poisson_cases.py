@@ -30,6 +30,7 @@ CASES = {
     "walls": "five thin walls with gaps at alternating ends, open top",
     "jumps": "mixed, with a coefficient that jumps by 1000 between random blobs",
     "closed": "two rooms without openings and 12 spherical obstacles: singular",
+    "spheres": "the box, with 12 spherical obstacles in it",
 }
 
 
@@ -165,6 +166,11 @@ def _closed(size: int, seed: int, dimension: int) -> Geometry:
     return cells, {}
 
 
+def _spheres(size: int, seed: int, dimension: int) -> Geometry:
+    _, outside = _box(size, seed, dimension)
+    return _obstacles(_centres(size, dimension), np.random.default_rng(seed)), outside
+
+
 _MAKERS: dict[str, Callable[[int, int, int], Geometry]] = {
     "box": _box,
     "smoke": _smoke,
@@ -172,6 +178,7 @@ _MAKERS: dict[str, Callable[[int, int, int], Geometry]] = {
     "walls": _walls,
     "jumps": _mixed,
     "closed": _closed,
+    "spheres": _spheres,
 }
 
 
