@@ -23,6 +23,7 @@ from sciml.training.trainer_settings import OWNED, TrainerSettings
 
 if TYPE_CHECKING:
     import lightning
+
     from sciml.training.task import Task
 
 LARGEST_SEED = 2**63 - 1
@@ -155,6 +156,7 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
 def _section(where: Where, key: str, values: Any) -> tuple[type, dict[str, Any]]:
     """Return the class of ``task`` or ``data`` and the section with all its parameters."""
     import lightning
+
     from sciml.training.task import Task
 
     base = {"task": Task, "data": lightning.LightningDataModule}[key]
@@ -177,11 +179,11 @@ def _check_trainer(where: Where, values: Any, precisions: Sequence[str]) -> dict
     for key in values if isinstance(values, Mapping) else ():
         if key in OWNED:
             raise where.error(f"trainer.{key}", f"trainer.{key} is not for a config: {OWNED[key]}")
-    resolved = check(where, TrainerSettings, values, "trainer")
-    if resolved["precision"] not in precisions:
-        key, allowed = "trainer.precision", " or ".join(precisions)
-        raise where.error(key, f"{key} is {resolved['precision']!r}, expected {allowed}, which is what the task allows")
-    return resolved
+    precision = values.get("precision", precisions[0]) if isinstance(values, Mapping) else None
+    if isinstance(values, Mapping) and precision not in precisions:
+        key = "trainer.precision"
+        raise where.error(key, f"{key} is {shorten(precision)}, but the task allows {' or '.join(precisions)}")
+    return check(where, TrainerSettings, values, "trainer")
 
 
 def _check_citations(where: Where, keys: Sequence[str]) -> None:

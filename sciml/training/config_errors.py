@@ -38,11 +38,12 @@ class Where:
 
     def error(self, key: str, sentence: str) -> ConfigError:
         """Return an error that names the file, and the override if the fault lies in one."""
+        end = "" if sentence.endswith("?") else "."
         for override in self.overrides:
             name = override.partition("=")[0]
             if name == key or name.startswith(f"{key}.") or key.startswith(f"{name}."):
-                return ConfigError(f"{self.file}, changed by {override}: {sentence}.")
-        return ConfigError(f"{self.file}: {sentence}.")
+                return ConfigError(f"{self.file}, changed by {override}: {sentence}{end}")
+        return ConfigError(f"{self.file}: {sentence}{end}")
 
     def no_key(self, parent: str, key: object, valid: Sequence[str]) -> ConfigError:
         """Return the error of a key that does not exist."""
@@ -54,15 +55,15 @@ class Where:
         sentence = f"{key} is {shorten(value)}, expected {in_words(hint)}"
         options = [text for text in literals(hint) if isinstance(text, str)]
         near = get_close_matches(value, options, 1) if isinstance(value, str) else []
-        return self.error(key, sentence + (f"; did you mean {near[0]!r}" if near else ""))
+        return self.error(key, sentence + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """Return ``; did you mean 'learning_rate'``, or the list of what there is when nothing is near."""
+    """Return ``; did you mean 'learning_rate'?``, or the list of what there is when nothing is near."""
     valid = list(valid)
     near = get_close_matches(name, valid, 1) or get_close_matches(name.lower(), valid, 1)
     if near:
-        return f"; did you mean {near[0]!r}"
+        return f"; did you mean {near[0]!r}?"
     return f"; there are {', '.join(valid)}" if valid else "; it takes none"
 
 

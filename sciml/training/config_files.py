@@ -52,7 +52,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, expected a config file{_configs_in(path)}.")
     if not path.exists():
-        raise ConfigError(f"{path} does not exist{_near_file(path)}.")
+        raise ConfigError(f"{path} does not exist{_near_file(path)}")
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path} is larger than {LARGEST} bytes, expected a config of a few lines.")
@@ -131,7 +131,7 @@ def find_config(name: str | Path) -> Path:
     short = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
     if short in shipped and not path.is_absolute():
         return shipped[short]
-    raise ConfigError(f"{path} does not exist{_near_file(path)}.")
+    raise ConfigError(f"{path} does not exist{_near_file(path)}")
 
 
 def _near_file(path: Path) -> str:
@@ -140,8 +140,8 @@ def _near_file(path: Path) -> str:
     shipped = list(shipped_configs())
     for name, valid in ((str(path), beside), (path.as_posix().removeprefix("configs/").removesuffix(".yaml"), shipped)):
         if near := get_close_matches(name, valid, 1):
-            return f"; did you mean {near[0]}"
-    return did_you_mean(str(path), shipped) if shipped else "; check the name"
+            return f"; did you mean {near[0]}?"
+    return f"{did_you_mean(str(path), shipped)}." if shipped else "; check the name."
 
 
 def _configs_in(folder: Path) -> str:

@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 import types
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -82,7 +83,10 @@ def check(where: Where, cls: type, values: Any, key: str) -> dict[str, Any]:
     for name, value in values.items():
         if name not in names:
             raise where.no_key(key, name, names)
-        _check_inside(where, hints.get(name, Any), value, f"{key}.{name}".lstrip("."))
+        hint, full = hints.get(name, Any), f"{key}.{name}".lstrip(".")
+        if value is None and not {types.NoneType, Any} & set(_parts(hint)):
+            raise where.wrong_type(full, value, hint)  # jsonargparse would take it for "not given"
+        _check_inside(where, hint, value, full)
     parsed = _parse(where, parser, dict(values), hints, key)
     return _plain(where, parsed, key)
 
@@ -147,7 +151,7 @@ def _parse(
     import jsonargparse
 
     try:
-        return parser.parse_object({"it": values})["it"]
+        return parser.parse_object({"it": deepcopy(values)})["it"]  # it changes what it is given
     except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
         for name, value in values.items():
             if f'"it.{name}"' in str(error):
@@ -162,7 +166,7 @@ def _parse(
 def construct(where: Where, cls: type, values: Mapping[str, Any], key: str) -> Any:
     """Call the constructor with checked values; what it refuses is an error of the config."""
     parser, _ = _parser(cls)
-    parsed = parser.parse_object({"it": dict(values)})
+    parsed = parser.parse_object({"it": deepcopy(dict(values))})
     try:
         return parser.instantiate(parsed)["it"]
     except InputError as error:
