@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import os
-import subprocess
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import sciml
 from sciml.bench.peers import PYAMG
 from sciml.bench.poisson_jobs import RTOL
-from sciml.bench.results import read_results
-from sciml.bench.worker import Job, run_jobs
-from sciml.errors import InputError
-from sciml.run_folder import check_writable, environment, plain
+from sciml.bench.runner import Campaign, Progress, check_names
+from sciml.bench.worker import Job
 
 JOBS = "sciml.bench.poisson_jobs:"
 # A job is measured again when one of these files has changed since.
@@ -39,8 +29,6 @@ GROUPS = {
     "hypre": "seconds beside hypre's PFMG and BoomerAMG, one thread (with --peers hypre)",
 }
 OPTIONAL_PEERS = ("hypre",)
-# Measurements of another machine or of other libraries are not mixed with new ones.
-MACHINE = ("python", "packages", "processor", "cores")
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ def run(
     only: Sequence[str] = (),
     peers: Sequence[str] = (),
     fresh: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
     """Measure, and write the raw results into ``folder`` after every job.
 
@@ -119,41 +107,19 @@ def run(
         What was written: ``environment``, ``plan``, ``rtol`` and ``jobs``, the results by key.
     """
     plan = plan or Plan()
-    _check_names(only, GROUPS, "group")
-    _check_names(peers, OPTIONAL_PEERS, "optional peer")
+    check_names(only, GROUPS, "group")
+    check_names(peers, OPTIONAL_PEERS, "optional peer")
     rivals = {*peers, *(name for name in only if name in OPTIONAL_PEERS)}
     if "hypre" in rivals:
         from sciml.bench.hypre import build_pfmg, find_petsc_python
 
         build_pfmg()
         find_petsc_python()
+    known = plan_jobs(plan, OPTIONAL_PEERS)
     wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
-    path = Path(folder) / plan.file_name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    check_writable(path, (".json",))
-    origin = environment()
-    package = Path(sciml.__file__).parent
-    code = fingerprint(package)
-    results = {
-        "name": "poisson",
-        "environment": origin,
-        "plan": plain(asdict(plan)),
-        "rtol": RTOL,
-        "jobs": _earlier(path, plan, origin),
-    }
-    done = results["jobs"]
-    todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
-    stamp = {"code": code, "commit": origin.get("commit"), "dirty": is_changed(package)}
-    total, start = len(todo), perf_counter()
-    progress(f"{total} measurements to do, {len(wanted) - total} done before")
-    for number, (job, result) in enumerate(_measured(todo), start=1):
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        done[job["key"]] = {**job, **stamp, "finished": now, **result}
-        _write(path, results)
-        progress(f"[{number}/{total}] {job['key']}, {perf_counter() - start:.0f} s")
-    if not todo:
-        _write(path, results)
-    return results
+    header = {"plan": asdict(plan), "rtol": RTOL}
+    campaign = Campaign("poisson", Path(folder) / plan.file_name, header, known, MEASURED_CODE)
+    return campaign.run(wanted, fresh=fresh, progress=progress)
 
 
 def _job(group: str, function: str, *, threads: int = 1, **parameters: Any) -> Job:
@@ -175,63 +141,3 @@ def _time_jobs(plan: Plan) -> Iterator[Job]:
         solvers |= {"ic0": 1, "cg": 1} if seed == plan.seeds[0] else {}
         again = case in ("mixed", "smoke")
         yield _job("times", "compare", case=case, size=plan.medium, seed=seed, solvers=solvers, again=again)
-
-
-def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Each job with its result; neighbours with the same needs share a process."""
-
-    def process(numbered: tuple[int, Job]) -> tuple[Any, ...]:
-        number, job = numbered
-        return job["group"], job["threads"], number if job.get("alone") else None
-
-    by_key = {job["key"]: job for job in jobs}
-    for (_, threads, _), numbered in itertools.groupby(enumerate(jobs), key=process):
-        batch = [job for _, job in numbered]
-        with tempfile.TemporaryDirectory(prefix="sciml-bench-") as cache:
-            variables = {"NUMBA_CACHE_DIR": cache} if batch[0].get("empty_cache") else {}
-            for key, result in run_jobs(batch, threads, variables):
-                yield by_key[key], result
-
-
-def fingerprint(root: Path) -> str:
-    """Digest of the code whose speed is measured; ``root`` is the folder of the package."""
-    digest = hashlib.sha256()
-    for name in MEASURED_CODE:
-        for path in sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def is_changed(package: Path) -> bool | None:
-    """Whether tracked files of the package differ from the commit; None where there is no clone.
-
-    The whole clone would not do: the results themselves may be tracked, and they change while a run goes on.
-    """
-    command = ["git", "-C", str(package), "status", "--porcelain", "--untracked-files=no", "--", "."]
-    try:
-        return bool(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout)
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _earlier(path: Path, plan: Plan, origin: dict[str, Any]) -> dict[str, Any]:
-    """Jobs of this plan from an earlier run into the same folder, on the same machine with the same libraries."""
-    if not path.exists():
-        return {}
-    earlier = read_results(path)
-    if any(earlier["environment"].get(name) != origin[name] for name in MACHINE):
-        return {}
-    known = {job["key"] for job in plan_jobs(plan, OPTIONAL_PEERS)}
-    return {key: job for key, job in earlier["jobs"].items() if key in known}
-
-
-def _write(path: Path, results: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
-
-
-def _check_names(names: Collection[str], known: Collection[str], what: str) -> None:
-    for name in names:
-        if name not in known:
-            raise InputError(f"there is no {what} {name!r} in this benchmark, expected one of {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Questions to the raw results of ``sciml bench poisson``."""
+"""Raw results of benchmarks, and questions to those of ``sciml bench poisson``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sciml.errors import DataFormatError
 Run = dict[str, Any]
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """Read a file that :func:`sciml.bench.poisson.run` has written."""
+def read_results(path: Path, name: str = "poisson") -> dict[str, Any]:
+    """Read a file that ``sciml bench NAME`` has written."""
     try:
         results = json.loads(Path(path).read_text(encoding="utf-8"))
-        if results["name"] == "poisson" and {"environment", "plan", "rtol", "jobs"} <= results.keys():
+        if results["name"] == name and {"environment", "plan", "rtol", "jobs"} <= results.keys():
             return results
     except (ValueError, KeyError, TypeError):
         pass
-    raise DataFormatError(f"{path} holds no results of 'sciml bench poisson'; move it away or choose another folder.")
+    raise DataFormatError(f"{path} holds no results of 'sciml bench {name}'; move it away or choose another folder.")
 
 
 class Results:

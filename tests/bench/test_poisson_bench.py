@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sciml.bench import poisson, poisson_jobs
+from sciml.bench import poisson, poisson_jobs, runner
 from sciml.bench.peers import PEERS, Peer
-from sciml.bench.poisson import fingerprint, is_changed
 from sciml.bench.results import read_results
+from sciml.bench.runner import fingerprint, is_changed
 from sciml.errors import DataFormatError, InputError
 
 TINY = poisson.Plan(12, 16, 16, seeds=(100,), jump_seeds=(100,), repetitions=1, quick=True)
@@ -24,7 +24,7 @@ def measured(tmp_path_factory) -> Iterator[tuple[Path, dict, list[str]]]:
     folder, lines = tmp_path_factory.mktemp("bench"), []
     groups = ("iterations", "times", "box", "accuracy", "sabotage")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(poisson, "fingerprint", lambda root: "this code")  # whatever is edited while the tests run
+        patch.setattr(runner, "fingerprint", lambda root, names: "this code")  # whatever is edited while the tests run
         yield folder, poisson.run(folder, TINY, only=groups, progress=lines.append), lines
 
 
@@ -167,11 +167,11 @@ def test_the_fingerprint_follows_the_measured_code_and_nothing_else(tmp_path: Pa
     ):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
-    before = fingerprint(package)
+    before = fingerprint(package, poisson.MEASURED_CODE)
     (package / "bench" / "table.py").write_text("a table is no measurement")
-    assert fingerprint(package) == before
+    assert fingerprint(package, poisson.MEASURED_CODE) == before
     (package / "linalg" / "solver.py").write_text("2")
-    assert fingerprint(package) != before
+    assert fingerprint(package, poisson.MEASURED_CODE) != before
 
 
 def test_only_changes_of_the_package_make_a_measurement_dirty(tmp_path: Path) -> None:
