@@ -136,6 +136,22 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
     return result
 
 
+def grid_system(
+    system: VoxelPoisson | sp.sparray | sp.spmatrix, b: np.ndarray, *, project: bool = False
+) -> tuple[VoxelPoisson, np.ndarray]:
+    """Return the problem on its grid and b in its shape, checked as :func:`solve` does; for solvers that need a grid.
+
+    Raises
+    ------
+    NotStructuredError
+        The matrix is no grid.
+    InputError
+        As :func:`solve`.
+    """
+    problem = system if isinstance(system, VoxelPoisson) else VoxelPoisson.from_matrix(check_spd_matrix(system))
+    return problem, _prepare(problem, b, project)
+
+
 @dataclass(frozen=True)
 class _Matrix:
     """A sparse matrix that is no grid, where a problem is expected: its rows that are not zero, and where they are."""
