@@ -1,0 +1,206 @@
+"""The deep conjugate direction iteration: directions of a network, made A-orthogonal, with exact line search."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.dcdm.stencil import StencilOperator
+from sciml.errors import DivergenceError, InputError
+from sciml.linalg import VoxelPoisson, solve
+from sciml.linalg.krylov import Callback, KrylovResult
+from sciml.linalg.solver import remove_means
+
+Directions = Callable[[Tensor], Tensor]
+
+# After so many iterations the network is compared with the residual itself as a direction ...
+TRIAL_ITERATIONS = 10
+# ... if the residual is above this share of the one at the last look,
+TRIAL_REDUCTION = 0.5
+# and is dropped for conjugate gradients unless an iteration took this many times more energy off the error.
+TRIAL_GAIN = 4.0
+MAX_FALLBACKS = 3
+
+
+class _Iteration:
+    """x, r and the last directions of one solve; every vector a float64 image on the device of the operator."""
+
+    def __init__(self, operator: StencilOperator, b: Tensor, x: Tensor, history: int) -> None:
+        self.operator, self.b, self.x = operator, b, x
+        self.past: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+        self.r, self.norm = b, 0.0
+        self.residual()
+
+    def residual(self) -> None:
+        """Set r = b - A x and its norm."""
+        self.r = self.b - self.operator(self.x)
+        self.norm = float(torch.linalg.vector_norm(self.r))
+
+    def step(self, candidates: list[Tensor]) -> float:
+        """Minimise the A-norm of the error over the candidates, made A-orthogonal to the last directions.
+
+        Returns twice the energy taken off the error; 0 when no candidate is of any use.
+        """
+        basis = list(self.past)
+        direction, image, gain = torch.zeros_like(self.r), torch.zeros_like(self.r), 0.0
+        for q in candidates:
+            # all coefficients come from the same q, as in the published iteration
+            coefficients = [_dot(q, Ap) / energy for _, Ap, energy in basis]
+            for coefficient, (p, _, _) in zip(coefficients, basis, strict=True):
+                q = torch.sub(q, p, alpha=coefficient)
+            Aq = self.operator(q)
+            energy, slope = _dot(q, Aq), _dot(q, self.r)
+            if not (0.0 < energy < math.inf and math.isfinite(slope) and slope):
+                continue
+            basis.append((q, Aq, energy))
+            direction = torch.add(direction, q, alpha=slope / energy)
+            image = torch.add(image, Aq, alpha=slope / energy)
+            gain += slope * slope / energy
+        if gain > 0.0:
+            self.past.append((direction, image, _dot(direction, image)))
+            self.x = self.x + direction
+            self.residual()
+        return gain
+
+    def gain_of_residual(self) -> float:
+        """Twice the energy that a step along r itself takes off the error."""
+        energy = _dot(self.r, self.operator(self.r))
+        return self.norm**4 / energy if energy > 0.0 else 0.0
+
+
+def conjugate_directions(
+    problem: VoxelPoisson,
+    b: np.ndarray,
+    directions: Directions,
+    *,
+    rtol: float = 1e-4,
+    maxiter: int = 1000,
+    history: int = 2,
+    faithful: bool = False,
+    callback: Callback | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[np.ndarray, KrylovResult]:
+    """Solve A x = b along the directions f(r / |r|) to a true residual |b - A x| <= rtol |b|.
+
+    Per iteration::
+
+        q = f(r / |r|);  q -= sum over the last directions p of p (q . A p) / (p . A p)
+        x += q (q . r) / (q . A q);  r = b - A x
+
+    The A-norm of the error sinks monotonically whatever f is. With f = A^-1 one iteration does it; with the identity
+    and ``history=2`` these are conjugate gradients. Three things differ from the published iteration unless
+    ``faithful``, and none makes a step worse: each step is also the best along r itself (the minimum over the span of
+    f(r), r and the last directions); r takes the place of a direction that is not finite or has no curvature; and when
+    the directions prove useless the solve ends in conjugate gradients, with ``status="fallback"``.
+
+    Parameters
+    ----------
+    problem : the system
+    b : right-hand side, shape of the problem, 0 off the fluid, compatible on closed components
+    directions : f, from a float64 unit residual of the shape of the problem to a direction of that shape
+    rtol : relative tolerance on the residual norm
+    maxiter : most iterations, those of conjugate gradients included
+    history : number of directions that the next is made A-orthogonal to
+    faithful : the published iteration and nothing else
+    callback : called as callback(iteration, |r| / |b|)
+    device : where the vectors live
+
+    Returns
+    -------
+    x, result
+        Solution in the shape of the problem, of zero mean on closed components, and how it was found.
+
+    Reference
+    ---------
+    Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023, algorithm 1.
+    """
+    if history < 1 or maxiter < 1 or not 0.0 < rtol < 1.0:
+        raise InputError(
+            "history and maxiter must be at least 1 and rtol within (0, 1); "
+            f"got history={history}, maxiter={maxiter}, rtol={rtol}."
+        )
+    scale = float(np.linalg.norm(b))
+    if scale == 0.0:
+        return np.zeros(problem.shape), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+    operator = StencilOperator(problem, torch.float64, device)
+    right = operator.mask(torch.as_tensor(b, dtype=torch.float64, device=device) / scale)
+    state = _Iteration(operator, right, torch.zeros_like(right), history)
+    result = KrylovResult("maxiter", 0, [state.norm])
+    trusted = _iterate(state, directions, result, rtol, maxiter, faithful, callback)
+    result.true_residual = state.norm
+    x = state.x.cpu().numpy() * scale
+    if not trusted and result.iterations < maxiter:
+        x = _conjugate_gradients(problem, b, x, result, rtol, maxiter, callback)
+    remove_means(x[None], *problem.closed_components)
+    return x, result
+
+
+def _iterate(
+    state: _Iteration,
+    directions: Directions,
+    result: KrylovResult,
+    rtol: float,
+    maxiter: int,
+    faithful: bool,
+    callback: Callback | None,
+) -> bool:
+    """Iterate until convergence, the most iterations, or (False) until the directions prove useless."""
+    looked, gained = state.norm, 0.0
+    while state.norm > rtol:
+        if result.iterations == maxiter:
+            return True
+        q = state.operator.mask(directions(state.r / state.norm))
+        usable = bool(torch.isfinite(q).all()) and bool(q.any())
+        result.fallbacks += not usable
+        candidates = ([q] if usable else [state.r]) if faithful else [q, state.r][not usable :]
+        gain = state.step(candidates)
+        if gain == 0.0 or (not faithful and result.fallbacks >= MAX_FALLBACKS):
+            result.status = "stagnated"
+            return faithful
+        if not math.isfinite(state.norm):
+            raise DivergenceError(f"the residual became {state.norm} in iteration {result.iterations + 1}.")
+        gained += gain
+        result.iterations += 1
+        result.history.append(state.norm)
+        if callback is not None:
+            callback(result.iterations, state.norm)
+        if not faithful and result.iterations % TRIAL_ITERATIONS == 0 and state.norm > rtol:
+            stalled = state.norm > TRIAL_REDUCTION * looked
+            if stalled and gained < TRIAL_ITERATIONS * TRIAL_GAIN * state.gain_of_residual():
+                return False
+            looked, gained = state.norm, 0.0
+    result.status = "converged"
+    return True
+
+
+def _conjugate_gradients(
+    problem: VoxelPoisson,
+    b: np.ndarray,
+    x: np.ndarray,
+    result: KrylovResult,
+    rtol: float,
+    maxiter: int,
+    callback: Callback | None,
+) -> np.ndarray:
+    """Finish a solve whose network is useless; x is where it got to."""
+    before = result.iterations
+
+    def report(iteration: int, norm: float) -> None:
+        if callback is not None:
+            callback(before + iteration, norm)
+
+    rest = solve(problem, b, method="cg", rtol=rtol, maxiter=maxiter - before, x0=x, project=True, callback=report)
+    result.iterations += rest.iterations
+    result.history += rest.history[1:]
+    result.true_residual = rest.true_residual
+    result.status = "fallback" if rest.converged else rest.status
+    return rest.x
+
+
+def _dot(first: Tensor, second: Tensor) -> float:
+    return float(torch.dot(first.reshape(-1), second.reshape(-1)))

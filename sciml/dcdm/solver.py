@@ -1,0 +1,216 @@
+"""The front of the method: a trained network as a solver, and the weights that are shipped."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+import yaml
+from torch import Tensor
+
+from sciml.dcdm.iteration import conjugate_directions
+from sciml.dcdm.model import DirectionNet
+from sciml.dcdm.stencil import StencilOperator
+from sciml.errors import CheckpointError, InputError
+from sciml.linalg import SolveResult, VoxelPoisson
+from sciml.linalg.krylov import Callback
+from sciml.linalg.solver import grid_system
+
+SHIPPED = Path(__file__).parent / "weights"
+PREFIX = "network."
+TASK = "sciml.dcdm.DirectionTask"
+
+
+class DeepConjugateDirections:
+    """A solver of voxel Poisson problems along the directions of a trained network.
+
+    Parameters
+    ----------
+    network : float32; it stays where it is, and the vectors of a solve live on its device
+    name : of the weights, for reports
+
+    Examples
+    --------
+    >>> solver = DeepConjugateDirections.from_weights("box2d_cpu")                            # doctest: +SKIP
+    >>> solver.solve(problem, b, rtol=1e-4).iterations                                        # doctest: +SKIP
+    9
+    """
+
+    def __init__(self, network: DirectionNet, name: str = "") -> None:
+        self.network, self.name = network, name
+
+    @classmethod
+    def from_weights(
+        cls, weights: str | Path | None = None, *, dimension: int = 3, size: int = 0
+    ) -> DeepConjugateDirections:
+        """Read a network.
+
+        Parameters
+        ----------
+        weights : name of shipped weights (see :func:`shipped`), or a ``.safetensors`` file beside the ``.yaml`` that
+            ``sciml train`` exports; None takes the shipped ones of this dimension whose training size is nearest
+        dimension, size : of the problem, for the choice
+
+        Raises
+        ------
+        InputError
+            There are no weights of that name or dimension.
+        CheckpointError
+            The file is damaged, or belongs to another method.
+        """
+        if weights is None:
+            weights = _nearest(dimension, size)
+        path = Path(weights)
+        if not path.suffix and path.parent == Path():
+            known = shipped()
+            if path.name not in known:
+                raise InputError(f"there are no shipped weights {path.name!r}, expected one of {', '.join(known)}.")
+            path = SHIPPED / f"{path.name}.safetensors"
+        return cls(_read_network(path), path.stem)
+
+    def solve(  # noqa: PLR0913 - options are keywords
+        self,
+        system: VoxelPoisson | sp.sparray | sp.spmatrix,
+        b: np.ndarray,
+        *,
+        rtol: float = 1e-6,
+        maxiter: int = 10_000,
+        history: int = 2,
+        faithful: bool = False,
+        project: bool = False,
+        callback: Callback | None = None,
+    ) -> SolveResult:
+        """Solve A x = b; the arguments are those of :func:`sciml.dcdm.iteration.conjugate_directions`.
+
+        Returns
+        -------
+        SolveResult
+            ``status`` is ``"fallback"`` when the network was of no use here and conjugate gradients finished.
+        """
+        began = time.perf_counter()
+        problem, values = grid_system(system, b, project=project)
+        dimension = len(problem.shape)
+        if dimension != self.network.dimension:
+            raise InputError(f"the network is for {self.network.dimension}-D problems, got one in {dimension}-D.")
+        started = time.perf_counter()
+        x, found = conjugate_directions(
+            problem,
+            values,
+            self.directions(problem),
+            rtol=rtol,
+            maxiter=maxiter,
+            history=history,
+            faithful=faithful,
+            callback=callback,
+            device=self._device,
+        )
+        return SolveResult(
+            x.reshape(np.shape(b)),
+            found.status,
+            "dcdm",
+            found.iterations,
+            found.history,
+            found.true_residual,
+            problem.unknowns,
+            started - began,
+            time.perf_counter() - started,
+            found.fallbacks,
+        )
+
+    def directions(self, problem: VoxelPoisson) -> Any:
+        """Return f of the problem: float64 unit residual to direction, images of the shape of the problem."""
+        operator = StencilOperator(problem, torch.float32, self._device)
+
+        def apply(unit: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return self.network.directions(unit.to(torch.float32)[None, None], operator)[0, 0].to(unit.dtype)
+
+        return apply
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def solve(  # noqa: PLR0913 - options are keywords
+    system: VoxelPoisson | sp.sparray | sp.spmatrix,
+    b: np.ndarray,
+    *,
+    method: str = "dcdm",
+    weights: str | Path | DirectionNet | None = None,
+    rtol: float = 1e-6,
+    maxiter: int = 10_000,
+    project: bool = False,
+    callback: Callback | None = None,
+) -> SolveResult:
+    """Solve A x = b to |b - A x| <= rtol |b| with a learned method, checked on the true residual.
+
+    Parameters
+    ----------
+    system : a voxel Poisson problem, or a 5- or 7-point matrix
+    b : right-hand side, of the shape of the problem or (rows,)
+    method : ``"dcdm"``
+    weights : name of shipped weights, a file, or a network; None takes the shipped ones nearest in size
+    rtol, maxiter, project, callback : as in :func:`sciml.linalg.solve`
+    """
+    began = time.perf_counter()
+    if method != "dcdm":
+        raise InputError(f"method must be 'dcdm', got {method!r}.")
+    problem, values = grid_system(system, b, project=project)
+    if isinstance(weights, DirectionNet):
+        solver = DeepConjugateDirections(weights)
+    else:
+        size = round(problem.unknowns ** (1 / len(problem.shape)))
+        solver = DeepConjugateDirections.from_weights(weights, dimension=len(problem.shape), size=size)
+    setup = time.perf_counter() - began
+    result = solver.solve(problem, values, rtol=rtol, maxiter=maxiter, project=project, callback=callback)
+    result.x = result.x.reshape(np.shape(b))
+    result.setup_seconds += setup
+    return result
+
+
+def shipped() -> dict[str, dict[str, Any]]:
+    """Return the shipped networks by name: dimension, size of the training problems, and the config of their run."""
+    found = {}
+    for path in sorted(SHIPPED.glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = values["config"]
+        if config["task"]["class_path"] == TASK:
+            data = config["data"]["init_args"]
+            found[path.stem] = {"method": "dcdm", "dimension": data["dimension"], "size": max(data["sizes"])} | values
+    return found
+
+
+def _nearest(dimension: int, size: int) -> str:
+    """Name of the shipped weights of a dimension with the nearest training size, in the logarithm."""
+    names = {name: about["size"] for name, about in shipped().items() if about["dimension"] == dimension}
+    if not names:
+        raise InputError(f"no weights for {dimension}-D problems are shipped; train some and pass the file.")
+    return min(names, key=lambda name: abs(math.log(max(size, 1) / names[name])))
+
+
+def _read_network(path: Path) -> DirectionNet:
+    """The network in a safetensors file; nothing of it is run."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        values = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
+        task = values["config"]["task"]
+        weights = load_file(path)
+    except (OSError, SafetensorError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} and the .yaml beside it are no exported weights: {error}.") from error
+    if task["class_path"] != TASK:
+        raise CheckpointError(f"{path} holds weights of {task['class_path']}, expected {TASK}.")
+    network = DirectionNet(**task["init_args"])
+    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not fit the network that its .yaml describes: {error}.") from error
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,110 @@
+"""Training of a direction network: the residual after one step along its direction should be small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from torch import Tensor
+
+from sciml.dcdm.data import DirectionBatch, RitzDirections
+from sciml.dcdm.model import DirectionNet
+from sciml.dcdm.solver import DeepConjugateDirections, solve
+from sciml.errors import ConfigError
+from sciml.linalg import VoxelPoisson
+from sciml.linalg import solve as classical_solve
+from sciml.linalg.sparse_files import read_system, write_solution
+from sciml.training.task import Task
+
+RTOL = 1e-4
+MOST_ITERATIONS = 500
+
+
+class DirectionTask(Task):
+    """Minimise |r - alpha A f(r)|^2, alpha = f(r) . r / f(r) . A f(r), over unit residuals r: no solution is needed.
+
+    alpha is the step of the exact line search, which minimises the A-norm of the error and not this norm, so the loss
+    may exceed 1.
+
+    Parameters
+    ----------
+    dimension, filters, pairs, pooling_levels, scaled : of the :class:`~sciml.dcdm.model.DirectionNet`
+
+    Reference
+    ---------
+    Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023, section 5.
+    """
+
+    precisions: ClassVar[tuple[str, ...]] = ("32-true", "bf16-mixed")
+
+    def __init__(
+        self,
+        dimension: int = 2,
+        filters: int = 16,
+        pairs: list[int] = [2, 3, 2],  # noqa: B006 - the published network; never changed
+        pooling_levels: int = 1,
+        scaled: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = DirectionNet(dimension, filters, pairs, pooling_levels, scaled)
+
+    def sample(self, batch: Any) -> DirectionBatch:
+        """Draw right-hand sides for a counter."""
+        return self.trainer.datamodule.draw(batch, self.generator())
+
+    def loss(self, batch: DirectionBatch) -> dict[str, Tensor]:
+        """Mean over the batch of the squared residual norm after one step."""
+        left = remaining_residual(self.network, batch)
+        return {"residual": left.square().flatten(1).sum(1).mean()}
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Iterations to 1e-4 on held-out right-hand sides and unseen domains, beside those of conjugate gradients.
+
+        ``ratio`` is the largest ratio to conjugate gradients over the domains of training, ``unseen_ratio`` over the
+        others; ``NAME`` and ``NAME_cg`` are the iterations on each system, and ``residual`` is the loss on the
+        held-out right-hand sides.
+        """
+        if not isinstance(data, RitzDirections):
+            raise ConfigError(f"DirectionTask is evaluated on RitzDirections, got {type(data).__name__}.")
+        solver = DeepConjugateDirections(self.network)
+        ratios: dict[bool, list[float]] = {True: [], False: []}
+        iterations: dict[str, float] = {}
+        for name, trained, problem, b in data.held_out_systems():
+            ours = solver.solve(problem, b, rtol=RTOL, maxiter=MOST_ITERATIONS, project=True)
+            reference = classical_solve(problem, b, method="cg", rtol=RTOL, project=True)
+            key = name.replace(" ", "_")
+            iterations |= {key: float(ours.iterations), f"{key}_cg": float(reference.iterations)}
+            ratios[trained].append(ours.iterations / reference.iterations)
+        result = {"ratio": max(ratios[True])}
+        if ratios[False]:
+            result["unseen_ratio"] = max(ratios[False])
+        return result | super().evaluate(data) | iterations
+
+    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
+        """Solve the system in a file along the network's directions and write x."""
+        file = read_system(source)
+        system = file.matrix
+        if file.cells is not None:
+            system = VoxelPoisson.from_cells(
+                file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
+            )
+        result = solve(system, file.b, weights=self.network)
+        write_solution(output, result.x)
+        return {name: value for name, value in result.summary().items() if isinstance(value, int | float)}
+
+
+def remaining_residual(network: DirectionNet, batch: DirectionBatch) -> Tensor:
+    """r - alpha A q of every unit residual r of the batch, q its direction, alpha the step of the exact line search."""
+    operator, residuals = batch
+    q = network.directions(residuals, operator)
+    image = operator(q)
+    cells = residuals.ndim - 2
+    energy = _dots(q, image, cells).clamp_min(torch.finfo(q.dtype).tiny)
+    alpha = _dots(q, residuals, cells) / energy
+    return residuals - alpha.reshape(-1, *(1,) * (cells + 1)) * image
+
+
+def _dots(first: Tensor, second: Tensor, cells: int) -> Tensor:
+    return (first * second).flatten(-cells - 1).sum(-1)
