@@ -10,20 +10,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.data.modules import Draws
+    from sciml.data.formats import DataField, Dataset, DatasetWriter, Description, convert, inspect, open_dataset
+    from sciml.data.generate import generate
+    from sciml.data.modules import Draws, FieldData
+    from sciml.data.normalise import Normaliser
     from sciml.data.sampling import EpochShuffle
 
 _HOMES = {
+    "DataField": "sciml.data.formats",
+    "Dataset": "sciml.data.formats",
+    "DatasetWriter": "sciml.data.formats",
+    "Description": "sciml.data.formats",
     "Draws": "sciml.data.modules",
     "EpochShuffle": "sciml.data.sampling",
+    "FieldData": "sciml.data.modules",
+    "Normaliser": "sciml.data.normalise",
+    "convert": "sciml.data.formats",
+    "generate": "sciml.data.generate",
+    "inspect": "sciml.data.formats",
+    "open_dataset": "sciml.data.formats",
 }
-__all__ = ["Draws", "EpochShuffle"]
+__all__ = [
+    "DataField",
+    "Dataset",
+    "DatasetWriter",
+    "Description",
+    "Draws",
+    "EpochShuffle",
+    "FieldData",
+    "Normaliser",
+    "convert",
+    "generate",
+    "inspect",
+    "open_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # a function named like its module (generate) replaces the module here
+    return value
 
 
 def __dir__() -> list[str]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from sciml.data.formats import Dataset, open_dataset
 from sciml.data.sampling import EpochShuffle
-from sciml.errors import InputError
+from sciml.data.windows import Window, Windows, check_window, whole_trajectories
+from sciml.errors import DataFormatError, InputError
 
 
 class Draws(LightningDataModule):
@@ -45,6 +53,152 @@ class Draws(LightningDataModule):
     def test_dataloader(self) -> DataLoader | list:
         """Return the counters of one test."""
         return self.val_dataloader()
+
+
+class FieldData(LightningDataModule):
+    """Windows of the trajectories in a file: some steps given, the next ones wanted.
+
+    The trajectories, not the windows, are split into training, validation and test, by a permutation that depends on
+    the seed alone. A batch is a dictionary of tensors with a leading batch axis, channels last:
+
+    ==============  ==================================================  =========================================
+    ``history``     (batch, history, *places, channels of the inputs)   the steps given
+    ``target``      (batch, horizon, *places, channels of the targets)  the steps wanted, in physical units
+    ``parameters``  (batch, n)                                          numbers of the trajectory
+    ``trajectory``  (batch,)                                            its number in the file
+    ``start``       (batch,)                                            first step of the window
+    ==============  ==================================================  =========================================
+
+    Parameters
+    ----------
+    path : of a data set in any layout that `open_dataset` reads
+    history : steps given
+    horizon : steps wanted; 0 wants the targets at the last step given, as for maps from coefficient to solution
+    inputs : names of fields, all unless given
+    targets : names of fields, all that vary in time unless given
+    batch_size : samples in a batch; a last one that is smaller is kept
+    fractions : of the trajectories for training and validation, the rest is for tests; training gets at least one
+    seed : of the split and of the order
+    workers : processes that read ahead; 0 reads in this one
+    precision : of the values: "float32" or "float64"
+    """
+
+    def __init__(  # noqa: PLR0913 - every parameter is a line of the config
+        self,
+        path: str,
+        *,
+        history: int = 1,
+        horizon: int = 1,
+        inputs: list[str] | None = None,
+        targets: list[str] | None = None,
+        batch_size: int = 16,
+        fractions: tuple[float, float] = (0.8, 0.1),
+        seed: int = 0,
+        workers: int = 0,
+        precision: Literal["float32", "float64"] = "float32",
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or workers < 0 or seed < 0:
+            raise InputError(
+                f"batch_size must be at least 1, workers and seed at least 0; got {batch_size}, {workers} and {seed}."
+            )
+        if len(fractions) != 2 or min(fractions) < 0 or sum(fractions) > 1 + 1e-9:
+            raise InputError(f"fractions are those of training and validation, at most 1 together; got {fractions}.")
+        if precision not in ("float32", "float64"):
+            raise InputError(f"precision must be float32 or float64, got {precision!r}.")
+        self.path, self.batch_size, self.seed, self.workers = path, batch_size, seed, workers
+        self._lengths, self._names = (history, horizon), (inputs, targets)
+        self._fractions, self._dtype = tuple(fractions), getattr(torch, precision)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The open data set."""
+        return open_dataset(self.path)
+
+    @cached_property
+    def window(self) -> Window:
+        """Lengths and fields of a window."""
+        about = self.dataset.description
+        inputs, targets = self._names
+        varying = tuple(entry.name for entry in about.fields if entry.time_varying)
+        every = tuple(entry.name for entry in about.fields)
+        window = Window(
+            *self._lengths,
+            every if inputs is None else tuple(inputs),
+            (varying or every) if targets is None else tuple(targets),
+        )
+        check_window(about, window, self.path)
+        return window
+
+    @cached_property
+    def split(self) -> dict[str, list[int]]:
+        """Numbers of the trajectories for ``train``, ``validate`` and ``test``."""
+        count = self.dataset.description.trajectories
+        if not count:
+            raise DataFormatError(f"{self.path} has no trajectories; there is nothing to train on.")
+        order = np.random.default_rng([self.seed, count]).permutation(count).tolist()
+        train = max(1, round(self._fractions[0] * count))
+        validate = min(count - train, round(self._fractions[1] * count))
+        return {
+            "train": sorted(order[:train]),
+            "validate": sorted(order[train : train + validate]),
+            "test": sorted(order[train + validate :]),
+        }
+
+    def channels(self, which: Literal["inputs", "targets"]) -> list[str]:
+        """Return a name for each channel, such as ``velocity.0``.
+
+        Parameters
+        ----------
+        which : those of ``history`` or those of ``target``
+        """
+        about, names = self.dataset.description, []
+        for name in getattr(self.window, which):
+            components = about[name].components
+            size = int(np.prod(components))
+            names += [f"{name}.{k}" for k in range(size)] if components else [name]
+        return names
+
+    def training_values(self, which: Literal["inputs", "targets"]) -> Iterator[np.ndarray]:
+        """Yield the values of the training split alone, (steps, *places, channels), for `Normaliser.fit`.
+
+        Parameters
+        ----------
+        which : the channels of ``history`` or those of ``target``
+        """
+        yield from whole_trajectories(self.dataset, getattr(self.window, which), self.split["train"])
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the windows of the training split, in an order that depends on seed and epoch."""
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader | list:
+        """Return the windows of the validation split in their order."""
+        return self._loader("validate") if self.split["validate"] else []
+
+    def test_dataloader(self) -> DataLoader | list:
+        """Return the windows of the test split in their order."""
+        return self._loader("test") if self.split["test"] else []
+
+    def teardown(self, stage: str) -> None:
+        """Close the file.
+
+        Parameters
+        ----------
+        stage : of the trainer
+        """
+        self.dataset.close()
+
+    def _loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
+        samples = Windows(self.dataset, self.split[part], self.window, self._dtype)
+        order = EpochShuffle(len(samples), self.seed, shuffle=shuffle)
+        return DataLoader(
+            samples,
+            self.batch_size,
+            sampler=order,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )
 
 
 def _counters(count: int) -> DataLoader:

@@ -1,0 +1,24 @@
+"""Files of trajectories: one description for every layout.
+
+`open_dataset` reads our layout, The Well's, the three of PDEBench and OpenFWI's arrays, told apart by what is in the
+file. `DatasetWriter` writes ours, `convert` turns any of them into it and joins shards, `inspect` reads everything.
+"""
+
+from __future__ import annotations
+
+from sciml.data.formats.convert import convert
+from sciml.data.formats.dataset import DataField, Dataset, Description
+from sciml.data.formats.detect import open_dataset
+from sciml.data.formats.inspect import FieldReport, inspect
+from sciml.data.formats.writer import DatasetWriter
+
+__all__ = [
+    "DataField",
+    "Dataset",
+    "DatasetWriter",
+    "Description",
+    "FieldReport",
+    "convert",
+    "inspect",
+    "open_dataset",
+]

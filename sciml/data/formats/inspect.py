@@ -1,0 +1,90 @@
+"""`inspect`: read all of a data set, and say what is in it and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sciml.data.formats.dataset import Dataset
+from sciml.data.formats.detect import open_dataset
+from sciml.data.statistics import RunningStatistics
+from sciml.errors import DataFormatError
+
+
+@dataclass
+class FieldReport:
+    """What was found in one field.
+
+    Attributes
+    ----------
+    name : of the field
+    values : how many were read
+    mean, deviation, smallest, largest : of the finite values; nan where there are none
+    not_finite : number of values that are nan or infinite
+    sha256 : of all values in C order, in the byte order of the machine
+    damage : a sentence for each trajectory that cannot be read
+    """
+
+    name: str
+    values: int = 0
+    mean: float = float("nan")
+    deviation: float = float("nan")
+    smallest: float = float("nan")
+    largest: float = float("nan")
+    not_finite: int = 0
+    sha256: str = ""
+    damage: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything could be read and is finite."""
+        return not self.damage and not self.not_finite
+
+
+def inspect(
+    path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+) -> tuple[Dataset, list[FieldReport]]:
+    """Read every value of a data set.
+
+    Parameters
+    ----------
+    path : of the file, in any layout
+    progress : called with the number of arrays read and that of all
+
+    Returns
+    -------
+    (Dataset, list of FieldReport)
+        A report for each field. Damage is reported, not raised, unless the file cannot be opened at all.
+    """
+    dataset = open_dataset(path)
+    about = dataset.description
+    total, reports = about.trajectories * len(about.fields), []
+    with dataset:
+        for number, entry in enumerate(about.fields):
+            report, running, digest = FieldReport(entry.name), RunningStatistics(()), hashlib.sha256()
+            low, high = np.inf, -np.inf
+            for trajectory in range(about.trajectories):
+                if progress is not None:
+                    progress(number * about.trajectories + trajectory, total)
+                try:
+                    values = dataset.read(entry.name, trajectory)
+                except DataFormatError as error:
+                    report.damage.append(str(error))
+                    continue
+                digest.update(values.tobytes())
+                report.values += values.size
+                good = values[np.isfinite(values)].astype(np.float64)
+                report.not_finite += values.size - good.size
+                if good.size:
+                    running.add(good)
+                    low, high = min(low, float(good.min())), max(high, float(good.max()))
+            if running.count:
+                report.mean, report.deviation = float(running.mean), float(running.deviation)
+                report.smallest, report.largest = low, high
+            report.sha256 = digest.hexdigest()
+            reports.append(report)
+    return dataset, reports

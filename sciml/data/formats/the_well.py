@@ -1,0 +1,162 @@
+"""The layout of The Well, and ours, which is the same with the exact grid or the mesh and a checksum of the texts.
+
+Reference: Ohana et al., The Well: a large-scale collection of diverse physics simulations for machine learning,
+NeurIPS 2024, data set track; its page "Data format".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.data.formats.access import (
+    CHECKSUM,
+    Stack,
+    checksum,
+    dataset,
+    grid_from_coordinates,
+    table,
+    text,
+    texts,
+)
+from sciml.data.formats.dataset import DataField, Description, Source
+from sciml.errors import DataFormatError
+from sciml.mesh import Grid, Mesh
+from sciml.mesh.xdmf import read_place
+
+ORDERS = ("t0_fields", "t1_fields", "t2_fields")
+
+
+def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
+    """Read the description of a file of The Well, or one of ours.
+
+    Parameters
+    ----------
+    file : open HDF5 file
+    path : of the file, for sentences
+    """
+    ours = text(file.attrs.get("sciml_format", "")) == "1"
+    if ours and int(file.attrs[CHECKSUM]) != checksum(file):
+        raise DataFormatError(f"{path}: its names and attributes do not fit their checksum; the file is damaged.")
+    boundary = _boundary(file)
+    on = read_place(file) if ours else _place(file, path, boundary)
+    times = _times(file, path)
+    trajectories = int(file.attrs["n_trajectories"])
+    fields, sources = [], {}
+    for order in ORDERS:
+        for name in file.get(order, {}):
+            entry, source = _field(file, f"{order}/{name}", on, (trajectories, len(times)))
+            if name in sources:  # The Well allows a scalar and a vector of one name
+                entry = replace(entry, name=f"{name}_{order}")
+            fields.append((int(file[f"{order}/{name}"].attrs.get("order", len(fields))), entry))
+            sources[entry.name] = source
+    if not fields:
+        raise DataFormatError(f"{path} has no fields.")
+    part = tuple(int(n) for n in file.attrs["part"]) if "part" in file.attrs else None
+    description = Description(
+        name=text(file.attrs.get("dataset_name", path.stem)),
+        on=on,
+        times=times,
+        fields=tuple(entry for _, entry in sorted(fields, key=lambda pair: pair[0])),
+        trajectories=trajectories,
+        boundary=boundary,
+        parameters=_parameters(file, trajectories, len(times)),
+        generator=text(file.attrs.get("generator", "")),
+        seed=int(file.attrs["seed"]) if "seed" in file.attrs else None,
+        part=part,  # type: ignore[arg-type]
+        layout="sciml" if ours else "the_well",
+    )
+    return description, sources
+
+
+def _place(file: Any, path: Path, boundary: dict[str, str]) -> Grid | Mesh:
+    kind = text(file.attrs.get("grid_type", "cartesian"))
+    if kind != "cartesian":
+        raise DataFormatError(f"{path} has a {kind} grid, expected a cartesian one; others are not supported.")
+    names = texts(file["dimensions"].attrs["spatial_dims"])
+    axes = [table(file, f"dimensions/{name}") for name in names]
+    return grid_from_coordinates(axes, tuple(boundary.get(name) == "periodic" for name in names))
+
+
+def _times(file: Any, path: Path) -> np.ndarray:
+    times = table(file, "dimensions/time")
+    if times.ndim == 2 and len(times) and (times == times[0]).all():
+        times = times[0]
+    if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise DataFormatError(
+            f"{path}: the times must be finite, increase, and be those of all trajectories; got shape {times.shape}."
+        )
+    return times
+
+
+def _boundary(file: Any) -> dict[str, str]:
+    """Kind of each boundary: by the axis it belongs to, else by the name of its group."""
+    kinds = {}
+    for name in file.get("boundary_conditions", {}):
+        group = file["boundary_conditions"][name].attrs
+        axes = texts(group["associated_dims"]) if "associated_dims" in group else []
+        side = text(group["side"]) if "side" in group else ""
+        key = axes[0] + side if len(axes) == 1 and axes[0] + side not in kinds else name
+        kinds[key] = text(group["bc_type"]).lower()
+    return kinds
+
+
+def _field(file: Any, name: str, on: Grid | Mesh, counts: tuple[int, int]) -> tuple[DataField, Source]:
+    found = dataset(file, name)
+    given = found.attrs
+    samples, steps = bool(given.get("sample_varying", True)), bool(given.get("time_varying", True))
+    location = text(given.get("location", "cells" if isinstance(on, Grid) and on.centring == "cell" else "points"))
+    if location not in ("points", "cells"):
+        raise DataFormatError(f"{file.filename}: {name} must be at points or cells, got {location!r}.")
+    if isinstance(on, Grid):
+        places, grid_shape = on.shape, on.shape
+    else:
+        places = (on.n_points if location == "points" else on.n_cells,)
+        # an uneven grid of The Well became a mesh, its fields keep their axes
+        grid_shape = places if "mesh" in file else _uneven_shape(file)
+    leading = ((counts[0],) if samples else ()) + ((counts[1],) if steps else ())
+    varying = np.atleast_1d(given.get("dim_varying", np.ones(len(grid_shape), bool))).astype(bool)
+    missing = (0,) * len(grid_shape)
+    expected = (*leading, *grid_shape)
+    if len(varying) == len(grid_shape) and not varying.all():
+        expected = (*leading, *(n for n, there in zip(grid_shape, varying, strict=True) if there))
+        missing = tuple(0 if there else n for n, there in zip(grid_shape, varying, strict=True))
+    if found.shape[: len(expected)] != expected or found.ndim > len(expected) + 2:
+        raise DataFormatError(
+            f"{file.filename}: {name} has shape {found.shape}, expected {expected} and at most two axes of components."
+        )
+    entry = DataField(
+        name.split("/")[1],
+        found.shape[len(expected) :],
+        found.dtype.name,
+        text(given.get("unit", "")),
+        location,  # type: ignore[arg-type]
+        steps,
+    )
+    return entry, Stack((name,), samples, steps, missing)
+
+
+def _uneven_shape(file: Any) -> tuple[int, ...]:
+    names = texts(file["dimensions"].attrs["spatial_dims"])
+    return tuple(file[f"dimensions/{name}"].shape[-1] for name in names)
+
+
+def _parameters(file: Any, trajectories: int, steps: int) -> dict[str, np.ndarray]:
+    """Scalars by name as (trajectories, ...), those that are the same for all trajectories repeated."""
+    values = {}
+    for name in file.get("scalars", {}):
+        value, given = table(file, f"scalars/{name}"), file["scalars"][name].attrs
+        if bool(given.get("sample_varying", False)):
+            if value.shape[:1] != (trajectories,):
+                raise DataFormatError(
+                    f"{file.filename}: scalars/{name} has shape {value.shape}, expected {trajectories} entries."
+                )
+            values[name] = value
+        else:
+            series = bool(given.get("time_varying", False)) and value.shape == (steps,)
+            value = value if series else value.reshape(-1)[0]
+            values[name] = np.broadcast_to(value, (trajectories, *value.shape)).copy()
+    return values

@@ -1,0 +1,217 @@
+"""`generate`: make a data set, in parallel and in parts; what comes out depends on the seed alone.
+
+Sample number k draws from the random stream (seed, k), so the number of jobs, the size of the parts and the machine
+leave no trace in the file. Parts that are finished stay when a run is stopped, and the next run goes on from them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
+from sciml.data.generators import Generator, generator_of
+from sciml.errors import DataFormatError, InputError
+
+LARGEST_PART = 16  # trajectories: what is lost at most for each job when a run is stopped
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be generated: everything that the file depends on.
+
+    Attributes
+    ----------
+    name : key of `GENERATORS`
+    generator : with its options
+    count : trajectories of the whole data set
+    seed : of the random streams
+    """
+
+    name: str
+    generator: Generator
+    count: int
+    seed: int
+
+    @property
+    def command(self) -> str:
+        """The command that makes the same data set, with all options."""
+        words = [f"{key}={value}" for key, value in asdict(self.generator).items()]  # type: ignore[call-overload]
+        return " ".join(["sciml data generate", self.name, *words, f"-n {self.count} --seed {self.seed}"])
+
+    def describe(self, first: int, stop: int) -> Description:
+        """Describe the file with the trajectories first to stop - 1."""
+        return replace(
+            self.generator.describe(),
+            trajectories=stop - first,
+            generator=self.command,
+            seed=self.seed,
+            part=None if (first, stop) == (0, self.count) else (first, stop, self.count),
+        )
+
+
+def generate(  # noqa: PLR0913 - one verb, whose options are keywords
+    name: str,
+    count: int,
+    path: str | os.PathLike[str],
+    *,
+    options: dict[str, str] | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    shard: tuple[int, int] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Description:
+    """Make a data set and write it to one file.
+
+    The parts are made in the folder ``path.parts``, which goes when the file is complete. A run that was stopped
+    keeps it, and the same call goes on from there.
+
+    Parameters
+    ----------
+    name : key of `sciml.data.generators.GENERATORS`
+    count : number of trajectories
+    path : of the file
+    options : of the generator, as text by name
+    seed : of the random streams, at least 0
+    jobs : processes on this machine
+    shard : (i, n) makes only the i-th of n equal shares, counted from 1; `convert` joins them
+    executor : runs the jobs instead of local processes, such as that of a Dask or MPI cluster; its workers must see
+        the folder of ``path``
+    progress : called with the number of trajectories that are done and that of all
+
+    Returns
+    -------
+    Description
+        Of the file.
+
+    Examples
+    --------
+    On a cluster with Dask::
+
+        with distributed.Client(scheduler) as client:
+            generate("burgers", 10_000, "burgers.h5", executor=client.get_executor())
+    """
+    path = Path(path)
+    plan = Plan(name, generator_of(name, options), count, seed)
+    first, stop = _share(count, seed, jobs, shard)
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} does not exist; make it first.")
+    if path.exists():
+        raise InputError(f"{path} exists; choose another name, or remove it.")
+    folder = path.with_name(path.name + ".parts")
+    folder.mkdir(exist_ok=True)
+    parts = {folder / f"{low:09d}-{high:09d}.h5": (low, high) for low, high in _parts(first, stop)}
+    missing = {part: bounds for part, bounds in parts.items() if not _is_finished(part, plan, *bounds)}
+    done = stop - first - sum(high - low for low, high in missing.values())
+    for size in _written(plan, missing, jobs, executor):
+        done += size
+        if progress is not None:
+            progress(done, stop - first)
+    about = convert(list(parts), path)
+    _remove(folder)
+    return about
+
+
+def write_part(plan: Plan, first: int, stop: int, path: Path) -> int:
+    """Make the trajectories first to stop - 1 and write them to a file; return how many they are.
+
+    Parameters
+    ----------
+    plan : what to make
+    first, stop : which trajectories
+    path : of the file
+    """
+    about = plan.describe(first, stop)
+    with DatasetWriter(path, about) as writer:
+        for number in range(first, stop):
+            writer.append(*plan.generator.sample(np.random.default_rng([plan.seed, number])))
+    return stop - first
+
+
+def _share(count: int, seed: int, jobs: int, shard: tuple[int, int] | None) -> tuple[int, int]:
+    """The trajectories that this call makes, after a look at its numbers."""
+    if count < 1 or seed < 0 or jobs < 1:
+        raise InputError(
+            "a data set needs at least 1 trajectory and 1 job and a seed of at least 0; "
+            f"got {count}, {jobs} and {seed}."
+        )
+    number, shards = shard or (1, 1)
+    if not 1 <= number <= shards <= count:
+        raise InputError(
+            f"a shard is i/n with i from 1 to n and n at most the {count} trajectories; got {number}/{shards}."
+        )
+    return (number - 1) * count // shards, number * count // shards
+
+
+def _parts(first: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Bounds of the parts, which depend on the share alone: another number of jobs can go on with them."""
+    size = max(1, min(LARGEST_PART, (stop - first) // 16))
+    for low in range(first, stop, size):
+        yield low, min(low + size, stop)
+
+
+def _is_finished(path: Path, plan: Plan, first: int, stop: int) -> bool:
+    """Whether a part is there and was made by the same plan."""
+    if not path.exists():
+        return False
+    try:
+        found = open_dataset(path).description
+    except DataFormatError:
+        return False
+    if (found.generator, found.seed) != (plan.command, plan.seed):
+        raise InputError(
+            f"{path.parent} holds parts of another data set, made by {found.generator!r}, expected {plan.command!r}; "
+            "remove the folder or choose another name."
+        )
+    return found.trajectories == stop - first
+
+
+def _written(plan: Plan, parts: dict[Path, tuple[int, int]], jobs: int, executor: Executor | None) -> Iterator[int]:
+    """Write the parts, and tell the size of each when it is there."""
+    if executor is not None:
+        yield from _through(executor, plan, parts)
+    elif jobs == 1 or len(parts) < 2:
+        for part, (low, high) in parts.items():
+            yield write_part(plan, low, high, part)
+    else:
+        # a fresh process each: threads of numerical libraries do not survive a fork
+        with ProcessPoolExecutor(min(jobs, len(parts)), get_context("spawn"), _leave_interrupts) as pool:
+            yield from _through(pool, plan, parts)
+
+
+def _through(executor: Executor, plan: Plan, parts: dict[Path, tuple[int, int]]) -> Iterator[int]:
+    waiting: set[Future[int]] = {
+        executor.submit(write_part, plan, low, high, part.absolute()) for part, (low, high) in parts.items()
+    }
+    try:
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal: the one that waits for the jobs answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the parts, and the folder unless something else is in it."""
+    for file in folder.iterdir():
+        if re.fullmatch(r"\d{9}-\d{9}\.h5(\.part)?", file.name):
+            file.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,287 @@
+"""The data sets that sciml can make: each sample is a function of its random numbers alone.
+
+A generator is a frozen dataclass whose fields are its options. :data:`GENERATORS` is the list of them; ``sciml data
+generate`` and :func:`sciml.data.generate` take any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from sciml.data.formats import DataField, Description
+from sciml.errors import InputError
+from sciml.mesh import Grid
+
+Sample = tuple[dict[str, np.ndarray], dict[str, float]]  # fields and parameters of one trajectory
+
+
+class Generator(Protocol):
+    """What makes the samples of a data set."""
+
+    summary: ClassVar[str]
+
+    def describe(self) -> Description:
+        """Return what each sample holds; of the parameters the names count, the number of trajectories does not."""
+        ...
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Make one sample.
+
+        Parameters
+        ----------
+        random : the only source of chance
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Heat equation on a periodic box, exact: du/dt = D times the Laplacian of u, from a smooth random field.
+
+    Parameters
+    ----------
+    size : values per axis
+    dimension : 1 to 3
+    steps : number of times
+    duration : the last of them; the first is 0
+    diffusivity : D
+    """
+
+    size: int = 64
+    dimension: int = 2
+    steps: int = 21
+    duration: float = 1.0
+    diffusivity: float = 0.01
+    summary: ClassVar[str] = "heat equation on a periodic box, exact by Fourier series"
+
+    def __post_init__(self) -> None:
+        _check_box(self, size=9, dimension=3)
+        _check_positive(self, "diffusivity")
+
+    def describe(self) -> Description:
+        """Return what each sample holds: ``u``."""
+        return _periodic(self, "heat")
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Make one sample.
+
+        Parameters
+        ----------
+        random : draws the initial field
+        """
+        from sciml.pde.periodic import heat, random_field
+
+        start = random_field((self.size,) * self.dimension, random)
+        return {"u": heat(start, self.diffusivity, _times(self))}, {}
+
+
+@dataclass(frozen=True)
+class Advection:
+    """Advection on a periodic box, exact: u(x, t) = u(x - c t, 0), from a smooth random field.
+
+    Parameters
+    ----------
+    size : values per axis
+    dimension : 1 to 3
+    steps : number of times
+    duration : the last of them; the first is 0
+    speed : of every component of c, which has a random sign
+    """
+
+    size: int = 64
+    dimension: int = 2
+    steps: int = 21
+    duration: float = 1.0
+    speed: float = 1.0
+    summary: ClassVar[str] = "advection on a periodic box, exact by Fourier series"
+
+    def __post_init__(self) -> None:
+        _check_box(self, size=9, dimension=3)
+        _check_positive(self, "speed")
+
+    def describe(self) -> Description:
+        """Return what each sample holds: ``u``, and the velocity as parameters."""
+        return _periodic(self, "advection", *(f"velocity_{axis}" for axis in "xyz"[: self.dimension]))
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Make one sample.
+
+        Parameters
+        ----------
+        random : draws the direction and the initial field
+        """
+        from sciml.pde.periodic import advection, random_field
+
+        velocity = self.speed * random.choice([-1.0, 1.0], self.dimension)
+        start = random_field((self.size,) * self.dimension, random)
+        names = (f"velocity_{axis}" for axis in "xyz")
+        return {"u": advection(start, velocity, _times(self))}, dict(zip(names, velocity.tolist(), strict=False))
+
+
+@dataclass(frozen=True)
+class Burgers:
+    """Burgers' equation on a periodic interval, du/dt + u du/dx = nu d^2u/dx^2, from a smooth random field.
+
+    Parameters
+    ----------
+    size : values along x; the waves up to size / 3 must resolve fronts of thickness nu
+    steps : number of times
+    duration : the last of them; the first is 0
+    viscosity : nu
+    """
+
+    size: int = 256
+    steps: int = 51
+    duration: float = 1.0
+    viscosity: float = 0.02
+    summary: ClassVar[str] = "Burgers' equation on a periodic interval, by Fourier series"
+
+    def __post_init__(self) -> None:
+        _check_box(self, size=13, dimension=3)
+        _check_positive(self, "viscosity")
+
+    def describe(self) -> Description:
+        """Return what each sample holds: ``u``."""
+        return _periodic(self, "burgers")
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Make one sample.
+
+        Parameters
+        ----------
+        random : draws the initial field
+        """
+        from sciml.pde.periodic import burgers, random_field
+
+        start = random_field((self.size,), random)
+        longest = 0.5 / self.size / max(1.0, float(np.abs(start).max()))
+        return {"u": burgers(start, self.viscosity, _times(self), longest)}, {}
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Pressure systems on voxels of the unit box, of every geometry of `sciml.pde.poisson_cases`, and their solution.
+
+    Parameters
+    ----------
+    case : box, smoke, mixed, walls, jumps or closed; mixed, jumps and closed have a new geometry in each sample
+    size : cells per axis, at least 12
+    dimension : 2 or 3
+    right_hand_side : white (noise) or smooth (a plume)
+    tolerance : of the relative residual
+    """
+
+    case: str = "mixed"
+    size: int = 64
+    dimension: int = 2
+    right_hand_side: str = "white"
+    tolerance: float = 1e-10
+    summary: ClassVar[str] = "pressure systems on voxels with obstacles and free surfaces, and their solution"
+
+    def __post_init__(self) -> None:
+        from sciml.pde.poisson_cases import RIGHT_HAND_SIDES, poisson_case
+
+        _check_positive(self, "tolerance")
+        if self.right_hand_side not in RIGHT_HAND_SIDES:
+            raise InputError(
+                f"right_hand_side must be one of {', '.join(RIGHT_HAND_SIDES)}, got {self.right_hand_side!r}."
+            )
+        poisson_case(self.case, max(self.size, 0) and min(self.size, 16), 0, self.dimension)  # refuses what is wrong
+
+    def describe(self) -> Description:
+        """Return what each sample holds: ``cells`` (0 fluid, 1 Dirichlet, 2 solid), ``b``, ``p``; for jumps ``k``."""
+        from sciml.pde.poisson_cases import poisson_case
+
+        grid = Grid((self.size,) * self.dimension, centring="cell")
+        outside = poisson_case(self.case, 16, 0, self.dimension).outside
+        names = {"cells": "uint8", **({"k": "float64"} if self.case == "jumps" else {}), "b": "float64", "p": "float64"}
+        entries = tuple(DataField(name, (), kind, "", "cells", False) for name, kind in names.items())
+        sides = {axis + end: "neumann" for axis in "xyz"[: self.dimension] for end in "-+"} | outside
+        return Description("poisson", grid, np.zeros(1), entries, 1, boundary=sides)
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Make one sample.
+
+        Parameters
+        ----------
+        random : draws the geometry and the right-hand side
+        """
+        from sciml.linalg import VoxelPoisson, solve
+        from sciml.pde.poisson_cases import poisson_case
+
+        geometry, noise = (int(seed) for seed in random.integers(2**31, size=2))
+        case = poisson_case(self.case, self.size, geometry, self.dimension)
+        system = VoxelPoisson.from_cells(
+            case.cells, coefficient=case.coefficient, spacing=1.0 / self.size, outside=case.outside
+        )
+        b = case.right_hand_side(self.right_hand_side, noise)
+        result = solve(system, b, rtol=self.tolerance)
+        if result.true_residual > 10 * self.tolerance:
+            raise InputError(
+                f"a sample was solved to {result.true_residual:.1e} only; choose a tolerance above {self.tolerance:g}."
+            )
+        values = {"cells": case.cells, "b": b, "p": result.x}
+        return (values if case.coefficient is None else {**values, "k": case.coefficient}), {}
+
+
+GENERATORS: dict[str, type[Any]] = {"poisson": Poisson, "heat": Heat, "advection": Advection, "burgers": Burgers}
+
+
+def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generator:
+    """Return a generator of :data:`GENERATORS` with options given as text.
+
+    Parameters
+    ----------
+    name : key of :data:`GENERATORS`
+    options : text by name of the option, ``{"size": "128"}``
+    """
+    if name not in GENERATORS:
+        raise InputError(f"there is no generator {name!r}, expected one of {', '.join(GENERATORS)}.")
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+    known = {entry.name: str(entry.type) for entry in fields(GENERATORS[name])}
+    values = {}
+    for key, value in (options or {}).items():
+        if key not in known:
+            raise InputError(f"the generator {name} has no option {key!r}, expected one of {', '.join(known)}.")
+        try:
+            values[key] = kinds[known[key]](value)
+        except ValueError:
+            raise InputError(f"the option {key} of {name} must be of type {known[key]}, got {value!r}.") from None
+    return GENERATORS[name](**values)
+
+
+def _times(generator: Any) -> np.ndarray:
+    return np.linspace(0.0, generator.duration, generator.steps)
+
+
+def _periodic(generator: Any, name: str, *parameters: str) -> Description:
+    dimension = getattr(generator, "dimension", 1)
+    return Description(
+        name,
+        Grid((generator.size,) * dimension, periodic=True),
+        _times(generator),
+        (DataField("u", (), "float32"),),
+        1,
+        boundary=dict.fromkeys("xyz"[:dimension], "periodic"),
+        parameters=dict.fromkeys(parameters, np.zeros(0)),
+    )
+
+
+def _check_box(generator: Any, size: int, dimension: int) -> None:
+    if generator.size < size:
+        raise InputError(f"size must be at least {size} values per axis, got {generator.size}.")
+    if not 1 <= getattr(generator, "dimension", 1) <= dimension:
+        raise InputError(f"dimension must be 1 to {dimension}, got {generator.dimension}.")
+    if generator.steps < 2:
+        raise InputError(f"steps must be at least 2, got {generator.steps}.")
+    _check_positive(generator, "duration")
+
+
+def _check_positive(generator: Any, name: str) -> None:
+    value = getattr(generator, name)
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name} must be finite and positive, got {value}.")
