@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
     "list": ("sciml.cli.list", "What there is: methods, cases, datasets."),
+    "data": ("sciml.cli.data", "Make data sets, look at them, check and convert them."),
     "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }

@@ -1,0 +1,204 @@
+"""``sciml data``: make data sets, look at them, check and convert them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+if TYPE_CHECKING:
+    from sciml.data import Description
+
+app = verb_app(
+    "Make data sets, look at them, check and convert them. "
+    "Reads our HDF5 layout, The Well's, the three of PDEBench and OpenFWI's .npy, told apart by what is in them."
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Source = Annotated[Path, typer.Argument(help="Data set in any layout.")]
+
+
+@app.command()
+def generate(
+    name: Annotated[
+        str, typer.Argument(help="poisson, heat, advection or burgers; `sciml data generators` tells more.")
+    ],
+    options: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options, as size=128.")] = None,
+    count: Annotated[int, typer.Option("-n", "--count", help="Number of trajectories.")] = 100,
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path("data.h5"),
+    seed: Annotated[int, typer.Option("--seed", help="The result is a function of it.")] = 0,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", help="Processes; the result does not depend on it.")] = 1,
+    shard: Annotated[
+        str, typer.Option("--shard", help="I/N makes the I-th of N shares; `convert` joins them.")
+    ] = "1/1",
+) -> None:
+    """Make a data set. A run that was stopped goes on where it was when called again."""
+    from sciml.cli.progress import ResidualLine
+    from sciml.data import generate as make
+    from sciml.errors import InputError
+
+    words = dict(word.partition("=")[::2] for word in options or [] if "=" in word)
+    if len(words) < len(options or []):
+        raise InputError(f"options are written KEY=VALUE, each once, such as size=128; got {' '.join(options or [])}.")
+    number, slash, shards = shard.partition("/")
+    if not (slash and number.isdecimal() and shards.isdecimal()):
+        raise InputError(f"a shard is written I/N, such as 2/8; got {shard!r}.")
+    with ResidualLine(name) as line:
+        about = make(
+            name,
+            count,
+            output,
+            options=words,
+            seed=seed,
+            jobs=jobs,
+            shard=(int(number), int(shards)),
+            progress=lambda done, total: line.stage(f"{done} of {total} trajectories"),
+        )
+    print(_sentence(output, about))
+
+
+@app.command()
+def generators() -> None:
+    """List what can be generated, with its options."""
+    from dataclasses import fields
+
+    from sciml.cli.output import print_table
+    from sciml.data.generators import GENERATORS
+
+    print_table(
+        ["name", "what", "options"],
+        [
+            (name, kind.summary, " ".join(f"{entry.name}={entry.default}" for entry in fields(kind)))
+            for name, kind in GENERATORS.items()
+        ],
+    )
+
+
+@app.command()
+def info(path: Source, json: Json = False) -> None:
+    """Print layout, fields, shapes, statistics and checksums of a data set; reads all of it."""
+    from sciml.cli.output import print_json, print_table
+    from sciml.data import inspect
+
+    dataset, reports = inspect(path)
+    about = dataset.description
+    if json:
+        result = {
+            "path": str(path),
+            "layout": about.layout,
+            "name": about.name,
+            "on": repr(about.on),
+            "trajectories": about.trajectories,
+            "steps": len(about.times),
+            "first_time": about.times[0] if len(about.times) else None,
+            "last_time": about.times[-1] if len(about.times) else None,
+            "boundary": about.boundary,
+            "parameters": {name: list(values.shape[1:]) for name, values in about.parameters.items()},
+            "generator": about.generator,
+            "seed": about.seed,
+            "part": about.part,
+            "fields": {
+                report.name: {
+                    "shape": about.shape(report.name),
+                    "dtype": about[report.name].dtype,
+                    "unit": about[report.name].unit,
+                    "location": about[report.name].location,
+                    "mean": report.mean,
+                    "deviation": report.deviation,
+                    "smallest": report.smallest,
+                    "largest": report.largest,
+                    "not_finite": report.not_finite,
+                    "sha256": report.sha256,
+                    "damage": report.damage,
+                }
+                for report in reports
+            },
+        }
+        print_json(result)
+        return
+    rows = [
+        ("layout", about.layout),
+        ("name", about.name),
+        ("on", repr(about.on)),
+        ("trajectories", about.trajectories),
+    ]
+    if len(about.times):
+        rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
+    rows += [(f"boundary {name}", kind) for name, kind in about.boundary.items()]
+    rows += [("parameters", ", ".join(about.parameters) or "none"), ("made by", about.generator or "unknown")]
+    if about.part is not None:
+        rows.append(("part", f"trajectories {about.part[0]} to {about.part[1] - 1} of {about.part[2]}"))
+    print_table(["", ""], [(name, str(value)) for name, value in rows], title=str(path))
+    print_table(
+        ["field", "unit", "shape", "dtype", "mean", "deviation", "smallest", "largest", "not finite", "sha256"],
+        [
+            (
+                report.name,
+                about[report.name].unit,
+                "x".join(map(str, about.shape(report.name))),
+                about[report.name].dtype,
+                report.mean,
+                report.deviation,
+                report.smallest,
+                report.largest,
+                report.not_finite,
+                "damaged" if report.damage else report.sha256[:12],
+            )
+            for report in reports
+        ],
+    )
+
+
+@app.command()
+def check(path: Source, json: Json = False) -> None:
+    """Read everything; find values that are not finite and bytes that changed since they were written."""
+    from sciml.cli.output import print_json
+    from sciml.data import inspect
+    from sciml.errors import DataFormatError
+
+    _, reports = inspect(path)
+    faults = [sentence for report in reports for sentence in report.damage]
+    faults += [
+        f"{path}: field {report.name!r} has {report.not_finite} values that are not finite."
+        for report in reports
+        if report.not_finite
+    ]
+    if json:
+        print_json({"path": str(path), "sound": not faults, "faults": faults})
+    if faults:
+        more = f" And {len(faults) - 1} more faults." if len(faults) > 1 else ""
+        raise DataFormatError(faults[0] + more)
+    if not json:
+        print(f"{path}: {sum(report.values for report in reports)} values in {len(reports)} fields, all sound")
+
+
+@app.command()
+def convert(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="IN... OUT", help="Data sets or shards, and the file to write.")
+    ],
+    compress: Annotated[bool, typer.Option("--compress", help="Gzip the values.")] = False,
+) -> None:
+    """Convert data sets of any layout to ours, and join the shards of one; several become one."""
+    from sciml.cli.progress import ResidualLine
+    from sciml.data import convert as write
+    from sciml.errors import InputError
+
+    *sources, target = paths
+    if not sources:
+        raise InputError(f"give a data set and the file to write, got {target} alone.")
+    with ResidualLine("convert") as line:
+        about = write(
+            sources,
+            target,
+            compress=compress,
+            progress=lambda done, total: line.stage(f"{done} of {total} trajectories"),
+        )
+    print(_sentence(target, about))
+
+
+def _sentence(path: Path, about: Description) -> str:
+    shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
+    return f"{path}: {about.trajectories} trajectories of {shapes}"
