@@ -2,16 +2,18 @@
 
 ``environment.json`` (versions, commit, processor, threads, command) is there from the start, ``result.json``
 (``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``) only after the run has finished. Whatever else
-a run writes lies beside them.
+a run writes lies beside them. :class:`FolderLock` keeps a second run out.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import platform
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -19,12 +21,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 from sciml import __version__
 from sciml.errors import InputError
 
-PACKAGES = ("numpy", "scipy", "numba", "torch", "pyamg", "h5py", "meshio", "matplotlib", "tbb", "ilupp")
+try:
+    import fcntl
+except ImportError:  # Windows: two runs into one folder are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+PACKAGES = ("numpy", "scipy", "numba", "torch", "pyamg", "h5py", "meshio", "matplotlib", "tbb", "ilupp", "lightning")
+LOCK = ".lock"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -35,6 +44,7 @@ class RunFolder:
     ----------
     path : the folder; it must be empty if it exists, and its parents are made
     overwrite : use a folder with files in it all the same; an old ``result.json`` is removed first
+    resume : the same, for a run that goes on: ``environment.json`` keeps what it says and gains an entry in ``resumed``
 
     Examples
     --------
@@ -46,16 +56,14 @@ class RunFolder:
     ['environment.json', 'result.json', 'table.md']
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.path} is a file, expected a folder for the run; choose another name.")
-        if self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
+        _make_folder(self.path)
+        if not (overwrite or resume) and any(file.name != LOCK for file in self.path.iterdir()):
             raise InputError(f"{self.path} is not empty, expected a new folder; choose another name, or overwrite it.")
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             (self.path / "result.json").unlink(missing_ok=True)
-            self.write_json("environment.json", environment())
+            self.write_json("environment.json", self._resumed_environment() if resume else environment())
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {error.strerror or error}.") from error
         self._start = time.perf_counter()
@@ -77,6 +85,13 @@ class RunFolder:
         """Write a JSON file of this name into the folder."""
         self.write_text(name, json.dumps(plain(values), indent=2, allow_nan=False) + "\n")
 
+    def _resumed_environment(self) -> dict[str, Any]:
+        try:
+            first = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return environment()
+        return {**first, "resumed": [*first.get("resumed", []), environment()]}
+
     def finish(
         self,
         status: str,
@@ -84,6 +99,7 @@ class RunFolder:
         *,
         seed: int | None = None,
         config: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> None:
         """Write ``result.json``.
 
@@ -93,6 +109,7 @@ class RunFolder:
         metrics : numbers by name; the first is the headline error
         seed : of the random numbers, None where there were none
         config : what the run was asked to do
+        more : further entries; ``seconds`` takes the place of the time since the folder was made
         """
         result = {
             "status": status,
@@ -101,8 +118,94 @@ class RunFolder:
             "seed": seed,
             "config": dict(config or {}),
             "version": __version__,
+            **more,
         }
         self.write_json("result.json", result)
+
+
+class FolderLock:
+    """Keep every other run out of a folder for the length of a ``with`` block.
+
+    The operating system holds the lock and frees it when the process ends in whatever way, so that what a killed run
+    leaves behind keeps nobody out. The file names process and host for the sentence that a second run gets.
+
+    Parameters
+    ----------
+    path : the folder; it is made if it does not exist
+
+    Raises
+    ------
+    InputError
+        If a run is in the folder already, or the folder cannot be written.
+    """
+
+    _held: ClassVar[set[Path]] = set()  # a process never excludes itself through the operating system
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).resolve()
+
+    def __enter__(self) -> Self:
+        _make_folder(self.path)
+        if self.path in self._held:
+            raise InputError(f"{self.path} is in use by a run of this process; choose another folder.")
+        file = self.path / LOCK
+        try:
+            self._descriptor = self._open(file)
+        except BlockingIOError:
+            holder = file.read_text(errors="replace").strip() if file.exists() else "another process"
+            raise InputError(
+                f"{self.path} is in use by a run, {holder}; wait for its end, or choose another folder."
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be locked: {error.strerror or error}.") from error
+        self._held.add(self.path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._held.discard(self.path)
+        (self.path / LOCK).unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _open(self, file: Path) -> int:
+        """Open and lock the file, and make sure that it is still the one of that name."""
+        while True:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                _lock(descriptor)
+                # Never opened a second time: closing any descriptor of the file would free the lock.
+                if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
+                    os.truncate(descriptor, 0)
+                    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+                    return descriptor
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file without waiting; BlockingIOError if another process has it."""
+    if fcntl is None:
+        return
+    try:
+        # Not flock: its locks live on in the forked workers of a process that was killed.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BlockingIOError(error.errno, error.strerror) from error
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):  # a file system without locks has none
+            raise
+
+
+def _make_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file, expected a folder for the run; choose another name.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def environment() -> dict[str, Any]:
