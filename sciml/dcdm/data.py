@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ VALIDATION_SEED, TEST_SEED = 50, 100
 VALIDATION, TRAINING = 0, 1
 
 
+SystemKind = Literal["trained", "unseen", "resized"]
+
+
 class DirectionBatch(NamedTuple):
     """Unit right-hand sides of one problem.
 
@@ -42,13 +45,13 @@ class HeldOutSystem(NamedTuple):
 
     Attributes
     ----------
-    name : case and right-hand side, such as ``"box white"``
-    trained : whether training knows the case
+    name : case, size and right-hand side, such as ``"box_64_white"``
+    kind : ``"trained"``: a case and size of training; ``"unseen"``: another case; ``"resized"``: another size
     problem, b : the system
     """
 
     name: str
-    trained: bool
+    kind: SystemKind
     problem: VoxelPoisson
     b: np.ndarray
 
@@ -78,6 +81,7 @@ class RitzDirections(Draws):
     validation_batches : of held-out right-hand sides, per epoch
     samples : size of the training set; None for an endless one
     test_cases : cases that training does not know, to count iterations on
+    test_sizes : sizes that training does not know, likewise
     """
 
     def __init__(  # noqa: PLR0913 - the keys of a config
@@ -92,9 +96,10 @@ class RitzDirections(Draws):
         validation_batches: int = 4,
         samples: int | None = None,
         test_cases: list[str] | None = None,
+        test_sizes: list[int] | None = None,
     ) -> None:
         self.sizes, self.cases, self.dimension = list(sizes), dict(cases), dimension
-        self.test_cases = list(test_cases or ())
+        self.test_cases, self.test_sizes = list(test_cases or ()), list(test_sizes or ())
         self.vectors, self.low_share, self.batch_size, self.samples = vectors, low_share, batch_size, samples
         self._check()
         super().__init__(batches_per_epoch if samples is None else samples // batch_size, validation_batches)
@@ -162,26 +167,27 @@ class RitzDirections(Draws):
         return sources
 
     def held_out_systems(self) -> list[HeldOutSystem]:
-        """Return systems to count iterations on, of the largest training size.
+        """Return systems to count iterations on: white, smooth and Ritz-like right-hand sides, unseen geometries.
 
-        The cases of training with Ritz-like, white and smooth right-hand sides (and geometries that training has not
-        seen), and ``test_cases`` with white and smooth ones.
+        The cases of training and ``test_cases`` have the largest size of training; the former come in ``test_sizes``,
+        too.
         """
-        systems = []
         size = max(self.sizes)
-        for name in (*self.cases, *self.test_cases):
-            case = poisson_case(name, size, TEST_SEED, self.dimension)
-            problem = VoxelPoisson.from_cells(case.cells, coefficient=case.coefficient, outside=case.outside)
-            trained = name in self.cases
-            if trained:
-                ritz = make_draws(problem, self.vectors, self.low_share, seed=TEST_SEED).draw(1, generator(TEST_SEED))
-                systems.append(
-                    HeldOutSystem(f"{name} ritz", True, problem, case.compatible(ritz[0, 0].double().numpy()))
-                )
-            for kind in RIGHT_HAND_SIDES:
-                b = case.right_hand_side(kind, seed=TEST_SEED)
-                systems.append(HeldOutSystem(f"{name} {kind}", trained, problem, b))
+        systems = [system for name in self.cases for system in self._systems_of(name, size, "trained")]
+        systems += [system for name in self.test_cases for system in self._systems_of(name, size, "unseen")]
+        for larger in self.test_sizes:
+            systems += [system for name in self.cases for system in self._systems_of(name, larger, "resized")]
         return systems
+
+    def _systems_of(self, name: str, size: int, kind: SystemKind) -> list[HeldOutSystem]:
+        case = poisson_case(name, size, TEST_SEED, self.dimension)
+        problem = VoxelPoisson.from_cells(case.cells, coefficient=case.coefficient, outside=case.outside)
+        sides = {side: case.right_hand_side(side, seed=TEST_SEED) for side in RIGHT_HAND_SIDES}
+        if kind == "trained":
+            draws = make_draws(problem, self.vectors, self.low_share, seed=TEST_SEED)
+            ritz = draws.draw(1, generator(TEST_SEED))[0, 0].double().numpy()
+            sides["ritz"] = case.compatible(ritz)
+        return [HeldOutSystem(f"{name}_{size}_{side}", kind, problem, b) for side, b in sides.items()]
 
 
 class _HeldOut(Dataset):

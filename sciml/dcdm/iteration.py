@@ -25,6 +25,8 @@ TRIAL_REDUCTION = 0.5
 # and is dropped for conjugate gradients unless an iteration took this many times more energy off the error.
 TRIAL_GAIN = 4.0
 MAX_FALLBACKS = 3
+# A candidate that keeps less than this of its length is a sum of the other directions, up to rounding.
+DEPENDENT = 1e-10
 
 
 class _Iteration:
@@ -48,7 +50,8 @@ class _Iteration:
         """
         basis = list(self.past)
         direction, image, gain = torch.zeros_like(self.r), torch.zeros_like(self.r), 0.0
-        for q in candidates:
+        for candidate in candidates:
+            q = candidate
             # all coefficients come from the same q, as in the published iteration
             coefficients = [_dot(q, Ap) / energy for _, Ap, energy in basis]
             for coefficient, (p, _, _) in zip(coefficients, basis, strict=True):
@@ -56,6 +59,8 @@ class _Iteration:
             Aq = self.operator(q)
             energy, slope = _dot(q, Aq), _dot(q, self.r)
             if not (0.0 < energy < math.inf and math.isfinite(slope) and slope):
+                continue
+            if float(torch.linalg.vector_norm(q) / torch.linalg.vector_norm(candidate)) < DEPENDENT:
                 continue
             basis.append((q, Aq, energy))
             direction = torch.add(direction, q, alpha=slope / energy)
@@ -73,7 +78,7 @@ class _Iteration:
         return self.norm**4 / energy if energy > 0.0 else 0.0
 
 
-def conjugate_directions(
+def conjugate_directions(  # noqa: PLR0913 - options are keywords
     problem: VoxelPoisson,
     b: np.ndarray,
     directions: Directions,
@@ -124,9 +129,10 @@ def conjugate_directions(
             "history and maxiter must be at least 1 and rtol within (0, 1); "
             f"got history={history}, maxiter={maxiter}, rtol={rtol}."
         )
-    scale = float(np.linalg.norm(b))
-    if scale == 0.0:
+    largest = float(np.abs(b).max())
+    if largest == 0.0:
         return np.zeros(problem.shape), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+    scale = largest * float(np.linalg.norm(b / largest))  # no square of b overflows or underflows
     operator = StencilOperator(problem, torch.float64, device)
     right = operator.mask(torch.as_tensor(b, dtype=torch.float64, device=device) / scale)
     state = _Iteration(operator, right, torch.zeros_like(right), history)

@@ -60,26 +60,23 @@ class DirectionTask(Task):
         return {"residual": left.square().flatten(1).sum(1).mean()}
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Iterations to 1e-4 on held-out right-hand sides and unseen domains, beside those of conjugate gradients.
+        """Iterations to 1e-4 on held-out right-hand sides, unseen domains and other sizes, and those of CG.
 
-        ``ratio`` is the largest ratio to conjugate gradients over the domains of training, ``unseen_ratio`` over the
-        others; ``NAME`` and ``NAME_cg`` are the iterations on each system, and ``residual`` is the loss on the
-        held-out right-hand sides.
+        ``ratio`` is the largest ratio to conjugate gradients over the domains and sizes of training, ``unseen_ratio``
+        and ``resized_ratio`` over the others; ``NAME`` and ``NAME_cg`` are the iterations on each system, and
+        ``residual`` is the loss on the held-out right-hand sides.
         """
         if not isinstance(data, RitzDirections):
             raise ConfigError(f"DirectionTask is evaluated on RitzDirections, got {type(data).__name__}.")
         solver = DeepConjugateDirections(self.network)
-        ratios: dict[bool, list[float]] = {True: [], False: []}
+        ratios: dict[str, float] = {"trained": 0.0}
         iterations: dict[str, float] = {}
-        for name, trained, problem, b in data.held_out_systems():
+        for name, kind, problem, b in data.held_out_systems():
             ours = solver.solve(problem, b, rtol=RTOL, maxiter=MOST_ITERATIONS, project=True)
             reference = classical_solve(problem, b, method="cg", rtol=RTOL, project=True)
-            key = name.replace(" ", "_")
-            iterations |= {key: float(ours.iterations), f"{key}_cg": float(reference.iterations)}
-            ratios[trained].append(ours.iterations / reference.iterations)
-        result = {"ratio": max(ratios[True])}
-        if ratios[False]:
-            result["unseen_ratio"] = max(ratios[False])
+            iterations |= {name: float(ours.iterations), f"{name}_cg": float(reference.iterations)}
+            ratios[kind] = max(ratios.get(kind, 0.0), ours.iterations / reference.iterations)
+        result = {"ratio": ratios.pop("trained")} | {f"{kind}_ratio": value for kind, value in ratios.items()}
         return result | super().evaluate(data) | iterations
 
     def predict_file(self, source: Path, output: Path) -> dict[str, float]:
