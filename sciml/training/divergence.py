@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from sciml.errors import DivergenceError
+from sciml.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
     from sciml.training.task import Task
@@ -28,9 +29,17 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
 
     Raises
     ------
+    InputError
+        If the names of the terms change.
     DivergenceError
         Naming the term, the epoch, the update and the last finite value.
     """
+    names = list(history[0])
+    if different := next((terms for terms in [*history, earlier or history[0]] if list(terms) != names), None):
+        raise InputError(
+            f"the loss of {type(task).__name__} has the terms {', '.join(different)} at one update and "
+            f"{', '.join(names)} at another, expected the same terms in the same order at every update."
+        )
     weights = [weight for weight in task.parameters() if weight.requires_grad]
     norm = torch.nn.utils.get_total_norm(weights)
     values = torch.stack([term.to(norm.dtype) for terms in history for term in terms.values()])
@@ -39,12 +48,11 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
     if task.trainer.strategy.reduce_boolean_decision(finite):
         return
     place = f"in epoch {task.current_epoch}"
-    names = list(history[0])
     table = values.view(len(history), len(names)).tolist()
     before = [float(earlier[name]) for name in names] if earlier else None
     for update, row in enumerate(table, start):
         for index, name in enumerate(names):
-            if not torch.isfinite(torch.tensor(row[index])):
+            if not math.isfinite(row[index]):
                 known = f"its last finite value was {before[index]:.6g}" if before else "it was never finite"
                 raise DivergenceError(
                     f"training diverged {place}: the term {name} of the loss is {row[index]} at update {update} "

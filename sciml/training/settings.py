@@ -124,6 +124,8 @@ class Training:
             _check_number("ema_decay", self.ema_decay, low=0, high=1, strict=True)
         for name, weight in self.weights.items():
             _check_number(f"weights.{name}", weight, low=0)
+        if self.weights and any(phase.optimizer == "least_squares" for phase in self.phases):
+            raise ConfigError("weights do not act on residuals; leave them out, or choose another optimizer.")
 
     @property
     def epochs(self) -> int:

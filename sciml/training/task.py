@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import lightning
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
@@ -58,6 +59,7 @@ class Task(lightning.LightningModule):
         self._seed = 0
         self._update = 0
         self._last_terms: Terms = {}
+        self._is_mixed = self._is_plain = False
 
     # What a method overrides
 
@@ -98,6 +100,7 @@ class Task(lightning.LightningModule):
         By default the mean of :meth:`validate` over the samples of the test set, of the validation set if ``data`` has
         no test set.
         """
+        data.prepare_data()
         if is_overridden("test_dataloader", data):
             data.setup("test")
             batches = data.test_dataloader()
@@ -155,6 +158,8 @@ class Task(lightning.LightningModule):
         weights = self._weights()
         if not weights:
             raise InputError(f"{type(self).__name__} has no weights to train; nothing in it requires a gradient.")
+        self._is_mixed = self.trainer.precision.endswith("mixed")
+        self._is_plain = isinstance(self.trainer.strategy, SingleDeviceStrategy) and not self._is_mixed
         return [
             make_optimizer(phase.optimizer, weights, phase.learning_rate, phase.weight_decay, phase.options)
             for phase in phases
@@ -211,7 +216,10 @@ class Task(lightning.LightningModule):
                 total = self._total(terms)
             if not first:
                 first.update((name, term.detach()) for name, term in terms.items())
-            self.manual_backward(total)
+            if self._is_plain:
+                total.backward()  # no scaling, no ranks: Lightning would add only hooks, 7 % for a tiny network
+            else:
+                self.manual_backward(total)
             # A line search must decide the same on every rank.
             return self.trainer.strategy.reduce(total.detach(), reduce_op="mean") if searches else total
 
@@ -248,14 +256,11 @@ class Task(lightning.LightningModule):
         return self.trainer.strategy.reduce_boolean_decision(self.converged(terms))
 
     def _forward_context(self) -> AbstractContextManager[None]:
-        return self.trainer.precision_plugin.forward_context() if self._is_mixed() else nullcontext()
+        return self.trainer.precision_plugin.forward_context() if self._is_mixed else nullcontext()
 
     def _full_precision(self) -> AbstractContextManager[None]:
         """Lift Lightning's autocast around the whole step: optimisers and backward passes are not made for it."""
-        return torch.autocast(self.device.type, enabled=False) if self._is_mixed() else nullcontext()
-
-    def _is_mixed(self) -> bool:
-        return self.trainer.precision.endswith("mixed")
+        return torch.autocast(self.device.type, enabled=False) if self._is_mixed else nullcontext()
 
     def _log(self, terms: Terms, prefix: str, samples: int) -> None:
         self.log_dict(
