@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -83,6 +84,11 @@ def true_residual(system: System, x: np.ndarray) -> float:
         flat, x = x, np.zeros(fluid.shape)
         x[fluid] = flat
     return float(np.linalg.norm(system.b - system.problem.matvec(x)) / np.linalg.norm(system.b))
+
+
+def load_average() -> float | None:
+    """Processes that compete for the processor, averaged over a minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def extra_memory(function: Callable[[], Any]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.bench.measure import extra_memory, interleave, run_peer, timed
+from sciml.bench.measure import extra_memory, interleave, load_average, run_peer, timed
 from sciml.bench.peers import PEERS, System
 from sciml.bench.worker import Job
 
@@ -52,7 +52,7 @@ def compare(job: Job) -> dict[str, Any]:
     return {
         "unknowns": system.problem.unknowns,
         "matrix_seconds": assembly,
-        "load": _load(),
+        "load": load_average(),
         "solvers": {name: median_run(each) for name, each in runs.items()},
         "runs": runs,
         "not_installed": sorted(set(job["solvers"]) - set(available)),
@@ -72,7 +72,7 @@ def hypre(job: Job) -> dict[str, Any]:
         ours.append(run_peer(PEERS["multigrid"], system, RTOL))
     return {
         "unknowns": system.problem.unknowns,
-        "load": _load(),
+        "load": load_average(),
         "solvers": {"multigrid": median_run(ours), **solvers},
         "runs": {"multigrid": ours},
     }
@@ -98,7 +98,7 @@ def large(job: Job) -> dict[str, Any]:
     _warm_up("multigrid", job["case"])
     run: dict[str, Any] = {}
     used = extra_memory(lambda: run.update(run_peer(PEERS["multigrid"], system, RTOL)))
-    return {"unknowns": system.problem.unknowns, "load": _load(), **run, **used}
+    return {"unknowns": system.problem.unknowns, "load": load_average(), **run, **used}
 
 
 def accuracy(job: Job) -> dict[str, Any]:
@@ -159,11 +159,6 @@ def _system(job: Job, *, with_matrix: bool = True) -> tuple[System, np.ndarray, 
     problem, white, smooth = _problem(job)
     matrix, seconds, _ = timed(problem.to_csr) if with_matrix else (None, 0.0, 0.0)
     return System(problem, matrix, white), smooth, seconds
-
-
-def _load() -> float | None:
-    """Processes that compete for the processor, averaged over a minute; None where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 @cache
