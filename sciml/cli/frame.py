@@ -24,7 +24,11 @@ from sciml.errors import DivergenceError, SciMLError
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
-    "list": ("sciml.cli.list", "What there is: methods, cases, datasets."),
+    "train": ("sciml.cli.train", "Train the task of a config, or go on with a run."),
+    "evaluate": ("sciml.cli.evaluate", "Measure a trained task on data that it has not seen."),
+    "predict": ("sciml.cli.predict", "Apply a trained task to a file."),
+    "cite": ("sciml.cli.cite", "The BibTeX of what a config uses."),
+    "list": ("sciml.cli.list", "What there is: methods, configs, weights, cases, datasets."),
     "data": ("sciml.cli.data", "Make data sets, look at them, check and convert them."),
     "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),

@@ -21,17 +21,54 @@ app = verb_app("What there is, one line each.")
 
 @app.command("list")
 def list_(
-    what: Annotated[str | None, typer.Argument(help="methods, cases or datasets; all of them unless given.")] = None,
+    what: Annotated[
+        str | None, typer.Argument(help="methods, configs, weights, cases or datasets; all of them unless given.")
+    ] = None,
 ) -> None:
-    """List the methods of `precondition`, the cases of the benchmarks and the surfaces that are shipped."""
+    """List the methods of `precondition`, what can be trained, the weights, cases and surfaces that are shipped."""
     from sciml.cli.output import print_table
     from sciml.errors import InputError
     from sciml.mesh.shipped import shipped_surfaces
     from sciml.pde.poisson_cases import CASES
 
     surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
-    tables = {"methods": METHODS, "cases": CASES, "datasets": surfaces}
+    tables = {
+        "methods": METHODS,
+        "configs": _configs(),
+        "weights": _weights(),
+        "cases": CASES,
+        "datasets": surfaces,
+    }
     if what is not None and what not in tables:
         raise InputError(f"There is no list of {what!r}, expected one of {', '.join(tables)}.")
     for title in tables if what is None else [what]:
         print_table([title, ""], list(tables[title].items()))
+
+
+def _configs() -> dict[str, str]:
+    """The title of each shipped config, and the paper's claim."""
+    from sciml.training.config_files import read_yaml, shipped_configs
+
+    about = {}
+    for name, path in shipped_configs().items():
+        values = read_yaml(path)
+        paper = values.get("paper")
+        about[name] = str(values.get("title")) + (f"; paper: {paper['claim']}" if paper else "")
+    return about
+
+
+def _weights() -> dict[str, str]:
+    """What each shipped network was trained for, and its headline numbers."""
+    from sciml.cli.output import cell_text
+    from sciml.cli.weights import shipped_weights
+    from sciml.training.config_files import read_yaml
+
+    about = {}
+    for name, path in shipped_weights().items():
+        values = read_yaml(path.with_suffix(".yaml"))
+        metrics = list((values.get("metrics") or {}).items())[:3]
+        numbers = ", ".join(f"{key} {cell_text(value)}" for key, value in metrics)
+        about[name] = (
+            f"{values['config']['title']} ({path.stat().st_size // 1024} KiB{', ' + numbers if numbers else ''})"
+        )
+    return about

@@ -12,7 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.live import Live
+    from rich.progress import Progress
 
 SECONDS_BETWEEN_UPDATES = 0.1
 
@@ -75,3 +78,74 @@ class ResidualLine:
             from rich.text import Text
 
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+class TrainingBar:
+    """The bar of a training: epochs, the last values of the loss, the time left; it vanishes at the end.
+
+    Use it as a context and pass it as ``progress``::
+
+        with TrainingBar("a title") as bar:
+            train(config, folder, progress=bar)
+
+    Parameters
+    ----------
+    label : str
+        What is being trained.
+    enabled : bool, optional
+        Whether to show the bar; if standard error is a terminal unless given.
+    """
+
+    def __init__(self, label: str, *, enabled: bool | None = None) -> None:
+        self.label = label
+        self.enabled = sys.stderr.isatty() if enabled is None else enabled
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self.enabled:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            # No refresh thread: it would compete with the training for the interpreter.
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[state]}", markup=False),
+                console=Console(file=sys.stderr),
+                auto_refresh=False,
+                transient=True,
+            )
+            self._task = self._bar.add_task(self.label, total=1.0, state="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __call__(self, done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
+        """Show how far the training is.
+
+        Parameters
+        ----------
+        done : epochs, a fraction inside an epoch
+        epochs : in all
+        terms : of the last finished epoch by name; the first three are shown
+        seconds_left : None while it is not known
+        """
+        if self._bar is not None:
+            state = [f"epoch {min(int(done) + 1, epochs)}/{epochs}"]
+            state += [f"{name} {value:.3g}" for name, value in list(terms.items())[:3]]
+            state += [] if seconds_left is None else [f"{duration(seconds_left)} left"]
+            self._bar.update(self._task, completed=done, total=epochs, state="  ".join(state), refresh=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 45 s, 3 min, 2 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

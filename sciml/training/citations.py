@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from sciml.training.config_errors import Where, did_you_mean
 
 FILE = Path(__file__).resolve().parents[1] / "citations.bib"
 
@@ -26,8 +28,30 @@ def read_citations() -> dict[str, str]:
     return {match.group(1): entry for match, entry in found if match}
 
 
-def keys_of(values: Mapping[str, Any]) -> list[str]:
-    """Return the keys of what a config uses: those that it names, then its optimisers, each once."""
-    phases = values["training"]["phases"]
-    optimizers = [OF_OPTIMIZERS[phase["optimizer"]] for phase in phases if phase["optimizer"] in OF_OPTIMIZERS]
-    return list(dict.fromkeys([*values["cite"], *optimizers]))
+def check_keys(keys: Iterable[str], where: Where) -> None:
+    """Raise ConfigError if one of the keys has no entry."""
+    known = read_citations()
+    for key in keys:
+        if key not in known:
+            raise where.error("cite", f"cite names {key!r}, which {FILE.name} lacks{did_you_mean(key, known)}")
+
+
+def keys_of(values: Mapping[str, Any], file: str) -> list[str]:
+    """Return the keys of what a config uses: those that it names, then its optimisers, each once.
+
+    Parameters
+    ----------
+    values : the config as it is written
+    file : its name, for errors
+
+    Raises
+    ------
+    ConfigError
+        If the config names an entry that does not exist.
+    """
+    training = values.get("training")
+    phases = training.get("phases") if isinstance(training, Mapping) else None
+    named = [phase.get("optimizer", "adam") for phase in phases or () if isinstance(phase, Mapping)]
+    keys = [str(key) for key in values.get("cite") or ()]
+    check_keys(keys, Where(file))
+    return list(dict.fromkeys([*keys, *(OF_OPTIMIZERS[name] for name in named if name in OF_OPTIMIZERS)]))

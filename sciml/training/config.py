@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.training.citations import read_citations
-from sciml.training.config_errors import Where, did_you_mean, shorten
+from sciml.training.citations import check_keys
+from sciml.training.config_errors import Where, shorten
 from sciml.training.config_files import apply_overrides, find_config, read_yaml
 from sciml.training.constructors import check, construct, import_class
 from sciml.training.settings import Training
@@ -132,7 +132,7 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
     resolved = check(where, Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
     if not 0 <= resolved["seed"] <= LARGEST_SEED:
         raise where.error("seed", f"seed is {resolved['seed']}, expected a whole number from 0 to 2^63 - 1")
-    _check_citations(where, resolved["cite"])
+    check_keys(resolved["cite"], where)
     task_class, resolved["task"] = _section(where, "task", values["task"])
     _, resolved["data"] = _section(where, "data", values["data"])
     training = construct(where, Training, check(where, Training, values["training"], "training"), "training")
@@ -184,10 +184,3 @@ def _check_trainer(where: Where, values: Any, precisions: Sequence[str]) -> dict
         key = "trainer.precision"
         raise where.error(key, f"{key} is {shorten(precision)}, but the task allows {' or '.join(precisions)}")
     return check(where, TrainerSettings, values, "trainer")
-
-
-def _check_citations(where: Where, keys: Sequence[str]) -> None:
-    known = read_citations()
-    for key in keys:
-        if key not in known:
-            raise where.error("cite", f"cite names {key!r}, which sciml/citations.bib lacks{did_you_mean(key, known)}")

@@ -16,7 +16,7 @@ OWNED = {
     "gradient_clip_algorithm": "training.gradient_clip clips the norm",
     "accumulate_grad_batches": "set the batch size in data.init_args",
     "default_root_dir": "the run folder is -o",
-    "logger": "metrics.csv is always written, and TensorBoard's events where it is installed",
+    "log_every_n_steps": "metrics.csv has one row per epoch",
     "callbacks": "a run has its callbacks already",
     "plugins": "they belong to the strategy",
     "profiler": "profile the command from outside",
@@ -53,7 +53,7 @@ class TrainerSettings:
     detect_anomaly : name the operation whose gradient is not finite; slow
     limit_train_batches, limit_val_batches, limit_test_batches : batches of an epoch (int) or their fraction (float)
     check_val_every_n_epoch : epochs between validations
-    log_every_n_steps : updates between rows of the log
+    logger : write TensorBoard's events too; metrics.csv is always written
     """
 
     accelerator: str = "auto"
@@ -68,4 +68,4 @@ class TrainerSettings:
     limit_val_batches: int | float | None = None
     limit_test_batches: int | float | None = None
     check_val_every_n_epoch: int = 1
-    log_every_n_steps: int = 1
+    logger: Literal["tensorboard"] | None = None

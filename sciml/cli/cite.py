@@ -1,0 +1,25 @@
+"""``sciml cite``: the references of what a config uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+app = verb_app("Print the BibTeX of what a config uses.")
+
+
+@app.command()
+def cite(
+    config: Annotated[Path, typer.Argument(help="A config, the name of a shipped one, or the folder of a run.")],
+) -> None:
+    """Print the BibTeX of the method and of the optimisers of a config."""
+    from sciml.training.citations import keys_of, read_citations
+    from sciml.training.config_files import find_config, read_yaml
+
+    file = config / "config.yaml" if (config / "config.yaml").is_file() else find_config(config)
+    entries = read_citations()
+    print("\n\n".join(entries[key] for key in keys_of(read_yaml(file), str(file))))

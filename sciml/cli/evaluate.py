@@ -1,0 +1,40 @@
+"""``sciml evaluate``: the errors of a trained task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+app = verb_app("Measure a trained task on data that it has not seen.")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
+    data: Annotated[Path | None, typer.Option("--data", help="A data set in place of that of the config.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the metrics of a trained task, in physical units; the first is the headline error."""
+    from sciml.cli.output import print_json
+    from sciml.cli.progress import ResidualLine
+    from sciml.cli.train import print_metrics
+    from sciml.cli.weights import config_of, find_run
+    from sciml.errors import InputError
+
+    folder = find_run(run)
+    if data is not None and not data.exists():
+        raise InputError(f"--data {data} does not exist; check the name.")
+    with ResidualLine(run) as line:
+        line.stage("loading torch")
+        from sciml.training.run import evaluate as measure
+
+        line.stage("evaluating")
+        metrics = measure(folder, data)
+    if json:
+        print_json(metrics)
+        return
+    print_metrics(metrics, config_of(folder).get("paper"), title=run)
