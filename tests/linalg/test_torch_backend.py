@@ -235,3 +235,17 @@ def test_values_off_the_fluid_do_not_matter():
     assert result.true_residual <= 1e-10
     assert not x[~problem.fluid].any()
     assert np.linalg.norm(b - problem.matvec(x)) <= 1.01e-10 * scale
+
+
+def test_the_coarsest_operator_is_positive_where_a_faint_tail_reaches_a_solid_cell(make_case):
+    """Its eigenvalues lie in [0, 2] times the scaling; couplings left behind by a dropped cell gave one at -14."""
+    problem = make_case("jumps", 32, 100)
+    levels, stencil = backend.build(problem.normalised()[0], np.dtype(np.float64), 700)
+    cells = int(np.prod(levels[-1].shape))
+    units = backend.with_halo(torch.eye(cells, dtype=torch.float64).reshape(cells, *levels[-1].shape))
+    matrix = backend.apply_stencil(torch.from_numpy(stencil), FORWARD, units).reshape(cells, cells).numpy()
+    active = matrix.diagonal() > 0
+    scale = 1.0 / np.sqrt(matrix.diagonal()[active])
+    eigenvalues = np.linalg.eigvalsh(matrix[np.ix_(active, active)] * np.outer(scale, scale))
+    assert eigenvalues.min() > 1e-3
+    assert eigenvalues.max() < 4.0

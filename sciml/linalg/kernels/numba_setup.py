@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple
 from sciml.linalg.kernels.numba_cycle import CHUNK
-from sciml.linalg.kernels.stencil import LEFT, NEGLIGIBLE, ONE
+from sciml.linalg.kernels.stencil import FAINT, LEFT, NEGLIGIBLE, ONE
 
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
@@ -96,8 +96,8 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
     """Weights l, r of the odd cells along an axis.
 
     ``groups`` has rows (plane, slot, flat shift from the even cell): the couplings of the odd cell to the plane before
-    (0), after (1) and its own (2). One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to
-    neither plane copy the even cell.
+    (0), after (1) and its own (2). One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled
+    to neither plane copy the even cell. A faint coupling to a coarse cell that stands for no unknown is dropped.
     """
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     coarse = (left.shape[1] * left.shape[2], left.shape[2])
@@ -107,7 +107,7 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
     odd = fine[axis] if axis < 2 else 1
     stride = 2 if axis == 2 else 1
     parts = (coarse[0] - 2 * coarse[1] - 2 + CHUNK - 1) // CHUNK if axis == 0 else n1
-    tiny = stencil.dtype.type(NEGLIGIBLE)
+    tiny, faint = stencil.dtype.type(NEGLIGIBLE), stencil.dtype.type(FAINT)
     for i in prange(n0):
         buffer = np.empty((3, max(CHUNK, n2)), stencil.dtype)
         for part in range(parts):
@@ -122,11 +122,16 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
                     _add_row(after, source, stride)
                 else:
                     _add_row(beside, source, stride)
+            # Behind the last planes there is nothing to read, and no weight to compute.
+            last = diagonal.size - stride * n
+            beyond, twice = diagonal[min(f + 2 * odd, last) :], diagonal[min(f + 3 * odd, last) :]
             own, even, low, high = diagonal[f + odd :], diagonal[f:], left[c : c + n], right[c : c + n]
             for k in range(n):
                 d = own[stride * k]
                 floor = tiny * d
                 near, far = max(before[k], 0), max(after[k], 0)
+                stands = beyond[stride * k] > 0 or twice[stride * k] > 0
+                far = far if stands or far > faint * (near + far) else 0
                 lost = d - before[k] - after[k] - beside[k]
                 lost = 0 if (near > floor and far > floor) or lost < 10 * floor else lost
                 total = near + far + lost

@@ -24,6 +24,8 @@ FORWARD: tuple[Offset, ...] = tuple(o for o in product((-1, 0, 1), repeat=3) if 
 SEVEN_POINT: tuple[Offset, ...] = ((0, 0, 1), (0, 1, 0), (1, 0, 0))
 # Below this share of the diagonal a coupling is rounding error.
 NEGLIGIBLE = 1e-6
+# A coarse cell that stands for no fine cell, but only for this share of one at most, is left out.
+FAINT = 0.01
 ONE, LEFT, RIGHT = 0, 1, 2
 
 

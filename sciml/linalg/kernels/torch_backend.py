@@ -17,6 +17,7 @@ from torch.nn.functional import pad
 
 from sciml.linalg.kernels.layout import coupling_strength, three_axes
 from sciml.linalg.kernels.stencil import (
+    FAINT,
     FORWARD,
     LEFT,
     NEGLIGIBLE,
@@ -278,6 +279,7 @@ def _interpolation_weights(
     """Weights l, r of the odd cells along an axis, without halo.
 
     One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to neither plane copy the even one.
+    A faint coupling to a coarse cell that stands for no unknown is dropped.
     """
     odd = _unit(axis, 1)
     before, beside, after = (
@@ -287,6 +289,8 @@ def _interpolation_weights(
     even, own = _at_even(fine[-1], HERE, axis, count), _at_even(fine[-1], odd, axis, count)
     floor = NEGLIGIBLE * own
     near, far = before.clamp(min=0), after.clamp(min=0)
+    stands = shifted(with_halo(even + own), odd) > 0
+    far = torch.where(stands | (far > FAINT * (near + far)), far, 0.0)
     lost = own - before - after - beside
     lost = torch.where(((near > floor) & (far > floor)) | (lost < 10 * floor), 0.0, lost)
     total = near + far + lost
