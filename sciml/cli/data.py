@@ -25,9 +25,9 @@ def generate(
     name: Annotated[
         str, typer.Argument(help="poisson, heat, advection or burgers; `sciml data generators` tells more.")
     ],
+    count: Annotated[int, typer.Option("-n", "--count", help="Number of trajectories.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     options: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options, as size=128.")] = None,
-    count: Annotated[int, typer.Option("-n", "--count", help="Number of trajectories.")] = 100,
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path("data.h5"),
     seed: Annotated[int, typer.Option("--seed", help="The result is a function of it.")] = 0,
     jobs: Annotated[int, typer.Option("-j", "--jobs", help="Processes; the result does not depend on it.")] = 1,
     shard: Annotated[

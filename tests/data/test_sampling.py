@@ -36,7 +36,7 @@ def test_the_batches_of_all_ranks_together_are_those_of_one_process(world: int) 
     whole = order(24, 2, seed=1)
     alone = [whole[k : k + 2 * world] for k in range(0, 24, 2 * world)]
     ranks = [order(24, 2, seed=1, rank=rank, world=world) for rank in range(world)]
-    together = [sorted(sum((rank[k : k + 2] for rank in ranks), [])) for k in range(0, len(ranks[0]), 2)]
+    together = [sorted(number for rank in ranks for number in rank[k : k + 2]) for k in range(0, len(ranks[0]), 2)]
     assert together == [sorted(batch) for batch in alone]
 
 
@@ -44,7 +44,7 @@ def test_the_batches_of_all_ranks_together_are_those_of_one_process(world: int) 
 def test_ranks_get_equally_many_samples_and_miss_none(length: int, world: int) -> None:
     ranks = [order(length, rank=rank, world=world) for rank in range(world)]
     assert len({len(rank) for rank in ranks}) == 1
-    assert set(sum(ranks, [])) == set(range(length))
+    assert {number for rank in ranks for number in rank} == set(range(length))
 
 
 def test_without_shuffling_the_order_is_that_of_the_data() -> None:

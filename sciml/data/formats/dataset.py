@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -17,7 +18,18 @@ from sciml.mesh import Field, Grid, Mesh
 from sciml.mesh.field import Location
 
 # What h5py and numpy raise on files that are damaged or not what they claim to be.
-FILE_FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, AttributeError, MemoryError)
+FILE_FAULTS = (
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    IndexError,
+    AttributeError,
+    MemoryError,
+    SyntaxError,
+    TokenError,
+)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.data.formats import openfwi, pdebench, the_well
-from sciml.data.formats.access import text
+from sciml.data.formats import native, openfwi, pdebench, the_well
 from sciml.data.formats.dataset import Dataset, Description, Source, faults, open_handle
 from sciml.errors import DataFormatError
 
@@ -20,7 +19,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     ========================  ===================================================================================
     layout                    told by
     ========================  ===================================================================================
-    ``sciml``                 The Well's groups and the attribute ``sciml_format = 1``
+    ``sciml``                 the attribute ``sciml_description``
     ``the_well``              groups ``dimensions`` and ``t0_fields``, ``t1_fields`` or ``t2_fields``
     ``pdebench_tensor``       a data set ``tensor`` (trajectories, steps, x[, y[, z]])
     ``pdebench_fluid``        data sets ``Vx[, Vy[, Vz]]`` and ``density`` or ``pressure``
@@ -52,6 +51,8 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
 def _read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     if isinstance(file, np.ndarray):
         return openfwi.read(file, path)
+    if native.DESCRIPTION in file.attrs:
+        return native.read(file, path)
     if "dimensions" in file and any(f"t{order}_fields" in file for order in range(3)):
         return the_well.read(file, path)
     if "tensor" in file:
@@ -61,7 +62,7 @@ def _read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     names = sorted(file)
     if names and all(name.isdigit() for name in names) and "data" in file[names[0]]:
         return pdebench.read_groups(file, path)
-    if text(file.attrs.get("sciml_format", "")) == "1" and "fields" in file:
+    if "sciml_format" in file.attrs and "fields" in file:
         raise DataFormatError(f"{path} is one time series, expected a data set; read it with sciml.mesh.read_series.")
     raise DataFormatError(
         f"{path} has none of the layouts that are known (sciml, The Well, PDEBench, OpenFWI); "

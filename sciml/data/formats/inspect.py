@@ -80,7 +80,8 @@ def inspect(
                 good = values[np.isfinite(values)].astype(np.float64)
                 report.not_finite += values.size - good.size
                 if good.size:
-                    running.add(good)
+                    with np.errstate(over="ignore", invalid="ignore"):  # squares of huge values: an infinite deviation
+                        running.add(good)
                     low, high = min(low, float(good.min())), max(high, float(good.max()))
             if running.count:
                 report.mean, report.deviation = float(running.mean), float(running.deviation)

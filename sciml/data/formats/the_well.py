@@ -1,4 +1,4 @@
-"""The layout of The Well, and ours, which is the same with the exact grid or the mesh and a checksum of the texts.
+"""The layout of The Well.
 
 Reference: Ohana et al., The Well: a large-scale collection of diverse physics simulations for machine learning,
 NeurIPS 2024, data set track; its page "Data format".
@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from sciml.data.formats.access import (
-    CHECKSUM,
     Stack,
-    checksum,
     dataset,
     grid_from_coordinates,
     table,
@@ -25,24 +23,20 @@ from sciml.data.formats.access import (
 from sciml.data.formats.dataset import DataField, Description, Source
 from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
-from sciml.mesh.xdmf import read_place
 
 ORDERS = ("t0_fields", "t1_fields", "t2_fields")
 
 
 def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
-    """Read the description of a file of The Well, or one of ours.
+    """Read the description of a file of The Well.
 
     Parameters
     ----------
     file : open HDF5 file
     path : of the file, for sentences
     """
-    ours = text(file.attrs.get("sciml_format", "")) == "1"
-    if ours and int(file.attrs[CHECKSUM]) != checksum(file):
-        raise DataFormatError(f"{path}: its names and attributes do not fit their checksum; the file is damaged.")
     boundary = _boundary(file)
-    on = read_place(file) if ours else _place(file, path, boundary)
+    on = _place(file, path, boundary)
     times = _times(file, path)
     trajectories = int(file.attrs["n_trajectories"])
     fields, sources = [], {}
@@ -51,23 +45,19 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
             entry, source = _field(file, f"{order}/{name}", on, (trajectories, len(times)))
             if name in sources:  # The Well allows a scalar and a vector of one name
                 entry = replace(entry, name=f"{name}_{order}")
-            fields.append((int(file[f"{order}/{name}"].attrs.get("order", len(fields))), entry))
+            fields.append(entry)
             sources[entry.name] = source
     if not fields:
         raise DataFormatError(f"{path} has no fields.")
-    part = tuple(int(n) for n in file.attrs["part"]) if "part" in file.attrs else None
     description = Description(
         name=text(file.attrs.get("dataset_name", path.stem)),
         on=on,
         times=times,
-        fields=tuple(entry for _, entry in sorted(fields, key=lambda pair: pair[0])),
+        fields=tuple(fields),
         trajectories=trajectories,
         boundary=boundary,
         parameters=_parameters(file, trajectories, len(times)),
-        generator=text(file.attrs.get("generator", "")),
-        seed=int(file.attrs["seed"]) if "seed" in file.attrs else None,
-        part=part,  # type: ignore[arg-type]
-        layout="sciml" if ours else "the_well",
+        layout="the_well",
     )
     return description, sources
 
@@ -98,8 +88,7 @@ def _boundary(file: Any) -> dict[str, str]:
     for name in file.get("boundary_conditions", {}):
         group = file["boundary_conditions"][name].attrs
         axes = texts(group["associated_dims"]) if "associated_dims" in group else []
-        side = text(group["side"]) if "side" in group else ""
-        key = axes[0] + side if len(axes) == 1 and axes[0] + side not in kinds else name
+        key = axes[0] if len(axes) == 1 and axes[0] not in kinds else name
         kinds[key] = text(group["bc_type"]).lower()
     return kinds
 
@@ -108,15 +97,8 @@ def _field(file: Any, name: str, on: Grid | Mesh, counts: tuple[int, int]) -> tu
     found = dataset(file, name)
     given = found.attrs
     samples, steps = bool(given.get("sample_varying", True)), bool(given.get("time_varying", True))
-    location = text(given.get("location", "cells" if isinstance(on, Grid) and on.centring == "cell" else "points"))
-    if location not in ("points", "cells"):
-        raise DataFormatError(f"{file.filename}: {name} must be at points or cells, got {location!r}.")
-    if isinstance(on, Grid):
-        places, grid_shape = on.shape, on.shape
-    else:
-        places = (on.n_points if location == "points" else on.n_cells,)
-        # an uneven grid of The Well became a mesh, its fields keep their axes
-        grid_shape = places if "mesh" in file else _uneven_shape(file)
+    # an uneven grid became a mesh, whose fields keep their axes in the file
+    grid_shape = on.shape if isinstance(on, Grid) else _uneven_shape(file)
     leading = ((counts[0],) if samples else ()) + ((counts[1],) if steps else ())
     varying = np.atleast_1d(given.get("dim_varying", np.ones(len(grid_shape), bool))).astype(bool)
     missing = (0,) * len(grid_shape)
@@ -133,7 +115,7 @@ def _field(file: Any, name: str, on: Grid | Mesh, counts: tuple[int, int]) -> tu
         found.shape[len(expected) :],
         found.dtype.name,
         text(given.get("unit", "")),
-        location,  # type: ignore[arg-type]
+        "cells" if isinstance(on, Grid) else "points",
         steps,
     )
     return entry, Stack((name,), samples, steps, missing)
@@ -158,5 +140,5 @@ def _parameters(file: Any, trajectories: int, steps: int) -> dict[str, np.ndarra
         else:
             series = bool(given.get("time_varying", False)) and value.shape == (steps,)
             value = value if series else value.reshape(-1)[0]
-            values[name] = np.broadcast_to(value, (trajectories, *value.shape)).copy()
+            values[name] = np.broadcast_to(value, (trajectories, *value.shape))
     return values

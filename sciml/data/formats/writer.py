@@ -2,16 +2,16 @@
 
 ::
 
-    @sciml_format "1"  @dataset_name  @grid_type  @n_spatial_dims  @n_trajectories  @simulation_parameters
-    @generator  @seed  @metadata_crc32  [@part]
+    @sciml_format "1"  @sciml_description  @generator  @seed
+    @dataset_name  @grid_type  @n_spatial_dims  @n_trajectories  @simulation_parameters
     grid or mesh                            exact, as in the files of sciml.mesh
     dimensions/{time, x, y, z}              @spatial_dims
     boundary_conditions/NAME                @bc_type  @associated_dims
     scalars/NAME                            (trajectories, ...)
     t0_fields, t1_fields, t2_fields/NAME    (trajectories[, steps], *places[, components])  @unit  @location
 
-This is The Well's layout, which calls the unstructured kind ``grid_type = "unstructured"``. All numbers carry the
-checksum fletcher32, and all texts together a CRC-32.
+This is The Well's layout with our own description beside it; on a mesh ``grid_type`` is ``"unstructured"``. All numbers
+carry the checksum fletcher32, and the texts that we read lie in object headers, which have one too.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from sciml.data.formats.access import CHECKSUM, checksum
+from sciml.data.formats import native
 from sciml.data.formats.dataset import DataField, Description
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid
-from sciml.mesh.xdmf import write_place
+from sciml.mesh.xdmf import text_attribute, write_place
 
 CHUNK_BYTES = 1 << 16  # small steps share a chunk up to this size
 LARGEST_CHUNK = 1 << 23
@@ -119,7 +119,6 @@ class DatasetWriter:
                 f"{self.path} was to get {self.description.trajectories} trajectories, but got {self._written}."
             )
         try:
-            self._file.attrs[CHECKSUM] = checksum(self._file)
             self._file.close()
         except OSError as error:
             self.abandon()
@@ -150,18 +149,18 @@ class DatasetWriter:
     def _write_head(self) -> None:
         about, file = self.description, self._file
         attributes = {
-            "sciml_format": "1",
+            "sciml_format": text_attribute("1"),
+            native.DESCRIPTION: text_attribute(native.to_json(about)),
             "dataset_name": about.name,
             "grid_type": "cartesian" if isinstance(about.on, Grid) else "unstructured",
             "n_spatial_dims": about.on.dim,
             "n_trajectories": about.trajectories,
             "simulation_parameters": _texts([]),  # those of one value for all trajectories; ours are scalars
-            "generator": about.generator,
         }
+        if about.generator:
+            attributes["generator"] = text_attribute(about.generator)
         if about.seed is not None:
             attributes["seed"] = about.seed
-        if about.part is not None:
-            attributes["part"] = about.part
         for name, value in attributes.items():
             file.attrs[name] = value
         write_place(file, about.on)
@@ -181,7 +180,6 @@ class DatasetWriter:
             given = group.create_group(f"{name}_{kind}")
             given.attrs["bc_type"] = kind.upper()
             given.attrs["associated_dims"] = _texts([name[0]])
-            given.attrs["side"] = name[1:]
             given.attrs["associated_fields"] = _texts([])
             given.attrs["sample_varying"] = given.attrs["time_varying"] = False
             if isinstance(self.description.on, Grid):
@@ -194,19 +192,20 @@ class DatasetWriter:
         for order in range(3):
             group = self._file.create_group(f"t{order}_fields")
             group.attrs["field_names"] = _texts([f.name for f in about.fields if len(f.components) == order])
-        for position, entry in enumerate(about.fields):
+        for entry in about.fields:
             shape = about.shape(entry.name)
             shape = shape if entry.time_varying else (shape[0], *shape[2:])
             data = self._create(
-                self._file[f"t{len(entry.components)}_fields"],
-                entry.name,
+                self._file,
+                native.where(entry),
                 shape,
                 np.dtype(entry.dtype),
                 _chunks(shape, np.dtype(entry.dtype).itemsize, entry.time_varying),
             )
             data.attrs["dim_varying"] = np.ones(len(about.places(entry.name)), bool)
             data.attrs["sample_varying"], data.attrs["time_varying"] = True, entry.time_varying
-            data.attrs["unit"], data.attrs["location"], data.attrs["order"] = entry.unit, entry.location, position
+            if entry.unit:
+                data.attrs["unit"] = text_attribute(entry.unit)
             self._datasets[entry.name] = data
 
     def _create(
