@@ -50,7 +50,9 @@ def make_optimizer(
         if name == "soap":
             return _soap()(parameters, learning_rate, weight_decay=weight_decay, **given)
         if name == "lbfgs":
-            given = {"max_iter": 20, "history_size": 50, "line_search_fn": "strong_wolfe", **given}
+            # torch stops at changes of 1e-9, where the loss of a network for an equation is still falling.
+            tolerances = {"tolerance_grad": 1e-12, "tolerance_change": 1e-12}
+            given = {"history_size": 50, "line_search_fn": "strong_wolfe", **tolerances, **given}
             return torch.optim.LBFGS(parameters, learning_rate, **given)
         if name == "least_squares":
             return LevenbergMarquardt(parameters, **given)

@@ -48,6 +48,11 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
     if task.trainer.strategy.reduce_boolean_decision(finite):
         return
     place = f"in epoch {task.current_epoch}"
+    if finite:
+        updates = f"updates {start} to {start + len(history) - 1}"
+        raise DivergenceError(
+            f"training diverged {place} on another rank, in the {updates}; its message names the term."
+        )
     table = values.view(len(history), len(names)).tolist()
     before = [float(earlier[name]) for name in names] if earlier else None
     for update, row in enumerate(table, start):
@@ -73,4 +78,4 @@ def _worst_weight(task: Task) -> str:
             return f"the gradient of {name} is not finite"
         if not torch.isfinite(weight).all():
             return f"the weights {name} are not finite"
-    return "the weights are not finite, or those of another process are not,"
+    return "the norm of the weights is not finite"
