@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib import colormaps
@@ -63,6 +63,28 @@ def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path,
     """
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     _draw_histories(figure.subplots(), histories, rtol)
+    _save(figure, path)
+
+
+def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
+
+    Parameters
+    ----------
+    rows : of ``metrics.csv``: ``epoch``, and numbers whose names have a slash in them, such as ``val/data``
+    path : .png, .pdf or .svg
+    """
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=_COLOURS)
+    for name in dict.fromkeys(name for row in rows for name in row if "/" in name):
+        points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
+        axes.plot(*zip(*points, strict=True), linewidth=1.6, marker="o" if len(points) <= 40 else "", label=name)
+    axes.set(xlabel="epoch", yscale="log")
+    _entitle(axes, "Training")
+    if axes.lines:
+        axes.legend(frameon=False, labelcolor=_INK, fontsize=10)
+    _tidy(axes)
     _save(figure, path)
 
 

@@ -1,0 +1,315 @@
+"""What happens around the batches of a run: rows, checkpoints, signals, progress.
+
+All of it goes by epochs. A checkpoint is the state at the end of one, and there is one before the first, so a run that
+is stopped at any moment loses at most the epoch in progress and then repeats it exactly.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, Protocol
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from sciml.numerics.random import generator
+from sciml.training.checkpoints import write_file
+
+SECONDS_BETWEEN_REPORTS = 0.5
+VALIDATION = "val/"
+_LEADING = ("epoch", "update", "seconds")
+
+
+class Progress(Protocol):
+    """What a run tells about itself while it goes on."""
+
+    def __call__(self, done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
+        """Take note of the state.
+
+        Parameters
+        ----------
+        done : epochs, with a fraction inside an epoch
+        epochs : in all
+        terms : errors and terms of the loss at the end of the last epoch, by name
+        seconds_left : None as long as nothing is known
+        """
+
+
+class EpochDraws(Callback):
+    """Make torch's global generators a function of (seed, epoch, rank): for dropout and for whatever else uses them."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Set the state of the generators."""
+        counters = (trainer.current_epoch, trainer.global_rank)
+        torch.set_rng_state(generator(self.seed, *counters).get_state())
+        if pl_module.device.type == "cuda":
+            state = generator(self.seed, *counters, device=pl_module.device).get_state()
+            torch.cuda.set_rng_state(state, pl_module.device)
+
+
+class Rows(Callback):
+    """One row of ``metrics.csv`` for each epoch, and the same numbers for TensorBoard where it is installed.
+
+    A row is written before the checkpoint of its epoch; a run that goes on from a checkpoint drops the rows after it.
+    So no epoch is missing, and none is there twice.
+
+    Parameters
+    ----------
+    path : ``metrics.csv``
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last: dict[str, float] = {}
+        self.seconds = 0.0
+        self._before = 0.0
+        self._columns: list[str] = []
+        self._events: Any = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the time that the run has taken, for the checkpoint."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the time that the run had taken."""
+        self.seconds = self._before = float(state_dict["seconds"])
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Drop the rows of epochs that come again."""
+        self._start = time.perf_counter()
+        if trainer.is_global_zero:
+            self._rewrite([row for row in read_rows(self.path) if int(row["epoch"]) <= trainer.current_epoch])
+            self._events = _tensorboard(self.path.parent, trainer.current_epoch + 1)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write a row: validation first, because its first number is the headline."""
+        self.seconds = self._before + time.perf_counter() - self._start
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()}  # on every rank: it may wait
+        self.last = dict(sorted(found.items(), key=lambda item: not item[0].startswith(VALIDATION)))
+        if not trainer.is_global_zero:
+            return
+        row = {"epoch": trainer.current_epoch + 1, "update": trainer.global_step, "seconds": self.seconds, **self.last}
+        if set(row) <= set(self._columns):
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
+        else:
+            self._rewrite([*read_rows(self.path), row])
+        if self._events is not None:
+            for name, value in self.last.items():
+                self._events.add_scalar(name, value, row["epoch"])
+            self._events.flush()
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Close TensorBoard's file."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        self._columns = list(dict.fromkeys([*_LEADING, *(name for row in rows for name in row)]))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_file(self.path, text.getvalue().encode())
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the whole rows of a ``metrics.csv``, none if there is no such file; a row cut short by a kill is left out.
+
+    Parameters
+    ----------
+    path : may be missing
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    whole = text[: text.rfind("\n") + 1]
+    rows = csv.DictReader(io.StringIO(whole))
+    return [{name: value for name, value in row.items() if value not in ("", None)} for row in rows]
+
+
+class EpochCheckpoints(Checkpoint):
+    """``last.ckpt`` at the end of each epoch and before the first, ``best.ckpt`` by the first error of the validation.
+
+    Parameters
+    ----------
+    folder : of the checkpoints
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name: str | None = None
+        self.best = math.inf
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the lowest error and its name."""
+        return {"name": self.name, "best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the lowest error and its name."""
+        self.name, self.best = state_dict["name"], state_dict["best"]
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Save the initial weights, so that there is a checkpoint from the first batch on."""
+        if trainer.current_epoch == 0:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Save the epoch."""
+        last, best = self.folder / "last.ckpt", self.folder / "best.ckpt"
+        if not self._is_better(trainer):
+            trainer.save_checkpoint(last)
+            return
+        # The best one first: if the run is killed between the two, the epoch comes again and is the best again.
+        trainer.save_checkpoint(best)
+        if trainer.is_global_zero:
+            _copy(best, last)
+        trainer.strategy.barrier("checkpoints")
+
+    def _is_better(self, trainer: lightning.Trainer) -> bool:
+        values = trainer.callback_metrics
+        if self.name is None:
+            self.name = next((name for name in values if name.startswith(VALIDATION)), None)
+        if self.name is None or self.name not in values:
+            return False
+        value = float(trainer.strategy.broadcast(float(values[self.name])))
+        better = value < self.best
+        self.best = value if better else self.best
+        return better
+
+
+class Signals(Callback):
+    """Let Ctrl-C and SIGTERM take effect after the batch in progress, and a second one at once.
+
+    Parameters
+    ----------
+    numbers : the signals
+    """
+
+    def __init__(self, numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self.numbers = numbers
+        self.number: int | None = None
+        self._earlier: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take over from the handlers that are there, Lightning's own among them."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self.numbers:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._earlier[number] = signal.signal(number, self._note)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *arguments: Any) -> None:
+        """Leave, but not after the last batch of an epoch, whose checkpoint comes next."""
+        if not trainer.is_last_batch:
+            self._leave()
+
+    def on_validation_batch_end(self, *arguments: Any) -> None:
+        """Leave."""
+        self._leave()
+
+    def on_train_epoch_start(self, *arguments: Any) -> None:
+        """Leave; the checkpoint of the epoch before has been written."""
+        self._leave()
+
+    def restore(self) -> None:
+        """Put the earlier handlers back."""
+        while self._earlier:
+            signal.signal(*self._earlier.popitem())
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None:
+            self.restore()
+            signal.raise_signal(number)
+        self.number = number
+
+    def _leave(self) -> None:
+        if self.number is not None:
+            self.restore()
+            raise KeyboardInterrupt  # which Lightning takes for the wish to stop cleanly
+
+
+def obey(number: int) -> NoReturn:
+    """Do what the process does on a signal, now that the work is saved: its handler's exception, or leave with 128 + n.
+
+    Parameters
+    ----------
+    number : of the signal
+    """
+    handler = signal.getsignal(number)
+    if callable(handler):
+        handler(number, None)
+    raise SystemExit(128 + number)
+
+
+class Reports(Callback):
+    """Tell a :class:`Progress` how far the run is.
+
+    Parameters
+    ----------
+    progress : called on the first rank
+    rows : its last row is what is told
+    """
+
+    def __init__(self, progress: Progress, rows: Rows) -> None:
+        self.progress, self.rows = progress, rows
+        self._last_report = -math.inf
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        self._start, self._first = time.monotonic(), trainer.current_epoch
+        self._report(trainer, trainer.current_epoch)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report now and then."""
+        if time.monotonic() - self._last_report >= SECONDS_BETWEEN_REPORTS:
+            self._report(trainer, trainer.current_epoch + (batch_idx + 1) / max(trainer.num_training_batches, 1))
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Report the epoch."""
+        self._report(trainer, trainer.current_epoch + 1)
+
+    def _report(self, trainer: lightning.Trainer, done: float) -> None:
+        if not trainer.is_global_zero:
+            return
+        now = self._last_report = time.monotonic()
+        epochs = trainer.max_epochs
+        pace = (now - self._start) / (done - self._first) if done > self._first else None
+        self.progress(done, epochs, self.rows.last, None if pace is None else pace * (epochs - done))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Give a file a second name; files are replaced and never changed, so that both may be one."""
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, part)
+    os.replace(part, target)
+
+
+def _tensorboard(folder: Path, epoch: int) -> Any:
+    """Return a writer of TensorBoard's events, None if it is not installed; those from this epoch on come again."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=epoch)

@@ -1,0 +1,266 @@
+"""Train, resume and evaluate in a run folder.
+
+``config.yaml`` (resolved), ``environment.json``, ``metrics.csv``, ``checkpoints/last.ckpt`` and ``best.ckpt``,
+``result.json`` once the run is over, ``figures/``.
+
+On several ranks each calls :func:`train` with the same arguments, as ``torchrun`` and SLURM do; the first one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from sciml.errors import ConfigError, DivergenceError, InputError
+from sciml.numerics.random import seeded
+from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
+from sciml.training.callbacks import EpochCheckpoints, EpochDraws, Progress, Reports, Rows, Signals, obey, read_rows
+from sciml.training.checkpoints import CheckpointFiles
+from sciml.training.config import Config
+from sciml.training.config_files import read_yaml
+from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task
+from sciml.training.task import Task
+
+__all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
+
+METRICS, RESULT, FIGURES = "metrics.csv", "result.json", "figures"
+_OURS = (RESULT, METRICS, CONFIG, "evaluation.json", "checkpoints/*.ckpt", "figures/*", "events.out.tfevents.*")
+_LEFT_BY_A_KILL = ("*.part", "*/*.part", "hpc_ckpt_*.ckpt")  # the last is SLURM's, from the middle of an epoch
+
+
+def train(
+    config: Config,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train what a config says.
+
+    A run that is stopped in whatever way and resumed ends with the same weights, bit for bit on the CPU, as one that
+    is not stopped. SIGINT and SIGTERM take effect after the batch in progress; the checkpoint is that of the last end
+    of an epoch.
+
+    Parameters
+    ----------
+    config : checked
+    folder : of the run; new or empty unless one of the next two is True
+    resume : go on from the last checkpoint in the folder; in a new folder start, and after the end do nothing
+    overwrite : remove the run that is in the folder
+    progress : is told how far the run is
+
+    Returns
+    -------
+    dict
+        What ``result.json`` holds: ``status`` is ``"finished"``.
+
+    Raises
+    ------
+    InputError
+        If the folder holds other things, or another run is in it.
+    ConfigError
+        If the run to resume has another config; the sentence names the key.
+    CheckpointError
+        If the checkpoint to resume from is damaged.
+    DivergenceError
+        If a loss or a weight is not finite any more; ``status`` is ``"diverged"`` then. The last checkpoint stays.
+    """
+    folder = Path(folder)
+    if resume and overwrite:
+        raise InputError("a run is either resumed or overwritten; choose one of the two.")
+    with ExitStack() as stack:
+        writer = None
+        if _rank() == 0:
+            stack.enter_context(FolderLock(folder))
+            _check_folder(config, folder, resume, overwrite)
+        if resume and (result := finished(folder)):
+            return result
+        if _rank() == 0:
+            writer = _open(config, folder, resume, overwrite)
+        stack.enter_context(_quiet())
+        stack.enter_context(seeded(config.seed))
+        task, data = config.build_task(), config.build_data()
+        task.prepare(config.training, config.seed)
+        rows, signals = Rows(folder / METRICS), Signals()
+        trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
+        try:
+            _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
+        except DivergenceError:
+            _finish(writer, config, "diverged", rows)
+            raise
+        result = _finish(writer, config, "finished", rows)
+        if writer is not None:
+            _draw(folder)
+    if signals.number is not None:
+        obey(signals.number)
+    return result
+
+
+def finished(folder: str | Path) -> dict[str, Any] | None:
+    """Return the result of the run in a folder if it has finished, None otherwise."""
+    try:
+        result = json.loads((Path(folder) / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and result.get("status") == "finished" else None
+
+
+def _rank() -> int:
+    """The number of this process before torch.distributed is there, from what launched it."""
+    return rank_zero_only.rank or 0
+
+
+def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to resume another run, and to start in the folder of a run."""
+    file = folder / CONFIG
+    if resume and file.exists():
+        key = _difference(read_yaml(file), _resolved(config))
+        if key is not None:
+            raise ConfigError(
+                f"{config.source} differs from {file}, the config of the run to resume, in {key}; "
+                "resume with the same config, or choose another folder."
+            )
+    elif resume:
+        strange = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, "environment.json"))
+        strange = [name for name in strange if not name.endswith(".part")]
+        if strange:
+            raise InputError(
+                f"{folder} holds {strange[0]} but no {CONFIG}, so no run to resume; choose another folder."
+            )
+    elif file.exists() and not overwrite:
+        raise InputError(f"{folder} holds a run already; resume it, overwrite it, or choose another folder.")
+
+
+def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFolder:
+    """Make the folder ready."""
+    for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
+        for path in folder.glob(pattern):
+            path.unlink()
+    writer = RunFolder(folder, overwrite=overwrite, resume=resume)
+    if not (folder / CONFIG).exists():
+        writer.write_text(CONFIG, yaml.safe_dump(_resolved(config), sort_keys=False, allow_unicode=True))
+    return writer
+
+
+def _resolved(config: Config) -> dict[str, Any]:
+    return plain(config.values)
+
+
+def _difference(old: Any, new: Any, key: str = "") -> str | None:
+    """The dotted key of the first value that differs, None if there is none."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        pairs = [(name, old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(number, *pair) for number, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return None if old == new else f"{key} ({new!r}, it was {old!r})"
+    return next((found for name, *pair in pairs if (found := _difference(*pair, f"{key}.{name}".lstrip(".")))), None)
+
+
+def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightning.Trainer:
+    average = (
+        [EMAWeightAveraging(decay=config.training.ema_decay, use_buffers=False)] if config.training.ema_decay else []
+    )
+    return lightning.Trainer(
+        **config.trainer,
+        max_epochs=config.training.epochs,
+        default_root_dir=folder,
+        callbacks=[*callbacks, EpochDraws(config.seed), *average, EpochCheckpoints(folder / LAST.parent)],
+        plugins=[CheckpointFiles()],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        inference_mode=False,
+    )
+
+
+def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataModule, checkpoint: Path | None) -> None:
+    """Fit; Lightning turns each interrupt into ``SystemExit``, which is turned back."""
+    signals = next(callback for callback in trainer.callbacks if isinstance(callback, Signals))
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint)
+    except SystemExit as leaving:
+        if signals.number is not None:
+            obey(signals.number)
+        if isinstance(leaving, SIGTERMException):
+            raise SystemExit(143) from leaving
+        if isinstance(leaving.__context__, KeyboardInterrupt):
+            raise leaving.__context__ from None
+        raise
+    finally:
+        signals.restore()
+
+
+def _finish(writer: RunFolder | None, config: Config, status: str, rows: Rows) -> dict[str, Any]:
+    """Write ``result.json``; return what is in it."""
+    metrics = rows.last
+    if not metrics:  # resumed after the last epoch, or diverged in the first one
+        last = (read_rows(rows.path) or [{}])[-1]
+        metrics = {name: float(value) for name, value in last.items() if "/" in name}
+    if writer is None:
+        return {"status": status, "metrics": metrics}
+    writer.finish(
+        status,
+        metrics,
+        seed=config.seed,
+        config=_resolved(config),
+        seconds=rows.seconds,
+        epochs=config.training.epochs,
+        peak_memory_bytes=_peak_memory(),
+        peak_device_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
+    )
+    return json.loads((writer / RESULT).read_text(encoding="utf-8"))
+
+
+def _peak_memory() -> int | None:
+    """The most memory that this process has held, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _draw(folder: Path) -> None:
+    """Draw the errors over the epochs, and what the task has to show."""
+    from sciml.plots import training_history
+
+    figures = folder / FIGURES
+    figures.mkdir(exist_ok=True)
+    training_history(read_rows(folder / METRICS), figures / "history.png")
+    task = load_task(folder)
+    if hasattr(task, "figures"):
+        task.figures(figures)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's banners, tips and warnings about what we do on purpose; what others say is left alone."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning(\.|$)")
+        warnings.filterwarnings("ignore", category=lightning.pytorch.utilities.warnings.PossibleUserWarning)
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
