@@ -29,6 +29,7 @@ GROUPS = {
     "anisotropic": "couplings of 1:100 along the axes",
     "networks": "parameters and loss of the networks",
 }
+OPTIONAL_PEERS: tuple[str, ...] = ()
 TRAINED, UNSEEN = "box", "spheres"
 FAR = ("mixed", "walls", "jumps")
 CASES = (TRAINED, UNSEEN, *FAR)
@@ -105,12 +106,12 @@ def run(
     Raises
     ------
     InputError
-        There are optional peers here: none.
+        Wrong names; optional peers, for there are none.
     """
     plan = plan or Plan()
     check_names(only, GROUPS, "group")
     if peers:
-        raise InputError(f"sciml bench dcdm has no optional peer, got {', '.join(peers)}; leave --peers out.")
+        raise InputError(f"'sciml bench dcdm' has no optional peers, got {', '.join(peers)}; leave them out.")
     weights = networks()
     jobs = plan_jobs(plan, weights)
     header = {

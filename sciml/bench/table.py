@@ -128,13 +128,13 @@ def provenance(results: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {origin['packages'][name]}" for name in ("numpy", "scipy", "numba", "pyamg"))
     compiled = Results(results["jobs"]).compile_seconds()
     return (
-        f"Medians over seeds {_span(plan['seeds'])} ({_span(plan['jump_seeds'])} for iterations on jumps), with the "
+        f"Medians over seeds {span(plan['seeds'])} ({span(plan['jump_seeds'])} for iterations on jumps), with the "
         f"range; right-hand side white noise, rtol {results['rtol']:g}, wall time with set-up, one thread unless said "
         "otherwise, solvers in turn in one process (hypre in its own). The assembly of the matrix is not counted for "
         "those that need it"
         + "".join(f"; compiling our kernels, once per machine, takes {seconds:.0f} s more" for seconds in compiled)
         + f". {origin['processor']}, {origin['cores']} cores; Python {origin['python']}, {packages}; "
-        f"commit {', '.join(sorted(commits))}; {_span(dates)}."
+        f"commit {', '.join(sorted(commits))}; {span(dates)}."
     )
 
 
@@ -235,6 +235,6 @@ def _timing(run: dict[str, Any] | None) -> str:
     return f"{run['setup_seconds']:.2f} + {run['solve_seconds']:.2f} ({run['iterations']:g})"
 
 
-def _span(values: list[Any]) -> str:
+def span(values: list[Any]) -> str:
     """First to last."""
     return "none" if not values else str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"

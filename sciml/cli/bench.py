@@ -10,7 +10,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-BENCHES = ("poisson",)
+BENCHES = ("poisson", "dcdm")
 PUBLISHED = Path("datasets/results")
 
 app = verb_app("Measure our solvers beside the best classical ones, on this machine.")
@@ -18,8 +18,10 @@ app = verb_app("Measure our solvers beside the best classical ones, on this mach
 
 @app.command(no_args_is_help=False)
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson; all by default.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: about two minutes.")] = False,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson, dcdm; all by default.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: minutes.")] = False,
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="GROUP", help="Measure this group only, such as iterations or times; may be repeated."),
@@ -36,31 +38,37 @@ def bench(
 
     A run that was interrupted goes on where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench import poisson
-    from sciml.bench.table import checks, report
+    from sciml.bench import dcdm, dcdm_table, poisson, table
     from sciml.cli.output import print_json
     from sciml.errors import InputError
 
+    modules, tables = {"poisson": poisson, "dcdm": dcdm}, {"poisson": table, "dcdm": dcdm_table}
     for name in names or ():
         if name not in BENCHES:
             raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHES)}.")
-    plan = poisson.QUICK if quick else poisson.Plan()
     if publish and quick:
         raise InputError("--publish is for the full run: a quick one is not published; leave one of the two out.")
     if publish and not PUBLISHED.parent.is_dir():
         raise InputError(f"--publish writes into {PUBLISHED}, which is not here; run it at the top of a clone.")
     folder = PUBLISHED if publish else output
-    results = poisson.run(folder, plan, only=only or (), peers=peers or (), fresh=fresh, progress=_progress)
-    raw = folder / plan.file_name
-    if json:
-        rows = [
+    # Groups and peers belong to one benchmark: without a name they say which.
+    chosen = names or [name for name in BENCHES if set(only or ()) <= set(modules[name].GROUPS)] or BENCHES[:1]
+    chosen = [name for name in chosen if names or not peers or modules[name].OPTIONAL_PEERS]
+    rows, files = [], []
+    for name in chosen:
+        module = modules[name]
+        plan = module.QUICK if quick else module.Plan()
+        results = module.run(folder, plan, only=only or (), peers=peers or (), fresh=fresh, progress=_progress)
+        files.append(str(folder / plan.file_name))
+        rows += [
             {"check": row.title, "must": row.must, "goal": row.goal, "measured": row.measured, "met": row.met}
-            for row in checks(results)
+            for row in tables[name].checks(results)
         ]
-        print_json({"results": str(raw), "quick": quick, "checks": rows})
-        return
-    print(report(results))
-    print(f"raw results: {raw}")
+        if not json:
+            print(tables[name].report(results))
+            print(f"raw results: {files[-1]}")
+    if json:
+        print_json({"results": files, "quick": quick, "checks": rows})
 
 
 def _progress(line: str) -> None:
