@@ -67,8 +67,6 @@ def _weights() -> dict[str, str]:
     for name, path in shipped_weights().items():
         values = read_yaml(path.with_suffix(".yaml"))
         metrics = list((values.get("metrics") or {}).items())[:3]
-        numbers = ", ".join(f"{key} {cell_text(value)}" for key, value in metrics)
-        about[name] = (
-            f"{values['config']['title']} ({path.stat().st_size // 1024} KiB{', ' + numbers if numbers else ''})"
-        )
+        numbers = [f"{key} {cell_text(value)}" for key, value in metrics]
+        about[name] = "; ".join([values["config"]["title"], f"{path.stat().st_size // 1024} KiB", *numbers])
     return about

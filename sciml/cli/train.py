@@ -77,9 +77,7 @@ def train(
         print_json(result)
         return
     print_metrics(result["metrics"], checked.paper)
-    print(
-        f"{result['status']} after {result['seconds']:.1f} s; `sciml evaluate {folder}` measures it, all is in {folder}."
-    )
+    print(f"{result['status']} after {result['seconds']:.1f} s; to measure it, `sciml evaluate {folder}`")
 
 
 def header(config: Config, folder: Path) -> str:
@@ -92,9 +90,7 @@ def header(config: Config, folder: Path) -> str:
     if accelerator != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        device = (
-            f"{torch.get_num_threads()} threads of the processor" if accelerator in ("auto", "cpu") else accelerator
-        )
+        device = accelerator if accelerator not in ("auto", "cpu") else f"CPU, {torch.get_num_threads()} threads"
     phases = ", then ".join(f"{phase.epochs} epochs of {phase.optimizer}" for phase in config.training.phases)
     data = config.values["data"]["class_path"].rpartition(".")[2]
     return (

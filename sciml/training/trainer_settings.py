@@ -30,6 +30,7 @@ OWNED = {
     "enable_model_summary": "the header names the parameters",
     "enable_autolog_hparams": "config.yaml is the record",
     "use_distributed_sampler": "the data modules share the samples among ranks themselves",
+    "limit_predict_batches": "`sciml predict` takes a file",
     "reload_dataloaders_every_n_epochs": "the data modules order the samples of each epoch themselves",
     "inference_mode": "the task decides about gradients",
     "benchmark": "set trainer.deterministic",
