@@ -16,7 +16,7 @@ def read_results(path: Path, name: str = "poisson") -> dict[str, Any]:
     """Read a file that ``sciml bench NAME`` has written."""
     try:
         results = json.loads(Path(path).read_text(encoding="utf-8"))
-        if results["name"] == name and {"environment", "plan", "rtol", "jobs"} <= results.keys():
+        if results["name"] == name and {"environment", "plan", "jobs"} <= results.keys():
             return results
     except (ValueError, KeyError, TypeError):
         pass
