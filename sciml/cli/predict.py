@@ -34,7 +34,7 @@ def predict(
     check_writable(output, (output.suffix.lower(),))
     with ResidualLine(run) as line:
         line.stage("loading the weights")
-        from sciml.training.checkpoints import load_task
+        from sciml.training.run import load_task
 
         task = load_task(path)
         line.stage("predicting")

@@ -129,7 +129,7 @@ def test_the_trainer_section_is_all_that_lightning_has_but_for_what_is_ours():
 def test_a_precision_is_one_that_the_task_stands(file):
     assert load_config(file, ["trainer.precision=64-true"]).trainer["precision"] == "64-true"
     with pytest.raises(
-        ConfigError, match=r"trainer\.precision is 'bf16-mixed', but the task allows 32-true or 64-true"
+        ConfigError, match=r"trainer\.precision is 'bf16-mixed', but .* 32-true or 64-true"
     ):
         load_config(file, ["trainer.precision=bf16-mixed"])
     with pytest.raises(ConfigError, match=r"trainer\.precision is 16"):
