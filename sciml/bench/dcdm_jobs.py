@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sciml.linalg import VoxelPoisson
 
 KINDS = ("white", "ritz", "smooth")
-WARM_UP_SIZE = 16
-# Far from the seeds of training; 2000 and 3000 are Ritz-like sums and the place of the source.
+WARM_UP_SIZE = 32
+# Far from the seeds of training; twice and three times it for Ritz-like sums and for the place of the source.
 NOISE_SEED = 1000
 RITZ_VECTORS = 100
 LOSS_DRAWS = 8
