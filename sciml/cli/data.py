@@ -33,10 +33,14 @@ def generate(
     shard: Annotated[
         str, typer.Option("--shard", help="I/N makes the I-th of N shares; `convert` joins them.")
     ] = "1/1",
+    dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Run the jobs on this Dask cluster.")] = "",
 ) -> None:
     """Make a data set. A run that was stopped goes on where it was when called again."""
+    from contextlib import nullcontext
+
     from sciml.cli.progress import ResidualLine
     from sciml.data import generate as make
+    from sciml.data.generation import dask_executor
     from sciml.errors import InputError
 
     words = dict(word.partition("=")[::2] for word in options or [] if "=" in word)
@@ -45,7 +49,7 @@ def generate(
     number, slash, shards = shard.partition("/")
     if not (slash and number.isdecimal() and shards.isdecimal()):
         raise InputError(f"a shard is written I/N, such as 2/8; got {shard!r}.")
-    with ResidualLine(name) as line:
+    with ResidualLine(name) as line, dask_executor(dask) if dask else nullcontext() as executor:
         about = make(
             name,
             count,
@@ -54,6 +58,7 @@ def generate(
             seed=seed,
             jobs=jobs,
             shard=(int(number), int(shards)),
+            executor=executor,
             progress=lambda done, total: line.stage(f"{done} of {total} trajectories"),
         )
     print(_sentence(output, about))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.data.formats import DataField, Dataset, DatasetWriter, Description, convert, inspect, open_dataset
-    from sciml.data.generate import generate
+    from sciml.data.generation import generate
     from sciml.data.modules import Draws, FieldData
     from sciml.data.normalise import Normaliser
     from sciml.data.sampling import EpochShuffle
@@ -26,7 +26,7 @@ _HOMES = {
     "FieldData": "sciml.data.modules",
     "Normaliser": "sciml.data.normalise",
     "convert": "sciml.data.formats",
-    "generate": "sciml.data.generate",
+    "generate": "sciml.data.generation",
     "inspect": "sciml.data.formats",
     "open_dataset": "sciml.data.formats",
 }
@@ -50,7 +50,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value  # a function named like its module (generate) replaces the module here
+    globals()[name] = value
     return value
 
 

@@ -6,7 +6,8 @@ generate`` and :func:`sciml.data.generate` take any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol
 
@@ -219,7 +220,8 @@ class Poisson:
             case.cells, coefficient=case.coefficient, spacing=1.0 / self.size, outside=case.outside
         )
         b = case.right_hand_side(self.right_hand_side, noise)
-        result = solve(system, b, rtol=self.tolerance)
+        with _one_thread():
+            result = solve(system, b, rtol=self.tolerance)
         if result.true_residual > 10 * self.tolerance:
             raise InputError(
                 f"a sample was solved to {result.true_residual:.1e} only; choose a tolerance above {self.tolerance:g}."
@@ -252,6 +254,21 @@ def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generat
         except ValueError:
             raise InputError(f"the option {key} of {name} must be of type {known[key]}, got {value!r}.") from None
     return GENERATORS[name](**values)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over several threads depend on their number in the last digits: samples must not."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def _times(generator: Any) -> np.ndarray:

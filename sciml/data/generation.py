@@ -11,6 +11,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 
 from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
 from sciml.data.generators import Generator, generator_of
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import DataFormatError, InputError, MissingExtraError
 
 LARGEST_PART = 16  # trajectories: what is lost at most for each job when a run is stopped
 Progress = Callable[[int, int], None]
@@ -100,6 +101,11 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
 
         with distributed.Client(scheduler) as client:
             generate("burgers", 10_000, "burgers.h5", executor=client.get_executor())
+
+    and with MPI, under ``mpirun -n 64 python -m mpi4py.futures``::
+
+        with mpi4py.futures.MPIPoolExecutor() as executor:
+            generate("burgers", 10_000, "burgers.h5", executor=executor)
     """
     path = Path(path)
     plan = Plan(name, generator_of(name, options), count, seed)
@@ -120,6 +126,30 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     about = convert(list(parts), path)
     _remove(folder)
     return about
+
+
+@contextmanager
+def dask_executor(scheduler: str) -> Iterator[Executor]:
+    """Open the executor of a Dask cluster, for :func:`generate`.
+
+    Parameters
+    ----------
+    scheduler : its address, such as ``tcp://10.0.0.1:8786``
+
+    Raises
+    ------
+    MissingExtraError : Dask is not installed
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("Dask is not installed; run: pip install 'sciml[dask]'") from error
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {scheduler}; check the address ({error}).") from error
+    with client:
+        yield client.get_executor()
 
 
 def write_part(plan: Plan, first: int, stop: int, path: Path) -> int:
