@@ -23,6 +23,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
+from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
 from sciml.training.checkpoints import write_file
 
@@ -46,15 +47,20 @@ class Progress(Protocol):
         """
 
 
-class EpochDraws(Callback):
-    """Make torch's global generators a function of (seed, epoch, rank): for dropout and for whatever else uses them."""
+class GlobalDraws(Callback):
+    """Make torch's global generators a function of (seed, update, rank), for dropout and whatever else draws from them.
+
+    Set at every batch: a resumed run has drawn other numbers on its way there, such as those of its data loader.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *arguments: Any
+    ) -> None:
         """Set the state of the generators."""
-        counters = (trainer.current_epoch, trainer.global_rank)
+        counters = (trainer.global_step, trainer.global_rank)
         torch.set_rng_state(generator(self.seed, *counters).get_state())
         if pl_module.device.type == "cuda":
             state = generator(self.seed, *counters, device=pl_module.device).get_state()
@@ -62,7 +68,7 @@ class EpochDraws(Callback):
 
 
 class Rows(Callback):
-    """One row of ``metrics.csv`` for each epoch, and the same numbers for TensorBoard where it is installed.
+    """One row of ``metrics.csv`` for each epoch, and the same numbers for TensorBoard if it is asked for.
 
     A row is written before the checkpoint of its epoch; a run that goes on from a checkpoint drops the rows after it.
     So no epoch is missing, and none is there twice.
@@ -70,10 +76,17 @@ class Rows(Callback):
     Parameters
     ----------
     path : ``metrics.csv``
+    tensorboard : write events beside it
+
+    Raises
+    ------
+    MissingExtraError
+        If TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.path = path
+        self._writer = _tensorboard() if tensorboard else None
         self.last: dict[str, float] = {}
         self.seconds = 0.0
         self._before = 0.0
@@ -93,7 +106,8 @@ class Rows(Callback):
         self._start = time.perf_counter()
         if trainer.is_global_zero:
             self._rewrite([row for row in read_rows(self.path) if int(row["epoch"]) <= trainer.current_epoch])
-            self._events = _tensorboard(self.path.parent, trainer.current_epoch + 1)
+            if self._writer is not None:
+                self._events = self._writer(str(self.path.parent), purge_step=trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write a row: validation first, because its first number is the headline."""
@@ -306,10 +320,12 @@ def _copy(source: Path, target: Path) -> None:
     os.replace(part, target)
 
 
-def _tensorboard(folder: Path, epoch: int) -> Any:
-    """Return a writer of TensorBoard's events, None if it is not installed; those from this epoch on come again."""
+def _tensorboard() -> Any:
+    """Return the class that writes TensorBoard's events."""
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder), purge_step=epoch)
+    except ImportError as error:
+        raise MissingExtraError(
+            "trainer.logger is tensorboard, which is not installed; run 'pip install tensorboard', or leave it out."
+        ) from error
+    return SummaryWriter

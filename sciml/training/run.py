@@ -27,7 +27,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
-from sciml.training.callbacks import EpochCheckpoints, EpochDraws, Progress, Reports, Rows, Signals, obey, read_rows
+from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
 from sciml.training.config_files import read_yaml
@@ -95,7 +95,7 @@ def train(
         stack.enter_context(seeded(config.seed))
         task, data = config.build_task(), config.build_data()
         task.prepare(config.training, config.seed)
-        rows, signals = Rows(folder / METRICS), Signals()
+        rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
@@ -176,12 +176,11 @@ def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightni
         [EMAWeightAveraging(decay=config.training.ema_decay, use_buffers=False)] if config.training.ema_decay else []
     )
     return lightning.Trainer(
-        **config.trainer,
+        **{**config.trainer, "logger": False},
         max_epochs=config.training.epochs,
         default_root_dir=folder,
-        callbacks=[*callbacks, EpochDraws(config.seed), *average, EpochCheckpoints(folder / LAST.parent)],
+        callbacks=[*callbacks, GlobalDraws(config.seed), *average, EpochCheckpoints(folder / LAST.parent)],
         plugins=[CheckpointFiles()],
-        logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -1,0 +1,148 @@
+"""Small runs for the tests of training: a task and data whose classes a config may name, and a process that trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from sciml.cli.frame import explain, raise_terminated
+from sciml.data.sampling import EpochShuffle
+from sciml.numerics.random import generator
+from sciml.training import constructors
+from sciml.training.config import Config, config_from_values
+from sciml.training.run import train
+from sciml.training.task import Task
+
+constructors.ROOTS = ("sciml", "torch", "lightning", "toy_runs")
+BATCHES = 4
+
+
+class Noisy(Task):
+    """A network with dropout, inputs with noise: whatever could depend on the order of draws does."""
+
+    def __init__(self, width: int = 8, seconds: float = 0.0, poisoned_update: int = -1) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(0.2), nn.Linear(width, 1))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.seconds, self.poisoned_update = seconds, poisoned_update
+
+    def sample(self, batch: list[Tensor]) -> list[Tensor]:
+        inputs, targets = batch
+        noise = torch.randn(inputs.shape, generator=self.generator())
+        return [inputs + 0.01 * noise, targets]
+
+    def loss(self, batch: list[Tensor]) -> dict[str, Tensor]:
+        inputs, targets = batch
+        error = (self.net(inputs) - targets).square().mean()
+        if self.training:
+            time.sleep(self.seconds)
+            self.seen += 1
+            if self._update == self.poisoned_update:
+                error = error * torch.nan
+        return {"data": error, "size": 1e-4 * sum(weight.square().sum() for weight in self.parameters())}
+
+    def validate(self, batch: list[Tensor]) -> dict[str, Tensor]:
+        inputs, targets = batch
+        return {"rms": (self.net(inputs) - targets).square().mean().sqrt()}
+
+    def figures(self, folder: Path) -> None:
+        (folder / "drawn.txt").write_text(str(int(self.seen)))
+
+
+class Points(LightningDataModule):
+    """The product of two numbers at 32 points, in another order in each epoch."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        inputs = torch.rand(48, 2, generator=generator(seed))
+        targets = inputs.prod(1, keepdim=True)
+        self.train_set = TensorDataset(inputs[:32], targets[:32])
+        self.validation_set = TensorDataset(inputs[32:], targets[32:])
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.train_set, 32 // BATCHES, sampler=EpochShuffle(32))
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.validation_set, 8)
+
+
+def toy(epochs: tuple[int, ...] = (3, 2), **changes: Any) -> Config:
+    """A config: Adam with warm-up and cosine, then AdamW, averaged weights; ``changes`` are arguments of the task."""
+    schedule = {"learning_rate": 0.01, "schedule": "cosine", "warmup_epochs": 1}
+    phases = [
+        {"optimizer": name, "epochs": count, **(schedule if name == "adam" else {"learning_rate": 0.003})}
+        for name, count in zip(("adam", "adamw"), epochs, strict=False)
+    ]
+    values = {
+        "title": "toy",
+        "seed": 5,
+        "task": {"class_path": "toy_runs.Noisy", "init_args": changes},
+        "data": {"class_path": "toy_runs.Points"},
+        "training": {"phases": phases, "updates_per_batch": 2, "gradient_clip": 1.0, "ema_decay": 0.9},
+        "trainer": {"accelerator": "cpu"},
+    }
+    return config_from_values(values, "toy.yaml")
+
+
+def weights_of(folder: Path, name: str = "last.ckpt") -> str:
+    """The SHA-256 of the weights, averaged and not, in a checkpoint."""
+    checkpoint = torch.load(folder / "checkpoints" / name, weights_only=True)
+    digest = hashlib.sha256()
+    for key in ("state_dict", "current_model_state"):
+        for weight, value in sorted(checkpoint[key].items()):
+            digest.update(weight.encode() + value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def rows_of(folder: Path) -> list[list[str]]:
+    """The cells of ``metrics.csv``, without the seconds."""
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    return [row[:2] + row[3:] for row in rows]
+
+
+def train_as_a_command(folder: str, arguments: dict[str, Any], options: dict[str, Any]) -> None:
+    """Train in this process as ``sciml train`` does, with its exit codes."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        train(toy(**arguments), folder, **options)
+    except (Exception, KeyboardInterrupt) as error:
+        verdict = explain(error)
+        if verdict is None:
+            raise
+        Path(folder + ".answer").write_text(json.dumps(verdict))
+        sys.exit(verdict[1])
+
+
+def start(folder: Path, arguments: dict[str, Any] | None = None, **options: Any) -> BaseProcess:
+    """Start a run in a process of its own; they fork from one that has imported Lightning already."""
+    home = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["toy_runs"])
+    process = context.Process(target=train_as_a_command, args=(str(folder), arguments or {}, options))
+    process.start()
+    return process
+
+
+def wait_for(path: Path, seconds: float = 60.0) -> None:
+    """Wait until a file exists."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{path} did not come")
+        time.sleep(0.002)
