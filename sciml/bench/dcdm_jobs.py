@@ -29,7 +29,9 @@ def compare(job: Job) -> dict[str, Any]:
     ``job["solvers"]`` names them, ``job["kinds"]`` the right-hand sides, ``job["limit"]`` the seconds of one solve.
     """
     problem, right = _problem(job)
-    matrix, assembly, _ = timed(problem.to_csr)
+    matrix, assembly = None, 0.0
+    if any(contender(name).assembled for name in job["solvers"]):
+        matrix, assembly, _ = timed(problem.to_csr)
     result: dict[str, Any] = {"unknowns": problem.unknowns, "matrix_seconds": assembly, "load": load_average()}
     solvers: dict[str, Any] = {}
     for name in job["solvers"]:

@@ -63,11 +63,20 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Contender:
-    """A solver: its name in tables; ``setup``, which makes a :data:`Solve`; a module it needs, if it may be absent."""
+    """A solver.
+
+    Attributes
+    ----------
+    title : its name in tables
+    setup : does the set-up and returns a :data:`Solve`
+    needs : a module that may be absent
+    assembled : whether it needs the matrix
+    """
 
     title: str
     setup: Callable[[System], Solve]
     needs: str | None = None
+    assembled: bool = True
 
     @property
     def installed(self) -> bool:
@@ -85,7 +94,7 @@ def contender(name: str) -> Contender:
         return CONTENDERS[name]
     faithful = kind == "published"
     title = f"DCDM {weights}, as published" if faithful else f"DCDM {weights}"
-    return Contender(title, partial(_network, weights=weights, faithful=faithful))
+    return Contender(title, partial(_network, weights=weights, faithful=faithful), assembled=False)
 
 
 def timed_solve(solve: Solve, system: System, b: np.ndarray, limit: float) -> dict[str, Any]:
@@ -222,8 +231,8 @@ def _network(system: System, *, weights: str, faithful: bool) -> Solve:
 
 
 CONTENDERS = {
-    "multigrid": Contender("**sciml multigrid**", _multigrid),
-    "cg": Contender("CG", _plain),
+    "multigrid": Contender("**sciml multigrid**", _multigrid, assembled=False),
+    "cg": Contender("CG", _plain, assembled=False),
     "deflated": Contender("deflated CG, 16 vectors", _deflated),
     "ic0": Contender("IC(0) + CG", _incomplete_cholesky, "ilupp"),
     "sa": Contender("PyAMG SA + CG", _smoothed_aggregation),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -179,6 +180,27 @@ def test_every_network_is_measured_where_its_limits_are() -> None:
             assert all("cg" in job["solvers"] for job in at)
     stretched = [job for job in jobs if job["group"] == "anisotropic"]
     assert all(job["spacing"][-1] == 10.0 and set(job["spacing"][:-1]) == {1.0} for job in stretched)  # 1 / h^2
+
+
+def test_a_network_is_measured_like_the_others(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from sciml.dcdm import DirectionNet
+    from sciml.numerics.random import seeded
+
+    shape = {"dimension": 2, "filters": 2, "pairs": [1, 1, 1]}
+    with seeded(0):
+        network = DirectionNet(**shape)
+    path = tmp_path / "raw.safetensors"
+    save_file({f"network.{name}": tensor for name, tensor in network.state_dict().items()}, path)
+    about = {"config": {"task": {"class_path": "sciml.dcdm.DirectionTask", "init_args": shape}}}
+    path.with_suffix(".yaml").write_text(json.dumps(about))
+    job = {"case": "spheres", "size": 16, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": 60.0}
+    solvers = dcdm_jobs.compare(job | {"solvers": ["cg", f"dcdm:{path}", f"published:{path}"]})["solvers"]
+    plain, guarded, published = (each["kinds"]["white"] for each in solvers.values())
+    # An untrained network is of little use, and conjugate gradients are there in the end; as published they are not.
+    assert guarded["residual"] <= 1e-6 and guarded["iterations"]["1e-06"] <= 1.1 * plain["done"] + 20
+    assert published["done"] <= 300 and published["done"] > guarded["done"]
 
 
 def test_wrong_groups_and_peers_are_refused(tmp_path: Path) -> None:
