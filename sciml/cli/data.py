@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from sciml.cli.frame import verb_app
 
 if TYPE_CHECKING:
     from sciml.data import Description
+    from sciml.data.formats import FieldReport
 
 app = verb_app(
     "Make data sets, look at them, check and convert them. "
@@ -84,76 +85,14 @@ def generators() -> None:
 @app.command()
 def info(path: Source, json: Json = False) -> None:
     """Print layout, fields, shapes, statistics and checksums of a data set; reads all of it."""
-    from sciml.cli.output import print_json, print_table
+    from sciml.cli.output import print_json
     from sciml.data import inspect
 
     dataset, reports = inspect(path)
-    about = dataset.description
     if json:
-        result = {
-            "path": str(path),
-            "layout": about.layout,
-            "name": about.name,
-            "on": repr(about.on),
-            "trajectories": about.trajectories,
-            "steps": len(about.times),
-            "first_time": about.times[0] if len(about.times) else None,
-            "last_time": about.times[-1] if len(about.times) else None,
-            "boundary": about.boundary,
-            "parameters": {name: list(values.shape[1:]) for name, values in about.parameters.items()},
-            "generator": about.generator,
-            "seed": about.seed,
-            "part": about.part,
-            "fields": {
-                report.name: {
-                    "shape": about.shape(report.name),
-                    "dtype": about[report.name].dtype,
-                    "unit": about[report.name].unit,
-                    "location": about[report.name].location,
-                    "mean": report.mean,
-                    "deviation": report.deviation,
-                    "smallest": report.smallest,
-                    "largest": report.largest,
-                    "not_finite": report.not_finite,
-                    "sha256": report.sha256,
-                    "damage": report.damage,
-                }
-                for report in reports
-            },
-        }
-        print_json(result)
-        return
-    rows = [
-        ("layout", about.layout),
-        ("name", about.name),
-        ("on", repr(about.on)),
-        ("trajectories", about.trajectories),
-    ]
-    if len(about.times):
-        rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
-    rows += [(f"boundary {name}", kind) for name, kind in about.boundary.items()]
-    rows += [("parameters", ", ".join(about.parameters) or "none"), ("made by", about.generator or "unknown")]
-    if about.part is not None:
-        rows.append(("part", f"trajectories {about.part[0]} to {about.part[1] - 1} of {about.part[2]}"))
-    print_table(["", ""], [(name, str(value)) for name, value in rows], title=str(path))
-    print_table(
-        ["field", "unit", "shape", "dtype", "mean", "deviation", "smallest", "largest", "not finite", "sha256"],
-        [
-            (
-                report.name,
-                about[report.name].unit,
-                "x".join(map(str, about.shape(report.name))),
-                about[report.name].dtype,
-                report.mean,
-                report.deviation,
-                report.smallest,
-                report.largest,
-                report.not_finite,
-                "damaged" if report.damage else report.sha256[:12],
-            )
-            for report in reports
-        ],
-    )
+        print_json({"path": str(path), **_facts(dataset.description, reports)})
+    else:
+        _print_facts(path, dataset.description, reports)
 
 
 @app.command()
@@ -207,3 +146,68 @@ def convert(
 def _sentence(path: Path, about: Description) -> str:
     shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
     return f"{path}: {about.trajectories} trajectories of {shapes}"
+
+
+def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
+    return {
+        "layout": about.layout,
+        "name": about.name,
+        "on": repr(about.on),
+        "trajectories": about.trajectories,
+        "steps": len(about.times),
+        "first_time": about.times[0] if len(about.times) else None,
+        "last_time": about.times[-1] if len(about.times) else None,
+        "boundary": about.boundary,
+        "parameters": {name: list(values.shape[1:]) for name, values in about.parameters.items()},
+        "generator": about.generator,
+        "seed": about.seed,
+        "part": about.part,
+        "fields": {
+            report.name: {
+                "shape": about.shape(report.name),
+                "dtype": about[report.name].dtype,
+                "unit": about[report.name].unit,
+                "location": about[report.name].location,
+                "mean": report.mean,
+                "deviation": report.deviation,
+                "smallest": report.smallest,
+                "largest": report.largest,
+                "not_finite": report.not_finite,
+                "sha256": report.sha256,
+                "damage": report.damage,
+            }
+            for report in reports
+        },
+    }
+
+
+def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> None:
+    from sciml.cli.output import print_table
+
+    rows = [("layout", about.layout), ("name", about.name), ("on", repr(about.on))]
+    rows.append(("trajectories", str(about.trajectories)))
+    if len(about.times):
+        rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
+    rows += [(f"boundary {name}", kind) for name, kind in about.boundary.items()]
+    rows += [("parameters", ", ".join(about.parameters) or "none"), ("made by", about.generator or "unknown")]
+    if about.part is not None:
+        rows.append(("part", f"trajectories {about.part[0]} to {about.part[1] - 1} of {about.part[2]}"))
+    print_table(["", ""], rows, title=str(path))
+    print_table(
+        ["field", "unit", "shape", "dtype", "mean", "deviation", "smallest", "largest", "not finite", "sha256"],
+        [
+            (
+                report.name,
+                about[report.name].unit,
+                "x".join(map(str, about.shape(report.name))),
+                about[report.name].dtype,
+                report.mean,
+                report.deviation,
+                report.smallest,
+                report.largest,
+                report.not_finite,
+                "damaged" if report.damage else report.sha256[:12],
+            )
+            for report in reports
+        ],
+    )

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import h5py
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -176,3 +177,49 @@ def test_draws_are_the_same_counters_in_each_epoch_and_on_each_rank() -> None:
     for wrong in ((0, 1), (1, -1)):
         with pytest.raises(InputError):
             Draws(*wrong)
+
+
+class Recorder(lightning.LightningModule):
+    """Remembers what it is fed; its normaliser is fitted as a task does it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.normaliser, self.seen = torch.nn.Linear(1, 1), Normaliser(1), []
+
+    def setup(self, stage: str) -> None:
+        if not self.normaliser.fitted:
+            self.normaliser.fit(self.trainer.datamodule.training_values("inputs"))
+
+    def training_step(self, batch: dict, index: int) -> torch.Tensor:
+        self.seen.append((self.current_epoch, batch["trajectory"].tolist(), batch["start"].tolist()))
+        encoded = self.normaliser.encode(batch["history"])
+        return (self.network(encoded) - self.normaliser.encode(batch["target"])).square().mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lightning_trains_on_windows_in_the_order_of_seed_and_epoch(told: str, tmp_path: Path) -> None:
+    def fit(epochs: int, resume: str | None = None) -> tuple[Recorder, lightning.Trainer]:
+        model = Recorder()
+        trainer = lightning.Trainer(
+            max_epochs=epochs,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        data = FieldData(told, inputs=["u"], targets=["u"], fractions=(0.8, 0.0), batch_size=5, seed=2)
+        trainer.fit(model, data, ckpt_path=resume, weights_only=True if resume else None)
+        return model, trainer
+
+    whole, _ = fit(3)
+    _, trainer = fit(1)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    resumed, _ = fit(3, str(tmp_path / "one.ckpt"))
+    assert [entry for entry in whole.seen if entry[0] >= 1] == resumed.seen
+    orders = [[entry[1:] for entry in whole.seen if entry[0] == epoch] for epoch in range(3)]
+    assert orders[0] != orders[1] != orders[2]
+    assert torch.equal(resumed.normaliser.mean, whole.normaliser.mean) and whole.normaliser.mean != 0
