@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from pathlib import Path
@@ -195,20 +196,23 @@ def _nearest(dimension: int, size: int) -> str:
 
 
 def _read_network(path: Path) -> DirectionNet:
-    """The network in a safetensors file; nothing of it is run."""
+    """The network in a safetensors file. What trains, and takes seconds to import, is not needed for it."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
         values = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
-        task = values["config"]["task"]
-        weights = load_file(path)
+        task, sha256 = values["config"]["task"], values["sha256"]
+        data = path.read_bytes()
+        weights = load(data)
     except (OSError, SafetensorError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} and the .yaml beside it are no exported weights: {error}.") from error
     if task["class_path"] != TASK:
         raise CheckpointError(f"{path} holds weights of {task['class_path']}, expected {TASK}.")
     network = DirectionNet(**task["init_args"])
-    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
+    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items()}
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckpointError(f"{path} is not the file that its .yaml describes; get both anew.")
     try:
         network.load_state_dict(own)
     except RuntimeError as error:

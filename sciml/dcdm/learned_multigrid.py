@@ -1,0 +1,117 @@
+"""Multigrid whose interpolation weights and smoothing polynomials are learned: a network looks at the matrix, once.
+
+The network never sees a residual. At set-up it looks around every odd cell of every coarsening (see
+:mod:`sciml.linalg.kernels.stencil`) and moves the share with which the cell interpolates from its left neighbour; the
+rest of the method stays as it is. So the cycle stays symmetric, costs the same per iteration, and is the classical one
+before training. Two moves make up the rule:
+
+1. the operator-dependent weights are relaxed within the plane of the odd cells, so that cells which are strongly
+   coupled to each other interpolate alike;
+2. a small network corrects the logarithm of left / right. It is odd under reflection, so that a cell in symmetric
+   surroundings, as everywhere in a constant coefficient, keeps its weights exactly.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sciml.linalg.kernels.interpolation import OddCells
+from sciml.linalg.kernels.stencil import Offset
+from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
+
+ROUNDS = 2  # of relaxation; more brought nothing
+LOGARITHM_SCALE = 4.0  # contrasts of e^4 become features of 1
+LARGEST_LOGARITHM = 10.0
+FEATURES = ROUNDS + 1 + 1 + 4 + 1
+# Below this difference between the two sides a cell is symmetric, and the correction 0.
+ASYMMETRY = 1e-4
+
+
+class LearnedRules(nn.Module):
+    """Learned rules for :class:`~sciml.linalg.MultigridPreconditioner`.
+
+    With s_k = log(left / right) of the weights after k rounds of relaxation,
+
+        log(left / right) = s_2 + g(s_0, s_1, s_2, beside, ahead, behind) - g(-s_0, -s_1, -s_2, beside, behind, ahead),
+
+    left + right unchanged.
+
+    Parameters
+    ----------
+    hidden : units of the two hidden layers of g; 0 for no network, the relaxed weights alone
+    polynomials : learn the factors of the smoothing steps as well
+
+    Examples
+    --------
+    >>> preconditioner = MultigridPreconditioner(problem, rules=LearnedRules())          # doctest: +SKIP
+    """
+
+    def __init__(self, hidden: int = 16, polynomials: bool = True) -> None:
+        super().__init__()
+        self.network: nn.Sequential | None = None
+        if hidden:
+            self.network = nn.Sequential(
+                nn.Linear(FEATURES, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 1)
+            )
+            nn.init.zeros_(self.network[-1].weight)
+            nn.init.zeros_(self.network[-1].bias)
+        self.factors = nn.ParameterList(
+            nn.Parameter(torch.tensor(chebyshev_factors(degree, *SMOOTHING_INTERVAL)), requires_grad=polynomials)
+            for degree in (3, 2)
+        )
+
+    def smoothing(self) -> list[list[Factors]]:
+        """Factors of the smoothing steps on the finest and on the other levels."""
+        levels = [[tuple(row) for row in factors] for factors in self.factors]
+        if any(factors.requires_grad for factors in self.factors) and torch.is_grad_enabled():
+            return levels
+        return [[tuple(float(value) for value in row) for row in level] for level in levels]
+
+    def interpolation(
+        self, stencil: Tensor, offsets: tuple[Offset, ...], axis: int, level: int
+    ) -> tuple[Tensor, Tensor]:
+        """Weights of the odd cells along an axis, without halo."""
+        cells = OddCells.of(stencil, offsets, axis)
+        weights = [(cells.left, cells.right)]
+        for _ in range(ROUNDS):
+            weights.append(cells.relaxed(*weights[-1]))
+        left, right = weights[-1]
+        if self.network is None:
+            return left, right
+        where = torch.nonzero(cells.inner.reshape(-1)).ravel()
+        ahead, behind = _features(cells, weights, where, level)
+        asymmetric = ((ahead - behind).abs().amax(dim=-1) > ASYMMETRY).nonzero().ravel()
+        where, ahead, behind = where[asymmetric], ahead[asymmetric], behind[asymmetric]
+        kind = self.network[0].weight.dtype
+        correction = (self.network(ahead.to(kind)) - self.network(behind.to(kind))).ravel().to(left)
+        low, high = left.reshape(-1)[where], right.reshape(-1)[where]
+        share = torch.sigmoid(torch.log(low / high) + correction)
+        return tuple(
+            old.reshape(-1).index_copy(0, where, (low + high) * part).reshape(old.shape)
+            for old, part in ((left, share), (right, 1 - share))
+        )
+
+
+def _features(
+    cells: OddCells, weights: list[tuple[Tensor, Tensor]], where: Tensor, level: int
+) -> tuple[Tensor, Tensor]:
+    """What the network sees of the cells ``where``, and of their mirror images, (cells, FEATURES) each."""
+
+    def pick(values: Tensor) -> Tensor:
+        return values.reshape(-1)[where]
+
+    def logarithm(first: Tensor, second: Tensor) -> Tensor:
+        tiny = torch.finfo(first.dtype).tiny
+        ratio = torch.log(first.clamp_min(tiny) / second.clamp_min(tiny))
+        return ratio.clamp(-LARGEST_LOGARITHM, LARGEST_LOGARITHM) / LOGARITHM_SCALE
+
+    own, before, after = pick(cells.own), pick(cells.before), pick(cells.after)
+    sides = [logarithm(pick(left), pick(right)) for left, right in weights]
+    beside = sum((pick(coupling) for _, coupling in cells.beside), torch.zeros_like(own))
+    even = [logarithm(before, own), logarithm(pick(cells.even), own)]
+    beyond = [logarithm(after, own), logarithm(pick(cells.beyond), own)]
+    both = [logarithm(beside, before + after), torch.full_like(own, float(level > 0))]
+    ahead = torch.stack([*sides, *even, *beyond, *both], dim=-1)
+    behind = torch.stack([*(-side for side in sides), *beyond, *even, *both], dim=-1)
+    return ahead, behind

@@ -1,0 +1,146 @@
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from sciml.dcdm import DeepConjugateDirections, DirectionNet, shipped, solve
+from sciml.dcdm.data import make_draws, make_problem
+from sciml.dcdm.solver import SHIPPED
+from sciml.errors import CheckpointError, IncompatibleRightHandSideError, InputError, NotStructuredError
+from sciml.linalg import VoxelPoisson
+from sciml.linalg import solve as classical_solve
+from sciml.numerics.random import generator
+from sciml.pde.poisson_cases import poisson_case
+
+
+@pytest.fixture
+def exported(tmp_path, network):
+    """Weights as ``sciml train`` exports them."""
+    path = tmp_path / "mine.safetensors"
+    save_file({f"network.{name}": tensor for name, tensor in network.state_dict().items()}, path)
+    config = {
+        "task": {
+            "class_path": "sciml.dcdm.DirectionTask",
+            "init_args": {"dimension": 2, "filters": 4, "pairs": [1, 1, 1]},
+        },
+        "data": {"class_path": "sciml.dcdm.RitzDirections", "init_args": {"dimension": 2, "sizes": [16]}},
+    }
+    card = {"config": config, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+    return path
+
+
+def test_weights_from_a_file_are_those_of_the_network(exported, network):
+    solver = DeepConjugateDirections.from_weights(exported)
+    unit = torch.randn(1, 1, 10, 12, generator=generator(0))
+    assert torch.equal(solver.network(unit), network(unit))
+    assert solver.name == "mine"
+
+
+def test_damaged_or_foreign_weights_are_refused(exported):
+    content = exported.read_bytes()
+    exported.write_bytes(content[:100])
+    with pytest.raises(CheckpointError, match="no exported weights"):
+        DeepConjugateDirections.from_weights(exported)
+    exported.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match="not the file"):
+        DeepConjugateDirections.from_weights(exported)
+    exported.write_bytes(content)
+    about = exported.with_suffix(".yaml")
+    text = about.read_text()
+    about.write_text(text.replace("filters: 4", "filters: 5"))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        DeepConjugateDirections.from_weights(exported)
+    about.write_text(text.replace("DirectionTask", "OtherTask"))
+    with pytest.raises(CheckpointError, match="OtherTask"):
+        DeepConjugateDirections.from_weights(exported)
+    about.unlink()
+    with pytest.raises(CheckpointError, match="no exported weights"):
+        DeepConjugateDirections.from_weights(exported)
+
+
+def test_matrix_and_grid_give_the_same(network):
+    problem = make_problem("mixed", 14, 0, 2)
+    b = np.where(problem.fluid, np.random.default_rng(1).standard_normal(problem.shape), 0.0)
+    box = VoxelPoisson.from_cells(np.zeros((9, 13), np.uint8), outside="dirichlet")
+    for grid, right in ((problem, b), (box, np.ones((9, 13)))):
+        result = solve(grid, right, weights=network, rtol=1e-9)
+        assert result.x.shape == right.shape
+        assert result.x == pytest.approx(classical_solve(grid, right, rtol=1e-12).x, abs=1e-6)
+    matrix = solve(box.to_csr(), np.ones(117), weights=network, rtol=1e-9)
+    assert matrix.x.shape == (117,)
+    assert matrix.x == pytest.approx(result.x.ravel(), abs=1e-7)
+
+
+def test_what_is_refused(network):
+    problem = make_problem("closed", 14, 0, 2)
+    b = problem.fluid * 1.0
+    with pytest.raises(IncompatibleRightHandSideError):
+        solve(problem, b, weights=network)
+    assert solve(problem, b + np.eye(14) * problem.fluid, weights=network, project=True).converged
+    with pytest.raises(InputError, match="2-D problems"):
+        solve(make_problem("box", 12, 0, 3), np.zeros((12, 12, 12)), weights=network)
+    with pytest.raises(NotStructuredError):
+        solve(np.eye(7) * 2 - np.ones((7, 7)) / 8, np.ones(7), weights=network)
+    with pytest.raises(InputError, match="method"):
+        solve(problem, b, method="newton", weights=network)
+    with pytest.raises(InputError, match="shipped weights"):
+        solve(problem, b * 0, weights="nothing")
+
+
+# ----------------------------------------------------------------------------------------------------- shipped weights
+
+
+def iterations(solver, name, size, dimension, kind):
+    case = poisson_case(name, size, 200, dimension)
+    problem = VoxelPoisson.from_cells(case.cells, outside=case.outside)
+    if kind == "ritz":
+        b = case.compatible(make_draws(problem).draw(1, generator(200))[0, 0].double().numpy())
+    else:
+        b = case.right_hand_side(kind, seed=200)
+    ours = solver.solve(problem, b, rtol=1e-4)
+    reference = classical_solve(problem, b, method="cg", rtol=1e-4)
+    assert ours.converged
+    assert np.linalg.norm(b - problem.matvec(ours.x)) <= 1e-4 * np.linalg.norm(b)
+    return ours.iterations, reference.iterations
+
+
+def test_weights_of_both_dimensions_are_shipped_and_small():
+    assert {about["dimension"] for about in shipped().values()} == {2, 3}
+    for name, about in shipped().items():
+        assert about["method"] == "dcdm"
+        assert (SHIPPED / f"{name}.safetensors").stat().st_size < 1_000_000
+        network = DeepConjugateDirections.from_weights(name).network
+        assert network.dimension == about["dimension"]
+        assert isinstance(network, DirectionNet)
+
+
+@pytest.mark.parametrize("kind", ["white", "ritz", "smooth"])
+def test_shipped_weights_need_an_eighth_of_the_iterations_in_the_plane(kind):
+    solver = DeepConjugateDirections.from_weights(dimension=2, size=64)
+    ours, reference = iterations(solver, "box", 64, 2, kind)
+    assert 8 * ours <= reference
+
+
+@pytest.mark.parametrize("kind", ["white", "smooth"])
+def test_shipped_weights_help_among_obstacles_never_seen(kind):
+    solver = DeepConjugateDirections.from_weights(dimension=2, size=64)
+    ours, reference = iterations(solver, "spheres", 64, 2, kind)
+    assert 3 * ours <= reference
+
+
+@pytest.mark.parametrize(("name", "factor"), [("box", 5), ("spheres", 3)])
+def test_shipped_weights_in_space(name, factor):
+    solver = DeepConjugateDirections.from_weights(dimension=3, size=32)
+    ours, reference = iterations(solver, name, 32, 3, "white")
+    assert factor * ours <= reference
+
+
+def test_iterations_hardly_grow_with_the_size():
+    solver = DeepConjugateDirections.from_weights(dimension=2, size=64)
+    small, _ = iterations(solver, "box", 64, 2, "white")
+    large, _ = iterations(solver, "box", 128, 2, "white")
+    assert large <= 1.5 * small
