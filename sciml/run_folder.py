@@ -152,9 +152,8 @@ class FolderLock:
         try:
             self._descriptor = self._open(file)
         except BlockingIOError:
-            holder = file.read_text(errors="replace").strip() if file.exists() else "another process"
             raise InputError(
-                f"{self.path} is in use by a run, {holder}; wait for its end, or choose another folder."
+                f"{self.path} is in use by a run, {_holder(file)}; wait for its end, or choose another folder."
             ) from None
         except OSError as error:
             raise InputError(f"{self.path} cannot be locked: {error.strerror or error}.") from error
@@ -175,10 +174,12 @@ class FolderLock:
             try:
                 _lock(descriptor)
                 # Never opened a second time: closing any descriptor of the file would free the lock.
-                if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
+                if os.path.samestat(os.fstat(descriptor), file.stat()):
                     os.truncate(descriptor, 0)
                     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
                     return descriptor
+            except FileNotFoundError:  # the run before removed it between our two calls
+                pass
             except OSError:
                 os.close(descriptor)
                 raise
@@ -197,6 +198,13 @@ def _lock(descriptor: int) -> None:
             raise BlockingIOError(error.errno, error.strerror) from error
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):  # a file system without locks has none
             raise
+
+
+def _holder(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").strip() or "another process"
+    except FileNotFoundError:
+        return "another process"
 
 
 def _make_folder(path: Path) -> None:

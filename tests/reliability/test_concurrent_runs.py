@@ -1,0 +1,124 @@
+"""Two runs into one folder: the second is refused, whatever the first one was, and a dead one keeps nobody out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sciml.errors import InputError
+from sciml.run_folder import LOCK, FolderLock
+
+HOLD = """
+import os, sys, time
+from sciml.run_folder import FolderLock
+with FolderLock(sys.argv[1]):
+    if os.fork() == 0:  # a worker that outlives its parent
+        time.sleep(60)
+        os._exit(0)
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "locked\n"
+    yield process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path, holder):
+    folder = tmp_path / "run"
+    for _ in range(2):  # to be refused does not free the lock
+        with pytest.raises(InputError, match=f"in use by a run, process {holder.pid} on "), FolderLock(folder):
+            pass
+    holder.kill()
+    holder.wait()  # its worker is alive
+    assert (folder / LOCK).read_text().startswith(f"process {holder.pid} ")
+    with FolderLock(folder):
+        assert (folder / LOCK).read_text().startswith(f"process {os.getpid()} ")
+    assert not list(folder.iterdir())
+
+
+def test_a_second_run_of_the_same_process_is_refused(tmp_path):
+    with FolderLock(tmp_path / "run"):
+        with pytest.raises(InputError, match="in use by a run of this process"), FolderLock(tmp_path / "run"):
+            pass
+        with pytest.raises(InputError, match="in use"), FolderLock(tmp_path / "elsewhere" / ".." / "run"):
+            pass
+    with FolderLock(tmp_path / "run"):
+        pass
+
+
+def test_a_lock_file_that_nobody_holds_is_taken_over(tmp_path):
+    (tmp_path / LOCK).write_text("process 1 on elsewhere\n" * 3)
+    with FolderLock(tmp_path):
+        assert (tmp_path / LOCK).read_text().count("\n") == 1
+
+
+def test_of_many_at_once_one_at_a_time_holds_the_lock(tmp_path):
+    script = """
+import sys, time
+from pathlib import Path
+from sciml.errors import InputError
+from sciml.run_folder import FolderLock
+taken = 0
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    try:
+        with FolderLock(sys.argv[1]):
+            with open(sys.argv[2], "x"):  # fails if another one is inside
+                pass
+            time.sleep(0.001)
+            Path(sys.argv[2]).unlink()
+            taken += 1
+    except InputError:
+        pass
+print(taken)
+"""
+    crowd = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "run"), str(tmp_path / "inside")],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    answers = [process.communicate(timeout=60) for process in crowd]
+    assert [error for _, error in answers] == ["", "", ""]
+    assert all(int(taken) > 0 for taken, _ in answers)
+
+
+def test_the_lock_works_from_a_thread(tmp_path):
+    found: list[str] = []
+
+    def try_it() -> None:
+        try:
+            with FolderLock(tmp_path):
+                found.append("taken")
+        except InputError:
+            found.append("refused")
+
+    for _ in range(2):
+        with FolderLock(tmp_path):
+            thread = threading.Thread(target=try_it)
+            thread.start()
+            thread.join()
+    assert found == ["refused", "refused"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "run").mkdir(mode=0o500)
+    with pytest.raises(InputError, match="cannot be locked"), FolderLock(Path(tmp_path / "run")):
+        pass

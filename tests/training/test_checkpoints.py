@@ -1,0 +1,161 @@
+"""Checkpoints: what is damaged is refused, what is hostile does nothing, what is there survives a full disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import struct
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sciml.errors import CheckpointError
+from sciml.training import checkpoints
+from sciml.training.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
+
+WEIGHTS = {"state_dict": {"weight": torch.arange(600.0).reshape(20, 30), "step": torch.tensor(3)}, "epoch": 4}
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043") + bytes(range(256)) * 8 + b"\xff\xd9"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    write_checkpoint(WEIGHTS, path)
+    return path
+
+
+def test_what_is_written_is_read_and_torch_and_zip_read_it_as_well(checkpoint):
+    for found in (read_checkpoint(checkpoint), torch.load(checkpoint, weights_only=True)):
+        assert found["epoch"] == 4
+        assert torch.equal(found["state_dict"]["weight"], WEIGHTS["state_dict"]["weight"])
+    assert zipfile.ZipFile(checkpoint).testzip() is None
+    assert [path.name for path in checkpoint.parent.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_checkpoint_cut_short_is_refused(checkpoint, tenth):
+    data = checkpoint.read_bytes()
+    checkpoint.write_bytes(data[: len(data) * tenth // 10 + (tenth == 9) * (len(data) // 10 - 1)])
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is damaged"):
+        read_checkpoint(checkpoint)
+
+
+def test_each_flipped_bit_is_found(checkpoint):
+    data = checkpoint.read_bytes()
+    draws = np.random.default_rng(0)
+    places = [*draws.integers(0, len(data), 60), 0, len(data) - 1, *range(len(data) - 95, len(data), 7)]
+    for place in places:
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << draws.integers(8)
+        checkpoint.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            read_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("contents", [b"", b"x", JPEG, b"PK\x05\x06" + bytes(18), bytes(5000)])
+def test_other_files_are_refused(checkpoint, contents):
+    checkpoint.write_bytes(contents)
+    with pytest.raises(CheckpointError, match=r"damaged or no checkpoint of sciml"):
+        read_checkpoint(checkpoint)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_checkpoint(tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match="Is a directory"):
+        read_checkpoint(tmp_path)
+
+
+class Hostile:
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.canary}",)
+
+
+@pytest.mark.parametrize(
+    "place", ["alone", "beside weights", "with a checksum", "a bare pickle", "a bare pickle, sealed"]
+)
+def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path, place):
+    canary, path = tmp_path / "canary", tmp_path / "last.ckpt"
+    hostile = {"state_dict": {"weight": torch.ones(2), "other": Hostile(canary)}}
+    if place == "alone":
+        torch.save(Hostile(canary), path)
+    elif place == "beside weights":
+        torch.save(hostile, path)
+    elif place == "with a checksum":
+        write_checkpoint(hostile, path)
+    else:
+        path.write_bytes(pickle.dumps(hostile, protocol=2))
+        if "sealed" in place:
+            data = path.read_bytes() + b"PK\x05\x06" + bytes(16) + struct.pack("<H", 71)
+            path.write_bytes(data + b"sha256:" + sha256(data).hexdigest().encode())
+    with pytest.raises(CheckpointError):
+        read_checkpoint(path)
+    assert not canary.exists()
+    # the trap is armed: whoever unpickles it does run it
+    if place == "with a checksum":
+        torch.load(path, weights_only=False)
+        assert canary.exists()
+
+
+@pytest.mark.parametrize("contents", [{"epoch": 3}, [torch.ones(1)], {"state_dict": 3}])
+def test_a_checkpoint_without_weights_is_refused(tmp_path, contents):
+    path = tmp_path / "last.ckpt"
+    if isinstance(contents, dict):
+        write_checkpoint(contents, path)
+        with pytest.raises(CheckpointError, match="has no weights in it"):
+            read_checkpoint(path)
+    else:
+        torch.save(contents, path)
+        with pytest.raises(CheckpointError, match="damaged or no checkpoint"):
+            read_checkpoint(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(checkpoint):
+    part = checkpoint.with_name("last.ckpt.part")
+    part.symlink_to("/dev/full")  # every write to it finds the disk full
+    with pytest.raises(OSError) as caught:
+        write_checkpoint({**WEIGHTS, "epoch": 5}, checkpoint)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(checkpoint))
+    assert read_checkpoint(checkpoint)["epoch"] == 4
+    assert [path.name for path in checkpoint.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_process_killed_while_writing_leaves_the_checkpoint_before(checkpoint, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(descriptor: int) -> None:
+        raise Killed
+
+    monkeypatch.setattr(checkpoints.os, "fsync", kill)
+    with pytest.raises(Killed):
+        write_checkpoint({**WEIGHTS, "epoch": 5}, checkpoint)
+    assert read_checkpoint(checkpoint)["epoch"] == 4
+
+
+def test_published_weights_are_read_only_as_they_were_written(tmp_path):
+    path = tmp_path / "net.safetensors"
+    shared = torch.arange(12.0).reshape(3, 4)
+    weights = {"a": shared, "b": shared.T, "n": torch.tensor(2)}  # neither contiguous nor apart in memory
+    digest = write_weights(weights, path)
+    found = read_weights(path, digest)
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+    data = path.read_bytes()
+    for wrong in (data[:-1], data[:-3] + b"\x01" + data[-2:], b"", JPEG):
+        path.write_bytes(wrong)
+        with pytest.raises(CheckpointError, match="damaged"):
+            read_weights(path, digest)
+        with pytest.raises(CheckpointError, match="damaged"):
+            read_weights(path, None)
+    path.write_bytes(JPEG)
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        read_weights(path, sha256(JPEG).hexdigest())
