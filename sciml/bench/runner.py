@@ -23,6 +23,8 @@ from sciml.run_folder import check_writable, environment, plain
 
 # Measurements of another machine or of other libraries are not mixed with new ones.
 MACHINE = ("python", "packages", "processor", "cores")
+# What decides about speed in a folder of the package: code, trained weights and what describes them.
+MEASURED_ENDINGS = (".py", ".safetensors", ".yaml")
 Progress = Callable[[str], None]
 
 
@@ -89,7 +91,10 @@ def fingerprint(root: Path, names: Sequence[str]) -> str:
     """Digest of the code whose speed is measured: files and folders under ``root``, the folder of the package."""
     digest = hashlib.sha256()
     for name in names:
-        for path in sorted((root / name).rglob("*.py")) if (root / name).is_dir() else [root / name]:
+        files = [root / name]
+        if files[0].is_dir():
+            files = sorted(path for path in files[0].rglob("*") if path.suffix in MEASURED_ENDINGS)
+        for path in files:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

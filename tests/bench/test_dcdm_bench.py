@@ -203,6 +203,17 @@ def test_a_network_is_measured_like_the_others(tmp_path: Path) -> None:
     assert published["done"] <= 300 and published["done"] > guarded["done"]
 
 
+def test_other_weights_are_measured_again(tmp_path: Path) -> None:
+    for name in ("linalg/solver.py", "dcdm/weights/net.safetensors", *dcdm.MEASURED_CODE[2:]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    before = runner.fingerprint(tmp_path, dcdm.MEASURED_CODE)
+    (tmp_path / "dcdm" / "weights" / "notes.txt").write_text("no weights")
+    assert runner.fingerprint(tmp_path, dcdm.MEASURED_CODE) == before
+    (tmp_path / "dcdm" / "weights" / "net.safetensors").write_text("2")
+    assert runner.fingerprint(tmp_path, dcdm.MEASURED_CODE) != before
+
+
 def test_wrong_groups_and_peers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no group 'speed'"):
         dcdm.run(tmp_path / "new", TINY, only=("speed",))
