@@ -91,3 +91,45 @@ def test_the_frame_of_the_command_line_loads_nothing_but_typer() -> None:
 def test_importing_any_module_leaves_no_trace_and_prints_nothing() -> None:
     offences = json.loads(python(STATE_AFTER_IMPORTS, ",".join(HEAVY), ",".join(all_modules())))
     assert not offences, "\n".join(offences)
+
+
+# What a user asks of a package that is optional, by that package.
+ASKS_FOR = {
+    "distributed": "from sciml.data.generation import dask_executor; dask_executor('tcp://localhost:1').__enter__()",
+    "tensorboard": "from sciml.training.callbacks import _tensorboard; _tensorboard()",
+    "pytorch_optimizer": "from sciml.numerics.optimizers import _soap; _soap()",
+}
+
+WITHOUT_EXTRAS = """
+import importlib, json, sys
+from sciml.errors import MissingExtraError
+
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None  # importing it raises ImportError, as if it were not installed
+faults = []
+for module in sys.argv[2].split(","):
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        faults.append(f"importing {module}: {error}")
+for package, source in json.loads(sys.argv[3]).items():
+    try:
+        exec(source)
+    except MissingExtraError as error:
+        if "install" not in str(error):
+            faults.append(f"{package}: {error}")
+    except Exception as error:
+        faults.append(f"{package}: {error!r}")
+    else:
+        faults.append(f"{package}: nothing raised")
+from sciml.bench.peers import PEERS
+if any(peer.package in sys.argv[1].split(",") and peer.installed for peer in PEERS.values()):
+    faults.append("a peer without its package counts as installed")
+print(json.dumps(faults))
+"""
+
+
+def test_without_the_optional_packages_everything_imports_and_says_what_is_missing() -> None:
+    blocked = ",".join(["dask", "distributed", "ilupp", "tensorboard", "pytorch_optimizer"])
+    faults = json.loads(python(WITHOUT_EXTRAS, blocked, ",".join(all_modules()), json.dumps(ASKS_FOR)))
+    assert not faults, "\n".join(faults)
