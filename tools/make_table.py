@@ -13,11 +13,11 @@ import re
 import sys
 from pathlib import Path
 
-from sciml.bench import dcdm_table, table
+from sciml.bench import dcdm_table, table, training
 from sciml.bench.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-REPORTS = {"poisson": table.report, "dcdm": dcdm_table.report}
+REPORTS = {"poisson": table.report, "dcdm": dcdm_table.report, "training": training.report}
 MARKED = re.compile(r"(<!-- table:(?P<name>\w+) -->\n)(?P<table>.*?)(<!-- /table -->)", re.DOTALL)
 
 

@@ -340,6 +340,8 @@ def test_what_cannot_be_trained_is_refused() -> None:
         fit(Line().requires_grad_(False), Training([Phase(1)]), counters(1))
     with pytest.raises(ConfigError, match="Line has no residuals"):
         fit(Line(), Training([Phase(1, "least_squares")]), counters(1))
+    with pytest.raises(InputError, match=r"override Task\.loss"):
+        Task().loss(None)
     with pytest.raises(InputError, match="cannot be applied to a file"):
         Line().predict_file(Path("a"), Path("b"))
 
