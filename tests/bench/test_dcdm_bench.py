@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -20,6 +21,7 @@ from sciml.bench.dcdm_solvers import CONTENDERS, RTOLS, Contender, Stopwatch, Ti
 from sciml.bench.dcdm_table import checks, losses, report
 from sciml.bench.peers import System
 from sciml.bench.results import read_results
+from sciml.bench.runner import fingerprint
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import VoxelPoisson
 from sciml.pde.poisson_cases import poisson_case
@@ -194,6 +196,7 @@ def test_a_network_is_measured_like_the_others(tmp_path: Path) -> None:
     path = tmp_path / "raw.safetensors"
     save_file({f"network.{name}": tensor for name, tensor in network.state_dict().items()}, path)
     about = {"config": {"task": {"class_path": "sciml.dcdm.DirectionTask", "init_args": shape}}}
+    about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_suffix(".yaml").write_text(json.dumps(about))
     job = {"case": "spheres", "size": 16, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": 60.0}
     solvers = dcdm_jobs.compare(job | {"solvers": ["cg", f"dcdm:{path}", f"published:{path}"]})["solvers"]
@@ -207,11 +210,11 @@ def test_other_weights_are_measured_again(tmp_path: Path) -> None:
     for name in ("linalg/solver.py", "dcdm/weights/net.safetensors", *dcdm.MEASURED_CODE[2:]):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
-    before = runner.fingerprint(tmp_path, dcdm.MEASURED_CODE)
+    before = fingerprint(tmp_path, dcdm.MEASURED_CODE)
     (tmp_path / "dcdm" / "weights" / "notes.txt").write_text("no weights")
-    assert runner.fingerprint(tmp_path, dcdm.MEASURED_CODE) == before
+    assert fingerprint(tmp_path, dcdm.MEASURED_CODE) == before
     (tmp_path / "dcdm" / "weights" / "net.safetensors").write_text("2")
-    assert runner.fingerprint(tmp_path, dcdm.MEASURED_CODE) != before
+    assert fingerprint(tmp_path, dcdm.MEASURED_CODE) != before
 
 
 def test_wrong_groups_and_peers_are_refused(tmp_path: Path) -> None:
