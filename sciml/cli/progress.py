@@ -85,19 +85,16 @@ class TrainingBar:
 
     Use it as a context and pass it as ``progress``::
 
-        with TrainingBar("a title") as bar:
+        with TrainingBar() as bar:
             train(config, folder, progress=bar)
 
     Parameters
     ----------
-    label : str
-        What is being trained.
     enabled : bool, optional
         Whether to show the bar; if standard error is a terminal unless given.
     """
 
-    def __init__(self, label: str, *, enabled: bool | None = None) -> None:
-        self.label = label
+    def __init__(self, *, enabled: bool | None = None) -> None:
         self.enabled = sys.stderr.isatty() if enabled is None else enabled
         self._bar: Progress | None = None
 
@@ -108,14 +105,13 @@ class TrainingBar:
 
             # No refresh thread: it would compete with the training for the interpreter.
             self._bar = Progress(
+                BarColumn(bar_width=20),
                 TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.fields[state]}", markup=False),
                 console=Console(file=sys.stderr),
                 auto_refresh=False,
                 transient=True,
             )
-            self._task = self._bar.add_task(self.label, total=1.0, state="")
+            self._task = self._bar.add_task("starting", total=1.0)
             self._bar.start()
         return self
 
@@ -140,7 +136,7 @@ class TrainingBar:
             state = [f"epoch {min(int(done) + 1, epochs)}/{epochs}"]
             state += [f"{name} {value:.3g}" for name, value in list(terms.items())[:3]]
             state += [] if seconds_left is None else [f"{duration(seconds_left)} left"]
-            self._bar.update(self._task, completed=done, total=epochs, state="  ".join(state), refresh=True)
+            self._bar.update(self._task, completed=done, total=epochs, description="  ".join(state), refresh=True)
 
 
 def duration(seconds: float) -> str:

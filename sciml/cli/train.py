@@ -49,8 +49,13 @@ def train(
     is_run = (config / "config.yaml").is_file()
     if is_run and output is not None and output.resolve() != config.resolve():
         raise InputError(f"{config} is a run already; leave -o {output} out, or train {config / 'config.yaml'}.")
-    if is_run and not (resume or overwrite or print_config):
-        raise InputError(f"{config} is a run already; go on with it by --resume, or start it afresh by --overwrite.")
+    if is_run and resume and changes:
+        raise InputError(
+            f"a resumed run keeps its config; leave {' '.join(changes)} out, or train into another folder."
+        )
+    folder = config if is_run else output or RUNS / config.stem
+    if (folder / "config.yaml").is_file() and not (resume or overwrite or print_config):
+        raise InputError(f"{folder} holds a run already; go on with it by --resume, or start it afresh by --overwrite.")
     from sciml.training.config import load_config
 
     checked = load_config(config / "config.yaml" if is_run else config, changes or ())
@@ -59,7 +64,6 @@ def train(
 
         print(yaml.safe_dump(checked.values, sort_keys=False, allow_unicode=True), end="")
         return
-    folder = config if is_run else output or RUNS / config.stem
 
     from lightning.pytorch.utilities import rank_zero_only
 
@@ -69,7 +73,7 @@ def train(
     finished = run.finished(folder) if resume else None
     if leads and not json:
         print(f"{folder} has finished already." if finished else header(checked, folder), flush=True)
-    with TrainingBar(checked.title, enabled=None if leads else False) as bar:
+    with TrainingBar(enabled=None if leads else False) as bar:
         result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar)
     if not leads:
         return
@@ -90,7 +94,9 @@ def header(config: Config, folder: Path) -> str:
     if accelerator != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        device = accelerator if accelerator not in ("auto", "cpu") else f"CPU, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        named = accelerator not in ("auto", "cpu")
+        device = accelerator if named else f"the CPU with {threads} thread{'s' if threads > 1 else ''}"
     phases = ", then ".join(f"{phase.epochs} epochs of {phase.optimizer}" for phase in config.training.phases)
     data = config.values["data"]["class_path"].rpartition(".")[2]
     return (

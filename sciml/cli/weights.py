@@ -9,6 +9,7 @@ from typing import Any
 
 import sciml
 from sciml.errors import InputError
+from sciml.training.config_errors import did_you_mean
 
 
 def shipped_weights() -> dict[str, Path]:
@@ -36,10 +37,12 @@ def find_run(name: str | Path) -> Path:
         raise InputError(f"{path} is no run: expected the folder of a run, or exported weights (.safetensors).")
     if str(path) in shipped:
         return shipped[str(path)]
-    beside = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*")) if other.is_dir()]
-    near = get_close_matches(str(path), [*beside, *shipped], 1)
-    there = f"; shipped weights are {', '.join(shipped)}" if shipped else ""
-    raise InputError(f"{path} does not exist{f'; did you mean {near[0]}?' if near else f'{there}.'}")
+    beside = [other.parent.name for other in sorted(path.parent.glob("*/config.yaml"))]
+    if near := get_close_matches(path.name, beside, 1):
+        raise InputError(f"{path} does not exist; did you mean {path.with_name(near[0])}?")
+    raise InputError(
+        f"{path} is neither a run nor shipped weights{did_you_mean(str(path), shipped)}.".replace("?.", "?")
+    )
 
 
 def config_of(run: Path) -> Mapping[str, Any]:

@@ -136,11 +136,12 @@ def find_config(name: str | Path) -> Path:
 
 def _near_file(path: Path) -> str:
     """The nearest config beside a path that does not exist, or among those that are shipped."""
-    beside = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.yaml"))]
+    beside = [other.stem for other in sorted(path.parent.glob("*.yaml"))]
+    if near := get_close_matches(path.stem, beside, 1):
+        return f"; did you mean {path.with_name(near[0] + '.yaml')}?"
     shipped = list(shipped_configs())
-    for name, valid in ((str(path), beside), (path.as_posix().removeprefix("configs/").removesuffix(".yaml"), shipped)):
-        if near := get_close_matches(name, valid, 1):
-            return f"; did you mean {near[0]}?"
+    if near := get_close_matches(path.as_posix().removeprefix("configs/").removesuffix(".yaml"), shipped, 1):
+        return f"; did you mean {near[0]}?"
     return f"{did_you_mean(str(path), shipped)}." if shipped else "; check the name."
 
 

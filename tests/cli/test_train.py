@@ -1,0 +1,190 @@
+"""``sciml train``, ``evaluate``, ``predict``, ``cite``: one small run, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from sciml.cli import main
+from sciml.cli.progress import TrainingBar, duration
+from sciml.linalg import VoxelPoisson
+from sciml.linalg.sparse_files import write_cells
+
+CONFIG = {
+    "title": "a small box",
+    "task": {"class_path": "sciml.dcdm.DirectionTask", "init_args": {"dimension": 2, "filters": 4, "pairs": [1, 1, 1]}},
+    "data": {
+        "class_path": "sciml.dcdm.RitzDirections",
+        "init_args": {"sizes": [8], "cases": {"box": 1}, "batch_size": 2, "batches_per_epoch": 3},
+    },
+    "training": {"phases": [{"epochs": 2, "learning_rate": 1e-3}]},
+    "paper": {"claim": "few iterations", "source": "the paper", "metrics": {"ratio": 0.125}},
+    "cite": ["kaneda2023"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def run(folder, repository) -> tuple[Path, str]:
+    """The folder and the output of a run of two epochs in a process of its own."""
+    (folder / "small.yaml").write_text(yaml.safe_dump(CONFIG))
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sciml", "train", "small.yaml", "training.phases.0.epochs=3"],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "runs" / "small", done.stdout
+
+
+@pytest.fixture
+def command(folder, monkeypatch, capsys):
+    """Run ``sciml`` in this process; the exit code, standard output and standard error."""
+    monkeypatch.chdir(folder)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(list(map(str, words)))
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+def refused(answer: tuple[int, str, str]) -> str:
+    code, out, err = answer
+    assert (code, out) == (2, "")
+    assert err.startswith("sciml: ") and err.count("\n") == 1
+    return err
+
+
+def test_a_run_says_what_it_does_and_leaves_what_it_did(run):
+    path, said = run
+    assert said.startswith("a small box\n  DirectionTask, ")
+    assert "3 epochs of adam; seed 0; 32-true on the CPU" in said
+    assert "paper: few iterations (the paper)" in said
+    with (path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    result = json.loads((path / "result.json").read_text())
+    assert result["status"] == "finished"
+    assert result["metrics"]["val/residual"] == pytest.approx(float(rows[-1]["val/residual"]))
+    assert f"{result['metrics']['val/residual']:.4g}" in said
+    values = yaml.safe_load((path / "config.yaml").read_text())
+    assert values["training"]["phases"][0]["epochs"] == 3
+    assert values["task"]["init_args"]["scaled"] is True, "defaults are written down"
+
+
+def test_a_finished_run_is_not_run_again(run, command):
+    path, _ = run
+    before = (path / "checkpoints" / "last.ckpt").read_bytes()
+    code, out, _ = command("train", path, "--resume")
+    assert code == 0 and "has finished already" in out
+    code, out, _ = command("train", path, "--resume", "--json")
+    assert code == 0 and json.loads(out) == json.loads((path / "result.json").read_text())
+    assert (path / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+def test_a_run_is_not_replaced_by_accident(run, command):
+    path, _ = run
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    assert "holds a run already" in refused(command("train", "small.yaml", "-o", path))
+    assert "holds a run already" in refused(command("train", path))
+    assert "leave -o" in refused(command("train", path, "--resume", "-o", "elsewhere"))
+    assert "leave one of the two out" in refused(command("train", path, "--resume", "--overwrite"))
+    assert "leave seed=3 out" in refused(command("train", path, "seed=3", "--resume"))
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+
+
+def test_the_printed_config_is_that_of_the_run(run, command):
+    path, _ = run
+    code, out, err = command("train", "small.yaml", "training.phases.0.epochs=3", "--print-config")
+    assert (code, err) == (0, "")
+    assert yaml.safe_load(out) == yaml.safe_load((path / "config.yaml").read_text())
+    assert command("train", path, "--print-config") == (0, out, "")
+
+
+def test_evaluation_stands_beside_the_paper_and_json_is_one_object(run, command):
+    path, _ = run
+    code, out, err = command("evaluate", path)
+    assert (code, err) == (0, "")
+    row = next(line.split() for line in out.splitlines() if line.strip().startswith("ratio"))
+    code, out, _ = command("evaluate", path, "--json")
+    metrics = json.loads(out)
+    assert code == 0 and next(iter(metrics)) == "ratio"
+    assert row == ["ratio", f"{metrics['ratio']:.4g}", "0.125"]
+
+
+def test_a_prediction_solves_the_system(run, command, folder):
+    problem = VoxelPoisson.from_cells(np.zeros((8, 8), np.uint8), outside="dirichlet")
+    b = np.random.default_rng(0).standard_normal(problem.shape)
+    write_cells(folder / "s.npz", problem.cells, b, outside="dirichlet")
+    code, out, err = command("predict", run[0], "s.npz", "-o", "x.npz", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["true_residual"] <= 1e-6
+    with np.load(folder / "x.npz") as file:
+        assert np.linalg.norm(b - problem.matvec(file["x"])) <= 1.01e-6 * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["evaluate", "runs/smal"], "runs/smal does not exist; did you mean runs/small?"),
+        (["evaluate", "no_such_weights_at_all"], "neither the folder of a run nor shipped weights"),
+        (["evaluate", "."], "no config.yaml"),
+        (["evaluate", "small.yaml"], "small.yaml is no run"),
+        (["evaluate", "runs/small", "--data", "absent.h5"], "absent.h5 does not exist"),
+        (["predict", "runs/small", "absent.npz", "-o", "x.npz"], "absent.npz does not exist"),
+        (["predict", "runs/small", "small.yaml", "-o", "small.yaml"], "would replace the input"),
+        (["predict", "runs/small", "small.yaml", "-o", "no/x.npz"], "no/x.npz cannot be written"),
+        (["cite", "smal.yaml"], "did you mean small.yaml?"),
+    ],
+)
+def test_wrong_input_is_one_sentence(run, command, words, reason):
+    assert reason in refused(command(*words))
+
+
+def test_cite_prints_the_method_and_the_optimiser(run, command):
+    for what in ("small.yaml", run[0], "dcdm/box2d_cpu"):
+        code, out, err = command("cite", what)
+        assert (code, err) == (0, "")
+        assert [line for line in out.splitlines() if line.startswith("@")] == [
+            "@inproceedings{kaneda2023,",
+            "@inproceedings{kingma2015,",
+        ]
+
+
+def test_the_lists_name_configs_with_their_titles(command):
+    code, out, err = command("list", "configs")
+    assert (code, err) == (0, "")
+    assert "dcdm/box2d_cpu" in out and "few iterations" in out
+
+
+def test_the_bar_shows_epoch_values_and_time_left(capsys):
+    with TrainingBar(enabled=True) as bar:
+        bar(1.5, 4, {"val/error": 0.125}, 200.0)
+    said = capsys.readouterr().err
+    assert "epoch 2/4" in said and "val/error 0.125" in said and "3 min left" in said
+    with TrainingBar(enabled=False) as bar:
+        bar(1.5, 4, {}, None)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min"), (7500, "2 h 05 min")])
+def test_times_are_told_as_people_do(seconds, text):
+    assert duration(seconds) == text
