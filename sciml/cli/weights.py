@@ -40,9 +40,9 @@ def find_run(name: str | Path) -> Path:
     beside = [other.parent.name for other in sorted(path.parent.glob("*/config.yaml"))]
     if near := get_close_matches(path.name, beside, 1):
         raise InputError(f"{path} does not exist; did you mean {path.with_name(near[0])}?")
-    raise InputError(
-        f"{path} is neither a run nor shipped weights{did_you_mean(str(path), shipped)}.".replace("?.", "?")
-    )
+    near = did_you_mean(str(path), shipped) if shipped else ""
+    end = "" if near.endswith("?") else "."
+    raise InputError(f"{path} is neither the folder of a run nor shipped weights{near}{end}")
 
 
 def config_of(run: Path) -> Mapping[str, Any]:

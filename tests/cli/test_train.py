@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ CONFIG = {
     "task": {"class_path": "sciml.dcdm.DirectionTask", "init_args": {"dimension": 2, "filters": 4, "pairs": [1, 1, 1]}},
     "data": {
         "class_path": "sciml.dcdm.RitzDirections",
-        "init_args": {"sizes": [8], "cases": {"box": 1}, "batch_size": 2, "batches_per_epoch": 3},
+        "init_args": {"sizes": [16], "cases": {"box": 1}, "batch_size": 2, "batches_per_epoch": 3},
     },
     "training": {"phases": [{"epochs": 2, "learning_rate": 1e-3}]},
     "paper": {"claim": "few iterations", "source": "the paper", "metrics": {"ratio": 0.125}},
@@ -131,7 +132,7 @@ def test_evaluation_stands_beside_the_paper_and_json_is_one_object(run, command)
 
 
 def test_a_prediction_solves_the_system(run, command, folder):
-    problem = VoxelPoisson.from_cells(np.zeros((8, 8), np.uint8), outside="dirichlet")
+    problem = VoxelPoisson.from_cells(np.zeros((16, 16), np.uint8), outside="dirichlet")
     b = np.random.default_rng(0).standard_normal(problem.shape)
     write_cells(folder / "s.npz", problem.cells, b, outside="dirichlet")
     code, out, err = command("predict", run[0], "s.npz", "-o", "x.npz", "--json")
@@ -175,10 +176,18 @@ def test_the_lists_name_configs_with_their_titles(command):
     assert "dcdm/box2d_cpu" in out and "few iterations" in out
 
 
-def test_the_bar_shows_epoch_values_and_time_left(capsys):
-    with TrainingBar(enabled=True) as bar:
+def test_the_bar_shows_epoch_values_and_time_left(capsys, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with TrainingBar() as bar:
         bar(1.5, 4, {"val/error": 0.125}, 200.0)
-    said = capsys.readouterr().err
+    said = terminal.getvalue()
     assert "epoch 2/4" in said and "val/error 0.125" in said and "3 min left" in said
     with TrainingBar(enabled=False) as bar:
         bar(1.5, 4, {}, None)
