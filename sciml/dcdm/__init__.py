@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sciml.dcdm.data import RitzDirections
     from sciml.dcdm.iteration import conjugate_directions
+    from sciml.dcdm.learned_multigrid import LearnedRules
     from sciml.dcdm.model import DirectionNet
+    from sciml.dcdm.multigrid_task import MultigridTask, RandomGeometries
     from sciml.dcdm.solver import DeepConjugateDirections, shipped, solve
     from sciml.dcdm.task import DirectionTask
 
@@ -35,6 +37,9 @@ _HOMES = {
     "DeepConjugateDirections": "sciml.dcdm.solver",
     "DirectionNet": "sciml.dcdm.model",
     "DirectionTask": "sciml.dcdm.task",
+    "LearnedRules": "sciml.dcdm.learned_multigrid",
+    "MultigridTask": "sciml.dcdm.multigrid_task",
+    "RandomGeometries": "sciml.dcdm.multigrid_task",
     "RitzDirections": "sciml.dcdm.data",
     "conjugate_directions": "sciml.dcdm.iteration",
     "shipped": "sciml.dcdm.solver",
@@ -44,6 +49,9 @@ __all__ = [
     "DeepConjugateDirections",
     "DirectionNet",
     "DirectionTask",
+    "LearnedRules",
+    "MultigridTask",
+    "RandomGeometries",
     "RitzDirections",
     "conjugate_directions",
     "shipped",

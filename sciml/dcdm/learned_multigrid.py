@@ -96,10 +96,13 @@ class LearnedRules(nn.Module):
 def _features(
     cells: OddCells, weights: list[tuple[Tensor, Tensor]], where: Tensor, level: int
 ) -> tuple[Tensor, Tensor]:
-    """What the network sees of the cells ``where``, and of their mirror images, (cells, FEATURES) each."""
+    """What the network sees of the cells ``where``, and of their mirror images, (cells, FEATURES) each.
+
+    No derivatives are taken through it: those of logarithms of nearly 0 overflow.
+    """
 
     def pick(values: Tensor) -> Tensor:
-        return values.reshape(-1)[where]
+        return values.detach().reshape(-1)[where]
 
     def logarithm(first: Tensor, second: Tensor) -> Tensor:
         tiny = torch.finfo(first.dtype).tiny

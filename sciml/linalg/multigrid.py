@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sciml.errors import InputError
-from sciml.linalg.kernels.stencil import FORWARD
+from sciml.linalg.kernels.stencil import FORWARD, Offset
 
 if TYPE_CHECKING:
+    import torch
     from scipy.sparse.linalg import LinearOperator
 
     from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -32,6 +33,18 @@ NULL_TOLERANCE = 1e-5
 Factors = tuple[float, float, float]
 
 
+class Rules(Protocol):
+    """What may differ from the classical multigrid; the cycle stays symmetric whatever they are."""
+
+    def smoothing(self) -> list[list[Factors]]:
+        """Factors of the smoothing steps, as of :func:`chebyshev_factors`, on the finest and on the other levels."""
+
+    def interpolation(
+        self, stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, level: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights of the odd cells along an axis, see :mod:`sciml.linalg.kernels.interpolation`."""
+
+
 class MultigridPreconditioner:
     """M close to A^-1, symmetric positive definite, for flexible or plain conjugate gradients.
 
@@ -44,6 +57,8 @@ class MultigridPreconditioner:
     dtype : precision of the cycle; float32 halves the time, and the conjugate gradients around it are float64
     backend : ``"numba"`` (CPU, threaded), ``"torch"``, or ``"auto"``
     device : of the torch back end, such as ``"cuda"``
+    rules : other interpolation weights and smoothing polynomials than the classical ones, such as learned ones;
+        ``degree`` is then without effect
 
     Notes
     -----
@@ -64,6 +79,7 @@ class MultigridPreconditioner:
         dtype: np.typing.DTypeLike = np.float32,
         backend: str = "auto",
         device: str | None = None,
+        rules: Rules | None = None,
     ) -> None:
         if min(degree) < 1 or visits < 1:
             raise InputError(f"degree and visits must be at least 1, got degree={degree} and visits={visits}.")
@@ -74,6 +90,9 @@ class MultigridPreconditioner:
         self.device = device
         self.visits = visits
         self._factors = [chebyshev_factors(d, *SMOOTHING_INTERVAL) for d in degree]
+        self._rule = None
+        if rules is not None:
+            self._factors, self._rule = rules.smoothing(), rules.interpolation
         self.update(problem)
 
     def update(self, problem: VoxelPoisson) -> None:
@@ -84,12 +103,15 @@ class MultigridPreconditioner:
         if self.backend == "numba":
             from sciml.linalg.kernels import numba_backend
 
-            self.levels, stencil = numba_backend.build(problem, self.dtype, COARSEST_CELLS)
+            self.levels, stencil = numba_backend.build(problem, self.dtype, COARSEST_CELLS, self._rule)
         else:
             from sciml.linalg.kernels import torch_backend
 
-            self.levels, stencil = torch_backend.build(problem, self.dtype, COARSEST_CELLS, self.device)
-        self._coarsest = self.levels[-1].prepare_direct(*dense_inverse(stencil))
+            self.levels, stencil = torch_backend.build(problem, self.dtype, COARSEST_CELLS, self.device, self._rule)
+        if self.backend == "torch" and stencil.requires_grad:
+            self._coarsest = torch_backend.regular_inverse(stencil)
+        else:
+            self._coarsest = self.levels[-1].prepare_direct(*dense_inverse(stencil))
         self.setup_seconds = time.perf_counter() - start
 
     def cycle(self) -> None:
@@ -210,11 +232,12 @@ def chebyshev_factors(degree: int, low: float, high: float) -> list[Factors]:
     return factors
 
 
-def dense_inverse(stencil: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def dense_inverse(stencil: np.ndarray | torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Inverse of a 27-point operator over its active cells, and their flat indices among the cells with halo.
 
     Null vectors (closed components) are left out of the inverse; smoothing and the Krylov method take care of them.
     """
+    stencil = stencil if isinstance(stencil, np.ndarray) else stencil.cpu().numpy()
     shape = stencil.shape[1:]
     diagonal = stencil[-1].astype(np.float64).ravel()
     active = np.flatnonzero(diagonal > 0)

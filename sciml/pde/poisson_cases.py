@@ -102,7 +102,9 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
         raise InputError(f"dimension must be 2 or 3, got {dimension}.")
     cells, outside = _MAKERS[name](size, seed, dimension)
     cells[_isolated(cells, outside)] = SOLID
-    coefficient = _jumping_coefficient(size, seed, dimension) if name == "jumps" else None
+    coefficient = None
+    if name == "jumps":
+        coefficient = jumping_coefficient(size, dimension, np.random.default_rng(seed + 1), size / 16)
     return PoissonCase(name, seed, cells, coefficient, outside)
 
 
@@ -191,14 +193,23 @@ def _obstacles(centres: Centres, random: np.random.Generator) -> np.ndarray:
     return cells
 
 
-def _jumping_coefficient(size: int, seed: int, dimension: int) -> np.ndarray:
-    """1000 where smoothed white noise exceeds 0.3 standard deviations, 1 elsewhere."""
+def jumping_coefficient(
+    size: int, dimension: int, random: np.random.Generator, correlation: float, contrast: float = CONTRAST
+) -> np.ndarray:
+    """``contrast`` where smoothed white noise exceeds 0.3 standard deviations, 1 elsewhere; shape (size,) * dimension.
+
+    Parameters
+    ----------
+    size, dimension : of the grid
+    random : where the noise comes from
+    correlation : width of the smoothing, in cells
+    contrast : > 0
+    """
     from scipy.ndimage import gaussian_filter
 
-    noise = np.random.default_rng(seed + 1).standard_normal((size + 2,) * dimension)
-    field = gaussian_filter(noise, size / 16)
+    field = gaussian_filter(random.standard_normal((size + 2,) * dimension), correlation)
     field = (field - field.mean()) / field.std()
-    return np.where(field > 0.3, CONTRAST, 1.0)[(slice(1, -1),) * dimension].copy()
+    return np.where(field > 0.3, contrast, 1.0)[(slice(1, -1),) * dimension].copy()
 
 
 def _centres(size: int, dimension: int) -> Centres:

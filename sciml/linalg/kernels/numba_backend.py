@@ -23,6 +23,7 @@ from sciml.linalg.kernels.stencil import (
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
+    from sciml.linalg.kernels.torch_backend import Rule
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 
@@ -138,20 +139,29 @@ def finest(problem: VoxelPoisson, dtype: np.dtype) -> tuple[Level, np.ndarray]:
     return Level(diagonal.shape, inverse, weights, None), stencil
 
 
-def coarsen(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tuple[np.ndarray, Interpolation]:
-    """Galerkin stencil and interpolation of a coarsening along one axis."""
+def coarsen(
+    stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, rule: Rule | None = None, level: int = 0
+) -> tuple[np.ndarray, Interpolation]:
+    """Galerkin stencil and interpolation of a coarsening along one axis; a rule makes other weights than the usual."""
     shape = tuple(n - 2 for n in stencil.shape[1:])
     steps = tuple(2 if a == axis else 1 for a in range(3))
     halo = tuple(n + 2 for n in coarse_shape(shape, axis))
     left, right = np.zeros(halo, stencil.dtype), np.zeros(halo, stencil.dtype)
-    odd = int(_flat(tuple(a == axis for a in range(3)), stencil.shape[1:]))
-    setup.interpolation_weights(stencil, axis, _groups(offsets, axis, stencil.shape[1:], odd), left, right)
+    if rule is None:
+        odd = int(_flat(tuple(a == axis for a in range(3)), stencil.shape[1:]))
+        setup.interpolation_weights(stencil, axis, _groups(offsets, axis, stencil.shape[1:], odd), left, right)
+    else:
+        import torch
+
+        inner(left)[...], inner(right)[...] = (w.numpy() for w in rule(torch.from_numpy(stencil), offsets, axis, level))
     out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *halo), stencil.dtype)
     setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], halo), left, right, out)
     return out, Interpolation(steps, left, right)
 
 
-def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[Level], np.ndarray]:
+def build(
+    problem: VoxelPoisson, dtype: np.dtype, coarsest: int, rule: Rule | None = None
+) -> tuple[list[Level], np.ndarray]:
     """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
     prefer_work_stealing()
     level, stencil = finest(problem, dtype)
@@ -160,7 +170,7 @@ def build(problem: VoxelPoisson, dtype: np.dtype, coarsest: int) -> tuple[list[L
     while np.prod(level.shape) > coarsest:
         interpolations = []
         for axis in axes_to_coarsen(level.shape, strength):
-            stencil, interpolation = coarsen(stencil, offsets, axis)
+            stencil, interpolation = coarsen(stencil, offsets, axis, rule, len(levels) - 1)
             offsets = coarse_offsets(offsets, axis)
             strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))
             interpolations.append(interpolation)

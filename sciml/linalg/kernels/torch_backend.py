@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
+from sciml.errors import DivergenceError
 from sciml.linalg.kernels.layout import coupling_strength, three_axes
 from sciml.linalg.kernels.stencil import (
     FAINT,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 HERE: Offset = (0, 0, 0)
+# (stencil, offsets, axis, level) -> weights left and right of the odd cells, without halo
+Rule = Callable[[torch.Tensor, tuple[Offset, ...], int, int], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,15 @@ class Interpolation:
 
     def restrict(self, fine: torch.Tensor) -> torch.Tensor:
         """P^T fine, both with halo."""
-        odd, before = _unit(self.axis, 1), _unit(self.axis, -1)
+        odd, before = unit(self.axis, 1), unit(self.axis, -1)
         count = self.left.shape[self.axis] - 2
-        fine = _room(fine, self.axis)
-        own, after, back = (_at_even(fine, shift, self.axis, count) for shift in (HERE, odd, before))
+        fine = room(fine, self.axis)
+        own, after, back = (at_even(fine, shift, self.axis, count) for shift in (HERE, odd, before))
         return with_halo(own + shifted(self.left) * after + shifted(self.right, before) * back)
 
     def prolong(self, coarse: torch.Tensor, cells: int) -> torch.Tensor:
         """P coarse, both with halo; ``cells`` is the number of fine cells along the axis."""
-        own, after = shifted(coarse), shifted(coarse, _unit(self.axis, 1))
+        own, after = shifted(coarse), shifted(coarse, unit(self.axis, 1))
         odd = shifted(self.left) * own + shifted(self.right) * after
         axis = self.axis - 3
         both = torch.stack([own, odd], dim=axis).flatten(axis - 1, axis)
@@ -179,17 +182,21 @@ def run_cycle(cycle: Callable[[], None], finest: Level) -> torch.Tensor:
 
 
 def build(
-    problem: VoxelPoisson, dtype: np.dtype, coarsest: int, device: torch.device | str | None = None
-) -> tuple[list[Level], np.ndarray]:
-    """All levels down to at most ``coarsest`` cells, and the stencil of the last one as a NumPy array."""
+    problem: VoxelPoisson,
+    dtype: np.dtype,
+    coarsest: int,
+    device: torch.device | str | None = None,
+    rule: Rule | None = None,
+) -> tuple[list[Level], torch.Tensor]:
+    """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
     stencil, offsets = finest_stencil(problem, dtype, device), SEVEN_POINT
     diagonal = stencil[-1]
-    levels = [Level(stencil, offsets, _reciprocal(diagonal, diagonal > 0))]
+    levels = [Level(stencil, offsets, reciprocal(diagonal, diagonal > 0))]
     strength = coupling_strength(problem)
     while np.prod(levels[-1].shape) > coarsest:
         interpolations = []
         for axis in axes_to_coarsen(levels[-1].shape, strength):
-            stencil, interpolation = coarsen(stencil, offsets, axis)
+            stencil, interpolation = coarsen(stencil, offsets, axis, rule, len(levels) - 1)
             offsets = coarse_offsets(offsets, axis)
             strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))  # type: ignore[assignment]
             interpolations.append(interpolation)
@@ -198,7 +205,7 @@ def build(
         levels[-1].attach(interpolations)
         stencil, offsets = _complete(stencil, offsets), FORWARD
         levels.append(Level(stencil, offsets, inverse_diagonal(stencil, offsets)))
-    return levels, _complete(stencil, offsets).cpu().numpy()
+    return levels, _complete(stencil, offsets)
 
 
 def finest_stencil(problem: VoxelPoisson, dtype: np.dtype, device: torch.device | str | None = None) -> torch.Tensor:
@@ -215,6 +222,26 @@ def finest_stencil(problem: VoxelPoisson, dtype: np.dtype, device: torch.device 
     return torch.from_numpy(stencil).to(device or "cpu")
 
 
+def regular_inverse(stencil: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inverse of a 27-point operator over its active cells, and their flat indices, differentiable.
+
+    A shift by 1e-7 of the diagonal, or more where that is not enough, keeps it regular on closed components.
+    """
+    shape, diagonal = stencil.shape[1:], stencil[-1].reshape(-1)
+    active = torch.nonzero(diagonal > 0).ravel()
+    units = torch.zeros(len(active), diagonal.numel(), dtype=stencil.dtype, device=stencil.device)
+    units[torch.arange(len(active)), active] = diagonal[active].rsqrt().detach()
+    images = with_halo(apply_stencil(stencil, FORWARD, units.reshape(-1, *shape))).reshape(units.shape)
+    scale = units.sum(dim=0)[active]
+    matrix = images[:, active] * scale
+    identity = torch.eye(len(active), dtype=stencil.dtype, device=stencil.device)
+    for shift in (1e-7, 1e-5, 1e-3):
+        factor, failed = torch.linalg.cholesky_ex(matrix + shift * identity)
+        if not failed:
+            return torch.cholesky_inverse(factor) * torch.outer(scale, scale), active
+    raise DivergenceError("the coarsest operator is not positive definite; the interpolation weights are useless.")
+
+
 def apply_stencil(stencil: torch.Tensor, offsets: tuple[Offset, ...], x: torch.Tensor) -> torch.Tensor:
     """A x without halo, for x with halo and any leading batch axes."""
     result = shifted(stencil[-1]) * shifted(x)
@@ -225,7 +252,9 @@ def apply_stencil(stencil: torch.Tensor, offsets: tuple[Offset, ...], x: torch.T
     return result
 
 
-def coarsen(stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> tuple[torch.Tensor, Interpolation]:
+def coarsen(
+    stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, rule: Rule | None = None, level: int = 0
+) -> tuple[torch.Tensor, Interpolation]:
     """Galerkin stencil P^T A P and interpolation P of a coarsening along one axis; differentiable in the stencil.
 
     Parameters
@@ -233,6 +262,8 @@ def coarsen(stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> tu
     stencil : couplings of ``offsets`` and diagonal, (slots + 1, *shape with halo)
     offsets : forward offsets that the stencil holds
     axis : 0, 1 or 2
+    rule : makes the weights; the operator-dependent ones are the default
+    level : number of the finer grid, for the rule
 
     Returns
     -------
@@ -240,11 +271,12 @@ def coarsen(stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> tu
     interpolation
     """
     count = (stencil.shape[1 + axis] - 1) // 2
-    fine = _room(stencil, axis)
-    left, right = (with_halo(w) for w in _interpolation_weights(fine, offsets, axis, count))
+    fine = room(stencil, axis)
+    weights = rule(stencil, offsets, axis, level) if rule else interpolation_weights(fine, offsets, axis, count)
+    left, right = (with_halo(w) for w in weights)
     totals: dict[int, torch.Tensor] = {}
     for t in galerkin_terms(offsets, axis):
-        product = t.sign * _at_even(fine[t.source], t.shift, axis, count)
+        product = t.sign * at_even(fine[t.source], t.shift, axis, count)
         for kind, shift in ((t.p, t.p_shift), (t.q, t.q_shift)):
             if kind != ONE:
                 product = product * shifted(left if kind == LEFT else right, shift)
@@ -259,7 +291,7 @@ def inverse_diagonal(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torc
     diagonal = shifted(stencil[-1])
     couplings = [shifted(stencil[s], o) for step in (-1, 0, 1) for s, o in couplings_to_plane(offsets, 0, step)]
     total = _total([diagonal, *(coupling.abs() for coupling in couplings)])
-    return with_halo(_reciprocal(torch.maximum(diagonal, total / 2), diagonal > 0))
+    return with_halo(reciprocal(torch.maximum(diagonal, total / 2), diagonal > 0))
 
 
 def shifted(values: torch.Tensor, offset: Offset = HERE) -> torch.Tensor:
@@ -273,20 +305,20 @@ def with_halo(values: torch.Tensor) -> torch.Tensor:
     return pad(values, (1,) * 6)
 
 
-def _interpolation_weights(
+def interpolation_weights(
     fine: torch.Tensor, offsets: tuple[Offset, ...], axis: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights l, r of the odd cells along an axis, without halo.
+    """Weights l, r of the odd cells along an axis, without halo; ``fine`` is the stencil with :func:`room`.
 
     One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to neither plane copy the even one.
     A faint coupling to a coarse cell that stands for no unknown is dropped.
     """
-    odd = _unit(axis, 1)
+    odd = unit(axis, 1)
     before, beside, after = (
-        _total([_at_even(fine[s], _add(odd, o), axis, count) for s, o in couplings_to_plane(offsets, axis, step)])
+        _total([at_even(fine[s], add(odd, o), axis, count) for s, o in couplings_to_plane(offsets, axis, step)])
         for step in (-1, 0, 1)
     )
-    even, own = _at_even(fine[-1], HERE, axis, count), _at_even(fine[-1], odd, axis, count)
+    even, own = at_even(fine[-1], HERE, axis, count), at_even(fine[-1], odd, axis, count)
     floor = NEGLIGIBLE * own
     near, far = before.clamp(min=0), after.clamp(min=0)
     stands = shifted(with_halo(even + own), odd) > 0
@@ -294,7 +326,7 @@ def _interpolation_weights(
     lost = own - before - after - beside
     lost = torch.where(((near > floor) & (far > floor)) | (lost < 10 * floor), 0.0, lost)
     total = near + far + lost
-    share = _reciprocal(total, total > 0)
+    share = reciprocal(total, total > 0)
     copies = (near + far <= floor) | (even <= 0)
     left = torch.where(copies, 1.0, near * share)
     right = torch.where(copies, 0.0, far * share)
@@ -305,8 +337,8 @@ def _drop_isolated(
     result: torch.Tensor, fine: torch.Tensor, left: torch.Tensor, right: torch.Tensor, axis: int
 ) -> torch.Tensor:
     """Clear coarse diagonals that are rounding errors: of cells that stand for a closed component, or for no cell."""
-    before = _unit(axis, -1)
-    own, after, back = (_at_even(fine, o, axis, result.shape[axis]) for o in (HERE, _unit(axis, 1), before))
+    before = unit(axis, -1)
+    own, after, back = (at_even(fine, o, axis, result.shape[axis]) for o in (HERE, unit(axis, 1), before))
     size = own + shifted(left) ** 2 * after + shifted(right, before) ** 2 * back
     floor = 10 * NEGLIGIBLE
     return torch.where((result < floor * size) | (size < floor * (own + after + back)), 0.0, result)
@@ -319,7 +351,7 @@ def _complete(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torch.Tenso
     return torch.stack([*couplings, stencil[-1]])
 
 
-def _reciprocal(values: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+def reciprocal(values: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
     """1 / values where a mask holds, 0 elsewhere, with finite derivatives."""
     return torch.where(where, 1.0 / torch.where(where, values, 1.0), 0.0)
 
@@ -328,14 +360,14 @@ def _total(values: list[torch.Tensor]) -> torch.Tensor:
     return torch.stack(values).sum(dim=0)
 
 
-def _room(values: torch.Tensor, axis: int) -> torch.Tensor:
+def room(values: torch.Tensor, axis: int) -> torch.Tensor:
     """One more cell of zeros at both ends of an axis, for terms that reach beyond the halo with weight 0."""
     widths = [0] * 6
     widths[4 - 2 * axis : 6 - 2 * axis] = 1, 1
     return pad(values, widths)
 
 
-def _at_even(values: torch.Tensor, shift: Offset, axis: int, count: int) -> torch.Tensor:
+def at_even(values: torch.Tensor, shift: Offset, axis: int, count: int) -> torch.Tensor:
     """What lies at a shift from each even cell along an axis; the values are those of :func:`_room`."""
     index = [slice(1 + o, n - 1 + o) for o, n in zip(shift, values.shape[-3:], strict=True)]
     index[axis] = slice(2 + shift[axis], 1 + shift[axis] + 2 * count, 2)
@@ -343,9 +375,11 @@ def _at_even(values: torch.Tensor, shift: Offset, axis: int, count: int) -> torc
     return values[..., i, j, k]
 
 
-def _unit(axis: int, length: int) -> Offset:
+def unit(axis: int, length: int) -> Offset:
+    """The offset of this length along an axis."""
     return tuple(length if a == axis else 0 for a in range(3))  # type: ignore[return-value]
 
 
-def _add(a: Offset, b: Offset) -> Offset:
+def add(a: Offset, b: Offset) -> Offset:
+    """The sum of two offsets."""
     return tuple(x + y for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
