@@ -87,6 +87,8 @@ def check(where: Where, cls: type, values: Any, key: str) -> dict[str, Any]:
         if value is None and not {types.NoneType, Any} & set(_parts(hint)):
             raise where.wrong_type(full, value, hint)  # jsonargparse would take it for "not given"
         _check_inside(where, hint, value, full)
+    if not names:
+        return {}
     parsed = _parse(where, parser, dict(values), hints, key)
     return _plain(where, parsed, key)
 
@@ -165,10 +167,11 @@ def _parse(
 
 def construct(where: Where, cls: type, values: Mapping[str, Any], key: str) -> Any:
     """Call the constructor with checked values; what it refuses is an error of the config."""
-    parser, _ = _parser(cls)
-    parsed = parser.parse_object({"it": deepcopy(dict(values))})
+    parser, names = _parser(cls)
     try:
-        return parser.instantiate(parsed)["it"]
+        if not names:
+            return cls()
+        return parser.instantiate(parser.parse_object({"it": deepcopy(dict(values))}))["it"]
     except InputError as error:
         raise where.error(key, f"{key}: {str(error).rstrip('.')}") from error
     except SciMLError:
