@@ -15,6 +15,10 @@ METHODS = {
     "amg": "PyAMG's smoothed aggregation with conjugate gradients: any sparse symmetric positive definite matrix",
     "cg": "plain conjugate gradients, to compare with",
 }
+# Those of sciml.dcdm, which need a grid and come with weights.
+LEARNED_METHODS = {
+    "dcdm": "deep conjugate directions, a network that proposes directions: voxel grids like those it was trained on",
+}
 
 app = verb_app("What there is, one line each.")
 
@@ -33,7 +37,7 @@ def list_(
 
     surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
     tables = {
-        "methods": METHODS,
+        "methods": METHODS | LEARNED_METHODS,
         "configs": _configs(),
         "weights": _weights(),
         "cases": CASES,

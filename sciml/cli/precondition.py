@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciml.cli.frame import FAILED, verb_app
-from sciml.cli.list import METHODS
+from sciml.cli.list import LEARNED_METHODS, METHODS
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -39,7 +40,7 @@ def precondition(
         typer.Option(
             "--method",
             help="auto: fft on a box without obstacles, multigrid on other grids, amg elsewhere. "
-            f"One of {', '.join(METHODS)}.",
+            f"One of {', '.join(METHODS | LEARNED_METHODS)}.",
         ),
     ] = "auto",
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance of the true residual.")] = 1e-6,
@@ -61,9 +62,8 @@ def precondition(
     """Solve A x = b and print how it went."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ResidualLine
-    from sciml.linalg import VoxelPoisson, solve
+    from sciml.linalg import VoxelPoisson
     from sciml.linalg.sparse_files import read_system
-    from sciml.linalg.warm_up import warm_up
 
     check_outputs({"-o": output, "--plot": plot}, {system, rhs})
     with ResidualLine(system.name) as line:
@@ -75,7 +75,7 @@ def precondition(
             refuse_grid_file(output)
         line.stage("loading kernels (compiled on the first run)")
         chosen = method if on_grid or method != "auto" else "amg"
-        warm_up(chosen, variable=on_grid and not problem.constant)
+        solve = ready(chosen, variable=on_grid and not problem.constant)
         line.stage("set-up")
         result = solve(problem, file.b, method=chosen, rtol=rtol, maxiter=maxiter, project=project, callback=line)
         line.stage("writing")
@@ -89,6 +89,21 @@ def precondition(
         print(sentence(result), *(f"{path} written" for path in (output, plot) if path is not None), sep="\n")
     if not result.converged:
         raise typer.Exit(FAILED)
+
+
+def ready(method: str, *, variable: bool) -> Callable[..., SolveResult]:
+    """Load what a method needs, so that it is not counted as set-up, and return the function that solves."""
+    from sciml.linalg.warm_up import warm_up
+
+    if method in LEARNED_METHODS:
+        from sciml.dcdm import solve
+
+        warm_up("multigrid" if method == "learned" else "cg", variable=variable)
+        return solve
+    from sciml.linalg import solve
+
+    warm_up(method, variable=variable)
+    return solve
 
 
 def sentence(result: SolveResult) -> str:
@@ -141,8 +156,8 @@ def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> 
     from sciml.errors import InputError, NotStructuredError
     from sciml.linalg import VoxelPoisson
 
-    if method not in METHODS:
-        raise InputError(f"--method must be one of {', '.join(METHODS)}, got {method!r}.")
+    if method not in METHODS | LEARNED_METHODS:
+        raise InputError(f"--method must be one of {', '.join(METHODS | LEARNED_METHODS)}, got {method!r}.")
     if file.cells is not None:
         return VoxelPoisson.from_cells(
             file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
@@ -150,7 +165,7 @@ def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> 
     try:
         return VoxelPoisson.from_matrix(file.matrix, shape)
     except NotStructuredError:
-        if shape is not None or method in ("fft", "multigrid"):
+        if shape is not None or method in ("fft", "multigrid", *LEARNED_METHODS):
             raise
         return file.matrix
 
