@@ -6,6 +6,7 @@ one batch of updates each, in one process: the bare loop runs inside a callback 
 
 from __future__ import annotations
 
+import logging
 import statistics
 import tempfile
 import time
@@ -71,6 +72,7 @@ def overhead(job: Job) -> dict[str, Any]:
     ----------
     job : with ``updates_per_batch`` and ``updates``, those of each loop that count
     """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # of this process, which is only here to measure
     updates = job["updates_per_batch"]
     warm_up = -(-WARM_UP // updates)
     turns = _Turns(_bare_loop(updates))
@@ -87,7 +89,7 @@ def overhead(job: Job) -> dict[str, Any]:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(task, datamodule=Draws(warm_up + job["updates"] // updates, 0))
+        trainer.fit(task, datamodule=Draws(warm_up + job["updates"] // updates))
     ours, bare = turns.trainer_seconds[warm_up:], turns.bare_seconds[warm_up:]
     return {
         "microseconds": 1e6 * statistics.median(ours) / updates,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sciml.training.config import Config
 
 RUNS = Path("runs")
+# Set by what launches ranks: Lightning itself, torchrun, SLURM.
+LAUNCHED = {"RANK", "LOCAL_RANK", "SLURM_PROCID"}
 
 app = verb_app("Train the task of a config. Exit code 0: finished, 1: diverged, 2: wrong input, 130 or 143: stopped.")
 
@@ -54,7 +57,9 @@ def train(
             f"a resumed run keeps its config; leave {' '.join(changes)} out, or train into another folder."
         )
     folder = config if is_run else output or RUNS / config.stem
-    if (folder / "config.yaml").is_file() and not (resume or overwrite or print_config):
+    # Soon, before the slow imports; but among several ranks the others would find what the first has just written.
+    alone = LAUNCHED.isdisjoint(os.environ)
+    if alone and (folder / "config.yaml").is_file() and not (resume or overwrite or print_config):
         raise InputError(f"{folder} holds a run already; go on with it by --resume, or start it afresh by --overwrite.")
     from sciml.training.config import load_config
 
