@@ -223,6 +223,17 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(make, tmp_path: Path) ->
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_row_of_texts_that_never_ends_is_refused(tmp_path: Path) -> None:
+    """A flipped size leads to a free object of size 0, where the library would stay for ever."""
+    foreign.the_well(tmp_path / "a.h5")
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    start = content.index(b"GCOL")
+    content[start + 24 : start + 32] = (2000).to_bytes(8, "little")
+    (tmp_path / "a.h5").write_bytes(content)
+    with pytest.raises(DataFormatError, match=r"a\.h5.*texts"):
+        open_dataset(tmp_path / "a.h5")
+
+
 def test_a_folder_a_text_and_an_empty_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("tensor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sciml.mesh import Grid, Mesh
 
 LARGEST_TABLE = 1 << 24  # numbers in a coordinate or a list of parameters
 LARGEST_RATIO = 1100  # gzip cannot make data smaller than by this factor
+HEAP, HEAP_REACH = b"GCOL\x01\x00\x00\x00", 1 << 25  # start of a collection of texts, bytes searched for it
 CHECKS = (2, 3)  # the HDF5 filters that leave the size as it is: shuffle, fletcher32
 
 
@@ -52,6 +54,23 @@ def table(file: Any, name: str) -> np.ndarray:
         return np.asarray(found[()], dtype=np.float64)
 
 
+def number(attributes: Any, name: str, default: Any) -> Any:
+    """Return an attribute of numbers; one that damage turned into a text is not touched, as the library may hang.
+
+    Parameters
+    ----------
+    attributes : those of an HDF5 object
+    name : of the attribute
+    default : if there is none
+    """
+    if name not in attributes:
+        return default
+    kind = attributes.get_id(name).dtype
+    if kind.kind not in "biuf":
+        raise DataFormatError(f"the attribute {name} must be a number, got {kind}; the file is damaged.")
+    return attributes[name]
+
+
 def text(value: Any) -> str:
     """Return an attribute as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
@@ -60,6 +79,46 @@ def text(value: Any) -> str:
 def texts(value: Any) -> list[str]:
     """Return an attribute that is a text or a list of texts as a list."""
     return [text(item) for item in np.atleast_1d(value).tolist()]
+
+
+def check_text_heaps(path: Path) -> None:
+    """Refuse a file whose texts of variable length are damaged in the way that makes the HDF5 library loop for ever.
+
+    They lie in collections, ``GCOL``, that have no checksum: a row of objects, each with a number and a size. Where a
+    flipped bit leads the row to a free object, number 0, of size 0, the library never gets past it.
+
+    Parameters
+    ----------
+    path : of the file; of one larger than 64 MB the first and last 32 MB are looked at, where attributes usually are
+    """
+    size = path.stat().st_size
+    pieces = [(0, size)] if size <= 2 * HEAP_REACH else [(0, HEAP_REACH), (size - HEAP_REACH, size)]
+    with open(path, "rb") as file:
+        for low, high in pieces:
+            file.seek(low)
+            content = file.read(high - low)
+            place = content.find(HEAP)
+            while place >= 0:
+                if not _is_sound_heap(content, place, size - low):
+                    raise DataFormatError(f"{path}: its texts cannot be read, the file is damaged.")
+                place = content.find(HEAP, place + 1)
+
+
+def _is_sound_heap(content: bytes, start: int, limit: int) -> bool:
+    """Whether the objects of a collection follow one another up to its end."""
+    if start + 16 > len(content):
+        return True  # cut off by the piece that was read, or by the end of the file, which the library notices
+    end = start + int.from_bytes(content[start + 8 : start + 16], "little")
+    place = start + 16
+    if not place < end <= limit:
+        return False
+    while place + 16 <= min(end, len(content)):
+        number = int.from_bytes(content[place : place + 2], "little")
+        length = int.from_bytes(content[place + 8 : place + 16], "little")
+        if number == 0 and length == 0:
+            return False
+        place += length if number == 0 else 16 + -(-length // 8) * 8
+    return place >= end - 16 or end > len(content)
 
 
 def grid_from_coordinates(axes: list[np.ndarray], periodic: tuple[bool, ...]) -> Grid | Mesh:

@@ -229,8 +229,10 @@ def faults(path: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except DataFormatError:
-        raise
+    except DataFormatError as error:
+        if str(path) in str(error):
+            raise
+        raise DataFormatError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise DataFormatError(f"there is no file {path}.") from error
     except FILE_FAULTS as error:

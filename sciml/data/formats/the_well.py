@@ -14,8 +14,10 @@ import numpy as np
 
 from sciml.data.formats.access import (
     Stack,
+    check_text_heaps,
     dataset,
     grid_from_coordinates,
+    number,
     table,
     text,
     texts,
@@ -35,10 +37,11 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     file : open HDF5 file
     path : of the file, for sentences
     """
+    check_text_heaps(path)
     boundary = _boundary(file)
     on = _place(file, path, boundary)
     times = _times(file, path)
-    trajectories = int(file.attrs["n_trajectories"])
+    trajectories = int(number(file.attrs, "n_trajectories", 0))
     fields, sources = [], {}
     for order in ORDERS:
         for name in file.get(order, {}):
@@ -96,11 +99,11 @@ def _boundary(file: Any) -> dict[str, str]:
 def _field(file: Any, name: str, on: Grid | Mesh, counts: tuple[int, int]) -> tuple[DataField, Source]:
     found = dataset(file, name)
     given = found.attrs
-    samples, steps = bool(given.get("sample_varying", True)), bool(given.get("time_varying", True))
+    samples, steps = bool(number(given, "sample_varying", True)), bool(number(given, "time_varying", True))
     # an uneven grid became a mesh, whose fields keep their axes in the file
     grid_shape = on.shape if isinstance(on, Grid) else _uneven_shape(file)
     leading = ((counts[0],) if samples else ()) + ((counts[1],) if steps else ())
-    varying = np.atleast_1d(given.get("dim_varying", np.ones(len(grid_shape), bool))).astype(bool)
+    varying = np.atleast_1d(number(given, "dim_varying", np.ones(len(grid_shape), bool))).astype(bool)
     missing = (0,) * len(grid_shape)
     expected = (*leading, *grid_shape)
     if len(varying) == len(grid_shape) and not varying.all():
@@ -131,14 +134,14 @@ def _parameters(file: Any, trajectories: int, steps: int) -> dict[str, np.ndarra
     values = {}
     for name in file.get("scalars", {}):
         value, given = table(file, f"scalars/{name}"), file["scalars"][name].attrs
-        if bool(given.get("sample_varying", False)):
+        if bool(number(given, "sample_varying", False)):
             if value.shape[:1] != (trajectories,):
                 raise DataFormatError(
                     f"{file.filename}: scalars/{name} has shape {value.shape}, expected {trajectories} entries."
                 )
             values[name] = value
         else:
-            series = bool(given.get("time_varying", False)) and value.shape == (steps,)
+            series = bool(number(given, "time_varying", False)) and value.shape == (steps,)
             value = value if series else value.reshape(-1)[0]
             values[name] = np.broadcast_to(value, (trajectories, *value.shape))
     return values
