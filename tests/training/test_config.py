@@ -221,3 +221,18 @@ def test_each_optimizer_and_each_config_has_its_references():
         assert keys_of(read_yaml(path), name)[0] in entries
     with pytest.raises(ConfigError, match="'kaneda2023'"):
         keys_of({"cite": ["kaneda2032"]}, "x.yaml")
+
+
+def test_the_configs_of_an_installed_package_are_found(tmp_path, monkeypatch):
+    from sciml.training import config_files
+
+    class Installed(type(Path("x"))):
+        def locate(self) -> Path:
+            return tmp_path / "prefix" / self
+
+    listed = [Installed(f"../../../share/sciml/configs/{name}") for name in ("dcdm/box.yaml", "dcdm/README.md")]
+    monkeypatch.setattr(config_files, "_CLONE", tmp_path / "absent")
+    monkeypatch.setattr(
+        config_files.metadata, "files", lambda name: [*listed, Installed("share/sciml/surfaces/a.yaml")]
+    )
+    assert shipped_configs() == {"dcdm/box": listed[0].locate().resolve()}
