@@ -102,9 +102,9 @@ def train(
         except DivergenceError:
             _finish(writer, config, "diverged", rows)
             raise
-        result = _finish(writer, config, "finished", rows)
         if writer is not None:
             _draw(folder)
+        result = _finish(writer, config, "finished", rows)  # last of all: a finished run is never opened again
     if signals.number is not None:
         obey(signals.number)
     return result

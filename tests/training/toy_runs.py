@@ -7,14 +7,17 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -63,23 +66,24 @@ class Noisy(Task):
 
 
 class Points(LightningDataModule):
-    """The product of two numbers at 32 points, in another order in each epoch."""
+    """The product of two numbers at 32 points, in another order in each epoch, each point ``copies`` times."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, copies: int = 1) -> None:
         super().__init__()
+        self.copies = copies
         inputs = torch.rand(48, 2, generator=generator(seed))
         targets = inputs.prod(1, keepdim=True)
-        self.train_set = TensorDataset(inputs[:32], targets[:32])
+        self.train_set = TensorDataset(*(values[:32].repeat(copies, 1) for values in (inputs, targets)))
         self.validation_set = TensorDataset(inputs[32:], targets[32:])
 
     def train_dataloader(self) -> DataLoader:
-        return DataLoader(self.train_set, 32 // BATCHES, sampler=EpochShuffle(32))
+        return DataLoader(self.train_set, 32 // BATCHES, sampler=EpochShuffle(32 * self.copies))
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.validation_set, 8)
 
 
-def toy(epochs: tuple[int, ...] = (3, 2), **changes: Any) -> Config:
+def toy(epochs: tuple[int, ...] = (3, 2), trainer: dict[str, Any] | None = None, **changes: Any) -> Config:
     """A config: Adam with warm-up and cosine, then AdamW, averaged weights; ``changes`` are arguments of the task."""
     schedule = {"learning_rate": 0.01, "schedule": "cosine", "warmup_epochs": 1}
     phases = [
@@ -92,7 +96,7 @@ def toy(epochs: tuple[int, ...] = (3, 2), **changes: Any) -> Config:
         "task": {"class_path": "toy_runs.Noisy", "init_args": changes},
         "data": {"class_path": "toy_runs.Points"},
         "training": {"phases": phases, "updates_per_batch": 2, "gradient_clip": 1.0, "ema_decay": 0.9},
-        "trainer": {"accelerator": "cpu"},
+        "trainer": trainer or {"accelerator": "cpu"},
     }
     return config_from_values(values, "toy.yaml")
 
@@ -128,13 +132,35 @@ def train_as_a_command(folder: str, arguments: dict[str, Any], options: dict[str
         sys.exit(verdict[1])
 
 
+def train_as_a_rank(rank: int, port: int, folder: str, arguments: dict[str, Any], options: dict[str, Any]) -> None:
+    """Train as one of two processes that ``torchrun`` started."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": 1}
+    os.environ.update({name: str(value) for name, value in names.items()}, MASTER_ADDR="127.0.0.1")
+    rank_zero_only.rank = rank  # Lightning has read the environment when it was imported, before the fork
+    train_as_a_command(folder, arguments, options)
+
+
 def start(folder: Path, arguments: dict[str, Any] | None = None, **options: Any) -> BaseProcess:
-    """Start a run in a process of its own; they fork from one that has imported Lightning already."""
+    """Start a run in a process of its own."""
+    return _fork(train_as_a_command, str(folder), arguments or {}, options)
+
+
+def start_two_ranks(folder: Path, arguments: dict[str, Any] | None = None, **options: Any) -> list[BaseProcess]:
+    """Start a run of two processes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = {**(arguments or {}), "trainer": {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}}
+    return [_fork(train_as_a_rank, rank, port, str(folder), arguments, options) for rank in range(2)]
+
+
+def _fork(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Start a process that forks from one that has imported Lightning already."""
     home = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["toy_runs"])
-    process = context.Process(target=train_as_a_command, args=(str(folder), arguments or {}, options))
+    process = context.Process(target=target, args=arguments)
     process.start()
     return process
 
