@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 PROGRAM = Path(__file__).with_name("ddp_program.py")
@@ -65,3 +66,33 @@ def test_divergence_on_one_rank_stops_both(folder: Path) -> None:
     first, second = ((folder / f"divergence_{rank}.txt").read_text() for rank in range(2))
     assert "the term reported of the loss is nan at update 0" in second
     assert "in epoch 0 on another rank, in the updates 0 to 1" in first
+
+
+CONFIG = {
+    "title": "the same points on every rank",
+    "seed": 0,
+    "task": {"class_path": "sciml.bench.overhead.Regression"},
+    "data": {"class_path": "sciml.data.Draws", "init_args": {"batches_per_epoch": 3}},
+    "training": {"phases": [{"epochs": 2}], "updates_per_batch": 5},
+    "trainer": {"accelerator": "cpu"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "launcher", [[], ["torch.distributed.run", "--nproc-per-node=2", "--standalone"]], ids=["alone", "torchrun"]
+)
+def test_the_command_trains_on_two_ranks_as_on_one(launcher: list[str], tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    metrics = []
+    words = {"one": [], "two": ["trainer.devices=2", "trainer.strategy=ddp"]}
+    for name, changes in words.items():
+        launched = [*launcher, "-m", "sciml"] if launcher and changes else ["sciml"]
+        command = [sys.executable, "-m", *launched, "train", str(config), "-o", str(tmp_path / name), *changes]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr
+        rows = [line.split(",") for line in (tmp_path / name / "metrics.csv").read_text().splitlines()]
+        assert [row[:2] for row in rows] == [["epoch", "update"], ["1", "15"], ["2", "30"]]
+        metrics.append([float(value) for row in rows[1:] for value in row[3:]])
+    assert metrics[1] == pytest.approx(metrics[0], rel=1e-5)
