@@ -204,3 +204,16 @@ def test_the_checkpoint_that_slurm_requeues_from_the_middle_of_an_epoch_is_not_t
     train(toy(), folder, resume=True)
     assert_same(folder, whole)
     assert not list(folder.glob("hpc_ckpt_*"))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "soap", "lbfgs", "least_squares"])
+def test_every_optimizer_goes_on_exactly(tmp_path, optimizer):
+    training = {"phases": [{"optimizer": optimizer, "epochs": 3}], "ema_decay": 0.9}
+    config = toy_runs.config_from_values({**toy().values, "training": training}, "toy.yaml")
+    train(config, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, Noisy, "sample", 2 * BATCHES + 2)
+        with pytest.raises(Stopped):
+            train(config, tmp_path / "run")
+    train(config, tmp_path / "run", resume=True)
+    assert_same(tmp_path / "run", tmp_path / "whole")

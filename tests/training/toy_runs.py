@@ -57,6 +57,10 @@ class Noisy(Task):
                 error = error * torch.nan
         return {"data": error, "size": 1e-4 * sum(weight.square().sum() for weight in self.parameters())}
 
+    def residuals(self, batch: list[Tensor]) -> Tensor:
+        inputs, targets = batch
+        return self.net(inputs) - targets
+
     def validate(self, batch: list[Tensor]) -> dict[str, Tensor]:
         inputs, targets = batch
         return {"rms": (self.net(inputs) - targets).square().mean().sqrt()}
