@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.linalg.kernels import numba_cycle as cycle
 from sciml.linalg.kernels import numba_setup as setup
+from sciml.linalg.kernels.islands import Islands, find_islands
 from sciml.linalg.kernels.layout import Weights, coupling_strength, three_axes, three_weights
 from sciml.linalg.kernels.stencil import (
     FORWARD,
@@ -56,10 +57,11 @@ class Level:
         self.chunks = cycle.active_chunks(shape, inverse)
         self.interpolations: list[Interpolation] = []
         self.between: list[np.ndarray] = []
+        self.islands: Islands | None = None
 
-    def attach(self, interpolations: list[Interpolation]) -> None:
+    def attach(self, interpolations: list[Interpolation], islands: Islands | None) -> None:
         """Give the level its way to the next coarser one, and the grids between them room to work."""
-        self.interpolations = interpolations
+        self.interpolations, self.islands = interpolations, islands
         self.between = [np.zeros_like(each.left) for each in interpolations[:-1]]
 
     def start(self, step: float) -> None:
@@ -77,6 +79,8 @@ class Level:
         """coarse.b = P^T (b - A x)."""
         kernel = cycle.residual_full if self.full else cycle.residual_seven
         kernel(self.x, self.b, self.inverse, self.operator, self.chunks, self.old)
+        if self.islands is not None:
+            self.island_corrections = self.islands.corrections(self.old)
         grids = [self.old, *self.between, coarse.b]
         for each, fine, out in zip(self.interpolations, grids[:-1], grids[1:], strict=True):
             cycle.restrict(fine, each.steps, each.left, each.right, out)
@@ -89,6 +93,8 @@ class Level:
             values = out
         first = self.interpolations[0]
         cycle.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
+        if self.islands is not None:
+            self.islands.add(self.island_corrections, self.x)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision."""
@@ -168,15 +174,17 @@ def build(
     levels, offsets = [level], SEVEN_POINT
     strength = coupling_strength(problem)
     while np.prod(level.shape) > coarsest:
+        axes = axes_to_coarsen(level.shape, strength)
+        islands = None if problem.constant else find_islands(stencil, offsets, axes)
         interpolations = []
-        for axis in axes_to_coarsen(level.shape, strength):
+        for axis in axes:
             stencil, interpolation = coarsen(stencil, offsets, axis, rule, len(levels) - 1)
             offsets = coarse_offsets(offsets, axis)
             strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))
             interpolations.append(interpolation)
         if not interpolations:
             break
-        level.attach(interpolations)
+        level.attach(interpolations, islands)
         stencil = _complete(stencil, offsets)
         offsets = FORWARD
         shape = tuple(n - 2 for n in stencil.shape[1:])

@@ -16,6 +16,7 @@ import torch
 from torch.nn.functional import pad
 
 from sciml.errors import DivergenceError
+from sciml.linalg.kernels.islands import Islands, find_islands
 from sciml.linalg.kernels.layout import coupling_strength, three_axes
 from sciml.linalg.kernels.stencil import (
     FAINT,
@@ -80,11 +81,16 @@ class Level:
         self.known = inverse == 0
         self.x, self.old, self.b = (torch.zeros_like(inverse) for _ in range(3))
         self.interpolations: list[Interpolation] = []
+        self.islands: tuple[torch.Tensor, ...] | None = None
         self.recorded: RecordedCycle | None = None
 
-    def attach(self, interpolations: list[Interpolation]) -> None:
+    def attach(self, interpolations: list[Interpolation], islands: Islands | None) -> None:
         """Give the level its way to the next coarser one."""
         self.interpolations = interpolations
+        if islands is not None:
+            device = self.inverse.device
+            cells, labels = (torch.from_numpy(each).to(device) for each in (islands.cells, islands.labels))
+            self.islands = cells, labels, torch.from_numpy(islands.energies).to(self.inverse)
 
     def residual(self) -> torch.Tensor:
         """Return b - A x, 0 off the unknowns, with halo."""
@@ -104,6 +110,10 @@ class Level:
     def restrict_residual(self, coarse: Level) -> None:
         """Set coarse.b = P^T (b - A x)."""
         values = self.residual()
+        if self.islands is not None:
+            cells, labels, energies = self.islands
+            sums = torch.zeros_like(energies).index_add(0, labels, values.reshape(-1)[cells])
+            self.island_corrections = sums / energies
         for each in self.interpolations:
             values = each.restrict(values)
         coarse.b = values
@@ -114,6 +124,10 @@ class Level:
         for each in self.interpolations[::-1]:
             values = each.prolong(values, self.shape[each.axis])
         self.x = self.x + values.masked_fill(self.known, 0.0)
+        if self.islands is not None:
+            cells, labels, _ = self.islands
+            flat = self.x.reshape(-1).index_add(0, cells, self.island_corrections[labels])
+            self.x = flat.reshape(self.x.shape)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision and device."""
@@ -194,15 +208,17 @@ def build(
     levels = [Level(stencil, offsets, reciprocal(diagonal, diagonal > 0))]
     strength = coupling_strength(problem)
     while np.prod(levels[-1].shape) > coarsest:
+        axes = axes_to_coarsen(levels[-1].shape, strength)
+        islands = None if problem.constant else find_islands(stencil.detach().cpu().numpy(), offsets, axes)
         interpolations = []
-        for axis in axes_to_coarsen(levels[-1].shape, strength):
+        for axis in axes:
             stencil, interpolation = coarsen(stencil, offsets, axis, rule, len(levels) - 1)
             offsets = coarse_offsets(offsets, axis)
             strength = tuple(s / 4 if a == axis else s for a, s in enumerate(strength))  # type: ignore[assignment]
             interpolations.append(interpolation)
         if not interpolations:
             break
-        levels[-1].attach(interpolations)
+        levels[-1].attach(interpolations, islands)
         stencil, offsets = _complete(stencil, offsets), FORWARD
         levels.append(Level(stencil, offsets, inverse_diagonal(stencil, offsets)))
     return levels, _complete(stencil, offsets)
