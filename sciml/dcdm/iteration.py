@@ -1,10 +1,15 @@
-"""The deep conjugate direction iteration: directions of a network, made A-orthogonal, with exact line search."""
+"""The deep conjugate direction iteration: directions of a network, made A-orthogonal, with exact line search.
+
+The published iteration asks the network once, at full resolution. Its field of view is some twenty cells, so the number
+of iterations grows with the size of the problem. Ours asks the same network on coarser images of the residual first,
+from the coarsest on, with an exact line search after each; it costs a third more (a seventh more in 3-D).
+"""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -81,7 +86,7 @@ class _Iteration:
 def conjugate_directions(  # noqa: PLR0913 - options are keywords
     problem: VoxelPoisson,
     b: np.ndarray,
-    directions: Directions,
+    directions: Directions | Sequence[Directions],
     *,
     rtol: float = 1e-4,
     maxiter: int = 1000,
@@ -98,20 +103,21 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
         x += q (q . r) / (q . A q);  r = b - A x
 
     The A-norm of the error sinks monotonically whatever f is. With f = A^-1 one iteration does it; with the identity
-    and ``history=2`` these are conjugate gradients. Three things differ from the published iteration unless
-    ``faithful``, and none makes a step worse: each step is also the best along r itself (the minimum over the span of
-    f(r), r and the last directions); r takes the place of a direction that is not finite or has no curvature; and when
-    the directions prove useless the solve ends in conjugate gradients, with ``status="fallback"``.
+    and ``history=2`` these are conjugate gradients. With several f an iteration
+    makes such a step along each in turn. Three things differ from the published iteration unless ``faithful``: the last
+    step of an iteration is the best over the span of f(r), r itself and the last directions; r takes the place of a
+    direction that is not finite or has no curvature; and when the directions prove useless the solve ends in conjugate
+    gradients, with ``status="fallback"``.
 
     Parameters
     ----------
     problem : the system
     b : right-hand side, shape of the problem, 0 off the fluid, compatible on closed components
-    directions : f, from a float64 unit residual of the shape of the problem to a direction of that shape
+    directions : f, from a float64 unit residual of the shape of the problem to a direction of that shape; or several
     rtol : relative tolerance on the residual norm
     maxiter : most iterations, those of conjugate gradients included
-    history : number of directions that the next is made A-orthogonal to
-    faithful : the published iteration and nothing else
+    history : number of iterations whose directions the next are made A-orthogonal to
+    faithful : the published iteration and nothing else; of several f, the last
     callback : called as callback(iteration, |r| / |b|)
     device : where the vectors live
 
@@ -135,9 +141,11 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
     scale = largest * float(np.linalg.norm(b / largest))  # no square of b overflows or underflows
     operator = StencilOperator(problem, torch.float64, device)
     right = operator.mask(torch.as_tensor(b, dtype=torch.float64, device=device) / scale)
-    state = _Iteration(operator, right, torch.zeros_like(right), history)
+    functions = [directions] if callable(directions) else list(directions)
+    functions = functions[-1:] if faithful else functions
+    state = _Iteration(operator, right, torch.zeros_like(right), history * len(functions))
     result = KrylovResult("maxiter", 0, [state.norm])
-    trusted = _iterate(state, directions, result, rtol, maxiter, faithful, callback)
+    trusted = _iterate(state, functions, result, rtol, maxiter, faithful, callback)
     result.true_residual = state.norm
     x = state.x.cpu().numpy() * scale
     if not trusted and result.iterations < maxiter:
@@ -148,7 +156,7 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
 
 def _iterate(
     state: _Iteration,
-    directions: Directions,
+    functions: Sequence[Directions],
     result: KrylovResult,
     rtol: float,
     maxiter: int,
@@ -160,16 +168,10 @@ def _iterate(
     while state.norm > rtol:
         if result.iterations == maxiter:
             return True
-        q = state.operator.mask(directions(state.r / state.norm))
-        usable = bool(torch.isfinite(q).all()) and bool(q.any())
-        result.fallbacks += not usable
-        candidates = ([q] if usable else [state.r]) if faithful else [q, state.r][not usable :]
-        gain = state.step(candidates)
+        gain = _steps(state, functions, result, rtol, faithful)
         if gain == 0.0 or (not faithful and result.fallbacks >= MAX_FALLBACKS):
             result.status = "stagnated"
             return faithful
-        if not math.isfinite(state.norm):
-            raise DivergenceError(f"the residual became {state.norm} in iteration {result.iterations + 1}.")
         gained += gain
         result.iterations += 1
         result.history.append(state.norm)
@@ -182,6 +184,26 @@ def _iterate(
             looked, gained = state.norm, 0.0
     result.status = "converged"
     return True
+
+
+def _steps(
+    state: _Iteration, functions: Sequence[Directions], result: KrylovResult, rtol: float, faithful: bool
+) -> float:
+    """One iteration: a step along the direction of each function, and of r itself; return what they gain together."""
+    gain = 0.0
+    for index, function in enumerate(functions, 1):
+        q = state.operator.mask(function(state.r / state.norm))
+        usable = bool(torch.isfinite(q).all()) and bool(q.any())
+        result.fallbacks += not usable
+        candidates = [q] if usable else []
+        if index == len(functions) and not (usable and faithful):
+            candidates.append(state.r)
+        gain += state.step(candidates)
+        if not math.isfinite(state.norm):
+            raise DivergenceError(f"the residual became {state.norm} in iteration {result.iterations + 1}.")
+        if state.norm <= rtol:
+            break
+    return gain
 
 
 def _conjugate_gradients(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -109,6 +110,29 @@ class DirectionNet(nn.Module):
         """
         image = residual * math.sqrt(operator.unknowns) if self.scaled else residual
         return operator.mask(self(image).to(residual.dtype))
+
+    def coarse_directions(self, residual: Tensor, operator: StencilOperator, factor: int) -> Tensor:
+        """Directions from means of the residual over ``factor`` cells per axis, interpolated linearly.
+
+        The stencil of the coarse cells is that of the fine ones up to a factor, which the line search finds, so the
+        network knows it already.
+
+        Parameters
+        ----------
+        residual : shape (batch, 1, *cells)
+        operator : of the problem
+        factor : cells per axis that become one; extents that it does not divide are continued by 0
+        """
+        cells = residual.shape[2:]
+        missing = [pad for extent in reversed(cells) for pad in (0, -extent % factor)]
+        means = self.pool(F.pad(residual, missing), factor)
+        fluid = self.pool(F.pad(operator.fluid.to(residual.dtype)[None, None], missing), factor) > 0
+        norm = torch.linalg.vector_norm(means.flatten(1), dim=1).clamp_min(torch.finfo(means.dtype).tiny)
+        unit = means / norm.reshape(-1, *(1,) * (means.ndim - 1))
+        image = unit * math.sqrt(int(fluid.sum())) if self.scaled else unit
+        q = torch.where(fluid, self(image).to(residual.dtype), 0.0)
+        fine = F.interpolate(q, scale_factor=factor, mode="bilinear" if self.dimension == 2 else "trilinear")
+        return operator.mask(fine[(..., *map(slice, cells))])
 
     def _coarser(self, x: Tensor, level: int) -> Tensor:
         """x plus what the coarser levels make of it."""

@@ -14,7 +14,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from sciml.dcdm.iteration import conjugate_directions
+from sciml.dcdm.iteration import Directions, conjugate_directions
 from sciml.dcdm.model import DirectionNet
 from sciml.dcdm.stencil import StencilOperator
 from sciml.errors import CheckpointError, InputError
@@ -24,6 +24,7 @@ from sciml.linalg.solver import grid_system
 
 SHIPPED = Path(__file__).parent / "weights"
 PREFIX = "network."
+COARSEST = 8
 TASK = "sciml.dcdm.DirectionTask"
 
 
@@ -83,10 +84,15 @@ class DeepConjugateDirections:
         maxiter: int = 10_000,
         history: int = 2,
         faithful: bool = False,
+        scales: int | None = None,
         project: bool = False,
         callback: Callback | None = None,
     ) -> SolveResult:
         """Solve A x = b; the arguments are those of :func:`sciml.dcdm.iteration.conjugate_directions`.
+
+        Parameters
+        ----------
+        scales : resolutions on which the network is asked, see :meth:`directions`; ``faithful`` asks on one
 
         Returns
         -------
@@ -102,7 +108,7 @@ class DeepConjugateDirections:
         x, found = conjugate_directions(
             problem,
             values,
-            self.directions(problem),
+            self.directions(problem, 1 if faithful else scales),
             rtol=rtol,
             maxiter=maxiter,
             history=history,
@@ -123,13 +129,28 @@ class DeepConjugateDirections:
             found.fallbacks,
         )
 
-    def directions(self, problem: VoxelPoisson) -> Any:
-        """Return f of the problem: float64 unit residual to direction, images of the shape of the problem."""
-        operator = StencilOperator(problem, torch.float32, self._device)
+    def directions(self, problem: VoxelPoisson, scales: int | None = None) -> list[Directions]:
+        """Return f on each scale, the coarsest first: float64 unit residual to direction, of the shape of the problem.
 
+        Parameters
+        ----------
+        problem : the system
+        scales : 1 for the full resolution alone; None for as many as leave 8 cells along the shortest axis
+        """
+        operator = StencilOperator(problem, torch.float32, self._device)
+        if scales is None:
+            scales = 1 + max(0, int(math.log2(min(problem.shape) / COARSEST)))
+        return [self._on_scale(operator, 2**level) for level in range(scales - 1, -1, -1)]
+
+    def _on_scale(self, operator: StencilOperator, factor: int) -> Directions:
         def apply(unit: Tensor) -> Tensor:
             with torch.inference_mode():
-                return self.network.directions(unit.to(torch.float32)[None, None], operator)[0, 0].to(unit.dtype)
+                image = unit.to(torch.float32)[None, None]
+                if factor == 1:
+                    q = self.network.directions(image, operator)
+                else:
+                    q = self.network.coarse_directions(image, operator, factor)
+                return q[0, 0].to(unit.dtype)
 
         return apply
 
