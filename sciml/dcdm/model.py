@@ -15,6 +15,18 @@ from sciml.errors import InputError
 KERNEL = 3
 
 
+class _Convolution3d(nn.Conv3d):
+    """nn.Conv3d, which takes a single image of 32^3 on one thread through a loop 18 times slower than oneDNN's."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        plain = image.device.type == "cpu" and image.dtype == torch.float32
+        if torch.is_grad_enabled() or not plain or not torch.backends.mkldnn.is_available():
+            return super().forward(image)
+        return torch.mkldnn_convolution(
+            image, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        )
+
+
 class DirectionNet(nn.Module):
     """q = f(r): residual images to search directions, about A^-1 r up to a factor.
 
@@ -62,7 +74,7 @@ class DirectionNet(nn.Module):
             raise InputError(f"filters and pooling_levels must be at least 1, got {filters} and {pooling_levels}.")
         self.dimension, self.pooling_levels, self.scaled = dimension, pooling_levels, scaled
         self.pool = F.avg_pool2d if dimension == 2 else F.avg_pool3d
-        convolution = nn.Conv2d if dimension == 2 else nn.Conv3d
+        convolution = nn.Conv2d if dimension == 2 else _Convolution3d
 
         def layers(count: int) -> nn.ModuleList:
             return nn.ModuleList(convolution(filters, filters, KERNEL, padding=1) for _ in range(2 * count))

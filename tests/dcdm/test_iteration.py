@@ -120,6 +120,28 @@ def test_solves_to_the_true_residual(name, dimension):
             assert abs(x[labels == label].mean()) < 1e-10
 
 
+def test_several_functions_are_asked_in_turn_within_one_iteration():
+    problem, b = system("mixed", size=24)
+    calls = []
+
+    def named(name, function):
+        return lambda unit: (calls.append(name), function(unit))[1]
+
+    steps = [named("coarse", rough(problem)), named("fine", lambda unit: unit)]
+    _, result = conjugate_directions(problem, b, steps, rtol=1e-6, maxiter=6)
+    assert calls == ["coarse", "fine"] * 6
+    assert result.iterations == 6
+    _, single = conjugate_directions(problem, b, steps[1], rtol=1e-6, maxiter=6)
+    assert result.history[-1] < single.history[-1]
+    calls.clear()
+    conjugate_directions(problem, b, steps, rtol=1e-6, maxiter=6, faithful=True)
+    assert calls == ["fine"] * 6
+    # an exact first function leaves nothing to the second
+    calls.clear()
+    _, exact = conjugate_directions(problem, b, [exact_inverse(problem), steps[1]], rtol=1e-8)
+    assert (exact.iterations, calls) == (1, [])
+
+
 SABOTAGE = {
     "zero": lambda unit: torch.zeros_like(unit),
     "not a number": lambda unit: torch.full_like(unit, torch.nan),

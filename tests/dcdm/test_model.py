@@ -7,6 +7,7 @@ from sciml.dcdm import DirectionNet
 from sciml.dcdm.data import make_problem
 from sciml.dcdm.stencil import StencilOperator
 from sciml.errors import InputError
+from sciml.linalg import VoxelPoisson
 from sciml.numerics.random import generator, seeded
 
 
@@ -55,6 +56,40 @@ def test_extents_that_are_no_multiple_are_continued_by_zero(dimension, cells, le
     whole[inside] = x
     assert net(x).shape == x.shape
     assert torch.allclose(net(x), net(whole)[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize("cells", [(8, 8, 8), (12, 9, 10)])
+def test_image_in_space_is_the_same_with_and_without_gradients(cells):
+    """Two code paths of the convolution."""
+    with seeded(4):
+        net = DirectionNet(3, filters=4)
+    x = torch.randn(1, 1, *cells, generator=generator(0))
+    with torch.no_grad():
+        fast = net(x)
+    assert torch.allclose(fast, net(x).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("cells", [(16, 12), (13, 10), (9, 8, 11)])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_coarse_directions(cells, factor):
+    """On a constant residual the means are constant too; and nothing appears off the unknowns."""
+    solid = np.zeros(cells, np.uint8)
+    solid[:3, :3] = 2
+    problem = VoxelPoisson.from_cells(solid, outside="dirichlet")
+    operator = StencilOperator(problem, torch.float32)
+    with seeded(5):
+        net = DirectionNet(len(cells), filters=4)
+    unit = operator.mask(torch.randn(1, 1, *cells, generator=generator(1)))
+    q = net.coarse_directions(unit, operator, factor)
+    assert q.shape == unit.shape
+    assert (q[:, :, ~operator.fluid] == 0).all()
+    # adding what has zero mean in every coarse cell changes nothing
+    ripple = torch.zeros_like(unit)
+    ripple[(0, 0, *(slice(4, 8) for _ in cells))] = 1.0
+    ripple[(0, 0, slice(4, 8, 2), *(slice(4, 8) for _ in cells[1:]))] = -1.0
+    assert torch.allclose(net.coarse_directions(unit + ripple, operator, factor), q, atol=1e-5)
+    zero = net.coarse_directions(0 * unit, operator, factor)
+    assert torch.isfinite(zero).all()
 
 
 @pytest.mark.parametrize("name", ["mixed", "spheres"])
