@@ -13,19 +13,18 @@ before training. Two moves make up the rule:
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.dcdm.rule_kernels import ASYMMETRY, LARGEST_LOGARITHM, LOGARITHM_SCALE, relax, tables
 from sciml.linalg.kernels.interpolation import OddCells
+from sciml.linalg.kernels.numba_backend import interpolation_weights
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
 ROUNDS = 2  # of relaxation; more brought nothing
-LOGARITHM_SCALE = 4.0  # contrasts of e^4 become features of 1
-LARGEST_LOGARITHM = 10.0
 FEATURES = ROUNDS + 1 + 1 + 4 + 1
-# Below this difference between the two sides a cell is symmetric, and the correction 0.
-ASYMMETRY = 1e-4
 
 
 class LearnedRules(nn.Module):
@@ -35,7 +34,8 @@ class LearnedRules(nn.Module):
 
         log(left / right) = s_2 + g(s_0, s_1, s_2, beside, ahead, behind) - g(-s_0, -s_1, -s_2, beside, behind, ahead),
 
-    left + right unchanged.
+    left + right unchanged. Problems of constant coefficient keep the classical weights: the rule would leave them
+    nearly as they are.
 
     Parameters
     ----------
@@ -91,6 +91,27 @@ class LearnedRules(nn.Module):
             old.reshape(-1).index_copy(0, where, (low + high) * part).reshape(old.shape)
             for old, part in ((left, share), (right, 1 - share))
         )
+
+    def interpolate(
+        self, stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, level: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of the odd cells along an axis, with halo: those of :meth:`interpolation`, fast and on the CPU."""
+        weights = np.stack([interpolation_weights(stencil, offsets, axis)])
+        shifts = tables(offsets, axis, stencil.shape[1:], weights.shape[2:])
+        for remaining in range(ROUNDS - 1, -1, -1):
+            out = np.zeros_like(weights[0])
+            layers = _layers(None if remaining else self.network, stencil.dtype)
+            relax(stencil, axis, shifts, weights, layers, float(level > 0), out)
+            if remaining:
+                weights = np.concatenate([weights, out[None]])
+        return out[0], out[1]
+
+
+def _layers(network: nn.Sequential | None, dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """Weights and biases of a network, of size 0 for none."""
+    if network is None:
+        return tuple(np.zeros((0,) * (2 - k % 2), dtype) for k in range(6))
+    return tuple(values.detach().cpu().numpy().astype(dtype) for values in network.parameters())
 
 
 def _features(

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
-from sciml.linalg.kernels.layout import Array, Triple
+from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.numba_backend import flat_shift, groups_of_odd_cells, unit
 from sciml.linalg.kernels.numba_cycle import CHUNK
 from sciml.linalg.kernels.numba_setup import add_row, segment
@@ -29,11 +29,13 @@ LARGEST_LOGARITHM = 10.0
 # Below this difference between the two sides a cell is symmetric, and the correction 0.
 ASYMMETRY = 1e-4
 LARGEST_CORRECTION = 50.0  # beyond, one weight is 0 in any precision
-HALF_OF_LARGEST_RATIO = math.exp(LARGEST_LOGARITHM / 2)
+LARGEST_RATIO = math.exp(LARGEST_LOGARITHM)
+SMALLEST = float(np.finfo(np.float32).tiny)
 LOG2_E, LN2 = math.log2(math.e), math.log(2.0)
 ROOT_HALF_BITS = 0x3F3504F3  # of sqrt(1/2) in float32
 
 Tables = tuple[Array, Array]
+Place = tuple[int, int, int, int, int]  # segment(...), stride and the distance to the odd cell
 Network = tuple[Array, Array, Array, Array, Array, Array]
 
 
@@ -81,23 +83,21 @@ def relax(
     for i in prange(n0):
         sums = np.empty((5, max(CHUNK, n2)), stencil.dtype)
         features = np.empty((weights.shape[0] + 7, 2 * BATCH), stencil.dtype)
-        hidden = np.empty((2, max(network[1].size, 1), 2 * BATCH), stencil.dtype)
         features[-1] = level
+        hidden = np.empty((2, max(network[1].size, 1), 2 * BATCH), stencil.dtype)
         for part in range(parts):
-            place = segment(axis, i, part, coarse, fine, n2)
-            _relax_segment(flat, tables, old, new, place, (stride, odd), sums)
+            c, f, n = segment(axis, i, part, coarse, fine, n2)
+            place = (c, f, n, stride, odd)
+            _relax_segment(flat, tables, old, new, place, sums)
             if network[0].size > 0:
-                _correct_segment(flat[-1], old, new, place, (stride, odd), sums, (network, features, hidden))
+                _correct_segment(flat[-1], old, new, place, sums, network, (features, hidden))
 
 
 @njit(**_OPTIONS)
-def _relax_segment(
-    flat: Array, tables: Tables, old: Array, new: Array, place: Triple, steps: Pair, sums: Array
-) -> None:
-    """Relax a segment; ``sums`` are the couplings to the planes before, after and beside, and work space."""
+def _relax_segment(flat: Array, tables: Tables, old: Array, new: Array, place: Place, sums: Array) -> None:
+    """Relax a segment; ``sums`` become the couplings to the planes before, after and beside, and work space."""
     groups, neighbours = tables
-    c, f, n = place
-    stride, odd = steps
+    c, f, n, stride, _ = place
     before, after, beside, near, far = sums[0, :n], sums[1, :n], sums[2, :n], sums[3, :n], sums[4, :n]
     before[:], after[:], beside[:] = 0, 0, 0
     for g in range(groups.shape[0]):
@@ -110,11 +110,9 @@ def _relax_segment(
         after[k] = max(after[k], 0)
         near[k], far[k] = before[k], after[k]
     for g in range(neighbours.shape[0]):
-        slot, shift, diagonal, weight = neighbours[g]
-        source, known = flat[slot, f + shift :], flat[-1, f + diagonal :]
-        low, high = old[-1, 0, c + weight :], old[-1, 1, c + weight :]
-        # Without the constant strides the loops are not vectorised.
-        if stride == 1:
+        source, known = flat[neighbours[g, 0], f + neighbours[g, 1] :], flat[-1, f + neighbours[g, 2] :]
+        low, high = old[-1, 0, c + neighbours[g, 3] :], old[-1, 1, c + neighbours[g, 3] :]
+        if stride == 1:  # loops of variable stride are not vectorised
             for k in range(n):
                 coupling = max(source[k], 0)
                 near[k] += coupling * low[k]
@@ -139,29 +137,151 @@ def _relax_segment(
 
 @njit(**_OPTIONS)
 def _correct_segment(
-    diagonal: Array, old: Array, new: Array, place: Triple, steps: Pair, sums: Array, work: tuple[Network, Array, Array]
+    diagonal: Array, old: Array, new: Array, place: Place, sums: Array, network: Network, work: tuple[Array, Array]
 ) -> None:
     """Correct the cells of a segment that interpolate from two unlike sides, batch by batch."""
-    network, features, hidden = work
-    c, f, n = place
-    largest = new.dtype.type(LARGEST_CORRECTION)
+    features, hidden = work
+    c, f, n, stride, odd = place
     where = np.empty(BATCH, np.int64)
     for start in range(0, n, BATCH):
-        count = _gather(diagonal, old, new, (c + start, f + steps[0] * start, min(BATCH, n - start)), steps, sums[:, start:], features, where)
+        batch = (c + start, f + stride * start, min(BATCH, n - start), stride, odd)
+        count = _gather(diagonal, old, new, batch, sums[:, start:], features, where)
         if count == 0:
             continue
-        _mirror(features, count, old.shape[0] + 1)
         _layer(network[0], network[1], features, hidden[0], 2 * count)
         _silu(hidden[0], network[1].size, 2 * count)
         _layer(network[2], network[3], hidden[0], hidden[1], 2 * count)
         _silu(hidden[1], network[3].size, 2 * count)
         _layer(network[4], network[5], hidden[1], hidden[0], 2 * count)
-        correction = hidden[0, 0]
-        low, high = new[0], new[1]
         for m in range(count):
-            k = c + start + where[m]
-            factor = exponential(min(max(correction[m] - correction[count + m], -largest), largest))
-            sum_of_both = low[k] + high[k]
-            share = low[k] * factor / (low[k] * factor + high[k])
-            low[k] = sum_of_both * share
-            high[k] = sum_of_both * (1 - share)
+            correction = hidden[0, 0, m] - hidden[0, 0, count + m]
+            correction = min(max(correction, -LARGEST_CORRECTION), LARGEST_CORRECTION)
+            low, high = new[0, where[m]], new[1, where[m]]
+            raised = low * exponential(new.dtype.type(correction))
+            share = (low + high) / (raised + high)
+            new[0, where[m]] = raised * share
+            new[1, where[m]] = high * share
+
+
+@njit(**_OPTIONS)
+def _gather(diagonal: Array, old: Array, new: Array, place: Place, sums: Array, features: Array, where: Array) -> int:
+    """Collect the features of the unlike cells of a batch, then those of their mirror images; return their number."""
+    c, f, n, stride, odd = place
+    sides, tiny = old.shape[0] + 1, old.dtype.type(NEGLIGIBLE)
+    count = 0
+    for k in range(n):
+        even = diagonal[f + stride * k]
+        if not (old[0, 0, c + k] > tiny and old[0, 1, c + k] > tiny and even > 0):
+            continue
+        own, beyond = diagonal[f + stride * k + odd], diagonal[f + stride * k + 2 * odd]
+        before, after, beside = sums[0, k], sums[1, k], sums[2, k]
+        for r in range(sides - 1):
+            features[r, count] = _ratio(old[r, 0, c + k], old[r, 1, c + k])
+        features[sides - 1, count] = _ratio(new[0, c + k], new[1, c + k])
+        features[sides, count] = _ratio(before, own)
+        features[sides + 1, count] = _ratio(even, own)
+        features[sides + 2, count] = _ratio(after, own)
+        features[sides + 3, count] = _ratio(beyond, own)
+        features[sides + 4, count] = _ratio(beside, before + after)
+        where[count] = c + k
+        count += 1
+    scale = old.dtype.type(1 / LOGARITHM_SCALE)
+    for r in range(sides + 5):
+        row = features[r]
+        for m in range(count):
+            row[m] = logarithm(row[m]) * scale
+    found = 0
+    for m in range(count):
+        unlike = abs(features[sides, m] - features[sides + 2, m])
+        unlike = max(unlike, abs(features[sides + 1, m] - features[sides + 3, m]))
+        for r in range(sides):
+            unlike = max(unlike, 2 * abs(features[r, m]))
+        if unlike > ASYMMETRY:
+            features[: sides + 5, found] = features[: sides + 5, m]
+            where[found] = where[m]
+            found += 1
+    for r in range(sides):
+        features[r, found : 2 * found] = -features[r, :found]
+    for r in range(2):
+        features[sides + r, found : 2 * found] = features[sides + 2 + r, :found]
+        features[sides + 2 + r, found : 2 * found] = features[sides + r, :found]
+    features[sides + 4, found : 2 * found] = features[sides + 4, :found]
+    return found
+
+
+@njit(inline="always")
+def _ratio(first: float, second: float) -> float:
+    """first / second, within e^-10 and e^10."""
+    ratio = first / max(second, SMALLEST)
+    return min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO)
+
+
+@njit(**_OPTIONS)
+def _layer(weight: Array, bias: Array, inputs: Array, out: Array, count: int) -> None:
+    """out = weight inputs + bias for ``count`` columns, four inputs at a time."""
+    units, width = weight.shape
+    for u in range(units):
+        row = out[u, :count]
+        row[:] = bias[u]
+        for i in range(0, width - 3, 4):
+            w0, w1, w2, w3 = weight[u, i], weight[u, i + 1], weight[u, i + 2], weight[u, i + 3]
+            x0, x1, x2, x3 = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
+            for k in range(count):
+                row[k] += w0 * x0[k] + w1 * x1[k] + w2 * x2[k] + w3 * x3[k]
+        for i in range(width - width % 4, width):
+            w0, x0 = weight[u, i], inputs[i]
+            for k in range(count):
+                row[k] += w0 * x0[k]
+
+
+@njit(**_OPTIONS)
+def _silu(values: Array, units: int, count: int) -> None:
+    """x / (1 + e^-x) in place."""
+    one, largest = values.dtype.type(1), values.dtype.type(LARGEST_CORRECTION)
+    for u in range(units):
+        row = values[u]
+        for k in range(count):
+            row[k] = row[k] / (one + exponential(min(max(-row[k], -largest), largest)))
+
+
+def exponential(x: float) -> float:
+    """e^x for |x| <= 80, in kernels; in float32 a polynomial that is vectorised, right to 1e-6."""
+    return np.exp(x)
+
+
+def logarithm(x: float) -> float:
+    """log x for x of moderate size, in kernels; in float32 a polynomial that is vectorised, right to 1e-6."""
+    return np.log(x)
+
+
+@overload(exponential, jit_options={"fastmath": _FAST})
+def _exponential(x: float) -> Callable:
+    return _exponential_32 if x == types.float32 else exponential
+
+
+@overload(logarithm, jit_options={"fastmath": _FAST})
+def _logarithm(x: float) -> Callable:
+    return _logarithm_32 if x == types.float32 else logarithm
+
+
+def _exponential_32(x: float) -> float:
+    """2^n e^r with |r| <= log(2) / 2."""
+    number = np.floor(x * np.float32(LOG2_E) + np.float32(0.5))
+    r = x - number * np.float32(LN2)
+    one, half, third, fourth = np.float32(1), np.float32(1 / 2), np.float32(1 / 6), np.float32(1 / 24)
+    tail = fourth + r * (np.float32(1 / 120) + r * np.float32(1 / 720))
+    return (one + r * (one + r * (half + r * (third + r * tail)))) * np.int32(
+        (np.int32(number) + np.int32(127)) << np.int32(23)
+    ).view(np.float32)
+
+
+def _logarithm_32(x: float) -> float:
+    """n log 2 + 2 artanh((m - 1) / (m + 1)) with x = 2^n m and m^2 between 1/2 and 2."""
+    bits = np.float32(x).view(np.int32)
+    number = np.int32((bits - np.int32(ROOT_HALF_BITS)) >> np.int32(23))
+    mantissa = np.int32(bits - np.int32(number << np.int32(23))).view(np.float32)
+    t = (mantissa - np.float32(1)) / (mantissa + np.float32(1))
+    square = t * t
+    tail = np.float32(1 / 5) + square * (np.float32(1 / 7) + square * np.float32(1 / 9))
+    artanh = t * (np.float32(1) + square * (np.float32(1 / 3) + square * tail))
+    return np.float32(2) * artanh + np.float32(number) * np.float32(LN2)

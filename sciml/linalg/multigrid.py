@@ -34,7 +34,11 @@ Factors = tuple[float, float, float]
 
 
 class Rules(Protocol):
-    """What may differ from the classical multigrid; the cycle stays symmetric whatever they are."""
+    """What may differ from the classical multigrid; the cycle stays symmetric whatever they are.
+
+    Both methods make the same weights of the odd cells along an axis; see :mod:`sciml.linalg.kernels.interpolation`.
+    ``stencil`` holds the couplings of the ``offsets`` and the diagonal, with halo, of grid number ``level``.
+    """
 
     def smoothing(self) -> list[list[Factors]]:
         """Factors of the smoothing steps, as of :func:`chebyshev_factors`, on the finest and on the other levels."""
@@ -42,7 +46,12 @@ class Rules(Protocol):
     def interpolation(
         self, stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights of the odd cells along an axis, see :mod:`sciml.linalg.kernels.interpolation`."""
+        """Weights left and right without halo, differentiable: for the torch back end."""
+
+    def interpolate(
+        self, stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, level: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights left and right with halo: for the numba back end."""
 
 
 class MultigridPreconditioner:
@@ -58,7 +67,7 @@ class MultigridPreconditioner:
     backend : ``"numba"`` (CPU, threaded), ``"torch"``, or ``"auto"``
     device : of the torch back end, such as ``"cuda"``
     rules : other interpolation weights and smoothing polynomials than the classical ones, such as learned ones;
-        ``degree`` is then without effect
+        ``degree`` is then without effect. A problem of constant coefficient keeps the classical weights
 
     Notes
     -----
@@ -92,7 +101,8 @@ class MultigridPreconditioner:
         self._factors = [chebyshev_factors(d, *SMOOTHING_INTERVAL) for d in degree]
         self._rule = None
         if rules is not None:
-            self._factors, self._rule = rules.smoothing(), rules.interpolation
+            self._factors = rules.smoothing()
+            self._rule = rules.interpolate if self.backend == "numba" else rules.interpolation
         self.update(problem)
 
     def update(self, problem: VoxelPoisson) -> None:
@@ -100,14 +110,15 @@ class MultigridPreconditioner:
         start = time.perf_counter()
         self.problem = problem
         problem, self._factor = problem.normalised()
+        rule = None if problem.constant else self._rule
         if self.backend == "numba":
             from sciml.linalg.kernels import numba_backend
 
-            self.levels, stencil = numba_backend.build(problem, self.dtype, COARSEST_CELLS, self._rule)
+            self.levels, stencil = numba_backend.build(problem, self.dtype, COARSEST_CELLS, rule)
         else:
             from sciml.linalg.kernels import torch_backend
 
-            self.levels, stencil = torch_backend.build(problem, self.dtype, COARSEST_CELLS, self.device, self._rule)
+            self.levels, stencil = torch_backend.build(problem, self.dtype, COARSEST_CELLS, self.device, rule)
         if self.backend == "torch" and stencil.requires_grad:
             self._coarsest = torch_backend.regular_inverse(stencil)
         else:

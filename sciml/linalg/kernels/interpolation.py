@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_to_plane
+from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane, couplings_to_plane
 from sciml.linalg.kernels.torch_backend import (
     add,
     at_even,
@@ -65,10 +65,9 @@ class OddCells:
             for step in (-1, 1)
         )
         known = with_halo((own > 0).to(own))
-        present = [o for each in offsets for o in (each, (-each[0], -each[1], -each[2])) if o[axis] == 0]
         beside = [
             (offset, at_even(fine[slot], add(odd, shift), axis, count).clamp(min=0) * shifted(known, offset))
-            for offset, (slot, shift) in ((o, _place(offsets, axis, o)) for o in present)
+            for offset, slot, shift in couplings_in_plane(offsets, axis)
         ]
         return cls(left, right, before, after, beside, own, even, beyond)
 
@@ -84,16 +83,8 @@ class OddCells:
         the difference of their values costs an energy that no solution has.
         """
         low, high = with_halo(left), with_halo(right)
-        near, far, total = self.before, self.after, self.before + self.after
+        near, far = self.before, self.after
         for offset, coupling in self.beside:
             near, far = near + coupling * shifted(low, offset), far + coupling * shifted(high, offset)
-            total = total + coupling
         share = reciprocal(near + far, self.inner & (near + far > 0)) * (left + right)
         return torch.where(self.inner, near * share, left), torch.where(self.inner, far * share, right)
-
-
-def _place(offsets: tuple[Offset, ...], axis: int, offset: Offset) -> tuple[int, Offset]:
-    """Slot and shift of the coupling of a cell to its neighbour at an offset."""
-    if offset in offsets:
-        return offsets.index(offset), (0, 0, 0)
-    return offsets.index((-offset[0], -offset[1], -offset[2])), offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ from sciml.linalg.kernels.stencil import (
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
-    from sciml.linalg.kernels.torch_backend import Rule
     from sciml.linalg.voxel_poisson import VoxelPoisson
+
+# (stencil, offsets, axis, level) -> weights of a coarsening, both with halo.
+Rule = Callable[[np.ndarray, tuple[Offset, ...], int, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -149,20 +152,24 @@ def coarsen(
     stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, rule: Rule | None = None, level: int = 0
 ) -> tuple[np.ndarray, Interpolation]:
     """Galerkin stencil and interpolation of a coarsening along one axis; a rule makes other weights than the usual."""
+    left, right = rule(stencil, offsets, axis, level) if rule else interpolation_weights(stencil, offsets, axis)
+    out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *left.shape), stencil.dtype)
+    setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], left.shape), left, right, out)
+    return out, Interpolation(tuple(2 if a == axis else 1 for a in range(3)), left, right)
+
+
+def interpolation_weights(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Operator-dependent weights of the odd cells along an axis, of the shape of the coarse cells with halo."""
     shape = tuple(n - 2 for n in stencil.shape[1:])
-    steps = tuple(2 if a == axis else 1 for a in range(3))
     halo = tuple(n + 2 for n in coarse_shape(shape, axis))
     left, right = np.zeros(halo, stencil.dtype), np.zeros(halo, stencil.dtype)
-    if rule is None:
-        odd = int(_flat(tuple(a == axis for a in range(3)), stencil.shape[1:]))
-        setup.interpolation_weights(stencil, axis, _groups(offsets, axis, stencil.shape[1:], odd), left, right)
-    else:
-        import torch
+    setup.interpolation_weights(stencil, axis, groups_of_odd_cells(offsets, axis, stencil.shape[1:]), left, right)
+    return left, right
 
-        inner(left)[...], inner(right)[...] = (w.numpy() for w in rule(torch.from_numpy(stencil), offsets, axis, level))
-    out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *halo), stencil.dtype)
-    setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], halo), left, right, out)
-    return out, Interpolation(steps, left, right)
+
+def groups_of_odd_cells(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows (plane, slot, flat shift from the even cell before) of every coupling of an odd cell; see `_groups`."""
+    return _groups(offsets, axis, shape, flat_shift(unit(axis), shape))
 
 
 def build(
@@ -211,16 +218,21 @@ def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:
     return result
 
 
-def _flat(shift: Offset, shape: tuple[int, ...]) -> int:
+def flat_shift(shift: Offset, shape: tuple[int, ...]) -> int:
     """A shift in cells as a distance in the flat array with halo."""
     return (shift[0] * shape[1] + shift[1]) * shape[2] + shift[2]
+
+
+def unit(axis: int) -> Offset:
+    """The shift by one cell along an axis."""
+    return tuple(int(a == axis) for a in range(3))  # type: ignore[return-value]
 
 
 def _groups(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...], start: int = 0) -> np.ndarray:
     """Rows (plane, slot, flat shift) of every coupling of a cell; planes 0 before, 1 after, 2 beside along an axis."""
     return np.array(
         [
-            (plane, slot, start + _flat(shift, shape))
+            (plane, slot, start + flat_shift(shift, shape))
             for plane, step in enumerate((-1, 1, 0))
             for slot, shift in couplings_to_plane(offsets, axis, step)
         ]
@@ -235,11 +247,11 @@ def _flat_terms(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], c
                 t.slot,
                 t.source,
                 t.sign,
-                _flat(t.shift, fine),
+                flat_shift(t.shift, fine),
                 t.p,
-                _flat(t.p_shift, coarse),
+                flat_shift(t.p_shift, coarse),
                 t.q,
-                _flat(t.q_shift, coarse),
+                flat_shift(t.q_shift, coarse),
             )
             for t in galerkin_terms(offsets, axis)
         ]

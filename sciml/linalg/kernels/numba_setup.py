@@ -17,7 +17,8 @@ _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 @njit(inline="always")
-def _add_row(target: Array, source: Array, stride: int) -> None:
+def add_row(target: Array, source: Array, stride: int) -> None:
+    """target += source, every cell or every other one of it."""
     if stride == 1:
         for k in range(target.size):
             target[k] += source[k]
@@ -57,7 +58,7 @@ def _add_twice_weighted(target: Array, sign: float, p: Array, q: Array, source: 
 
 
 @njit(inline="always")
-def _segment(axis: int, i: int, part: int, coarse: Pair, fine: Pair, size: int) -> Triple:
+def segment(axis: int, i: int, part: int, coarse: Pair, fine: Pair, size: int) -> Triple:
     """Flat places (coarse, fine) and length of a part of plane i: chunks along axis 0, rows along the others."""
     c0, c1 = coarse
     f0, f1 = fine
@@ -111,17 +112,17 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
     for i in prange(n0):
         buffer = np.empty((3, max(CHUNK, n2)), stencil.dtype)
         for part in range(parts):
-            c, f, n = _segment(axis, i, part, coarse, fine, n2)
+            c, f, n = segment(axis, i, part, coarse, fine, n2)
             before, after, beside = buffer[0, :n], buffer[1, :n], buffer[2, :n]
             before[:], after[:], beside[:] = 0, 0, 0
             for g in range(groups.shape[0]):
                 source = flat[groups[g, 1], f + groups[g, 2] :]
                 if groups[g, 0] == 0:
-                    _add_row(before, source, stride)
+                    add_row(before, source, stride)
                 elif groups[g, 0] == 1:
-                    _add_row(after, source, stride)
+                    add_row(after, source, stride)
                 else:
-                    _add_row(beside, source, stride)
+                    add_row(beside, source, stride)
             # Behind the last planes there is nothing to read, and no weight to compute.
             last = diagonal.size - stride * n
             beyond, twice = diagonal[min(f + 2 * odd, last) :], diagonal[min(f + 3 * odd, last) :]
@@ -158,7 +159,7 @@ def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array,
     one = stencil.dtype.type(1)
     for i in prange(n0):
         for part in range(parts):
-            c, f, n = _segment(axis, i, part, coarse, fine, n2)
+            c, f, n = segment(axis, i, part, coarse, fine, n2)
             for t in range(terms.shape[0]):
                 row = target[terms[t, 0], c : c + n]
                 values = source[terms[t, 1], f + terms[t, 3] :]

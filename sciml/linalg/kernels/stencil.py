@@ -65,6 +65,13 @@ def couplings_to_plane(offsets: tuple[Offset, ...], axis: int, step: int) -> lis
 
 
 @cache
+def couplings_in_plane(offsets: tuple[Offset, ...], axis: int) -> list[tuple[Offset, int, Offset]]:
+    """(offset, slot, shift) of every neighbour of a cell in its own plane across an axis."""
+    table = slots(offsets)
+    return [(o, *_locate(table, o)) for o in _symmetric(offsets) if o[axis] == 0 and o != (0, 0, 0)]
+
+
+@cache
 def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
     """Terms of P^T A P for a coarsening along an axis, for the slots of :func:`coarse_offsets` and the diagonal.
 
