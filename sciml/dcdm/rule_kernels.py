@@ -23,7 +23,7 @@ from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane
 # Without the licence to ignore inf and nan: ratios of couplings overflow.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 _OPTIONS = {"fastmath": _FAST, "nogil": True, "cache": True, "error_model": "numpy"}
-BATCH = 64  # cells
+BATCH = 128  # cells
 LOGARITHM_SCALE = 4.0  # contrasts of e^4 become features of 1
 LARGEST_LOGARITHM = 10.0
 # Below this difference between the two sides a cell is symmetric, and the correction 0.
@@ -37,6 +37,7 @@ ROOT_HALF_BITS = 0x3F3504F3  # of sqrt(1/2) in float32
 Tables = tuple[Array, Array]
 Place = tuple[int, int, int, int, int]  # segment(...), stride and the distance to the odd cell
 Network = tuple[Array, Array, Array, Array, Array, Array]
+Work = tuple[Array, Array, Array]
 
 
 def tables(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]) -> Tables:
@@ -84,13 +85,14 @@ def relax(
         sums = np.empty((5, max(CHUNK, n2)), stencil.dtype)
         features = np.empty((weights.shape[0] + 7, 2 * BATCH), stencil.dtype)
         features[-1] = level
-        hidden = np.empty((2, max(network[1].size, 1), 2 * BATCH), stencil.dtype)
+        hidden = np.empty((2, max(network[1].size, 4), 2 * BATCH), stencil.dtype)
+        where = np.empty(BATCH, np.int64)
         for part in range(parts):
             c, f, n = segment(axis, i, part, coarse, fine, n2)
             place = (c, f, n, stride, odd)
             _relax_segment(flat, tables, old, new, place, sums)
             if network[0].size > 0:
-                _correct_segment(flat[-1], old, new, place, sums, network, (features, hidden))
+                _correct_segment(flat[-1], old, new, place, sums, network, (features, hidden, where))
 
 
 @njit(**_OPTIONS)
@@ -137,15 +139,16 @@ def _relax_segment(flat: Array, tables: Tables, old: Array, new: Array, place: P
 
 @njit(**_OPTIONS)
 def _correct_segment(
-    diagonal: Array, old: Array, new: Array, place: Place, sums: Array, network: Network, work: tuple[Array, Array]
+    diagonal: Array, old: Array, new: Array, place: Place, sums: Array, network: Network, work: Work
 ) -> None:
     """Correct the cells of a segment that interpolate from two unlike sides, batch by batch."""
-    features, hidden = work
+    features, hidden, where = work
     c, f, n, stride, odd = place
-    where = np.empty(BATCH, np.int64)
+    largest = new.dtype.type(LARGEST_CORRECTION)
     for start in range(0, n, BATCH):
         batch = (c + start, f + stride * start, min(BATCH, n - start), stride, odd)
-        count = _gather(diagonal, old, new, batch, sums[:, start:], features, where)
+        _describe(diagonal, old, new, batch, sums[:, start:], features, hidden[0])
+        count = _select(diagonal, old, batch, features, where)
         if count == 0:
             continue
         _layer(network[0], network[1], features, hidden[0], 2 * count)
@@ -153,67 +156,77 @@ def _correct_segment(
         _layer(network[2], network[3], hidden[0], hidden[1], 2 * count)
         _silu(hidden[1], network[3].size, 2 * count)
         _layer(network[4], network[5], hidden[1], hidden[0], 2 * count)
+        ahead, behind = hidden[0, 0, :count], hidden[0, 0, count:]
         for m in range(count):
-            correction = hidden[0, 0, m] - hidden[0, 0, count + m]
-            correction = min(max(correction, -LARGEST_CORRECTION), LARGEST_CORRECTION)
-            low, high = new[0, where[m]], new[1, where[m]]
-            raised = low * exponential(new.dtype.type(correction))
+            ahead[m] = exponential(min(max(ahead[m] - behind[m], -largest), largest))
+        for m in range(count):
+            low, high = new[0, c + start + where[m]], new[1, c + start + where[m]]
+            raised = low * ahead[m]
             share = (low + high) / (raised + high)
-            new[0, where[m]] = raised * share
-            new[1, where[m]] = high * share
+            new[0, c + start + where[m]] = raised * share
+            new[1, c + start + where[m]] = high * share
 
 
 @njit(**_OPTIONS)
-def _gather(diagonal: Array, old: Array, new: Array, place: Place, sums: Array, features: Array, where: Array) -> int:
-    """Collect the features of the unlike cells of a batch, then those of their mirror images; return their number."""
+def _describe(
+    diagonal: Array, old: Array, new: Array, place: Place, sums: Array, features: Array, scratch: Array
+) -> None:
+    """Features of all cells of a batch; they mean something where the cell interpolates from both sides."""
     c, f, n, stride, odd = place
+    sides = old.shape[0] + 1
+    own, even, beyond, across = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
+    before, after, beside = sums[0, :n], sums[1, :n], sums[2, :n]
+    # Behind the last plane there is nothing to read, and no cell that interpolates from both sides.
+    last = diagonal.size - stride * n
+    for row, start in ((own, f + odd), (even, f), (beyond, min(f + 2 * odd, last))):
+        row[:] = 0
+        add_row(row, diagonal[start:], stride)
+    for k in range(n):
+        across[k] = before[k] + after[k]
+    for r in range(sides - 1):
+        _log_ratio(old[r, 0, c:], old[r, 1, c:], features[r, :n])
+    _log_ratio(new[0, c:], new[1, c:], features[sides - 1, :n])
+    _log_ratio(before, own, features[sides, :n])
+    _log_ratio(even, own, features[sides + 1, :n])
+    _log_ratio(after, own, features[sides + 2, :n])
+    _log_ratio(beyond, own, features[sides + 3, :n])
+    _log_ratio(beside, across, features[sides + 4, :n])
+
+
+@njit(**_OPTIONS)
+def _log_ratio(first: Array, second: Array, out: Array) -> None:
+    scale, smallest = out.dtype.type(1 / LOGARITHM_SCALE), out.dtype.type(SMALLEST)
+    low, high = out.dtype.type(1 / LARGEST_RATIO), out.dtype.type(LARGEST_RATIO)
+    for k in range(out.size):
+        out[k] = scale * logarithm(min(max(first[k] / max(second[k], smallest), low), high))
+
+
+@njit(**_OPTIONS)
+def _select(diagonal: Array, old: Array, place: Place, features: Array, where: Array) -> int:
+    """Move the unlike cells that interpolate from both sides to the front, their mirror images behind; count them."""
+    c, f, n, stride, _ = place
     sides, tiny = old.shape[0] + 1, old.dtype.type(NEGLIGIBLE)
     count = 0
     for k in range(n):
-        even = diagonal[f + stride * k]
-        if not (old[0, 0, c + k] > tiny and old[0, 1, c + k] > tiny and even > 0):
-            continue
-        own, beyond = diagonal[f + stride * k + odd], diagonal[f + stride * k + 2 * odd]
-        before, after, beside = sums[0, k], sums[1, k], sums[2, k]
-        for r in range(sides - 1):
-            features[r, count] = _ratio(old[r, 0, c + k], old[r, 1, c + k])
-        features[sides - 1, count] = _ratio(new[0, c + k], new[1, c + k])
-        features[sides, count] = _ratio(before, own)
-        features[sides + 1, count] = _ratio(even, own)
-        features[sides + 2, count] = _ratio(after, own)
-        features[sides + 3, count] = _ratio(beyond, own)
-        features[sides + 4, count] = _ratio(beside, before + after)
-        where[count] = c + k
-        count += 1
-    scale = old.dtype.type(1 / LOGARITHM_SCALE)
-    for r in range(sides + 5):
-        row = features[r]
-        for m in range(count):
-            row[m] = logarithm(row[m]) * scale
-    found = 0
-    for m in range(count):
-        unlike = abs(features[sides, m] - features[sides + 2, m])
-        unlike = max(unlike, abs(features[sides + 1, m] - features[sides + 3, m]))
+        unlike = max(
+            abs(features[sides, k] - features[sides + 2, k]), abs(features[sides + 1, k] - features[sides + 3, k])
+        )
         for r in range(sides):
-            unlike = max(unlike, 2 * abs(features[r, m]))
-        if unlike > ASYMMETRY:
-            features[: sides + 5, found] = features[: sides + 5, m]
-            where[found] = where[m]
-            found += 1
-    for r in range(sides):
-        features[r, found : 2 * found] = -features[r, :found]
-    for r in range(2):
-        features[sides + r, found : 2 * found] = features[sides + 2 + r, :found]
-        features[sides + 2 + r, found : 2 * found] = features[sides + r, :found]
-    features[sides + 4, found : 2 * found] = features[sides + 4, :found]
-    return found
-
-
-@njit(inline="always")
-def _ratio(first: float, second: float) -> float:
-    """first / second, within e^-10 and e^10."""
-    ratio = first / max(second, SMALLEST)
-    return min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO)
+            unlike = max(unlike, 2 * abs(features[r, k]))
+        inner = old[0, 0, c + k] > tiny and old[0, 1, c + k] > tiny and diagonal[f + stride * k] > 0
+        where[count] = k
+        count += inner and unlike > ASYMMETRY
+    if count < n:
+        for r in range(sides + 5):
+            for m in range(count):
+                features[r, m] = features[r, where[m]]
+    for r in range(sides + 5):
+        swapped = 0 if r < sides or r == sides + 4 else (2 if r < sides + 2 else -2)
+        source, target = features[r + swapped, :count], features[r, count : 2 * count]
+        sign = features.dtype.type(-1 if r < sides else 1)
+        for m in range(count):
+            target[m] = sign * source[m]
+    return count
 
 
 @njit(**_OPTIONS)
