@@ -154,7 +154,8 @@ def coarsen(
     """Galerkin stencil and interpolation of a coarsening along one axis; a rule makes other weights than the usual."""
     left, right = rule(stencil, offsets, axis, level) if rule else interpolation_weights(stencil, offsets, axis)
     out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *left.shape), stencil.dtype)
-    setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], left.shape), left, right, out)
+    if setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], left.shape), left, right, out):
+        setup.drop_couplings(out, np.array([flat_shift(each, left.shape) for each in coarse_offsets(offsets, axis)]))
     return out, Interpolation(tuple(2 if a == axis else 1 for a in range(3)), left, right)
 
 

@@ -143,8 +143,8 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
 
 
 @njit(parallel=True, **_OPTIONS)
-def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array, out: Array) -> None:
-    """Add P^T A P to the zeroed ``out``.
+def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array, out: Array) -> int:
+    """Add P^T A P to the zeroed ``out``; return how many coarse cells were dropped, whose couplings are still there.
 
     ``terms`` has rows (slot, source, sign, fine shift, p, p shift, q, q shift), the shifts flat; see
     :class:`sciml.linalg.kernels.stencil.Term`.
@@ -157,6 +157,7 @@ def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array,
     stride = 2 if axis == 2 else 1
     parts = (coarse[0] - 2 * coarse[1] - 2 + CHUNK - 1) // CHUNK if axis == 0 else n1
     one = stencil.dtype.type(1)
+    dropped = 0
     for i in prange(n0):
         for part in range(parts):
             c, f, n = segment(axis, i, part, coarse, fine, n2)
@@ -179,19 +180,38 @@ def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array,
             back = coarse[axis] if axis < 2 else 1
             diagonal = source[-1]
             own, after, before = diagonal[f:], diagonal[f + step :], diagonal[f - step :]
-            _drop_isolated(target[-1, c : c + n], own, after, before, low[c : c + n], high[c - back :], stride)
+            result, mine, others = target[-1, c : c + n], low[c : c + n], high[c - back :]
+            dropped += _drop_isolated(result, own, after, before, mine, others, stride)
+    return dropped
 
 
 @njit(inline="always")
-def _drop_isolated(
-    result: Array, own: Array, after: Array, before: Array, low: Array, high: Array, stride: int
-) -> None:
+def _drop_isolated(result: Array, own: Array, after: Array, before: Array, low: Array, high: Array, stride: int) -> int:
     """Clear coarse diagonals that are rounding errors: of cells that stand for a closed component, or for no cell."""
     floor = result.dtype.type(10 * NEGLIGIBLE)
+    dropped = 0
     for k in range(result.size):
         e, a, b = own[stride * k], after[stride * k], before[stride * k]
         size = e + low[k] ** 2 * a + high[k] ** 2 * b
-        result[k] = 0 if result[k] < floor * size or size < floor * (e + a + b) else result[k]
+        drop = result[k] < floor * size or size < floor * (e + a + b)
+        dropped += drop and result[k] != 0
+        result[k] = 0 if drop else result[k]
+    return dropped
+
+
+@njit(parallel=True, **_OPTIONS)
+def drop_couplings(stencil: Array, shifts: Array) -> None:
+    """Clear the couplings of cells whose diagonal is 0; ``shifts`` are the flat ones of the stencil's offsets.
+
+    What is left is the operator of the other cells alone, and as positive as the whole.
+    """
+    flat = stencil.reshape(stencil.shape[0], -1)
+    margin = stencil.shape[2] * stencil.shape[3] + stencil.shape[3] + 1
+    for slot in prange(shifts.size):
+        row, diagonal, there = flat[slot], flat[-1], flat[-1, margin + shifts[slot] :]
+        for c in range(margin, row.size - margin):
+            if diagonal[c] <= 0 or there[c - margin] <= 0:
+                row[c] = 0
 
 
 @njit(parallel=True, **_OPTIONS)

@@ -299,6 +299,10 @@ def coarsen(
         totals[t.slot] = totals[t.slot] + product if t.slot in totals else product
     last = max(totals)
     totals[last] = _drop_isolated(totals[last], fine[-1], left, right, axis)
+    # Without the couplings of dropped cells this is the operator of the others alone, and as positive as the whole.
+    kept = with_halo(totals[last]) > 0
+    for slot, offset in enumerate(coarse_offsets(offsets, axis)):
+        totals[slot] = totals[slot] * (shifted(kept) & shifted(kept, offset))
     return with_halo(torch.stack([totals[slot] for slot in range(last + 1)])), Interpolation(axis, left, right)
 
 
