@@ -13,16 +13,20 @@ before training. Two moves make up the rule:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.dcdm import stored_weights
 from sciml.dcdm.rule_kernels import ASYMMETRY, LARGEST_LOGARITHM, LOGARITHM_SCALE, relax, tables
 from sciml.linalg.kernels.interpolation import OddCells
 from sciml.linalg.kernels.numba_backend import interpolation_weights
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
+SHIPPED = "multigrid_cpu"
 ROUNDS = 2  # of relaxation; more brought nothing
 FEATURES = ROUNDS + 1 + 1 + 4 + 1
 
@@ -61,12 +65,37 @@ class LearnedRules(nn.Module):
             for degree in (3, 2)
         )
 
-    def smoothing(self) -> list[list[Factors]]:
-        """Factors of the smoothing steps on the finest and on the other levels."""
-        levels = [[tuple(row) for row in factors] for factors in self.factors]
-        if any(factors.requires_grad for factors in self.factors) and torch.is_grad_enabled():
-            return levels
-        return [[tuple(float(value) for value in row) for row in level] for level in levels]
+    @classmethod
+    def from_weights(cls, weights: str | Path | None = None) -> LearnedRules:
+        """Read trained rules.
+
+        Parameters
+        ----------
+        weights : name of shipped weights, or a ``.safetensors`` file beside its ``.yaml``; None takes the shipped ones
+
+        Raises
+        ------
+        InputError
+            There are no weights of that name.
+        CheckpointError
+            The file is damaged, or belongs to another method.
+        """
+        path = stored_weights.find("learned", SHIPPED if weights is None else weights)
+        return stored_weights.read_module(
+            path, "learned", "rules.", lambda words: cls(words["hidden"], words["polynomials"])
+        )
+
+    def smoothing(self, *, tensors: bool = False) -> list[list[Factors]]:
+        """Factors (a, s, g) of the smoothing steps on the finest and on the other levels: numbers, or learned tensors.
+
+        a = 1 + g, and g = 0 in the first step, are not left to learning: the solution would not be a fixed point of
+        smoothing, and the cycle not symmetric.
+        """
+        learns = tensors and torch.is_grad_enabled() and any(factors.requires_grad for factors in self.factors)
+        levels = self.factors if learns else [factors.tolist() for factors in self.factors]
+        return [
+            [(1.0 + g, s, g) if step else (1.0, s, 0.0) for step, (_, s, g) in enumerate(level)] for level in levels
+        ]
 
     def interpolation(
         self, stencil: Tensor, offsets: tuple[Offset, ...], axis: int, level: int

@@ -73,7 +73,9 @@ class MultigridTask(Task):
             batch.problem, dtype=np.float64, backend="torch", device=str(self.device), rules=self.rules
         )
         norms = unrolled(preconditioner, batch.b, self.steps)
-        return {"reduction": torch.log10(norms[-1] / norms[0]) / self.steps}
+        # What a problem has no use for (the network, where the coefficient is constant) has a gradient of 0, not none.
+        unused = 0.0 * sum(values.sum() for values in self.rules.parameters())
+        return {"reduction": torch.log10(norms[-1] / norms[0]) / self.steps + unused}
 
     def validate(self, batch: Any) -> dict[str, Tensor]:
         """Iterations on held-out jumps at 32^3 over those of the classical cycle."""

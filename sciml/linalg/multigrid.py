@@ -40,8 +40,11 @@ class Rules(Protocol):
     ``stencil`` holds the couplings of the ``offsets`` and the diagonal, with halo, of grid number ``level``.
     """
 
-    def smoothing(self) -> list[list[Factors]]:
-        """Factors of the smoothing steps, as of :func:`chebyshev_factors`, on the finest and on the other levels."""
+    def smoothing(self, *, tensors: bool) -> list[list[Factors]]:
+        """Factors of the smoothing steps, as of :func:`chebyshev_factors`, on the finest and on the other levels.
+
+        They are numbers, or where ``tensors`` is set they may be tensors.
+        """
 
     def interpolation(
         self, stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, level: int
@@ -101,7 +104,7 @@ class MultigridPreconditioner:
         self._factors = [chebyshev_factors(d, *SMOOTHING_INTERVAL) for d in degree]
         self._rule = None
         if rules is not None:
-            self._factors = rules.smoothing()
+            self._factors = rules.smoothing(tensors=self.backend == "torch")
             self._rule = rules.interpolate if self.backend == "numba" else rules.interpolation
         self.update(problem)
 
