@@ -204,6 +204,20 @@ def _multigrid(system: System) -> Solve:
     return _flexible(system, MultigridPreconditioner(system.problem))
 
 
+def _learned(system: System) -> Solve:
+    from sciml.dcdm import LearnedRules
+    from sciml.linalg import MultigridPreconditioner
+
+    return _flexible(system, MultigridPreconditioner(system.problem, rules=LearnedRules.from_weights()))
+
+
+def _relaxed(system: System) -> Solve:
+    from sciml.dcdm import LearnedRules
+    from sciml.linalg import MultigridPreconditioner
+
+    return _flexible(system, MultigridPreconditioner(system.problem, rules=LearnedRules(0, polynomials=False)))
+
+
 def _flexible(system: System, preconditioner: Any) -> Solve:
     """The guarded conjugate gradients of the package with a multigrid preconditioner."""
     from sciml.linalg import solve
@@ -232,6 +246,10 @@ def _network(system: System, *, weights: str, faithful: bool) -> Solve:
 
 CONTENDERS = {
     "multigrid": Contender("**sciml multigrid**", _multigrid, assembled=False),
+    "learned": Contender("**learned multigrid**", _learned, assembled=False),
+    "relaxed": Contender(
+        "multigrid, weights relaxed as in the learned one, nothing learned", _relaxed, assembled=False
+    ),
     "cg": Contender("CG", _plain, assembled=False),
     "deflated": Contender("deflated CG, 16 vectors", _deflated),
     "ic0": Contender("IC(0) + CG", _incomplete_cholesky, "ilupp"),

@@ -146,8 +146,9 @@ def _tables(results: dict[str, Any], answers: Answers) -> list[tuple[str, str]]:
         *grids,
         ("**Growth**: iterations to 1e-4 on the box at twice the size over those before", _growth_table(results,
                                                                                                        answers)),
-        ("**Multigrid**: iterations to 1e-6, classical / learned", _multigrid_table(results, answers)),
-        (f"**Anisotropy**, couplings 1:100, mixed: {cell}", _anisotropic_table(answers)),
+        ("**Multigrid**: iterations to 1e-6, classical / relaxed, not learned / learned",
+         _multigrid_table(results, answers)),
+        (f"**Anisotropy**, couplings 1:100: {cell}", _anisotropic_table(answers)),
     ]  # fmt: skip
 
 
@@ -165,10 +166,10 @@ def _grid_table(answers: Answers, dimension: int, size: int) -> str:
 
 def _anisotropic_table(answers: Answers) -> str:
     jobs = [job for job in answers.jobs if job["group"] == "anisotropic"]
-    grids = sorted({(job["dimension"], job["size"]) for job in jobs})
-    places = [Place(dimension, size, "mixed", ("anisotropic",)) for dimension, size in grids]
+    systems = sorted({(job["dimension"], job["size"], job["case"]) for job in jobs})
+    places = [Place(*system, ("anisotropic",)) for system in systems]
     solvers = list(dict.fromkeys(name for job in jobs for name in job["solvers"]))
-    return _solver_table(answers, places, solvers, [place.grid for place in places])
+    return _solver_table(answers, places, solvers, [f"{place.grid} {place.case}" for place in places])
 
 
 def _solver_table(answers: Answers, places: list[Place], solvers: list[str], heads: list[str]) -> str:
@@ -234,7 +235,7 @@ def _multigrid_table(results: dict[str, Any], answers: Answers) -> str:
             place = Place(3, size, case, ("multigrid",))
             counts = [
                 [tight_iterations(run) for run in answers.runs(place, solver).values()]
-                for solver in ("multigrid", "learned")
+                for solver in ("multigrid", "relaxed", "learned")
             ]
             cells.append(" / ".join(_counts(each) if each else DASH for each in counts))
         if any(any(character.isdigit() for character in cell) for cell in cells):

@@ -18,6 +18,7 @@ METHODS = {
 # Those of sciml.dcdm, which need a grid and come with weights.
 LEARNED_METHODS = {
     "dcdm": "deep conjugate directions, a network that proposes directions: voxel grids like those it was trained on",
+    "learned": "multigrid with interpolation and smoothing from a network that looks at the matrix: any voxel grid",
 }
 
 app = verb_app("What there is, one line each.")

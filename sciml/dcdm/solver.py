@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from pathlib import Path
@@ -11,21 +10,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-import yaml
 from torch import Tensor
 
+from sciml.dcdm import stored_weights
 from sciml.dcdm.iteration import Directions, conjugate_directions
+from sciml.dcdm.learned_multigrid import LearnedRules
 from sciml.dcdm.model import DirectionNet
 from sciml.dcdm.stencil import StencilOperator
-from sciml.errors import CheckpointError, InputError
-from sciml.linalg import SolveResult, VoxelPoisson
+from sciml.errors import InputError
+from sciml.linalg import MultigridPreconditioner, SolveResult, VoxelPoisson
+from sciml.linalg import solve as classical_solve
 from sciml.linalg.krylov import Callback
 from sciml.linalg.solver import grid_system
 
-SHIPPED = Path(__file__).parent / "weights"
-PREFIX = "network."
 COARSEST = 8
-TASK = "sciml.dcdm.DirectionTask"
+METHODS = ("dcdm", "learned")
 
 
 class DeepConjugateDirections:
@@ -67,13 +66,8 @@ class DeepConjugateDirections:
         """
         if weights is None:
             weights = _nearest(dimension, size)
-        path = Path(weights)
-        if not path.suffix and path.parent == Path():
-            known = shipped()
-            if path.name not in known:
-                raise InputError(f"there are no shipped weights {path.name!r}, expected one of {', '.join(known)}.")
-            path = SHIPPED / f"{path.name}.safetensors"
-        return cls(_read_network(path), path.stem)
+        path = stored_weights.find("dcdm", weights)
+        return cls(stored_weights.read_module(path, "dcdm", "network.", lambda words: DirectionNet(**words)), path.stem)
 
     def solve(  # noqa: PLR0913 - options are keywords
         self,
@@ -164,7 +158,7 @@ def solve(  # noqa: PLR0913 - options are keywords
     b: np.ndarray,
     *,
     method: str = "dcdm",
-    weights: str | Path | DirectionNet | None = None,
+    weights: str | Path | DirectionNet | LearnedRules | None = None,
     rtol: float = 1e-6,
     maxiter: int = 10_000,
     project: bool = False,
@@ -176,14 +170,23 @@ def solve(  # noqa: PLR0913 - options are keywords
     ----------
     system : a voxel Poisson problem, or a 5- or 7-point matrix
     b : right-hand side, of the shape of the problem or (rows,)
-    method : ``"dcdm"``
-    weights : name of shipped weights, a file, or a network; None takes the shipped ones nearest in size
+    method : ``"dcdm"``, or ``"learned"`` for conjugate gradients with learned multigrid
+    weights : name of shipped weights, a file, or a network; None takes shipped ones, those nearest in size
     rtol, maxiter, project, callback : as in :func:`sciml.linalg.solve`
     """
     began = time.perf_counter()
-    if method != "dcdm":
-        raise InputError(f"method must be 'dcdm', got {method!r}.")
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     problem, values = grid_system(system, b, project=project)
+    if method == "learned":
+        rules = weights if isinstance(weights, LearnedRules) else LearnedRules.from_weights(weights)
+        multigrid = MultigridPreconditioner(problem, rules=rules)
+        setup = time.perf_counter() - began
+        options = {"rtol": rtol, "maxiter": maxiter, "project": project, "callback": callback}
+        result = classical_solve(problem, values, preconditioner=multigrid, **options)
+        result.x, result.method = result.x.reshape(np.shape(b)), "learned"
+        result.setup_seconds += setup
+        return result
     if isinstance(weights, DirectionNet):
         solver = DeepConjugateDirections(weights)
     else:
@@ -199,12 +202,9 @@ def solve(  # noqa: PLR0913 - options are keywords
 def shipped() -> dict[str, dict[str, Any]]:
     """Return the shipped networks by name: dimension, size of the training problems, and the config of their run."""
     found = {}
-    for path in sorted(SHIPPED.glob("*.yaml")):
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        config = values["config"]
-        if config["task"]["class_path"] == TASK:
-            data = config["data"]["init_args"]
-            found[path.stem] = {"method": "dcdm", "dimension": data["dimension"], "size": max(data["sizes"])} | values
+    for name, about in stored_weights.shipped("dcdm").items():
+        data = about["config"]["data"]["init_args"]
+        found[name] = {"dimension": data["dimension"], "size": max(data["sizes"])} | about
     return found
 
 
@@ -214,28 +214,3 @@ def _nearest(dimension: int, size: int) -> str:
     if not names:
         raise InputError(f"no weights for {dimension}-D problems are shipped; train some and pass the file.")
     return min(names, key=lambda name: abs(math.log(max(size, 1) / names[name])))
-
-
-def _read_network(path: Path) -> DirectionNet:
-    """The network in a safetensors file. What trains, and takes seconds to import, is not needed for it."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        values = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
-        task, sha256 = values["config"]["task"], values["sha256"]
-        data = path.read_bytes()
-        weights = load(data)
-    except (OSError, SafetensorError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} and the .yaml beside it are no exported weights: {error}.") from error
-    if task["class_path"] != TASK:
-        raise CheckpointError(f"{path} holds weights of {task['class_path']}, expected {TASK}.")
-    network = DirectionNet(**task["init_args"])
-    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items()}
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise CheckpointError(f"{path} is not the file that its .yaml describes; get both anew.")
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} does not fit the network that its .yaml describes: {error}.") from error
-    return network.eval().requires_grad_(False)

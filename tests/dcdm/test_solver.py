@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from sciml.dcdm import DeepConjugateDirections, DirectionNet, shipped, solve
 from sciml.dcdm.data import make_draws, make_problem
-from sciml.dcdm.solver import SHIPPED
+from sciml.dcdm.stored_weights import FOLDER
 from sciml.errors import CheckpointError, IncompatibleRightHandSideError, InputError, NotStructuredError
 from sciml.linalg import VoxelPoisson
 from sciml.linalg import solve as classical_solve
@@ -122,7 +122,7 @@ def test_weights_of_both_dimensions_are_shipped_and_small():
     assert {about["dimension"] for about in shipped().values()} == {2, 3}
     for name, about in shipped().items():
         assert about["method"] == "dcdm"
-        assert (SHIPPED / f"{name}.safetensors").stat().st_size < 1_000_000
+        assert (FOLDER / f"{name}.safetensors").stat().st_size < 1_000_000
         network = DeepConjugateDirections.from_weights(name).network
         assert network.dimension == about["dimension"]
         assert isinstance(network, DirectionNet)
