@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from sciml.dcdm import stored_weights
 from sciml.dcdm.rule_kernels import ASYMMETRY, LARGEST_LOGARITHM, LOGARITHM_SCALE, relax, tables
 from sciml.linalg.kernels.interpolation import OddCells
-from sciml.linalg.kernels.numba_backend import interpolation_weights
+from sciml.linalg.kernels.numba_backend import coarse_halo, fill_weights
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
@@ -125,14 +125,14 @@ class LearnedRules(nn.Module):
         self, stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights of the odd cells along an axis, with halo: those of :meth:`interpolation`, fast and on the CPU."""
-        weights = np.stack([interpolation_weights(stencil, offsets, axis)])
-        shifts = tables(offsets, axis, stencil.shape[1:], weights.shape[2:])
-        for remaining in range(ROUNDS - 1, -1, -1):
-            out = np.zeros_like(weights[0])
-            layers = _layers(None if remaining else self.network, stencil.dtype)
-            relax(stencil, axis, shifts, weights, layers, float(level > 0), out)
-            if remaining:
-                weights = np.concatenate([weights, out[None]])
+        shape = (2, *coarse_halo(stencil.shape[1:], axis))
+        shifts = tables(offsets, axis, stencil.shape[1:], shape[1:])
+        # The last round is kept on its own: the hierarchy holds on to it.
+        weights, out = np.zeros((ROUNDS, *shape), stencil.dtype), np.zeros(shape, stencil.dtype)
+        fill_weights(stencil, offsets, axis, *weights[0])
+        for done in range(1, ROUNDS):
+            relax(stencil, axis, shifts, weights[:done], _layers(None, stencil.dtype), 0.0, weights[done])
+        relax(stencil, axis, shifts, weights, _layers(self.network, stencil.dtype), float(level > 0), out)
         return out[0], out[1]
 
 

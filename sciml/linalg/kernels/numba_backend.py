@@ -161,11 +161,21 @@ def coarsen(
 
 def interpolation_weights(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Operator-dependent weights of the odd cells along an axis, of the shape of the coarse cells with halo."""
-    shape = tuple(n - 2 for n in stencil.shape[1:])
-    halo = tuple(n + 2 for n in coarse_shape(shape, axis))
-    left, right = np.zeros(halo, stencil.dtype), np.zeros(halo, stencil.dtype)
-    setup.interpolation_weights(stencil, axis, groups_of_odd_cells(offsets, axis, stencil.shape[1:]), left, right)
+    left, right = (np.zeros(coarse_halo(stencil.shape[1:], axis), stencil.dtype) for _ in range(2))
+    fill_weights(stencil, offsets, axis, left, right)
     return left, right
+
+
+def fill_weights(
+    stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, left: np.ndarray, right: np.ndarray
+) -> None:
+    """Write the operator-dependent weights into zeroed arrays."""
+    setup.interpolation_weights(stencil, axis, groups_of_odd_cells(offsets, axis, stencil.shape[1:]), left, right)
+
+
+def coarse_halo(halo: tuple[int, ...], axis: int) -> Offset:
+    """Shape with halo after a coarsening along an axis, from that before."""
+    return tuple(n + 2 for n in coarse_shape(tuple(n - 2 for n in halo), axis))  # type: ignore[return-value]
 
 
 def groups_of_odd_cells(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...]) -> np.ndarray:
