@@ -131,16 +131,17 @@ class LearnedRules(nn.Module):
         weights, out = np.zeros((ROUNDS, *shape), stencil.dtype), np.zeros(shape, stencil.dtype)
         fill_weights(stencil, offsets, axis, *weights[0])
         for done in range(1, ROUNDS):
-            relax(stencil, axis, shifts, weights[:done], _layers(None, stencil.dtype), 0.0, weights[done])
-        relax(stencil, axis, shifts, weights, _layers(self.network, stencil.dtype), float(level > 0), out)
+            relax(stencil, axis, shifts, weights[:done], _layers(None, level, stencil.dtype), weights[done])
+        relax(stencil, axis, shifts, weights, _layers(self.network, level, stencil.dtype), out)
         return out[0], out[1]
 
 
-def _layers(network: nn.Sequential | None, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    """Weights and biases of a network, of size 0 for none."""
+def _layers(network: nn.Sequential | None, level: int, dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """Weights and biases of a network, of size 0 for none; the last feature, the level, becomes part of the bias."""
     if network is None:
         return tuple(np.zeros((0,) * (2 - k % 2), dtype) for k in range(6))
-    return tuple(values.detach().cpu().numpy().astype(dtype) for values in network.parameters())
+    first, bias, *others = (values.detach().cpu().numpy().astype(dtype) for values in network.parameters())
+    return np.ascontiguousarray(first[:, :-1]), bias + float(level > 0) * first[:, -1], *others
 
 
 def _features(

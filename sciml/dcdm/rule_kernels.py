@@ -58,9 +58,7 @@ def tables(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse
 
 
 @njit(parallel=True, **_OPTIONS)
-def relax(
-    stencil: Array, axis: int, tables: Tables, weights: Array, network: Network, level: float, out: Array
-) -> None:
+def relax(stencil: Array, axis: int, tables: Tables, weights: Array, network: Network, out: Array) -> None:
     """One round of relaxation, and the correction by the network unless that is empty.
 
     Parameters
@@ -69,8 +67,8 @@ def relax(
     axis : of the coarsening
     tables : of :func:`tables`
     weights : left and right weights before relaxation and after each round so far, (rounds, 2, *coarse with halo)
-    network : weights and biases of three layers, of size 0 for no correction
-    level : what the network is told of the level
+    network : weights and biases of three layers, of size 0 for no correction; features that are the same everywhere
+        are in the first bias
     out : left and right weights, zeroed, (2, *coarse with halo)
     """
     n0, n1, n2 = out.shape[1] - 2, out.shape[2] - 2, out.shape[3] - 2
@@ -83,8 +81,7 @@ def relax(
     parts = (coarse[0] - 2 * coarse[1] - 2 + CHUNK - 1) // CHUNK if axis == 0 else n1
     for i in prange(n0):
         sums = np.empty((5, max(CHUNK, n2)), stencil.dtype)
-        features = np.empty((weights.shape[0] + 7, 2 * BATCH), stencil.dtype)
-        features[-1] = level
+        features = np.empty((weights.shape[0] + 6, 2 * BATCH), stencil.dtype)
         hidden = np.empty((2, max(network[1].size, 4), 2 * BATCH), stencil.dtype)
         where = np.empty(BATCH, np.int64)
         for part in range(parts):
