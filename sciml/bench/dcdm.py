@@ -37,6 +37,7 @@ CASES = (TRAINED, UNSEEN, *FAR)
 CLASSICAL = ("cg", "deflated", "ic0", "sa", "rs")
 MULTIGRID = ("multigrid", "learned")
 ABLATION = (*MULTIGRID, "relaxed")
+VARIABLE = ("blocks", "lognormal")
 ANISOTROPIC = ("mixed", "jumps")
 # Couplings go with 1 / spacing^2.
 STRETCH = 10.0
@@ -170,7 +171,7 @@ def _large_jobs(plan: Plan, names: list[str]) -> Iterator[Job]:
 
 def _multigrid_jobs(plan: Plan) -> Iterator[Job]:
     for size in plan.multigrid:
-        for case in (*CASES, "smoke"):
+        for case in (*CASES, *VARIABLE, "smoke"):
             for seed in plan.jump_seeds if case == "jumps" else plan.seeds:
                 options = {"dimension": 3, "kinds": ["white"], "limit": plan.limit}
                 yield _compare("multigrid", case, size, seed, ABLATION, **options)

@@ -215,7 +215,7 @@ def _relaxed(system: System) -> Solve:
     from sciml.dcdm import LearnedRules
     from sciml.linalg import MultigridPreconditioner
 
-    return _flexible(system, MultigridPreconditioner(system.problem, rules=LearnedRules(0, polynomials=False)))
+    return _flexible(system, MultigridPreconditioner(system.problem, rules=LearnedRules(0, intervals=False)))
 
 
 def _flexible(system: System, preconditioner: Any) -> Solve:

@@ -11,7 +11,7 @@ from sciml.bench.table import DASH, Check, Part, markdown, span
 
 TRAINED, UNSEEN = "box", "spheres"
 CASES = (TRAINED, UNSEEN, "mixed", "walls", "jumps")
-FAMILIES = (*CASES, "smoke")
+FAMILIES = (*CASES, "blocks", "lognormal", "smoke")
 KINDS = {"white": "white", "ritz": "Ritz-like", "smooth": "smooth"}
 MUST_TRAINED = {2: 8.0, 3: 5.0}
 MUST_UNSEEN, MUST_GROWTH, MUST_LEARNED, GOAL_LEARNED = 3.0, 1.5, 0.9, 0.7

@@ -27,6 +27,8 @@ from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
 SHIPPED = "multigrid_cpu"
+DEGREES = (3, 2)
+LOWEST, HIGHEST = 0.05, 1.0  # of the interval that smoothing damps evenly
 ROUNDS = 2  # of relaxation; more brought nothing
 FEATURES = ROUNDS + 1 + 1 + 4 + 1
 
@@ -44,14 +46,14 @@ class LearnedRules(nn.Module):
     Parameters
     ----------
     hidden : units of the two hidden layers of g; 0 for no network, the relaxed weights alone
-    polynomials : learn the factors of the smoothing steps as well
+    intervals : learn where the smoothed part of the spectrum begins as well, on the finest and on the other levels
 
     Examples
     --------
     >>> preconditioner = MultigridPreconditioner(problem, rules=LearnedRules())          # doctest: +SKIP
     """
 
-    def __init__(self, hidden: int = 16, polynomials: bool = True) -> None:
+    def __init__(self, hidden: int = 16, intervals: bool = True) -> None:
         super().__init__()
         self.network: nn.Sequential | None = None
         if hidden:
@@ -60,10 +62,9 @@ class LearnedRules(nn.Module):
             )
             nn.init.zeros_(self.network[-1].weight)
             nn.init.zeros_(self.network[-1].bias)
-        self.factors = nn.ParameterList(
-            nn.Parameter(torch.tensor(chebyshev_factors(degree, *SMOOTHING_INTERVAL)), requires_grad=polynomials)
-            for degree in (3, 2)
-        )
+        # Chebyshev's polynomials on [low, 2] stay below 1 on (0, 2] whatever low is, which free factors do not.
+        start = (SMOOTHING_INTERVAL[0] - LOWEST) / (HIGHEST - LOWEST)
+        self.intervals = nn.Parameter(torch.full((2,), start).logit(), requires_grad=intervals)
 
     @classmethod
     def from_weights(cls, weights: str | Path | None = None) -> LearnedRules:
@@ -82,20 +83,14 @@ class LearnedRules(nn.Module):
         """
         path = stored_weights.find("learned", SHIPPED if weights is None else weights)
         return stored_weights.read_module(
-            path, "learned", "rules.", lambda words: cls(words["hidden"], words["polynomials"])
+            path, "learned", "rules.", lambda words: cls(words["hidden"], words["intervals"])
         )
 
     def smoothing(self, *, tensors: bool = False) -> list[list[Factors]]:
-        """Factors (a, s, g) of the smoothing steps on the finest and on the other levels: numbers, or learned tensors.
-
-        a = 1 + g, and g = 0 in the first step, are not left to learning: the solution would not be a fixed point of
-        smoothing, and the cycle not symmetric.
-        """
-        learns = tensors and torch.is_grad_enabled() and any(factors.requires_grad for factors in self.factors)
-        levels = self.factors if learns else [factors.tolist() for factors in self.factors]
-        return [
-            [(1.0 + g, s, g) if step else (1.0, s, 0.0) for step, (_, s, g) in enumerate(level)] for level in levels
-        ]
+        """Factors of the smoothing steps on the finest and on the other levels: numbers, or learned tensors."""
+        low = LOWEST + (HIGHEST - LOWEST) * torch.sigmoid(self.intervals)
+        ends = low if tensors and low.requires_grad else low.tolist()
+        return [chebyshev_factors(d, end, SMOOTHING_INTERVAL[1]) for d, end in zip(DEGREES, ends, strict=True)]
 
     def interpolation(
         self, stencil: Tensor, offsets: tuple[Offset, ...], axis: int, level: int

@@ -101,11 +101,7 @@ class MultigridPreconditioner:
         self.backend = choose_backend(backend, device)
         self.device = device
         self.visits = visits
-        self._factors = [chebyshev_factors(d, *SMOOTHING_INTERVAL) for d in degree]
-        self._rule = None
-        if rules is not None:
-            self._factors = rules.smoothing(tensors=self.backend == "torch")
-            self._rule = rules.interpolate if self.backend == "numba" else rules.interpolation
+        self._degree, self._rules = degree, rules
         self.update(problem)
 
     def update(self, problem: VoxelPoisson) -> None:
@@ -113,7 +109,11 @@ class MultigridPreconditioner:
         start = time.perf_counter()
         self.problem = problem
         problem, self._factor = problem.normalised()
-        rule = None if problem.constant else self._rule
+        rule = None
+        self._factors = [chebyshev_factors(d, *SMOOTHING_INTERVAL) for d in self._degree]
+        if self._rules is not None and not problem.constant:
+            self._factors = self._rules.smoothing(tensors=self.backend == "torch")
+            rule = self._rules.interpolate if self.backend == "numba" else self._rules.interpolation
         if self.backend == "numba":
             from sciml.linalg.kernels import numba_backend
 
@@ -212,6 +212,7 @@ class MultigridPreconditioner:
             level.restrict_residual(coarse)
             self._cycle(index + 1)
             level.add_correction(coarse)
+            level.add_island_corrections()
         self._smooth(level, factors)
 
     @staticmethod

@@ -29,6 +29,8 @@ CASES = {
     "mixed": "closed box with 12 spherical obstacles, a wavy free surface and three bubbles at p = 0",
     "walls": "five thin walls with gaps at alternating ends, open top",
     "jumps": "mixed, with a coefficient that jumps by 1000 between random blobs",
+    "blocks": "box, with a coefficient of 1 or 10,000 at random in blocks of 2 cells",
+    "lognormal": "box, with a coefficient exp(3 g), g standard normal in every cell",
     "closed": "two rooms without openings and 12 spherical obstacles: singular",
     "spheres": "the box, with 12 spherical obstacles in it",
 }
@@ -102,9 +104,9 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
         raise InputError(f"dimension must be 2 or 3, got {dimension}.")
     cells, outside = _MAKERS[name](size, seed, dimension)
     cells[_isolated(cells, outside)] = SOLID
-    coefficient = None
-    if name == "jumps":
-        coefficient = jumping_coefficient(size, dimension, np.random.default_rng(seed + 1), size / 16)
+    coefficient = (
+        _COEFFICIENTS[name](size, dimension, np.random.default_rng(seed + 1)) if name in _COEFFICIENTS else None
+    )
     return PoissonCase(name, seed, cells, coefficient, outside)
 
 
@@ -179,6 +181,8 @@ _MAKERS: dict[str, Callable[[int, int, int], Geometry]] = {
     "mixed": _mixed,
     "walls": _walls,
     "jumps": _mixed,
+    "blocks": _box,
+    "lognormal": _box,
     "closed": _closed,
     "spheres": _spheres,
 }
@@ -210,6 +214,28 @@ def jumping_coefficient(
     field = gaussian_filter(random.standard_normal((size + 2,) * dimension), correlation)
     field = (field - field.mean()) / field.std()
     return np.where(field > 0.3, contrast, 1.0)[(slice(1, -1),) * dimension].copy()
+
+
+def block_coefficient(
+    size: int, dimension: int, random: np.random.Generator, width: int, contrast: float
+) -> np.ndarray:
+    """1 or ``contrast``, as likely, in blocks of ``width`` cells; shape (size,) * dimension."""
+    blocks = random.choice([1.0, contrast], (size // width + 1,) * dimension)
+    for axis in range(dimension):
+        blocks = np.repeat(blocks, width, axis=axis)
+    return blocks[(slice(size),) * dimension].copy()
+
+
+def lognormal_coefficient(size: int, dimension: int, random: np.random.Generator, deviation: float) -> np.ndarray:
+    """exp(deviation g), g standard normal and independent from cell to cell; shape (size,) * dimension."""
+    return np.exp(deviation * random.standard_normal((size,) * dimension))
+
+
+_COEFFICIENTS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
+    "jumps": lambda size, dimension, random: jumping_coefficient(size, dimension, random, size / 16),
+    "blocks": lambda size, dimension, random: block_coefficient(size, dimension, random, 2, 10_000.0),
+    "lognormal": lambda size, dimension, random: lognormal_coefficient(size, dimension, random, 3.0),
+}
 
 
 def _centres(size: int, dimension: int) -> Centres:

@@ -60,7 +60,7 @@ class Phase:
             raise ConfigError(
                 f"warmup_epochs is {self.warmup_epochs}, expected less than the {self.epochs} epochs of its phase."
             )
-        _check_number("learning_rate", self.learning_rate, low=0, high=1e6, strict=True)
+        _check_number("learning_rate", self.learning_rate, low=0, high=1e35, strict=True)
         _check_number("final_fraction", self.final_fraction, low=0, high=1)
         _check_number("weight_decay", self.weight_decay, low=0)
         if self.weight_decay and self.optimizer in SECOND_ORDER:

@@ -96,6 +96,9 @@ class Level:
             values = out
         first = self.interpolations[0]
         cycle.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
+
+    def add_island_corrections(self) -> None:
+        """x += the corrections of the islands, from the residual that was restricted last."""
         if self.islands is not None:
             self.islands.add(self.island_corrections, self.x)
 

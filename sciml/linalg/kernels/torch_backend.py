@@ -124,6 +124,9 @@ class Level:
         for each in self.interpolations[::-1]:
             values = each.prolong(values, self.shape[each.axis])
         self.x = self.x + values.masked_fill(self.known, 0.0)
+
+    def add_island_corrections(self) -> None:
+        """Set x += the corrections of the islands, from the residual that was restricted last."""
         if self.islands is not None:
             cells, labels, _ = self.islands
             flat = self.x.reshape(-1).index_add(0, cells, self.island_corrections[labels])
