@@ -30,7 +30,7 @@ CASES = {
     "walls": "five thin walls with gaps at alternating ends, open top",
     "jumps": "mixed, with a coefficient that jumps by 1000 between random blobs",
     "blocks": "box, with a coefficient of 1 or 10,000 at random in blocks of 2 cells",
-    "lognormal": "box, with a coefficient exp(3 g), g standard normal in every cell",
+    "lognormal": "box, with a coefficient exp(2 g), g standard normal in every cell",
     "closed": "two rooms without openings and 12 spherical obstacles: singular",
     "spheres": "the box, with 12 spherical obstacles in it",
 }
@@ -234,7 +234,7 @@ def lognormal_coefficient(size: int, dimension: int, random: np.random.Generator
 _COEFFICIENTS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "jumps": lambda size, dimension, random: jumping_coefficient(size, dimension, random, size / 16),
     "blocks": lambda size, dimension, random: block_coefficient(size, dimension, random, 2, 10_000.0),
-    "lognormal": lambda size, dimension, random: lognormal_coefficient(size, dimension, random, 3.0),
+    "lognormal": lambda size, dimension, random: lognormal_coefficient(size, dimension, random, 2.0),
 }
 
 
