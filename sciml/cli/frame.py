@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("sciml.cli.train", "Train the task of a config, or go on with a run."),
     "evaluate": ("sciml.cli.evaluate", "Measure a trained task on data that it has not seen."),
     "predict": ("sciml.cli.predict", "Apply a trained task to a file."),
+    "export": ("sciml.cli.export", "Write the weights of a run as a file to pass on."),
     "cite": ("sciml.cli.cite", "The BibTeX of what a config uses."),
     "list": ("sciml.cli.list", "What there is: methods, configs, weights, cases, datasets."),
     "data": ("sciml.cli.data", "Make data sets, look at them, check and convert them."),

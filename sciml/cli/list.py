@@ -30,19 +30,21 @@ def list_(
         str | None, typer.Argument(help="methods, configs, weights, cases or datasets; all of them unless given.")
     ] = None,
 ) -> None:
-    """List the methods of `precondition`, what can be trained, the weights, cases and surfaces that are shipped."""
+    """List the methods of `precondition`, what can be trained, the weights, cases and data sets that there are."""
     from sciml.cli.output import print_table
+    from sciml.data.generators import GENERATORS
     from sciml.errors import InputError
     from sciml.mesh.shipped import shipped_surfaces
     from sciml.pde.poisson_cases import CASES
 
     surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
+    made = {name: f"{kind.summary}; made by `sciml data generate {name}`" for name, kind in GENERATORS.items()}
     tables = {
         "methods": METHODS | LEARNED_METHODS,
         "configs": _configs(),
         "weights": _weights(),
         "cases": CASES,
-        "datasets": surfaces,
+        "datasets": surfaces | made,
     }
     if what is not None and what not in tables:
         raise InputError(f"There is no list of {what!r}, expected one of {', '.join(tables)}.")

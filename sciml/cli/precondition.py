@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,12 @@ def precondition(
             f"One of {', '.join(METHODS | LEARNED_METHODS)}.",
         ),
     ] = "auto",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", help="For a learned method: exported weights (.safetensors), or the name of shipped ones."
+        ),
+    ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance of the true residual.")] = 1e-6,
     maxiter: Annotated[int, typer.Option("--maxiter", help="Most iterations.")] = 10_000,
     shape: Annotated[
@@ -66,6 +73,7 @@ def precondition(
     from sciml.linalg.sparse_files import read_system
 
     check_outputs({"-o": output, "--plot": plot}, {system, rhs})
+    trained = None if weights is None else find_weights(weights, method)
     with ResidualLine(system.name) as line:
         line.stage("reading")
         file = read_system(system, rhs, shape=parse_shape(shape))
@@ -75,7 +83,7 @@ def precondition(
             refuse_grid_file(output)
         line.stage("loading kernels (compiled on the first run)")
         chosen = method if on_grid or method != "auto" else "amg"
-        solve = ready(chosen, variable=on_grid and not problem.constant)
+        solve = ready(chosen, variable=on_grid and not problem.constant, weights=trained)
         line.stage("set-up")
         result = solve(problem, file.b, method=chosen, rtol=rtol, maxiter=maxiter, project=project, callback=line)
         line.stage("writing")
@@ -91,7 +99,23 @@ def precondition(
         raise typer.Exit(FAILED)
 
 
-def ready(method: str, *, variable: bool) -> Callable[..., SolveResult]:
+def find_weights(weights: str, method: str) -> Path:
+    """The file of the weights for a learned method, given by its path or as the name of shipped ones."""
+    from sciml.cli.weights import find_run
+    from sciml.errors import InputError
+
+    if method not in LEARNED_METHODS:
+        raise InputError(f"--weights is for --method {' or '.join(LEARNED_METHODS)}, got --method {method}.")
+    path = find_run(weights)
+    if path.is_dir():
+        raise InputError(
+            f"--weights {weights} is the folder of a run, expected weights; "
+            f"`sciml export {weights} -o NAME.safetensors` makes some."
+        )
+    return path
+
+
+def ready(method: str, *, variable: bool, weights: Path | None = None) -> Callable[..., SolveResult]:
     """Load what a method needs, so that it is not counted as set-up, and return the function that solves."""
     from sciml.linalg.warm_up import warm_up
 
@@ -99,7 +123,7 @@ def ready(method: str, *, variable: bool) -> Callable[..., SolveResult]:
         from sciml.dcdm import solve
 
         warm_up("multigrid" if method == "learned" else "cg", variable=variable)
-        return solve
+        return partial(solve, weights=weights)
     from sciml.linalg import solve
 
     warm_up(method, variable=variable)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sciml.data.generators import GENERATORS
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import read_system
 from sciml.mesh import make_mesh, read_mesh, read_series, shipped, write_mesh
@@ -152,6 +153,6 @@ def test_the_lists_name_what_there_is(repository, tmp_path):
     done = command(repository, tmp_path, "list")
     assert (done.returncode, done.stderr) == (0, "")
     first_words = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    assert {"methods", "multigrid", "amg", "cases", *CASES, "datasets", "trefoil"} <= first_words
+    assert {"methods", "multigrid", "amg", "cases", *CASES, "datasets", "trefoil", *GENERATORS} <= first_words
     assert "multigrid" not in command(repository, tmp_path, "list", "cases").stdout
     assert command(repository, tmp_path, "list", "everything").returncode == 2

@@ -1,0 +1,61 @@
+"""``sciml export``: the weights of a run as a file to pass on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciml.cli.frame import verb_app
+
+app = verb_app("Write the weights of a finished run as NAME.safetensors, and what made them as NAME.yaml.")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="NAME.safetensors; NAME.yaml is written beside it.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write the weights of a run (averaged ones, where it averaged them) for `evaluate`, `predict`, `precondition`."""
+    from sciml.cli.output import print_json
+    from sciml.cli.progress import ResidualLine
+    from sciml.cli.weights import find_run
+    from sciml.errors import InputError
+    from sciml.run_folder import check_writable
+
+    folder = find_run(run)
+    if not folder.is_dir():
+        raise InputError(f"{run} is exported already, expected the folder of a run.")
+    check_writable(output, (".safetensors",))
+    card = output.with_suffix(".yaml")
+    check_card(card)
+    with ResidualLine(str(run)) as line:
+        line.stage("loading torch")
+        from sciml.training.config_files import read_yaml
+        from sciml.training.run import export_weights
+
+        line.stage("writing")
+        export_weights(folder, output)
+    if json:
+        about = read_yaml(card)
+        print_json({"weights": str(output), "card": str(card)} | {name: about[name] for name in ("metrics", "sha256")})
+    else:
+        print(f"{output} and {card} written; keep the two together")
+
+
+def check_card(card: Path) -> None:
+    """Refuse to write the description of weights over another file, such as the config of the run.
+
+    Parameters
+    ----------
+    card : ``NAME.yaml``; nothing, or the description of the weights that are replaced
+    """
+    from sciml.errors import InputError
+    from sciml.run_folder import check_writable
+    from sciml.training.config_files import read_yaml
+
+    check_writable(card, (".yaml",))
+    if card.exists() and "sha256" not in read_yaml(card):
+        raise InputError(f"{card} is there and describes no weights; choose another name, or move it away.")
