@@ -96,8 +96,8 @@ def provenance(results: dict[str, Any]) -> str:
         f"{FALLBACK} the network was of no use and conjugate gradients finished, their iterations included. {TIME_UP} "
         f"stopped after {plan['limit']:g} s ({plan['large_limit']:g} s at the largest size), iterations so far in "
         "brackets. The vectors of deflated CG come from five steps of LOBPCG preconditioned by our multigrid, which "
-        "finds them faster than Lanczos does. DCDM also minimises along the residual, and falls back; “as published” "
-        "does neither."
+        "finds them faster than Lanczos does. An iteration of DCDM asks the network once per resolution, from 8 cells "
+        "per axis up, minimises along the residual as well, and falls back; “as published” does neither."
         + (f" Not installed here: {', '.join(absent)}." if absent else "")
         + f" {origin['processor']}, {origin['cores']} cores; Python {origin['python']}, {packages}; "
         f"commit {', '.join(sorted(commits))}; {span(dates)}."
