@@ -56,7 +56,7 @@ def network(job: Job) -> dict[str, Any]:
     solver = DeepConjugateDirections.from_weights(job["weights"])
     losses = []
     problem, _ = _problem(job | {"kinds": []})
-    direction = solver.directions(problem)
+    (direction,) = solver.directions(problem, scales=1)
     for r in ritz_like(problem, job["seed"], LOSS_DRAWS):
         q = direction(torch.as_tensor(r)).numpy()
         image = problem.matvec(q)

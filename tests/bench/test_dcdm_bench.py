@@ -322,3 +322,10 @@ def test_an_absent_solver_is_left_out_and_said_to_be(monkeypatch) -> None:
     assert result["not_installed"] == ["absent"] and result["solvers"].keys() == {"cg"}
     raw = results(compared("plane", 64, cg=entry(9, 9)) | {"not_installed": ["absent"]})
     assert "Not installed here: absent." in report(raw)
+
+
+def test_the_loss_of_a_network_is_what_its_training_ended_with():
+    job = {"weights": "box2d_cpu", "case": "box", "size": 64, "seed": 100, "dimension": 2}
+    found = dcdm_jobs.network(job)
+    assert found["parameters"] == 32_657
+    assert 1e-4 < found["loss"] < 0.02
