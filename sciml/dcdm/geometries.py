@@ -19,9 +19,9 @@ DEVIATIONS = (1.0, 2.0, 3.0)
 
 
 def random_problem(random: np.random.Generator) -> VoxelPoisson:
-    """Draw a 3-D problem of at most 28 cells per axis: jumps between obstacles half of the time, else boxes."""
+    """Draw a 3-D problem of at most 28 cells per axis: jumps between obstacles, three times of five, or boxes."""
     size, contrast = int(random.choice(SIZES)), random.choice(CONTRASTS)
-    name = str(random.choice(("jumps", "jumps", "blocks", "lognormal")))
+    name = str(random.choice(("jumps", "jumps", "jumps", "blocks", "lognormal")))
     case = poisson_case("box" if name != "jumps" else name, size, seed=int(random.integers(2**31)))
     if name == "jumps":
         coefficient = jumping_coefficient(size, 3, random, random.choice(CORRELATIONS), contrast)

@@ -209,10 +209,11 @@ class MultigridPreconditioner:
         for visit in range(1 if index == 0 or direct else self.visits):
             if visit > 0:
                 self._smooth(level, factors)
+            level.correct_islands()
             level.restrict_residual(coarse)
             self._cycle(index + 1)
             level.add_correction(coarse)
-            level.add_island_corrections()
+            level.correct_islands()
         self._smooth(level, factors)
 
     @staticmethod

@@ -2,11 +2,12 @@
 
 Where the coefficient jumps, a few cells may be coupled strongly to each other and weakly to all others. If one of them
 is a cell of the coarser grid, the coarser grid corrects their common value. If none is, that value is interpolated from
-strangers, and one such island holds up the whole iteration. Its common value is corrected directly: for the residual r,
+strangers, and one such island holds up the whole iteration. Its common value is corrected directly,
 
-    x += sum over islands of v (v . r) / (v . A v),        v = 1 on the island, 0 elsewhere,
+    x += sum over islands of v (v . (b - A x)) / e,        v = 1 on the island, 0 elsewhere,
 
-at the same time as the correction from the coarser grid.
+before and after the correction from the coarser grid. e is v . A v plus what couples the island to other islands: the
+step never overshoots, and the cycle keeps its spectrum within (0, 1].
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array
@@ -29,27 +31,28 @@ _OPTIONS = {"nogil": True, "cache": True}
 
 @dataclass(frozen=True)
 class Islands:
-    """The islands of one grid.
+    """The islands of one grid; all cells are flat indices, with halo.
 
     Attributes
     ----------
-    cells : flat indices, with halo, of the cells of all islands
-    labels : number of the island of each cell
-    energies : v . A v of each island
+    cells, labels : cells of all islands, and the number of the island of each
+    energies : e of each island
+    row_cells, row_labels, row_values : the entries of the rows v^T A: where, of which island, and what
     """
 
     cells: np.ndarray
     labels: np.ndarray
     energies: np.ndarray
+    row_cells: np.ndarray
+    row_labels: np.ndarray
+    row_values: np.ndarray
 
-    def corrections(self, residual: np.ndarray) -> np.ndarray:
-        """(v . r) / (v . A v) of each island."""
-        sums = np.bincount(self.labels, weights=residual.reshape(-1)[self.cells], minlength=self.energies.size)
-        return sums / self.energies
-
-    def add(self, corrections: np.ndarray, x: np.ndarray) -> None:
-        """Add each correction to the cells of its island, in place."""
-        x.reshape(-1)[self.cells] += corrections[self.labels].astype(x.dtype)
+    def correct(self, b: np.ndarray, x: np.ndarray) -> None:
+        """Correct x in place."""
+        count, flat = self.energies.size, x.reshape(-1)
+        sums = np.bincount(self.labels, weights=b.reshape(-1)[self.cells], minlength=count)
+        sums -= np.bincount(self.row_labels, weights=self.row_values * flat[self.row_cells], minlength=count)
+        flat[self.cells] += (sums / self.energies)[self.labels].astype(x.dtype)
 
 
 def find_islands(stencil: np.ndarray, offsets: tuple[Offset, ...], axes: list[int]) -> Islands | None:
@@ -76,7 +79,21 @@ def find_islands(stencil: np.ndarray, offsets: tuple[Offset, ...], axes: list[in
     kept = islands[labels]
     if not kept.any():
         return None
-    return Islands(left[kept], (np.cumsum(islands) - 1)[labels[kept]], leaving[islands])
+    return _with_rows(flat, neighbours, left[kept], (np.cumsum(islands) - 1)[labels[kept]])
+
+
+def _with_rows(flat: np.ndarray, neighbours: np.ndarray, cells: np.ndarray, labels: np.ndarray) -> Islands:
+    """The islands with these cells, and their rows of the operator."""
+    count = int(labels.max()) + 1
+    island = np.full(flat.shape[1], -1)
+    island[cells] = labels
+    values = [flat[-1, cells], *(-flat[slot, cells + place] for slot, place, _ in neighbours)]
+    where = np.concatenate([cells, *(cells + step for *_, step in neighbours)])
+    values, rows = np.concatenate(values).astype(np.float64), np.tile(labels, len(neighbours) + 1)
+    inside = island[where] >= 0
+    between = sp.coo_array((values[inside], (rows[inside], island[where[inside]])), shape=(count, count)).tocsr()
+    present = values != 0
+    return Islands(cells, labels, abs(between).sum(axis=1), where[present], rows[present], values[present])
 
 
 def _neighbours(offsets: tuple[Offset, ...], shape: tuple[int, ...]) -> np.ndarray:

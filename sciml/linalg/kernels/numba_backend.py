@@ -82,8 +82,6 @@ class Level:
         """coarse.b = P^T (b - A x)."""
         kernel = cycle.residual_full if self.full else cycle.residual_seven
         kernel(self.x, self.b, self.inverse, self.operator, self.chunks, self.old)
-        if self.islands is not None:
-            self.island_corrections = self.islands.corrections(self.old)
         grids = [self.old, *self.between, coarse.b]
         for each, fine, out in zip(self.interpolations, grids[:-1], grids[1:], strict=True):
             cycle.restrict(fine, each.steps, each.left, each.right, out)
@@ -97,10 +95,10 @@ class Level:
         first = self.interpolations[0]
         cycle.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
 
-    def add_island_corrections(self) -> None:
-        """x += the corrections of the islands, from the residual that was restricted last."""
+    def correct_islands(self) -> None:
+        """Correct the common value of every island in x."""
         if self.islands is not None:
-            self.islands.add(self.island_corrections, self.x)
+            self.islands.correct(self.b, self.x)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision."""

@@ -8,7 +8,7 @@ set-up and cycle alike, and so that a whole cycle can be recorded as a CUDA grap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,9 +88,8 @@ class Level:
         """Give the level its way to the next coarser one."""
         self.interpolations = interpolations
         if islands is not None:
-            device = self.inverse.device
-            cells, labels = (torch.from_numpy(each).to(device) for each in (islands.cells, islands.labels))
-            self.islands = cells, labels, torch.from_numpy(islands.energies).to(self.inverse)
+            tensors = [torch.from_numpy(each).to(self.inverse.device) for each in astuple(islands)]
+            self.islands = tuple(each.to(self.inverse) if each.is_floating_point() else each for each in tensors)
 
     def residual(self) -> torch.Tensor:
         """Return b - A x, 0 off the unknowns, with halo."""
@@ -110,10 +109,6 @@ class Level:
     def restrict_residual(self, coarse: Level) -> None:
         """Set coarse.b = P^T (b - A x)."""
         values = self.residual()
-        if self.islands is not None:
-            cells, labels, energies = self.islands
-            sums = torch.zeros_like(energies).index_add(0, labels, values.reshape(-1)[cells])
-            self.island_corrections = sums / energies
         for each in self.interpolations:
             values = each.restrict(values)
         coarse.b = values
@@ -125,12 +120,15 @@ class Level:
             values = each.prolong(values, self.shape[each.axis])
         self.x = self.x + values.masked_fill(self.known, 0.0)
 
-    def add_island_corrections(self) -> None:
-        """Set x += the corrections of the islands, from the residual that was restricted last."""
-        if self.islands is not None:
-            cells, labels, _ = self.islands
-            flat = self.x.reshape(-1).index_add(0, cells, self.island_corrections[labels])
-            self.x = flat.reshape(self.x.shape)
+    def correct_islands(self) -> None:
+        """Correct the common value of every island in x."""
+        if self.islands is None:
+            return
+        cells, labels, energies, row_cells, row_labels, row_values = self.islands
+        flat = self.x.reshape(-1)
+        sums = torch.zeros_like(energies).index_add(0, labels, self.b.reshape(-1)[cells])
+        sums = sums.index_add(0, row_labels, row_values * flat[row_cells], alpha=-1)
+        self.x = flat.index_add(0, cells, (sums / energies)[labels]).reshape(self.x.shape)
 
     def prepare_direct(self, inverse: np.ndarray, active: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring the dense inverse of this level's operator and its cells into the level's precision and device."""
