@@ -9,6 +9,7 @@ from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels.islands import find_islands
 from sciml.linalg.kernels.numba_backend import finest
 from sciml.linalg.kernels.stencil import SEVEN_POINT
+from sciml.pde.poisson_cases import poisson_case
 
 SHAPE = (24, 24, 24)
 
@@ -66,3 +67,17 @@ def test_the_cycle_stays_symmetric_and_positive():
     u, v = np.random.default_rng(1).standard_normal((2, *SHAPE))
     assert np.vdot(cycle(u), v) == pytest.approx(np.vdot(u, cycle(v)), rel=1e-10)
     assert np.vdot(cycle(u), u) > 0
+
+
+@pytest.mark.parametrize("seed", [100, 101])
+def test_many_levels_of_islands_on_stretched_jumps_keep_the_spectrum_within_1(seed):
+    """Corrections that overshoot by a little per level made the W-cycle indefinite here."""
+    case = poisson_case("jumps", 32, seed)
+    problem = VoxelPoisson.from_cells(
+        case.cells, coefficient=case.coefficient, outside=case.outside, spacing=(1.0, 1.0, 10.0)
+    )
+    preconditioner = MultigridPreconditioner(problem)
+    assert sum(level.islands is not None for level in preconditioner.levels) == 3
+    result = solve(problem, case.right_hand_side(), preconditioner=preconditioner)
+    assert result.status == "converged"
+    assert result.iterations <= 10
