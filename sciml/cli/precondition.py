@@ -79,7 +79,7 @@ def precondition(
         file = read_system(system, rhs, shape=parse_shape(shape))
         problem = problem_of(file, method, parse_shape(shape))
         on_grid = isinstance(problem, VoxelPoisson)
-        if output is not None and output.suffix.lower() in GRID_ENDINGS and not on_grid:
+        if not on_grid:
             refuse_grid_file(output)
         line.stage("loading kernels (compiled on the first run)")
         chosen = method if on_grid or method != "auto" else "amg"
@@ -94,7 +94,7 @@ def precondition(
     if json:
         print_json(result.summary())
     else:
-        print(sentence(result), *(f"{path} written" for path in (output, plot) if path is not None), sep="\n")
+        print(sentence(result), *(f"{path} written" for path in (output, plot) if path), sep="\n")
     if not result.converged:
         raise typer.Exit(FAILED)
 
@@ -166,10 +166,12 @@ def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> 
         check_writable(path, endings[option])
 
 
-def refuse_grid_file(output: Path) -> None:
+def refuse_grid_file(output: Path | None) -> None:
     """Say why a solution without a grid cannot go into a mesh file."""
     from sciml.errors import InputError
 
+    if output is None or output.suffix.lower() not in GRID_ENDINGS:
+        return
     raise InputError(
         f"{output} needs a grid but the matrix was not taken as one; write an .npz, or give --shape if it is a grid."
     )

@@ -202,6 +202,10 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
         if isinstance(leaving.__context__, KeyboardInterrupt):
             raise leaving.__context__ from None
         raise
+    except RuntimeError:
+        if signals.number is not None and trainer.world_size > 1:  # the other ranks have obeyed already
+            obey(signals.number)
+        raise
     finally:
         signals.restore()
 

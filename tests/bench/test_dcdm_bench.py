@@ -42,7 +42,7 @@ class Inverse:
     def __init__(self) -> None:
         self.network = torch.nn.Linear(2, 3)
 
-    def directions(self, problem: VoxelPoisson):
+    def directions(self, problem: VoxelPoisson, scales: int):
         solve = sp.linalg.factorized(problem.to_csr().tocsc())
 
         def apply(unit: torch.Tensor) -> torch.Tensor:
@@ -50,7 +50,7 @@ class Inverse:
             x[problem.fluid] = solve(unit.numpy()[problem.fluid])
             return torch.as_tensor(-3.0 * x)  # up to a factor
 
-        return apply
+        return [apply]
 
 
 @pytest.fixture(scope="module")
