@@ -95,8 +95,7 @@ def precondition(
         print_json(result.summary())
     else:
         print(sentence(result), *(f"{path} written" for path in (output, plot) if path), sep="\n")
-    if not result.converged:
-        raise typer.Exit(FAILED)
+    raise typer.Exit(0 if result.converged else FAILED)
 
 
 def find_weights(weights: str, method: str) -> Path:
