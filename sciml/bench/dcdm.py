@@ -10,9 +10,8 @@ from typing import Any
 
 from sciml.bench.dcdm_jobs import KINDS
 from sciml.bench.dcdm_solvers import RTOLS
-from sciml.bench.runner import Campaign, Progress, check_names
+from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
 from sciml.bench.worker import Job
-from sciml.errors import InputError
 
 JOBS = "sciml.bench.dcdm_jobs:"
 # A job is measured again when one of these has changed since.
@@ -114,8 +113,7 @@ def run(
     """
     plan = plan or Plan()
     check_names(only, GROUPS, "group")
-    if peers:
-        raise InputError(f"'sciml bench dcdm' has no optional peers, got {', '.join(peers)}; leave them out.")
+    refuse_peers("dcdm", peers)
     weights = networks()
     jobs = plan_jobs(plan, weights)
     header = {

@@ -80,6 +80,12 @@ class Campaign:
         return {key: job for key, job in earlier["jobs"].items() if key in known}
 
 
+def refuse_peers(benchmark: str, peers: Sequence[str]) -> None:
+    """Refuse optional peers for a benchmark that has none."""
+    if peers:
+        raise InputError(f"'sciml bench {benchmark}' has no optional peers, got {', '.join(peers)}; leave them out.")
+
+
 def check_names(names: Collection[str], known: Collection[str], what: str) -> None:
     """Raise an InputError about the first name that is not known."""
     for name in names:

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sciml.bench.runner import Campaign, Progress, check_names
+from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
 from sciml.bench.table import DASH, Check, Part, markdown
 from sciml.bench.worker import Job
-from sciml.errors import InputError
 
 # A job is measured again when one of these has changed since.
 MEASURED_CODE = ("training/task.py", "training/divergence.py", "training/settings.py", "bench/overhead.py")
@@ -56,8 +55,7 @@ def run(
     """
     plan = plan or Plan()
     check_names(only, GROUPS, "group")
-    if peers:
-        raise InputError(f"'sciml bench training' has no optional peers, got {', '.join(peers)}; leave them out.")
+    refuse_peers("training", peers)
     jobs = [
         _job(updates_per_batch, plan.updates, number)
         for number in range(plan.runs)

@@ -97,7 +97,7 @@ def test_iterations_are_counted_as_scipy_counts_them(name: str) -> None:
     one = tiny()
     preconditioner = None
     if name == "ic0":
-        ilupp = pytest.importorskip("ilupp")
+        ilupp = pytest.importorskip("ilupp", reason="ilupp is an optional peer: pip install 'sciml[peers]'")
         preconditioner = ilupp.IChol0Preconditioner(sp.csr_matrix(one.matrix))
     norms: list[float] = []
     b = one.b[one.problem.fluid]

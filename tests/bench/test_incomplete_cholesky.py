@@ -11,7 +11,7 @@ from sciml.bench.peers import System
 from sciml.linalg import VoxelPoisson
 from sciml.pde.poisson_cases import poisson_case
 
-ilupp = pytest.importorskip("ilupp")
+ilupp = pytest.importorskip("ilupp", reason="ilupp is an optional peer: pip install 'sciml[peers]'")
 
 
 def factor(matrix: sp.csr_array) -> sp.csr_array:

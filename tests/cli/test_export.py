@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from sciml.cli import main
 from sciml.dcdm import DeepConjugateDirections, shipped
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import write_cells
@@ -51,22 +49,6 @@ def box() -> VoxelPoisson:
 
 def right_hand_side() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((16, 16))
-
-
-@pytest.fixture
-def command(folder, monkeypatch, capsys):
-    """Run ``sciml`` in this process; the exit code, standard output and standard error."""
-    monkeypatch.chdir(folder)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, words)))
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
 
 
 def test_exported_weights_solve_as_the_network_of_the_run_does(folder, command):

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 import yaml
 
-from sciml.cli import main
 from sciml.cli.progress import TrainingBar, duration
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import write_cells
@@ -49,22 +47,6 @@ def run(folder, repository) -> tuple[Path, str]:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return folder / "runs" / "small", done.stdout
-
-
-@pytest.fixture
-def command(folder, monkeypatch, capsys):
-    """Run ``sciml`` in this process; the exit code, standard output and standard error."""
-    monkeypatch.chdir(folder)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, words)))
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
 
 
 def refused(answer: tuple[int, str, str]) -> str:

@@ -180,7 +180,7 @@ def test_a_file_that_exists_is_not_overwritten(whole: Path) -> None:
 
 @pytest.mark.dask
 def test_a_dask_cluster_writes_the_bytes_that_one_process_writes(whole: Path, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason="Dask is optional: pip install 'sciml[dask]'")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
             generate("heat", 40, tmp_path / "a.h5", options=SMALL, seed=3, executor=client.get_executor())

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from sciml import dcdm
 from sciml.dcdm import LearnedRules, MultigridTask, learned_multigrid
 from sciml.dcdm.multigrid_task import System, iterations
 from sciml.dcdm.rule_kernels import exponential, logarithm
-from sciml.linalg import MultigridPreconditioner, VoxelPoisson
+from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels.numba_backend import build, coarsen, finest, interpolation_weights
 from sciml.linalg.kernels.stencil import SEVEN_POINT, coarse_offsets
 from sciml.linalg.kernels.torch_backend import with_halo
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, chebyshev_factors
 from sciml.numerics.random import seeded
+from sciml.pde.poisson_cases import poisson_case
 
 SHAPES = [(14, 18, 12), (15, 13, 17), (12, 17, 20), (26, 24), (25, 33)]
 TOLERANCES = {np.float32: 1e-5, np.float64: 1e-10}
@@ -187,3 +189,17 @@ def test_fast_functions_of_the_kernels(dtype):
     found = np.array([apply(x) for x in points])
     assert np.allclose(found[:, 0], np.exp(points.astype(float)), rtol=30 * np.finfo(dtype).eps, atol=0)
     assert np.allclose(found[:, 1], np.log(points.astype(float) ** 2 + 1e-4), rtol=1e-6, atol=1e-6)
+
+
+def test_shipped_rules_save_iterations_on_blocks_and_keep_the_solution():
+    ours, classical = [], []
+    for seed in (100, 101, 102):
+        case = poisson_case("blocks", 32, seed)
+        problem = VoxelPoisson.from_cells(case.cells, coefficient=case.coefficient, outside=case.outside)
+        b = case.right_hand_side()
+        learned, plain = dcdm.solve(problem, b, method="learned", rtol=1e-8), solve(problem, b, rtol=1e-8)
+        assert learned.status == plain.status == "converged"
+        assert np.linalg.norm(learned.x - plain.x) < 1e-4 * np.linalg.norm(plain.x)
+        ours.append(learned.iterations)
+        classical.append(plain.iterations)
+    assert sum(ours) <= 0.9 * sum(classical)
