@@ -17,8 +17,10 @@ from matplotlib.image import imread
 from sciml import plots
 from sciml.errors import InputError
 from sciml.mesh import Field, Grid, Mesh
+from sciml.plots import linear_systems, slices, style
+from sciml.plots.histories import draw_histories, draw_seconds
 
-GREY, BLUE = (np.array(to_rgb(colour)) for _, colour, _, _ in reversed(plots._OTHER_CELLS))
+GREY, BLUE = (np.array(to_rgb(colour)) for _, colour, _, _ in reversed(slices.OTHER_CELLS))
 CUBE_FACES = np.array([[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]])
 
 
@@ -77,7 +79,7 @@ def test_a_slice_shows_the_plane_of_the_given_axis_and_index():
     values = np.arange(120.0).reshape(grid.shape)
     cells = (values % 3).astype(np.uint8)
     for axis, index in ((0, 3), (1, 2), (2, 0)):
-        section = plots._section(Field("u", values, grid, unit="m/s"), cells, axis, index)
+        section = slices.section_of(Field("u", values, grid, unit="m/s"), cells, axis, index)
         assert np.array_equal(section.values, values.take(index, axis))
         assert np.array_equal(section.cells, cells.take(index, axis))
         kept = [k for k in range(3) if k != axis]
@@ -90,26 +92,26 @@ def test_a_slice_shows_the_plane_of_the_given_axis_and_index():
 def test_the_slice_goes_through_the_middle_of_the_solids_or_of_the_box():
     grid, cells = Grid((8, 8, 20), centring="cell"), np.zeros((8, 8, 20), dtype=np.uint8)
     value = Field("u", np.zeros(grid.shape), grid)
-    assert plots._section(value, cells, 2, None).place == (2, 10.5 / 20)
+    assert slices.section_of(value, cells, 2, None).place == (2, 10.5 / 20)
     cells[2:6, 2:6, 13:18] = 2
-    assert plots._section(value, cells, 2, None).place == (2, 15.5 / 20)
+    assert slices.section_of(value, cells, 2, None).place == (2, 15.5 / 20)
 
 
 def test_colours_are_symmetric_about_zero_for_both_signs_and_follow_the_range_for_one():
     rng = np.random.default_rng(0)
-    norm, colours = plots._colouring(rng.normal(0.5, 1.0, 1000))
+    norm, colours = style.colouring(rng.normal(0.5, 1.0, 1000))
     assert norm(0.0) == pytest.approx(0.5) and colours.name == "RdBu_r"
-    norm, colours = plots._colouring(rng.uniform(2.0, 3.0, 1000))
+    norm, colours = style.colouring(rng.uniform(2.0, 3.0, 1000))
     assert 2.0 <= norm.vmin < 2.02 and 2.98 < norm.vmax <= 3.0 and colours.name == "viridis"
     for flat in (np.zeros(5), np.array([]), np.array([np.nan]), np.full(3, -7.0)):
-        norm, _ = plots._colouring(flat)
+        norm, _ = style.colouring(flat)
         assert norm.vmin < norm.vmax
 
 
 def test_every_history_is_drawn_as_given_with_its_number_of_iterations_and_the_tolerance():
     histories = {"ours": [1.0, 1e-2, 1e-5, 0.0], "theirs": list(np.logspace(0, -6, 300))}
     axes = Figure().subplots()
-    plots._draw_histories(axes, histories, 1e-6)
+    draw_histories(axes, histories, 1e-6)
     ours, theirs, tolerance = axes.get_lines()
     assert ours.get_ydata()[:3] == pytest.approx(histories["ours"][:3])
     assert np.isnan(ours.get_ydata()[3])  # a residual of zero has no place on a logarithmic axis
@@ -122,7 +124,7 @@ def test_every_history_is_drawn_as_given_with_its_number_of_iterations_and_the_t
 def test_bars_have_the_length_of_set_up_plus_solve_and_times_are_multiples_of_the_first():
     runs = {"ours": Run(setup_seconds=0.1, solve_seconds=0.1), "theirs": Run(setup_seconds=1.0, solve_seconds=3.0)}
     axes = Figure().subplots()
-    plots._draw_seconds(axes, runs)
+    draw_seconds(axes, runs)
     bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert np.array(bars) == pytest.approx(np.array([(0, 0.1), (0, 1.0), (0.1, 0.1), (1.0, 3.0)]))
     assert [text.get_text() for text in axes.texts] == ["0.2 s", "4 s  (20×)"]
@@ -132,7 +134,7 @@ def test_the_obstacle_takes_the_colour_of_the_fluid_beside_it():
     pressure, cells, cube = around_a_cube()
     linear = Field("u", np.where(cells == 0, pressure.on.coordinates()[..., 0], 1e9), pressure.on)
     centres = cube.points[cube.cells["quad"]].mean(axis=1)
-    beside = plots._beside_solids(linear, cells, centres)
+    beside = linear_systems.beside_solids(linear, cells, centres)
     assert np.all(np.abs(beside - centres[:, 0]) < 1.01 / 16)
 
 

@@ -1,0 +1,141 @@
+"""Residuals over iterations, losses over epochs, and the seconds of several solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from sciml.errors import InputError
+from sciml.plots.style import COLOURS, FAINT, INK, entitle, pale, save, tidy
+
+
+class Run(Protocol):
+    """What a picture needs to know about a solve; `sciml.linalg.SolveResult` has it."""
+
+    @property
+    def history(self) -> Sequence[float]:
+        """Relative residuals, the first before any iteration."""
+
+    @property
+    def setup_seconds(self) -> float:
+        """Time before the first iteration."""
+
+    @property
+    def solve_seconds(self) -> float:
+        """Time of the iterations."""
+
+
+def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path, *, rtol: float | None = None) -> None:
+    """Draw relative residuals over iterations, one line for each method, and write the picture.
+
+    Parameters
+    ----------
+    histories : relative residuals by the name of the method, the first before any iteration
+    path : .png, .pdf or .svg
+    rtol : the tolerance, drawn as a line
+    """
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    draw_histories(figure.subplots(), histories, rtol)
+    save(figure, path)
+
+
+def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
+
+    Parameters
+    ----------
+    rows : of ``metrics.csv``: ``epoch``, and numbers whose names have a slash in them, such as ``val/data``
+    path : .png, .pdf or .svg
+    """
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=COLOURS)
+    for name in dict.fromkeys(name for row in rows for name in row if "/" in name):
+        points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
+        axes.plot(*zip(*points, strict=True), linewidth=1.6, marker="o" if len(points) <= 40 else "", label=name)
+    axes.set(xlabel="epoch", yscale="log")
+    entitle(axes, "Training")
+    if axes.lines:
+        axes.legend(frameon=False, labelcolor=INK, fontsize=10)
+    tidy(axes)
+    save(figure, path)
+
+
+def draw_histories(axes: Axes, histories: Mapping[str, Sequence[float]], rtol: float | None) -> None:
+    """Draw the histories by the name of their method, and the tolerance as a line."""
+    if not histories:
+        raise InputError("A residual history needs at least one method: got none.")
+    longest = max(len(history) for history in histories.values())
+    for number, (name, history) in enumerate(histories.items()):
+        values = np.asarray(history, dtype=float)
+        if values.ndim != 1 or not len(values):
+            raise InputError(f"The history of {name!r} must be a sequence of numbers: got shape {values.shape}.")
+        values = np.where(values > 0.0, values, np.nan)
+        colour, marker = COLOURS[number % len(COLOURS)], "o" if len(values) <= 40 else ""
+        axes.semilogy(
+            values,
+            color=colour,
+            linewidth=2.2 if number == 0 else 1.6,
+            marker=marker,
+            markersize=4.5,
+            label=f"{name}: {len(values) - 1}",
+            zorder=10 - number,
+        )
+    if longest > 60:  # five iterations beside five hundred: a logarithmic axis that still shows iteration 0
+        axes.set_xscale("symlog", linthresh=10, linscale=1.0)
+        ticks = [0, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
+        axes.set_xticks([t for t in ticks if t <= longest], [str(t) for t in ticks if t <= longest], minor=False)
+        axes.set_xticks([], minor=True)
+    axes.set_xlim(0, max(longest - 1, 1) * 1.03)
+    if rtol is not None:
+        axes.axhline(rtol, color=FAINT, linewidth=1.0, linestyle=(0, (5, 3)), zorder=2.2)
+        where = axes.get_yaxis_transform()
+        axes.annotate("tolerance", (0.0, rtol), (6, 4), where, "offset points", color=FAINT)
+    axes.set(xlabel="iteration", ylabel="relative residual ‖b − A x‖ / ‖b‖")
+    entitle(axes, "Convergence")
+    axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
+    axes.legend(title="iterations", frameon=False, labelcolor=INK, fontsize=10, alignment="left")
+    tidy(axes)
+
+
+def draw_seconds(axes: Axes, runs: Mapping[str, Run]) -> None:
+    """Draw set-up and solve as bars, and the times as multiples of the first."""
+    setup = np.array([run.setup_seconds for run in runs.values()], dtype=float)
+    total = setup + np.array([run.solve_seconds for run in runs.values()], dtype=float)
+    rows = np.arange(len(runs))
+    colours = [COLOURS[row % len(COLOURS)] for row in rows]
+    axes.barh(rows, setup, color=[pale(colour) for colour in colours], height=0.6)
+    axes.barh(rows, total - setup, left=setup, color=colours, height=0.6)
+    for row, seconds in enumerate(total):
+        ratio = seconds / total[0] if row and total[0] > 0 else 0.0
+        times = f"  ({ratio:.0f}×)" if ratio >= 10.0 else f"  ({ratio:.2g}×)" if ratio else ""
+        axes.annotate(
+            f"{seconds:.3g} s{times}",
+            (seconds, row),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            fontweight="bold" if row == 0 else "normal",
+        )
+    axes.set_yticks(rows, list(runs))
+    axes.set_ylim(len(runs) - 0.4, -0.6)
+    axes.set_xlim(0, (float(total.max()) or 1.0) * 1.3)
+    axes.set(xlabel="seconds", axisbelow=True)
+    entitle(axes, "Time to the tolerance")
+    axes.legend(
+        handles=[Patch(facecolor=pale(FAINT), label="set-up"), Patch(facecolor=FAINT, label="solve")],
+        loc="upper right",
+        frameon=False,
+        labelcolor=INK,
+        fontsize=10,
+    )
+    axes.grid(True, axis="x", color="#e6e8eb", linewidth=0.8)
+    tidy(axes)
+    axes.tick_params(axis="y", length=0)
