@@ -1,119 +1,271 @@
-"""Nonlinear least squares by the Levenberg-Marquardt method, with a dense Jacobian, for small networks."""
+"""Nonlinear least squares for networks: the Levenberg-Marquardt method on groups of residuals.
+
+>>> groups = [Residuals("fit", lambda w, x, y: w[0] * torch.exp(w[1] * x) - y, (x, y))]           # doctest: +SKIP
+>>> result = LevenbergMarquardt(tolerance=1e-10).minimise(groups, start)                          # doctest: +SKIP
+
+Problem (:class:`~sciml.numerics.linearisation.Residuals`), algorithm (:class:`LevenbergMarquardt`) and answer
+(:class:`LeastSquaresResult`) are three things. :mod:`sciml.numerics.damped_steps` says how a step is computed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sciml.errors import InputError
+from sciml.errors import DivergenceError, InputError
+from sciml.numerics.damped_steps import (
+    BLOCK,
+    DampedSteps,
+    DualEquations,
+    MatrixFree,
+    Method,
+    NormalEquations,
+    RandomBlock,
+    choose,
+)
+from sciml.numerics.linearisation import Residuals, ResidualSystem, System
 
-ROWS_AT_ONCE = 256  # of the Jacobian; bounds the memory of the batched backward pass
-SMALLEST_DAMPING, LARGEST_DAMPING = 1e-15, 1e15  # times the initial scale
-TRIALS = 12  # dampings that one step tries before it gives up
+__all__ = ["LeastSquaresResult", "LevenbergMarquardt", "Residuals"]
+
+SMALLEST_TOLERANCE = {torch.float32: 1e-5, torch.float64: 0.0}
+SMALL_GAIN = 0.05  # relative decrease of the cost that counts as none
+Callback = Callable[[int, float], None]
 
 
-class LevenbergMarquardt(torch.optim.Optimizer):
-    """Minimise ``|r(w)|^2 / 2``: each step solves ``(J^T J + damping I) d = -J^T r`` and is taken only if it descends.
+@dataclass(frozen=True)
+class LeastSquaresResult:
+    """What a minimisation came to.
 
-    The damping follows the ratio of actual to predicted decrease (Nielsen's rule). The linear algebra is in float64
-    whatever the weights are, because the normal equations square the condition number.
+    Attributes
+    ----------
+    value : the parameters, ``(p,)``
+    status : ``"converged"`` (the root mean square is below the tolerance), ``"stalled"`` (no step descends, or several
+        gained little), or ``"limit"`` (of the number of solves)
+    history : the loss before the first solve and after each
+    damping : the last one, as a multiple of the mean diagonal of ``J^T J``
+    gradient_norm : ``|J^T r|`` at the last linearisation
+    method : how the steps were computed
+    residuals : their number
+    """
+
+    value: Tensor
+    status: str
+    history: tuple[float, ...]
+    damping: float
+    gradient_norm: float
+    method: str
+    residuals: int
+    _last: DampedSteps | None = field(default=None, repr=False)
+
+    @property
+    def cost(self) -> float:
+        """The loss at the end: the sum over the groups of the weighted mean square."""
+        return self.history[-1]
+
+    @property
+    def rms(self) -> float:
+        """Square root of the loss."""
+        return self.cost**0.5
+
+    @property
+    def solves(self) -> int:
+        """Number of linearisations."""
+        return len(self.history) - 1
+
+    @cached_property
+    def rank(self) -> int | None:
+        """Numerical rank of the last Jacobian: eigenvalues of ``J^T J`` above rounding; None if it was never formed."""
+        values = None if self._last is None else self._last.eigenvalues()
+        if values is None:
+            return None
+        return int((values > len(values) * torch.finfo(values.dtype).eps * values[-1]).sum())
+
+    def __str__(self) -> str:
+        return (
+            f"{self.status} after {self.solves} solves ({self.method}): root mean square {self.rms:.3e}, gradient "
+            f"{self.gradient_norm:.1e}, damping {self.damping:.0e}, {self.residuals} residuals of {len(self.value)} "
+            "parameters"
+        )
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Minimise a sum of squares: ``(J^T J + damping * scale * I) d = -J^T r``, taken if the sum falls.
+
+    ``scale`` is the mean of the diagonal of ``J^T J``. An accepted step divides the damping, a rejected one multiplies
+    it. It stops at the tolerance, at the number of solves, when no damping descends, or after ``patience`` steps in a
+    row that gain less than 5 %: one small gain is often followed by a large one.
     Equivalent to ``scipy.optimize.least_squares(method="lm")`` on small problems.
 
     Parameters
     ----------
-    parameters : the weights, one group
-    damping : initial damping as a fraction of the largest diagonal entry of ``J^T J``
+    tolerance : root mean square residual (the square root of the loss) at which it has converged
+    max_solves : linearisations, at least 1
+    damping : at the start
+    smallest_damping, largest_damping : bounds; a floor of 1e-12 to 1e-9 keeps directions that the residuals do not
+        see from growing step by step
+    decrease, increase : factors after an accepted and a rejected step, both greater than 1
+    trials : dampings tried for one linearisation
+    patience : small gains in a row that end it
+    method : ``"auto"`` or one of :mod:`sciml.numerics.damped_steps`
+    memory : bytes that the Jacobian may take
 
     References
     ----------
-    Madsen, Nielsen, Tingleff, "Methods for non-linear least squares problems", 2nd ed., 2004, algorithm 3.16.
+    Madsen, Nielsen, Tingleff, "Methods for non-linear least squares problems", 2nd ed., 2004, section 3.2.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], damping: float = 1e-3) -> None:
-        if not damping > 0:
-            raise InputError(f"the damping is {damping!r}, expected a number greater than 0.")
-        super().__init__(parameters, {"damping": damping})
-        if len(self.param_groups) != 1:
-            raise InputError(f"there are {len(self.param_groups)} groups of parameters, expected one.")
+    tolerance: float = 1e-8
+    max_solves: int = 20
+    damping: float = 1e-6
+    smallest_damping: float = 1e-12
+    largest_damping: float = 1e8
+    decrease: float = 10.0
+    increase: float = 10.0
+    trials: int = 12
+    patience: int = 2
+    method: Method = "auto"
+    memory: int = 1 << 30
+    block: int = BLOCK
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor], *, residuals: Callable[[], Tensor]) -> Tensor:
-        """Take one step.
+    def __post_init__(self) -> None:
+        for name in ("max_solves", "trials", "patience", "memory", "block"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} of least squares is {value!r}, expected a whole number of at least 1.")
+        for name, low in (("tolerance", 0.0), ("damping", 0.0), ("decrease", 1.0), ("increase", 1.0)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low < value < float("inf") and not name == "tolerance":
+                raise InputError(f"{name} of least squares is {value!r}, expected a number greater than {low:g}.")
+        if not 0 <= self.tolerance < float("inf"):
+            raise InputError(f"tolerance of least squares is {self.tolerance!r}, expected a number of at least 0.")
+        if not 0 < self.smallest_damping <= self.largest_damping:
+            raise InputError(
+                f"the bounds of the damping are {self.smallest_damping!r} and {self.largest_damping!r}, expected two "
+                "numbers over 0 in order."
+            )
+        choose(self.method, 2, 2, self.memory)
+
+    def minimise(
+        self,
+        groups: Sequence[Residuals],
+        start: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        callback: Callback | None = None,
+    ) -> LeastSquaresResult:
+        """Minimise the sum over the groups of ``weight * mean |residual|^2``.
 
         Parameters
         ----------
-        closure : evaluates the loss, which is only reported
-        residuals : evaluates ``r`` at the present weights, any shape, differentiable
+        groups : of residuals, at least one
+        start : ``(p,)``; float64, because float32 resolves root mean squares of about 1e-5 only
+        generator : of the random blocks of the method ``"block"``; a fixed seed unless given
+        callback : called with the number of the solve and the root mean square after each
 
-        Returns
-        -------
-        Tensor
-            What the closure returned: the loss before the step.
+        Raises
+        ------
+        InputError
+            If a tolerance is below what the precision of ``start`` resolves.
+        DivergenceError
+            If a residual at the start is not finite; the sentence names its group.
         """
-        with torch.enable_grad():
-            loss = closure()
-        weights = self.param_groups[0]["params"]
-        residual, jacobian = self._linearise(residuals)
-        gradient, normal = jacobian.T @ residual, jacobian.T @ jacobian
-        state = self.state[weights[0]]
-        scale = float(normal.diagonal().max())
-        if not scale > 0 or not bool(torch.isfinite(gradient).all()):
-            return loss
-        damping = state.get("damping", self.param_groups[0]["damping"] * scale)
-        growth = 2.0
-        before = torch.cat([weight.flatten() for weight in weights])
-        for _ in range(TRIALS):
-            damping = min(max(damping, SMALLEST_DAMPING * scale), LARGEST_DAMPING * scale)
-            change = _solve(normal, gradient, damping)
-            predicted = float(change @ (damping * change - gradient)) / 2
-            self._assign(before + change.to(before.dtype))
-            decrease = float(residual.square().sum() - self._evaluate(residuals).square().sum()) / 2
-            if decrease > 0 and predicted > 0:
-                damping *= max(1 / 3, 1 - (2 * decrease / predicted - 1) ** 3)
+        if start.ndim != 1 or not start.is_floating_point():
+            raise InputError(f"the start has shape {tuple(start.shape)} and type {start.dtype}, expected a real vector.")
+        if self.tolerance < SMALLEST_TOLERANCE.get(start.dtype, 1e-2):
+            raise InputError(
+                f"the tolerance {self.tolerance:g} is below what {str(start.dtype).removeprefix('torch.')} resolves, "
+                f"about {SMALLEST_TOLERANCE.get(start.dtype, 1e-2):g}; compute in float64, or choose a larger one."
+            )
+        system = ResidualSystem(groups, len(start))
+        result = self.minimise_system(system, start.detach(), generator=generator, callback=callback)
+        if not result.cost < float("inf"):
+            broken = [name for name, loss in system.losses(result.value).items() if not loss < float("inf")]
+            raise DivergenceError(
+                f"the residuals {', '.join(broken)} are not finite at the start of least squares; check the data."
+            )
+        return result
+
+    def minimise_system(
+        self,
+        system: System,
+        start: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        callback: Callback | None = None,
+    ) -> LeastSquaresResult:
+        """Minimise the sum of squares of a system; where the start is not finite, return it."""
+        residual = system.residual(start).double()
+        state = _State(start, residual, float(residual.square().sum()), self.damping)
+        history, small, status, steps = [state.cost], 0, "limit", None
+        method = choose(self.method, len(residual), system.columns, self.memory, self.block)
+        for number in range(self.max_solves):
+            if state.cost**0.5 <= self.tolerance:
+                status = "converged"
                 break
-            damping, growth = damping * growth, growth * 2
+            if not state.cost < float("inf"):
+                status = "diverged"
+                break
+            steps = self._linearise(method, system, state, generator)
+            last = state.cost
+            moved = self._move(system, state, steps)
+            if moved is None:
+                status = "stalled"
+                break
+            state = moved
+            history.append(state.cost)
+            if callback is not None:
+                callback(number + 1, state.cost**0.5)
+            small = small + 1 if last - state.cost < SMALL_GAIN * last else 0
+            if small >= self.patience and state.cost**0.5 > self.tolerance:
+                status = "stalled"
+                break
         else:
-            self._assign(before)
-        state["damping"] = damping
-        return loss
+            status = "converged" if state.cost**0.5 <= self.tolerance else "limit"
+        gradient = float(steps.gradient.norm()) if steps is not None else 0.0
+        return LeastSquaresResult(
+            state.parameters, status, tuple(history), state.damping, gradient, method, len(residual), steps
+        )
 
-    def _evaluate(self, residuals: Callable[[], Tensor]) -> Tensor:
-        with torch.enable_grad():  # residuals may contain derivatives
-            return residuals().detach().flatten().double()
+    def _linearise(
+        self, method: Method, system: System, state: _State, generator: torch.Generator | None
+    ) -> DampedSteps:
+        arguments = (system, state.parameters, state.residual)
+        if method == "normal":
+            return NormalEquations(*arguments, self.memory)
+        if method == "dual":
+            return DualEquations(*arguments)
+        if method == "block":
+            generator = generator or torch.Generator(device=state.parameters.device).manual_seed(0)
+            return RandomBlock(*arguments, self.block, generator)
+        return MatrixFree(*arguments, iterations=200, rtol=1e-4)
 
-    def _linearise(self, residuals: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
-        """Residuals ``(n,)`` and Jacobian ``(n, weights)``, both in float64."""
-        weights = self.param_groups[0]["params"]
-        with torch.enable_grad():
-            residual = residuals().flatten()
-            rows = []
-            for seeds in torch.eye(len(residual), dtype=residual.dtype, device=residual.device).split(ROWS_AT_ONCE):
-                columns = torch.autograd.grad(
-                    residual,
-                    weights,
-                    seeds,
-                    retain_graph=True,
-                    is_grads_batched=True,
-                    allow_unused=True,
-                    materialize_grads=True,
-                )
-                rows.append(torch.cat([column.flatten(1) for column in columns], 1).double())
-        return residual.detach().double(), torch.cat(rows)
-
-    def _assign(self, values: Tensor) -> None:
-        start = 0
-        for weight in self.param_groups[0]["params"]:
-            weight.copy_(values[start : start + weight.numel()].view_as(weight))
-            start += weight.numel()
+    def _move(self, system: System, state: _State, steps: DampedSteps) -> _State | None:
+        """The first damping, from the last one upwards, whose step descends; None if there is none."""
+        damping = state.damping
+        if not steps.scale > 0 or not steps.scale < float("inf"):
+            return None
+        for _ in range(self.trials):
+            damping = min(max(damping, self.smallest_damping), self.largest_damping)
+            step = steps.step(damping * steps.scale)
+            parameters = state.parameters + step.to(state.parameters.dtype)
+            residual = system.residual(parameters).double()
+            cost = float(residual.square().sum())
+            if cost < state.cost:
+                return _State(parameters, residual, cost, max(damping / self.decrease, self.smallest_damping))
+            damping *= self.increase
+        return None
 
 
-def _solve(normal: Tensor, gradient: Tensor, damping: float) -> Tensor:
-    """Return ``-(normal + damping I)^-1 gradient``; nan where the sum is not positive definite in floating point."""
-    damped = normal.clone()
-    damped.diagonal().add_(damping)
-    factor, failed = torch.linalg.cholesky_ex(damped)
-    if int(failed):
-        return torch.full_like(gradient, torch.nan)
-    return -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
+@dataclass(frozen=True)
+class _State:
+    """Where the iteration is."""
+
+    parameters: Tensor
+    residual: Tensor
+    cost: float
+    damping: float

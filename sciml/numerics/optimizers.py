@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sciml.errors import ConfigError, InputError, MissingExtraError
-from sciml.numerics.least_squares import LevenbergMarquardt
+from sciml.numerics.least_squares_optimizer import LeastSquaresOptimizer
 
 
 def make_optimizer(
@@ -55,7 +55,7 @@ def make_optimizer(
             given = {"history_size": 50, "line_search_fn": "strong_wolfe", **tolerances, **given}
             return torch.optim.LBFGS(parameters, learning_rate, **given)
         if name == "least_squares":
-            return LevenbergMarquardt(parameters, **given)
+            return LeastSquaresOptimizer(parameters, **given)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the optimizer {name} does not take the options {dict(options or {})}: {error}.") from error
     raise InputError(f"there is no optimizer {name!r}, expected adam, adamw, soap, lbfgs or least_squares.")

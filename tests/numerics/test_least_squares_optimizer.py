@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import InputError
-from sciml.numerics.least_squares import LevenbergMarquardt
+from sciml.numerics.least_squares_optimizer import LeastSquaresOptimizer
 
 TIMES = np.linspace(0, 4, 30)
 # Not a model's own values: the minimum has a residual.
@@ -27,7 +27,7 @@ def rosenbrock(weights: Tensor) -> Tensor:
 
 def minimise(function, start: list[float], steps: int, **options: float) -> tuple[nn.Parameter, list[float]]:
     weights = nn.Parameter(torch.tensor(start, dtype=torch.float64))
-    optimizer = LevenbergMarquardt([weights], **options)
+    optimizer = LeastSquaresOptimizer([weights], **options)
     losses = [
         float(optimizer.step(lambda: function(weights).square().sum().detach(), residuals=lambda: function(weights)))
         for _ in range(steps)
@@ -55,7 +55,7 @@ def test_a_linear_problem_is_solved_in_one_step_when_the_damping_is_small() -> N
     rng = np.random.default_rng(0)
     matrix, right = rng.standard_normal((700, 20)), rng.standard_normal(700)
     weights = nn.Parameter(torch.zeros(4, 5, dtype=torch.float64))
-    optimizer = LevenbergMarquardt([weights], damping=1e-14)
+    optimizer = LeastSquaresOptimizer([weights], damping=1e-14)
 
     def residuals() -> Tensor:
         return torch.from_numpy(matrix) @ weights.flatten() - torch.from_numpy(right)
@@ -76,6 +76,6 @@ def test_a_step_that_would_not_descend_is_not_taken() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="damping"):
-        LevenbergMarquardt([nn.Parameter(torch.zeros(1))], damping=0)
+        LeastSquaresOptimizer([nn.Parameter(torch.zeros(1))], damping=0)
     with pytest.raises(InputError, match="one"):
-        LevenbergMarquardt([{"params": [nn.Parameter(torch.zeros(1))]}, {"params": [nn.Parameter(torch.zeros(1))]}])
+        LeastSquaresOptimizer([{"params": [nn.Parameter(torch.zeros(1))]}, {"params": [nn.Parameter(torch.zeros(1))]}])

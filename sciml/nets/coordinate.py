@@ -1,0 +1,206 @@
+"""Networks from coordinates to fields: sine, tanh and periodic Fourier networks, each with exact derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import InputError
+from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
+
+
+class CoordinateNetwork(nn.Module):
+    """Base of the networks of coordinates: linear layers with an activation between them, jets all the way.
+
+    ``net(points)`` is a tensor ``(n, outputs)``; ``net(points, order, directions)`` a
+    :class:`~sciml.numerics.derivatives.Jet`.
+
+    Parameters
+    ----------
+    inputs : dimension of the points
+    outputs : channels of the field
+    features : channels that enter the first linear layer
+    width : of the hidden layers
+    layers : number of hidden layers, at least 1
+    """
+
+    def __init__(self, inputs: int, outputs: int, features: int, width: int, layers: int) -> None:
+        super().__init__()
+        for name, value in (("inputs", inputs), ("outputs", outputs), ("width", width), ("layers", layers)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
+        self.inputs, self.outputs = inputs, outputs
+        sizes = [features, *[width] * layers, outputs]
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(sizes[:-1], sizes[1:], strict=True))
+
+    def encode(self, points: Jet) -> Jet:
+        """Return what enters the first layer: the points themselves."""
+        return points
+
+    def activate(self, jet: Jet) -> Jet:
+        """Apply the activation."""
+        raise NotImplementedError
+
+    def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
+        """Evaluate the network at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
+        if points.shape[-1] != self.inputs:
+            raise InputError(
+                f"the points have shape {tuple(points.shape)}, expected (number of points, {self.inputs})."
+            )
+        jet = self.encode(coordinates(points, order or 0, directions))
+        for layer in self.layers[:-1]:
+            jet = self.activate(linear(jet, layer.weight, layer.bias))
+        jet = linear(jet, self.layers[-1].weight, self.layers[-1].bias)
+        return jet.value if order is None else jet
+
+
+class Siren(CoordinateNetwork):
+    """``sin(frequency (W x + b))`` in every hidden layer, linear at the end.
+
+    Weights of the first layer are uniform in ``+-1 / inputs``, all others in ``+-sqrt(6 / fan_in) / frequency``, biases
+    in ``+-1 / sqrt(fan_in)``. There are ``hidden_layers + 1`` sine layers: the network of the paper on implicit neural
+    spatial representations counts only those from width to width.
+
+    Parameters
+    ----------
+    inputs, outputs, width : as in :class:`CoordinateNetwork`
+    hidden_layers : layers from width to width, 0 or more
+    frequency : 30 as published; a smooth field on a box of size 2 fits far better with 3 to 10
+
+    References
+    ----------
+    Sitzmann et al., "Implicit neural representations with periodic activation functions", NeurIPS 2020, section 3.2.
+    Chen et al., "Implicit neural spatial representations for time-dependent PDEs", ICML 2023.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int = 1, width: int = 20, hidden_layers: int = 2, frequency: float = 30.0
+    ) -> None:
+        if not frequency > 0:
+            raise InputError(f"the frequency of a sine network is {frequency!r}, expected a number greater than 0.")
+        super().__init__(inputs, outputs, inputs, width, hidden_layers + 1)
+        self.frequency = float(frequency)
+        with torch.no_grad():
+            for number, layer in enumerate(self.layers):
+                fan_in = layer.in_features
+                bound = math.sqrt(6 / fan_in) / frequency if number else 1 / fan_in
+                layer.weight.uniform_(-bound, bound)
+
+    def activate(self, jet: Jet) -> Jet:
+        """``sin(frequency * x)``."""
+        return sine(jet, self.frequency)
+
+
+class TanhNetwork(CoordinateNetwork):
+    """``tanh`` in every hidden layer, linear at the end, on coordinates scaled from a box to [-1, 1].
+
+    Weights are normal with variance ``1 / fan_in``, that of the first layer with ``spread^2 / fan_in``; biases are
+    normal with deviation 0.3, in the first layer ``0.3 spread``.
+
+    Parameters
+    ----------
+    inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
+    lower, upper : corners of the box that is scaled to [-1, 1]; that cube itself unless given
+    spread : of the first layer; larger values suit fields with finer details
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int = 1,
+        width: int = 16,
+        layers: int = 2,
+        lower: Sequence[float] | None = None,
+        upper: Sequence[float] | None = None,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__(inputs, outputs, inputs, width, layers)
+        box = _box(inputs, lower, upper)
+        self.register_buffer("scale", 2 / (box[1] - box[0]))
+        self.register_buffer("centre", (box[0] + box[1]) / 2)
+        _normal(self.layers, spread)
+
+    def encode(self, points: Jet) -> Jet:
+        """Scale the box to [-1, 1]."""
+        scale = self.scale.to(points.rows.dtype)
+        rows = points.rows * scale
+        return Jet(torch.cat([rows[:1] - self.centre.to(scale.dtype) * scale, rows[1:]]), points.order)
+
+    def activate(self, jet: Jet) -> Jet:
+        """``tanh``."""
+        return tanh(jet)
+
+
+class FourierNetwork(CoordinateNetwork):
+    """Waves that are periodic in a box, then ``tanh`` layers: periodic exactly, with all derivatives.
+
+    The features are ``g_k sin(2 pi k x_i / L_i)`` and ``g_k cos(...)`` for every axis and ``k = 1 ... waves``, with
+    ``g_k = 2 exp(-(k / decay)^2 / 2)``, so that the network starts smooth and still has the fine waves at hand.
+
+    Parameters
+    ----------
+    inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
+    lower, upper : corners of the box, [-1, 1] along every axis unless given
+    waves : along each axis
+    decay : of the amplitudes
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int = 1,
+        width: int = 16,
+        layers: int = 2,
+        lower: Sequence[float] | None = None,
+        upper: Sequence[float] | None = None,
+        waves: int = 8,
+        decay: float = 5.0,
+    ) -> None:
+        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
+            raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
+        super().__init__(inputs, outputs, 2 * inputs * waves, width, layers)
+        box = _box(inputs, lower, upper)
+        numbers = torch.arange(1, waves + 1, dtype=torch.float64)
+        self.register_buffer("wave_numbers", torch.kron(torch.diag(2 * math.pi / (box[1] - box[0])), numbers[:, None]))
+        self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(inputs))
+        self.register_buffer("origin", box[0])
+        _normal(self.layers, 1.0)
+
+    def encode(self, points: Jet) -> Jet:
+        """Return the waves."""
+        dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
+        moved = Jet(torch.cat([points.rows[:1] - self.origin.to(dtype), points.rows[1:]]), points.order)
+        phase = linear(moved, self.wave_numbers.to(dtype))
+        quarter = torch.full((phase.rows.shape[-1],), math.pi / 2, dtype=phase.rows.dtype, device=phase.rows.device)
+        shifted = Jet(torch.cat([phase.rows[:1] + quarter, phase.rows[1:]]), phase.order)
+        waves = concatenate(sine(phase), sine(shifted))
+        return Jet(waves.rows * self.amplitudes.to(dtype).repeat(2), waves.order)
+
+    def activate(self, jet: Jet) -> Jet:
+        """``tanh``."""
+        return tanh(jet)
+
+
+def _box(inputs: int, lower: Sequence[float] | None, upper: Sequence[float] | None) -> Tensor:
+    """Corners of a box, ``(2, inputs)``."""
+    corners = [[-1.0] * inputs if lower is None else list(lower), [1.0] * inputs if upper is None else list(upper)]
+    if any(len(corner) != inputs for corner in corners):
+        raise InputError(f"the box of a network is {corners}, expected {inputs} numbers for each corner.")
+    box = torch.tensor(corners, dtype=torch.float64)
+    if not bool((box[0] < box[1]).all()) or not bool(box.isfinite().all()):
+        raise InputError(f"the box of a network is {corners}, expected every lower bound below its upper one.")
+    return box
+
+
+def _normal(layers: nn.ModuleList, spread: float) -> None:
+    """Draw weights for ``tanh`` layers from the global generator, as torch's own layers do."""
+    if not spread > 0:
+        raise InputError(f"the spread of a network is {spread!r}, expected a number greater than 0.")
+    with torch.no_grad():
+        for number, layer in enumerate(layers):
+            factor = 1.0 if number else spread
+            layer.weight.normal_(0, factor / math.sqrt(layer.in_features))
+            layer.bias.normal_(0, 0.3 * factor)

@@ -1,0 +1,63 @@
+"""The weights of a module as one vector, and the module as a function of that vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from sciml.errors import InputError
+
+
+class FlatModule:
+    """A module as a pure function of a vector of its weights, for ``torch.func`` and least squares.
+
+    Parameters
+    ----------
+    module : its parameters make the vector, in their order; frozen ones too
+
+    Examples
+    --------
+    >>> flat = FlatModule(nn.Linear(2, 1))
+    >>> vector = torch.tensor([1.0, 2.0, 3.0])
+    >>> flat(vector, torch.tensor([[1.0, 1.0]]))
+    tensor([[6.]])
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._shapes = [(name, weight.shape, weight.numel()) for name, weight in module.named_parameters()]
+        self.count = sum(count for _, _, count in self._shapes)
+        if not self.count:
+            raise InputError(f"{type(module).__name__} has no weights; expected a network with parameters.")
+
+    def vector(self) -> Tensor:
+        """Return a copy of the module's weights, ``(count,)``."""
+        return torch.cat([weight.detach().flatten() for weight in self.module.parameters()])
+
+    @torch.no_grad()
+    def assign(self, vector: Tensor) -> None:
+        """Write a vector into the module's weights."""
+        self._check(vector)
+        for weight, piece in zip(self.module.parameters(), self.views(vector).values(), strict=True):
+            weight.copy_(piece)
+
+    def views(self, vector: Tensor) -> dict[str, Tensor]:
+        """The pieces of a vector by the names of the module's parameters."""
+        pieces = vector.split([count for _, _, count in self._shapes])
+        return {name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)}
+
+    def __call__(self, vector: Tensor, *arguments: Any, **named: Any) -> Any:
+        """Call the module with the weights of a vector."""
+        return functional_call(self.module, self.views(vector), arguments, named)
+
+    def at(self, vector: Tensor) -> Callable[..., Any]:
+        """The module with fixed weights."""
+        return lambda *arguments, **named: self(vector, *arguments, **named)
+
+    def _check(self, vector: Tensor) -> None:
+        if vector.shape != (self.count,):
+            raise InputError(f"the vector of weights has shape {tuple(vector.shape)}, expected ({self.count},).")

@@ -1,0 +1,159 @@
+"""Residuals as functions of a vector of parameters, and their Jacobians: dense in chunks, or as products.
+
+A :class:`Residuals` is one group; a :class:`ResidualSystem` stacks groups so that the sum of squares of all its rows is
+``sum over groups of weight * mean over points of |residual|^2``, the loss of a collocation method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.func import jacrev, jvp, vjp, vmap
+
+from sciml.errors import InputError
+
+CHUNK_BYTES = 1 << 26  # of the Jacobian made at once; the batched backward pass holds a few times as much
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """A group of residuals ``function(parameters, *data)``.
+
+    Parameters
+    ----------
+    name : for reports and errors
+    function : of the vector of parameters ``(p,)`` and the data; returns ``(n,)`` or ``(n, m)``
+    data : tensors of ``n`` rows each: points, targets
+    weight : of the mean square of the group in the loss, greater than 0
+    pointwise : whether row ``i`` of the result depends on row ``i`` of the data alone, which makes Jacobians cheap
+    """
+
+    name: str
+    function: Callable[..., Tensor]
+    data: tuple[Tensor, ...] = ()
+    weight: float = 1.0
+    pointwise: bool = True
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.weight, int | float) and 0 < self.weight < float("inf")):
+            raise InputError(f"the weight of the residuals {self.name!r} is {self.weight!r}, expected a number over 0.")
+        lengths = {len(tensor) for tensor in self.data}
+        if self.pointwise and (len(lengths) != 1 or 0 in lengths):
+            raise InputError(
+                f"the data of the residuals {self.name!r} have {sorted(lengths) or 'no'} rows, expected the same "
+                "number for all, at least one."
+            )
+
+    def __call__(self, parameters: Tensor) -> Tensor:
+        """Evaluate the group, ``(n, m)``."""
+        values = self.function(parameters, *self.data)
+        return values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+
+    def loss(self, parameters: Tensor) -> Tensor:
+        """Weighted mean over the points of the squared norm of the residual: a scalar with a graph."""
+        values = self(parameters)
+        return self.weight * values.square().sum() / len(values)
+
+
+class System(Protocol):
+    """What a least-squares method needs to know of its residuals."""
+
+    columns: int
+
+    @property
+    def rows(self) -> int:
+        """Number of residuals."""
+
+    def residual(self, parameters: Tensor) -> Tensor:
+        """All residuals, ``(rows,)``, without a graph."""
+
+    def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
+        """Row blocks of the Jacobian, in order; ``chosen`` columns only if given."""
+
+    def products(
+        self, parameters: Tensor
+    ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Products with the Jacobian and with its transpose."""
+
+
+class ResidualSystem:
+    """Groups of residuals stacked and scaled.
+
+    Parameters
+    ----------
+    groups : at least one, with names that differ
+    columns : length ``p`` of the vector of parameters
+    """
+
+    def __init__(self, groups: Sequence[Residuals], columns: int) -> None:
+        if not groups:
+            raise InputError("there are no residuals, expected at least one group.")
+        names = [group.name for group in groups]
+        if len(set(names)) < len(names):
+            raise InputError(f"the groups of residuals are called {', '.join(names)}; give each its own name.")
+        self.groups, self.columns = tuple(groups), columns
+        self._sizes: list[tuple[int, int]] = []
+
+    @cached_property
+    def rows(self) -> int:
+        """Number of residuals; known after the first evaluation."""
+        return sum(n * m for n, m in self._sizes)
+
+    def residual(self, parameters: Tensor) -> Tensor:
+        """All residuals, ``(rows,)``."""
+        with torch.no_grad():
+            values = [group(parameters) for group in self.groups]
+        self._sizes = [tuple(value.shape) for value in values]
+        scaled = [self._scale(group, len(value)) * value.flatten() for group, value in zip(self.groups, values, strict=True)]
+        return torch.cat(scaled)
+
+    def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
+        """Row blocks of the Jacobian."""
+        for group, (n, m) in zip(self.groups, self._sizes, strict=True):
+            bytes_per_point = m * self.columns * parameters.element_size()
+            at_once = max(1, CHUNK_BYTES // bytes_per_point)
+            scale = self._scale(group, n)
+            for block in _pointwise(group, parameters, at_once) if group.pointwise else _coupled(group, parameters, at_once * m):
+                yield scale * (block if chosen is None else block[:, chosen])
+
+    def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Products with the Jacobian, by forward mode, and with its transpose, by reverse mode."""
+
+        def stacked(vector: Tensor) -> Tensor:
+            values = [group(vector) for group in self.groups]
+            pairs = zip(self.groups, values, strict=True)
+            return torch.cat([self._scale(group, len(value)) * value.flatten() for group, value in pairs])
+
+        transposed = vjp(stacked, parameters)[1]
+        return (
+            lambda vector: jvp(stacked, (parameters,), (vector.to(parameters.dtype),))[1].double(),
+            lambda vector: transposed(vector.to(parameters.dtype))[0].double(),
+        )
+
+    def losses(self, parameters: Tensor) -> dict[str, float]:
+        """Weighted mean square of each group by name."""
+        with torch.no_grad():
+            return {group.name: float(group.loss(parameters)) for group in self.groups}
+
+    @staticmethod
+    def _scale(group: Residuals, points: int) -> float:
+        return (group.weight / points) ** 0.5
+
+
+def _pointwise(group: Residuals, parameters: Tensor, at_once: int) -> Iterator[Tensor]:
+    def at_a_point(vector: Tensor, *data: Tensor) -> Tensor:
+        return group.function(vector, *(tensor[None] for tensor in data)).reshape(-1)
+
+    rows = vmap(jacrev(at_a_point), in_dims=(None, *(0 for _ in group.data)))
+    for pieces in zip(*(tensor.split(at_once) for tensor in group.data), strict=True):
+        block = rows(parameters, *pieces).detach()
+        yield block.reshape(-1, block.shape[-1])
+
+
+def _coupled(group: Residuals, parameters: Tensor, at_once: int) -> Iterator[Tensor]:
+    yield jacrev(lambda vector: group(vector).flatten(), chunk_size=at_once)(parameters).detach()
