@@ -1,7 +1,10 @@
-"""Configs: one YAML file that says which task learns from which data, and how.
+"""Configs: one YAML file that says which task learns from which data, and how; or what is solved, without data.
 
 >>> config = load_config("configs/dcdm/box_2d_cpu.yaml", ["training.phases.0.epochs=5"])   # doctest: +SKIP
 >>> task, data = config.build_task(), config.build_data()                                  # doctest: +SKIP
+
+A task that writes a solution or updates its weights itself needs no ``data``, and the latter no ``training``: what is
+not given stays null in ``config.yaml``, so that the arguments of the task are the only place that says it.
 
 The parameters of a class are its config keys. Types are checked against the annotations by jsonargparse; keys that do
 not exist, and classes from outside, are found here first, because then the sentence can say which key was meant.
@@ -18,7 +21,7 @@ from sciml.training.citations import check_keys
 from sciml.training.config_errors import Where, shorten
 from sciml.training.config_files import apply_overrides, find_config, read_yaml
 from sciml.training.constructors import check, construct, import_class
-from sciml.training.settings import Training
+from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
 
 if TYPE_CHECKING:
@@ -79,6 +82,11 @@ class Config:
     values: dict[str, Any]
     source: str
 
+    @property
+    def task_class(self) -> type[Task]:
+        """The class of the task."""
+        return import_class(Where(self.source), "task.class_path", self.values["task"]["class_path"])
+
     def build_task(self) -> Task:
         """Return a new task; its initial weights are a function of the seed."""
         from sciml.numerics.random import seeded
@@ -87,7 +95,11 @@ class Config:
             return self._build("task")
 
     def build_data(self) -> lightning.LightningDataModule:
-        """Return a new data module."""
+        """Return a new data module; for a task that draws its points itself, one batch in each epoch."""
+        if self.values["data"] is None:
+            from sciml.data.modules import Draws
+
+            return Draws(1, validation_batches=int(self.task_class.validate is not _task().validate))
         return self._build("data")
 
     def _build(self, key: str) -> Any:
@@ -126,17 +138,19 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
     for key in values:
         if key not in (*heads, *sections):
             raise where.no_key("", key, ["title", "seed", *sections, "cite"])
-    for key in ("title", "task", "data", "training"):
-        if values.get(key) is None:
-            raise where.error(key, f"{key} is missing; add it")
+    _check_there(where, values, ("title", "task"))
     resolved = check(where, Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
     if not 0 <= resolved["seed"] <= LARGEST_SEED:
         raise where.error("seed", f"seed is {resolved['seed']}, expected a whole number from 0 to 2^63 - 1")
     check_keys(resolved["cite"], where)
     task_class, resolved["task"] = _section(where, "task", values["task"])
-    _, resolved["data"] = _section(where, "data", values["data"])
-    training = construct(where, Training, check(where, Training, values["training"], "training"), "training")
-    resolved["training"] = asdict(training)
+    is_own = task_class.epochs_of is not None
+    draws = is_own or task_class.solution is not _task().solution
+    _check_there(where, values, [*([] if draws else ["data"]), *([] if is_own else ["training"])])
+    given = values.get("data") is not None
+    resolved["data"] = _section(where, "data", values["data"])[1] if given else None
+    training = _training(where, task_class, values.get("training"), resolved["task"]["init_args"])
+    resolved["training"] = None if values.get("training") is None else asdict(training)
     trainer = {} if values.get("trainer") is None else values["trainer"]
     resolved["trainer"] = _check_trainer(where, trainer, task_class.precisions)
     paper = values.get("paper")
@@ -157,9 +171,7 @@ def _section(where: Where, key: str, values: Any) -> tuple[type, dict[str, Any]]
     """Return the class of ``task`` or ``data`` and the section with all its parameters."""
     import lightning
 
-    from sciml.training.task import Task
-
-    base = {"task": Task, "data": lightning.LightningDataModule}[key]
+    base = {"task": _task(), "data": lightning.LightningDataModule}[key]
     if not isinstance(values, Mapping):
         raise where.error(key, f"{key} is {shorten(values)}, expected class_path and init_args")
     for name in values:
@@ -175,12 +187,48 @@ def _section(where: Where, key: str, values: Any) -> tuple[type, dict[str, Any]]
     return cls, {"class_path": path, "init_args": check(where, cls, arguments, f"{key}.init_args")}
 
 
+def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapping[str, Any]) -> Training:
+    """Return how to train; it follows from the arguments of a task that updates its weights itself."""
+    given = None
+    if values is not None:
+        given = construct(where, Training, check(where, Training, values, "training"), "training")
+    name, key = task_class.__name__, f"task.init_args.{task_class.epochs_of}"
+    if task_class.epochs_of is None:
+        if given.is_own and task_class.advance is _task().advance:
+            reason = f"training.phases has the optimizer none, but {name} does not update its weights itself"
+            raise where.error("training.phases", f"{reason}; name another one")
+        return given
+    epochs = arguments[task_class.epochs_of]
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise where.error(key, f"{key} is {shorten(epochs)}, expected a whole number of at least 1")
+    if given is not None and (not given.is_own or given.epochs != epochs):
+        reason = f"{given.epochs} epochs, but {key} is {epochs}"
+        if not given.is_own:
+            reason = f"the optimizer {given.phases[0].optimizer}, but {name} updates its weights itself"
+        raise where.error("training", f"training has {reason}; leave training out")
+    return given or Training([Phase(epochs, "none")])
+
+
+def _check_there(where: Where, values: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in keys:
+        if values.get(key) is None:
+            raise where.error(key, f"{key} is missing; add it")
+
+
+def _task() -> type[Task]:
+    """The base class, imported late because Lightning is slow to import."""
+    from sciml.training.task import Task
+
+    return Task
+
+
 def _check_trainer(where: Where, values: Any, precisions: Sequence[str]) -> dict[str, Any]:
     for key in values if isinstance(values, Mapping) else ():
         if key in OWNED:
             raise where.error(f"trainer.{key}", f"trainer.{key} is not for a config: {OWNED[key]}")
-    precision = values.get("precision", precisions[0]) if isinstance(values, Mapping) else None
-    if isinstance(values, Mapping) and precision not in precisions:
-        key = "trainer.precision"
-        raise where.error(key, f"{key} is {shorten(precision)}, but the task allows {' or '.join(precisions)}")
+    if isinstance(values, Mapping):
+        values = {"precision": precisions[0], **values}
+        key, precision = "trainer.precision", values["precision"]
+        if precision not in precisions:
+            raise where.error(key, f"{key} is {shorten(precision)}, but the task allows {' or '.join(precisions)}")
     return check(where, TrainerSettings, values, "trainer")

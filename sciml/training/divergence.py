@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -13,11 +14,17 @@ from sciml.errors import DivergenceError, InputError
 if TYPE_CHECKING:
     from sciml.training.task import Task
 
-ADVICE = "lower the learning rate, or set training.gradient_clip"
+ADVICE = {"loss": "lower the learning rate, or set training.gradient_clip", "step": "take smaller steps"}
 
 
 @torch.no_grad()
-def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earlier: dict[str, Tensor]) -> None:
+def check_finite(
+    task: Task,
+    history: list[dict[str, Tensor]],
+    start: int,
+    earlier: dict[str, Tensor],
+    source: Literal["loss", "step"] = "loss",
+) -> None:
     """Raise if a term of the loss or a weight is not finite; waits for the device once.
 
     Parameters
@@ -26,6 +33,7 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
     history : the terms of the loss at each update of this batch
     start : number of the first of these updates
     earlier : terms of an update before, of which all are finite; empty if there was none
+    source : where the terms come from: ``Task.loss``, or ``Task.advance``, which makes a step of its own
 
     Raises
     ------
@@ -37,22 +45,21 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
     names = list(history[0])
     if different := next((terms for terms in [*history, earlier or history[0]] if list(terms) != names), None):
         raise InputError(
-            f"the loss of {type(task).__name__} has the terms {', '.join(different)} at one update and "
+            f"the {source} of {type(task).__name__} has the terms {', '.join(different)} at one update and "
             f"{', '.join(names)} at another, expected the same terms in the same order at every update."
         )
     weights = [weight for weight in task.parameters() if weight.requires_grad]
     norm = torch.nn.utils.get_total_norm(weights)
-    values = torch.stack([term.to(norm.dtype) for terms in history for term in terms.values()])
+    dtype = reduce(torch.promote_types, (term.dtype for term in history[0].values()), norm.dtype)
+    values = torch.stack([term.to(dtype) for terms in history for term in terms.values()])
     finite = bool(torch.isfinite(values).all() & torch.isfinite(norm))
     # Every rank has to stop: the others would wait for this one for ever.
     if task.trainer.strategy.reduce_boolean_decision(finite):
         return
-    place = f"in epoch {task.current_epoch}"
+    run, place = {"loss": "training", "step": "the run"}[source], f"in epoch {task.current_epoch}"
     if finite:
         updates = f"updates {start} to {start + len(history) - 1}"
-        raise DivergenceError(
-            f"training diverged {place} on another rank, in the {updates}; its message names the term."
-        )
+        raise DivergenceError(f"{run} diverged {place} on another rank, in the {updates}; its message names the term.")
     table = values.view(len(history), len(names)).tolist()
     before = [float(earlier[name]) for name in names] if earlier else None
     for update, row in enumerate(table, start):
@@ -60,15 +67,15 @@ def check_finite(task: Task, history: list[dict[str, Tensor]], start: int, earli
             if not math.isfinite(row[index]):
                 known = f"its last finite value was {before[index]:.6g}" if before else "it was never finite"
                 raise DivergenceError(
-                    f"training diverged {place}: the term {name} of the loss is {row[index]} at update {update} "
-                    f"(epochs and updates count from 0), {known}; {ADVICE}."
+                    f"{run} diverged {place}: the term {name} of the {source} is {row[index]} at update {update} "
+                    f"(epochs and updates count from 0), {known}; {ADVICE[source]}."
                 )
         before = row
     last = ", ".join(f"{name} = {value:.6g}" for name, value in zip(names, before, strict=True))
     what = _worst_weight(task)
     raise DivergenceError(
-        f"training diverged {place}: {what} after update {start + len(history) - 1} (epochs and updates count from 0), "
-        f"where the terms of the loss were still finite: {last}; {ADVICE}."
+        f"{run} diverged {place}: {what} after update {start + len(history) - 1} (epochs and updates count from 0), "
+        f"where the terms of the {source} were still finite: {last}; {ADVICE[source]}."
     )
 
 

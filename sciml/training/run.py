@@ -1,7 +1,7 @@
-"""Train, resume and evaluate in a run folder.
+"""Train or solve, resume and evaluate in a run folder.
 
 ``config.yaml`` (resolved), ``environment.json``, ``metrics.csv``, ``checkpoints/last.ckpt`` and ``best.ckpt``,
-``result.json`` once the run is over, ``figures/``.
+``result.json`` once the run is over, ``figures/``; of a task that solves also ``states/``, ``fields.*``, ``animation.*``.
 
 On several ranks each calls :func:`train` with the same arguments, as ``torchrun`` and SLURM do; the first one writes.
 """
@@ -37,7 +37,11 @@ from sciml.training.task import Task
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
 
 METRICS, RESULT, FIGURES = "metrics.csv", "result.json", "figures"
-_OURS = (RESULT, METRICS, CONFIG, "evaluation.json", "checkpoints/*.ckpt", "figures/*", "events.out.tfevents.*")
+_OF_A_SOLUTION = ("states/*", "fields.*", "animation.*")
+_OURS = (
+    *(RESULT, METRICS, CONFIG, "evaluation.json", "checkpoints/*.ckpt", "figures/*", "events.out.tfevents.*"),
+    *_OF_A_SOLUTION,
+)
 _LEFT_BY_A_KILL = ("*.part", "*/*.part", "hpc_ckpt_*.ckpt")  # the last is SLURM's, from the middle of an epoch
 
 
@@ -49,7 +53,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train what a config says.
+    """Train what a config says, or solve it.
 
     A run that is stopped in whatever way and resumed ends with the same weights, bit for bit on the CPU, as one that
     is not stopped. SIGINT and SIGTERM take effect after the batch in progress; the checkpoint is that of the last end
@@ -99,12 +103,13 @@ def train(
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
+            solved = _write_solution(folder, trainer.strategy.root_device) if writer is not None else {}
         except DivergenceError:
             _finish(writer, config, "diverged", rows)
             raise
         if writer is not None:
             _draw(folder)
-        result = _finish(writer, config, "finished", rows)  # last of all: a finished run is never opened again
+        result = _finish(writer, config, "finished", rows, solved)  # last of all: a finished run is never opened again
     if signals.number is not None:
         obey(signals.number)
     return result
@@ -149,7 +154,8 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFol
     """Make the folder ready."""
     for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
         for path in folder.glob(pattern):
-            path.unlink()
+            if not path.is_dir():
+                path.unlink()
     writer = RunFolder(folder, overwrite=overwrite, resume=resume)
     if not (folder / CONFIG).exists():
         writer.write_text(CONFIG, yaml.safe_dump(_resolved(config), sort_keys=False, allow_unicode=True))
@@ -210,12 +216,25 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
         signals.restore()
 
 
-def _finish(writer: RunFolder | None, config: Config, status: str, rows: Rows) -> dict[str, Any]:
-    """Write ``result.json``; return what is in it."""
+def _write_solution(folder: Path, device: torch.device) -> dict[str, float]:
+    """Let a task that solves write its solution; return its metrics."""
+    task = load_task(folder)  # and not the one at hand: a run resumed after the last epoch has no other
+    solved = {}
+    if type(task).solution is not Task.solution:
+        with torch.no_grad():
+            solved = task.to(device).solution(folder)
+    return {name: float(value) for name, value in solved.items()}
+
+
+def _finish(
+    writer: RunFolder | None, config: Config, status: str, rows: Rows, solved: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Write ``result.json``, the metrics of the solution first; return what is in it."""
     metrics = rows.last
     if not metrics:  # resumed after the last epoch, or diverged in the first one
         last = (read_rows(rows.path) or [{}])[-1]
         metrics = {name: float(value) for name, value in last.items() if "/" in name}
+    metrics = {**(solved or {}), **metrics, **(solved or {})}  # the first in front, the last with their values
     if writer is None:
         return {"status": status, "metrics": metrics}
     writer.finish(

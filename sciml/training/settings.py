@@ -6,12 +6,12 @@ The learning rate is a pure function of the number of the update, so a resumed r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from sciml.errors import ConfigError
 
-OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares"]
+OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares", "none"]
 ScheduleName = Literal["constant", "cosine"]
 # The step of the last two comes from a line search or from the damping; 1 means that it is taken in full.
 LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "soap": 3e-3, "lbfgs": 1.0, "least_squares": 1.0}
@@ -25,9 +25,11 @@ class Phase:
     Parameters
     ----------
     epochs : how many, at least 1
-    optimizer : ``"adam"``, ``"adamw"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line search) or
-        ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks)
-    learning_rate : after the warm-up; 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others unless given
+    optimizer : ``"adam"``, ``"adamw"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line search),
+        ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks), or ``"none"``: the task
+        updates its weights itself, in ``Task.advance``; then only ``epochs`` may be given
+    learning_rate : after the warm-up; 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others unless given, None
+        without an optimiser
     schedule : ``"constant"``, or ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it
     warmup_epochs : over which the rate first rises linearly, less than ``epochs``
     final_fraction : of the learning rate, where the cosine would end, 0 to 1
@@ -52,9 +54,12 @@ class Phase:
     def __post_init__(self) -> None:
         _check_name("optimizer", self.optimizer, get_args(OptimizerName))
         _check_name("schedule", self.schedule, get_args(ScheduleName))
+        _check_count("epochs of a phase", self.epochs, 1)
+        if self.optimizer == "none":
+            _check_unset(self, ("learning_rate", "schedule", "warmup_epochs", "weight_decay", "options"))
+            return
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
-        _check_count("epochs of a phase", self.epochs, 1)
         _check_count("warmup_epochs", self.warmup_epochs, 0)
         if self.warmup_epochs >= self.epochs:
             raise ConfigError(
@@ -126,6 +131,15 @@ class Training:
             _check_number(f"weights.{name}", weight, low=0)
         if self.weights and any(phase.optimizer == "least_squares" for phase in self.phases):
             raise ConfigError("weights do not act on residuals; leave them out, or choose another optimizer.")
+        if self.is_own:
+            _check_unset(self, ("updates_per_batch", "gradient_clip", "ema_decay", "weights"))
+            if others := [phase.optimizer for phase in self.phases if phase.optimizer != "none"]:
+                raise ConfigError(f"training.phases has the optimizers none and {others[0]}; leave one of the two out.")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the task updates its weights itself: the optimizer is ``"none"``."""
+        return any(phase.optimizer == "none" for phase in self.phases)
 
     @property
     def epochs(self) -> int:
@@ -140,6 +154,17 @@ class Training:
                 return index, epoch - start
             start += phase.epochs
         raise ConfigError(f"epoch {epoch} belongs to no phase, expected 0 to {self.epochs - 1}.")
+
+
+def _check_unset(settings: Phase | Training, names: tuple[str, ...]) -> None:
+    """Refuse what acts on an optimiser where there is none."""
+    for entry in fields(settings):
+        usual = entry.default_factory() if entry.default is MISSING and entry.name in names else entry.default
+        if entry.name in names and getattr(settings, entry.name) != usual:
+            raise ConfigError(
+                f"{entry.name} does not go with the optimizer none, where the task updates its weights itself; "
+                "leave it out."
+            )
 
 
 def _check_name(what: str, value: object, known: tuple[str, ...]) -> None:

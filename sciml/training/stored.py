@@ -118,6 +118,8 @@ def _load_published(path: Path) -> tuple[Task, Config]:
 def _build(config: Config, weights: dict[str, Any], file: Path) -> Task:
     task = config.build_task()
     task.prepare(config.training, config.seed)
+    if config.trainer["precision"] == "64-true":
+        task.double()  # as the trainer does; the weights would be cut down to 32 bits when they are loaded
     load_weights(task, weights, file)
     return task.eval()
 
@@ -126,6 +128,10 @@ def _data(config: Config, path: str | Path | None) -> lightning.LightningDataMod
     if path is None:
         return config.build_data()
     section = config.values["data"]
+    if section is None:
+        raise InputError(
+            f"{config.task_class.__name__} draws its points itself, so there is no other data to evaluate on."
+        )
     if "path" not in section["init_args"]:
         raise InputError(f"{section['class_path']} takes no path, so there is no other data to evaluate on.")
     data = {**section, "init_args": {**section["init_args"], "path": str(path)}}

@@ -1,4 +1,4 @@
-"""The one base class of everything that is trained.
+"""The one base class of everything that is trained or solved.
 
 The loop is manual optimisation with a closure, so that Adam, L-BFGS and least squares go the same way, and with
 ``updates_per_batch`` updates for each batch, because the trainer's own cost per batch exceeds that of an update of a
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import lightning
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -51,7 +52,11 @@ class Task(lightning.LightningModule):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
-    """Precisions of the trainer that the method stands; a task that stands ``"bf16-mixed"`` lists it."""
+    """Precisions of the trainer that the method stands, the usual one first: ``"bf16-mixed"`` has to be listed."""
+
+    epochs_of: ClassVar[str | None] = None
+    """The argument of ``__init__`` that holds the number of epochs, such as ``"steps"``, for a task that updates its
+    weights itself: it overrides :meth:`advance`, and its config needs neither ``data`` nor ``training``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +94,26 @@ class Task(lightning.LightningModule):
         terms = self.loss(batch)
         return {"loss": self._total(terms), **terms} if len(terms) > 1 else terms
 
+    def advance(self, batch: Any) -> dict[str, Tensor | float]:
+        """Update the weights without an optimiser, such as by one time step; return numbers about it by name.
+
+        Called once per batch where the config's ``training`` says ``optimizer: none``, which is so where :attr:`epochs_of` is set;
+        the batch is then 0, one time step is one epoch, and ``self.current_epoch`` counts the steps done before. Same
+        names at every call. The numbers are the row ``loss/NAME`` of ``metrics.csv``; one that is not finite ends the
+        run as diverged, and so does a :class:`~sciml.errors.DivergenceError` that is raised here; the checkpoint stays
+        the last good one.
+
+        All that the next call needs lies in parameters and persistent buffers, since that is what a resumed run gets
+        back, and draws come from :meth:`generator`; then it goes on bit for bit. What comes before the first step, such
+        as the fit of initial values, belongs into the first call. Files of single steps go to ``states/`` in
+        :attr:`run_folder`; a step that is repeated after a kill writes its file again. No gradients are recorded around
+        it unless it opens ``torch.enable_grad()``.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} does not update its weights itself, which the optimizer none asks for; "
+            "choose another one."
+        )
+
     def residuals(self, batch: Any) -> Tensor:
         """Residuals whose sum of squares is the loss but for a factor, any shape: for least-squares optimisers."""
         raise ConfigError(
@@ -117,7 +142,10 @@ class Task(lightning.LightningModule):
         with torch.no_grad():
             for batch in batches:
                 count = _samples(batch)
-                for name, value in self.validate(move_data_to_device(batch, self.device)).items():
+                batch = move_data_to_device(batch, self.device)
+                if self.dtype == torch.float64:
+                    batch = DoublePrecision().convert_input(batch)  # as the trainer does
+                for name, value in self.validate(batch).items():
                     sums[name] = sums.get(name, 0.0) + float(value) * count
                 samples += count
         self.train(was_training)
@@ -129,7 +157,25 @@ class Task(lightning.LightningModule):
         """Apply the task to a file and write the result, for ``sciml predict``; return numbers about it by name."""
         raise InputError(f"{type(self).__name__} cannot be applied to a file; use 'sciml evaluate'.")
 
+    def solution(self, folder: Path) -> dict[str, float]:
+        """Write the fields of the solution into the folder of the run; return the metrics of the whole run, headline first.
+
+        Called once, after the last epoch, on the task as the last checkpoint holds it, in evaluation mode; a run killed
+        meanwhile calls it again. Its metrics come first in ``result.json``. ``sciml solve`` wants it overridden.
+        ``--overwrite`` removes ``states/``, ``fields.*``, ``animation.*`` and ``figures/``; write no other names.
+        """
+        raise InputError(f"{type(self).__name__} learns from data and solves nothing by itself; use 'sciml train'.")
+
+    def describe(self) -> str | None:
+        """One line about what is solved or learnt, for the header, such as ``"Pade(2,2), 240 steps of 0.05"``."""
+        return None
+
     # What a method uses
+
+    @property
+    def run_folder(self) -> Path:
+        """The folder of the run in progress; only between the start and the end of ``fit``."""
+        return Path(self.trainer.default_root_dir)
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """Return a generator on the task's device that is a function of (seed, number of the update, rank, stream).
@@ -145,7 +191,7 @@ class Task(lightning.LightningModule):
         self._settings, self._seed = settings, seed
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Return the optimiser of each phase."""
+        """Return the optimiser of each phase, none if the task updates its weights itself."""
         if self._settings is None:
             raise InputError(f"{type(self).__name__} does not know how to train; call prepare(settings, seed) first.")
         if self.trainer.precision not in self.precisions:
@@ -156,6 +202,10 @@ class Task(lightning.LightningModule):
         phases = self._settings.phases
         if self.trainer.world_size > 1 and any(phase.optimizer == "least_squares" for phase in phases):
             raise ConfigError("the optimizer least_squares runs in one process; choose another one, or one device.")
+        if self._settings.is_own:
+            if self.trainer.world_size > 1:
+                raise ConfigError(f"{type(self).__name__} runs in one process; set trainer.devices=1.")
+            return []
         weights = self._weights()
         if not weights:
             raise InputError(f"{type(self).__name__} has no weights to train; nothing in it requires a gradient.")
@@ -173,6 +223,9 @@ class Task(lightning.LightningModule):
         batches are.
         """
         settings = self._settings
+        if settings.is_own:
+            self._advance(batch)
+            return
         number, epoch = settings.phase_at(self.current_epoch)
         phase = settings.phases[number]
         optimizers = self.optimizers()
@@ -241,6 +294,25 @@ class Task(lightning.LightningModule):
             optimizer.step(closure)
         return first
 
+    def _advance(self, batch: Any) -> None:
+        """Let the task update its weights, and count it as one update."""
+        start = self._update = self.trainer.global_step
+        with torch.no_grad():
+            found = self.advance(batch)
+        # A plain number has 64 bits, and torch's default would cut it down to 32.
+        terms = {
+            name: (value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)).detach()
+            for name, value in found.items()
+        }
+        _check_scalars(terms, f"what {type(self).__name__}.advance returns")
+        terms = {name: term.to(self.device) for name, term in terms.items()}
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        progress.increment_ready()
+        progress.increment_completed()
+        check_finite(self, [terms], start, self._last_terms, "step")
+        self._last_terms = terms
+        self._log(terms, "loss", 1)
+
     def _least_squares_step(self, optimizer: LightningOptimizer, batch: Any) -> Terms:
         """One update of a least-squares optimiser; return the terms before it."""
         terms: Terms = {}
@@ -259,11 +331,7 @@ class Task(lightning.LightningModule):
                 f"training.weights has {', '.join(sorted(unknown))}, but the terms of the loss of "
                 f"{type(self).__name__} are {', '.join(terms)}; correct the name."
             )
-        if not terms:
-            raise InputError(f"the loss of {type(self).__name__} has no terms, expected at least one.")
-        for name, term in terms.items():
-            if term.ndim:
-                raise InputError(f"the term {name} of the loss has shape {tuple(term.shape)}, expected a scalar.")
+        _check_scalars(terms, f"the loss of {type(self).__name__}")
         weighted = [weights[name] * term if name in weights else term for name, term in terms.items()]
         return sum(weighted[1:], weighted[0])
 
@@ -288,6 +356,14 @@ class Task(lightning.LightningModule):
             batch_size=samples,
             sync_dist=self.trainer.world_size > 1,
         )
+
+
+def _check_scalars(terms: Terms, what: str) -> None:
+    if not terms:
+        raise InputError(f"{what} has no terms, expected at least one.")
+    for name, term in terms.items():
+        if term.ndim:
+            raise InputError(f"the term {name} of {what} has shape {tuple(term.shape)}, expected a scalar.")
 
 
 def _samples(batch: Any) -> int:
