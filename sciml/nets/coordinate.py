@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class CoordinateNetwork(nn.Module):
                 raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
         self.inputs, self.outputs = inputs, outputs
         sizes = [features, *[width] * layers, outputs]
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
 
     def encode(self, points: Jet) -> Jet:
         """Return what enters the first layer: the points themselves."""
@@ -103,7 +104,7 @@ class TanhNetwork(CoordinateNetwork):
     Parameters
     ----------
     inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
-    lower, upper : corners of the box that is scaled to [-1, 1]; that cube itself unless given
+    box : lower and upper corner of what is scaled to [-1, 1]; that cube itself unless given
     spread : of the first layer; larger values suit fields with finer details
     """
 
@@ -113,14 +114,13 @@ class TanhNetwork(CoordinateNetwork):
         outputs: int = 1,
         width: int = 16,
         layers: int = 2,
-        lower: Sequence[float] | None = None,
-        upper: Sequence[float] | None = None,
+        box: Sequence[Sequence[float]] | None = None,
         spread: float = 1.0,
     ) -> None:
         super().__init__(inputs, outputs, inputs, width, layers)
-        box = _box(inputs, lower, upper)
-        self.register_buffer("scale", 2 / (box[1] - box[0]))
-        self.register_buffer("centre", (box[0] + box[1]) / 2)
+        corners = _corners(inputs, box)
+        self.register_buffer("scale", 2 / (corners[1] - corners[0]))
+        self.register_buffer("centre", (corners[0] + corners[1]) / 2)
         _normal(self.layers, spread)
 
     def encode(self, points: Jet) -> Jet:
@@ -143,7 +143,7 @@ class FourierNetwork(CoordinateNetwork):
     Parameters
     ----------
     inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
-    lower, upper : corners of the box, [-1, 1] along every axis unless given
+    box : lower and upper corner, [-1, 1] along every axis unless given
     waves : along each axis
     decay : of the amplitudes
     """
@@ -154,19 +154,20 @@ class FourierNetwork(CoordinateNetwork):
         outputs: int = 1,
         width: int = 16,
         layers: int = 2,
-        lower: Sequence[float] | None = None,
-        upper: Sequence[float] | None = None,
+        box: Sequence[Sequence[float]] | None = None,
         waves: int = 8,
         decay: float = 5.0,
     ) -> None:
         if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
             raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
         super().__init__(inputs, outputs, 2 * inputs * waves, width, layers)
-        box = _box(inputs, lower, upper)
+        corners = _corners(inputs, box)
         numbers = torch.arange(1, waves + 1, dtype=torch.float64)
-        self.register_buffer("wave_numbers", torch.kron(torch.diag(2 * math.pi / (box[1] - box[0])), numbers[:, None]))
+        self.register_buffer(
+            "wave_numbers", torch.kron(torch.diag(2 * math.pi / (corners[1] - corners[0])), numbers[:, None])
+        )
         self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(inputs))
-        self.register_buffer("origin", box[0])
+        self.register_buffer("origin", corners[0])
         _normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
@@ -184,15 +185,15 @@ class FourierNetwork(CoordinateNetwork):
         return tanh(jet)
 
 
-def _box(inputs: int, lower: Sequence[float] | None, upper: Sequence[float] | None) -> Tensor:
-    """Corners of a box, ``(2, inputs)``."""
-    corners = [[-1.0] * inputs if lower is None else list(lower), [1.0] * inputs if upper is None else list(upper)]
-    if any(len(corner) != inputs for corner in corners):
-        raise InputError(f"the box of a network is {corners}, expected {inputs} numbers for each corner.")
-    box = torch.tensor(corners, dtype=torch.float64)
-    if not bool((box[0] < box[1]).all()) or not bool(box.isfinite().all()):
-        raise InputError(f"the box of a network is {corners}, expected every lower bound below its upper one.")
-    return box
+def _corners(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
+    """Lower and upper corner of a box, ``(2, inputs)``."""
+    given = [[-1.0] * inputs, [1.0] * inputs] if box is None else [list(corner) for corner in box]
+    if [len(corner) for corner in given] != [inputs, inputs]:
+        raise InputError(f"the box of a network is {given}, expected a lower and an upper corner of {inputs} numbers.")
+    corners = torch.tensor(given, dtype=torch.float64)
+    if not bool((corners[0] < corners[1]).all()) or not bool(corners.isfinite().all()):
+        raise InputError(f"the box of a network is {given}, expected every lower bound below its upper one.")
+    return corners
 
 
 def _normal(layers: nn.ModuleList, spread: float) -> None:

@@ -128,7 +128,7 @@ def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None
 
 
 def linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
-    """Affine map of the channels, ``x weight^T + bias``: ``weight`` is ``(outputs, inputs)``, ``bias`` ``(outputs,)``."""
+    """Affine map of the channels, ``x weight^T + bias``: weight ``(outputs, inputs)``, bias ``(outputs,)``."""
     rows = jet.rows @ weight.T
     if bias is None:
         return Jet(rows, jet.order)

@@ -137,11 +137,11 @@ class LevenbergMarquardt:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} of least squares is {value!r}, expected a whole number of at least 1.")
-        for name, low in (("tolerance", 0.0), ("damping", 0.0), ("decrease", 1.0), ("increase", 1.0)):
+        for name, low in (("damping", 0.0), ("decrease", 1.0), ("increase", 1.0)):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not low < value < float("inf") and not name == "tolerance":
+            if not isinstance(value, int | float) or not low < value < float("inf"):
                 raise InputError(f"{name} of least squares is {value!r}, expected a number greater than {low:g}.")
-        if not 0 <= self.tolerance < float("inf"):
+        if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < float("inf"):
             raise InputError(f"tolerance of least squares is {self.tolerance!r}, expected a number of at least 0.")
         if not 0 < self.smallest_damping <= self.largest_damping:
             raise InputError(
@@ -175,7 +175,9 @@ class LevenbergMarquardt:
             If a residual at the start is not finite; the sentence names its group.
         """
         if start.ndim != 1 or not start.is_floating_point():
-            raise InputError(f"the start has shape {tuple(start.shape)} and type {start.dtype}, expected a real vector.")
+            raise InputError(
+                f"the start has shape {tuple(start.shape)} and type {start.dtype}, expected a real vector."
+            )
         if self.tolerance < SMALLEST_TOLERANCE.get(start.dtype, 1e-2):
             raise InputError(
                 f"the tolerance {self.tolerance:g} is below what {str(start.dtype).removeprefix('torch.')} resolves, "

@@ -75,9 +75,7 @@ class System(Protocol):
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
         """Row blocks of the Jacobian, in order; ``chosen`` columns only if given."""
 
-    def products(
-        self, parameters: Tensor
-    ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """Products with the Jacobian and with its transpose."""
 
 
@@ -109,7 +107,9 @@ class ResidualSystem:
         with torch.no_grad():
             values = [group(parameters) for group in self.groups]
         self._sizes = [tuple(value.shape) for value in values]
-        scaled = [self._scale(group, len(value)) * value.flatten() for group, value in zip(self.groups, values, strict=True)]
+        scaled = [
+            self._scale(group, len(value)) * value.flatten() for group, value in zip(self.groups, values, strict=True)
+        ]
         return torch.cat(scaled)
 
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
@@ -118,7 +118,9 @@ class ResidualSystem:
             bytes_per_point = m * self.columns * parameters.element_size()
             at_once = max(1, CHUNK_BYTES // bytes_per_point)
             scale = self._scale(group, n)
-            for block in _pointwise(group, parameters, at_once) if group.pointwise else _coupled(group, parameters, at_once * m):
+            for block in (
+                _pointwise(group, parameters, at_once) if group.pointwise else _coupled(group, parameters, at_once * m)
+            ):
                 yield scale * (block if chosen is None else block[:, chosen])
 
     def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:

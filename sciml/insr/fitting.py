@@ -1,0 +1,213 @@
+"""One fit of one network: what is fitted, at which points, by which method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.insr.problems import Domain
+from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
+from sciml.pde.sampling import BoundaryPoints, weighted
+
+CANDIDATES = 4  # drawn for each adaptive point
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Points of one fit: ``interior`` ``(n, dim)``, and ``boundary`` where the problem has one."""
+
+    interior: Tensor
+    boundary: BoundaryPoints | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Find weights whose observation meets a target.
+
+    Attributes
+    ----------
+    field : whose network is fitted
+    start : weights to start from
+    residuals : groups at given points; the first one is the equation, whose size guides adaptive points
+    """
+
+    field: str
+    start: Tensor
+    residuals: Callable[[Sample], list[Residuals]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit came to: weights, root mean square residual, solves or iterations, and why it ended."""
+
+    parameters: Tensor
+    rms: float
+    solves: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where residuals are evaluated.
+
+    Parameters
+    ----------
+    count : in the interior; two to three times the number of weights are enough for least squares
+    kind : ``"uniform"``, ``"stratified"`` or ``"shifted"``
+    boundary : how many on the boundary; one per cent of ``count``, at least ten, unless given
+    adaptive : share of the interior points that go where the residual at the start of the fit is large, 0 to 1
+
+    References
+    ----------
+    Wu et al., "A comprehensive study of non-adaptive and residual-based adaptive sampling for physics-informed neural
+    networks", CMAME 403, 2023.
+    """
+
+    count: int = 1000
+    kind: Literal["uniform", "stratified", "shifted"] = "stratified"
+    boundary: int | None = None
+    adaptive: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
+            raise InputError(f"the count of points is {self.count!r}, expected a whole number of at least 1.")
+        if not 0 <= self.adaptive <= 1:
+            raise InputError(f"the adaptive share of the points is {self.adaptive!r}, expected a number from 0 to 1.")
+
+    def sample(self, domain: Domain, generator: torch.Generator, fit: Fit | None = None) -> Sample:
+        """Draw the points of one fit."""
+        moved = round(self.count * self.adaptive) if fit is not None else 0
+        interior = [domain.interior(self.count - moved, generator, kind=self.kind)] if moved < self.count else []
+        boundary = None
+        if has_boundary(domain):
+            boundary = domain.boundary(self.boundary or max(10, self.count // 100), generator)
+        if moved:
+            candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
+            with torch.no_grad():
+                size = fit.residuals(Sample(candidates, boundary))[0](fit.start).norm(dim=1)
+            interior.append(weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, generator))
+        return Sample(torch.cat(interior), boundary)
+
+
+class Fitting(Protocol):
+    """A method to fit with; ``initial_tolerance`` bounds the residual of the start relative to its size."""
+
+    initial_tolerance: float
+
+    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit; ``draw(k)`` gives the ``k``-th set of points, always the same for the same ``k``."""
+
+    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit the start, from weights that know nothing yet."""
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Levenberg-Marquardt on one set of points for each fit.
+
+    Parameters
+    ----------
+    step : how a time step is fitted. It starts almost there, so the damping begins small
+    initial : how the start is fitted
+    initial_tolerance : largest root mean square residual of the start, relative to its root mean square
+    """
+
+    step: LevenbergMarquardt = field(
+        default_factory=lambda: LevenbergMarquardt(tolerance=1e-8, max_solves=8, damping=1e-8)
+    )
+    initial: LevenbergMarquardt = field(
+        default_factory=lambda: LevenbergMarquardt(tolerance=1e-8, max_solves=150, damping=1e-2, patience=10)
+    )
+    initial_tolerance: float = 0.05
+
+    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit a time step."""
+        return _least_squares(self.step, fit, draw, generator)
+
+    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit the start."""
+        return _least_squares(self.initial, fit, draw, generator)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The published method: a new Adam for every fit, new points in every iteration, a rate that falls on plateaus.
+
+    It ends after ``iterations``, or once the rate has fallen to its lowest value.
+
+    Parameters
+    ----------
+    rate : learning rate at the start of each fit
+    iterations : at most
+    factor, patience, smallest_rate : of ``torch.optim.lr_scheduler.ReduceLROnPlateau``
+    seconds : of processor time for each fit, at most; for comparisons at equal time
+    initial_tolerance : as for :class:`LeastSquares`
+
+    References
+    ----------
+    Chen et al., "Implicit neural spatial representations for time-dependent PDEs", ICML 2023, algorithm 1.
+    """
+
+    rate: float = 1e-4
+    iterations: int = 20_000
+    factor: float = 0.1
+    patience: int = 500
+    smallest_rate: float = 1e-8
+    seconds: float | None = None
+    initial_tolerance: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0 or not 0 < self.factor < 1 or self.iterations < 1 or self.patience < 1:
+            raise InputError(
+                f"Adam has rate {self.rate!r}, factor {self.factor!r}, {self.iterations!r} iterations and patience "
+                f"{self.patience!r}; expected a rate over 0, a factor between 0 and 1, and at least 1 of the others."
+            )
+
+    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit anything."""
+        import time
+
+        weights = fit.start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([weights], self.rate)
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=self.factor, patience=self.patience, min_lr=self.smallest_rate
+        )
+        begin, loss, status = time.process_time(), torch.inf, "limit"
+        iteration = 0
+        for iteration in range(1, self.iterations + 1):
+            optimizer.zero_grad()
+            total = sum(group.loss(weights) for group in fit.residuals(draw(iteration - 1)))
+            total.backward()
+            optimizer.step()
+            loss = float(total.detach())
+            schedule.step(loss)
+            if not loss < torch.inf:
+                status = "diverged"
+                break
+            if optimizer.param_groups[0]["lr"] <= 1.1 * self.smallest_rate:
+                status = "converged"
+                break
+            if self.seconds is not None and time.process_time() - begin > self.seconds:
+                break
+        return Fitted(weights.detach(), loss**0.5, iteration, status)
+
+    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+        """Fit the start, in the same way."""
+        return self.fit(fit, draw, generator)
+
+
+def has_boundary(domain: Domain) -> bool:
+    """Whether a domain ends somewhere: all but boxes that are periodic along every axis."""
+    return not all(getattr(domain, "periodic", (False,)))
+
+
+def _least_squares(
+    algorithm: LevenbergMarquardt, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator
+) -> Fitted:
+    result = algorithm.minimise(fit.residuals(draw(0)), fit.start, generator=generator)
+    return Fitted(result.value, result.rms, result.solves, result.status)

@@ -1,0 +1,239 @@
+"""Time steps as sequences of fits.
+
+An integrator is a generator: it yields a :class:`~sciml.insr.fitting.Fit`, is sent the fitted weights, and at last
+returns the weights of all fields at the new time. It knows neither how points are drawn nor how fits are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.insr.fitting import Fit, Sample
+from sciml.insr.problems import EvolutionProblem, Problem
+from sciml.numerics.derivatives import Jet
+from sciml.numerics.flat import FlatModule
+from sciml.numerics.least_squares import Residuals
+
+Weights = dict[str, Tensor]
+Fits = Generator[Fit, Tensor, Weights]
+
+
+@dataclass(frozen=True)
+class NeuralFields:
+    """The fields of a problem at one time: networks and their weights."""
+
+    networks: Mapping[str, FlatModule]
+    weights: Mapping[str, Tensor]
+
+    def __call__(
+        self, name: str, points: Tensor, order: int | None = None, directions: Tensor | None = None
+    ) -> Tensor | Jet:
+        """Evaluate a field, or its jet."""
+        with torch.no_grad():
+            return self.networks[name](self.weights[name], points, order, directions)
+
+    def observe(self, problem: Problem, name: str, points: Tensor) -> Tensor:
+        """What a fit of the field compares, ``(n, m)``."""
+        return problem.observe(name, self(name, points, problem.observed_order(name)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a step begins: fields now and one step before, the time, and the length of the step."""
+
+    problem: Problem
+    now: NeuralFields
+    before: NeuralFields | None
+    time: float
+    length: float
+
+    @property
+    def networks(self) -> Mapping[str, FlatModule]:
+        """Networks by field."""
+        return self.now.networks
+
+    def boundary(self, name: str, sample: Sample, time: float) -> list[Residuals]:
+        """The group of residuals of the boundary condition, if there is one."""
+        return boundary_residuals(self.problem, self.networks[name], name, sample, time)
+
+
+def boundary_residuals(
+    problem: Problem, network: FlatModule, name: str, sample: Sample, time: float
+) -> list[Residuals]:
+    """The group of residuals of the boundary condition of one field, or none."""
+    at = sample.boundary
+    if at is None:
+        return []
+
+    def residual(weights: Tensor, points: Tensor, normals: Tensor) -> Tensor | None:
+        return problem.boundary(name, type(at)(points, normals), network(weights, points, 1), time)
+
+    with torch.no_grad():
+        missing = residual(network.vector().to(at.points), at.points[:1], at.normals[:1]) is None
+    return [] if missing else [Residuals("boundary", residual, (at.points, at.normals), problem.boundary_weight)]
+
+
+class Integrator(Protocol):
+    """A rule for one time step."""
+
+    order: int
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a problem that the rule is not for."""
+
+    def advance(self, step: Step) -> Fits:
+        """Yield the fits of one step; return the weights after it."""
+
+
+@dataclass(frozen=True)
+class _Tableau:
+    """Coefficients of a diagonally implicit Runge-Kutta rule; its last stage is the new time."""
+
+    matrix: tuple[tuple[float, ...], ...]
+    order: int
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        return tuple(sum(row) for row in self.matrix)
+
+
+_ALPHA = 0.435866521508459  # root of x^3 - 3 x^2 + 3/2 x - 1/6
+_SDIRK3_LAST = (-(6 * _ALPHA**2 - 16 * _ALPHA + 1) / 4, (6 * _ALPHA**2 - 20 * _ALPHA + 5) / 4)
+_TABLEAUS = {
+    "explicit_euler": _Tableau(((0.0,), (1.0, 0.0)), 1),
+    "implicit_euler": _Tableau(((1.0,),), 1),
+    "midpoint": _Tableau(((0.0,), (0.5, 0.5)), 2),
+    "sdirk3": _Tableau(((_ALPHA,), ((1 - _ALPHA) / 2, _ALPHA), (*_SDIRK3_LAST, _ALPHA)), 3),
+    "rk4": _Tableau(((0.0,), (0.5, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1.0, 0.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6, 0.0)), 4),
+}
+"""By the names of the paper: its "midpoint" is the trapezoidal rule of Crank and Nicolson."""
+
+
+@dataclass(frozen=True)
+class RungeKutta:
+    """A (diagonally implicit) Runge-Kutta rule, one fit for each stage.
+
+    Stage ``i`` fits ``U_i - dt a_ii F(U_i) = u + dt sum_{j < i} a_ij F(U_j)``; the last one is the new field.
+
+    Parameters
+    ----------
+    rule : ``"explicit_euler"``, ``"implicit_euler"``, ``"midpoint"`` (trapezoidal, the paper's), ``"sdirk3"`` (third
+        order, L-stable) or ``"rk4"``
+
+    References
+    ----------
+    Alexander, "Diagonally implicit Runge-Kutta methods for stiff O.D.E.'s", SIAM J. Numer. Anal. 14, 1977: sdirk3.
+    """
+
+    rule: str = "midpoint"
+
+    def __post_init__(self) -> None:
+        if self.rule not in _TABLEAUS:
+            raise InputError(f"there is no Runge-Kutta rule {self.rule!r}, expected one of {', '.join(_TABLEAUS)}.")
+
+    @property
+    def order(self) -> int:
+        """Order of accuracy."""
+        return _TABLEAUS[self.rule].order
+
+    def check(self, problem: Problem) -> None:
+        """Refuse problems without a rate."""
+        _need_rate(problem, f"the rule {self.rule}")
+
+    def advance(self, step: Step) -> Fits:
+        """One fit for each stage that is not the present field itself."""
+        tableau = _TABLEAUS[self.rule]
+        stages: list[NeuralFields] = []
+        for row, node in zip(tableau.matrix, tableau.nodes, strict=True):
+            if not any(row):
+                stages.append(step.now)
+                continue
+            known = tuple(zip(row[:-1], tableau.nodes, stages, strict=False))
+            weights = yield self._stage(step, stages[-1] if stages else step.now, known, row[-1], node)
+            stages.append(NeuralFields(step.networks, {"u": weights}))
+        return dict(stages[-1].weights)
+
+    def _stage(
+        self,
+        step: Step,
+        guess: NeuralFields,
+        known: tuple[tuple[float, float, NeuralFields], ...],
+        implicit: float,
+        node: float,
+    ) -> Fit:
+        problem, network, dt = step.problem, step.networks["u"], step.length
+        time = step.time + node * dt
+
+        def left(weights: Tensor, points: Tensor, target: Tensor) -> Tensor:
+            if not implicit:
+                return network(weights, points) - target
+            u = network(weights, points, problem.order, problem.directions(points))
+            return u.value - dt * implicit * problem.rate(points, u, time) - target
+
+        def residuals(sample: Sample) -> list[Residuals]:
+            points = sample.interior
+            target = step.now("u", points)
+            for factor, at, stage in known:
+                if factor:
+                    u = stage("u", points, problem.order, problem.directions(points))
+                    target = target + dt * factor * problem.rate(points, u, step.time + at * dt)
+            return [Residuals("equation", left, (points, target)), *step.boundary("u", sample, time)]
+
+        return Fit("u", guess.weights["u"], residuals)
+
+
+@dataclass(frozen=True)
+class Pade22:
+    """``(1 - z/2 + z^2/12) u' = (1 + z/2 + z^2/12) u``, ``z = dt F``, for linear problems: fourth order in one fit.
+
+    Symmetric and A-stable; equal to the two-stage rule of Gauss and Legendre.
+
+    References
+    ----------
+    Hairer, Wanner, "Solving ordinary differential equations II", section IV.3.
+    """
+
+    order: int = field(default=4, init=False)
+
+    def check(self, problem: Problem) -> None:
+        """Refuse problems that are not linear or do not know their rate of rate."""
+        _need_rate(problem, "pade22")
+        if not problem.linear or type(problem).rate_of_rate is EvolutionProblem.rate_of_rate:
+            raise InputError(
+                f"pade22 needs a linear problem that gives its rate_of_rate, which {type(problem).__name__} is not; "
+                "use the Runge-Kutta rule sdirk3 or rk4."
+            )
+
+    def advance(self, step: Step) -> Fits:
+        """One fit."""
+        problem, network, dt = step.problem, step.networks["u"], step.length
+
+        def combine(points: Tensor, u: Jet, sign: float) -> Tensor:
+            twice = problem.rate_of_rate(points, u)
+            return u.value + sign * dt / 2 * problem.rate(points, u, 0.0) + dt**2 / 12 * twice
+
+        def left(weights: Tensor, points: Tensor, target: Tensor) -> Tensor:
+            return combine(points, network(weights, points, 2, problem.directions(points)), -1) - target
+
+        def residuals(sample: Sample) -> list[Residuals]:
+            points = sample.interior
+            target = combine(points, step.now("u", points, 2, problem.directions(points)), 1)
+            boundary = step.boundary("u", sample, step.time + dt)
+            return [Residuals("equation", left, (points, target)), *boundary]
+
+        weights = yield Fit("u", step.now.weights["u"], residuals)
+        return {"u": weights}
+
+
+def _need_rate(problem: Problem, rule: str) -> None:
+    if not isinstance(problem, EvolutionProblem):
+        raise InputError(
+            f"{rule} needs a problem with a rate, du/dt = rate(u), which {type(problem).__name__} is not; use the "
+            "integrator that the problem names."
+        )

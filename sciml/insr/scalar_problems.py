@@ -1,0 +1,181 @@
+"""Transport, diffusion and their mixture: the scalar problems."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.insr.problems import Domain, EvolutionProblem, Fields, mean_over
+from sciml.numerics.derivatives import Jet, laplacian
+from sciml.pde.sampling import BoundaryPoints, Box
+
+
+class Advection(EvolutionProblem):
+    """``u_t + velocity . grad u = 0`` with a Gaussian pulse in a box of ``dim`` dimensions.
+
+    ``u(x, 0) = exp(-|x - centre|^2 / (2 dim width^2))``, as in the paper; periodic, or 0 where the box ends.
+
+    Parameters
+    ----------
+    velocity : one number per dimension
+    lower, upper : of the box along every axis
+    centre : of the pulse along every axis
+    width : of the pulse in one dimension; it grows with ``sqrt(dim)``
+    periodic : whether the box is; otherwise ``u = 0`` on its boundary
+    boundary_weight : of that condition
+
+    References
+    ----------
+    Chen et al., "Implicit neural spatial representations for time-dependent PDEs", ICML 2023, section
+    5.1: the defaults.
+    """
+
+    linear = True
+
+    def __init__(
+        self,
+        velocity: Sequence[float] = (0.25,),
+        lower: float = -2.0,
+        upper: float = 2.0,
+        centre: float = -1.5,
+        width: float = 0.1,
+        periodic: bool = True,
+        boundary_weight: float = 0.01,
+    ) -> None:
+        if not velocity or not all(math.isfinite(v) for v in velocity) or not any(velocity):
+            raise InputError(f"the velocity is {list(velocity)}, expected one finite number per dimension, not all 0.")
+        if not width > 0:
+            raise InputError(f"the width of the pulse is {width!r}, expected a number over 0.")
+        dim = len(velocity)
+        self.domain = Box([lower] * dim, [upper] * dim, periodic)
+        self.velocity, self.centre, self.width = tuple(velocity), centre, width * math.sqrt(dim)
+        self.periodic, self.boundary_weight = periodic, boundary_weight
+        self._length = upper - lower
+
+    def start(self, points: Tensor) -> Tensor:
+        """The pulse."""
+        return self.solution(points, 0.0)
+
+    def solution(self, points: Tensor, time: float) -> Tensor:
+        """The pulse, moved; its nearest image if the box is periodic."""
+        distance = points - self.centre - time * points.new_tensor(self.velocity)
+        if self.periodic:
+            distance = distance - self._length * torch.round(distance / self._length)
+        return torch.exp(-distance.square().sum(1, keepdim=True) / (2 * self.width**2))
+
+    def directions(self, points: Tensor) -> Tensor:
+        """The one direction of transport: jets along it cost the same in every dimension."""
+        return points.new_tensor([self.velocity])
+
+    def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
+        """Minus the derivative along the velocity."""
+        return -u.first[0]
+
+    def rate_of_rate(self, points: Tensor, u: Jet) -> Tensor:
+        """The second derivative along the velocity."""
+        return u.second[0]
+
+    def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor | None:
+        """``u`` itself."""
+        return None if self.periodic else u.value
+
+    def quantities(self, fields: Fields, time: float) -> dict[str, float]:
+        """The integral of ``u``."""
+        return {"mass": float(fields("u", self._points).mean()) * self.domain.measure}
+
+    @cached_property
+    def _points(self) -> Tensor:
+        return mean_over(self.domain)
+
+
+class Heat(EvolutionProblem):
+    """``u_t = diffusivity * Laplace u`` with ``u = 0`` on the boundary of a box or mesh, from one of its modes.
+
+    In a box ``u(x, 0) = prod sin(modes_i pi (x_i - lower_i) / L_i)``, which decays by ``exp(-diffusivity |k|^2 t)``.
+
+    Parameters
+    ----------
+    domain : a box, not periodic
+    diffusivity : greater than 0
+    modes : half waves along each axis
+    boundary_weight : of the condition on the boundary; without effect where the network fulfils it
+    """
+
+    order = 2
+    linear = True
+
+    def __init__(
+        self,
+        lower: Sequence[float] = (-1.0,),
+        upper: Sequence[float] = (1.0,),
+        diffusivity: float = 0.1,
+        modes: Sequence[int] | None = None,
+        boundary_weight: float = 1.0,
+    ) -> None:
+        if not diffusivity > 0:
+            raise InputError(f"the diffusivity is {diffusivity!r}, expected a number over 0.")
+        self.domain: Domain = Box(lower, upper)
+        self.modes = tuple(modes) if modes is not None else (1,) * len(lower)
+        if len(self.modes) != len(lower) or any(mode < 1 for mode in self.modes):
+            raise InputError(f"the modes are {list(self.modes)}, expected a whole number over 0 for each axis.")
+        self.diffusivity, self.boundary_weight = diffusivity, boundary_weight
+        sides = [high - low for low, high in zip(lower, upper, strict=True)]
+        self._waves = [mode * math.pi / side for mode, side in zip(self.modes, sides, strict=True)]
+        self._lower = list(lower)
+
+    def start(self, points: Tensor) -> Tensor:
+        """The mode."""
+        return self.solution(points, 0.0)
+
+    def solution(self, points: Tensor, time: float) -> Tensor:
+        """The mode, decayed."""
+        waves = points.new_tensor(self._waves)
+        shape = torch.sin(waves * (points - points.new_tensor(self._lower))).prod(1, keepdim=True)
+        return shape * math.exp(-self.diffusivity * time * sum(wave**2 for wave in self._waves))
+
+    def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
+        """The Laplacian."""
+        return self.diffusivity * laplacian(u)
+
+    def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor:
+        """``u`` itself."""
+        return u.value
+
+
+class Burgers(EvolutionProblem):
+    """``u_t + u u_x = viscosity * u_xx``, periodic on [0, 2 pi], from ``sin x + cos(2 x) / 2``.
+
+    Parameters
+    ----------
+    viscosity : greater than 0
+    """
+
+    order = 2
+
+    def __init__(self, viscosity: float = 0.05) -> None:
+        if not viscosity > 0:
+            raise InputError(f"the viscosity is {viscosity!r}, expected a number over 0.")
+        self.viscosity = viscosity
+        self.domain = Box([0.0], [2 * math.pi], True)
+
+    def start(self, points: Tensor) -> Tensor:
+        """Two waves."""
+        return torch.sin(points) + torch.cos(2 * points) / 2
+
+    def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
+        """Convection and diffusion."""
+        return self.viscosity * u.second[0] - u.value * u.first[0]
+
+    def quantities(self, fields: Fields, time: float) -> dict[str, float]:
+        """Mass, which is conserved, and energy, which falls."""
+        u = fields("u", self._points)
+        return {"mass": float(u.mean()) * self.domain.measure, "energy": float(u.square().mean()) / 2}
+
+    @cached_property
+    def _points(self) -> Tensor:
+        return mean_over(self.domain)

@@ -1,0 +1,247 @@
+"""The time stepper: networks, weights now and before, and the fits that lead from one time to the next."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import DivergenceError, InputError
+from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample
+from sciml.insr.integrators import Integrator, NeuralFields, Step, boundary_residuals
+from sciml.insr.problems import Problem
+from sciml.numerics.flat import FlatModule
+from sciml.numerics.least_squares import Residuals
+from sciml.numerics.random import generator
+
+LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
+
+
+@dataclass(frozen=True)
+class State:
+    """Weights of all fields at a time, and those one step before.
+
+    Attributes
+    ----------
+    step : number of steps made
+    time : in the unit of the problem
+    weights : by field
+    before : one step before; None at the start
+    """
+
+    step: int
+    time: float
+    weights: Mapping[str, Tensor]
+    before: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step came to.
+
+    Attributes
+    ----------
+    step, time : after it
+    rms : largest root mean square residual of its fits
+    solves : of all its fits together; iterations for Adam
+    seconds : of processor time
+    quantities : that the problem watches, such as energy
+    """
+
+    step: int
+    time: float
+    rms: float
+    solves: int
+    seconds: float
+    quantities: Mapping[str, float]
+
+
+class TimeStepper:
+    """Solve a problem in time with networks as the only representation of its fields in space.
+
+    Parameters
+    ----------
+    problem : what is solved
+    networks : by field; their weights are where the fit of the start begins
+    integrator : rule for one step
+    time_step : its length, greater than 0
+    fitting : method of all fits
+    points : where residuals are evaluated
+    seed : of the points
+
+    Raises
+    ------
+    InputError
+        If fields and networks do not match, or the integrator is not for the problem.
+
+    Examples
+    --------
+    >>> from sciml.insr import Advection, Pade22
+    >>> from sciml.nets.coordinate import FourierNetwork
+    >>> network = FourierNetwork(1, box=[[-2], [2]]).double()
+    >>> stepper = TimeStepper(Advection(), {"u": network}, Pade22(), time_step=0.05)
+    >>> for state, report in stepper.run(240): ...                                       # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        networks: Mapping[str, nn.Module],
+        integrator: Integrator,
+        time_step: float,
+        *,
+        fitting: Fitting | None = None,
+        points: Points | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < time_step < float("inf"):
+            raise InputError(f"the time step is {time_step!r}, expected a number over 0.")
+        if set(networks) != set(problem.fields):
+            raise InputError(
+                f"there are networks for {', '.join(networks) or 'nothing'}, expected one for each field of "
+                f"{type(problem).__name__}: {', '.join(problem.fields)}."
+            )
+        _check_networks(problem, networks)
+        integrator.check(problem)
+        self.problem, self.integrator, self.time_step = problem, integrator, time_step
+        self.networks = {name: FlatModule(networks[name]) for name in problem.fields}
+        self.fitting, self.points = fitting or LeastSquares(), points or Points()
+        self.seed = seed
+
+    def initial(self) -> tuple[State, StepReport]:
+        """Fit the start.
+
+        Raises
+        ------
+        DivergenceError
+            If a network does not reach ``fitting.initial_tolerance``.
+        """
+        begin, weights, fits = clock.process_time(), {}, []
+        for number, name in enumerate(self.networks):
+            fitted = self._fit(self._initial_fit(name), 0, number, initial=True)
+            self._check_initial(name, fitted)
+            weights[name] = fitted.parameters
+            fits.append(fitted)
+        state = State(0, 0.0, weights)
+        return state, self._report(state, fits, begin)
+
+    def advance(self, state: State) -> tuple[State, StepReport]:
+        """Make one step.
+
+        Raises
+        ------
+        DivergenceError
+            If residuals are not finite, or an energy has grown by a factor of ten in the step; ``state`` is the last
+            good one.
+        """
+        begin, fits = clock.process_time(), []
+        before = None if state.before is None else self.fields(state.before)
+        step = Step(self.problem, self.fields(state.weights), before, state.time, self.time_step)
+        stages = self.integrator.advance(step)
+        try:
+            fit = next(stages)
+            while True:
+                fits.append(self._fit(fit, state.step + 1, len(fits)))
+                fit = stages.send(fits[-1].parameters)
+        except StopIteration as end:
+            weights = end.value
+        after = State(state.step + 1, (state.step + 1) * self.time_step, weights, state.weights)
+        report = self._report(after, fits, begin)
+        self._check(report, state)
+        return after, report
+
+    def run(self, steps: int, state: State | None = None) -> Iterator[tuple[State, StepReport]]:
+        """Yield the start, unless a state to go on from is given, and the state after each of ``steps`` steps."""
+        if state is None:
+            state, report = self.initial()
+            yield state, report
+        for _ in range(steps):
+            state, report = self.advance(state)
+            yield state, report
+
+    def fields(self, weights: Mapping[str, Tensor]) -> NeuralFields:
+        """The fields of some weights, to evaluate."""
+        return NeuralFields(self.networks, weights)
+
+    def _initial_fit(self, name: str) -> Fit:
+        problem, network = self.problem, self.networks[name]
+
+        def left(weights: Tensor, points: Tensor, target: Tensor) -> Tensor:
+            return problem.observe(name, network(weights, points, problem.observed_order(name))) - target
+
+        def residuals(sample: Sample) -> list[Residuals]:
+            target = problem.initial(name, sample.interior)
+            boundary = boundary_residuals(problem, network, name, sample, 0.0)
+            return [Residuals("start", left, (sample.interior, target)), *boundary]
+
+        return Fit(name, network.vector(), residuals)
+
+    def _fit(self, fit: Fit, step: int, number: int, *, initial: bool = False) -> Fitted:
+        device, dtype = fit.start.device, fit.start.dtype
+
+        def draw(count: int) -> Sample:
+            draws = generator(self.seed, step, number, count, device=device)
+            sample = self.points.sample(self.problem.domain, draws, fit if self.points.adaptive else None)
+            return _cast(sample, dtype)
+
+        method: Callable[..., Fitted] = self.fitting.fit_initial if initial else self.fitting.fit
+        fitted = method(fit, draw, generator(self.seed, step, number, device=device))
+        if not fitted.rms < float("inf"):
+            raise DivergenceError(
+                f"the fit of {fit.field!r} in step {step} is not finite any more; take a smaller time step, a smaller "
+                "learning rate or more points."
+            )
+        return fitted
+
+    def _check_initial(self, name: str, fitted: Fitted) -> None:
+        network = self.networks[name]
+        draws = generator(self.seed, 0, device=fitted.parameters.device)
+        points = self.problem.domain.interior(2048, draws, kind="uniform").to(fitted.parameters.dtype)
+        size = float(self.problem.initial(name, points).square().sum(1).mean()) ** 0.5
+        if size and fitted.rms > self.fitting.initial_tolerance * size:
+            raise DivergenceError(
+                f"the network of {name!r} with {network.count} weights fits the start to {fitted.rms / size:.1e} of "
+                f"its size only, expected {self.fitting.initial_tolerance:g}; make it wider, or change the frequency or waves."
+            )
+
+    def _report(self, state: State, fits: list[Fitted], begin: float) -> StepReport:
+        quantities = self.problem.quantities(self.fields(state.weights), state.time)
+        return StepReport(
+            state.step,
+            state.time,
+            max(fit.rms for fit in fits),
+            sum(fit.solves for fit in fits),
+            clock.process_time() - begin,
+            quantities,
+        )
+
+    def _check(self, report: StepReport, last: State) -> None:
+        if "energy" not in report.quantities:
+            return
+        now = report.quantities["energy"]
+        before = self.problem.quantities(self.fields(last.weights), last.time)["energy"]
+        if not now <= LARGEST_GROWTH * abs(before) + 1e-9:
+            raise DivergenceError(
+                f"the energy grew from {before:.3g} to {now:.3g} in step {report.step}; take a smaller time step."
+            )
+
+
+def _check_networks(problem: Problem, networks: Mapping[str, nn.Module]) -> None:
+    for name, network in networks.items():
+        shape = (getattr(network, "inputs", None), getattr(network, "outputs", None))
+        expected = (problem.domain.dim, problem.fields[name])
+        if shape != expected:
+            raise InputError(
+                f"the network of {name!r} has {shape[0]} inputs and {shape[1]} outputs, expected {expected[0]} and "
+                f"{expected[1]}."
+            )
+
+
+def _cast(sample: Sample, dtype: torch.dtype) -> Sample:
+    boundary = sample.boundary
+    if boundary is not None:
+        boundary = type(boundary)(*(tensor.to(dtype) for tensor in boundary))
+    return Sample(sample.interior.to(dtype), boundary)
