@@ -24,6 +24,7 @@ from sciml.errors import DivergenceError, SciMLError
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
+    "solve": ("sciml.cli.solve", "Solve the case of a config, without data, or go on with a run."),
     "train": ("sciml.cli.train", "Train the task of a config, or go on with a run."),
     "evaluate": ("sciml.cli.evaluate", "Measure a trained task on data that it has not seen."),
     "predict": ("sciml.cli.predict", "Apply a trained task to a file."),

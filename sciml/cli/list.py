@@ -21,6 +21,8 @@ LEARNED_METHODS = {
     "learned": "multigrid with interpolation and smoothing from a network that looks at the matrix: any voxel grid",
 }
 
+SOLVED = "; `sciml solve`"  # how the line of a config that needs no data ends
+
 app = verb_app("What there is, one line each.")
 
 
@@ -30,7 +32,7 @@ def list_(
         str | None, typer.Argument(help="methods, configs, weights, cases or datasets; all of them unless given.")
     ] = None,
 ) -> None:
-    """List the methods of `precondition`, what can be trained, the weights, cases and data sets that there are."""
+    """List the methods of `precondition`, what can be trained or solved, the weights, cases and data sets there are."""
     from sciml.cli.output import print_table
     from sciml.data.generators import GENERATORS
     from sciml.errors import InputError
@@ -39,11 +41,12 @@ def list_(
 
     surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
     made = {name: f"{kind.summary}; made by `sciml data generate {name}`" for name, kind in GENERATORS.items()}
+    configs = _configs()
     tables = {
         "methods": METHODS | LEARNED_METHODS,
-        "configs": _configs(),
+        "configs": configs,
         "weights": _weights(),
-        "cases": CASES,
+        "cases": CASES | {name: about for name, about in configs.items() if about.endswith(SOLVED)},
         "datasets": surfaces | made,
     }
     if what is not None and what not in tables:
@@ -53,7 +56,7 @@ def list_(
 
 
 def _configs() -> dict[str, str]:
-    """The title of each shipped config, and the paper's claim."""
+    """The title of each shipped config, the paper's claim, and the verb where that is `solve`."""
     from sciml.training.config_files import read_yaml, shipped_configs
 
     about = {}
@@ -61,6 +64,7 @@ def _configs() -> dict[str, str]:
         values = read_yaml(path)
         paper = values.get("paper")
         about[name] = str(values.get("title")) + (f"; paper: {paper['claim']}" if paper else "")
+        about[name] += SOLVED if values.get("data") is None else ""
     return about
 
 

@@ -81,7 +81,7 @@ class ResidualLine:
 
 
 class TrainingBar:
-    """The bar of a training: epochs, the last values of the loss, the time left; it vanishes at the end.
+    """The bar of a run: epochs or steps, the last values of the loss, the time left; it vanishes at the end.
 
     Use it as a context and pass it as ``progress``::
 
@@ -90,11 +90,14 @@ class TrainingBar:
 
     Parameters
     ----------
+    unit : str
+        What an epoch is called; a ``"step"`` is shown without the prefix ``loss/`` of its numbers.
     enabled : bool, optional
         Whether to show the bar; if standard error is a terminal unless given.
     """
 
-    def __init__(self, *, enabled: bool | None = None) -> None:
+    def __init__(self, unit: str = "epoch", *, enabled: bool | None = None) -> None:
+        self.unit = unit
         self.enabled = sys.stderr.isatty() if enabled is None else enabled
         self._bar: Progress | None = None
 
@@ -133,8 +136,11 @@ class TrainingBar:
         seconds_left : None while it is not known
         """
         if self._bar is not None:
-            state = [f"epoch {min(int(done) + 1, epochs)}/{epochs}"]
-            state += [f"{name} {value:.3g}" for name, value in list(terms.items())[:3]]
+            state = [f"{self.unit} {min(int(done) + 1, epochs)}/{epochs}"]
+            shown = list(terms.items())[:3]
+            if self.unit == "step":
+                shown = [(name.removeprefix("loss/"), value) for name, value in shown]
+            state += [f"{name} {value:.3g}" for name, value in shown]
             state += [] if seconds_left is None else [f"{duration(seconds_left)} left"]
             self._bar.update(self._task, completed=done, total=epochs, description="  ".join(state), refresh=True)
 

@@ -2,126 +2,44 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sciml.cli.frame import verb_app
-
-if TYPE_CHECKING:
-    from sciml.training.config import Config
-
-RUNS = Path("runs")
-# Set by what launches ranks: Lightning itself, torchrun, SLURM.
-LAUNCHED = {"RANK", "LOCAL_RANK", "SLURM_PROCID"}
+from sciml.cli.runs import (
+    ConfigArgument,
+    JsonOption,
+    OutputOption,
+    OverwriteOption,
+    PrintConfigOption,
+    ResumeOption,
+    run_config,
+)
 
 app = verb_app("Train the task of a config. Exit code 0: finished, 1: diverged, 2: wrong input, 130 or 143: stopped.")
 
 
 @app.command()
 def train(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            help="YAML file, name of a shipped config (`sciml list configs`), or a run's folder (--resume)."
-        ),
-    ],
+    config: ConfigArgument,
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, as training.phases.0.epochs=5.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help=f"Folder of the run; {RUNS}/NAME-OF-CONFIG unless given.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last checkpoint in the folder.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Use a folder that is not empty.")] = False,
-    print_config: Annotated[
-        bool, typer.Option("--print-config", help="Print the whole config, defaults included, and leave.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    output: OutputOption = None,
+    resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
+    print_config: PrintConfigOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Train, and leave checkpoints, metrics and the result in a folder."""
-    from sciml.cli.output import print_json
-    from sciml.cli.progress import TrainingBar
-    from sciml.errors import InputError
-
-    if resume and overwrite:
-        raise InputError("--resume goes on with a run and --overwrite starts it afresh; leave one of the two out.")
-    is_run = (config / "config.yaml").is_file()
-    if is_run and output is not None and output.resolve() != config.resolve():
-        raise InputError(f"{config} is a run already; leave -o {output} out, or train {config / 'config.yaml'}.")
-    if is_run and resume and changes:
-        raise InputError(
-            f"a resumed run keeps its config; leave {' '.join(changes)} out, or train into another folder."
-        )
-    folder = config if is_run else output or RUNS / config.stem
-    # Soon, before the slow imports; but among several ranks the others would find what the first has just written.
-    alone = LAUNCHED.isdisjoint(os.environ)
-    if alone and (folder / "config.yaml").is_file() and not (resume or overwrite or print_config):
-        raise InputError(f"{folder} holds a run already; go on with it by --resume, or start it afresh by --overwrite.")
-    from sciml.training.config import load_config
-
-    checked = load_config(config / "config.yaml" if is_run else config, changes or ())
-    if print_config:
-        import yaml
-
-        print(yaml.safe_dump(checked.values, sort_keys=False, allow_unicode=True), end="")
-        return
-
-    from lightning.pytorch.utilities import rank_zero_only
-
-    from sciml.training import run
-
-    leads = rank_zero_only.rank == 0  # of several processes one speaks
-    finished = run.finished(folder) if resume else None
-    if leads and not json:
-        print(f"{folder} has finished already." if finished else header(checked, folder), flush=True)
-    with TrainingBar(enabled=None if leads else False) as bar:
-        result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar)
-    if not leads:
-        return
-    if json:
-        print_json(result)
-        return
-    print_metrics(result["metrics"], checked.paper)
-    print(f"{result['status']} after {result['seconds']:.1f} s; to measure it, `sciml evaluate {folder}`")
-
-
-def header(config: Config, folder: Path) -> str:
-    """What is about to be trained, on a few lines."""
-    import torch
-
-    task = config.build_task()
-    parameters = sum(weight.numel() for weight in task.parameters())
-    accelerator = config.trainer["accelerator"]
-    if accelerator != "cpu" and torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    else:
-        threads = torch.get_num_threads()
-        named = accelerator not in ("auto", "cpu")
-        device = accelerator if named else f"the CPU with {threads} thread{'s' if threads > 1 else ''}"
-    phases = ", then ".join(f"{phase.epochs} epochs of {phase.optimizer}" for phase in config.training.phases)
-    data = config.values["data"]["class_path"].rpartition(".")[2]
-    return (
-        f"{config.title}\n"
-        f"  {type(task).__name__}, {parameters} parameters, learns from {data}\n"
-        f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
+    run_config(
+        "train",
+        config,
+        changes or [],
+        output,
+        resume=resume,
+        overwrite=overwrite,
+        print_config=print_config,
+        json=json,
     )
-
-
-def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None, title: str | None = None) -> None:
-    """Print numbers beside those of the paper, and the paper's claim under them."""
-    from sciml.cli.output import print_table
-
-    theirs = (paper or {}).get("metrics") or {}
-    names = list(dict.fromkeys([*metrics, *theirs]))
-    if theirs:
-        print_table(
-            ["quantity", "ours", "paper"], [(name, metrics.get(name), theirs.get(name)) for name in names], title
-        )
-    else:
-        print_table(["quantity", "ours"], list(metrics.items()), title)
-    if paper:
-        print(f"paper: {paper['claim']} ({paper['source']})")

@@ -1,7 +1,7 @@
 """Train or solve, resume and evaluate in a run folder.
 
 ``config.yaml`` (resolved), ``environment.json``, ``metrics.csv``, ``checkpoints/last.ckpt`` and ``best.ckpt``,
-``result.json`` once the run is over, ``figures/``; of a task that solves also ``states/``, ``fields.*``, ``animation.*``.
+``result.json`` once the run is over, ``figures/``; a task that solves adds ``states/``, ``fields.*``, ``animation.*``.
 
 On several ranks each calls :func:`train` with the same arguments, as ``torchrun`` and SLURM do; the first one writes.
 """

@@ -97,10 +97,10 @@ class Task(lightning.LightningModule):
     def advance(self, batch: Any) -> dict[str, Tensor | float]:
         """Update the weights without an optimiser, such as by one time step; return numbers about it by name.
 
-        Called once per batch where the config's ``training`` says ``optimizer: none``, which is so where :attr:`epochs_of` is set;
-        the batch is then 0, one time step is one epoch, and ``self.current_epoch`` counts the steps done before. Same
-        names at every call. The numbers are the row ``loss/NAME`` of ``metrics.csv``; one that is not finite ends the
-        run as diverged, and so does a :class:`~sciml.errors.DivergenceError` that is raised here; the checkpoint stays
+        Called once per batch where the optimizer is ``none``, as it is where :attr:`epochs_of` is set: the batch is
+        0, a time step is an epoch, and ``self.current_epoch`` counts the steps done before. The names are the same at
+        every call. The numbers become ``loss/NAME`` in ``metrics.csv``, a row per step; one that is not finite ends the
+        run as diverged, and so does a :class:`~sciml.errors.DivergenceError` that is raised here. The checkpoint stays
         the last good one.
 
         All that the next call needs lies in parameters and persistent buffers, since that is what a resumed run gets
@@ -158,7 +158,7 @@ class Task(lightning.LightningModule):
         raise InputError(f"{type(self).__name__} cannot be applied to a file; use 'sciml evaluate'.")
 
     def solution(self, folder: Path) -> dict[str, float]:
-        """Write the fields of the solution into the folder of the run; return the metrics of the whole run, headline first.
+        """Write the fields of the solution into the folder of the run; return the metrics of the run, headline first.
 
         Called once, after the last epoch, on the task as the last checkpoint holds it, in evaluation mode; a run killed
         meanwhile calls it again. Its metrics come first in ``result.json``. ``sciml solve`` wants it overridden.

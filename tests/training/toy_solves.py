@@ -78,7 +78,7 @@ class Decay(Task):
 
 
 class Parabola(Task):
-    """u'' = 2, u(0) = u(1) = 0 with u = slope x (x - 1): an optimiser moves the slope to 1, on points the task draws."""
+    """u'' = 2, u(0) = u(1) = 0 with u = slope x (x - 1): an optimiser moves the slope to 1."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,172 @@
+"""What the verbs that run a config share: their options, the header, the bar, the table at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from sciml.training.config import Config
+
+RUNS = Path("runs")
+# Set by what launches ranks: Lightning itself, torchrun, SLURM.
+LAUNCHED = {"RANK", "LOCAL_RANK", "SLURM_PROCID"}
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="YAML file, name of a shipped config (`sciml list configs`), or a run's folder (--resume).",
+    ),
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", help=f"Folder of the run; {RUNS}/NAME-OF-CONFIG unless given.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on after the last checkpoint in the folder.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Use a folder that is not empty.")]
+PrintConfigOption = Annotated[
+    bool, typer.Option("--print-config", help="Print the whole config, defaults included, and leave.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def run_config(
+    verb: Literal["train", "solve"],
+    config: Path,
+    changes: list[str],
+    output: Path | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+    print_config: bool,
+    json: bool,
+) -> None:
+    """Do what a config says, and leave checkpoints, metrics and the result in a folder.
+
+    Parameters
+    ----------
+    verb : what the user called; ``solve`` refuses a task that learns from data
+    config, changes, output, resume, overwrite, print_config, json : the words of the command line
+    """
+    from sciml.cli.output import print_json
+    from sciml.cli.progress import TrainingBar
+
+    is_run = (config / "config.yaml").is_file()
+    folder = _folder(verb, config, changes, output, resume=resume, overwrite=overwrite, reads=print_config)
+    from sciml.training.config import load_config
+
+    checked = load_config(config / "config.yaml" if is_run else config, changes)
+    if verb == "solve":
+        _check_solvable(checked)
+    if print_config:
+        import yaml
+
+        print(yaml.safe_dump(checked.values, sort_keys=False, allow_unicode=True), end="")
+        return
+
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from sciml.training import run
+
+    leads = rank_zero_only.rank == 0  # of several processes one speaks
+    finished = run.finished(folder) if resume else None
+    if leads and not json:
+        print(f"{folder} has finished already." if finished else header(checked, folder), flush=True)
+    with TrainingBar(_unit(checked), enabled=None if leads else False) as bar:
+        result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar)
+    if not leads:
+        return
+    if json:
+        print_json(result)
+        return
+    print_metrics(result["metrics"], checked.paper)
+    print(f"{result['status']} after {result['seconds']:.1f} s; to measure it, `sciml evaluate {folder}`")
+
+
+def _folder(
+    verb: str, config: Path, changes: list[str], output: Path | None, *, resume: bool, overwrite: bool, reads: bool
+) -> Path:
+    """The folder of the run; what does not go together is refused soon, before the slow imports."""
+    from sciml.errors import InputError
+
+    if resume and overwrite:
+        raise InputError("--resume goes on with a run and --overwrite starts it afresh; leave one of the two out.")
+    is_run = (config / "config.yaml").is_file()
+    if is_run and output is not None and output.resolve() != config.resolve():
+        raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
+    if is_run and resume and changes:
+        raise InputError(
+            f"a resumed run keeps its config; leave {' '.join(changes)} out, or {verb} into another folder."
+        )
+    folder = config if is_run else output or RUNS / config.stem
+    # Among several ranks the others would find what the first has just written.
+    alone = LAUNCHED.isdisjoint(os.environ)
+    if alone and (folder / "config.yaml").is_file() and not (resume or overwrite or reads):
+        raise InputError(f"{folder} holds a run already; go on with it by --resume, or start it afresh by --overwrite.")
+    return folder
+
+
+def _check_solvable(config: Config) -> None:
+    """Refuse a task that has no solution to write."""
+    from sciml.errors import InputError
+    from sciml.training.task import Task
+
+    if config.task_class.solution is Task.solution:
+        raise InputError(
+            f"{config.source} has the task {config.task_class.__name__}, which learns from data and solves nothing by "
+            "itself; use 'sciml train'."
+        )
+
+
+def _unit(config: Config) -> str:
+    """What an epoch is called."""
+    return "step" if config.training.is_own else "epoch"
+
+
+def header(config: Config, folder: Path) -> str:
+    """What is about to be trained or solved, on a few lines."""
+    import torch
+
+    task = config.build_task()
+    parameters = sum(weight.numel() for weight in task.parameters())
+    accelerator = config.trainer["accelerator"]
+    if accelerator != "cpu" and torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        threads = torch.get_num_threads()
+        named = accelerator not in ("auto", "cpu")
+        device = accelerator if named else f"the CPU with {threads} thread{'s' if threads > 1 else ''}"
+    phases = ", then ".join(f"{phase.epochs} epochs of {phase.optimizer}" for phase in config.training.phases)
+    if config.training.is_own:
+        phases = f"{config.training.epochs} steps"
+    data = config.values["data"]
+    about = task.describe() or ("draws its own points" if data is None else f"learns from {_short(data)}")
+    return (
+        f"{config.title}\n"
+        f"  {type(task).__name__}, {parameters} parameters, {about}\n"
+        f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
+    )
+
+
+def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None, title: str | None = None) -> None:
+    """Print numbers beside those of the paper, and the paper's claim under them."""
+    from sciml.cli.output import print_table
+
+    theirs = (paper or {}).get("metrics") or {}
+    names = list(dict.fromkeys([*metrics, *theirs]))
+    if theirs:
+        print_table(
+            ["quantity", "ours", "paper"], [(name, metrics.get(name), theirs.get(name)) for name in names], title
+        )
+    else:
+        print_table(["quantity", "ours"], list(metrics.items()), title)
+    if paper:
+        print(f"paper: {paper['claim']} ({paper['source']})")
+
+
+def _short(section: Mapping[str, Any]) -> str:
+    """The name of a class without its package."""
+    return section["class_path"].rpartition(".")[2]
