@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -94,20 +96,22 @@ class Points:
         return Sample(torch.cat(interior), boundary)
 
 
-class Fitting(Protocol):
+class Fitting(ABC):
     """A method to fit with; ``initial_tolerance`` bounds the residual of the start relative to its size."""
 
     initial_tolerance: float
 
+    @abstractmethod
     def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
         """Fit; ``draw(k)`` gives the ``k``-th set of points, always the same for the same ``k``."""
 
+    @abstractmethod
     def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
         """Fit the start, from weights that know nothing yet."""
 
 
 @dataclass(frozen=True)
-class LeastSquares:
+class LeastSquares(Fitting):
     """Levenberg-Marquardt on one set of points for each fit.
 
     Parameters
@@ -135,7 +139,7 @@ class LeastSquares:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Fitting):
     """The published method: a new Adam for every fit, new points in every iteration, a rate that falls on plateaus.
 
     It ends after ``iterations``, or once the rate has fallen to its lowest value.
@@ -170,8 +174,6 @@ class Adam:
 
     def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
         """Fit anything."""
-        import time
-
         weights = fit.start.clone().requires_grad_()
         optimizer = torch.optim.Adam([weights], self.rate)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -6,9 +6,9 @@ returns the weights of all fields at the new time. It knows neither how points a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -35,8 +35,9 @@ class NeuralFields:
         self, name: str, points: Tensor, order: int | None = None, directions: Tensor | None = None
     ) -> Tensor | Jet:
         """Evaluate a field, or its jet."""
+        weights = self.weights[name]
         with torch.no_grad():
-            return self.networks[name](self.weights[name], points, order, directions)
+            return self.networks[name](weights, points.to(weights), order, directions)
 
     def observe(self, problem: Problem, name: str, points: Tensor) -> Tensor:
         """What a fit of the field compares, ``(n, m)``."""
@@ -79,14 +80,16 @@ def boundary_residuals(
     return [] if missing else [Residuals("boundary", residual, (at.points, at.normals), problem.boundary_weight)]
 
 
-class Integrator(Protocol):
-    """A rule for one time step."""
+class Integrator(ABC):
+    """A rule for one time step; ``order`` is its order of accuracy."""
 
     order: int
 
+    @abstractmethod
     def check(self, problem: Problem) -> None:
         """Refuse a problem that the rule is not for."""
 
+    @abstractmethod
     def advance(self, step: Step) -> Fits:
         """Yield the fits of one step; return the weights after it."""
 
@@ -116,7 +119,7 @@ _TABLEAUS = {
 
 
 @dataclass(frozen=True)
-class RungeKutta:
+class RungeKutta(Integrator):
     """A (diagonally implicit) Runge-Kutta rule, one fit for each stage.
 
     Stage ``i`` fits ``U_i - dt a_ii F(U_i) = u + dt sum_{j < i} a_ij F(U_j)``; the last one is the new field.
@@ -189,7 +192,7 @@ class RungeKutta:
 
 
 @dataclass(frozen=True)
-class Pade22:
+class Pade22(Integrator):
     """``(1 - z/2 + z^2/12) u' = (1 + z/2 + z^2/12) u``, ``z = dt F``, for linear problems: fourth order in one fit.
 
     Symmetric and A-stable; equal to the two-stage rule of Gauss and Legendre.

@@ -62,8 +62,12 @@ class Problem(ABC):
         return None
 
     def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """The exact field, ``(n, channels)``, where it is known."""
+        """The exact field as :meth:`present` shows it, ``(n, channels)``, where it is known."""
         return None
+
+    def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
+        """What is written and drawn: fields by name, each ``(n, channels)``; the fields themselves unless overridden."""
+        return {name: fields(name, points) for name in self.fields}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
         """Numbers to watch at a time: mass, energy, errors. What is conserved tells of errors without a reference."""
