@@ -153,6 +153,8 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
     resolved["training"] = None if values.get("training") is None else asdict(training)
     trainer = {} if values.get("trainer") is None else values["trainer"]
     resolved["trainer"] = _check_trainer(where, trainer, task_class.precisions)
+    if training.is_own:
+        _check_one_process(where, task_class, resolved["trainer"])
     paper = values.get("paper")
     resolved["paper"] = None if paper is None else check(where, Paper, paper, "paper")
     return Config(
@@ -207,6 +209,18 @@ def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapp
             reason = f"the optimizer {given.phases[0].optimizer}, but {name} updates its weights itself"
         raise where.error("training", f"training has {reason}; leave training out")
     return given or Training([Phase(epochs, "none")])
+
+
+def _check_one_process(where: Where, task_class: type[Task], trainer: Mapping[str, Any]) -> None:
+    """Refuse several ranks: nothing averages what a task does to its weights itself."""
+    devices = trainer["devices"]
+    several = {
+        "devices": len(devices) > 1 if isinstance(devices, list) else devices not in (1, "auto"),
+        "num_nodes": trainer["num_nodes"] > 1,
+    }
+    for name in (name for name, too_many in several.items() if too_many):
+        reason = f"{task_class.__name__} updates its weights itself, in one process"
+        raise where.error(f"trainer.{name}", f"trainer.{name} is {shorten(trainer[name])}, but {reason}; leave it out")
 
 
 def _check_there(where: Where, values: Mapping[str, Any], keys: Sequence[str]) -> None:
