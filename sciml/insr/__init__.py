@@ -13,9 +13,11 @@ thousands of iterations of Adam, which remains as the published method.
 
 from sciml.insr.fitting import Adam, LeastSquares, Points
 from sciml.insr.integrators import Pade22, RungeKutta
+from sciml.insr.output import Output
 from sciml.insr.problems import EvolutionProblem, Problem
 from sciml.insr.scalar_problems import Advection, Burgers, Heat
 from sciml.insr.solver import State, StepReport, TimeStepper
+from sciml.insr.task import TimeStepping
 
 __all__ = [
     "Adam",
@@ -24,6 +26,7 @@ __all__ = [
     "EvolutionProblem",
     "Heat",
     "LeastSquares",
+    "Output",
     "Pade22",
     "Points",
     "Problem",
@@ -31,4 +34,5 @@ __all__ = [
     "State",
     "StepReport",
     "TimeStepper",
+    "TimeStepping",
 ]

@@ -45,6 +45,16 @@ class Problem(ABC):
     fields: Mapping[str, int] = {"u": 1}
     boundary_weight: float = 1.0
 
+    @property
+    def headline(self) -> str:
+        """Which of the presented fields :meth:`exact` is about."""
+        return next(iter(self.fields))
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Which of the presented fields are drawn, scalars; the first one as an animation too."""
+        return (self.headline,) if self.fields[self.headline] == 1 else ()
+
     @abstractmethod
     def initial(self, name: str, points: Tensor) -> Tensor:
         """Observation of a field at the start, ``(n, m)``."""
@@ -66,7 +76,7 @@ class Problem(ABC):
         return None
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """What is written and drawn: fields by name, each ``(n, channels)``; the fields themselves unless overridden."""
+        """What is written: fields by name, each ``(n, channels)``; the fields themselves unless overridden."""
         return {name: fields(name, points) for name in self.fields}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:

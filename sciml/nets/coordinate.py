@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from sciml.errors import InputError
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
 
 
-class CoordinateNetwork(nn.Module):
+class CoordinateNetwork(nn.Module, ABC):
     """Base of the networks of coordinates: linear layers with an activation between them, jets all the way.
 
     ``net(points)`` is a tensor ``(n, outputs)``; ``net(points, order, directions)`` a
@@ -41,9 +42,9 @@ class CoordinateNetwork(nn.Module):
         """Return what enters the first layer: the points themselves."""
         return points
 
+    @abstractmethod
     def activate(self, jet: Jet) -> Jet:
         """Apply the activation."""
-        raise NotImplementedError
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate the network at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
