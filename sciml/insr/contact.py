@@ -1,0 +1,119 @@
+r"""Contact with solid obstacles as a penalty potential, a sum of squares like the energies.
+
+An obstacle knows how deep a position phi lies inside of it. The potential ``k / 2 * depth^2`` has the force
+``-grad = k * depth * n``, n the outward normal: zero on the surface, outward, growing with the depth. The code of the
+INSR paper differs: its force on a sphere grows with the distance from the centre, and it is no gradient of a potential.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+
+_TINY = 1e-24  # under the root of a squared distance: the derivative stays finite at the centre of a sphere
+
+
+class Obstacle(Protocol):
+    """What elasticity needs to know of an obstacle."""
+
+    def depth(self, positions: Tensor) -> Tensor:
+        """Penetration (...) of positions (..., d), zero outside."""
+
+    def residuals(self, positions: Tensor) -> Tensor:
+        """Rows (..., 1) whose square is the potential."""
+
+    def force(self, positions: Tensor) -> Tensor:
+        """Minus the gradient of the potential, (..., d)."""
+
+
+class Plane:
+    """The half space below a plane, ``(phi - point) . normal < 0``.
+
+    Parameters
+    ----------
+    point : on the plane, d coordinates
+    normal : outward, d coordinates of any length but 0
+    stiffness : k > 0, force per depth, both per volume (or mass, or area) that carries the potential
+    """
+
+    def __init__(self, point: Sequence[float], normal: Sequence[float], stiffness: float) -> None:
+        self.point = _coordinates("point", point)
+        length = math.hypot(*_coordinates("normal", normal))
+        if len(normal) != len(self.point) or length == 0:
+            raise InputError(
+                f"the normal of a plane needs {len(self.point)} coordinates, not all 0, like its point; got {normal!r}."
+            )
+        self.normal = tuple(float(x) / length for x in normal)
+        self.stiffness = _stiffness(stiffness)
+
+    def depth(self, positions: Tensor) -> Tensor:
+        """max(0, -(phi - point) . normal)."""
+        height = _relative(positions, self.point) @ positions.new_tensor(self.normal)
+        return torch.relu(-height)
+
+    def residuals(self, positions: Tensor) -> Tensor:
+        """sqrt(k / 2) depth."""
+        return math.sqrt(self.stiffness / 2) * self.depth(positions)[..., None]
+
+    def force(self, positions: Tensor) -> Tensor:
+        """k depth normal."""
+        return self.stiffness * self.depth(positions)[..., None] * positions.new_tensor(self.normal)
+
+
+class Sphere:
+    """A solid ball (a disk in the plane), ``|phi - center| < radius``.
+
+    Parameters
+    ----------
+    center : d coordinates
+    radius : over 0
+    stiffness : k > 0, as of `Plane`
+    """
+
+    def __init__(self, center: Sequence[float], radius: float, stiffness: float) -> None:
+        self.center = _coordinates("center", center)
+        if not (isinstance(radius, int | float) and 0 < radius < math.inf):
+            raise InputError(f"the radius of a sphere is {radius!r}, expected a number over 0.")
+        self.radius = float(radius)
+        self.stiffness = _stiffness(stiffness)
+
+    def depth(self, positions: Tensor) -> Tensor:
+        """max(0, radius - |phi - center|)."""
+        return torch.relu(self.radius - self._distance(positions))
+
+    def residuals(self, positions: Tensor) -> Tensor:
+        """sqrt(k / 2) depth."""
+        return math.sqrt(self.stiffness / 2) * self.depth(positions)[..., None]
+
+    def force(self, positions: Tensor) -> Tensor:
+        """k depth (phi - center) / |phi - center|; zero at the centre, where no way out is the shortest."""
+        outward = _relative(positions, self.center) / self._distance(positions)[..., None]
+        return self.stiffness * self.depth(positions)[..., None] * outward
+
+    def _distance(self, positions: Tensor) -> Tensor:
+        return torch.sqrt(_relative(positions, self.center).square().sum(-1) + _TINY)
+
+
+def _relative(positions: Tensor, origin: tuple[float, ...]) -> Tensor:
+    if positions.shape[-1] != len(origin):
+        raise InputError(f"the obstacle is in {len(origin)}-D, but positions have shape {tuple(positions.shape)}.")
+    return positions - positions.new_tensor(origin)
+
+
+def _coordinates(name: str, values: Sequence[float]) -> tuple[float, ...]:
+    numbers = tuple(float(x) for x in values)
+    if not numbers or not all(math.isfinite(x) for x in numbers):
+        raise InputError(f"the {name} of an obstacle is {values!r}, expected finite coordinates.")
+    return numbers
+
+
+def _stiffness(value: float) -> float:
+    if not (isinstance(value, int | float) and 0 < value < math.inf):
+        raise InputError(f"the stiffness of an obstacle is {value!r}, expected a number over 0.")
+    return float(value)
