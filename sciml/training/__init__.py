@@ -1,7 +1,9 @@
 """One training backbone for every method.
 
 A method is a :class:`~sciml.training.task.Task`: it owns networks and says what its loss on one batch is. How it is
-trained is a :class:`~sciml.training.settings.Training`: phases, each with an optimiser and a schedule.
+trained is a :class:`~sciml.training.settings.Training`: phases, each with an optimiser and a schedule. A task that
+updates its weights itself, such as by time steps, needs no optimiser and no data; one that writes a solution is run by
+``sciml solve``.
 
 The trainer is Lightning's, and the same command runs on one process, on several GPUs and on several machines. What
 differs is the launcher and the ``trainer`` part of the config, which Lightning's ``Trainer`` receives::

@@ -103,12 +103,12 @@ def train(
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
+            if writer is not None:
+                _draw(folder)  # first, so that a solution may draw a better history
             solved = _write_solution(folder, trainer.strategy.root_device) if writer is not None else {}
         except DivergenceError:
             _finish(writer, config, "diverged", rows)
             raise
-        if writer is not None:
-            _draw(folder)
         result = _finish(writer, config, "finished", rows, solved)  # last of all: a finished run is never opened again
     if signals.number is not None:
         obey(signals.number)
