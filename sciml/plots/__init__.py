@@ -6,18 +6,29 @@ So it works headless and in threads, and leaves the caller's own figures as they
 
 from __future__ import annotations
 
+from sciml.plots.animation import field_animation
+from sciml.plots.curves import time_curves
+from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
 from sciml.plots.histories import Run, residual_history, training_history
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
+from sciml.plots.snapshots import field_snapshots
 
 __all__ = [
     "DIRICHLET",
     "FLUID",
     "SOLID",
+    "Ball",
+    "Plane",
     "Run",
     "comparison_picture",
+    "deformation_animation",
+    "deformed_mesh",
+    "field_animation",
     "field_slice",
+    "field_snapshots",
     "residual_history",
     "solution_picture",
+    "time_curves",
     "training_history",
 ]

@@ -17,8 +17,7 @@ from sciml.mesh.mesh import Mesh
 from sciml.plots.histories import Run, draw_histories, draw_seconds
 from sciml.plots.slices import FLUID, SOLID, Section, draw_slice, section_of
 from sciml.plots.style import FAINT, INK, entitle, save
-
-_SPLIT = (("triangle", [0, 1, 2]), ("quad", [0, 1, 2]), ("quad", [0, 2, 3]))
+from sciml.plots.surfaces import lit, triangles_of
 
 
 def solution_picture(
@@ -83,10 +82,8 @@ def comparison_picture(
 def draw_surface(axes: Axes3D, surface: Mesh, field: Field, cells: np.ndarray, section: Section) -> None:
     """Draw the surface coloured by the fluid beside it and lit from above, in the frame of the slice."""
     triangles = _triangles(surface)
-    normal = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), np.finfo(float).tiny)
-    colour = section.colours(section.norm(beside_solids(field, cells, triangles.mean(axis=1))))
-    colour[:, :3] *= 0.55 + 0.45 * np.abs(normal @ [[0.35], [-0.55], [0.76]])
+    beside = beside_solids(field, cells, triangles.mean(axis=1))
+    colour = lit(triangles, section.colours(section.norm(beside)))
     axes.add_collection3d(Poly3DCollection(triangles, facecolors=colour, edgecolors=colour, linewidths=0.2))
 
     corners = triangles.reshape(-1, 3)
@@ -111,10 +108,10 @@ def draw_surface(axes: Axes3D, surface: Mesh, field: Field, cells: np.ndarray, s
 
 
 def _triangles(surface: Mesh) -> np.ndarray:
-    parts = [surface.cells[name][:, part] for name, part in _SPLIT if name in surface.cells]
-    if surface.dim != 3 or not parts:
+    nodes, _ = triangles_of(surface)
+    if surface.dim != 3 or not len(nodes):
         raise InputError(f"The obstacle must be a surface of triangles and quads in space: got {surface!r}.")
-    return surface.points[np.concatenate(parts)]
+    return surface.points[nodes]
 
 
 def beside_solids(field: Field, cells: np.ndarray, positions: np.ndarray) -> np.ndarray:

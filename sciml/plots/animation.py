@@ -1,0 +1,156 @@
+"""A scalar field that changes in time, as a GIF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image  # Pillow is a dependency of matplotlib
+
+from sciml.errors import InputError
+from sciml.mesh.field import Field
+from sciml.plots.panels import Scene
+from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle, whole_file
+from sciml.plots.timelines import evenly
+
+_DPI = 100
+_SHORTEST = 20  # milliseconds; many programs show shorter frames ten times slower
+
+Show = Callable[[float], None]
+
+
+def field_animation(
+    field: Field,
+    path: str | Path,
+    *,
+    reference: Field | None = None,
+    displacement: Field | None = None,
+    velocity: Field | None = None,
+    frames: int = 60,
+    seconds: float = 6.0,
+) -> None:
+    """Draw a scalar field at its times and write the animation; the limits and colours are the same in all frames.
+
+    Parameters
+    ----------
+    field : real scalar at two or more times, on a grid of one dimension (a curve) or two (an image) or on a plane mesh
+        (coloured triangles)
+    path : .gif
+    reference : at the same times or static: a dashed curve, or a second picture in the same colours
+    displacement : vectors at the points of the mesh, which is drawn where they move it
+    velocity : two components on a plane grid, drawn as arrows over the image
+    frames : at most; of more times those nearest to equal steps are drawn
+    seconds : duration; each frame lasts in proportion to the time until the next
+
+    Raises
+    ------
+    InputError : a field that cannot be drawn or has one time only, companions without values at its times
+    """
+    path = checked_path(path, (".gif",))
+    times = film_times(field, frames, seconds)
+    figure, show = moving_picture(Scene(field, reference, displacement, velocity), times)
+    write_film(figure, show, times, path, seconds)
+
+
+def film_times(field: Field, frames: int, seconds: float) -> np.ndarray:
+    """Return the times of the frames, or refuse what makes no film."""
+    if field.times is None or len(field.times) < 2:
+        raise InputError(f"An animation needs a field at two or more times: got {field!r}.")
+    if frames < 2 or not 0.0 < seconds < np.inf:
+        raise InputError(
+            f"An animation needs two or more frames in a positive time: got frames={frames}, seconds={seconds}."
+        )
+    return evenly(field.times, int(frames))
+
+
+def moving_picture(scene: Scene, times: np.ndarray) -> tuple[Figure, Show]:
+    """Return a figure and the function that makes it show another time."""
+    scenes = scene.panels()
+    wide, high = np.ptp(scene.box, axis=0)
+    size = (7.0, 4.2) if scene.is_curve else (4.9 * len(scenes) + 0.8, 4.3 * float(np.clip(high / wide, 0.4, 1.6)) + 1)
+    figure = Figure(figsize=size, dpi=_DPI, layout=film_layout())
+    panels = figure.subplots(1, len(scenes), squeeze=False)[0]
+    drawn: list[Artist] = []
+    clock = clock_of(times)
+    for each, axes in zip(scenes, panels, strict=True):
+        each.prepare(axes)
+    scene.draw_colour_bar(figure, panels[-1])
+
+    def show(time: float) -> None:
+        while drawn:
+            drawn.pop().remove()
+        for each, axes in zip(scenes, panels, strict=True):
+            drawn.extend(each.draw(axes, time))
+            entitle(axes, f"{each.field.name}, t = {clock(time)}" if axes is panels[0] else each.field.name)
+        if scene.is_curve and scene.reference is not None:
+            panels[0].legend(frameon=False, labelcolor=INK, fontsize=10, loc="upper right")
+
+    return figure, show
+
+
+def clock_of(times: np.ndarray) -> Callable[[float], str]:
+    """Return how to write times: with as many decimals as it takes to tell them apart."""
+    decimals = int(np.clip(1 - np.floor(np.log10(np.diff(times).min())), 0, 12))
+    return lambda time: f"{time:.{decimals}f}"
+
+
+def film_layout() -> ConstrainedLayoutEngine:
+    """Return a layout with a margin: the frames of a film are not cut to what is drawn on them."""
+    return ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12)
+
+
+def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, seconds: float) -> None:
+    """Write a frame for each time, all with the layout of the first and one palette, so that nothing flickers."""
+    canvas = FigureCanvasAgg(figure)
+    show(times[0])
+    for _ in range(2):  # the first time changes the ticks, and with them the room that they need
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+    def frame(time: float) -> np.ndarray:
+        show(time)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+    palette = _palette(np.concatenate([frame(time) for time in times[[0, len(times) // 2, -1]]]))
+    images = [_with_palette(frame(time), palette) for time in times]
+    gaps = np.diff(times, append=2 * times[-1] - times[-2])
+    lasting = np.maximum(10 * np.round(100 * seconds * gaps / gaps.sum()), _SHORTEST).astype(int)
+    with whole_file(path) as part:
+        images[0].save(
+            part,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=lasting.tolist(),
+            loop=0,
+            optimize=False,
+        )
+
+
+def _palette(pixels: np.ndarray) -> np.ndarray:
+    """Choose 256 colours (256, 3) for pixels (n, m, 3): those of the house as they are, the others however rare."""
+    house = np.round(255 * np.array([to_rgb(colour) for colour in ("white", INK, FAINT, *COLOURS)])).astype(np.uint8)
+    others = Image.fromarray(np.unique(pixels.reshape(-1, 3), axis=0)[None])
+    chosen = others.quantize(256 - len(house), dither=Image.Dither.NONE).getpalette()
+    found = np.array(chosen, dtype=np.uint8).reshape(-1, 3)[: 256 - len(house)]
+    return np.concatenate([house, found])
+
+
+def _with_palette(pixels: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """Give each pixel the nearest colour of the palette; Pillow's own search is approximate and tints the white."""
+    from scipy.spatial import cKDTree
+
+    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    distinct, where = np.unique(codes, return_inverse=True)
+    colours = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], axis=1)
+    nearest = cKDTree(palette.astype(float)).query(colours)[1].astype(np.uint8)
+    image = Image.fromarray(nearest[where].reshape(codes.shape))
+    image.putpalette(palette.tobytes())
+    return image
