@@ -28,6 +28,8 @@ Method = Literal["auto", "normal", "dual", "block", "matrix_free"]
 METHODS = get_args(Method)
 LARGEST_DENSE = 4096  # rows and columns of a matrix that is factorised
 BLOCK = 1500  # parameters in a random block
+CORRECTIONS = 3  # of a step by its residual, at most
+TRACE_DRAWS = 8
 
 
 class DampedSteps(ABC):
@@ -37,95 +39,92 @@ class DampedSteps(ABC):
     ----------
     gradient : ``J^T r``, ``(p,)``
     scale : mean of the diagonal of ``J^T J``; dampings are multiples of it
+    gram : ``J^T J`` or ``J J^T``, whichever was formed, if one was
     """
 
     gradient: Tensor
     scale: float
+    gram: Tensor | None = None
 
     @abstractmethod
     def step(self, damping: float) -> Tensor:
         """Step for an absolute damping, ``(p,)``; not finite where the factorisation fails."""
 
-    def eigenvalues(self) -> Tensor | None:
-        """Eigenvalues of ``J^T J``, ascending, as far as they are at hand."""
-        return None
-
 
 class NormalEquations(DampedSteps):
     """Cholesky factors of the normal equations; the Jacobian, if it fits, makes the steps as exact as those of QR.
 
-    One correction by the residual of ``[J; sqrt(damping) I] d = [-r; 0]`` recovers what forming ``J^T J`` lost
-    ("corrected semi-normal equations"); where Cholesky breaks down, QR of the stacked matrix steps in.
+    Corrections by the residual of ``[J; sqrt(damping) I] d = [-r; 0]`` recover what forming ``J^T J`` lost ("corrected
+    semi-normal equations"); where they do not shrink, or Cholesky breaks down, QR of the stacked matrix steps in.
+
+    Parameters
+    ----------
+    system, parameters, residual : what is linearised, where, and its value there
+    memory : bytes; a larger Jacobian is added to ``J^T J`` block by block and not kept
+    chosen : numbers of the parameters that move, ``(k,)``; all unless given
 
     References
     ----------
     Björck, "Stability analysis of the method of seminormal equations", Linear Algebra Appl. 88/89, 1987.
     """
 
-    def __init__(self, system: System, parameters: Tensor, residual: Tensor, memory: int) -> None:
-        columns = system.columns
+    def __init__(
+        self, system: System, parameters: Tensor, residual: Tensor, memory: int, chosen: Tensor | None = None
+    ) -> None:
+        rows, columns = len(residual), system.columns if chosen is None else len(chosen)
         self.gradient = residual.new_zeros(columns)
-        self._normal = residual.new_zeros(columns, columns)
-        keeps = 8 * columns * len(residual) <= memory
-        kept, start = [], 0
-        for chunk in system.jacobian_chunks(parameters):
-            block = chunk.double()
-            self._normal.addmm_(block.T, block)
-            self.gradient.addmv_(block.T, residual[start : start + len(block)])
-            start += len(block)
-            if keeps:
-                kept.append(block)
-        self.scale = float(self._normal.diagonal().mean())
-        self._jacobian = torch.cat(kept) if keeps else None
+        self.gram = residual.new_zeros(columns, columns)
+        self._jacobian = residual.new_empty(rows, columns) if 8 * rows * columns <= memory else None
         self._residual = residual
+        begin = 0
+        for chunk in system.jacobian_chunks(parameters, chosen):
+            block, end = chunk.double(), begin + len(chunk)
+            self.gram.addmm_(block.T, block)
+            self.gradient.addmv_(block.T, residual[begin:end])
+            if self._jacobian is not None:
+                self._jacobian[begin:end] = block
+            begin = end
+        self.scale = float(self.gram.diagonal().mean())
 
     def step(self, damping: float) -> Tensor:
-        """Solve by Cholesky with one correction, by QR where that fails."""
-        factor, failed = torch.linalg.cholesky_ex(_damped(self._normal, damping))
-        if int(failed):
-            return self._by_qr(damping)
-        step = -torch.cholesky_solve(self.gradient[:, None], factor)[:, 0]
-        if self._jacobian is None:
+        """Solve by Cholesky with corrections, by QR where those fail."""
+
+        def defect(step: Tensor) -> Tensor:
+            return self._jacobian.T @ (self._residual + self._jacobian @ step) + damping * step
+
+        step = _solve(self.gram, damping, -self.gradient, None if self._jacobian is None else defect)
+        if step is not None:
             return step
-        defect = self._jacobian.T @ (self._residual + self._jacobian @ step) + damping * step
-        return step - torch.cholesky_solve(defect[:, None], factor)[:, 0]
+        return torch.full_like(self.gradient, torch.nan) if self._jacobian is None else self._by_qr(damping)
 
     def _by_qr(self, damping: float) -> Tensor:
-        if self._jacobian is None or not damping > 0:
-            return torch.full_like(self.gradient, torch.nan)
-        bottom = damping**0.5 * torch.eye(len(self.gradient), dtype=torch.float64, device=self.gradient.device)
-        q, r = torch.linalg.qr(torch.cat([self._jacobian, bottom]))
+        q, r = torch.linalg.qr(_stacked(self._jacobian, damping))
         right = -(q[: len(self._residual)].T @ self._residual)
         return torch.linalg.solve_triangular(r, right[:, None], upper=True)[:, 0]
-
-    def eigenvalues(self) -> Tensor:
-        """All eigenvalues of ``J^T J``."""
-        return torch.linalg.eigvalsh(self._normal)
 
 
 class DualEquations(DampedSteps):
     """The same step from ``J J^T``, which is the smaller matrix where residuals are fewer than parameters."""
 
     def __init__(self, system: System, parameters: Tensor, residual: Tensor) -> None:
-        self._jacobian = torch.cat([chunk.double() for chunk in system.jacobian_chunks(parameters)])
-        self._gram = self._jacobian @ self._jacobian.T
+        self._jacobian = _whole(system, parameters, len(residual))
+        self.gram = self._jacobian @ self._jacobian.T
         self.gradient = self._jacobian.T @ residual
-        self.scale = float(self._gram.diagonal().sum()) / system.columns
+        self.scale = float(self.gram.diagonal().sum()) / system.columns
         self._residual = residual
 
     def step(self, damping: float) -> Tensor:
-        """Solve by Cholesky with one refinement."""
-        damped = _damped(self._gram, damping)
-        factor, failed = torch.linalg.cholesky_ex(damped)
-        if int(failed):
-            return torch.full_like(self.gradient, torch.nan)
-        multiplier = torch.cholesky_solve(self._residual[:, None], factor)
-        multiplier = multiplier + torch.cholesky_solve(self._residual[:, None] - damped @ multiplier, factor)
-        return -(self._jacobian.T @ multiplier)[:, 0]
+        """Solve by Cholesky with corrections, by QR where those fail."""
 
-    def eigenvalues(self) -> Tensor:
-        """The eigenvalues of ``J^T J`` that need not vanish."""
-        return torch.linalg.eigvalsh(self._gram)
+        def defect(multiplier: Tensor) -> Tensor:
+            return self._jacobian @ (self._jacobian.T @ multiplier) + damping * multiplier - self._residual
+
+        multiplier = _solve(self.gram, damping, self._residual, defect)
+        if multiplier is not None:
+            return -(self._jacobian.T @ multiplier)
+        q, r = torch.linalg.qr(_stacked(self._jacobian.T, damping))
+        part = torch.linalg.solve_triangular(r.T, self._residual[:, None], upper=False)[:, 0]
+        return -(q[: len(self.gradient)] @ part)
 
 
 class RandomBlock(DampedSteps):
@@ -138,23 +137,27 @@ class RandomBlock(DampedSteps):
     """
 
     def __init__(
-        self, system: System, parameters: Tensor, residual: Tensor, size: int, generator: torch.Generator
+        self,
+        system: System,
+        parameters: Tensor,
+        residual: Tensor,
+        size: int,
+        generator: torch.Generator,
+        memory: int = 0,
     ) -> None:
         order = torch.randperm(system.columns, generator=generator, device=generator.device)
         self._chosen = order[:size].sort().values.to(parameters.device)
-        jacobian = torch.cat([chunk.double() for chunk in system.jacobian_chunks(parameters, self._chosen)])
-        self._normal = jacobian.T @ jacobian
-        self._part = jacobian.T @ residual
-        self.scale = float(self._normal.diagonal().mean())
-        self.gradient = residual.new_zeros(system.columns).index_put((self._chosen,), self._part)
+        self._part = NormalEquations(system, parameters, residual, memory, self._chosen)
+        self._columns = system.columns
+        self.scale = self._part.scale
+        self.gradient = self._among_all(self._part.gradient)
 
     def step(self, damping: float) -> Tensor:
-        """Solve by Cholesky."""
-        factor, failed = torch.linalg.cholesky_ex(_damped(self._normal, damping))
-        if int(failed):
-            return torch.full_like(self.gradient, torch.nan)
-        part = -torch.cholesky_solve(self._part[:, None], factor)[:, 0]
-        return torch.zeros_like(self.gradient).index_put((self._chosen,), part)
+        """Step of the part, zero elsewhere."""
+        return self._among_all(self._part.step(damping))
+
+    def _among_all(self, part: Tensor) -> Tensor:
+        return part.new_zeros(self._columns).index_put((self._chosen,), part)
 
 
 class MatrixFree(DampedSteps):
@@ -171,12 +174,21 @@ class MatrixFree(DampedSteps):
         self._forward, self._transposed = system.products(parameters)
         self._residual, self._iterations, self._rtol = residual, iterations, rtol
         self.gradient = self._transposed(residual)
-        # |J v|^2 over random signs v has the trace of J^T J as its mean; one fixed draw is enough for a scale.
-        signs = torch.ones_like(self.gradient)
-        signs[::2] = -1
-        self.scale = float(self._forward(signs).square().sum()) / len(signs)
-        if not self.scale > 0:
-            self.scale = 1.0
+        self.scale = self._trace() / len(self.gradient)
+
+    def _trace(self) -> float:
+        """``|J^T s|^2`` over random signs ``s`` has the trace of ``J^T J`` as its mean (Hutchinson).
+
+        Its relative variance over k draws is at most 2 / (k r), with r the effective rank ``trace^2 / |J^T J|^2``; a
+        factor of two is nothing to a damping that moves by factors of ten. The draws are always the same ones.
+        """
+        residual = self._residual
+        draws = torch.Generator(device=residual.device).manual_seed(0)
+        total = 0.0
+        for _ in range(TRACE_DRAWS):
+            coins = torch.randint(0, 2, residual.shape, generator=draws, device=residual.device)
+            total += float(self._transposed(2.0 * coins.to(residual.dtype) - 1.0).square().sum())
+        return total / TRACE_DRAWS
 
     def step(self, damping: float) -> Tensor:
         """Iterate until the gradient of the damped problem has fallen by ``rtol``."""
@@ -225,7 +237,43 @@ def choose(method: Method, rows: int, columns: int, memory: int, block: int = BL
 StepFactory = Callable[[System, Tensor, Tensor], DampedSteps]
 
 
-def _damped(matrix: Tensor, damping: float) -> Tensor:
+def _solve(matrix: Tensor, damping: float, right: Tensor, defect: Callable[[Tensor], Tensor] | None) -> Tensor | None:
+    """Solve ``(matrix + damping I) x = right`` by Cholesky, corrected by ``defect(x)``; None where that fails.
+
+    A correction is as large as the error before it, and the one after it smaller by the same ratio: the ratio of the
+    first to the solution tells whether the factors are good for anything.
+    """
     damped = matrix.clone()
     damped.diagonal().add_(damping)
-    return damped
+    factor, failed = torch.linalg.cholesky_ex(damped)
+    if int(failed):
+        return None
+    solution = torch.cholesky_solve(right[:, None], factor)[:, 0]
+    if defect is None:
+        return solution
+    size = float(solution.norm())
+    for number in range(CORRECTIONS):
+        correction = torch.cholesky_solve(defect(solution)[:, None], factor)[:, 0]
+        last, now = size, float(correction.norm())
+        if not now <= 0.1 * last:
+            return solution if number else None  # rounding is reached, or the factors are worthless
+        solution, size = solution - correction, now
+        if now * now <= 1e-14 * last * float(solution.norm()):
+            break
+    return solution
+
+
+def _whole(system: System, parameters: Tensor, rows: int) -> Tensor:
+    """The Jacobian, held once: its blocks are copied into place."""
+    jacobian = torch.empty(rows, system.columns, dtype=torch.float64, device=parameters.device)
+    begin = 0
+    for chunk in system.jacobian_chunks(parameters):
+        jacobian[begin : begin + len(chunk)] = chunk
+        begin += len(chunk)
+    return jacobian
+
+
+def _stacked(matrix: Tensor, damping: float) -> Tensor:
+    """``[matrix; sqrt(damping) I]``."""
+    identity = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    return torch.cat([matrix, damping**0.5 * identity])

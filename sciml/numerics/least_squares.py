@@ -44,7 +44,8 @@ class LeastSquaresResult:
     ----------
     value : the parameters, ``(p,)``
     status : ``"converged"`` (the root mean square is below the tolerance), ``"stalled"`` (no step descends, or several
-        gained little), or ``"limit"`` (of the number of solves)
+        gained little), ``"limit"`` (of the number of solves), or ``"diverged"`` (not finite at the start; only
+        :meth:`LevenbergMarquardt.minimise_system` answers so, the other raises)
     history : the loss before the first solve and after each
     damping : the last one, as a multiple of the mean diagonal of ``J^T J``
     gradient_norm : ``|J^T r|`` at the last linearisation
@@ -59,7 +60,7 @@ class LeastSquaresResult:
     gradient_norm: float
     method: str
     residuals: int
-    _last: DampedSteps | None = field(default=None, repr=False)
+    _gram: Tensor | None = field(default=None, repr=False)
 
     @property
     def cost(self) -> float:
@@ -79,9 +80,9 @@ class LeastSquaresResult:
     @cached_property
     def rank(self) -> int | None:
         """Numerical rank of the last Jacobian: eigenvalues of ``J^T J`` above rounding; None if it was never formed."""
-        values = None if self._last is None else self._last.eigenvalues()
-        if values is None:
+        if self._gram is None:
             return None
+        values = torch.linalg.eigvalsh(self._gram)
         return int((values > len(values) * torch.finfo(values.dtype).eps * values[-1]).sum())
 
     def __str__(self) -> str:
@@ -203,8 +204,12 @@ class LevenbergMarquardt:
         """Minimise the sum of squares of a system; where the start is not finite, return it."""
         residual = system.residual(start).double()
         state = _State(start, residual, float(residual.square().sum()), self.damping)
-        history, small, status, steps = [state.cost], 0, "limit", None
+        history, small, steps, status = [state.cost], 0, None, "limit"
         method = choose(self.method, len(residual), system.columns, self.memory, self.block)
+        blocks = method == "block"
+        # A random block may have nothing to gain where another has: there, patience counts rounds through all of them.
+        patience = self.patience * (-(-system.columns // self.block) if blocks else 1)
+        generator = generator or torch.Generator(device=start.device).manual_seed(0)
         for number in range(self.max_solves):
             if state.cost**0.5 <= self.tolerance:
                 status = "converged"
@@ -213,37 +218,34 @@ class LevenbergMarquardt:
                 status = "diverged"
                 break
             steps = self._linearise(method, system, state, generator)
-            last = state.cost
-            moved = self._move(system, state, steps)
-            if moved is None:
+            last, moved = state.cost, self._move(system, state, steps)
+            history.append(last if moved is None else moved.cost)
+            if moved is None and not blocks:
                 status = "stalled"
                 break
-            state = moved
-            history.append(state.cost)
+            state = moved or state
             if callback is not None:
                 callback(number + 1, state.cost**0.5)
             small = small + 1 if last - state.cost < SMALL_GAIN * last else 0
-            if small >= self.patience and state.cost**0.5 > self.tolerance:
+            if small >= patience and state.cost**0.5 > self.tolerance:
                 status = "stalled"
                 break
         else:
             status = "converged" if state.cost**0.5 <= self.tolerance else "limit"
         gradient = float(steps.gradient.norm()) if steps is not None else 0.0
+        gram = None if steps is None else steps.gram
         return LeastSquaresResult(
-            state.parameters, status, tuple(history), state.damping, gradient, method, len(residual), steps
+            state.parameters, status, tuple(history), state.damping, gradient, method, len(residual), gram
         )
 
-    def _linearise(
-        self, method: Method, system: System, state: _State, generator: torch.Generator | None
-    ) -> DampedSteps:
+    def _linearise(self, method: Method, system: System, state: _State, generator: torch.Generator) -> DampedSteps:
         arguments = (system, state.parameters, state.residual)
         if method == "normal":
             return NormalEquations(*arguments, self.memory)
         if method == "dual":
             return DualEquations(*arguments)
         if method == "block":
-            generator = generator or torch.Generator(device=state.parameters.device).manual_seed(0)
-            return RandomBlock(*arguments, self.block, generator)
+            return RandomBlock(*arguments, self.block, generator, self.memory)
         return MatrixFree(*arguments, iterations=200, rtol=1e-4)
 
     def _move(self, system: System, state: _State, steps: DampedSteps) -> _State | None:
@@ -254,11 +256,14 @@ class LevenbergMarquardt:
         for _ in range(self.trials):
             damping = min(max(damping, self.smallest_damping), self.largest_damping)
             step = steps.step(damping * steps.scale)
-            parameters = state.parameters + step.to(state.parameters.dtype)
-            residual = system.residual(parameters).double()
-            cost = float(residual.square().sum())
-            if cost < state.cost:
-                return _State(parameters, residual, cost, max(damping / self.decrease, self.smallest_damping))
+            if bool(step.isfinite().all()):
+                parameters = state.parameters + step.to(state.parameters.dtype)
+                residual = system.residual(parameters).double()
+                cost = float(residual.square().sum())
+                if cost < state.cost:
+                    return _State(parameters, residual, cost, max(damping / self.decrease, self.smallest_damping))
+            if damping >= self.largest_damping:
+                break
             damping *= self.increase
         return None
 

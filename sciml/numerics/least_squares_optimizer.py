@@ -92,7 +92,10 @@ class _ClosureSystem:
 
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
         values = self._evaluate(parameters)
-        for seeds in torch.eye(len(values), dtype=values.dtype, device=values.device).split(ROWS_AT_ONCE):
+        for begin in range(0, len(values), ROWS_AT_ONCE):
+            rows = torch.arange(begin, min(begin + ROWS_AT_ONCE, len(values)), device=values.device)
+            seeds = torch.zeros(len(rows), len(values), dtype=values.dtype, device=values.device)
+            seeds[rows - begin, rows] = 1
             block = self._pull_back(values, seeds, is_grads_batched=True, retain_graph=True)
             yield block if chosen is None else block[:, chosen]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -97,9 +96,9 @@ class ResidualSystem:
         self.groups, self.columns = tuple(groups), columns
         self._sizes: list[tuple[int, int]] = []
 
-    @cached_property
+    @property
     def rows(self) -> int:
-        """Number of residuals; known after the first evaluation."""
+        """Number of residuals; 0 before the first evaluation."""
         return sum(n * m for n, m in self._sizes)
 
     def residual(self, parameters: Tensor) -> Tensor:
@@ -114,13 +113,16 @@ class ResidualSystem:
 
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
         """Row blocks of the Jacobian."""
+        if not self._sizes:
+            self.residual(parameters)
         for group, (n, m) in zip(self.groups, self._sizes, strict=True):
-            bytes_per_point = m * self.columns * parameters.element_size()
-            at_once = max(1, CHUNK_BYTES // bytes_per_point)
+            bytes_per_row = self.columns * parameters.element_size()
+            if group.pointwise:
+                blocks = _pointwise(group, parameters, max(1, CHUNK_BYTES // (m * bytes_per_row)))
+            else:
+                blocks = _coupled(group, parameters, max(1, CHUNK_BYTES // bytes_per_row))
             scale = self._scale(group, n)
-            for block in (
-                _pointwise(group, parameters, at_once) if group.pointwise else _coupled(group, parameters, at_once * m)
-            ):
+            for block in blocks:
                 yield scale * (block if chosen is None else block[:, chosen])
 
     def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -158,4 +160,9 @@ def _pointwise(group: Residuals, parameters: Tensor, at_once: int) -> Iterator[T
 
 
 def _coupled(group: Residuals, parameters: Tensor, at_once: int) -> Iterator[Tensor]:
-    yield jacrev(lambda vector: group(vector).flatten(), chunk_size=at_once)(parameters).detach()
+    values, pull = vjp(lambda vector: group(vector).flatten(), parameters)
+    for begin in range(0, len(values), at_once):
+        rows = torch.arange(begin, min(begin + at_once, len(values)), device=values.device)
+        seeds = torch.zeros(len(rows), len(values), dtype=values.dtype, device=values.device)
+        seeds[rows - begin, rows] = 1
+        yield vmap(pull)(seeds)[0].detach()
