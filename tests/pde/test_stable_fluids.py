@@ -7,6 +7,7 @@ import pytest
 
 from sciml.errors import InputError
 from sciml.pde.euler_box import flow_in_box
+from sciml.pde.exact import decaying_taylor_green
 from sciml.pde.flows import taylor_green, unsteady_modes
 from sciml.pde.stable_fluids import GridFlow, StableFluids
 
@@ -106,6 +107,24 @@ def test_taylor_green_on_the_grid_of_the_paper() -> None:
     assert errors["cubic"] < 1e-4
 
 
+def test_viscous_taylor_green_decays_and_viscosity_keeps_the_divergence_at_zero() -> None:
+    method = StableFluids(32, "cubic", splitting="reflection", viscosity=0.05)
+    flow = method.run(method.start(taylor_green().velocity, stripes), 0.1, 10)
+    assert relative(method.velocity(flow, POINTS), decaying_taylor_green(POINTS, 1.0, 0.05)) < 4e-3
+    rough = method._diffused(method.project(random_flow(32)), 0.1)
+    assert np.abs(method.divergence(rough)).max() < 1e-12 and flow.density.shape == (32, 32)
+
+
+def test_viscous_flow_converges_to_the_spectral_solution_with_order_two() -> None:
+    exact = flow_in_box(unsteady_modes().vorticity, 32, [0.5], 0.025, viscosity=0.01).velocity(0, POINTS)
+    errors = []
+    for cells in (16, 32):
+        method, steps = StableFluids(cells, "cubic", splitting="reflection", viscosity=0.01), round(0.625 * cells)
+        flow = method.run(method.start(unsteady_modes().velocity), 0.5 / steps, steps)
+        errors.append(relative(method.velocity(flow, POINTS), exact))
+    assert errors[1] < 1e-3 and np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.25), errors
+
+
 def test_a_longer_path_by_runge_kutta_is_better_than_by_euler(spectral) -> None:
     errors = []
     for back_trace in ("euler", "rk4"):
@@ -146,6 +165,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         {"cells": 8, "interpolation": "quintic"},
         {"cells": 8, "back_trace": "rk2"},
         {"cells": 8, "splitting": "none"},
+        {"cells": 8, "viscosity": -0.1},
     ):
         with pytest.raises(InputError):
             StableFluids(**arguments)
