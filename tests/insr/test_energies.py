@@ -11,6 +11,7 @@ from torch.func import hessian, jacrev, jvp, vmap
 from sciml.errors import InputError
 from sciml.insr.energies import ArapVolume, StableNeoHookean
 from sciml.numerics.random import generator
+from sciml.pde.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
 
 ENERGIES = [ArapVolume(1.3, 7.0), StableNeoHookean(1.3, 4.0)]
 each_energy = pytest.mark.parametrize("energy", ENERGIES, ids=lambda energy: type(energy).__name__)
@@ -68,6 +69,13 @@ def test_the_energies_are_their_formulas_in_singular_values(dim: int) -> None:
     stretch = f.square().sum((1, 2)) - dim
     expected = 1.3 / 2 * stretch - 1.3 * (determinant - 1) + 5.3 / 2 * (determinant - 1) ** 2
     assert torch.allclose(hooke.energy_density(f), expected, rtol=1e-12)
+
+
+@each_dim
+def test_finite_elements_have_the_same_materials(dim: int) -> None:
+    f = matrices(dim, 50, 1.0)
+    for material, energy in zip([ArapVolumeMaterial(1.3, 7.0), NeoHookeanMaterial(1.3, 4.0)], ENERGIES, strict=True):
+        assert torch.allclose(torch.from_numpy(material.density(f.numpy())), energy.energy_density(f), rtol=1e-12)
 
 
 @each_energy
