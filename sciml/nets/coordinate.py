@@ -31,9 +31,7 @@ class CoordinateNetwork(nn.Module, ABC):
 
     def __init__(self, inputs: int, outputs: int, features: int, width: int, layers: int) -> None:
         super().__init__()
-        for name, value in (("inputs", inputs), ("outputs", outputs), ("width", width), ("layers", layers)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
+        check_counts(inputs=inputs, outputs=outputs, width=width, layers=layers)
         self.inputs, self.outputs = inputs, outputs
         sizes = [features, *[width] * layers, outputs]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
@@ -81,8 +79,12 @@ class Siren(CoordinateNetwork):
     def __init__(
         self, inputs: int, outputs: int = 1, width: int = 20, hidden_layers: int = 2, frequency: float = 30.0
     ) -> None:
-        if not frequency > 0:
+        if not 0 < frequency < math.inf:
             raise InputError(f"the frequency of a sine network is {frequency!r}, expected a number greater than 0.")
+        if isinstance(hidden_layers, bool) or not isinstance(hidden_layers, int) or hidden_layers < 0:
+            raise InputError(
+                f"hidden_layers of a sine network is {hidden_layers!r}, expected a whole number of at least 0."
+            )
         super().__init__(inputs, outputs, inputs, width, hidden_layers + 1)
         self.frequency = float(frequency)
         with torch.no_grad():
@@ -119,7 +121,7 @@ class TanhNetwork(CoordinateNetwork):
         spread: float = 1.0,
     ) -> None:
         super().__init__(inputs, outputs, inputs, width, layers)
-        corners = _corners(inputs, box)
+        corners = corners_of(inputs, box)
         self.register_buffer("scale", 2 / (corners[1] - corners[0]))
         self.register_buffer("centre", (corners[0] + corners[1]) / 2)
         _normal(self.layers, spread)
@@ -159,10 +161,10 @@ class FourierNetwork(CoordinateNetwork):
         waves: int = 8,
         decay: float = 5.0,
     ) -> None:
-        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
+        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not 0 < decay:
             raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
         super().__init__(inputs, outputs, 2 * inputs * waves, width, layers)
-        corners = _corners(inputs, box)
+        corners = corners_of(inputs, box)
         numbers = torch.arange(1, waves + 1, dtype=torch.float64)
         self.register_buffer(
             "wave_numbers", torch.kron(torch.diag(2 * math.pi / (corners[1] - corners[0])), numbers[:, None])
@@ -176,9 +178,8 @@ class FourierNetwork(CoordinateNetwork):
         dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
         moved = Jet(torch.cat([points.rows[:1] - self.origin.to(dtype), points.rows[1:]]), points.order)
         phase = linear(moved, self.wave_numbers.to(dtype))
-        quarter = torch.full((phase.rows.shape[-1],), math.pi / 2, dtype=phase.rows.dtype, device=phase.rows.device)
-        shifted = Jet(torch.cat([phase.rows[:1] + quarter, phase.rows[1:]]), phase.order)
-        waves = concatenate(sine(phase), sine(shifted))
+        sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
+        waves = concatenate(phase.apply(sines, cosines, -sines), phase.apply(cosines, -sines, -cosines))
         return Jet(waves.rows * self.amplitudes.to(dtype).repeat(2), waves.order)
 
     def activate(self, jet: Jet) -> Jet:
@@ -186,7 +187,14 @@ class FourierNetwork(CoordinateNetwork):
         return tanh(jet)
 
 
-def _corners(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
+def check_counts(**counts: int) -> None:
+    """Refuse numbers of channels, layers or units that are not whole and at least 1."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
+
+
+def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
     """Lower and upper corner of a box, ``(2, inputs)``."""
     given = [[-1.0] * inputs, [1.0] * inputs] if box is None else [list(corner) for corner in box]
     if [len(corner) for corner in given] != [inputs, inputs]:
@@ -199,7 +207,7 @@ def _corners(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
 
 def _normal(layers: nn.ModuleList, spread: float) -> None:
     """Draw weights for ``tanh`` layers from the global generator, as torch's own layers do."""
-    if not spread > 0:
+    if not 0 < spread < math.inf:
         raise InputError(f"the spread of a network is {spread!r}, expected a number greater than 0.")
     with torch.no_grad():
         for number, layer in enumerate(layers):

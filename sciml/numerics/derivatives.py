@@ -66,12 +66,7 @@ class Jet:
 
     def __mul__(self, other: Jet) -> Jet:
         """Product by Leibniz' rule; channels broadcast."""
-        if self.order != other.order or self.count != other.count:
-            raise InputError(
-                f"a jet of order {self.order} along {self.count} directions meets one of order {other.order} along "
-                f"{other.count}; expected the same."
-            )
-        a, b = self, other
+        a, b = self, _alike(self, other)
         rows = [(a.value * b.value)[None]]
         if self.order >= 1:
             rows.append(a.first * b.value + a.value * b.first)
@@ -81,7 +76,11 @@ class Jet:
 
     def __add__(self, other: Jet) -> Jet:
         """Sum."""
-        return Jet(self.rows + other.rows, self.order)
+        return Jet(self.rows + _alike(self, other).rows, self.order)
+
+    def shifted(self, offset: Tensor) -> Jet:
+        """Sum with a constant."""
+        return Jet(torch.cat([self.rows[:1] + offset, self.rows[1:]]), self.order)
 
     def apply(self, value: Tensor, slope: Tensor | None = None, curvature: Tensor | None = None) -> Jet:
         """Composition ``f(self)``, given ``f``, ``f'`` and ``f''`` at the value, as far as the order needs them."""
@@ -127,6 +126,16 @@ def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None
     return Jet(torch.cat(rows), order)
 
 
+def _alike(jet: Jet, other: Jet) -> Jet:
+    """Return the other jet, if the two have the same derivatives; broadcasting would mix them up."""
+    if jet.order != other.order or jet.count != other.count:
+        raise InputError(
+            f"a jet of order {jet.order} along {jet.count} directions meets one of order {other.order} along "
+            f"{other.count}; expected the same."
+        )
+    return other
+
+
 def linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     """Affine map of the channels, ``x weight^T + bias``: weight ``(outputs, inputs)``, bias ``(outputs,)``."""
     rows = jet.rows @ weight.T
@@ -154,9 +163,15 @@ def tanh(jet: Jet) -> Jet:
     return jet.apply(value, slope, -2 * value * slope if jet.order == 2 else None)
 
 
+def exponential(jet: Jet) -> Jet:
+    """``exp(x)``, elementwise."""
+    value = torch.exp(jet.value)
+    return jet.apply(value, value if jet.order else None, value if jet.order == 2 else None)
+
+
 def concatenate(*jets: Jet) -> Jet:
     """Channels of several jets side by side."""
-    return Jet(torch.cat([jet.rows for jet in jets], -1), jets[0].order)
+    return Jet(torch.cat([_alike(jets[0], jet).rows for jet in jets], -1), jets[0].order)
 
 
 def laplacian(jet: Jet) -> Tensor:
