@@ -161,7 +161,7 @@ class FourierNetwork(CoordinateNetwork):
         waves: int = 8,
         decay: float = 5.0,
     ) -> None:
-        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not 0 < decay:
+        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
             raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
         super().__init__(inputs, outputs, 2 * inputs * waves, width, layers)
         corners = corners_of(inputs, box)

@@ -41,12 +41,13 @@ class FlatModule:
     @torch.no_grad()
     def assign(self, vector: Tensor) -> None:
         """Write a vector into the module's weights."""
-        self._check(vector)
         for weight, piece in zip(self.module.parameters(), self.views(vector).values(), strict=True):
             weight.copy_(piece)
 
     def views(self, vector: Tensor) -> dict[str, Tensor]:
         """The pieces of a vector by the names of the module's parameters."""
+        if vector.shape != (self.count,):
+            raise InputError(f"the vector of weights has shape {tuple(vector.shape)}, expected ({self.count},).")
         pieces = vector.split([count for _, _, count in self._shapes])
         return {name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)}
 
@@ -57,7 +58,3 @@ class FlatModule:
     def at(self, vector: Tensor) -> Callable[..., Any]:
         """The module with fixed weights."""
         return lambda *arguments, **named: self(vector, *arguments, **named)
-
-    def _check(self, vector: Tensor) -> None:
-        if vector.shape != (self.count,):
-            raise InputError(f"the vector of weights has shape {tuple(vector.shape)}, expected ({self.count},).")
