@@ -82,7 +82,10 @@ def run_config(
     if json:
         print_json(result)
         return
-    print_metrics(result["metrics"], checked.paper)
+    metrics = result["metrics"]
+    if checked.training.is_own:  # the numbers of the last step are in the folder
+        metrics = {name: value for name, value in metrics.items() if not name.startswith("loss/")} or metrics
+    print_metrics(metrics, checked.paper)
     print(f"{result['status']} after {result['seconds']:.1f} s; to measure it, `sciml evaluate {folder}`")
 
 

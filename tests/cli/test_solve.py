@@ -57,7 +57,7 @@ def test_the_header_says_what_is_solved_and_the_table_stands_beside_the_paper(fo
     row = next(line.split() for line in out.splitlines() if line.strip().startswith("final_error"))
     assert row == ["final_error", f"{exact:.4g}", "0.02"]
     assert "paper: an error of the order of the step (Euler 1768)" in out
-    assert "finished after" in out
+    assert "finished after" in out and "position" in out and "loss/" not in out
 
 
 def test_json_is_one_object_and_changes_reach_the_task(folder, command, tmp_path):
