@@ -12,12 +12,15 @@ thousands of iterations of Adam, which remains as the published method.
 """
 
 from sciml.insr.fitting import Adam, LeastSquares, Points
+from sciml.insr.fluids import MultiModeEuler, Smoke, StreamFunctionFlow, TaylorGreen, TwoVortices
 from sciml.insr.integrators import Pade22, RungeKutta
 from sciml.insr.output import Output
 from sciml.insr.problems import EvolutionProblem, Problem
 from sciml.insr.scalar_problems import Advection, Burgers, Heat
+from sciml.insr.semi_lagrangian import SemiLagrangian
 from sciml.insr.solver import State, StepReport, TimeStepper
 from sciml.insr.task import TimeStepping
+from sciml.insr.transport import Transport
 
 __all__ = [
     "Adam",
@@ -26,13 +29,20 @@ __all__ = [
     "EvolutionProblem",
     "Heat",
     "LeastSquares",
+    "MultiModeEuler",
     "Output",
     "Pade22",
     "Points",
     "Problem",
     "RungeKutta",
+    "SemiLagrangian",
+    "Smoke",
     "State",
     "StepReport",
+    "StreamFunctionFlow",
+    "TaylorGreen",
     "TimeStepper",
     "TimeStepping",
+    "Transport",
+    "TwoVortices",
 ]

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.insr.problems import Domain, EvolutionProblem, Fields, mean_over
+from sciml.insr.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.pde.sampling import BoundaryPoints, Box
 
 
-class Advection(EvolutionProblem):
+class Advection(EvolutionProblem, Transport):
     """``u_t + velocity . grad u = 0`` with a Gaussian pulse in a box of ``dim`` dimensions.
 
     ``u(x, 0) = exp(-|x - centre|^2 / (2 dim width^2))``, as in the paper; periodic, or 0 where the box ends.
@@ -36,6 +37,7 @@ class Advection(EvolutionProblem):
     """
 
     linear = True
+    passive = ("u",)
 
     def __init__(
         self,
@@ -71,6 +73,10 @@ class Advection(EvolutionProblem):
     def directions(self, points: Tensor) -> Tensor:
         """The one direction of transport: jets along it cost the same in every dimension."""
         return points.new_tensor([self.velocity])
+
+    def velocity_at(self, fields: Fields, points: Tensor, time: float) -> Tensor:
+        """The velocity, the same everywhere."""
+        return points.new_tensor(self.velocity).expand_as(points)
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
         """Minus the derivative along the velocity."""

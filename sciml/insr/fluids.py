@@ -1,0 +1,204 @@
+r"""Incompressible flow in a box by its stream function: free of divergence, and closed at the walls, by its form.
+
+    (u, v) = (\psi_y, -\psi_x),    \omega = v_x - u_y = -\Delta \psi,
+    \omega_t + u \omega_x + v \omega_y = \nu \Delta \omega.
+
+The network, inside :class:`~sciml.nets.ansatz.VanishingOnBox`, is \psi; a fit compares \omega. There is no pressure, no
+projection, and one fit per step. Walls are slippery: \psi = \omega = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from sciml.errors import InputError
+from sciml.insr.problems import Fields, Problem
+from sciml.insr.transport import Transport
+from sciml.numerics.derivatives import Jet, laplacian
+from sciml.pde.flows import Flow, sine_flow, taylor_green, two_vortices
+from sciml.pde.sampling import BoundaryPoints, Box
+
+PER_AXIS = 64  # middles of cells, for means
+WATCHED = 400  # points at which the divergence and the flow through the walls are watched
+
+
+class Smoke:
+    """A puff of smoke, ``exp(-|x - centre|^2 / (2 width^2))``, that the flow carries along.
+
+    Parameters
+    ----------
+    centre : two coordinates
+    width : greater than 0
+    """
+
+    def __init__(self, centre: Sequence[float] = (-0.5, -0.25), width: float = 0.2) -> None:
+        if len(centre) != 2 or not all(math.isfinite(x) for x in centre) or not 0 < width < math.inf:
+            raise InputError(
+                f"smoke has centre {list(centre)} and width {width!r}, expected two numbers and a width over 0."
+            )
+        self.centre, self.width = tuple(centre), width
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Density, ``(n, 1)``."""
+        square = (points - points.new_tensor(self.centre)).square().sum(1, keepdim=True)
+        return torch.exp(-square / (2 * self.width**2))
+
+
+class StreamFunctionFlow(Problem, Transport):
+    """A plane flow in [-1, 1]^2 from a given start; the fields are ``"stream"`` and, with smoke, ``"density"``.
+
+    Parameters
+    ----------
+    start : flow at time 0
+    viscosity : at least 0
+    smoke : carried along, if given
+    """
+
+    walls = "reflect"
+    active = ("stream",)
+
+    def __init__(self, start: Flow, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
+        check_viscosity(viscosity)
+        self.start, self.viscosity, self.smoke = start, viscosity, smoke
+        self.domain = Box([-1.0, -1.0], [1.0, 1.0])
+        self.passive = () if smoke is None else ("density",)
+
+    @property
+    def fields(self) -> Mapping[str, int]:
+        """The stream function and perhaps a density."""
+        return dict.fromkeys((*self.active, *self.passive), 1)
+
+    def initial(self, name: str, points: Tensor) -> Tensor:
+        """Vorticity or density at the start."""
+        return self.smoke(points) if name == "density" else self.start.vorticity(points)[:, None]
+
+    def observe(self, name: str, jet: Jet) -> Tensor:
+        """Minus the Laplacian of the stream function, the vorticity; a density itself."""
+        return jet.value if name == "density" else -laplacian(jet)
+
+    def observed_order(self, name: str) -> int:
+        """2 for the stream function."""
+        return 0 if name == "density" else 2
+
+    def diffusivity(self, name: str) -> float:
+        """The viscosity, for the vorticity."""
+        return 0.0 if name == "density" else self.viscosity
+
+    def is_odd(self, name: str) -> bool:
+        """The vorticity is, at slippery walls."""
+        return name == "stream"
+
+    def velocity_at(self, fields: Fields, points: Tensor, time: float = 0.0) -> Tensor:
+        """Velocity of a stream function, ``(n, 2)``."""
+        slopes = fields("stream", points, 1).first
+        return torch.cat([slopes[1], -slopes[0]], 1)
+
+    def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
+        """Velocity, vorticity and density."""
+        shown = {
+            "velocity": self.velocity_at(fields, points, time),
+            "vorticity": self.observe("stream", fields("stream", points, 2)),
+        }
+        return shown | {name: fields(name, points) for name in self.passive}
+
+    def quantities(self, fields: Fields, time: float) -> dict[str, float]:
+        """Energy and enstrophy, which last without viscosity, and what the form makes zero."""
+        jet, half_area = fields("stream", self._points, 2), self.domain.measure / 2
+        some, walls = self._points[:: PER_AXIS**2 // WATCHED], self._walls
+        watched = {
+            "energy": float(jet.first.square().sum(0).mean()) * half_area,
+            "enstrophy": float(self.observe("stream", jet).square().mean()) * half_area,
+            "divergence": largest_divergence(lambda points: self.velocity_at(fields, points), some),
+            "through_walls": float((self.velocity_at(fields, walls.points) * walls.normals).sum(1).abs().max()),
+        }
+        if self.smoke is not None:
+            watched["mass"] = float(fields("density", self._points).mean()) * self.domain.measure
+        return watched
+
+    @cached_property
+    def _points(self) -> Tensor:
+        middles = (torch.arange(PER_AXIS, dtype=torch.float64) + 0.5) * (2 / PER_AXIS) - 1
+        return torch.cartesian_prod(middles, middles)
+
+    @cached_property
+    def _walls(self) -> BoundaryPoints:
+        return self.domain.boundary(WATCHED, torch.Generator().manual_seed(0))
+
+
+class TaylorGreen(StreamFunctionFlow):
+    r"""Four vortices that stand still without viscosity, the paper's case, and else decay by \exp(-2 \nu \pi^2 t).
+
+    u = (sin X cos Y, -cos X sin Y) / \pi at the start, X = \pi (x + 1), Y = \pi (y + 1).
+
+    Parameters
+    ----------
+    viscosity : at least 0
+    smoke : carried along, if given
+    """
+
+    def __init__(self, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
+        super().__init__(taylor_green(), viscosity, smoke)
+
+    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
+        """Velocity and vorticity."""
+        decay = math.exp(-2 * self.viscosity * math.pi**2 * time)
+        if name == "velocity":
+            return decay * self.start.velocity(points)
+        return decay * self.start.vorticity(points)[:, None] if name == "vorticity" else None
+
+
+class MultiModeEuler(StreamFunctionFlow):
+    r"""Modes of several scales that stir one another: \omega = \sum a sin(k X / 2) sin(l Y / 2), not at rest.
+
+    Parameters
+    ----------
+    modes : (k, l, a) with whole numbers k, l >= 1
+    viscosity : at least 0
+    smoke : carried along, if given
+    """
+
+    def __init__(
+        self,
+        modes: Sequence[Sequence[float]] = ((2, 2, 2.0), (1, 1, 1.2), (1, 2, 0.6), (3, 2, 0.4)),
+        viscosity: float = 0.0,
+        smoke: Smoke | None = None,
+    ) -> None:
+        if any(len(mode) != 3 for mode in modes):
+            raise InputError(f"the modes are {[*map(list, modes)]}, expected (k, l, amplitude) for each.")
+        super().__init__(sine_flow(*(tuple(mode) for mode in modes)), viscosity, smoke)
+
+
+class TwoVortices(StreamFunctionFlow):
+    """A Taylor-Green cell in one corner and one of a quarter of its size in the other; both have speed 1.
+
+    Parameters
+    ----------
+    taper : half the thickness of the shear layers at the edge of the large cell
+    viscosity : at least 0
+    smoke : carried along, if given
+    """
+
+    def __init__(self, taper: float = 0.05, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
+        super().__init__(two_vortices(taper), viscosity, smoke)
+
+
+def largest_divergence(velocity: Callable[[Tensor], Tensor], points: Tensor) -> float:
+    """Largest magnitude of the divergence, by automatic differentiation of a velocity ``(n, dim)`` at points."""
+    total = points.new_zeros(len(points))
+    for axis in range(points.shape[1]):
+        along = torch.zeros_like(points)
+        along[:, axis] = 1.0
+        total = total + jvp(velocity, (points,), (along,))[1][:, axis]
+    return float(total.abs().max())
+
+
+def check_viscosity(viscosity: float) -> None:
+    """Refuse what is no viscosity."""
+    if not 0 <= viscosity < math.inf:
+        raise InputError(f"the viscosity is {viscosity!r}, expected a number of at least 0.")

@@ -1,0 +1,150 @@
+"""Where the fluid that is at a point now came from: characteristics, and what lies beyond the walls of a box.
+
+Fields that a flow carries obey ``f(x, t + dt) = f(X, t)``, with ``X`` the foot of the path that ends in ``x``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.insr.problems import Domain, Fields
+from sciml.pde.sampling import Box
+
+BackTrace = Literal["euler", "rk2", "rk4"]
+BACK_TRACES = get_args(BackTrace)
+Walls = Literal["clamp", "reflect"]
+
+
+class Transport(ABC):
+    """A problem whose fields are carried by a flow; an ancestor beside :class:`~sciml.insr.problems.Problem`.
+
+    Attributes
+    ----------
+    active : fields that the velocity depends on, carried first
+    passive : fields that it does not depend on
+    walls : what happens to a path that leaves a box where it is not periodic: ``"clamp"`` it to the wall, for outflow
+        and inflow, or ``"reflect"`` it, for walls that nothing crosses
+    """
+
+    domain: Domain
+    active: Sequence[str] = ()
+    passive: Sequence[str] = ()
+    walls: Walls = "clamp"
+
+    @abstractmethod
+    def velocity_at(self, fields: Fields, points: Tensor, time: float) -> Tensor:
+        """Velocity at points inside, ``(n, dim)``."""
+
+    def diffusivity(self, name: str) -> float:
+        """Diffusivity of a field, at least 0."""
+        return 0.0
+
+    def is_odd(self, name: str) -> bool:
+        """Whether a field continues beyond a wall with the other sign, as it does if it is 0 there."""
+        return False
+
+
+class Velocity(Protocol):
+    """A velocity during one step."""
+
+    def __call__(self, points: Tensor, fraction: float) -> Tensor:
+        """Velocity ``(n, dim)`` at points inside, when this fraction of the step has passed."""
+
+
+Continue = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Points ``(n, dim)`` to points inside and, per axis, -1 where a point was reflected and 1 elsewhere."""
+
+
+def continuation(domain: Domain, walls: Walls) -> Continue:
+    """Return how a box continues beyond its faces: periodic axes wrap, others clamp or reflect."""
+    if not isinstance(domain, Box):
+        raise InputError(f"paths need a box to stay in, got a {type(domain).__name__}; use a Box as domain.")
+    if walls == "clamp":
+        return lambda points: (domain.wrap(points), torch.ones_like(points))
+
+    def reflect(points: Tensor) -> tuple[Tensor, Tensor]:
+        lower, upper = points.new_tensor(domain.lower), points.new_tensor(domain.upper)
+        closed = ~torch.tensor(domain.periodic, device=points.device)
+        # two boxes side by side, the second one a mirror image, repeat for ever
+        depth = torch.remainder(points - lower, 2 * (upper - lower)) - (upper - lower)
+        outside = closed & ((points < lower) | (points > upper))
+        mirrored = outside & (depth > 0)
+        folded = torch.where(outside, upper - depth.abs(), points)
+        return domain.wrap(folded), torch.where(mirrored, -1.0, 1.0).to(points)
+
+    return reflect
+
+
+def trace_back(velocity: Velocity, points: Tensor, length: float, rule: BackTrace, inside: Continue) -> Tensor:
+    """Return the feet, a step earlier, of the paths that end in the points: ``dX/dt = v(X)`` backwards.
+
+    Parameters
+    ----------
+    velocity : at points inside and fractions of the step
+    points : (n, dim)
+    length : of the step in time
+    rule : ``"euler"``, ``"rk2"`` (midpoint) or ``"rk4"``, whose orders are 1, 2 and 4
+    inside : what lies beyond the walls
+
+    Returns
+    -------
+    Tensor
+        (n, dim), where the paths began, perhaps beyond a wall.
+    """
+
+    def slope(ends: Tensor, fraction: float) -> Tensor:
+        return flow_beyond(velocity, inside, ends, fraction)
+
+    if rule == "euler":
+        return points - length * slope(points, 0.0)
+    first = slope(points, 1.0)
+    second = slope(points - length / 2 * first, 0.5)
+    if rule == "rk2":
+        return points - length * second
+    third = slope(points - length / 2 * second, 0.5)
+    fourth = slope(points - length * third, 0.0)
+    return points - length / 6 * (first + 2 * second + 2 * third + fourth)
+
+
+def random_feet(
+    velocity: Velocity, points: Tensor, length: float, diffusivity: float, inside: Continue
+) -> tuple[Tensor, Tensor]:
+    r"""Return the feet of random paths and their weights, which turn transport into transport with diffusion.
+
+    f(x, t + dt) = E f(X, t),    dX = -v dt + sqrt(2 \nu) dW backwards from X = x.
+
+    Each increment of the Brownian motion becomes the three nodes 0, +-sqrt(3 dt) of Gauss and Hermite with weights 2/3,
+    1/6, 1/6, the drift a trapezium whose far end is displaced by the increment as well: second order in time, even
+    where transport and diffusion do not commute. Averages with positive weights cannot grow, whatever the step.
+
+    Returns
+    -------
+    feet : (3^dim, n, dim), perhaps beyond a wall
+    weights : (3^dim,)
+
+    References
+    ----------
+    Kloeden, Platen, "Numerical solution of stochastic differential equations", 1992, section 15.1: the rule of weak
+    order 2 for additive noise. Milstein, Tretyakov, "Numerical solution of the Dirichlet problem for nonlinear
+    parabolic equations by a probabilistic approach", IMA J. Numer. Anal. 21, 2001: the idea of such steps.
+    """
+    dim = points.shape[1]
+    increments = (2 * diffusivity * length) ** 0.5 * points.new_tensor([0.0, 3**0.5, -(3**0.5)])
+    moves = torch.cartesian_prod(*[increments] * dim).reshape(-1, 1, dim)
+    weights = torch.cartesian_prod(*[points.new_tensor([2 / 3, 1 / 6, 1 / 6])] * dim).reshape(-1, dim).prod(1)
+    near = flow_beyond(velocity, inside, points, 1.0)
+    far = (points - length * near + moves).reshape(-1, dim)
+    drift = (near + flow_beyond(velocity, inside, far, 0.0).reshape(len(moves), -1, dim)) / 2
+    return points - length * drift + moves, weights
+
+
+def flow_beyond(velocity: Velocity, inside: Continue, points: Tensor, fraction: float) -> Tensor:
+    """Velocity at points inside or beyond a wall, where its mirror image flows."""
+    folded, signs = inside(points)
+    return signs * velocity(folded, fraction)
