@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,8 @@ from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.pde.sampling import BoundaryPoints, weighted
 
 CANDIDATES = 4  # drawn for each adaptive point
+Propose = Callable[[int, torch.Generator], Tensor]
+Draw = Callable[[int, Tensor], "Sample"]
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,22 @@ class Points:
         if not 0 <= self.adaptive <= 1:
             raise InputError(f"the adaptive share of the points is {self.adaptive!r}, expected a number from 0 to 1.")
 
-    def sample(self, domain: Domain, generator: torch.Generator, fit: Fit | None = None) -> Sample:
-        """Draw the points of one fit."""
+    def sample(
+        self,
+        domain: Domain,
+        generator: torch.Generator,
+        fit: Fit | None = None,
+        proposals: Sequence[Propose] = (),
+    ) -> Sample:
+        """Draw the points of one fit.
+
+        Parameters
+        ----------
+        domain : where
+        generator : draws them
+        fit : whose residuals at its start guide the adaptive points; without it none are adaptive
+        proposals : draw points where something is to be found, in boxes so large that random points would miss it
+        """
         moved = round(self.count * self.adaptive) if fit is not None else 0
         interior = [domain.interior(self.count - moved, generator, kind=self.kind)] if moved < self.count else []
         boundary = None
@@ -90,9 +106,14 @@ class Points:
             boundary = domain.boundary(self.boundary or max(10, self.count // 100), generator)
         if moved:
             candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
+            for propose in proposals:
+                # A bump whose centre has left the box still reaches into it: its points are moved to the faces.
+                proposed = propose(CANDIDATES * moved, generator).to(candidates)
+                candidates = torch.cat([candidates, domain.clamp(proposed)])
             with torch.no_grad():
-                size = fit.residuals(Sample(candidates, boundary))[0](fit.start).norm(dim=1)
-            interior.append(weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, generator))
+                size = fit.residuals(Sample(candidates.to(fit.start), boundary))[0](fit.start).norm(dim=1)
+            density = size + size.mean() + torch.finfo(size.dtype).tiny
+            interior.append(weighted(candidates, density, moved, generator))
         return Sample(torch.cat(interior), boundary)
 
 
@@ -102,11 +123,11 @@ class Fitting(ABC):
     initial_tolerance: float
 
     @abstractmethod
-    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
-        """Fit; ``draw(k)`` gives the ``k``-th set of points, always the same for the same ``k``."""
+    def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
+        """Fit; ``draw(k, weights)`` gives the ``k``-th set of points, adapted to some weights, always the same ones."""
 
     @abstractmethod
-    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, from weights that know nothing yet."""
 
 
@@ -118,6 +139,7 @@ class LeastSquares(Fitting):
     ----------
     step : how a time step is fitted. It starts almost there, so the damping begins small
     initial : how the start is fitted
+    rounds : sets of points for the start, one after the other
     initial_tolerance : largest root mean square residual of the start, relative to its root mean square
     """
 
@@ -127,15 +149,23 @@ class LeastSquares(Fitting):
     initial: LevenbergMarquardt = field(
         default_factory=lambda: LevenbergMarquardt(tolerance=1e-8, max_solves=150, damping=1e-2, patience=10)
     )
+    rounds: int = 3
     initial_tolerance: float = 0.05
 
-    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit a time step."""
-        return _least_squares(self.step, fit, draw, generator)
+        result = self.step.minimise(fit.residuals(draw(0, fit.start)), fit.start, generator=generator)
+        return Fitted(result.value, result.rms, result.solves, result.status)
 
-    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
-        """Fit the start."""
-        return _least_squares(self.initial, fit, draw, generator)
+    def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
+        """Fit the start, again on new points until it holds on points that it has not seen."""
+        weights, solves = fit.start, 0
+        for number in range(self.rounds):
+            result = self.initial.minimise(fit.residuals(draw(number, weights)), weights, generator=generator)
+            weights, solves = result.value, solves + result.solves
+            if not result.solves:
+                break
+        return Fitted(weights, result.rms, solves, result.status)
 
 
 @dataclass(frozen=True)
@@ -172,7 +202,7 @@ class Adam(Fitting):
                 f"{self.patience!r}; expected a rate over 0, a factor between 0 and 1, and at least 1 of the others."
             )
 
-    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit anything."""
         weights = fit.start.clone().requires_grad_()
         optimizer = torch.optim.Adam([weights], self.rate)
@@ -183,7 +213,7 @@ class Adam(Fitting):
         iteration = 0
         for iteration in range(1, self.iterations + 1):
             optimizer.zero_grad()
-            total = sum(group.loss(weights) for group in fit.residuals(draw(iteration - 1)))
+            total = sum(group.loss(weights) for group in fit.residuals(draw(iteration - 1, weights.detach())))
             total.backward()
             optimizer.step()
             loss = float(total.detach())
@@ -198,7 +228,7 @@ class Adam(Fitting):
                 break
         return Fitted(weights.detach(), loss**0.5, iteration, status)
 
-    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, in the same way."""
         return self.fit(fit, draw, generator)
 
@@ -206,10 +236,3 @@ class Adam(Fitting):
 def has_boundary(domain: Domain) -> bool:
     """Whether a domain ends somewhere: all but boxes that are periodic along every axis."""
     return not all(getattr(domain, "periodic", (False,)))
-
-
-def _least_squares(
-    algorithm: LevenbergMarquardt, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator
-) -> Fitted:
-    result = algorithm.minimise(fit.residuals(draw(0)), fit.start, generator=generator)
-    return Fitted(result.value, result.rms, result.solves, result.status)

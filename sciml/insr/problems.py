@@ -59,6 +59,10 @@ class Problem(ABC):
     def initial(self, name: str, points: Tensor) -> Tensor:
         """Observation of a field at the start, ``(n, m)``."""
 
+    def propose(self, name: str, count: int, generator: torch.Generator) -> Tensor:
+        """Points where the start of a field is worth fitting, ``(about count, dim)``; anywhere unless overridden."""
+        return self.domain.interior(count, generator, kind="uniform")
+
     def observe(self, name: str, jet: Jet) -> Tensor:
         """What a fit compares, ``(n, m)``, from a jet of the order :meth:`observed_order`."""
         return jet.value

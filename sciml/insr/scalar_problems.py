@@ -70,6 +70,11 @@ class Advection(EvolutionProblem, Transport):
             distance = distance - self._length * torch.round(distance / self._length)
         return torch.exp(-distance.square().sum(1, keepdim=True) / (2 * self.width**2))
 
+    def propose(self, name: str, count: int, generator: torch.Generator) -> Tensor:
+        """Points around the pulse: in many dimensions random ones would miss it."""
+        normal = torch.randn(count, self.domain.dim, generator=generator, device=generator.device, dtype=torch.float64)
+        return self.centre + 2 * self.width * normal
+
     def directions(self, points: Tensor) -> Tensor:
         """The one direction of transport: jets along it cost the same in every dimension."""
         return points.new_tensor([self.velocity])

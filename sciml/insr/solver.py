@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -181,11 +182,17 @@ class TimeStepper:
 
     def _fit(self, fit: Fit, step: int, number: int, *, initial: bool = False) -> Fitted:
         device, dtype = fit.start.device, fit.start.dtype
+        network = self.networks[fit.field]
+        proposals = [partial(self.problem.propose, fit.field)] if initial else []
+        proposals += [network.module.propose] if hasattr(network.module, "propose") else []
 
-        def draw(count: int) -> Sample:
+        def draw(count: int, weights: Tensor) -> Sample:
             draws = generator(self.seed, step, number, count, device=device)
-            sample = self.points.sample(self.problem.domain, draws, fit if self.points.adaptive else None)
-            return _cast(sample, dtype)
+            if not self.points.adaptive:
+                return _cast(self.points.sample(self.problem.domain, draws), dtype)
+            network.assign(weights)  # for its own proposals
+            guide = replace(fit, start=weights)
+            return _cast(self.points.sample(self.problem.domain, draws, guide, proposals), dtype)
 
         method: Callable[..., Fitted] = self.fitting.fit_initial if initial else self.fitting.fit
         fitted = method(fit, draw, generator(self.seed, step, number, device=device))

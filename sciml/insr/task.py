@@ -19,7 +19,6 @@ from sciml.insr.problems import Problem
 from sciml.insr.solver import State, TimeStepper
 from sciml.mesh import read_mesh
 from sciml.mesh.files import write_fields
-from sciml.nets.coordinate import CoordinateNetwork
 from sciml.training.task import Task
 
 STATES = "states"
@@ -50,7 +49,7 @@ class TimeStepping(Task):
     def __init__(  # noqa: PLR0913 - the sections of a config
         self,
         problem: Problem,
-        networks: dict[str, CoordinateNetwork],
+        networks: dict[str, nn.Module],
         integrator: Integrator,
         time_step: float,
         steps: int,

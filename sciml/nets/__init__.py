@@ -1,5 +1,6 @@
 """Networks. Those of coordinates give derivatives too: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet."""
 
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
+from sciml.nets.gaussian import GaussianNetwork
 
-__all__ = ["CoordinateNetwork", "FourierNetwork", "Siren", "TanhNetwork"]
+__all__ = ["CoordinateNetwork", "FourierNetwork", "GaussianNetwork", "Siren", "TanhNetwork"]

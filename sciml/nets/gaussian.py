@@ -1,0 +1,81 @@
+"""A sum of Gaussian bumps: localised fields in many dimensions with few weights, and 0 everywhere else for free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import InputError
+from sciml.nets.coordinate import check_counts, corners_of
+from sciml.numerics.derivatives import Jet, coordinates, exponential, linear
+
+
+class GaussianNetwork(nn.Module):
+    """``u(x) = sum_k c_k exp(-sum_i s_ki^2 (x_i - b_ki)^2 / 2)``, all of ``c``, ``s`` and ``b`` weights.
+
+    A field that lives in a small part of a box of five dimensions is hopeless for grids and for networks of waves or
+    ridges, which have to cancel everywhere else. A bump vanishes there by itself, moves by its centre alone, and says
+    where points are needed: :meth:`propose`.
+
+    Parameters
+    ----------
+    inputs, outputs : dimension of the points, channels of the field
+    units : number of bumps
+    box : lower and upper corner of where the centres lie at first; [-1, 1] along every axis unless given
+    width : of the bumps at first
+
+    References
+    ----------
+    Bruna, Peherstorfer, Vanden-Eijnden, "Neural Galerkin schemes with active learning for high-dimensional evolution
+    equations", J. Comput. Phys. 496, 2024: shallow networks of such units for transport in many dimensions.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int = 1,
+        units: int = 8,
+        box: Sequence[Sequence[float]] | None = None,
+        width: float = 0.5,
+    ) -> None:
+        super().__init__()
+        check_counts(inputs=inputs, outputs=outputs, units=units)
+        if not 0 < width < math.inf:
+            raise InputError(f"the width of the bumps is {width!r}, expected a number over 0.")
+        self.inputs, self.outputs = inputs, outputs
+        corners = corners_of(inputs, box)
+        centres = corners[0] + (corners[1] - corners[0]) * torch.rand(units, inputs, dtype=torch.float64)
+        dtype = torch.get_default_dtype()
+        self.centres = nn.Parameter(centres.to(dtype))
+        self.sharpness = nn.Parameter(torch.full((units, inputs), 1 / width, dtype=dtype))
+        self.heights = nn.Parameter(torch.randn(outputs, units, dtype=dtype) / math.sqrt(units))
+
+    def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
+        """Evaluate the sum at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
+        jet = coordinates(points, order or 0, directions)
+        units = len(self.centres)
+        # All scaled offsets side by side, unit by unit; then the squares of each unit are added.
+        spread = Jet(jet.rows.repeat(1, 1, units), jet.order).shifted(-self.centres.flatten())
+        scaled = Jet(spread.rows * self.sharpness.flatten(), jet.order)
+        squares = scaled * scaled
+        exponent = Jet(-squares.rows.unflatten(-1, (units, self.inputs)).sum(-1) / 2, jet.order)
+        jet = linear(exponential(exponent), self.heights)
+        return jet.value if order is None else jet
+
+    @torch.no_grad()
+    def propose(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw points where the bumps are, ``(count, inputs)``.
+
+        Half of them by the share of each bump in the integral of the square; the others evenly among the bumps, so that
+        none, however small, can change unseen between the points.
+        """
+        width = 1 / self.sharpness.abs().clamp_min(1e-12)
+        share = self.heights.square().sum(0).double() * width.double().prod(1)
+        even = torch.full_like(share, 1 / len(share))
+        share = (share / share.sum() + even) / 2 if bool(share.sum() > 0) else even
+        chosen = torch.multinomial(share, count, replacement=True, generator=generator)
+        normal = torch.randn(count, self.inputs, generator=generator, device=generator.device, dtype=width.dtype)
+        return self.centres[chosen] + width[chosen] * normal
