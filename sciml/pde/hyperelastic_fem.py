@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Vectors = Sequence[float] | Callable[[np.ndarray], np.ndarray]  # a constant, or (n, dim) points to (n, dim) values
+CUTS = 4  # times that a load step may be halved
 ROUNDING = 1e-12  # decreases of the energy below this fraction of it are not seen
 
 
@@ -103,7 +104,7 @@ def solve_static(
     dirichlet : displacement on groups of facets by name; the other sides are free
     degree : of the elements, 1 or 2
     body_force : per undeformed volume
-    load_steps : in which displacements and forces grow from zero
+    load_steps : in which displacements and forces grow from zero; steps that fail are halved
     tolerance : of the forces out of balance, relative to those in the supports
 
     Raises
@@ -116,10 +117,18 @@ def solve_static(
     load = problem.load(body_force)
     if isinstance(load_steps, bool) or not isinstance(load_steps, int) or load_steps < 1:
         raise InputError(f"load_steps is {load_steps!r}, expected a whole number of at least 1.")
-    u, history = np.zeros(problem.size), []
-    for step in range(1, load_steps + 1):
-        share = step / load_steps
-        u, history = _newton(problem, u, (fixed, share * target), share * load, tolerance)
+    u, history, reached, share = np.zeros(problem.size), [], 0.0, 1 / load_steps
+    while reached < 1:
+        after = min(reached + share, 1.0)
+        after = 1.0 if 1 - after < 1e-9 else after
+        try:
+            u, history = _newton(problem, u, (fixed, after * target), after * load, tolerance)
+        except DivergenceError:
+            share /= 2
+            if share < 2.0**-CUTS / load_steps:
+                raise
+            continue
+        reached = after
     energy = float(problem.energy(u) - load @ u)
     stable = _factors(problem.stiffness(u, False)[~fixed][:, ~fixed]) is not None
     return FiniteElementDisplacement(mesh, degree, u[problem.nodes], energy, tuple(history), stable)
@@ -247,7 +256,7 @@ def _newton(
     support: tuple[np.ndarray, np.ndarray],
     load: np.ndarray,
     tolerance: float,
-    iterations: int = 60,
+    iterations: int = 40,
 ) -> tuple[np.ndarray, list[float]]:
     """Balance the forces; the supports move to their new place with the first step, the inside along the tangent."""
     fixed, target = support
