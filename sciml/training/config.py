@@ -88,11 +88,13 @@ class Config:
         return import_class(Where(self.source), "task.class_path", self.values["task"]["class_path"])
 
     def build_task(self) -> Task:
-        """Return a new task; its initial weights are a function of the seed."""
+        """Return a new task in the precision of the trainer; its initial weights are a function of the seed."""
         from sciml.numerics.random import seeded
 
         with seeded(self.seed):
-            return self._build("task")
+            task = self._build("task")
+        # The trainer would do it too late: it loads a checkpoint first, and would cut its weights down to 32 bits.
+        return task.double() if self.trainer["precision"] == "64-true" else task
 
     def build_data(self) -> lightning.LightningDataModule:
         """Return a new data module; for a task that draws its points itself, one batch in each epoch."""

@@ -118,8 +118,6 @@ def _load_published(path: Path) -> tuple[Task, Config]:
 def _build(config: Config, weights: dict[str, Any], file: Path) -> Task:
     task = config.build_task()
     task.prepare(config.training, config.seed)
-    if config.trainer["precision"] == "64-true":
-        task.double()  # as the trainer does; the weights would be cut down to 32 bits when they are loaded
     load_weights(task, weights, file)
     return task.eval()
 

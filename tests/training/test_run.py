@@ -130,6 +130,26 @@ def test_the_average_is_that_of_the_weights_after_each_batch(tmp_path, monkeypat
     assert torch.allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_double_precision_survives_checkpoints_resumption_and_evaluation(tmp_path, monkeypatch):
+    config = with_values(trainer={"accelerator": "cpu", "precision": "64-true"})
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    train(config, whole)
+    task = load_task(whole)
+    assert all(weight.dtype == torch.float64 for weight in task.parameters())
+    assert not torch.equal(task.net[0].weight, task.net[0].weight.float().double())
+    # far below what 32 bits would do
+    assert evaluate(whole)["rms"] == pytest.approx(finished(whole)["metrics"]["val/rms"], rel=1e-13)
+
+    def stop(done: float, *others: object) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, folder, progress=stop)
+    train(config, folder, resume=True)
+    assert weights_of(folder) == weights_of(whole)
+
+
 def test_other_data_needs_a_path(run):
     with pytest.raises(InputError, match="takes no path"):
         evaluate(run, "other.h5")

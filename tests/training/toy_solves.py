@@ -40,8 +40,8 @@ class Decay(Task):
             raise InputError(f"step is {step}, expected a positive time.")
         self.steps, self.step, self.rate, self.noise = steps, step, rate, noise
         self.seconds, self.poisoned_step = seconds, poisoned_step
-        self.register_buffer("x", torch.ones((), dtype=torch.float64))
-        self.weight = nn.Parameter(torch.zeros((), dtype=torch.float64))  # integrates x beside it
+        self.register_buffer("x", torch.ones(()))  # both in the precision of the trainer
+        self.weight = nn.Parameter(torch.zeros(()))  # integrates x beside it
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         time.sleep(self.seconds)
