@@ -14,7 +14,7 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.insr.problems import Domain
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
-from sciml.pde.sampling import BoundaryPoints, weighted
+from sciml.pde.sampling import BoundaryPoints, Box, weighted
 
 CANDIDATES = 4  # drawn for each adaptive point
 Propose = Callable[[int, torch.Generator], Tensor]
@@ -109,7 +109,7 @@ class Points:
             for propose in proposals:
                 # A bump whose centre has left the box still reaches into it: its points are moved to the faces.
                 proposed = propose(CANDIDATES * moved, generator).to(candidates)
-                candidates = torch.cat([candidates, domain.clamp(proposed)])
+                candidates = torch.cat([candidates, moved_inside(domain, proposed)])
             with torch.no_grad():
                 size = fit.residuals(Sample(candidates.to(fit.start), boundary))[0](fit.start).norm(dim=1)
             density = size + size.mean() + torch.finfo(size.dtype).tiny
@@ -236,3 +236,8 @@ class Adam(Fitting):
 def has_boundary(domain: Domain) -> bool:
     """Whether a domain ends somewhere: all but boxes that are periodic along every axis."""
     return not all(getattr(domain, "periodic", (False,)))
+
+
+def moved_inside(domain: Domain, points: Tensor) -> Tensor:
+    """Move points that lie outside a box onto its faces; what a problem proposes on a mesh lies inside."""
+    return domain.clamp(points) if isinstance(domain, Box) else points

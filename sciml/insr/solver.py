@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import DivergenceError, InputError
-from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample
+from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample, moved_inside
 from sciml.insr.integrators import Integrator, NeuralFields, Step, boundary_residuals
 from sciml.insr.problems import Problem
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
+from sciml.pde.sampling import Box
 
 LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
 
@@ -184,7 +185,8 @@ class TimeStepper:
         device, dtype = fit.start.device, fit.start.dtype
         network = self.networks[fit.field]
         proposals = [partial(self.problem.propose, fit.field)] if initial else []
-        proposals += [network.module.propose] if hasattr(network.module, "propose") else []
+        if hasattr(network.module, "propose") and isinstance(self.problem.domain, Box):
+            proposals.append(network.module.propose)
 
         def draw(count: int, weights: Tensor) -> Sample:
             draws = generator(self.seed, step, number, count, device=device)
@@ -206,12 +208,13 @@ class TimeStepper:
     def _check_initial(self, name: str, fitted: Fitted) -> None:
         network = self.networks[name]
         draws = generator(self.seed, 0, device=fitted.parameters.device)
-        points = self.problem.domain.interior(2048, draws, kind="uniform").to(fitted.parameters.dtype)
+        points = moved_inside(self.problem.domain, self.problem.propose(name, 2048, draws)).to(fitted.parameters)
         size = float(self.problem.initial(name, points).square().sum(1).mean()) ** 0.5
-        if size and fitted.rms > self.fitting.initial_tolerance * size:
+        limit = self.fitting.initial_tolerance
+        if size and fitted.rms > limit * size:
             raise DivergenceError(
                 f"the network of {name!r} with {network.count} weights fits the start to {fitted.rms / size:.1e} of "
-                f"its size only, expected {self.fitting.initial_tolerance:g}; make it wider, or change the frequency or waves."
+                f"its size only, expected {limit:g}; make it wider, or change the frequency or waves."
             )
 
     def _report(self, state: State, fits: list[Fitted], begin: float) -> StepReport:
