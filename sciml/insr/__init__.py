@@ -19,6 +19,7 @@ from sciml.insr.problems import EvolutionProblem, Problem
 from sciml.insr.scalar_problems import Advection, Burgers, Heat
 from sciml.insr.semi_lagrangian import SemiLagrangian
 from sciml.insr.solver import State, StepReport, TimeStepper
+from sciml.insr.splitting import ChorinSplitting, IncompressibleFlow, TaylorGreenPrimitive
 from sciml.insr.task import TimeStepping
 from sciml.insr.transport import Transport
 
@@ -26,8 +27,10 @@ __all__ = [
     "Adam",
     "Advection",
     "Burgers",
+    "ChorinSplitting",
     "EvolutionProblem",
     "Heat",
+    "IncompressibleFlow",
     "LeastSquares",
     "MultiModeEuler",
     "Output",
@@ -41,6 +44,7 @@ __all__ = [
     "StepReport",
     "StreamFunctionFlow",
     "TaylorGreen",
+    "TaylorGreenPrimitive",
     "TimeStepper",
     "TimeStepping",
     "Transport",
