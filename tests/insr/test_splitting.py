@@ -71,9 +71,9 @@ def test_the_correction_takes_the_divergence_out_of_what_was_advected(back_trace
 
 
 def test_a_problem_without_pressure_and_wrong_settings_are_refused_in_a_sentence() -> None:
-    with pytest.raises(InputError, match="Advection has {'u': 1}"):
+    with pytest.raises(InputError, match=r"Advection has \{'u': 1\}"):
         TimeStepper(Advection(), {"u": FourierNetwork(1)}, ChorinSplitting(), 0.1)
-    with pytest.raises(InputError, match="TaylorGreen has {'stream': 1}"):
+    with pytest.raises(InputError, match=r"TaylorGreen has \{'stream': 1\}"):
         TimeStepper(TaylorGreen(), {"stream": Siren(2)}, ChorinSplitting(), 0.1)
     with pytest.raises(InputError, match="TaylorGreenPrimitive is not"):
         TimeStepper(TaylorGreenPrimitive(), {"velocity": Siren(2, 2), "pressure": Siren(2)}, SemiLagrangian(), 0.1)
