@@ -107,7 +107,6 @@ class Points:
         if moved:
             candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
             for propose in proposals:
-                # A bump whose centre has left the box still reaches into it: its points are moved to the faces.
                 proposed = propose(CANDIDATES * moved, generator).to(candidates)
                 candidates = torch.cat([candidates, moved_inside(domain, proposed)])
             with torch.no_grad():

@@ -185,8 +185,9 @@ class TimeStepper:
         device, dtype = fit.start.device, fit.start.dtype
         network = self.networks[fit.field]
         proposals = [partial(self.problem.propose, fit.field)] if initial else []
-        if hasattr(network.module, "propose") and isinstance(self.problem.domain, Box):
-            proposals.append(network.module.propose)
+        if hasattr(network.module, "propose") and isinstance(box := self.problem.domain, Box):
+            corners = [torch.tensor(corner, dtype=torch.float64, device=device) for corner in (box.lower, box.upper)]
+            proposals.append(partial(network.module.propose, lower=corners[0], upper=corners[1]))
 
         def draw(count: int, weights: Tensor) -> Sample:
             draws = generator(self.seed, step, number, count, device=device)

@@ -66,16 +66,26 @@ class GaussianNetwork(nn.Module):
         return jet.value if order is None else jet
 
     @torch.no_grad()
-    def propose(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw points where the bumps are, ``(count, inputs)``.
+    def propose(self, count: int, generator: torch.Generator, lower: Tensor, upper: Tensor) -> Tensor:
+        """Draw points of a box where the bumps are, ``(count, inputs)``.
 
         Half of them by the share of each bump in the integral of the square; the others evenly among the bumps, so that
-        none, however small, can change unseen between the points.
+        none, however small, can change unseen between the points. Each is normal, cut off at the faces of the box: a
+        bump whose centre has left it still reaches into it.
+
+        Parameters
+        ----------
+        count : number of points
+        generator : draws them
+        lower, upper : corners of the box, ``(inputs,)`` float64
         """
-        width = 1 / self.sharpness.abs().clamp_min(1e-12)
-        share = self.heights.square().sum(0).double() * width.double().prod(1)
+        centres, width = self.centres.double(), 1 / self.sharpness.double().abs().clamp_min(1e-12)
+        share = self.heights.double().square().sum(0) * width.prod(1)
         even = torch.full_like(share, 1 / len(share))
         share = (share / share.sum() + even) / 2 if bool(share.sum() > 0) else even
         chosen = torch.multinomial(share, count, replacement=True, generator=generator)
-        normal = torch.randn(count, self.inputs, generator=generator, device=generator.device, dtype=width.dtype)
-        return self.centres[chosen] + width[chosen] * normal
+        centre, width = centres[chosen], width[chosen]
+        low, high = (torch.special.ndtr((corner - centre) / width) for corner in (lower, upper))
+        uniform = torch.rand(low.shape, generator=generator, device=low.device, dtype=torch.float64)
+        points = centre + width * torch.special.ndtri(low + (high - low) * uniform)
+        return torch.minimum(torch.maximum(points, lower), upper)
