@@ -28,7 +28,8 @@ Method = Literal["auto", "normal", "dual", "block", "matrix_free"]
 METHODS = get_args(Method)
 LARGEST_DENSE = 4096  # rows and columns of a matrix that is factorised
 BLOCK = 1500  # parameters in a random block
-CORRECTIONS = 3  # of a step by its residual, at most
+CORRECTIONS = 12  # of a step by its residual, at most
+EXACT = 1e-8  # relative error of a step that Cholesky may leave; beyond it, QR
 TRACE_DRAWS = 8
 
 
@@ -251,16 +252,17 @@ def _solve(matrix: Tensor, damping: float, right: Tensor, defect: Callable[[Tens
     solution = torch.cholesky_solve(right[:, None], factor)[:, 0]
     if defect is None:
         return solution
-    size = float(solution.norm())
-    for number in range(CORRECTIONS):
+    last = float(solution.norm())
+    for _ in range(CORRECTIONS):
         correction = torch.cholesky_solve(defect(solution)[:, None], factor)[:, 0]
-        last, now = size, float(correction.norm())
-        if not now <= 0.1 * last:
-            return solution if number else None  # rounding is reached, or the factors are worthless
-        solution, size = solution - correction, now
-        if now * now <= 1e-14 * last * float(solution.norm()):
+        size, length = float(correction.norm()), float(solution.norm())
+        if not size <= 0.6 * last:  # no gain any more: rounding is reached, or the factors are worthless
+            return solution if last <= EXACT * length else None
+        solution = solution - correction
+        left, last = size * (size / last if last else 0.0), size
+        if left <= 1e-6 * EXACT * length:
             break
-    return solution
+    return solution if left <= EXACT * length else None
 
 
 def _whole(system: System, parameters: Tensor, rows: int) -> Tensor:
