@@ -1,9 +1,9 @@
 r"""Finite elements for hyperelastic bodies at rest: the classical reference of the neural elasticity solvers.
 
 Minimise the energy ``int W(I + grad u) dx - int b . u dx`` over piecewise linear or quadratic displacements u on
-triangles or tetrahedra, with u given on parts of the boundary. Newton's method with the exact tangent; where that does
-not descend, the tangent is projected onto the positive semi-definite ones point by point (Teran et al., Robust
-quasistatic finite elements and flesh simulation, SCA 2005).
+triangles or tetrahedra, with u given on parts of the boundary. Newton's method with the exact tangent; where that is
+not positive definite, a share of the negative eigenvalues at each point is cut off, at last all of them (Teran et al.,
+Robust quasistatic finite elements and flesh simulation, SCA 2005).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Vectors = Sequence[float] | Callable[[np.ndarray], np.ndarray]  # a constant, or (n, dim) points to (n, dim) values
 CUTS = 4  # times that a load step may be halved
+PROJECTIONS = (0.0, 0.2, 0.5, 1.0)  # shares of the negative eigenvalues that are cut off, as far as it takes
 ROUNDING = 1e-12  # decreases of the energy below this fraction of it are not seen
 
 
@@ -130,7 +131,7 @@ def solve_static(
             continue
         reached = after
     energy = float(problem.energy(u) - load @ u)
-    stable = _factors(problem.stiffness(u, False)[~fixed][:, ~fixed]) is not None
+    stable = _factors(problem.stiffness(u)[~fixed][:, ~fixed]) is not None
     return FiniteElementDisplacement(mesh, degree, u[problem.nodes], energy, tuple(history), stable)
 
 
@@ -204,15 +205,16 @@ class _Discretisation:
         parts = np.einsum("epij,epijn->en", stress, self._gradients, optimize=True)
         return np.bincount(self._dofs.ravel(), parts.ravel(), self.size)
 
-    def stiffness(self, u: np.ndarray, project: bool) -> sp.csc_matrix:
-        """Second derivative of the energy; with the negative eigenvalues at each point cut off if asked for."""
+    def stiffness(self, u: np.ndarray, project: float = 0.0) -> sp.csc_matrix:
+        """Second derivative of the energy, less a share of the negative eigenvalues at each point."""
         import scipy.sparse as sp
 
         dim, functions = self.mesh.dim, self._dofs.shape[1]
         tangent = self.material.tangent(self.deformation(u)).reshape(*self._weights.shape, dim**2, dim**2)
         if project:
             values, vectors = np.linalg.eigh((tangent + np.swapaxes(tangent, -1, -2)) / 2)
-            tangent = (vectors * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+            values = np.where(values < 0, (1 - project) * values, values)
+            tangent = (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2)
         gradients = self._gradients.reshape(*self._weights.shape, dim**2, functions)
         weighted = self._weights[..., None, None] * (tangent @ gradients)
         rows = gradients.reshape(len(gradients), -1, functions)
@@ -256,7 +258,7 @@ def _newton(
     support: tuple[np.ndarray, np.ndarray],
     load: np.ndarray,
     tolerance: float,
-    iterations: int = 40,
+    iterations: int = 60,
 ) -> tuple[np.ndarray, list[float]]:
     """Balance the forces; the supports move to their new place with the first step, the inside along the tangent."""
     fixed, target = support
@@ -268,7 +270,7 @@ def _newton(
         scale = np.linalg.norm(force[fixed]) + np.linalg.norm(load)
         if not moved.any() and history[-1] <= tolerance * max(scale, 1e-300):
             return u, history
-        for project in (False, True):
+        for project in PROJECTIONS:
             direction = _direction(problem.stiffness(u, project), force, moved, free)
             if direction is None:
                 after = None
