@@ -1,0 +1,303 @@
+r"""Elastic bodies: a network is the displacement u(x) of the undeformed body, phi = x + u.
+
+Motion minimises the incremental potential of implicit Euler in every step, equilibrium the energy; both are sums of
+squares (:mod:`sciml.insr.energies`, :mod:`sciml.insr.contact`), so that they are fits like all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.insr.contact import Obstacle
+from sciml.insr.energies import ArapVolume, Energy, determinant
+from sciml.insr.problems import Domain, Fields, Problem, mean_over
+from sciml.numerics.derivatives import Jet
+from sciml.pde.sampling import BoundaryPoints, Box, MeshDomain
+
+WATCHED = 2000  # boundary points at which penetration is watched
+HELD = 400  # points in each group that is held
+
+
+def deformation_gradient(displacement: Jet) -> Tensor:
+    """F = 1 + du/dx, (n, d, d), from a jet of order 1 along the axes."""
+    gradient = displacement.first.permute(1, 2, 0)
+    return gradient + torch.eye(gradient.shape[-1], dtype=gradient.dtype, device=gradient.device)
+
+
+class ElasticProblem(Problem):
+    """A body with an elastic energy; the first field is its displacement.
+
+    Attributes
+    ----------
+    energy : of the material
+    """
+
+    energy: Energy
+    pictures = ("strain_energy",)
+
+    @property
+    def fields(self) -> Mapping[str, int]:
+        """The displacement."""
+        return {"displacement": self.domain.dim}
+
+    def held_groups(self) -> list[tuple[str, Tensor, Tensor, float]]:
+        """What a penalty holds: name, points, their displacement, and weight of its mean square."""
+        return []
+
+    def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
+        """Displacement, energy density and ratio of volumes."""
+        jet = fields("displacement", points, 1)
+        gradient = deformation_gradient(jet)
+        return {
+            "displacement": jet.value,
+            "strain_energy": self.energy.energy_density(gradient)[:, None],
+            "volume_ratio": determinant(gradient)[:, None],
+        }
+
+    def quantities(self, fields: Fields, time: float) -> dict[str, float]:
+        """Elastic energy, and the smallest ratio of volumes: not positive where the body is inside out."""
+        gradient = deformation_gradient(fields("displacement", self._points, 1))
+        return {
+            "elastic_energy": float(self.energy.energy_density(gradient).mean()) * self.domain.measure,
+            "smallest_volume_ratio": float(determinant(gradient).min()),
+        }
+
+    @cached_property
+    def _points(self) -> Tensor:
+        return mean_over(self.domain)
+
+
+class Tension(ElasticProblem):
+    """A box that is held at the lower end of the first axis and pulled at the upper one; the other sides are free.
+
+    The ends are exact with a network inside of :class:`~sciml.nets.held.HeldAtEnds`, and held by a penalty of
+    ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.elastic_steps.Equilibrium` is a further fit.
+
+    Parameters
+    ----------
+    lower, upper : corners of the box; the paper's is the default
+    energy : of the material; the paper's is the default
+    extension : displacement of the upper end
+    boundary_weight : of the penalty
+    reference_cells : along each axis, of the quadratic finite elements (in the plane) that give the exact field; none
+        if 0. The mesh is graded towards the corners, where the solution is singular
+
+    References
+    ----------
+    Chen et al., "Implicit neural spatial representations for time-dependent PDEs", ICML 2023: the 2-D tension test.
+    """
+
+    def __init__(
+        self,
+        lower: Sequence[float] = (-1.0, -1.0),
+        upper: Sequence[float] = (1.0, 1.0),
+        energy: Energy | None = None,
+        extension: float = 2.0,
+        boundary_weight: float = 1e4,
+        reference_cells: int = 0,
+    ) -> None:
+        self.domain = Box(lower, upper)
+        if self.domain.dim not in (2, 3):
+            raise InputError(f"the body has {self.domain.dim} dimensions, expected 2 or 3.")
+        length = upper[0] - lower[0]
+        if not (math.isfinite(extension) and extension > -length):
+            raise InputError(f"the extension is {extension!r}, expected a number over {-length:g}, minus the length.")
+        self.energy = energy or ArapVolume()
+        self.extension, self.boundary_weight, self.reference_cells = extension, boundary_weight, reference_cells
+        if reference_cells and (tuple(lower), tuple(upper)) != ((-1.0, -1.0), (1.0, 1.0)):
+            raise InputError("the finite element reference is for the box [-1, 1]^2; set reference_cells to 0.")
+        if reference_cells:
+            material_of(self.energy)
+
+    def initial(self, name: str, points: Tensor) -> Tensor:
+        """Uniform stretch along the first axis."""
+        share = (points[:, :1] - self.domain.lower[0]) / (self.domain.upper[0] - self.domain.lower[0])
+        return torch.cat([self.extension * share, torch.zeros_like(points[:, 1:])], 1)
+
+    def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor:
+        """Distance from the given displacement, at the ends."""
+        at_end = at.normals[:, :1].abs() > 0.5
+        return torch.where(at_end, jet.value - self.initial(name, at.points), torch.zeros_like(jet.value))
+
+    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
+        """Displacement by finite elements, where it is asked for."""
+        if not self.reference_cells:
+            return None
+        return torch.from_numpy(self._reference(points.double().cpu().numpy())).to(points)
+
+    @cached_property
+    def _reference(self):  # noqa: ANN202 - a type of an optional import
+        from sciml.pde.hyperelastic_fem import square, tension
+
+        mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)
+        return tension(mesh, material, 2, extension=self.extension, load_steps=12)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a body moves at the start, and what pulls at it.
+
+    Parameters
+    ----------
+    time_step : of the run; the state of a moving body holds its displacement one step before
+    velocity : at the start, one number per axis; at rest unless given
+    gravity : acceleration, one number per axis; none unless given
+    until : time at which the gravity ends
+    """
+
+    time_step: float
+    velocity: Sequence[float] | None = None
+    gravity: Sequence[float] | None = None
+    until: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not 0 < self.time_step < math.inf:
+            raise InputError(f"the time step of the motion is {self.time_step!r}, expected a number over 0.")
+        for name in ("velocity", "gravity"):
+            values = getattr(self, name)
+            if values is not None and not all(math.isfinite(value) for value in values):
+                raise InputError(f"the {name} is {values!r}, expected finite numbers.")
+
+    def acceleration(self, points: Tensor, time: float) -> Tensor:
+        """Gravity at a time, ``(dim,)``."""
+        absent = self.gravity is None or time > self.until * (1 + 1e-12)
+        return points.new_zeros(points.shape[1]) if absent else points.new_tensor(self.gravity)
+
+
+class ElasticBody(ElasticProblem):
+    r"""A moving body: rho u_tt = div P(1 + grad u) + rho g, free or held on its boundary, in contact with obstacles.
+
+    The fields are the displacement and, for a network of the same kind, the displacement one step ``"previous"``, so
+    that the state is complete. It begins at u(-h) = -h v + h^2 g / 2, from where free fall is the exact parabola.
+
+    Parameters
+    ----------
+    domain : a box, or a mesh of triangles or tetrahedra
+    motion : step, velocity and gravity
+    energy : of the material
+    density : mass per volume
+    obstacles : planes and spheres; their stiffness is pressure per depth
+    held : groups of facets of the mesh, or faces of the box such as "x-", that do not move
+    held_stiffness : pressure per displacement that holds them
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        motion: Motion,
+        energy: Energy | None = None,
+        density: float = 1.0,
+        obstacles: Sequence[Obstacle] = (),
+        held: Sequence[str] = (),
+        held_stiffness: float = 1e4,
+    ) -> None:
+        for name, value in (("density", density), ("held_stiffness", held_stiffness)):
+            if not 0 < value < math.inf:
+                raise InputError(f"the {name} of a body is {value!r}, expected a number over 0.")
+        if domain.dim not in (2, 3):
+            raise InputError(f"the body has {domain.dim} dimensions, expected 2 or 3.")
+        for values in (motion.velocity, motion.gravity):
+            if values is not None and len(values) != domain.dim:
+                raise InputError(f"velocity or gravity is {list(values)}, expected {domain.dim} numbers as the domain.")
+        self.domain, self.motion, self.energy = domain, motion, energy or ArapVolume(100.0, 1e3)
+        self.density, self.obstacles = density, tuple(obstacles)
+        self.held, self.held_stiffness = tuple(held), held_stiffness
+        for obstacle in self.obstacles:
+            obstacle.depth(torch.zeros(1, domain.dim))  # refuses another dimension
+        self.held_groups()  # refuses groups that are not there
+
+    @property
+    def fields(self) -> Mapping[str, int]:
+        """The displacement now and one step before."""
+        return dict.fromkeys(("displacement", "previous"), self.domain.dim)
+
+    @cached_property
+    def boundary_measure(self) -> float:
+        """Length or area of the boundary."""
+        if isinstance(self.domain, MeshDomain):
+            return float(self.domain.mesh.boundary().volumes().sum())
+        widths = [b - a for a, b in zip(self.domain.lower, self.domain.upper, strict=True)]
+        closed = [width for width, periodic in zip(widths, self.domain.periodic, strict=True) if not periodic]
+        return sum(2 * self.domain.measure / width for width in closed)
+
+    def initial(self, name: str, points: Tensor) -> Tensor:
+        """Zero, and where the parabola was one step before."""
+        start, step = torch.zeros_like(points), self.motion.time_step
+        if name == "previous":
+            start = start + step**2 / 2 * self.motion.acceleration(points, 0.0)
+            if self.motion.velocity is not None:
+                start = start - step * points.new_tensor(self.motion.velocity)
+        return start
+
+    def held_groups(self) -> list[tuple[str, Tensor, Tensor, float]]:
+        """Always the same points of the held groups."""
+        result = []
+        for name in self.held:
+            at = self.domain.boundary(HELD, torch.Generator().manual_seed(0), group=name)
+            weight = self.held_stiffness / 2 * self.boundary_measure / self.domain.measure
+            result.append((f"held {name}", at.points, torch.zeros_like(at.points), weight))
+        return result
+
+    def velocity(self, fields: Fields, points: Tensor) -> Tensor:
+        """Mean velocity of the last step, ``(n, dim)``: that of its middle."""
+        return (fields("displacement", points) - fields("previous", points)) / self.motion.time_step
+
+    def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
+        """Displacement, velocity, energy density and ratio of volumes."""
+        return super().present(fields, points, time) | {"velocity": self.velocity(fields, points)}
+
+    def quantities(self, fields: Fields, time: float) -> dict[str, float]:
+        """Energies, momentum, mean displacement, and the deepest penetration of obstacles."""
+        quantities, mass = super().quantities(fields, time), self.density * self.domain.measure
+        displacement, velocity = fields("displacement", self._points), self.velocity(fields, self._points)
+        moved, momentum = displacement.mean(0), mass * velocity.mean(0)
+        surface = self._surface.to(displacement)
+        positions = surface + fields("displacement", surface)
+        depths = [obstacle.depth(positions).max() for obstacle in self.obstacles]
+        contact = sum(float(obstacle.residuals(positions).square().mean()) for obstacle in self.obstacles)
+        quantities["kinetic_energy"] = mass / 2 * float(velocity.square().sum(1).mean())
+        quantities["contact_energy"] = contact * self.boundary_measure
+        quantities["gravity_energy"] = -mass * float(moved @ self.motion.acceleration(displacement, time))
+        quantities["total_energy"] = sum(value for name, value in quantities.items() if name.endswith("_energy"))
+        quantities["penetration"] = float(max(depths, default=0.0))
+        for axis, name in zip(range(self.domain.dim), "xyz", strict=False):
+            quantities[f"momentum_{name}"] = float(momentum[axis])
+            quantities[f"mean_displacement_{name}"] = float(moved[axis])
+        return quantities
+
+    @cached_property
+    def _surface(self) -> Tensor:
+        """Points of the boundary; of a mesh, its corners too, which touch first."""
+        points = self.domain.boundary(WATCHED, torch.Generator().manual_seed(0)).points
+        if isinstance(self.domain, MeshDomain):
+            boundary = self.domain.mesh.boundary()
+            corners = sorted({int(k) for cells in boundary.cells.values() for k in cells.ravel()})
+            points = torch.cat([points, torch.from_numpy(boundary.points[corners])])
+        return points
+
+
+def material_of(energy: Energy):  # noqa: ANN201 - a type of an optional import
+    """The material of the finite elements with the same energy.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from sciml.insr.energies import StableNeoHookean
+    from sciml.pde.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
+
+    if isinstance(energy, ArapVolume):
+        return ArapVolumeMaterial(energy.stiffness, energy.volume_stiffness)
+    if isinstance(energy, StableNeoHookean):
+        return NeoHookeanMaterial(energy.shear_modulus, energy.lame_parameter)
+    raise InputError(
+        f"there is no finite element material for {type(energy).__name__}, expected ArapVolume or StableNeoHookean."
+    )
