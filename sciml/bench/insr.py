@@ -1,0 +1,216 @@
+"""``sciml bench insr``: networks that step in time beside grids, waves, finite elements, Adam and a PINN."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sciml.bench.insr_variants import ABLATION, ADVECTION_GRIDS, BURGERS_GRIDS, FLOW_GRIDS
+from sciml.bench.runner import Campaign, Progress, check_names
+from sciml.bench.worker import Job
+from sciml.errors import InputError
+from sciml.training.config_files import find_config
+
+# A job is measured again when one of these has changed since; the configs are added where they are found.
+MEASURED_CODE = (
+    "insr",
+    "nets",
+    "numerics",
+    *(f"pde/{name}.py" for name in ("euler_box", "exact", "flows", "grid_advection", "periodic", "sampling")),
+    *(f"pde/{name}.py" for name in ("stable_fluids", "hyperelastic", "hyperelastic_fem", "mesh_sampling")),
+    *(f"bench/insr_{name}.py" for name in ("adam", "cases", "dimensions", "flows", "grids", "jobs", "pinn", "variants")),
+)
+GROUPS = {
+    "metric": "the grids of the paper, which say what its errors are",
+    "advection": "a pulse in 1-D beside grids, splines and waves",
+    "pinn": "a PINN on the pulse (with --peers deepxde)",
+    "adam": "least squares against tuned Adam, five steps",
+    "taylor_green": "vortices that stand still",
+    "euler": "vortices that stir one another",
+    "vortices": "two vortices of unlike size",
+    "burgers": "Burgers' equation",
+    "high_dimension": "a pulse in two, three and five dimensions",
+    "ablation": "basis, boundary, rule and optimiser, one at a time",
+}
+OPTIONAL_PEERS = ("deepxde",)
+ADVECTION, MIDPOINT = "insr/advection_1d_cpu", "insr/advection_1d_midpoint_cpu"
+BURGERS = "insr/burgers_1d_cpu"
+FLOWS = {"taylor_green": "insr/taylor_green_cpu", "euler": "insr/euler_cpu", "vortices": "insr/two_vortices_cpu"}
+# Cells per axis of the series of sines, of which two thirds are modes.
+SINES = {"taylor_green": (13,), "euler": (28, 40), "vortices": (72,)}
+DIMENSIONS = (2, 3, 5)
+PAPER_NODES = (901, 7001)
+MODULE = "sciml.bench.insr_"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Seeds and efforts.
+
+    Attributes
+    ----------
+    seeds : of initial weights and points
+    steps : at most, of every case; None for all that the configs have
+    ablation_steps : of the ablation
+    adam_steps, longer : steps on which Adam is compared, and how many of its settings get ten times the time
+    seconds : of processor time for the refined grid, about that of the network
+    pinn_seconds : of processor time for the PINN; it is shown at ten times that as well
+    cells, vortex_cells : of the references of flows, along each axis
+    quick : small
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int | None = None
+    ablation_steps: int = 60
+    adam_steps: int = 5
+    longer: int = 3
+    seconds: float = 40.0
+    pinn_seconds: float = 30.0
+    cells: int = 128
+    vortex_cells: int = 256
+    quick: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Where the results go: a quick run never overwrites a full one."""
+        return "insr_quick.json" if self.quick else "insr.json"
+
+
+QUICK = Plan(
+    seeds=(0,),
+    steps=4,
+    ablation_steps=2,
+    adam_steps=2,
+    longer=0,
+    seconds=0.5,
+    pinn_seconds=1.0,
+    cells=64,
+    vortex_cells=96,
+    quick=True,
+)
+
+
+def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
+    """Every job of the plan, in the order in which they run."""
+    return [
+        *_metric_jobs(plan),
+        *_advection_jobs(plan),
+        *(_pinn_jobs(plan) if "deepxde" in peers else ()),
+        *_adam_jobs(plan),
+        *_flow_jobs(plan),
+        *_burgers_jobs(plan),
+        *_dimension_jobs(plan),
+        *_ablation_jobs(plan),
+    ]
+
+
+def run(
+    folder: Path,
+    plan: Plan | None = None,
+    *,
+    only: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    fresh: bool = False,
+    progress: Progress = lambda _: None,
+) -> dict[str, Any]:
+    """Measure, and write the raw results into ``folder`` after every job; parameters and result as in ``poisson.run``.
+
+    Raises
+    ------
+    InputError
+        Wrong names; an optional peer that is not installed.
+    """
+    plan = plan or Plan()
+    check_names(only, GROUPS, "group")
+    check_names(peers, OPTIONAL_PEERS, "optional peer")
+    rivals = {*peers, *(("deepxde",) if "pinn" in only else ())}
+    if rivals and find_spec("deepxde") is None:
+        raise InputError("DeepXDE is not installed; install it with pip install 'sciml[peers]', or leave it out.")
+    known = plan_jobs(plan, OPTIONAL_PEERS)
+    wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
+    configs = {str(find_config(job["config"])) for job in known}
+    campaign = Campaign(
+        "insr", Path(folder) / plan.file_name, {"plan": asdict(plan)}, known, (*MEASURED_CODE, *sorted(configs))
+    )
+    return campaign.run(wanted, fresh=fresh, progress=progress)
+
+
+def _job(group: str, method: str, function: str, title: str, config: str, seed: int = 0, **parameters: Any) -> Job:
+    return {
+        "key": f"{group}/{method}/{seed}", "group": group, "function": MODULE + function, "threads": 1,
+        "method": method, "title": title, "config": config, "seed": seed, **parameters,
+    }  # fmt: skip
+
+
+def _ours(plan: Plan, group: str, method: str, function: str, config: str, title: str, **parameters: Any) -> list[Job]:
+    """One job for each seed."""
+    return [_job(group, method, function, title, config, seed, **parameters) for seed in plan.seeds]
+
+
+def _metric_jobs(plan: Plan) -> Iterator[Job]:
+    options = {"steps": plan.steps, "at": "nodes"}
+    for nodes in PAPER_NODES:
+        title, grid = f"upwind + midpoint, {nodes} nodes", {"space": "upwind", "time": "midpoint", "nodes": nodes}
+        yield _job("metric", f"upwind{nodes}", "grids:advection", title, ADVECTION, **grid, **options)
+    grid = {"space": "waves", "time": "midpoint", "nodes": 1024}
+    yield _job("metric", "floor", "grids:advection", "midpoint rule alone, exact in space", ADVECTION, **grid, **options)
+
+
+def _advection_jobs(plan: Plan) -> Iterator[Job]:
+    steps = {"steps": plan.steps}
+    yield from _ours(plan, "advection", "pade22", "jobs:case", ADVECTION, "**INSR**, Padé(2,2)", **steps)
+    yield from _ours(plan, "advection", "midpoint", "jobs:case", MIDPOINT, "**INSR**, midpoint", **steps)
+    for space, time, nodes, title in ADVECTION_GRIDS:
+        grid = {"space": space, "time": time, "nodes": nodes}
+        yield _job("advection", f"{space}-{time}", "grids:advection", title, ADVECTION, **grid, **steps)
+    grid = {"space": "upwind", "time": "midpoint", "nodes": 901, "seconds": plan.seconds}
+    title = "upwind + midpoint, refined in space and time to equal time"
+    yield _job("advection", "refined", "grids:advection", title, ADVECTION, **grid, **steps)
+
+
+def _pinn_jobs(plan: Plan) -> Iterator[Job]:
+    for factor in (1, 10):
+        title = "PINN (DeepXDE), " + ("equal time" if factor == 1 else f"{factor} times the time")
+        options = {"seconds": factor * plan.pinn_seconds, "steps": plan.steps}
+        yield _job("pinn", f"pinn{factor}", "pinn:pinn", title, ADVECTION, **options)
+
+
+def _adam_jobs(plan: Plan) -> list[Job]:
+    options = {"steps": plan.adam_steps, "longer": plan.longer}
+    return _ours(plan, "adam", "adam", "adam:compare", ADVECTION, "Adam against least squares", **options)
+
+
+def _flow_jobs(plan: Plan) -> Iterator[Job]:
+    for group, config in FLOWS.items():
+        options = {"steps": plan.steps, "cells": plan.vortex_cells if group == "vortices" else plan.cells}
+        yield from _ours(plan, group, "insr", "flows:flow", config, "**INSR**, stream function", **options)
+        for method, nodes, scheme, title in FLOW_GRIDS:
+            grid = {"nodes": nodes, "scheme": scheme}
+            yield _job(group, method, "flows:stable_fluids", title, config, **grid, **options)
+        for nodes in SINES[group]:
+            count = (2 * nodes - 1) // 3
+            title = f"{count}² sines, RK4 in time"
+            yield _job(group, f"sines{count}", "flows:sines", title, config, nodes=nodes, **options)
+
+
+def _burgers_jobs(plan: Plan) -> Iterator[Job]:
+    yield from _ours(plan, "burgers", "insr", "jobs:burgers", BURGERS, "**INSR**, SDIRK3", steps=plan.steps)
+    for space, nodes, title in BURGERS_GRIDS:
+        yield _job("burgers", space, "grids:burgers", title, BURGERS, space=space, nodes=nodes, steps=plan.steps)
+
+
+def _dimension_jobs(plan: Plan) -> Iterator[Job]:
+    for dimension in DIMENSIONS:
+        config, title = f"insr/advection_{dimension}d_cpu", f"**INSR**, {dimension}-D"
+        steps = {"steps": plan.steps}
+        yield from _ours(plan, "high_dimension", f"{dimension}d", "dimensions:pulse", config, title, **steps)
+
+
+def _ablation_jobs(plan: Plan) -> Iterator[Job]:
+    for method, (title, changes) in ABLATION.items():
+        function = "jobs:adam" if method == "adam" else "jobs:case"
+        options = {"changes": changes, "steps": plan.ablation_steps}
+        yield from _ours(plan, "ablation", method, function, ADVECTION, title, **options)

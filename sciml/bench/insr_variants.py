@@ -1,0 +1,63 @@
+"""What ``sciml bench insr`` varies: the ablation of the pulse in 1-D, and the classical methods beside each case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TASK = "task.init_args"
+_NETWORK, _PROBLEM, _RULE = f"{_TASK}.networks.u", f"{_TASK}.problem.init_args", f"{_TASK}.integrator"
+# A network of waves with a longer period than the box knows nothing of its ends.
+_LONG = "class_path: sciml.nets.FourierNetwork, init_args: {inputs: 1, width: 16, box: [[-2.5], [2.5]], waves: 10}"
+_PENALTY = f"{_PROBLEM}.periodic=false"
+
+
+def _rule(name: str) -> list[str]:
+    return [f"{_RULE}={{class_path: sciml.insr.RungeKutta, init_args: {{rule: {name}}}}}"]
+
+
+def _network(text: str) -> str:
+    return f"{_NETWORK}={{{text}}}"
+
+
+_SINE = "class_path: sciml.nets.Siren, init_args: {inputs: 1, width: 16, hidden_layers: 2, frequency: %g}"
+_TANH = "class_path: sciml.nets.TanhNetwork, init_args: {inputs: 1, width: 16, layers: 3, box: [[-2], [2]], spread: 8}"
+_HARD = "class_path: sciml.nets.ansatz.VanishingOnBox, init_args: {network: {%s}, box: [[-2], [2]]}"
+
+# By method: title, and changes of the config. One thing at a time; only waves can be periodic, so that other bases
+# differ in one thing from the row with the penalty.
+ABLATION: dict[str, tuple[str, list[str]]] = {
+    "base": ("waves, periodic, Padé(2,2), least squares", []),
+    "penalty": ("boundary: penalty, not periodic", [_PENALTY, _network(_LONG)]),
+    "hard": ("boundary: by the form, not periodic", [_PENALTY, _network(_HARD % _LONG)]),
+    "sine": ("basis: sine network, frequency 10 (boundary: penalty)", [_PENALTY, _network(_SINE % 10)]),
+    "sine30": ("basis: sine network, frequency 30 (boundary: penalty)", [_PENALTY, _network(_SINE % 30)]),
+    "tanh": ("basis: tanh network (boundary: penalty)", [_PENALTY, _network(_TANH)]),
+    "implicit_euler": ("rule: implicit Euler", _rule("implicit_euler")),
+    "midpoint": ("rule: midpoint", _rule("midpoint")),
+    "sdirk3": ("rule: SDIRK3, three fits a step", _rule("sdirk3")),
+    "rk4": ("rule: RK4, four fits a step", _rule("rk4")),
+    "adam": ("optimiser: tuned Adam, as much time", []),
+}
+
+# Space, rule in time, nodes, title: at the memory of the network of the paper, 901 numbers.
+ADVECTION_GRIDS: list[tuple[str, str, int, str]] = [
+    ("upwind", "midpoint", 901, "upwind + midpoint (the paper's grid)"),
+    ("central4", "midpoint", 901, "4th-order differences + midpoint"),
+    ("central4", "pade22", 901, "4th-order differences + Padé(2,2)"),
+    ("splines", "exact", 901, "semi-Lagrangian, cubic splines"),
+    ("waves", "exact", 64, "64 waves, exact in time"),
+]
+BURGERS_GRIDS: list[tuple[str, int, str]] = [
+    ("central2", 229, "2nd-order differences"),
+    ("central4", 229, "4th-order differences"),
+    ("waves", 228, "waves, RK4 in time"),
+]
+PLAIN: dict[str, Any] = {"back_trace": "euler"}
+BEST: dict[str, Any] = {"interpolation": "cubic", "back_trace": "rk4", "splitting": "reflection"}
+# Cells per axis, arguments of StableFluids, title; 48 cells are the grid of the paper, 18 the memory of the network.
+FLOW_GRIDS: list[tuple[str, int, dict[str, Any], str]] = [
+    ("stable48", 48, PLAIN, "stable fluids 48² (the paper's grid)"),
+    ("cubic48", 48, BEST, "the same, cubic and with reflection"),
+    ("stable18", 18, PLAIN, "stable fluids 18², equal memory"),
+    ("cubic18", 18, BEST, "the same, cubic and with reflection, equal memory"),
+]
