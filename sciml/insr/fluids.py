@@ -62,6 +62,7 @@ class StreamFunctionFlow(Problem, Transport):
 
     walls = "reflect"
     active = ("stream",)
+    headline = "velocity"
 
     def __init__(self, start: Flow, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
         check_viscosity(viscosity)
@@ -98,6 +99,11 @@ class StreamFunctionFlow(Problem, Transport):
         """Velocity of a stream function, ``(n, 2)``."""
         slopes = fields("stream", points, 1).first
         return torch.cat([slopes[1], -slopes[0]], 1)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The smoke, if there is some, and the vorticity."""
+        return (*self.passive, "vorticity")
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
         """Velocity, vorticity and density."""

@@ -81,7 +81,7 @@ class Errors:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self._problem, self._name = problem, next(iter(problem.fields))
+        self._problem, self._name = problem, problem.headline
         self.points = evaluation_points(problem.domain)
         self.known = problem.exact(self._name, self.points[:1], 0.0) is not None
 
@@ -91,7 +91,7 @@ class Errors:
             return {}
         points = self.points.to(next(iter(fields.weights.values())).device)
         exact = self._problem.exact(self._name, points, time)
-        found = self._problem.present(fields, points, time)[self._problem.headline].to(exact)
+        found = self._problem.present(fields, points, time)[self._name].to(exact)
         values, reference = found.cpu().numpy(), exact.cpu().numpy()
         error = {"mean_absolute_error": float(np.abs(values - reference).mean())}
         if np.any(reference):
@@ -144,7 +144,7 @@ def sample_on(problem: Problem, fields: NeuralFields, place: Grid | Mesh, time: 
     points = torch.from_numpy(np.ascontiguousarray(coordinates.reshape(-1, coordinates.shape[-1])))
     with torch.no_grad():
         shown = problem.present(fields, points, time)
-        exact = problem.exact(next(iter(problem.fields)), points, time)
+        exact = problem.exact(problem.headline, points, time)
     if exact is not None:
         shown = {**shown, f"{problem.headline}_exact": exact}
     shape = place.coordinates().shape[:-1] if isinstance(place, Grid) else (len(points),)
