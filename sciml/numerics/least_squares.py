@@ -44,8 +44,8 @@ class LeastSquaresResult:
     ----------
     value : the parameters, ``(p,)``
     status : ``"converged"`` (the root mean square is below the tolerance), ``"stalled"`` (no step descends, or several
-        gained little), ``"limit"`` (of the number of solves), or ``"diverged"`` (not finite at the start; only
-        :meth:`LevenbergMarquardt.minimise_system` answers so, the other raises)
+        gained little), ``"limit"`` (of the number of solves), or ``"diverged"`` (derivatives that are not finite;
+        at the start :meth:`LevenbergMarquardt.minimise` raises instead)
     history : the loss before the first solve and after each
     damping : the last one, as a multiple of the mean diagonal of ``J^T J``
     gradient_norm : ``|J^T r|`` at the last linearisation
@@ -173,7 +173,7 @@ class LevenbergMarquardt:
         InputError
             If a tolerance is below what the precision of ``start`` resolves.
         DivergenceError
-            If a residual at the start is not finite; the sentence names its group.
+            If a residual or a derivative at the start is not finite; the sentence names its group.
         """
         if start.ndim != 1 or not start.is_floating_point():
             raise InputError(
@@ -186,11 +186,8 @@ class LevenbergMarquardt:
             )
         system = ResidualSystem(groups, len(start))
         result = self.minimise_system(system, start.detach(), generator=generator, callback=callback)
-        if not result.cost < float("inf"):
-            broken = [name for name, loss in system.losses(result.value).items() if not loss < float("inf")]
-            raise DivergenceError(
-                f"the residuals {', '.join(broken)} are not finite at the start of least squares; check the data."
-            )
+        if result.status == "diverged" and not result.solves:
+            raise DivergenceError(_what_is_not_finite(system, start.detach()))
         return result
 
     def minimise_system(
@@ -201,7 +198,7 @@ class LevenbergMarquardt:
         generator: torch.Generator | None = None,
         callback: Callback | None = None,
     ) -> LeastSquaresResult:
-        """Minimise the sum of squares of a system; where the start is not finite, return it."""
+        """Minimise the sum of squares of a system; where it or its derivatives are not finite, return the last value."""
         residual = system.residual(start).double()
         state = _State(start, residual, float(residual.square().sum()), self.damping)
         history, small, steps, status = [state.cost], 0, None, "limit"
@@ -218,6 +215,9 @@ class LevenbergMarquardt:
                 status = "diverged"
                 break
             steps = self._linearise(method, system, state, generator)
+            if not steps.scale < float("inf"):
+                status = "diverged"
+                break
             last, moved = state.cost, self._move(system, state, steps)
             history.append(last if moved is None else moved.cost)
             if moved is None and not blocks:
@@ -251,7 +251,7 @@ class LevenbergMarquardt:
     def _move(self, system: System, state: _State, steps: DampedSteps) -> _State | None:
         """The first damping, from the last one upwards, whose step descends; None if there is none."""
         damping = state.damping
-        if not steps.scale > 0 or not steps.scale < float("inf"):
+        if not steps.scale > 0:
             return None
         for _ in range(self.trials):
             damping = min(max(damping, self.smallest_damping), self.largest_damping)
@@ -266,6 +266,20 @@ class LevenbergMarquardt:
                 break
             damping *= self.increase
         return None
+
+
+def _what_is_not_finite(system: ResidualSystem, start: Tensor) -> str:
+    broken = [name for name, loss in system.losses(start).items() if not loss < float("inf")]
+    if broken:
+        return f"the residuals {', '.join(broken)} are not finite at the start of least squares; check the data."
+    for group in system.groups:
+        chunks = ResidualSystem([group], system.columns).jacobian_chunks(start)
+        if not all(bool(chunk.isfinite().all()) for chunk in chunks):
+            broken.append(group.name)
+    return (
+        f"the derivatives of the residuals {', '.join(broken)} are not finite at the start of least squares; look for "
+        "square roots and norms of 0, or start elsewhere."
+    )
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,8 @@ def test_the_normal_equations_never_hold_a_jacobian_that_exceeds_the_memory() ->
         def release(self) -> None:
             self.alive -= 1
 
-    system = Counting(torch.randn(rows, columns, dtype=torch.float64, generator=generator(0)), torch.zeros(rows).double(), at_once)
+    matrix = torch.randn(rows, columns, dtype=torch.float64, generator=generator(0))
+    system = Counting(matrix, torch.zeros(rows).double(), at_once)
     start = torch.ones(columns, dtype=torch.float64)
     steps = NormalEquations(system, start, system.residual(start), memory=8 * rows * columns - 1)
     assert system.most <= 2
@@ -214,5 +215,5 @@ def test_the_method_follows_from_the_sizes_and_the_memory() -> None:
 def test_a_method_that_does_not_exist_or_does_not_suit_is_refused() -> None:
     with pytest.raises(InputError, match="no least-squares method 'newton', expected one of auto, normal, dual"):
         choose("newton", 10, 10, GIB)
-    with pytest.raises(InputError, match="10 residuals for 30 parameters.*draw more points, or use the method dual"):
+    with pytest.raises(InputError, match=r"10 residuals for 30 parameters.*draw more points, or use the method dual"):
         choose("normal", 10, 30, GIB)
