@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -13,7 +12,7 @@ import torch
 
 from sciml.bench.insr_cases import Case, build, solve, with_fitting
 from sciml.bench.worker import Job
-from sciml.insr.fitting import Fit, Fitted, Fitting, Sample
+from sciml.insr.fitting import Draw, Fit, Fitted, Fitting
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SCHEDULES = ("constant", "plateau", "cosine")
@@ -40,18 +39,18 @@ class TunedAdam(Fitting):
     fresh: bool = False
     initial_tolerance: float = 0.05
 
-    def fit(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit anything."""
         begin = time.process_time()
         weights = fit.start.clone().requires_grad_()
         optimizer = torch.optim.Adam([weights], self.rate, foreach=False)
-        groups = fit.residuals(draw(0))
+        groups = fit.residuals(draw(0, fit.start))
         best, best_loss, since, iteration = fit.start, math.inf, 0, 0
         while (passed := (time.process_time() - begin) / self.seconds) < 1:
             if self.schedule == "cosine":
                 optimizer.param_groups[0]["lr"] = self.rate * (1 + math.cos(math.pi * passed)) / 2
             if self.fresh and iteration:
-                groups = fit.residuals(draw(iteration))
+                groups = fit.residuals(draw(iteration, weights.detach()))
             optimizer.zero_grad()
             total = sum(group.loss(weights) for group in groups)
             total.backward()
@@ -65,7 +64,7 @@ class TunedAdam(Fitting):
             iteration += 1
         return Fitted(weights.detach() if self.fresh else best, best_loss**0.5, iteration, "limit")
 
-    def fit_initial(self, fit: Fit, draw: Callable[[int], Sample], generator: torch.Generator) -> Fitted:
+    def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, in the same way."""
         return self.fit(fit, draw, generator)
 
