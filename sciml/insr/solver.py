@@ -19,6 +19,8 @@ from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
 from sciml.pde.sampling import Box
 
+PERIOD_POINTS = 32
+SAME_PERIOD = 1e-3  # relative; single precision leaves 1e-5
 LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
 
 
@@ -108,6 +110,8 @@ class TimeStepper:
             )
         _check_networks(problem, networks)
         integrator.check(problem)
+        for name, network in networks.items():
+            _check_period(problem, name, network)
         self.problem, self.integrator, self.time_step = problem, integrator, time_step
         self.networks = {name: FlatModule(networks[name]) for name in problem.fields}
         self.fitting, self.points = fitting or LeastSquares(), points or Points()
@@ -249,6 +253,27 @@ def _check_networks(problem: Problem, networks: Mapping[str, nn.Module]) -> None
                 f"the network of {name!r} has {shape[0]} inputs and {shape[1]} outputs, expected {expected[0]} and "
                 f"{expected[1]}."
             )
+
+
+def _check_period(problem: Problem, name: str, network: nn.Module) -> None:
+    """Refuse a network that is not periodic where the box is: nothing else would hold its faces together."""
+    domain = problem.domain
+    if not isinstance(domain, Box) or not any(domain.periodic):
+        return
+    weight = next(network.parameters())
+    points = domain.interior(PERIOD_POINTS, torch.Generator().manual_seed(0), kind="uniform")
+    with torch.no_grad():
+        values = network(points.to(weight))
+        for axis in (axis for axis, wraps in enumerate(domain.periodic) if wraps):
+            period = domain.upper[axis] - domain.lower[axis]
+            moved = points.clone()
+            moved[:, axis] += period
+            if float((network(moved.to(weight)) - values).norm()) > SAME_PERIOD * float(values.norm()):
+                raise InputError(
+                    f"the box is periodic along axis {axis} with period {period:g}, but the network of {name!r}, a "
+                    f"{type(network).__name__}, has other values a period away; take a FourierNetwork with that box, or a "
+                    "problem that is not periodic."
+                )
 
 
 def _cast(sample: Sample, dtype: torch.dtype) -> Sample:
