@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.errors import InputError, MeshFileError
+from sciml.errors import InputError
 from sciml.insr.integrators import NeuralFields
 from sciml.insr.problems import Domain, Problem
 from sciml.mesh import Field, Grid, Mesh, SeriesWriter, read_mesh, read_series
@@ -22,7 +22,9 @@ VALUES_PER_AXIS = {1: 401, 2: 65, 3: 33}
 EVALUATION_POINTS = {1: 4001, 2: 128}  # per axis; the paper's error is the mean over such points
 SCATTERED = 20_000  # evaluation points in more dimensions
 SNAPSHOTS = 4
+ROUNDING = 1e-6  # of the size of a box: points of files that lie so far outside are on its faces
 SERIES = "fields.xdmf"
+ERRORS = ("mean_absolute_error", "relative_l2", "mean_square_error")
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ class Output:
         Raises
         ------
         InputError
-            If the grid or mesh has another dimension than the domain.
+            If the grid or mesh has another dimension than the domain, or the mesh reaches beyond it.
+        MeshFileError
+            If the mesh file cannot be read.
         """
         if self.mesh is not None:
             mesh = read_mesh(self.mesh)[0]
-            if mesh.dim != domain.dim:
-                raise MeshFileError(f"{self.mesh} has {mesh.dim} dimensions, expected {domain.dim} as the problem has.")
+            check_place(mesh, domain, self.mesh)
             return mesh
         if isinstance(domain, MeshDomain):
             if self.grid is not None:
@@ -69,6 +72,8 @@ class Output:
             return None
         if self.grid is not None and len(self.grid) != domain.dim:
             raise InputError(f"the grid of the output is {self.grid}, expected {domain.dim} numbers of values.")
+        if self.grid is not None and min(self.grid) < 2:
+            raise InputError(f"the grid of the output is {self.grid}, expected at least 2 values along each axis.")
         return domain.lattice(self.grid or [VALUES_PER_AXIS[domain.dim]] * domain.dim)
 
 
@@ -86,7 +91,10 @@ class Errors:
         self.known = problem.exact(self._name, self.points[:1], 0.0) is not None
 
     def __call__(self, fields: NeuralFields, time: float) -> dict[str, float]:
-        """Mean absolute error (the paper's) and relative L2 error; empty where the exact field is not known."""
+        """Mean absolute, relative L2 and mean square error; empty where the exact field is not known.
+
+        The means are over points and channels. The paper has the first of them in one dimension, the last for flows.
+        """
         if not self.known:
             return {}
         points = self.points.to(next(iter(fields.weights.values())).device)
@@ -96,7 +104,7 @@ class Errors:
         error = {"mean_absolute_error": float(np.abs(values - reference).mean())}
         if np.any(reference):
             error["relative_l2"] = relative_l2(values, reference)
-        return error
+        return error | {"mean_square_error": float(np.square(values - reference).mean())}
 
 
 def evaluation_points(domain: Domain) -> Tensor:
@@ -106,6 +114,27 @@ def evaluation_points(domain: Domain) -> Tensor:
         grid = domain.lattice(EVALUATION_POINTS[domain.dim])
         return torch.from_numpy(grid.coordinates().reshape(-1, domain.dim))
     return domain.interior(SCATTERED, draws, kind="shifted" if isinstance(domain, Box) else "stratified")
+
+
+def check_place(mesh: Mesh, domain: Domain, source: str | Path) -> None:
+    """Refuse a mesh of another dimension than the domain, and one that reaches beyond a box.
+
+    Raises
+    ------
+    InputError
+        A network has values everywhere, but those beyond the domain mean nothing.
+    """
+    if mesh.dim != domain.dim:
+        raise InputError(f"{source} has {mesh.dim} dimensions, expected {domain.dim} as the problem has.")
+    if isinstance(domain, Box):
+        points = torch.from_numpy(mesh.points)
+        slack = ROUNDING * max(high - low for low, high in zip(domain.lower, domain.upper, strict=True))
+        outside = int(((points - domain.clamp(points)).abs() > slack).any(1).sum())
+        if outside:
+            raise InputError(
+                f"{source} has {outside} of {mesh.n_points} points outside the box of the problem, from "
+                f"{list(domain.lower)} to {list(domain.upper)}; take a mesh within it."
+            )
 
 
 def write_states(folder: Path, step: int, weights: Mapping[str, Tensor]) -> None:
@@ -169,20 +198,43 @@ def write_series(
 
 
 def draw(problem: Problem, folder: Path, *, animation: bool) -> None:
-    """Draw snapshots and an animation of what lies in ``fields.xdmf``, as far as its dimension allows."""
+    """Draw snapshots and an animation of what lies in ``fields.xdmf``, as far as its dimension allows.
+
+    Bodies on a mesh are drawn where their displacement has moved them, in three dimensions too.
+    """
     from sciml import plots
 
     series = read_series(folder / SERIES)
-    if series.on.dim > 2 or series.times is None or len(series.times) < 2:
+    if series.times is None or len(series.times) < 2:
         return
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
     named = {field.name: field for field in series.fields}
+    times = np.linspace(series.times[0], series.times[-1], SNAPSHOTS)
+    film = folder / "animation.gif"
+    if "displacement" in named and isinstance(series.on, Mesh) and series.on.dim in (2, 3):
+        body = {"obstacle": _obstacle(problem), "values": named.get(next(iter(problem.pictures), ""))}
+        plots.deformed_mesh(named["displacement"], figures / "displacement.png", times=times, **body)
+        if animation:
+            plots.deformation_animation(named["displacement"], film, **body)
+        return
+    if series.on.dim > 2:
+        return
     for name in problem.pictures:
         field: Field = named[name]
-        times = np.linspace(series.times[0], series.times[-1], SNAPSHOTS)
         exact = named.get(f"{name}_exact")
         velocity = named.get("velocity") if name != "velocity" else None
         plots.field_snapshots(field, figures / f"{name}.png", times=times, reference=exact, velocity=velocity)
         if animation and name == problem.pictures[0]:
-            plots.field_animation(field, folder / "animation.gif", reference=exact)
+            plots.field_animation(field, film, reference=exact)
+
+
+def _obstacle(problem: Problem) -> object | None:
+    """The first obstacle of a body, as pictures know it."""
+    from sciml import plots
+
+    found = next(iter(getattr(problem, "obstacles", ())), None)
+    if found is None:
+        return None
+    is_round = hasattr(found, "radius")
+    return plots.Ball(found.center, found.radius) if is_round else plots.Plane(found.point, found.normal)

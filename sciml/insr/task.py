@@ -74,14 +74,14 @@ class TimeStepping(Task):
         """Problem, rule, steps and weights on one line."""
         counts = [f"{flat.count} for {name}" for name, flat in self._stepper().networks.items()]
         rule = getattr(self.integrator, "rule", type(self.integrator).__name__)
-        method = type(self.fitting).__name__
+        shares = f" ({', '.join(counts)})" if len(counts) > 1 else ""
         return (
-            f"{type(self.problem).__name__}, {rule}, {self.steps} steps of {self.time_step:g}; weights: "
-            f"{', '.join(counts)}; fits by {method} on {self.points.count} points"
+            f"{type(self.problem).__name__}{shares}, {rule} with time steps of {self.time_step:g}, fits by "
+            f"{type(self.fitting).__name__} on {self.points.count} points"
         )
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
-        """Make one time step; the first call fits the start before it."""
+        """Make one time step; the first call fits the start before it. What is worth watching comes first."""
         stepper = self._stepper()
         folder = self.run_folder / STATES
         with torch.enable_grad():
@@ -95,7 +95,9 @@ class TimeStepping(Task):
             flat.assign(after.weights[name])
             getattr(self, f"before_{name}").copy_(after.before[name])
         out.write_states(folder, after.step, after.weights)
-        numbers = {"time": after.time, **self._measure(stepper, after), "rms": report.rms, "solves": report.solves}
+        errors = self._measure(stepper, after)
+        headline = dict(list(errors.items())[:1])
+        numbers = {**headline, "time": after.time, "rms": report.rms, "solves": report.solves, **errors}
         return {**numbers, **report.quantities}
 
     def solution(self, folder: Path) -> dict[str, float]:
@@ -125,8 +127,7 @@ class TimeStepping(Task):
     def predict_file(self, source: Path, output: Path) -> dict[str, float]:
         """Evaluate the fields at the end of the run at the points of a mesh file, and write them to another one."""
         mesh = read_mesh(source)[0]
-        if mesh.dim != self.problem.domain.dim:
-            raise InputError(f"{source} has {mesh.dim} dimensions, expected {self.problem.domain.dim}.")
+        out.check_place(mesh, self.problem.domain, source)
         stepper = self._stepper()
         fields = stepper.fields({name: flat.vector() for name, flat in stepper.networks.items()})
         values = out.sample_on(self.problem, fields, mesh, self.steps * self.time_step)
@@ -165,8 +166,8 @@ class TimeStepping(Task):
     def _draw_curves(rows: list[dict[str, float]], folder: Path) -> None:
         from sciml import plots
 
-        errors = [name for name in ("mean_absolute_error", "relative_l2") if name in rows[0]]
-        amounts = [name for name in rows[0] if name not in ("time", *errors)]
+        errors = [name for name in out.ERRORS[:2] if name in rows[0]]
+        amounts = [name for name in rows[0] if name not in ("time", *out.ERRORS)]
         if errors or amounts:
             (folder / "figures").mkdir(exist_ok=True)
             plots.time_curves(rows, folder / "figures" / "history.png", errors=errors, amounts=amounts)
@@ -179,7 +180,7 @@ def _summary(rows: list[dict[str, float]]) -> dict[str, float]:
         numbers["time_averaged_mae"] = statistics.fmean(row["mean_absolute_error"] for row in rows[1:])
     first, last = rows[0], rows[-1]
     for name, value in last.items():
-        if name in ("mean_absolute_error", "relative_l2"):
+        if name in out.ERRORS:
             numbers[name] = value
         elif name != "time":
             numbers[name] = value
