@@ -79,8 +79,8 @@ class LeastSquaresResult:
 
     @cached_property
     def rank(self) -> int | None:
-        """Numerical rank of the last Jacobian: eigenvalues of ``J^T J`` above rounding; None if it was never formed."""
-        if self._gram is None:
+        """Numerical rank of the last Jacobian: eigenvalues of ``J^T J`` above rounding; None if there is none."""
+        if self._gram is None or not bool(self._gram.isfinite().all()):
             return None
         values = torch.linalg.eigvalsh(self._gram)
         return int((values > len(values) * torch.finfo(values.dtype).eps * values[-1]).sum())
@@ -198,7 +198,7 @@ class LevenbergMarquardt:
         generator: torch.Generator | None = None,
         callback: Callback | None = None,
     ) -> LeastSquaresResult:
-        """Minimise the sum of squares of a system; where it or its derivatives are not finite, return the last value."""
+        """Minimise the sum of squares of a system; where that is not finite any more, return the last value."""
         residual = system.residual(start).double()
         state = _State(start, residual, float(residual.square().sum()), self.damping)
         history, small, steps, status = [state.cost], 0, None, "limit"
