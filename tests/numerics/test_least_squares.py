@@ -84,7 +84,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_published_problems_end_in_their_published_minima_as_with_scipy(name: str) -> None:
     function, start, minimum = PUBLISHED[name]
-    algorithm = LevenbergMarquardt(tolerance=1e-12, max_solves=200, damping=1e-3, patience=200)
+    algorithm = LevenbergMarquardt(tolerance=1e-12, max_solves=200, damping=1e-3, patience=15)
     result = algorithm.minimise(as_group(function, vector(*start)), vector(*start))
     scipys = scipy.optimize.least_squares(
         lambda x: function(torch.from_numpy(x)).numpy(), start, method="lm", xtol=1e-14, ftol=1e-14, gtol=1e-14
@@ -111,10 +111,10 @@ def test_linear_problems_are_solved_in_two_solves(
     left, right = (torch.linalg.qr(normal(size, columns, seed=seed))[0] for size in (rows, columns))
     matrix = (left * torch.logspace(0, -np.log10(condition), columns, dtype=torch.float64)) @ right.T
     target = matrix @ normal(columns, seed=seed + 1) + noise * normal(rows, seed=seed + 2)
-    algorithm = LevenbergMarquardt(tolerance=0.0, max_solves=2, damping=1e-12)
+    algorithm = LevenbergMarquardt(tolerance=0.0, max_solves=2, **EXACTLY)
     result = algorithm.minimise(linear(matrix, target), normal(columns, seed=seed + 3))
     expected = np.linalg.lstsq(matrix.numpy(), target.numpy(), rcond=None)[0]
-    np.testing.assert_allclose(result.value.numpy(), expected, rtol=0, atol=1e-9 * np.linalg.norm(expected))
+    np.testing.assert_allclose(result.value.numpy(), expected, rtol=0, atol=1e-8 * (1 + np.linalg.norm(expected)))
     assert result.rank == columns
 
 
@@ -171,11 +171,11 @@ def test_all_methods_take_the_same_step() -> None:
         assert float((values[method] - values["normal"]).norm() / values["normal"].norm()) < tolerance, method
 
 
-@pytest.mark.parametrize("method", ["block", "matrix_free"])
-def test_methods_for_large_networks_come_to_the_minimum_of_the_exact_one(method: str) -> None:
+@pytest.mark.parametrize(("method", "solves"), [("block", 60), ("matrix_free", 6)])
+def test_methods_for_large_networks_come_to_the_minimum_of_the_exact_one(method: str, solves: int) -> None:
     matrix, target, start = normal(90, 30), normal(90, seed=1), torch.zeros(30, dtype=torch.float64)
     exact = LevenbergMarquardt(tolerance=0.0, max_solves=3).minimise(linear(matrix, target), start)
-    algorithm = LevenbergMarquardt(tolerance=0.0, max_solves=60, method=method, block=10, patience=10)
+    algorithm = LevenbergMarquardt(tolerance=0.0, max_solves=solves, method=method, block=10, patience=10)
     result = algorithm.minimise(linear(matrix, target), start)
     assert result.cost == pytest.approx(exact.cost, rel=1e-4)
     assert result.rank is None  # the whole matrix was never formed
