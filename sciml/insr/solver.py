@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from sciml.errors import DivergenceError, InputError
 from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample, moved_inside
 from sciml.insr.integrators import Integrator, NeuralFields, Step, boundary_residuals
 from sciml.insr.problems import Problem
+from sciml.nets.ansatz import VanishingOnBox
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
@@ -112,10 +114,13 @@ class TimeStepper:
         integrator.check(problem)
         for name, network in networks.items():
             _check_period(problem, name, network)
+            _check_faces(problem, name, network)
         self.problem, self.integrator, self.time_step = problem, integrator, time_step
         self.networks = {name: FlatModule(networks[name]) for name in problem.fields}
         self.fitting, self.points = fitting or LeastSquares(), points or Points()
         self.seed = seed
+        if isinstance(self.fitting, LeastSquares):
+            self._check_count()
 
     def initial(self) -> tuple[State, StepReport]:
         """Fit the start.
@@ -222,6 +227,17 @@ class TimeStepper:
                 f"its size only, expected {limit:g}; make it wider, or change the frequency or waves."
             )
 
+    def _check_count(self) -> None:
+        """Refuse so few points that a fit would hold at them and nowhere else."""
+        point = self.problem.domain.interior(1, generator(0), kind="uniform")
+        for name, flat in self.networks.items():
+            channels = self.problem.initial(name, point).shape[1]
+            if 2 * self.points.count * channels < flat.count:
+                raise InputError(
+                    f"there are {self.points.count} points for the {flat.count} weights of {name!r}; least squares "
+                    f"needs at least {-(-flat.count // (2 * channels))}, better {2 * flat.count // channels}."
+                )
+
     def _report(self, state: State, fits: list[Fitted], begin: float) -> StepReport:
         quantities = self.problem.quantities(self.fields(state.weights), state.time)
         return StepReport(
@@ -271,9 +287,24 @@ def _check_period(problem: Problem, name: str, network: nn.Module) -> None:
             if float((network(moved.to(weight)) - values).norm()) > SAME_PERIOD * float(values.norm()):
                 raise InputError(
                     f"the box is periodic along axis {axis} with period {period:g}, but the network of {name!r}, a "
-                    f"{type(network).__name__}, has other values a period away; take a FourierNetwork with that box, or a "
-                    "problem that is not periodic."
+                    f"{type(network).__name__}, has other values a period away; take a FourierNetwork with that "
+                    "box, or a problem that is not periodic."
                 )
+
+
+def _check_faces(problem: Problem, name: str, network: nn.Module) -> None:
+    """Refuse a network that is 0 on the faces of another box than that of the problem."""
+    if not isinstance(network, VanishingOnBox):
+        return
+    corners, domain = [network.lower.tolist(), network.upper.tolist()], problem.domain
+    same = isinstance(domain, Box) and np.allclose(corners, [domain.lower, domain.upper], rtol=1e-6)
+    if not same or any(domain.periodic):
+        box = f"the box {domain.lower} to {domain.upper}" if isinstance(domain, Box) else "a mesh"
+        box += ", periodic" if any(getattr(domain, "periodic", ())) else ""
+        raise InputError(
+            f"the network of {name!r} vanishes on the faces of the box {corners[0]} to {corners[1]}, but the domain of "
+            f"{type(problem).__name__} is {box}; give it that box, or use a penalty."
+        )
 
 
 def _cast(sample: Sample, dtype: torch.dtype) -> Sample:
