@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sciml.training.config import Config
 
 RUNS = Path("runs")
+FIELDS, FILM = "fields.xdmf", "animation.gif"
 # Set by what launches ranks: Lightning itself, torchrun, SLURM.
 LAUNCHED = {"RANK", "LOCAL_RANK", "SLURM_PROCID"}
 
@@ -86,7 +87,16 @@ def run_config(
     if checked.training.is_own:  # the numbers of the last step are in the folder
         metrics = {name: value for name, value in metrics.items() if not name.startswith("loss/")} or metrics
     print_metrics(metrics, checked.paper)
-    print(f"{result['status']} after {result['seconds']:.1f} s; to measure it, `sciml evaluate {folder}`")
+    print(f"{result['status']} after {result['seconds']:.1f} s{_what_now(folder)}")
+
+
+def _what_now(folder: Path) -> str:
+    """Where the fields and pictures of a solution are, or how to measure what was trained."""
+    if not (folder / FIELDS).is_file():
+        return f"; to measure it, `sciml evaluate {folder}`"
+    pictures = sorted(str(path) for path in folder.glob("figures/*.png"))
+    films = [str(folder / FILM)] if (folder / FILM).is_file() else []
+    return f"\nfields, for ParaView: {folder / FIELDS}\npictures: {', '.join([*pictures, *films])}"
 
 
 def _folder(
