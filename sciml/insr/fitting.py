@@ -38,11 +38,14 @@ class Fit:
     field : whose network is fitted
     start : weights to start from
     residuals : groups at given points; the first one is the equation, whose size guides adaptive points
+    integral : whether the sum of squares is an integral such as an energy, which does not vanish where it is least:
+        adaptive points would change what is sought
     """
 
     field: str
     start: Tensor
     residuals: Callable[[Sample], list[Residuals]]
+    integral: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,10 @@ class Points:
         proposals : draw points where something is to be found, in boxes so large that random points would miss it
         """
         moved = round(self.count * self.adaptive) if fit is not None else 0
+        if moved and fit.integral:
+            raise InputError(
+                f"adaptive points would change the energy that is minimised; set adaptive to 0, got {self.adaptive:g}."
+            )
         interior = [domain.interior(self.count - moved, generator, kind=self.kind)] if moved < self.count else []
         boundary = None
         if has_boundary(domain):
