@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -15,15 +16,23 @@ from sciml.insr.integrators import Fits, Integrator, Step
 from sciml.insr.problems import Problem
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
+from sciml.pde.quadrature import GaussPoints
+from sciml.pde.sampling import Box
 
 
 @dataclass(frozen=True)
 class Equilibrium(Integrator):
-    """Minimise the mean energy density, and the penalty of what is held: a step is a fit at new points.
+    """Minimise the mean energy density, and the penalty of what is held: a step is a fit.
 
-    There is no time; the energy falls from step to step as far as fit and points allow.
+    There is no time; the energy falls from step to step as far as fit and points allow. Random points let it fall by
+    deforming the body between them, and the least energy at new points is another one; Gauss points do not.
+
+    Parameters
+    ----------
+    quadrature : of the energy in a box, in place of random points
     """
 
+    quadrature: GaussPoints | None = None
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
@@ -33,19 +42,22 @@ class Equilibrium(Integrator):
                 f"equilibrium is for elastic bodies at rest such as Tension, got {type(problem).__name__}; use "
                 "IncrementalPotential for bodies that move."
             )
+        _check_box(self.quadrature, problem)
 
     def advance(self, step: Step) -> Fits:
         """One fit."""
         problem, network = step.problem, step.networks["displacement"]
+        start = step.now.weights["displacement"]
+        integral = _integral(self.quadrature, problem, network, start)
 
-        def elastic(weights: Tensor, points: Tensor) -> Tensor:
-            return problem.energy.residuals(deformation_gradient(network(weights, points, 1)))
+        def elastic(weights: Tensor, points: Tensor, root: Tensor) -> Tensor:
+            return root * problem.energy.residuals(deformation_gradient(network(weights, points, 1)))
 
         def residuals(sample: Sample) -> list[Residuals]:
             boundary = step.boundary("displacement", sample, step.time)
-            return [Residuals("elastic", elastic, (sample.interior,)), *_held(step, network), *boundary]
+            return [Residuals("elastic", elastic, integral(sample)), *_held(step, network), *boundary]
 
-        weights = yield Fit("displacement", step.now.weights["displacement"], residuals)
+        weights = yield Fit("displacement", start, residuals, integral=True)
         return {"displacement": weights}
 
 
@@ -58,11 +70,16 @@ class IncrementalPotential(Integrator):
 
     The square contains the work of gravity. It damps waves that the step does not resolve, and keeps momentum.
 
+    Parameters
+    ----------
+    quadrature : of the first integral in a box, in place of random points
+
     References
     ----------
     Martin, Thomaszewski, Grinspun, Gross, Example-based elastic materials, ACM Trans. Graph. 30 (2011): the potential.
     """
 
+    quadrature: GaussPoints | None = None
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
@@ -71,6 +88,7 @@ class IncrementalPotential(Integrator):
             raise InputError(
                 f"the incremental potential is for bodies that move, ElasticBody, got {type(problem).__name__}."
             )
+        _check_box(self.quadrature, problem)
 
     def advance(self, step: Step) -> Fits:
         """One fit."""
@@ -80,29 +98,52 @@ class IncrementalPotential(Integrator):
                 f"the time step is {h:g}, that of the motion {problem.motion.time_step:g}; expected the same."
             )
         _check_alike(network, step.networks["previous"])
-        scale = math.sqrt(problem.density / 2) / h
+        scale, start = math.sqrt(problem.density / 2) / h, step.now.weights["displacement"]
+        integral = _integral(self.quadrature, problem, network, start)
 
-        def equation(weights: Tensor, points: Tensor, target: Tensor) -> Tensor:
+        def equation(weights: Tensor, points: Tensor, root: Tensor, target: Tensor) -> Tensor:
             jet = network(weights, points, 1)
             inertia = scale * (jet.value - target)
-            return torch.cat([inertia, problem.energy.residuals(deformation_gradient(jet))], -1)
+            return root * torch.cat([inertia, problem.energy.residuals(deformation_gradient(jet))], -1)
 
         def contact(weights: Tensor, points: Tensor) -> Tensor:
             positions = points + network(weights, points)
             return torch.cat([obstacle.residuals(positions) for obstacle in problem.obstacles], -1)
 
         def residuals(sample: Sample) -> list[Residuals]:
-            points = sample.interior
+            points, root = integral(sample)
             target = 2 * step.now("displacement", points) - step.now("previous", points)
             target = target + h**2 * problem.motion.acceleration(points, step.time + h)
-            groups = [Residuals("motion", equation, (points, target)), *_held(step, network)]
+            groups = [Residuals("motion", equation, (points, root, target)), *_held(step, network)]
             if problem.obstacles and sample.boundary is not None:
                 share = problem.boundary_measure / problem.domain.measure
                 groups.append(Residuals("contact", contact, (sample.boundary.points,), share))
             return groups
 
-        weights = yield Fit("displacement", step.now.weights["displacement"], residuals)
-        return {"displacement": weights, "previous": step.now.weights["displacement"]}
+        weights = yield Fit("displacement", start, residuals, integral=True)
+        return {"displacement": weights, "previous": start}
+
+
+def _integral(
+    quadrature: GaussPoints | None, problem: ElasticProblem, network: FlatModule, like: Tensor
+) -> Callable[[Sample], tuple[Tensor, Tensor]]:
+    """Points of a fit, and factors (n, 1) of its rows whose mean square is then a mean over the body."""
+    if quadrature is None:
+        return lambda sample: (sample.interior, torch.ones_like(sample.interior[:, :1]))
+    points, weights = quadrature.on(problem.domain)
+    if problem.domain.dim**2 * len(points) < network.count:
+        raise InputError(
+            f"there are {len(points)} Gauss points for {network.count} weights; the energy would be least at these "
+            f"points alone. Take at least {-(-network.count // problem.domain.dim**2)}, by more cells."
+        )
+    points, weights = points.to(like), weights.to(like)
+    root = (weights * len(points) / weights.sum()).sqrt()[:, None]
+    return lambda _: (points, root)
+
+
+def _check_box(quadrature: GaussPoints | None, problem: Problem) -> None:
+    if quadrature is not None and not isinstance(problem.domain, Box):
+        raise InputError("Gauss points are for a box, the body is on a mesh; leave the quadrature out.")
 
 
 def _held(step: Step, network: FlatModule) -> list[Residuals]:
