@@ -46,10 +46,7 @@ class CoordinateNetwork(nn.Module, ABC):
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate the network at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
-        if points.shape[-1] != self.inputs:
-            raise InputError(
-                f"the points have shape {tuple(points.shape)}, expected (number of points, {self.inputs})."
-            )
+        check_points(points, self.inputs)
         jet = self.encode(coordinates(points, order or 0, directions))
         for layer in self.layers[:-1]:
             jet = self.activate(linear(jet, layer.weight, layer.bias))
@@ -192,6 +189,12 @@ def check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
+
+
+def check_points(points: Tensor, inputs: int) -> None:
+    """Refuse points of another dimension than that of a network."""
+    if points.ndim != 2 or points.shape[1] != inputs:
+        raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {inputs}).")
 
 
 def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import InputError
-from sciml.nets.coordinate import check_counts, corners_of
+from sciml.nets.coordinate import check_counts, check_points, corners_of
 from sciml.numerics.derivatives import Jet, coordinates, exponential, linear
+
+FAR = -30.0  # deviations from the centre beyond which a normal distribution is an exponential
 
 
 class GaussianNetwork(nn.Module):
@@ -55,6 +57,7 @@ class GaussianNetwork(nn.Module):
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate the sum at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
+        check_points(points, self.inputs)
         jet = coordinates(points, order or 0, directions)
         units = len(self.centres)
         # All scaled offsets side by side, unit by unit; then the squares of each unit are added.
@@ -80,12 +83,26 @@ class GaussianNetwork(nn.Module):
         lower, upper : corners of the box, ``(inputs,)`` float64
         """
         centres, width = self.centres.double(), 1 / self.sharpness.double().abs().clamp_min(1e-12)
-        share = self.heights.double().square().sum(0) * width.prod(1)
-        even = torch.full_like(share, 1 / len(share))
-        share = (share / share.sum() + even) / 2 if bool(share.sum() > 0) else even
+        size = self.heights.double().square().sum(0).log() + width.log().sum(1)  # a log: the product may overflow
+        even = torch.full_like(size, 1 / len(size))
+        share = (size.softmax(0) + even) / 2 if bool(size.max() > -math.inf) else even
         chosen = torch.multinomial(share, count, replacement=True, generator=generator)
-        centre, width = centres[chosen], width[chosen]
-        low, high = (torch.special.ndtr((corner - centre) / width) for corner in (lower, upper))
-        uniform = torch.rand(low.shape, generator=generator, device=low.device, dtype=torch.float64)
-        points = centre + width * torch.special.ndtri(low + (high - low) * uniform)
-        return torch.minimum(torch.maximum(points, lower), upper)
+        uniform = torch.rand(count, self.inputs, generator=generator, device=share.device, dtype=torch.float64)
+        return _cut_normal(centres[chosen], width[chosen], lower, upper, uniform)
+
+
+def _cut_normal(centre: Tensor, width: Tensor, lower: Tensor, upper: Tensor, uniform: Tensor) -> Tensor:
+    """Map uniform numbers to normal ones that are cut off at the faces of a box, however far away the centre is."""
+    low, high = (lower - centre) / width, (upper - centre) / width
+    above = (
+        low + high > 0
+    )  # most of the box is above the centre: mirrored, because small probabilities have more digits
+    low, high = torch.where(above, -high, low), torch.where(above, -low, high)
+    left, right = torch.special.ndtr(low), torch.special.ndtr(high)
+    inwards = high - torch.special.ndtri(left + (right - left) * uniform)
+    # Where the probability underflows, the tail is an exponential.
+    far = high < FAR
+    tail = -uniform.log() / torch.where(far, -high, 1.0)
+    distance = width * torch.where(far, tail, inwards)  # from the face next to the centre
+    distance = torch.minimum(distance.clamp_min(0), upper - lower)
+    return torch.where(above, lower + distance, upper - distance).clamp(lower, upper)
