@@ -92,7 +92,7 @@ def compare(job: Job) -> dict[str, Any]:
         name = f"{rate:g}, {schedule}, {'new points' if fresh else 'fixed points'}"
         found[name] = _short(solve(rival, start=start)) | {"settings": [rate, schedule, fresh]}
     longer = {}
-    for name in sorted(found, key=lambda name: found[name]["relative_l2"])[:job["longer"]]:
+    for name in sorted(found, key=lambda name: found[name]["relative_l2"])[: job["longer"]]:
         rate, schedule, fresh = found[name]["settings"]
         rival = with_fitting(case, fitting=TunedAdam(rate, schedule, LONGER * seconds, fresh))
         longer[name] = _short(solve(rival, start=start))

@@ -1,4 +1,4 @@
-"""A case of ``sciml bench insr``: a shipped config, solved step by step, the clock stopped while errors are measured."""
+"""A case of ``sciml bench insr``: a shipped config, solved step by step, the clock stopped for the errors."""
 
 from __future__ import annotations
 

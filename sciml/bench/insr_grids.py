@@ -79,7 +79,7 @@ def burgers_reference(config: str, steps: int) -> np.ndarray:
 
 
 def burgers_by_waves(problem: Burgers, nodes: int, times: np.ndarray, time_step: float) -> np.ndarray:
-    """Solve by Fourier series; from [0, 2 pi] to the unit interval speeds shrink by 2 pi, diffusivities by its square."""
+    """Solve by Fourier series; on the unit interval speeds are less by 2 pi, diffusivities by its square."""
     x = np.linspace(0.0, 2 * np.pi, nodes, endpoint=False)
     start = problem.start(torch.from_numpy(x)[:, None])[:, 0].numpy() / (2 * np.pi)
     return 2 * np.pi * periodic.burgers(start, problem.viscosity / (2 * np.pi) ** 2, times, time_step)

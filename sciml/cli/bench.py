@@ -10,7 +10,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-BENCHES = ("poisson", "dcdm", "training")
+BENCHES = ("poisson", "dcdm", "insr", "training")
 PUBLISHED = Path("datasets/results")
 
 app = verb_app("Measure our solvers beside the best classical ones, on this machine.")
@@ -19,7 +19,7 @@ app = verb_app("Measure our solvers beside the best classical ones, on this mach
 @app.command(no_args_is_help=False)
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson, dcdm, training; all by default.")
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson, dcdm, insr, training; all by default.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: minutes.")] = False,
     only: Annotated[
@@ -27,7 +27,7 @@ def bench(
         typer.Option(metavar="GROUP", help="Measure this group only, such as iterations or times; may be repeated."),
     ] = None,
     peers: Annotated[
-        list[str] | None, typer.Option(metavar="PEER", help="Measure an optional peer too: hypre.")
+        list[str] | None, typer.Option(metavar="PEER", help="Measure an optional peer too: hypre, deepxde.")
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the raw JSON.")] = Path("runs/bench"),
     publish: Annotated[bool, typer.Option("--publish", help=f"The same as -o {PUBLISHED}.")] = False,
@@ -38,12 +38,12 @@ def bench(
 
     A run that was interrupted goes on where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench import dcdm, dcdm_table, poisson, table, training
+    from sciml.bench import dcdm, dcdm_table, insr, insr_table, poisson, table, training
     from sciml.cli.output import print_json
     from sciml.errors import InputError
 
-    modules = {"poisson": poisson, "dcdm": dcdm, "training": training}
-    tables = {"poisson": table, "dcdm": dcdm_table, "training": training}
+    modules = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "training": training}
+    tables = {"poisson": table, "dcdm": dcdm_table, "insr": insr_table, "training": training}
     for name in names or ():
         if name not in BENCHES:
             raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHES)}.")
@@ -54,7 +54,7 @@ def bench(
     folder = PUBLISHED if publish else output
     # Groups and peers belong to one benchmark: without a name they say which.
     chosen = names or [name for name in BENCHES if set(only or ()) <= set(modules[name].GROUPS)] or BENCHES[:1]
-    chosen = [name for name in chosen if names or not peers or modules[name].OPTIONAL_PEERS]
+    chosen = [name for name in chosen if names or set(peers or ()) <= set(modules[name].OPTIONAL_PEERS)] or chosen
     rows, files = [], []
     for name in chosen:
         module = modules[name]
