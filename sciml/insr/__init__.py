@@ -11,6 +11,10 @@ thousands of iterations of Adam, which remains as the published method.
 >>> for state, report in stepper.run(240): print(report)                                        # doctest: +SKIP
 """
 
+from sciml.insr.contact import Plane, Sphere
+from sciml.insr.elastic_steps import Equilibrium, IncrementalPotential
+from sciml.insr.elasticity import ElasticBody, Motion, Tension
+from sciml.insr.energies import ArapVolume, StableNeoHookean
 from sciml.insr.fitting import Adam, LeastSquares, Points
 from sciml.insr.fluids import MultiModeEuler, Smoke, StreamFunctionFlow, TaylorGreen, TwoVortices
 from sciml.insr.integrators import Pade22, RungeKutta
@@ -26,25 +30,34 @@ from sciml.insr.transport import Transport
 __all__ = [
     "Adam",
     "Advection",
+    "ArapVolume",
     "Burgers",
     "ChorinSplitting",
+    "ElasticBody",
+    "Equilibrium",
     "EvolutionProblem",
     "Heat",
     "IncompressibleFlow",
+    "IncrementalPotential",
     "LeastSquares",
+    "Motion",
     "MultiModeEuler",
     "Output",
     "Pade22",
+    "Plane",
     "Points",
     "Problem",
     "RungeKutta",
     "SemiLagrangian",
     "Smoke",
+    "Sphere",
+    "StableNeoHookean",
     "State",
     "StepReport",
     "StreamFunctionFlow",
     "TaylorGreen",
     "TaylorGreenPrimitive",
+    "Tension",
     "TimeStepper",
     "TimeStepping",
     "Transport",

@@ -2,5 +2,6 @@
 
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
 from sciml.nets.gaussian import GaussianNetwork
+from sciml.nets.held import HeldAtEnds
 
-__all__ = ["CoordinateNetwork", "FourierNetwork", "GaussianNetwork", "Siren", "TanhNetwork"]
+__all__ = ["CoordinateNetwork", "FourierNetwork", "GaussianNetwork", "HeldAtEnds", "Siren", "TanhNetwork"]
