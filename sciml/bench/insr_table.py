@@ -111,8 +111,8 @@ def provenance(results: dict[str, Any]) -> str:
     dates = sorted({job["finished"][:10] for job in jobs})
     packages = ", ".join(f"{n} {origin['packages'][n]}" for n in ("numpy", "scipy", "torch") if n in origin["packages"])
     return (
-        f"Medians over seeds {span(plan['seeds'])} of initial weights and points, with the range; classical methods "
-        "have no seed. Processor seconds on one thread, the fit of the start included, errors not. Memory is that of the "
+        f"Medians over seeds {span(plan['seeds'])} of weights and points, with the range; classical methods have none. "
+        "Processor seconds on one thread, the fit of the start included, errors not. Memory is that of the "
         "field at one time, eight bytes a number; for a PINN, of all times. Errors of flows are those of the velocity, "
         f"against a series of sines on {plan['cells']}² cells ({plan['vortex_cells']}² for two vortices). "
         f"{origin['processor']}, {origin['cores']} cores; Python {origin['python']}, {packages}; "
@@ -143,7 +143,7 @@ def _advection_rows(answers: Answers) -> list[Row]:
         if method == "pade22":
             seconds = Part(seconds_of(runs), 180.0, 180.0, True, "{:.0f} s".format)
             parts, limits = [*parts, seconds], f"{limits} in ≤ 180 s"
-        title = f"advection, 240 steps, {_numbers(runs)}, {_title(runs)}"
+        title = _title("advection", runs)
         rows.append(Row(title, limits, f"{goal:.0e}" if goal else "", parts, paper, seconds_of(runs), rival))
     return rows
 
@@ -173,12 +173,12 @@ def _flow_rows(answers: Answers) -> list[Row]:
     found = values(pair, "last", "relative_l2")
     ratio = Part([grid / error for error in found] if grid < float("inf") else [], 10.0, None, form="{:.0f}x".format)
     return [
-        Row(f"Taylor-Green, 100 steps, {_numbers(green)}: mean square error, divergence",
+        Row(f"{_title('Taylor-Green', green)}: mean square error, divergence",
             "≤ 1e-9, ≤ 1e-10 in ≤ 60 s", "", still, answers.paper.get("taylor_green", DASH), seconds_of(green),
             _rival(answers, "taylor_green")),
-        Row(f"Euler flow that moves, to t = {EULER_TIME}, {_numbers(euler)}: relative L2, energy",
+        Row(f"{_title('Euler flow that moves', euler)}: relative L2 at t = {EULER_TIME}, energy",
             "≤ 2e-3, ≤ 0.3 %", "", moving, DASH, seconds_of(euler), _rival(answers, "euler")),
-        Row(f"two vortices, {_numbers(pair)}: error of stable fluids 48² over ours", "≥ 10x", "", [ratio], DASH,
+        Row(f"{_title('two vortices', pair)}: error of stable fluids 48² over ours", "≥ 10x", "", [ratio], DASH,
             seconds_of(pair), _rival(answers, "vortices")),
     ]  # fmt: skip
 
@@ -191,10 +191,10 @@ def _other_rows(answers: Answers) -> list[Row]:
     difference = [network["difference"] for run in jet for network in run["networks"].values()]
     faster = jet_ratios(answers, "seconds", ("forward", "mixed"))
     return [
-        Row(f"Burgers, {_numbers(burgers)}, {_title(burgers)}: relative L2 at t = 1", "≤ 1e-3", "",
+        Row(f"{_title('Burgers', burgers)}: relative L2 at t = {BURGERS_TIME:g}", "≤ 1e-3", "",
             [_error(values_at(burgers, "relative_l2", BURGERS_TIME), 1e-3)], DASH, seconds_of(burgers),
             _rival(answers, "burgers")),
-        Row(f"advection in 5-D, {_numbers(many)}: relative L2 at the end", "≤ 1e-2", "",
+        Row(f"{_title('advection', many)}: relative L2 at the end", "≤ 1e-2", "",
             [_error(values(many, "last", "relative_l2"), 1e-2)], DASH, seconds_of(many), grid),
         Row("jets of second order: largest difference to nested differentiation, times faster than `torch.func`",
             "≤ 1e-10, ≥ 2x", "",
@@ -211,12 +211,12 @@ def _ours(answers: Answers, group: str) -> list[Run]:
     return next(iter(answers.methods(group, kind="ours").values()), [])
 
 
-def _numbers(runs: Sequence[Run]) -> str:
-    return f"{runs[0]['numbers']:,} weights" if runs else "not measured"
-
-
-def _title(runs: Sequence[Run]) -> str:
-    return runs[0]["title"].removeprefix("**INSR**, ") if runs else DASH
+def _title(case: str, runs: Sequence[Run]) -> str:
+    """What was solved, by which rule, in how many steps, with how many weights."""
+    if not runs:
+        return case
+    how = runs[0]["title"].removeprefix("**INSR**, ")
+    return f"{case}, {how}, {runs[0]['steps']} steps, {runs[0]['numbers']:,} weights"
 
 
 def _rival(answers: Answers, group: str) -> str:
