@@ -3,8 +3,8 @@
     python tools/make_table.py           writes the pages
     python tools/make_table.py --check   changes nothing; exit code 1 if a page differs from the results
 
-The marker ``<!-- table:NAME -->`` ... ``<!-- /table -->`` takes the table of ``datasets/results/NAME.json``; it is on one
-page only.
+The marker ``<!-- table:NAME -->`` ... ``<!-- /table -->`` takes the table of ``datasets/results/NAME.json``. A table
+stands on one page.
 """
 
 from __future__ import annotations
