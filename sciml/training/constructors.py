@@ -97,7 +97,11 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
     """Check what lies inside one value, so that the sentence names the innermost key; and let no string import."""
     if isinstance(value, Mapping):
         if "class_path" in value:
-            import_class(where, f"{key}.class_path", value["class_path"])
+            cls = import_class(where, f"{key}.class_path", value["class_path"])
+            _check_kind(where, hint, cls, f"{key}.class_path")
+            if cls.__module__.partition(".")[0] == ROOTS[0] and isinstance(value.get("init_args", {}), Mapping):
+                check(where, cls, value.get("init_args", {}), f"{key}.init_args")
+                return
         kinds = [part for part in _parts(hint) if is_dataclass(part)]
         if kinds:
             check(where, kinds[0], value, key)
@@ -109,6 +113,15 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
             _check_inside(where, _inner(hint), item, f"{key}.{number}")
     elif isinstance(value, str) and "." in value and any(map(_is_object, _parts(hint))):
         import_class(where, key, value)
+
+
+def _check_kind(where: Where, hint: Any, cls: type, key: str) -> None:
+    """Refuse a class that is not of the kind an annotation asks for, if that is one that can be told."""
+    parts = [part for part in _parts(hint) if part is not types.NoneType]
+    untold = any(part is Any or not isinstance(part, type) or getattr(part, "_is_protocol", False) for part in parts)
+    if not untold and not issubclass(cls, tuple(parts)):
+        names = " or a ".join(part.__name__ for part in parts)
+        raise where.error(key, f"{key} is {cls.__module__}.{cls.__name__}, expected a class that is a {names}")
 
 
 def _parts(hint: Any) -> list[Any]:
@@ -177,7 +190,19 @@ def construct(where: Where, cls: type, values: Mapping[str, Any], key: str) -> A
     except SciMLError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
-        raise where.error(key, f"{key} is refused by {cls.__name__}: {error}") from error
+        sentence = _of_a_member(str(error))
+        refusal = f": {sentence}" if sentence else f" is refused by {cls.__name__}: {error}"
+        raise where.error(key, f"{key}{refusal}") from error
+
+
+def _of_a_member(report: str) -> str | None:
+    """The sentence in which a class refused its arguments, out of what jsonargparse reports of an optional one."""
+    if "Union subtypes" not in report:
+        return None
+    lines = [line.strip().removeprefix("- ") for line in report.splitlines()[1:]]
+    others = ("Does not validate", "Subtypes:", "Errors:", "Expected a ", "Given value")
+    ours = [line for line in lines if line and not line.startswith(others)]
+    return ours[0].rstrip(".") if ours else None
 
 
 def _plain(where: Where, value: Any, key: str) -> Any:

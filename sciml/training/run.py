@@ -86,6 +86,7 @@ def train(
     folder = Path(folder)
     if resume and overwrite:
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
+    _check_device(config)
     with ExitStack() as stack:
         writer = None
         if _rank() == 0:
@@ -127,6 +128,18 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
 def _rank() -> int:
     """The number of this process before torch.distributed is there, from what launched it."""
     return rank_zero_only.rank or 0
+
+
+def _check_device(config: Config) -> None:
+    """Refuse a device that this machine lacks."""
+    accelerator = config.trainer["accelerator"]
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    found["gpu"] = any(found.values())
+    if not found.get(accelerator, True):
+        raise ConfigError(
+            f"{config.source} asks for trainer.accelerator={accelerator}, but torch finds none on this machine; set it "
+            "to cpu or auto."
+        )
 
 
 def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
