@@ -127,7 +127,7 @@ def check_place(mesh: Mesh, domain: Domain, source: str | Path) -> None:
     if mesh.dim != domain.dim:
         raise InputError(f"{source} has {mesh.dim} dimensions, expected {domain.dim} as the problem has.")
     if isinstance(domain, Box):
-        points = torch.from_numpy(mesh.points)
+        points = torch.tensor(mesh.points)
         slack = ROUNDING * max(high - low for low, high in zip(domain.lower, domain.upper, strict=True))
         outside = int(((points - domain.clamp(points)).abs() > slack).any(1).sum())
         if outside:
@@ -170,7 +170,7 @@ def read_states(folder: Path, steps: Sequence[int]) -> Iterator[dict[str, Tensor
 def sample_on(problem: Problem, fields: NeuralFields, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
     """What a problem presents, as arrays on a grid or mesh, with the exact field beside it where it is known."""
     coordinates = place.coordinates() if isinstance(place, Grid) else place.points
-    points = torch.from_numpy(np.ascontiguousarray(coordinates.reshape(-1, coordinates.shape[-1])))
+    points = torch.tensor(coordinates.reshape(-1, coordinates.shape[-1]))
     with torch.no_grad():
         shown = problem.present(fields, points, time)
         exact = problem.exact(problem.headline, points, time)
