@@ -1,0 +1,399 @@
+"""``sciml solve`` of a small case: what it leaves, stops and goes on from, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from toy_runs import wait_for
+from toy_solves import start_command
+
+from sciml.cli import main
+from sciml.errors import ConfigError, InputError, MeshFileError
+from sciml.insr import output
+from sciml.insr.solver import TimeStepper
+from sciml.insr.task import TimeStepping
+from sciml.mesh import Mesh, make_mesh, read_mesh, read_series
+from sciml.mesh.files import write_mesh
+from sciml.training.run import evaluate, finished, load_task, train
+from tests.insr.pulses import STEP, STEPS, VELOCITY, WIDTH, files_of, pulse, values_of
+
+FILM = {"grid": [41], "animation": True, "every": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(pulse(output=FILM), folder)
+    return folder
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    monkeypatch.setattr(output, "draw", lambda *arguments, **options: None)
+    monkeypatch.setattr(TimeStepping, "_draw_curves", staticmethod(lambda rows, folder: None))
+    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "metrics.csv").open()))
+
+
+def called(*words: object, capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left:
+        main(list(map(str, words)))
+    signal.signal(signal.SIGTERM, handler)
+    said = capsys.readouterr()
+    return left.value.code, said.out, said.err
+
+
+# What a run leaves
+
+
+def test_the_folder_holds_the_weights_of_every_step(whole):
+    states = files_of(whole)
+    assert list(states) == [f"{step:05d}.safetensors" for step in range(STEPS + 1)]
+    count = sum(weight.numel() for weight in load_task(whole).networks["u"].parameters())
+    for (weights,) in (state.values() for state in output.read_states(whole / "states", range(STEPS + 1))):
+        assert (weights.shape, weights.dtype) == ((count,), torch.float64)
+    assert not list(whole.rglob("*.part"))
+
+
+def test_the_pulse_has_moved_by_velocity_times_time_and_kept_its_mass(whole):
+    series = read_series(whole / "fields.xdmf")
+    assert series.times == pytest.approx([0, 2 * STEP, 4 * STEP])
+    x, u = series.on.coordinates()[:, 0], series["u"].values[-1]
+    distance = (x + 1.5 - VELOCITY * STEPS * STEP + 2) % 4 - 2
+    assert u == pytest.approx(np.exp(-(distance**2) / (2 * WIDTH**2)), abs=2e-4)
+    assert series["u_exact"].values[-1] == pytest.approx(np.exp(-(distance**2) / (2 * WIDTH**2)), abs=1e-12)
+    metrics = finished(whole)["metrics"]
+    assert metrics["mass"] == pytest.approx(WIDTH * (2 * np.pi) ** 0.5, rel=1e-3)
+    assert abs(metrics["mass_change"]) < 1e-4
+
+
+def test_the_result_has_the_papers_error_and_the_memory_of_the_weights(whole):
+    metrics, rows = finished(whole)["metrics"], rows_of(whole)
+    assert next(iter(metrics)) == "time_averaged_mae"
+    errors = [float(row["loss/mean_absolute_error"]) for row in rows]
+    assert len(errors) == STEPS
+    assert metrics["time_averaged_mae"] == pytest.approx(np.mean(errors), rel=1e-9)
+    assert 0 < metrics["mean_absolute_error"] < 1e-4 and 0 < metrics["relative_l2"] < 1e-3
+    assert metrics["mean_square_error"] < 1e-7
+    count = sum(weight.numel() for weight in load_task(whole).networks["u"].parameters())
+    assert metrics["memory_bytes"] == 8 * count
+
+
+def test_evaluate_says_what_the_run_said(whole):
+    said, metrics = evaluate(whole), finished(whole)["metrics"]
+    assert next(iter(said)) == "mean_absolute_error"
+    assert {name: said[name] for name in ("relative_l2", "mass", "memory_bytes")} == {
+        name: pytest.approx(metrics[name], rel=1e-12) for name in ("relative_l2", "mass", "memory_bytes")
+    }
+
+
+def test_there_are_pictures_and_a_film(whole):
+    from PIL import Image
+
+    assert {path.name for path in (whole / "figures").iterdir()} == {"history.png", "u.png"}
+    for path in [*(whole / "figures").iterdir(), whole / "animation.gif"]:
+        with Image.open(path) as picture:
+            assert min(picture.size) > 200
+            assert getattr(picture, "n_frames", 1) == (3 if path.suffix == ".gif" else 1)
+
+
+def test_equal_seeds_give_equal_bits_and_unlike_ones_do_not(whole, tmp_path, no_pictures):
+    train(pulse(output=FILM), tmp_path / "again")
+    assert files_of(tmp_path / "again") == files_of(whole)
+    other = {**values_of(output=FILM), "seed": 4}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(other))
+    from sciml.training.config import load_config
+
+    train(load_config(tmp_path / "other.yaml", []), tmp_path / "other")
+    assert files_of(tmp_path / "other") != files_of(whole)
+
+
+# Stopped and resumed
+
+
+class Stopped(BaseException):
+    """Stands for a kill: nothing of ours catches it."""
+
+
+def stop_at(monkeypatch, owner: object, name: str, call: int) -> None:
+    real, calls = getattr(owner, name), []
+
+    def counted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == call:
+            raise Stopped
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [
+        *[(TimeStepper, "initial", 1), (TimeStepper, "advance", 1), (TimeStepper, "advance", 3)],
+        *[(output, "write_states", call) for call in (1, 2, 5)],
+        *[(output, "write_series", 1), (output, "draw", 1)],
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(whole, tmp_path, no_pictures, owner, name, call):
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, owner, name, call)
+        with pytest.raises(Stopped):
+            train(pulse(output=FILM), tmp_path / "run")
+    assert finished(tmp_path / "run") is None
+    train(pulse(output=FILM), tmp_path / "run", resume=True)
+    assert files_of(tmp_path / "run") == files_of(whole)
+    assert finished(tmp_path / "run")["metrics"] == finished(whole)["metrics"]
+    ours, theirs = (read_series(folder / "fields.xdmf") for folder in (tmp_path / "run", whole))
+    assert np.array_equal(ours["u"].values, theirs["u"].values)
+
+
+@pytest.mark.slow
+def test_kill_9_costs_one_step(tmp_path):
+    (tmp_path / "pulse.yaml").write_text(yaml.safe_dump(values_of(steps=12)))
+    words = ["solve", tmp_path / "pulse.yaml", "--resume", "-o"]
+    process = start_command(tmp_path, *words, tmp_path / "run")
+    wait_for(tmp_path / "run" / "states" / "00005.safetensors")
+    process.kill()
+    process.join()
+    for name in ("run", "whole"):
+        process = start_command(tmp_path, *words, tmp_path / name)
+        process.join(120)
+        assert process.exitcode == 0
+    assert len(files_of(tmp_path / "run")) == 13
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+
+
+def test_a_run_is_not_resumed_with_another_config(whole, tmp_path):
+    changed = pulse(output=FILM, time_step=0.2)
+    with pytest.raises(ConfigError, match=r"in task\.init_args\.time_step \(0\.2, it was 0\.1\)"):
+        train(changed, whole, resume=True)
+
+
+def test_a_state_that_is_missing_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"00003\.safetensors is missing or damaged; solve the case again"):
+        list(output.read_states(tmp_path, [3]))
+    (tmp_path / "00003.safetensors").write_bytes(b"half")
+    with pytest.raises(InputError, match="missing or damaged"):
+        list(output.read_states(tmp_path, [3]))
+
+
+# What goes wrong on the way
+
+UNSTABLE = {
+    "problem": {"class_path": "sciml.insr.Burgers"},
+    "networks": {
+        "u": {
+            "class_path": "sciml.nets.FourierNetwork",
+            "init_args": {"inputs": 1, "width": 6, "waves": 4, "box": [[0], [6.283185307179586]]},
+        }
+    },
+    "integrator": {"class_path": "sciml.insr.RungeKutta", "init_args": {"rule": "explicit_euler"}},
+}
+
+
+def test_divergence_is_one_sentence_and_the_last_good_state_stays(tmp_path, capsys, no_pictures):
+    (tmp_path / "burgers.yaml").write_text(yaml.safe_dump(values_of(**UNSTABLE, time_step=1.0, steps=12)))
+    run = tmp_path / "run"
+    code, _, err = called("solve", tmp_path / "burgers.yaml", "-o", run, capsys=capsys)
+    assert code == 1
+    assert err.startswith("sciml: the energy grew from") and err.endswith("take a smaller time step.\n")
+    assert err.count("\n") == 1
+    assert json.loads((run / "result.json").read_text())["status"] == "diverged"
+    rows, states = rows_of(run), files_of(run)
+    assert len(states) == len(rows) + 1  # the start, and every good step
+    good = load_task(run)
+    (last,) = output.read_states(run / "states", [len(rows)])
+    weights = torch.nn.utils.parameters_to_vector(good.networks["u"].parameters())
+    assert torch.equal(weights.detach(), last["u"])
+    assert bool(weights.isfinite().all())
+
+
+def test_a_network_that_cannot_hold_the_start_is_a_sentence(tmp_path, capsys, no_pictures):
+    narrow = {"class_path": "sciml.insr.Advection", "init_args": {"width": 0.005}}
+    (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(values_of(problem=narrow)))
+    code, _, err = called("solve", tmp_path / "narrow.yaml", "-o", tmp_path / "run", capsys=capsys)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "fits the start to" in err and "make it wider, or change the frequency or waves" in err
+
+
+def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pictures):
+    from sciml.training.config import config_from_values
+
+    loose = {"tolerance": 1e-4, "max_solves": 40, "damping": 1e-2, "patience": 10}
+    fitting = {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": loose, "initial": loose}}
+    values = values_of(fitting=fitting, steps=2)
+    values["trainer"]["precision"] = "32-true"
+    metrics = train(config_from_values(values, "single.yaml"), tmp_path / "run")["metrics"]
+    assert metrics["relative_l2"] < 5e-3
+    (state,) = output.read_states(tmp_path / "run" / "states", [2])
+    assert state["u"].dtype == torch.float32
+    assert metrics["memory_bytes"] == 4 * len(state["u"])
+    fine = values_of(steps=2)
+    fine["trainer"]["precision"] = "32-true"
+    with pytest.raises(InputError, match=r"tolerance 1e-06 is below what float32 resolves, .* compute in float64"):
+        train(config_from_values(fine, "fine.yaml"), tmp_path / "fine")
+
+
+# Files in and out
+
+
+def test_a_run_is_evaluated_on_a_mesh_file(whole, tmp_path):
+    mesh = make_mesh("interval", 4)
+    write_mesh(tmp_path / "line.vtu", mesh)
+    assert load_task(whole).predict_file(tmp_path / "line.vtu", tmp_path / "u.vtu") == {"points": mesh.n_points}
+    read, fields = read_mesh(tmp_path / "u.vtu")
+    named = {field.name: field.values for field in fields}
+    x = read.points[:, 0]
+    distance = x + 1.5 - VELOCITY * STEPS * STEP
+    distance -= 4 * np.round(distance / 4)
+    assert named["u"] == pytest.approx(np.exp(-(distance**2) / (2 * WIDTH**2)), abs=2e-4)
+
+
+def test_a_mesh_beyond_the_domain_or_of_another_dimension_is_refused(whole, tmp_path):
+    task = load_task(whole)
+    write_mesh(tmp_path / "square.vtu", make_mesh("square", 1))
+    with pytest.raises(InputError, match=r"square\.vtu has 2 dimensions, expected 1"):
+        task.predict_file(tmp_path / "square.vtu", tmp_path / "u.vtu")
+    wide = make_mesh("interval", 2)
+    write_mesh(tmp_path / "wide.vtu", Mesh(5 * wide.points, wide.cells))
+    with pytest.raises(InputError, match=r"wide\.vtu has 3 of 5 points outside the box .* \[-2\.0\] to \[2\.0\]"):
+        task.predict_file(tmp_path / "wide.vtu", tmp_path / "u.vtu")
+    with pytest.raises(MeshFileError, match=r"none\.vtu is not a file"):
+        task.predict_file(tmp_path / "none.vtu", tmp_path / "u.vtu")
+    assert not (tmp_path / "u.vtu").exists()
+
+
+# What a config may not say
+
+FOURIER = "sciml.nets.FourierNetwork"
+
+
+def network(class_path: str = FOURIER, **arguments: object) -> dict[str, object]:
+    return {"u": {"class_path": class_path, "init_args": {"inputs": 1, "width": 6, **arguments}}}
+
+
+BOX = [[-2], [2]]
+HARD = {"network": {"class_path": "sciml.nets.TanhNetwork", "init_args": {"inputs": 1, "width": 6}}}
+OPEN = {"class_path": "sciml.insr.Advection", "init_args": {"width": WIDTH, "boundary": "zero"}}
+WRONG = {
+    "no steps": ({"steps": 0}, "steps is 0, expected a whole number of at least 1"),
+    "no time": ({"time_step": 0.0}, "the time step is 0.0, expected a number over 0"),
+    "back in time": ({"time_step": -0.1}, "the time step is -0.1, expected a number over 0"),
+    "endless step": ({"time_step": float("inf")}, "the time step is inf, expected a number over 0"),
+    "unknown rule": (
+        {"integrator": {"class_path": "sciml.insr.RungeKutta", "init_args": {"rule": "rk5"}}},
+        "no Runge-Kutta rule 'rk5', expected one of explicit_euler, implicit_euler, midpoint, sdirk3, rk4",
+    ),
+    "unknown integrator": ({"integrator": {"class_path": "sciml.insr.Pade33"}}, "did you mean 'Pade22'"),
+    "unknown solver": ({"fitting": {"class_path": "sciml.insr.LeastSquare"}}, "did you mean 'LeastSquares'"),
+    "unknown network": (
+        {"networks": network("sciml.nets.Relu")},
+        "sciml.nets has no class 'Relu'; there are CoordinateNetwork",
+    ),
+    "unknown method of least squares": (
+        {"fitting": {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": {"method": "cholesky"}}}},
+        "normal",
+    ),
+    "linear rule for Burgers": (
+        {"problem": {"class_path": "sciml.insr.Burgers"}, "networks": network(box=[[0], [6.283185307179586]])},
+        "pade22 needs a linear problem .* Burgers is not; use the Runge-Kutta rule sdirk3 or rk4",
+    ),
+    "rule for another kind of problem": (
+        {"integrator": {"class_path": "sciml.insr.ChorinSplitting"}},
+        "Advection",
+    ),
+    "network of another dimension": (
+        {"networks": network(inputs=2, box=[[-2, -2], [2, 2]])},
+        "the network of 'u' has 2 inputs and 1 outputs, expected 1 and 1",
+    ),
+    "network of too many channels": (
+        {"networks": network(outputs=2, box=BOX)},
+        "has 1 inputs and 2 outputs, expected 1 and 1",
+    ),
+    "network of another field": (
+        {"networks": {"velocity": network(box=BOX)["u"]}},
+        "networks for velocity, expected one for each field of Advection: u",
+    ),
+    "network that is not periodic": (
+        {"networks": network("sciml.nets.TanhNetwork")},
+        "periodic along axis 0 with period 4, but the network of 'u', a TanhNetwork, has other values a period away",
+    ),
+    "network of another period": ({"networks": network(box=[[-1.5], [2]])}, "has other values a period away"),
+    "ansatz of another box": (
+        {"problem": OPEN, "networks": {"u": {"class_path": "sciml.nets.ansatz.VanishingOnBox", "init_args": HARD}}},
+        r"vanishes on the faces of the box \[-1\.0\] to \[1\.0\], but the domain of Advection is the box \(-2\.0,\)",
+    ),
+    "too few points": ({"points": {"count": 30}}, "there are 30 points for the 103 weights of 'u'.* at least 52"),
+    "no points": ({"points": {"count": 0}}, "the count of points is 0, expected a whole number of at least 1"),
+    "unknown kind of points": ({"points": {"kind": "sobol"}}, "stratified"),
+    "share over 1": ({"points": {"adaptive": 1.5}}, "adaptive share of the points is 1.5, expected a number from 0"),
+    "output of another dimension": (
+        {"output": {"grid": [21, 21]}},
+        r"the grid of the output is \[21, 21\], expected 1 numbers of values",
+    ),
+    "output of one value": ({"output": {"grid": [1]}}, "expected at least 2 values along each axis"),
+    "two outputs": ({"output": {"grid": [21], "mesh": "a.vtu"}}, "on a grid or on a mesh, got both"),
+    "never written": ({"output": {"every": 0}}, "every of the output is 0, expected a whole number of at least 1"),
+    "no damping": (
+        {"fitting": {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": {"damping": 0.0}}}},
+        "damping of least squares is 0.0, expected a number greater than 0",
+    ),
+    "Adam without a rate": (
+        {"fitting": {"class_path": "sciml.insr.Adam", "init_args": {"rate": 0.0}}},
+        "Adam has rate 0.0",
+    ),
+    "pulse without width": (
+        {"problem": {"class_path": "sciml.insr.Advection", "init_args": {"width": 0.0}}},
+        "the width of the pulse is 0.0, expected a number over 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_what_does_not_go_together_is_refused_before_the_run(changes, sentence):
+    with pytest.raises(ConfigError, match=sentence) as refused:
+        pulse(**changes).build_task()
+    said = str(refused.value)
+    assert said.startswith("pulse.yaml: task") and "\n" not in said and len(said) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nowhere.vtu", "nowhere.vtu is not a file; check the name"), ("a.step", "the ending must be one of .vtu")],
+)
+def test_a_mesh_for_the_output_that_cannot_be_read_is_refused_before_the_run(name, sentence):
+    with pytest.raises(MeshFileError, match=sentence):
+        pulse(output={"mesh": name}).build_task()
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(tmp_path, capsys):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    values = values_of()
+    values["trainer"]["accelerator"] = "gpu"
+    (tmp_path / "pulse.yaml").write_text(yaml.safe_dump(values))
+    code, _, err = called("solve", tmp_path / "pulse.yaml", "-o", tmp_path / "run", capsys=capsys)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "asks for trainer.accelerator=gpu, but torch finds none on this machine; set it to cpu or auto" in err
+    assert not (tmp_path / "run").exists()
