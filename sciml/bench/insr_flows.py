@@ -56,19 +56,20 @@ def flow(job: Job) -> dict[str, Any]:
 
 
 def stable_fluids(job: Job) -> dict[str, Any]:
-    """Stable fluids with ``job["nodes"]`` cells per axis, ``job["method"]`` arguments, the steps of the config.
+    """Stable fluids with ``job["nodes"]`` cells per axis, ``job["scheme"]`` arguments, the steps of the config.
 
-    ``job["finer"]`` steps are made for each of them.
+    Without ``nodes`` it has as many as take no more memory than the network.
     """
     case = build(job["config"], 0, steps=job.get("steps"))
-    method, finer = StableFluids(job["nodes"], **job["scheme"]), job.get("finer", 1)
+    cells = job["nodes"] or int((math.sqrt(1 + 2 * case.numbers) - 1) / 2)  # 2 n (n + 1) velocities
+    method = StableFluids(cells, **job["scheme"])
     reference = reference_of(job["config"], job["cells"], case.steps)
     begin = clock.process_time()
     state = method.start(case.task.problem.start.velocity)
     seconds, rows = clock.process_time() - begin, []
     for step in range(1, case.steps + 1):
         begin = clock.process_time()
-        state = method.run(state, case.task.time_step / finer, finer)
+        state = method.step(state, case.task.time_step)
         seconds += clock.process_time() - begin
         rows.append(_row(case, step, method.velocity(state, points()), reference))
     numbers = state.along.size + state.across.size
@@ -76,11 +77,15 @@ def stable_fluids(job: Job) -> dict[str, Any]:
 
 
 def sines(job: Job) -> dict[str, Any]:
-    """A series of sines on ``job["nodes"]`` cells per axis, two thirds of them modes."""
+    """A series of sines on ``job["nodes"]`` cells per axis, two thirds of them modes.
+
+    Without ``nodes`` it has as many modes as take no more memory than the network.
+    """
     case = build(job["config"], 0, steps=job.get("steps"))
+    cells = job["nodes"] or math.ceil((3 * math.isqrt(case.numbers) + 1) / 2)
     reference = reference_of(job["config"], job["cells"], case.steps)
     begin = clock.process_time()
-    found = _series(case, job["nodes"], case.steps)
+    found = _series(case, cells, case.steps)
     seconds = clock.process_time() - begin
     rows = [_row(case, step, found.velocity(step, points()), reference) for step in range(1, case.steps + 1)]
     return _answer(found.vorticity_modes[0].size, seconds, rows, reference)

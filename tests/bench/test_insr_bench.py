@@ -161,6 +161,14 @@ def test_stable_fluids_lose_energy_and_sines_keep_a_flow_that_stands_still() -> 
     assert grid["numbers"] == 2 * 48 * 49 and sines["numbers"] == 64 and sines["memory_bytes"] == 512
 
 
+@pytest.mark.parametrize("group", ["taylor_green", "euler"])
+def test_grids_of_equal_memory_have_no_more_numbers_than_the_network_and_hardly_fewer(group: str) -> None:
+    network = build(insr.FLOWS[group], 0).numbers
+    for method, function in (("stable", insr_flows.stable_fluids), ("sines", insr_flows.sines)):
+        numbers = function(changed(f"{group}/{method}/0", steps=1, cells=48))["numbers"]
+        assert 0.9 * network < numbers <= network
+
+
 def test_errors_of_velocities_are_integrals_over_the_box() -> None:
     case = build(insr.FLOWS["taylor_green"], 0, steps=1)
     velocity = case.task.problem.start.velocity(insr_flows.points())
