@@ -8,7 +8,7 @@ _TASK = "task.init_args"
 _NETWORK, _PROBLEM, _RULE = f"{_TASK}.networks.u", f"{_TASK}.problem.init_args", f"{_TASK}.integrator"
 # A network of waves with a longer period than the box knows nothing of its ends.
 _LONG = "class_path: sciml.nets.FourierNetwork, init_args: {inputs: 1, width: 16, box: [[-2.5], [2.5]], waves: 10}"
-_PENALTY = f"{_PROBLEM}.periodic=false"
+_PENALTY = f"{_PROBLEM}.boundary=zero"
 
 
 def _rule(name: str) -> list[str]:
@@ -57,10 +57,12 @@ BURGERS_GRIDS: list[tuple[str, int, str]] = [
 ]
 PLAIN: dict[str, Any] = {"back_trace": "euler"}
 BEST: dict[str, Any] = {"interpolation": "cubic", "back_trace": "rk4", "splitting": "reflection"}
-# Cells per axis, arguments of StableFluids, title; 48 cells are the grid of the paper, 18 the memory of the network.
+# Cells per axis, 0 for as many as have the memory of the network; arguments of StableFluids; title.
 FLOW_GRIDS: list[tuple[str, int, dict[str, Any], str]] = [
     ("stable48", 48, PLAIN, "stable fluids 48² (the paper's grid)"),
     ("cubic48", 48, BEST, "the same, cubic and with reflection"),
-    ("stable18", 18, PLAIN, "stable fluids 18², equal memory"),
-    ("cubic18", 18, BEST, "the same, cubic and with reflection, equal memory"),
+    ("stable", 0, PLAIN, "stable fluids, equal memory"),
+    ("cubic", 0, BEST, "the same, cubic and with reflection, equal memory"),
+    ("stable128", 128, PLAIN, "stable fluids 128²"),
+    ("cubic128", 128, BEST, "the same, cubic and with reflection"),
 ]
