@@ -16,8 +16,7 @@ from sciml.insr.integrators import Fits, Integrator, Step
 from sciml.insr.problems import Problem
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
-from sciml.pde.quadrature import GaussPoints
-from sciml.pde.sampling import Box
+from sciml.pde.quadrature import Quadrature
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,14 @@ class Equilibrium(Integrator):
     """Minimise the mean energy density, and the penalty of what is held: a step is a fit.
 
     There is no time; the energy falls from step to step as far as fit and points allow. Random points let it fall by
-    deforming the body between them, and the least energy at new points is another one; Gauss points do not.
+    deforming the body between them, and the least energy at new points is another one; fixed ones do not.
 
     Parameters
     ----------
-    quadrature : of the energy in a box, in place of random points
+    quadrature : of the energy, in place of random points
     """
 
-    quadrature: GaussPoints | None = None
+    quadrature: Quadrature | None = None
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
@@ -42,7 +41,8 @@ class Equilibrium(Integrator):
                 f"equilibrium is for elastic bodies at rest such as Tension, got {type(problem).__name__}; use "
                 "IncrementalPotential for bodies that move."
             )
-        _check_box(self.quadrature, problem)
+        if self.quadrature is not None:
+            self.quadrature.on(problem.domain)  # refuses another kind of domain
 
     def advance(self, step: Step) -> Fits:
         """One fit."""
@@ -72,14 +72,14 @@ class IncrementalPotential(Integrator):
 
     Parameters
     ----------
-    quadrature : of the first integral in a box, in place of random points
+    quadrature : of the first integral, in place of random points: momentum is then kept to the last digit of the fits
 
     References
     ----------
     Martin, Thomaszewski, Grinspun, Gross, Example-based elastic materials, ACM Trans. Graph. 30 (2011): the potential.
     """
 
-    quadrature: GaussPoints | None = None
+    quadrature: Quadrature | None = None
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
@@ -88,7 +88,8 @@ class IncrementalPotential(Integrator):
             raise InputError(
                 f"the incremental potential is for bodies that move, ElasticBody, got {type(problem).__name__}."
             )
-        _check_box(self.quadrature, problem)
+        if self.quadrature is not None:
+            self.quadrature.on(problem.domain)  # refuses another kind of domain
 
     def advance(self, step: Step) -> Fits:
         """One fit."""
@@ -125,7 +126,7 @@ class IncrementalPotential(Integrator):
 
 
 def _integral(
-    quadrature: GaussPoints | None, problem: ElasticProblem, network: FlatModule, like: Tensor
+    quadrature: Quadrature | None, problem: ElasticProblem, network: FlatModule, like: Tensor
 ) -> Callable[[Sample], tuple[Tensor, Tensor]]:
     """Points of a fit, and factors (n, 1) of its rows whose mean square is then a mean over the body."""
     if quadrature is None:
@@ -133,17 +134,12 @@ def _integral(
     points, weights = quadrature.on(problem.domain)
     if problem.domain.dim**2 * len(points) < network.count:
         raise InputError(
-            f"there are {len(points)} Gauss points for {network.count} weights; the energy would be least at these "
-            f"points alone. Take at least {-(-network.count // problem.domain.dim**2)}, by more cells."
+            f"there are {len(points)} points of quadrature for {network.count} weights; the energy would be least at these "
+            f"points alone. Take at least {-(-network.count // problem.domain.dim**2)}."
         )
     points, weights = points.to(like), weights.to(like)
     root = (weights * len(points) / weights.sum()).sqrt()[:, None]
     return lambda _: (points, root)
-
-
-def _check_box(quadrature: GaussPoints | None, problem: Problem) -> None:
-    if quadrature is not None and not isinstance(problem.domain, Box):
-        raise InputError("Gauss points are for a box, the body is on a mesh; leave the quadrature out.")
 
 
 def _held(step: Step, network: FlatModule) -> list[Residuals]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.pde.quadrature import GaussPoints
-from sciml.pde.sampling import Box
+from sciml.pde.quadrature import CellPoints, GaussPoints
+from sciml.pde.sampling import Box, MeshDomain
 
 BOX = Box([0.0, -1.0], [2.0, 3.0])
 
@@ -49,3 +49,25 @@ def test_three_dimensions_and_bad_numbers() -> None:
         GaussPoints(0)
     with pytest.raises(InputError, match=r"grading of Gauss points is 0\.5"):
         GaussPoints(grading=0.5)
+
+
+@pytest.mark.parametrize(("shape", "dim"), [("square", 2), ("cube", 3)])
+@pytest.mark.parametrize("degree", [1, 2, 4])
+def test_points_in_cells_are_exact_up_to_their_degree(shape: str, dim: int, degree: int) -> None:
+    domain = MeshDomain(shape, 1)
+    points, weights = CellPoints(degree).on(domain)
+    assert math.isclose(float(weights.sum()), 1.0, rel_tol=1e-12) and points.shape[1] == dim
+    assert math.isclose(float(points[:, 0] ** degree @ weights), 1 / (degree + 1), rel_tol=1e-12)
+    mixed = float((points[:, 0] ** (degree - 1) * points[:, 1]) @ weights)
+    assert math.isclose(mixed, 1 / degree / 2, rel_tol=1e-12)
+
+
+def test_a_rule_for_another_kind_of_domain_is_refused() -> None:
+    with pytest.raises(InputError, match="use CellPoints"):
+        GaussPoints().on(MeshDomain("disk", 1))
+    with pytest.raises(InputError, match="got a box"):
+        CellPoints().on(BOX)
+    with pytest.raises(InputError, match="got a mesh of triangle in 3-D"):
+        CellPoints().on(MeshDomain("sphere", 1))
+    with pytest.raises(InputError, match="degree of cell points is 0"):
+        CellPoints(0)
