@@ -140,3 +140,13 @@ def test_what_makes_no_sense_is_refused() -> None:
     for shape in [(5, 3), (5,), (5, 1)]:
         with pytest.raises(InputError, match=r"the points have shape \(.*\), expected \(number of points, 2\)"):
             bumps(2, 1, 3)(torch.zeros(shape))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_points_are_proposed_on_the_device_of_the_bumps() -> None:
+    net = bumps(2, 1, 3).cuda()
+    points = net.propose(50, generator(0, device="cuda"), LOWER.cuda(), UPPER.cuda())
+    assert points.device.type == "cuda"
+    assert bool((points >= LOWER.cuda()).all()) and bool((points <= UPPER.cuda()).all())
+    assert net(points, 2).rows.device.type == "cuda"

@@ -325,3 +325,17 @@ def test_starts_that_are_no_real_vectors_are_refused() -> None:
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         LevenbergMarquardt(**options)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("method", ["normal", "dual", "block", "matrix_free"])
+def test_a_gpu_comes_to_the_same_result(method: str) -> None:
+    matrix, target, start = normal(40, 30), normal(40, seed=1), torch.zeros(30, dtype=torch.float64)
+    algorithm = LevenbergMarquardt(tolerance=0.0, max_solves=6, damping=1e-3, method=method, block=30)
+    here, there = (
+        algorithm.minimise(linear(matrix.to(device), target.to(device)), start.to(device)).value
+        for device in ("cpu", "cuda")
+    )
+    assert there.device.type == "cuda"
+    torch.testing.assert_close(there.cpu(), here, rtol=0, atol=1e-6)
