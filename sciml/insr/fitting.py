@@ -17,6 +17,7 @@ from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.pde.sampling import BoundaryPoints, Box, weighted
 
 CANDIDATES = 4  # drawn for each adaptive point
+SEEN = 3.0  # a residual on new points of up to this multiple of that on the fitted ones was seen
 Propose = Callable[[int, torch.Generator], Tensor]
 Draw = Callable[[int, Tensor], "Sample"]
 
@@ -27,6 +28,17 @@ class Sample:
 
     interior: Tensor
     boundary: BoundaryPoints | None = None
+
+    def to(self, dtype: torch.dtype) -> Sample:
+        """The points in another precision."""
+        boundary = None if self.boundary is None else BoundaryPoints(*(part.to(dtype) for part in self.boundary))
+        return Sample(self.interior.to(dtype), boundary)
+
+    def joined(self, other: Sample) -> Sample:
+        """The points of both."""
+        pairs = () if self.boundary is None else zip(self.boundary, other.boundary, strict=True)
+        boundary = [torch.cat(pair) for pair in pairs]
+        return Sample(torch.cat([self.interior, other.interior]), BoundaryPoints(*boundary) if boundary else None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,8 @@ class Points:
     count : in the interior; two to three times the number of weights are enough for least squares
     kind : ``"uniform"``, ``"stratified"`` or ``"shifted"``
     boundary : how many on the boundary; one per cent of ``count``, at least ten, unless given
-    adaptive : share of the interior points that go where the residual at the start of the fit is large, 0 to 1
+    adaptive : share of the interior points that go where the residual at the start of the fit is large, 0 to 1; on the
+        faces of a box, as many as that share are added
 
     References
     ----------
@@ -111,16 +124,30 @@ class Points:
         boundary = None
         if has_boundary(domain):
             boundary = domain.boundary(self.boundary or max(10, self.count // 100), generator)
-        if moved:
-            candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
-            for propose in proposals:
-                proposed = propose(CANDIDATES * moved, generator).to(candidates)
-                candidates = torch.cat([candidates, moved_inside(domain, proposed)])
-            with torch.no_grad():
-                size = fit.residuals(Sample(candidates.to(fit.start), boundary))[0](fit.start).norm(dim=1)
-            density = size + size.mean() + torch.finfo(size.dtype).tiny
-            interior.append(weighted(candidates, density, moved, generator))
+        if not moved:
+            return Sample(torch.cat(interior), boundary)
+        candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
+        for propose in proposals:
+            proposed = propose(CANDIDATES * moved, generator).to(candidates)
+            candidates = torch.cat([candidates, moved_inside(domain, proposed)])
+        on_faces = boundary is not None and isinstance(domain, Box)
+        surface = domain.onto_faces(candidates) if on_faces else boundary
+        equation, *conditions = fit.residuals(Sample(candidates, surface).to(fit.start.dtype))
+        interior.append(_where_large(equation, fit.start, candidates, moved, generator))
+        if on_faces and conditions:
+            added = round(self.adaptive * len(boundary.points))
+            chosen = _where_large(conditions[0], fit.start, torch.cat(surface, 1), added, generator)
+            boundary = BoundaryPoints(*map(torch.cat, zip(boundary, chosen.chunk(2, 1), strict=True)))
         return Sample(torch.cat(interior), boundary)
+
+
+def _where_large(
+    group: Residuals, weights: Tensor, candidates: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """Some of the candidates, by the size of the residual there."""
+    with torch.no_grad():
+        size = group(weights).norm(dim=1)
+    return weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, count, generator)
 
 
 class Fitting(ABC):
@@ -146,6 +173,8 @@ class LeastSquares(Fitting):
     step : how a time step is fitted. It starts almost there, so the damping begins small
     initial : how the start is fitted
     rounds : sets of points for the start, one after the other
+    checks : times that a step is checked on new points, adapted to its new weights, which are added if the residual is
+        much larger there; adaptive points need one or two, or else a part of a network may grow where none were
     initial_tolerance : largest root mean square residual of the start, relative to its root mean square
     """
 
@@ -156,12 +185,23 @@ class LeastSquares(Fitting):
         default_factory=lambda: LevenbergMarquardt(tolerance=1e-8, max_solves=150, damping=1e-2, patience=10)
     )
     rounds: int = 3
+    checks: int = 0
     initial_tolerance: float = 0.05
 
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit a time step."""
-        result = self.step.minimise(fit.residuals(draw(0, fit.start)), fit.start, generator=generator)
-        return Fitted(result.value, result.rms, result.solves, result.status)
+        sample = draw(0, fit.start)
+        result = self.step.minimise(fit.residuals(sample), fit.start, generator=generator)
+        solves = result.solves
+        for number in range(1, self.checks + 1):
+            unseen = draw(number, result.value)
+            loss = sum(float(group.loss(result.value)) for group in fit.residuals(unseen))
+            if loss**0.5 <= max(SEEN * result.rms, self.step.tolerance):
+                break
+            sample = sample.joined(unseen)
+            result = self.step.minimise(fit.residuals(sample), result.value, generator=generator)
+            solves += result.solves
+        return Fitted(result.value, result.rms, solves, result.status)
 
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, again on new points until it holds on points that it has not seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from sciml.pde.sampling import BoundaryPoints, Box
 class Advection(EvolutionProblem, Transport):
     """``u_t + velocity . grad u = 0`` with a Gaussian pulse in a box of ``dim`` dimensions.
 
-    ``u(x, 0) = exp(-|x - centre|^2 / (2 dim width^2))``, as in the paper; periodic, or 0 where the box ends.
+    ``u(x, 0) = exp(-|x - centre|^2 / (2 dim width^2))``, as in the paper.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ class Advection(EvolutionProblem, Transport):
     lower, upper : of the box along every axis
     centre : of the pulse along every axis
     width : of the pulse in one dimension; it grows with ``sqrt(dim)``
-    periodic : whether the box is; otherwise ``u = 0`` on its boundary
+    boundary : ``"periodic"``; ``"zero"``, u = 0 on all faces, as published; or ``"inflow"``, the pulse in free space
+        where it flows in, and no condition where it flows out
     boundary_weight : of that condition
 
     References
@@ -46,17 +48,19 @@ class Advection(EvolutionProblem, Transport):
         upper: float = 2.0,
         centre: float = -1.5,
         width: float = 0.1,
-        periodic: bool = True,
+        boundary: Literal["periodic", "zero", "inflow"] = "periodic",
         boundary_weight: float = 0.01,
     ) -> None:
+        if boundary not in ("periodic", "zero", "inflow"):
+            raise InputError(f"there is no boundary {boundary!r} of advection, expected periodic, zero or inflow.")
         if not velocity or not all(math.isfinite(v) for v in velocity) or not any(velocity):
             raise InputError(f"the velocity is {list(velocity)}, expected one finite number per dimension, not all 0.")
         if not width > 0:
             raise InputError(f"the width of the pulse is {width!r}, expected a number over 0.")
-        dim = len(velocity)
-        self.domain = Box([lower] * dim, [upper] * dim, periodic)
+        dim, self.periodic, self.inflow = len(velocity), boundary == "periodic", boundary == "inflow"
+        self.domain = Box([lower] * dim, [upper] * dim, self.periodic)
         self.velocity, self.centre, self.width = tuple(velocity), centre, width * math.sqrt(dim)
-        self.periodic, self.boundary_weight = periodic, boundary_weight
+        self.boundary_weight = boundary_weight
         self._length = upper - lower
 
     def start(self, points: Tensor) -> Tensor:
@@ -92,8 +96,11 @@ class Advection(EvolutionProblem, Transport):
         return u.second[0]
 
     def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor | None:
-        """``u`` itself."""
-        return None if self.periodic else u.value
+        """``u`` itself, or its distance from the pulse where it flows in."""
+        if self.periodic or not self.inflow:
+            return None if self.periodic else u.value
+        enters = at.normals @ at.normals.new_tensor(self.velocity) < 0
+        return torch.where(enters[:, None], u.value - self.solution(at.points, time), 0.0)
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
         """The integral of ``u``."""

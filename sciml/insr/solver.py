@@ -201,10 +201,10 @@ class TimeStepper:
         def draw(count: int, weights: Tensor) -> Sample:
             draws = generator(self.seed, step, number, count, device=device)
             if not self.points.adaptive:
-                return _cast(self.points.sample(self.problem.domain, draws), dtype)
+                return self.points.sample(self.problem.domain, draws).to(dtype)
             network.assign(weights)  # for its own proposals
             guide = replace(fit, start=weights)
-            return _cast(self.points.sample(self.problem.domain, draws, guide, proposals), dtype)
+            return self.points.sample(self.problem.domain, draws, guide, proposals).to(dtype)
 
         method: Callable[..., Fitted] = self.fitting.fit_initial if initial else self.fitting.fit
         fitted = method(fit, draw, generator(self.seed, step, number, device=device))
@@ -219,11 +219,15 @@ class TimeStepper:
         network = self.networks[name]
         draws = generator(self.seed, 0, device=fitted.parameters.device)
         points = moved_inside(self.problem.domain, self.problem.propose(name, 2048, draws)).to(fitted.parameters)
-        size = float(self.problem.initial(name, points).square().sum(1).mean()) ** 0.5
+        target = self.problem.initial(name, points)
+        size = float(target.square().sum(1).mean()) ** 0.5
         limit = self.fitting.initial_tolerance
-        if size and fitted.rms > limit * size:
+        # At these points, not at those of the fit, which may have missed all that there is.
+        found = NeuralFields(self.networks, {name: fitted.parameters}).observe(self.problem, name, points)
+        rest = float((found - target).square().sum(1).mean()) ** 0.5
+        if size and not rest <= limit * size:
             raise DivergenceError(
-                f"the network of {name!r} with {network.count} weights fits the start to {fitted.rms / size:.1e} of "
+                f"the network of {name!r} with {network.count} weights fits the start to {rest / size:.1e} of "
                 f"its size only, expected {limit:g}; make it wider, or change the frequency or waves."
             )
 
@@ -305,10 +309,3 @@ def _check_faces(problem: Problem, name: str, network: nn.Module) -> None:
             f"the network of {name!r} vanishes on the faces of the box {corners[0]} to {corners[1]}, but the domain of "
             f"{type(problem).__name__} is {box}; give it that box, or use a penalty."
         )
-
-
-def _cast(sample: Sample, dtype: torch.dtype) -> Sample:
-    boundary = sample.boundary
-    if boundary is not None:
-        boundary = type(boundary)(*(tensor.to(dtype) for tensor in boundary))
-    return Sample(sample.interior.to(dtype), boundary)

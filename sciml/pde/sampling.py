@@ -160,6 +160,24 @@ class Box:
             raise InputError(f"the box has no face {group!r}; there are {', '.join(named)}.")
         return [named[group]]
 
+    def onto_faces(self, points: torch.Tensor) -> BoundaryPoints:
+        """Return points of the box moved to the nearest of the faces of the axes that are not periodic.
+
+        Parameters
+        ----------
+        points : (n, dim)
+        """
+        faces = self._faces(None)
+        lower, upper = self._corners(points)
+        gaps = torch.stack([(points[:, axis] - (lower, upper)[side][axis]).abs() for axis, side in faces], dim=1)
+        nearest, moved = gaps.argmin(dim=1), points.clone()
+        normals = torch.zeros_like(points)
+        for number, (axis, side) in enumerate(faces):
+            here = nearest == number
+            moved[here, axis] = (lower, upper)[side][axis]
+            normals[here, axis] = 2.0 * side - 1.0
+        return BoundaryPoints(moved, normals)
+
     def contains(self, points: torch.Tensor) -> torch.Tensor:
         """Return whether points lie in the closed box, (...) bool. Wrap points first where an axis is periodic.
 

@@ -246,3 +246,23 @@ def test_adam_fits_a_start_as_it_fits_a_step() -> None:
 def test_settings_of_adam_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="expected a rate over 0, a factor between 0 and 1, and at least 1 of the"):
         Adam(**wrong)
+
+
+def test_a_step_is_fitted_again_where_new_points_see_what_the_first_ones_did_not() -> None:
+    """The first points are all on the left; a line and a parabola agree there, and nowhere else."""
+    left, whole = (torch.linspace(a, b, 30, dtype=torch.float64)[:, None] for a, b in ((-1e-3, 0.0), (-1.0, 1.0)))
+
+    def residuals(sample: Sample) -> list[Residuals]:
+        return [Residuals("fit", lambda w, x: w[0] + w[1] * x + w[2] * x**2 - x, (sample.interior,))]
+
+    fit = Fit("u", torch.tensor([0.0, 0.0, 5.0], dtype=torch.float64), residuals)
+    method = LevenbergMarquardt(tolerance=1e-9, max_solves=4, damping=1e-9, smallest_damping=1e-9)
+
+    def draw(number: int, weights: torch.Tensor) -> Sample:
+        return Sample(whole if number else left)
+
+    blind = LeastSquares(method).fit(fit, draw, generator(0))
+    checked = LeastSquares(method, checks=1).fit(fit, draw, generator(0))
+    assert abs(blind.parameters[2]) > 1
+    assert torch.allclose(checked.parameters, torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64), atol=1e-7)
+    assert checked.solves > blind.solves

@@ -300,3 +300,16 @@ def test_points_are_on_the_device_of_the_generator() -> None:
     assert CHANNEL.contains(CHANNEL.wrap(2 * x)).all() and len(weighted(x, x[:, 0], 10, random)) == 10
     with pytest.raises(InputError, match="make both on one"):
         weighted(x.cpu(), x[:, 0].cpu(), 10, random)
+
+
+def test_points_move_to_the_nearest_face_that_is_not_periodic() -> None:
+    box = Box([0, 0, 0], [1, 2, 4], [False, True, False])
+    points = box.interior(300, torch.Generator().manual_seed(0), kind="uniform")
+    found = box.onto_faces(points)
+    gaps = torch.stack([points[:, 0], 1 - points[:, 0], points[:, 2], 4 - points[:, 2]], 1)
+    assert torch.allclose((found.points - points).norm(dim=1), gaps.min(1).values)
+    assert torch.allclose(((found.points - points) * found.normals).sum(1), gaps.min(1).values)
+    assert torch.equal(found.normals.norm(dim=1), torch.ones(300, dtype=torch.float64))
+    assert not found.normals[:, 1].any()
+    with pytest.raises(InputError, match="no boundary"):
+        Box([0], [1], True).onto_faces(points[:, :1])
