@@ -121,7 +121,7 @@ class TanhNetwork(CoordinateNetwork):
         corners = corners_of(inputs, box)
         self.register_buffer("scale", 2 / (corners[1] - corners[0]))
         self.register_buffer("centre", (corners[0] + corners[1]) / 2)
-        _normal(self.layers, spread)
+        draw_normal(self.layers, spread)
 
     def encode(self, points: Jet) -> Jet:
         """Scale the box to [-1, 1]."""
@@ -168,7 +168,7 @@ class FourierNetwork(CoordinateNetwork):
         )
         self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(inputs))
         self.register_buffer("origin", corners[0])
-        _normal(self.layers, 1.0)
+        draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
         """Return the waves."""
@@ -208,7 +208,7 @@ def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
     return corners
 
 
-def _normal(layers: nn.ModuleList, spread: float) -> None:
+def draw_normal(layers: nn.ModuleList, spread: float) -> None:
     """Draw weights for ``tanh`` layers from the global generator, as torch's own layers do."""
     if not 0 < spread < math.inf:
         raise InputError(f"the spread of a network is {spread!r}, expected a number greater than 0.")
