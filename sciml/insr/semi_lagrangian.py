@@ -22,8 +22,8 @@ class SemiLagrangian(Integrator):
     There is no limit on the step from stability, and no splitting: a vorticity is carried by the flow that it makes.
     The velocity during a step is extrapolated from the last two times, ``(1 + s) v_n - s v_(n-1)`` at the fraction
     ``s``; each correction fits again with the velocity interpolated between the old time and the new one.
-    Where a field diffuses, paths are random (:func:`~sciml.insr.transport.random_feet`) and ``back_trace`` is without
-    effect: explicit, unconditionally stable, second order.
+    Where a field diffuses, paths are random (:func:`~sciml.insr.transport.random_feet`): explicit, stable for any step,
+    second order.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class SemiLagrangian(Integrator):
 
         if not diffusivity:
             return observed(trace_back(velocity, points, step.length, self.back_trace, inside))
-        feet, weights = random_feet(velocity, points, step.length, diffusivity, inside)
+        feet, weights = random_feet(velocity, points, step.length, diffusivity, inside, self.back_trace)
         values = observed(feet.flatten(0, 1))
         return torch.einsum("k,knm->nm", weights, values.reshape(len(weights), len(points), -1))
 
