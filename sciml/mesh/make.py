@@ -33,7 +33,7 @@ def make_mesh(name: str, refinements: int = 3) -> Mesh:
     Parameters
     ----------
     name : one of `MESH_NAMES`: "interval" [0, 1], "square" [0, 1]^2 of triangles, "square_quad" of quadrilaterals,
-        "disk" of radius 1, "l_shape" [-1, 1]^2 without [0, 1]x[-1, 0], "cube" [0, 1]^3 of tetrahedra, "cube_hex" of
+        "disk" of radius 1, "l_shape" [-1, 1]^2 without [0, 1]x[0, 1], "cube" [0, 1]^3 of tetrahedra, "cube_hex" of
         hexahedra, "ball" of radius 1, "sphere" its surface (triangles in space, closed)
     refinements : number of uniform refinements, each halves the cells
 
