@@ -23,7 +23,7 @@ from sciml.insr.problems import EvolutionProblem, Problem
 from sciml.insr.scalar_problems import Advection, Burgers, Heat
 from sciml.insr.semi_lagrangian import SemiLagrangian
 from sciml.insr.solver import State, StepReport, TimeStepper
-from sciml.insr.splitting import ChorinSplitting, IncompressibleFlow, TaylorGreenPrimitive
+from sciml.insr.splitting import ChorinSplitting, IncompressibleFlow, TaylorGreenPrimitive, TwoVorticesPrimitive
 from sciml.insr.task import TimeStepping
 from sciml.insr.transport import Transport
 from sciml.pde.quadrature import CellPoints, GaussPoints
@@ -65,4 +65,5 @@ __all__ = [
     "TimeStepping",
     "Transport",
     "TwoVortices",
+    "TwoVorticesPrimitive",
 ]

@@ -23,7 +23,7 @@ from sciml.insr.problems import Fields, Problem, mean_over
 from sciml.insr.transport import BACK_TRACES, BackTrace, continuation, trace_back
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.numerics.least_squares import Residuals
-from sciml.pde.flows import Flow, taylor_green
+from sciml.pde.flows import Flow, taylor_green, two_vortices
 from sciml.pde.sampling import BoundaryPoints, Box
 
 
@@ -39,6 +39,8 @@ class IncompressibleFlow(Problem):
     boundary_weight : of the mean over all walls of ``(u . n)^2``, and of ``(dp/dn)^2``; 2 is one for each pair of
         opposite walls, as published
     """
+
+    pictures = ("vorticity", "pressure")
 
     def __init__(self, start: Flow, boundary_weight: float = 2.0) -> None:
         if not 0 < boundary_weight < float("inf"):
@@ -59,6 +61,12 @@ class IncompressibleFlow(Problem):
         """Flow through the wall, or the derivative of the pressure across it."""
         across = jet.value if name == "velocity" else jet.first[..., 0].T
         return (across * at.normals).sum(1, keepdim=True)
+
+    def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
+        """Velocity, vorticity and pressure."""
+        velocity = fields("velocity", points, 1)
+        vorticity = velocity.first[0, :, 1:] - velocity.first[1, :, :1]
+        return {"velocity": velocity.value, "vorticity": vorticity, "pressure": fields("pressure", points)}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
         """Energy, and how far divergence and the flow through the walls are from zero."""
@@ -87,6 +95,19 @@ class TaylorGreenPrimitive(IncompressibleFlow):
     def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
         """The velocity of the start."""
         return self.start.velocity(points) if name == "velocity" else None
+
+
+class TwoVorticesPrimitive(IncompressibleFlow):
+    """The paper's two vortices of unlike size, with the smooth start of :func:`~sciml.pde.flows.two_vortices`.
+
+    Parameters
+    ----------
+    taper : half the thickness of the shear layers at the edge of the large cell
+    boundary_weight : as in :class:`IncompressibleFlow`
+    """
+
+    def __init__(self, taper: float = 0.05, boundary_weight: float = 2.0) -> None:
+        super().__init__(two_vortices(taper), boundary_weight)
 
 
 @dataclass(frozen=True)
