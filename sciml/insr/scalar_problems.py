@@ -118,7 +118,7 @@ class Heat(EvolutionProblem):
 
     Parameters
     ----------
-    domain : a box, not periodic
+    lower, upper : corners of the box
     diffusivity : greater than 0
     modes : half waves along each axis
     boundary_weight : of the condition on the boundary; without effect where the network fulfils it
