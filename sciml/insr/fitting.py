@@ -135,7 +135,7 @@ class Points:
         equation, *conditions = fit.residuals(Sample(candidates, surface).to(fit.start.dtype))
         interior.append(_where_large(equation, fit.start, candidates, moved, generator))
         if on_faces and conditions:
-            added = round(self.adaptive * len(boundary.points))
+            added = max(1, round(self.adaptive * len(boundary.points)))
             chosen = _where_large(conditions[0], fit.start, torch.cat(surface, 1), added, generator)
             boundary = BoundaryPoints(*map(torch.cat, zip(boundary, chosen.chunk(2, 1), strict=True)))
         return Sample(torch.cat(interior), boundary)
@@ -285,5 +285,5 @@ def has_boundary(domain: Domain) -> bool:
 
 
 def moved_inside(domain: Domain, points: Tensor) -> Tensor:
-    """Move points that lie outside a box onto its faces; what a problem proposes on a mesh lies inside."""
-    return domain.clamp(points) if isinstance(domain, Box) else points
+    """Move points outside a box onto its faces, or around it where it is periodic; proposals on a mesh are inside."""
+    return domain.wrap(points) if isinstance(domain, Box) else points

@@ -130,6 +130,37 @@ def test_points_are_moved_onto_boxes_and_left_on_meshes() -> None:
     points = torch.tensor([[2.0, 1.0]], dtype=torch.float64)
     assert moved_inside(SQUARE, points).tolist() == [[1.0, 1.0]]
     assert moved_inside(TRIANGLE, points) is points
+    half = Box([0.0, 0.0], [1.0, 1.0], [True, False])
+    assert moved_inside(half, torch.tensor([[1.25, 1.25]], dtype=torch.float64)).tolist() == [[0.25, 1.0]]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_adaptive_points_go_to_the_part_of_the_boundary_where_its_condition_is_hurt(share: float) -> None:
+    def wall(weights: Tensor, points: Tensor, normals: Tensor) -> Tensor:
+        return weights * (normals[:, :1] > 0.5)  # wrong on the right face alone
+
+    def residuals(sample: Sample) -> list[Residuals]:
+        equation = Residuals("equation", lambda w, x: 0 * w * x[:, :1], (sample.interior,))
+        return [equation, Residuals("boundary", wall, tuple(sample.boundary))]
+
+    fit = Fit("u", torch.ones(1).double(), residuals)
+    points, normals = Points(400, "uniform", boundary=100, adaptive=share).sample(SQUARE, generator(0), fit).boundary
+    assert len(points) == 100 + 100 * share
+    assert bool((normals.abs().sum(1) == 1).all())
+    on_face = torch.where(normals > 0, points - torch.tensor(SQUARE.upper), points - torch.tensor(SQUARE.lower))
+    assert float((on_face * normals).abs().max()) == 0
+    if share == 0.5:
+        right = float((normals[100:, 0] > 0.5).double().mean())
+        assert right > 1.5 * float((normals[:100, 0] > 0.5).double().mean())
+
+
+def test_points_of_two_samples_are_joined_and_change_their_precision_together() -> None:
+    one, other = (Points(40).sample(SQUARE, generator(seed)) for seed in (0, 1))
+    both = one.joined(other).to(torch.float32)
+    assert torch.equal(both.interior, torch.cat([one.interior, other.interior]).float())
+    assert torch.equal(both.boundary.normals, torch.cat([one.boundary.normals, other.boundary.normals]).float())
+    rings = [Points(40).sample(RING, generator(seed)) for seed in (0, 1)]
+    assert rings[0].joined(rings[1]).boundary is None
 
 
 @pytest.mark.parametrize("count", [0, -3, 2.5, True])
@@ -185,6 +216,28 @@ def test_the_settings_of_steps_and_start_are_kept_apart() -> None:
     draw, _ = drawing()
     assert fitting.fit(line(), draw, generator(0)).status == "limit"
     assert fitting.fit_initial(line(), draw, generator(0)).status == "converged"
+
+
+def test_a_step_is_checked_on_unseen_points_which_join_where_it_fails_there() -> None:
+    """A residual that the first points do not see: there, the weights are wrong."""
+
+    def residual(weights: Tensor, points: Tensor) -> Tensor:
+        return weights[0] + weights[1] * (points[:, :1] > 0.5) - 1
+
+    fit = Fit("u", torch.tensor([0.0, 5.0]).double(), lambda s: [Residuals("equation", residual, (s.interior,))])
+    asked: list[int] = []
+
+    def draw(number: int, weights: Tensor) -> Sample:
+        asked.append(number)
+        points = torch.linspace(0, 0.4 if number == 0 else 1.0, 9, dtype=torch.float64)
+        return Sample(points[:, None])
+
+    blind = LeastSquares().fit(fit, draw, generator(0))
+    assert blind.parameters.tolist() == pytest.approx([1.0, 5.0])
+    checked = LeastSquares(checks=3).fit(fit, draw, generator(0))
+    assert checked.parameters.tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert asked == [0, 0, 1, 2]  # the second check confirms
+    assert checked.solves > blind.solves
 
 
 # ---------------------------------------------------------------------------------------------------------------------
