@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -52,7 +52,7 @@ def flow(job: Job) -> dict[str, Any]:
         return _errors(velocity, reference, round(time / case.task.time_step))
 
     result = solve(case, measure)
-    return _with_energy(result, result["history"].get("energy", ())) | {"tail": reference.tail}
+    return _with_energy(result, result["history"].get("energy", ()), reference)
 
 
 def stable_fluids(job: Job) -> dict[str, Any]:
@@ -128,11 +128,11 @@ def _row(case: Case, step: int, velocity: np.ndarray, reference: Reference) -> d
 
 def _answer(numbers: int, seconds: float, rows: list[dict[str, float]], reference: Reference) -> dict[str, Any]:
     found = {"numbers": numbers, "memory_bytes": 8 * numbers, "seconds": seconds, **summary(rows)}
-    found = _with_energy(found, (reference.energy[0], rows[-1]["energy"]))
-    return found | {"tail": reference.tail, "load": load_average()}
+    return _with_energy(found, (reference.energy[0], rows[-1]["energy"]), reference) | {"load": load_average()}
 
 
-def _with_energy(result: dict[str, Any], energy: Any) -> dict[str, Any]:
-    """Add the change of the energy relative to the start, which the exact flow without viscosity keeps."""
+def _with_energy(result: dict[str, Any], energy: Sequence[float], reference: Reference) -> dict[str, Any]:
+    """Add the change of the energy relative to the start and the exact one, 0 without viscosity."""
     change = energy[-1] / energy[0] - 1 if len(energy) else math.inf
-    return result | {"energy_change": change}
+    exact = float(reference.energy[-1] / reference.energy[0] - 1)
+    return result | {"energy_change": change, "exact_energy_change": exact, "tail": reference.tail}

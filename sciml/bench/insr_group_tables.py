@@ -38,9 +38,9 @@ Cells = Callable[[list[Run]], tuple[str, ...]]
 def group_tables(answers: Answers) -> list[tuple[str, str]]:
     """Pairs of title and table; the table is empty where nothing was measured."""
     pulse = ("mean absolute error", "relative L2 at the end")
-    flow = ("mean square error", "relative L2", "energy", "divergence")
+    flow = ("mean square error", "relative L2", "change of energy", "divergence")
     burgers = (f"relative L2 at t = {BURGERS_TIME:g}", "at the end")
-    flows = [(f"**{_capital(ERRORS[name][0])}**, at the end", _table(answers, (name,), flow, _flow)) for name in FLOWS]
+    flows = [(_flow_title(answers, name), _table(answers, (name,), flow, _flow)) for name in FLOWS]
     nested = "milliseconds by jets, and how many times as long nested differentiation takes"
     return [
         ("**Equal memory, equal time**: the best classical method that takes no more than ours", _equal(answers)),
@@ -67,8 +67,15 @@ def group_tables(answers: Answers) -> list[tuple[str, str]]:
     ]
 
 
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
+def _flow_title(answers: Answers, group: str) -> str:
+    title = ERRORS[group][0]
+    exact = [change for runs in answers.methods(group).values() for change in values(runs, "exact_energy_change")]
+    ending = f"; the exact change of the energy is {_percent(exact[0])}" if exact else ""
+    return f"**{title[0].upper()}{title[1:]}**, at the end{ending}"
+
+
+def _percent(share: float) -> str:
+    return "0.00%" if abs(share) < 5e-5 else f"{share:+.2%}"
 
 
 def adam_ratios(answers: Answers, which: str, fresh: bool | None = None) -> list[float]:
@@ -119,7 +126,7 @@ def _ablation(runs: list[Run]) -> tuple[str, ...]:
 
 def _flow(runs: list[Run]) -> tuple[str, ...]:
     errors = (shown(values(runs, "last", name)) for name in ("mean_square_error", "relative_l2"))
-    energy = shown(values(runs, "energy_change"), "{:+.2%}".format)
+    energy = shown(values(runs, "energy_change"), _percent)
     return *errors, energy, shown(values(runs, "last", "divergence"))
 
 

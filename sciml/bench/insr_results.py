@@ -98,7 +98,7 @@ def seconds_shown(numbers: Sequence[float]) -> str:
     if not numbers:
         return DASH
     seconds = statistics.median(numbers)
-    return f"{seconds:.0f}" if seconds >= 10 else "< 0.01" if seconds < 0.005 else f"{seconds:.2g}"
+    return f"{seconds:.0f}" if seconds >= 10 else "< 0.01" if seconds < 0.01 else f"{seconds:.2g}"
 
 
 def memory_shown(numbers: float | None) -> str:

@@ -150,11 +150,11 @@ def _advection_rows(answers: Answers) -> list[Row]:
 
 def _adam_rows(answers: Answers) -> list[Row]:
     ratio = Part(adam_ratios(answers, "adam"), 20.0, None, form="{:.0f}x".format)
-    seconds = [run["least_squares"]["seconds"] for run in answers.runs("adam", "adam")]
-    return [
-        Row("error of tuned Adam over that of least squares, equal time, five steps", "≥ 20x", "", [ratio],
-            seconds=seconds)
-    ]  # fmt: skip
+    runs = answers.runs("adam", "adam")
+    seconds = [run["least_squares"]["seconds"] for run in runs]
+    steps = "".join(f", {run['steps']} steps" for run in runs[:1])
+    title = f"error of tuned Adam over that of least squares, equal time{steps}"
+    return [Row(title, "≥ 20x", "", [ratio], seconds=seconds)]
 
 
 def _flow_rows(answers: Answers) -> list[Row]:
@@ -164,7 +164,7 @@ def _flow_rows(answers: Answers) -> list[Row]:
         _error(values(green, "last", "divergence"), 1e-10),
         Part(seconds_of(green), 60.0, None, True, "{:.0f} s".format),
     ]
-    energy = [abs(value) for value in values(euler, "energy_change")]
+    energy = [abs(change) for change in values(euler, "energy_change")]
     moving = [
         _error(values_at(euler, "relative_l2", EULER_TIME), 2e-3),
         Part(energy, 0.003, None, True, "{:.2%}".format),

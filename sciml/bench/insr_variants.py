@@ -60,9 +60,9 @@ BEST: dict[str, Any] = {"interpolation": "cubic", "back_trace": "rk4", "splittin
 # Cells per axis, 0 for as many as have the memory of the network; arguments of StableFluids; title.
 FLOW_GRIDS: list[tuple[str, int, dict[str, Any], str]] = [
     ("stable48", 48, PLAIN, "stable fluids 48² (the paper's grid)"),
-    ("cubic48", 48, BEST, "the same, cubic and with reflection"),
+    ("cubic48", 48, BEST, "stable fluids 48², cubic, with reflection"),
     ("stable", 0, PLAIN, "stable fluids, equal memory"),
-    ("cubic", 0, BEST, "the same, cubic and with reflection, equal memory"),
+    ("cubic", 0, BEST, "stable fluids, cubic, with reflection, equal memory"),
     ("stable128", 128, PLAIN, "stable fluids 128²"),
-    ("cubic128", 128, BEST, "the same, cubic and with reflection"),
+    ("cubic128", 128, BEST, "stable fluids 128², cubic, with reflection"),
 ]
