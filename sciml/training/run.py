@@ -176,7 +176,8 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFol
 
 
 def _resolved(config: Config) -> dict[str, Any]:
-    return plain(config.values)
+    """All values as a file gives them back; infinity remains, which JSON lacks."""
+    return yaml.safe_load(yaml.safe_dump(config.values, sort_keys=False))
 
 
 def _difference(old: Any, new: Any, key: str = "") -> str | None:
@@ -254,7 +255,7 @@ def _finish(
         status,
         metrics,
         seed=config.seed,
-        config=_resolved(config),
+        config=plain(config.values),
         seconds=rows.seconds,
         epochs=config.training.epochs,
         peak_memory_bytes=_peak_memory(),
