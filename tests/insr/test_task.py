@@ -117,6 +117,19 @@ def test_there_are_pictures_and_a_film(whole):
             assert getattr(picture, "n_frames", 1) == (3 if path.suffix == ".gif" else 1)
 
 
+def test_the_command_says_where_they_are(whole, capsys):
+    code, out, err = called("solve", whole, "--resume", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert f"fields, for ParaView: {whole / 'fields.xdmf'}" in out
+    assert out.endswith(f"pictures: {whole}/figures/history.png, {whole}/figures/u.png, {whole}/animation.gif\n")
+    assert "time_averaged_mae" in out and "loss/" not in out
+
+
+def test_the_bar_shows_the_error_first(whole):
+    names = [name for name in rows_of(whole)[0] if name.startswith("loss/")]
+    assert names[:3] == ["loss/mean_absolute_error", "loss/time", "loss/rms"]
+
+
 def test_equal_seeds_give_equal_bits_and_unlike_ones_do_not(whole, tmp_path, no_pictures):
     train(pulse(output=FILM), tmp_path / "again")
     assert files_of(tmp_path / "again") == files_of(whole)
@@ -254,6 +267,15 @@ def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pi
     fine["trainer"]["precision"] = "32-true"
     with pytest.raises(InputError, match=r"tolerance 1e-06 is below what float32 resolves, .* compute in float64"):
         train(config_from_values(fine, "fine.yaml"), tmp_path / "fine")
+
+
+def test_a_config_may_say_infinity(tmp_path, no_pictures):
+    step = {"tolerance": 1e-4, "max_solves": 4, "damping": 1e-8, "largest_damping": float("inf")}
+    fitting = {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": step, "initial": {"tolerance": 1e-3}}}
+    train(pulse(fitting=fitting, steps=1), tmp_path / "run")
+    assert load_task(tmp_path / "run").fitting.step.largest_damping == float("inf")
+    assert "Infinity" not in (tmp_path / "run" / "result.json").read_text()
+    assert train(pulse(fitting=fitting, steps=1), tmp_path / "run", resume=True)["status"] == "finished"
 
 
 # Files in and out
