@@ -202,9 +202,11 @@ class TimeStepper:
             draws = generator(self.seed, step, number, count, device=device)
             if not self.points.adaptive:
                 return self.points.sample(self.problem.domain, draws).to(dtype)
+            held, guide = network.vector(), replace(fit, start=weights)
             network.assign(weights)  # for its own proposals
-            guide = replace(fit, start=weights)
-            return self.points.sample(self.problem.domain, draws, guide, proposals).to(dtype)
+            sample = self.points.sample(self.problem.domain, draws, guide, proposals).to(dtype)
+            network.assign(held)
+            return sample
 
         method: Callable[..., Fitted] = self.fitting.fit_initial if initial else self.fitting.fit
         fitted = method(fit, draw, generator(self.seed, step, number, device=device))

@@ -292,3 +292,14 @@ def test_a_start_of_nothing_needs_no_fit_to_a_size() -> None:
     stepper = TimeStepper(Cold(), {"u": network}, RungeKutta(), 0.1, fitting=FITTING, points=Points(40))
     state, report = list(stepper.run(1))[-1]
     assert report.rms < 1e-4 and float(stepper.fields(state.weights)("u", X / 7).abs().max()) < 1e-3
+
+
+def test_adaptive_points_leave_the_networks_as_they_are() -> None:
+    network = GaussianNetwork(2, units=3, box=[[-2, -2], [-1, -1]]).double()
+    problem = Advection(velocity=(0.25, 0.25), boundary="inflow")
+    points = Points(200, "shifted", boundary=20, adaptive=0.5)
+    stepper = TimeStepper(problem, {"u": network}, Pade22(), 0.1, points=points)
+    before = [weight.clone() for weight in network.parameters()]
+    first, second = stepper.initial()[0], stepper.initial()[0]
+    assert all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
+    assert torch.equal(first.weights["u"], second.weights["u"])
