@@ -72,7 +72,7 @@ class IncrementalPotential(Integrator):
 
     Parameters
     ----------
-    quadrature : of the first integral, in place of random points: momentum is then kept to the last digit of the fits
+    quadrature : of the first integral, in place of random points: momentum is then kept as far as the fits converge
 
     References
     ----------

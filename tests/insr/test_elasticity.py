@@ -21,11 +21,16 @@ from sciml.nets.held import HeldAtEnds
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
 from sciml.pde.hyperelastic_fem import solve_static, square, tension
+from sciml.pde.quadrature import CellPoints, GaussPoints, Quadrature
 from sciml.pde.sampling import Box, MeshDomain
 
 FITTING = LeastSquares(
     step=LevenbergMarquardt(tolerance=1e-8, max_solves=8, patience=8, damping=1e-6, smallest_damping=1e-10),
     initial=LevenbergMarquardt(tolerance=1e-12, max_solves=30, patience=10, damping=1e-10),
+)
+# For energies, which are not 0 where they are least: small gains are no reason to stop.
+PATIENT = LevenbergMarquardt(
+    tolerance=0, max_solves=25, damping=1e-5, smallest_damping=1e-9, decrease=3, increase=3, trials=20, patience=99
 )
 
 
@@ -34,9 +39,16 @@ def network(dim: int, width: int = 12) -> TanhNetwork:
         return TanhNetwork(dim, dim, width, 2).double()
 
 
-def moving(body: ElasticBody, points: Points, width: int = 12) -> TimeStepper:
+def moving(
+    body: ElasticBody,
+    points: Points,
+    width: int = 12,
+    quadrature: Quadrature | None = None,
+    fitting: LeastSquares = FITTING,
+) -> TimeStepper:
     nets = {name: network(body.domain.dim, width) for name in body.fields}
-    return TimeStepper(body, nets, IncrementalPotential(), body.motion.time_step, fitting=FITTING, points=points)
+    rule = IncrementalPotential(quadrature)
+    return TimeStepper(body, nets, rule, body.motion.time_step, fitting=fitting, points=points)
 
 
 def test_the_deformation_gradient_has_the_derivative_of_u_i_by_x_j_in_row_i_and_column_j() -> None:
@@ -113,34 +125,36 @@ def test_a_body_pushed_by_a_sphere_moves_away_from_it() -> None:
 def test_a_block_that_hangs_comes_to_rest_where_finite_elements_say() -> None:
     """Long steps of implicit Euler damp all motion; the side x = -1 is held by a penalty."""
     energy, gravity = StableNeoHookean(20.0, 20.0), [2.0, 0.0]
-    body = ElasticBody(
-        Box([-1, -1], [1, 1]), Motion(2.0, gravity=gravity), energy, held=["x-"], held_stiffness=1e4
-    )
-    *_, (state, _) = moving(body, Points(300)).run(8)
+    body = ElasticBody(Box([-1, -1], [1, 1]), Motion(2.0, gravity=gravity), energy, held=["x-"], held_stiffness=3e3)
+    stepper = moving(body, Points(300), quadrature=GaussPoints(6, 3, 2.0), fitting=LeastSquares(PATIENT, FITTING.step))
+    *_, (state, _) = stepper.run(3)
     found = solve_static(square(8), material_of(energy), {"left": [0, 0]}, degree=2, body_force=gravity)
     points = body.domain.interior(500, torch.Generator().manual_seed(0))
     exact = found(points.numpy())
-    stepper = moving(body, Points(300))
     values = stepper.fields(state.weights)("displacement", points).numpy()
     assert np.linalg.norm(values - exact) < 0.02 * np.linalg.norm(exact)
 
 
-def test_tension_is_closer_to_quadratic_elements_than_linear_ones_with_as_many_numbers() -> None:
+def test_tension_is_far_closer_to_quadratic_elements_than_linear_ones_with_as_many_numbers() -> None:
     with seeded(0):
         net = HeldAtEnds(TanhNetwork(2, 2, 16, 3, spread=1.5), [0, 0], [2, 0]).double()
     assert sum(weight.numel() for weight in net.parameters()) == 626
-    fitting = LeastSquares(LevenbergMarquardt(tolerance=0, max_solves=4, damping=1e-4, smallest_damping=1e-9))
-    problem = Tension()
-    stepper = TimeStepper(problem, {"displacement": net}, Equilibrium(), 1.0, fitting=fitting, points=Points(324))
-    *_, (state, report) = stepper.run(12)
+    fitting = LeastSquares(PATIENT, LevenbergMarquardt(tolerance=0.03, damping=1e-2, patience=99))
+    problem, rule = Tension(), Equilibrium(GaussPoints(8, 3, 2.0))
+    stepper = TimeStepper(problem, {"displacement": net}, rule, 1.0, fitting=fitting, points=Points(324))
+    *_, (state, report) = stepper.run(1)
     material, points = material_of(problem.energy), problem.domain.interior(900, torch.Generator().manual_seed(0))
     reference = tension(square(10, grading=2.0), material, 2)
     linear = tension(square(12), material)
-    assert linear.degrees_of_freedom == 626
+    assert linear.degrees_of_freedom == 626 and reference.stable and linear.stable
     exact = reference(points.numpy())
     found = stepper.fields(state.weights)("displacement", points).numpy()
-    assert np.linalg.norm(found - exact) < 0.5 * np.linalg.norm(linear(points.numpy()) - exact)
-    assert report.quantities["elastic_energy"] < linear.energy
+    assert np.linalg.norm(found - exact) < 0.2 * np.linalg.norm(linear(points.numpy()) - exact)
+    assert (
+        reference.energy
+        < report.quantities["elastic_energy"]
+        < reference.energy + 0.2 * (linear.energy - reference.energy)
+    )
 
 
 def test_without_the_ansatz_a_penalty_holds_the_ends() -> None:
@@ -166,8 +180,8 @@ def test_a_run_goes_on_from_a_state_as_if_never_stopped() -> None:
     body = ElasticBody(
         MeshDomain("disk", 1), Motion(0.05, gravity=[0.0, -10.0]), obstacles=[Plane([0, -1.01], [0, 1], 1e3)]
     )
-    whole = [state for state, _ in moving(body, Points(50)).run(4)]
-    parts = [state for state, _ in moving(body, Points(50)).run(2, whole[2])]
+    whole = [state for state, _ in moving(body, Points(60)).run(4)]
+    parts = [state for state, _ in moving(body, Points(60)).run(2, whole[2])]
     assert all(torch.equal(whole[4].weights[name], parts[1].weights[name]) for name in body.fields)
     assert torch.equal(whole[4].weights["previous"], whole[3].weights["displacement"])
 
@@ -201,6 +215,10 @@ def test_bad_input_is_answered_in_a_sentence() -> None:
         Equilibrium().check(ElasticBody(box, motion))
     with pytest.raises(InputError, match="bodies that move"):
         IncrementalPotential().check(Tension())
+    with pytest.raises(InputError, match="the domain is a mesh; use CellPoints"):
+        IncrementalPotential(GaussPoints()).check(ElasticBody(MeshDomain("disk", 1), motion))
+    with pytest.raises(InputError, match="got a box"):
+        Equilibrium(CellPoints()).check(Tension())
     with pytest.raises(InputError, match="needs a problem with a rate"):
         RungeKutta().check(Tension())
     nets = {"displacement": network(2), "previous": network(2)}
@@ -209,3 +227,14 @@ def test_bad_input_is_answered_in_a_sentence() -> None:
     with pytest.raises(InputError, match="two of the same kind and size"):
         unlike = nets | {"previous": network(2, 5)}
         list(TimeStepper(ElasticBody(box, motion), unlike, IncrementalPotential(), 0.1).run(1))
+
+
+def test_points_at_which_an_energy_would_be_least_alone_are_refused() -> None:
+    few = TimeStepper(Tension(), {"displacement": network(2)}, Equilibrium(GaussPoints(2)), 1.0, fitting=FITTING)
+    with pytest.raises(InputError, match="36 points of quadrature for 218 weights.* at least 55"):
+        list(few.run(1))
+    adaptive = TimeStepper(
+        Tension(), {"displacement": network(2)}, Equilibrium(), 1.0, fitting=FITTING, points=Points(200, adaptive=0.5)
+    )
+    with pytest.raises(InputError, match=r"adaptive points would change the energy.* got 0\.5"):
+        list(adaptive.run(1))
