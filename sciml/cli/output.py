@@ -9,6 +9,7 @@ from typing import Any
 
 from sciml.run_folder import plain
 
+LARGEST_WHOLE = 1e9  # whole numbers below are shown digit by digit: counts, bytes
 PIPE_WIDTH = 160  # characters of a table when standard output is no terminal and has no width of its own
 
 
@@ -48,6 +49,8 @@ def cell_text(value: Any) -> str:
     """Return the text of one table cell."""
     if value is None:
         return "-"
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
+        return f"{value:.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

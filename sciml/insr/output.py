@@ -210,9 +210,11 @@ def draw(problem: Problem, folder: Path, *, animation: bool) -> None:
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
     named = {field.name: field for field in series.fields}
+    if "displacement" in named and isinstance(series.on, Grid) and series.on.dim == 2:
+        named = _on_cells(named, series.on.to_mesh())
     times = np.linspace(series.times[0], series.times[-1], SNAPSHOTS)
     film = folder / "animation.gif"
-    if "displacement" in named and isinstance(series.on, Mesh) and series.on.dim in (2, 3):
+    if "displacement" in named and isinstance(named["displacement"].on, Mesh) and series.on.dim in (2, 3):
         body = {"obstacle": _obstacle(problem), "values": named.get(next(iter(problem.pictures), ""))}
         plots.deformed_mesh(named["displacement"], figures / "displacement.png", times=times, **body)
         if animation:
@@ -227,6 +229,15 @@ def draw(problem: Problem, folder: Path, *, animation: bool) -> None:
         plots.field_snapshots(field, figures / f"{name}.png", times=times, reference=exact, velocity=velocity)
         if animation and name == problem.pictures[0]:
             plots.field_animation(field, film, reference=exact)
+
+
+def _on_cells(named: Mapping[str, Field], mesh: Mesh) -> dict[str, Field]:
+    """Fields of a grid on the mesh of its cells, which can be drawn deformed."""
+    flat = {}
+    for name, field in named.items():
+        shape = (len(field.times), mesh.n_points, *field.values.shape[1 + mesh.dim :])
+        flat[name] = Field(name, field.values.reshape(shape), mesh, times=field.times, unit=field.unit)
+    return flat
 
 
 def _obstacle(problem: Problem) -> object | None:

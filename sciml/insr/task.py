@@ -22,6 +22,7 @@ from sciml.mesh.files import write_fields
 from sciml.training.task import Task
 
 STATES = "states"
+AMOUNTS = ("energy", "enstrophy", "mass")  # drawn against time; what else is watched is in result.json
 
 
 class TimeStepping(Task):
@@ -167,7 +168,8 @@ class TimeStepping(Task):
         from sciml import plots
 
         errors = [name for name in out.ERRORS[:2] if name in rows[0]]
-        amounts = [name for name in rows[0] if name not in ("time", *out.ERRORS)]
+        watched = [name for name in rows[0] if name not in ("time", *out.ERRORS)]
+        amounts = [name for name in watched if name.endswith(AMOUNTS)] or watched
         if errors or amounts:
             (folder / "figures").mkdir(exist_ok=True)
             plots.time_curves(rows, folder / "figures" / "history.png", errors=errors, amounts=amounts)
