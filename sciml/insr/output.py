@@ -212,7 +212,7 @@ def draw(problem: Problem, folder: Path, *, animation: bool) -> None:
     named = {field.name: field for field in series.fields}
     if "displacement" in named and isinstance(series.on, Grid) and series.on.dim == 2:
         named = _on_cells(named, series.on.to_mesh())
-    times = np.linspace(series.times[0], series.times[-1], SNAPSHOTS)
+    times = series.times[np.unique(np.linspace(0, len(series.times) - 1, SNAPSHOTS).round().astype(int))]
     film = folder / "animation.gif"
     if "displacement" in named and isinstance(named["displacement"].on, Mesh) and series.on.dim in (2, 3):
         body = {"obstacle": _obstacle(problem), "values": named.get(next(iter(problem.pictures), ""))}
