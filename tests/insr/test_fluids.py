@@ -11,6 +11,7 @@ from sciml.errors import InputError
 from sciml.insr import LeastSquares, Points, TimeStepper
 from sciml.insr.fluids import MultiModeEuler, Smoke, StreamFunctionFlow, TaylorGreen, TwoVortices, largest_divergence
 from sciml.insr.semi_lagrangian import SemiLagrangian
+from sciml.nets import MirroredNetwork, TanhNetwork
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
@@ -66,6 +67,46 @@ def test_energy_decays_as_viscosity_says() -> None:
     energies = [(state.time, report.quantities["energy"]) for state, report in steps.run(10)]
     for time, energy in energies[1:]:
         assert energy / energies[0][1] == pytest.approx(math.exp(-4 * viscosity * math.pi**2 * time), abs=1e-4)
+
+
+def test_a_flow_without_viscosity_keeps_energy_and_enstrophy() -> None:
+    problem = MultiModeEuler(modes=[[2, 2, 2.0], [1, 1, 1.2], [1, 2, 0.6]])
+    with seeded(0):
+        stream = MirroredNetwork(2, width=14, waves=3).double()
+    steps = TimeStepper(
+        problem, {"stream": stream}, SemiLagrangian(corrections=1), 0.1, fitting=FITTING, points=Points(900)
+    )
+    states = list(steps.run(4))
+    (_, first), (last, report) = states[0], states[-1]
+    for name in ("energy", "enstrophy"):
+        assert report.quantities[name] == pytest.approx(first.quantities[name], rel=1e-3)
+    points = problem.domain.interior(400, torch.Generator().manual_seed(0))
+    start = problem.start.velocity(points)
+    after = problem.velocity_at(steps.fields(last.weights), points)
+    assert (after - start).norm() > 0.05 * start.norm()  # it does not stand still
+
+
+def test_smoke_keeps_its_mass_and_its_largest_density() -> None:
+    problem = TaylorGreen(smoke=Smoke(centre=(-0.5, 0.3), width=0.3))
+    with seeded(0):
+        networks = {"stream": SineSeries(3), "density": TanhNetwork(2, width=14, layers=2, spread=2.0).double()}
+    steps = TimeStepper(problem, networks, SemiLagrangian(), 0.25, fitting=FITTING, points=Points(700))
+    states = list(steps.run(2))
+    first, last = (report.quantities["mass"] for _, report in (states[0], states[-1]))
+    assert last == pytest.approx(first, rel=1e-2)
+    points = problem.domain.interior(4000, torch.Generator().manual_seed(0))
+    density = problem.present(steps.fields(states[-1][0].weights), points, 0.5)["density"]
+    assert float(density.max()) == pytest.approx(1, abs=0.03) and float(density.min()) > -0.03
+
+
+def test_what_a_flow_shows_has_names_that_it_presents() -> None:
+    problem = TaylorGreen(smoke=Smoke())
+    networks = {"stream": SineSeries(2), "density": TanhNetwork(2, width=4).double()}
+    steps = TimeStepper(problem, networks, SemiLagrangian(), 0.1)
+    fields = steps.fields({name: flat.vector() for name, flat in steps.networks.items()})
+    shown = problem.present(fields, torch.zeros(1, 2, dtype=torch.float64), 0.0)
+    assert problem.pictures == ("density", "vorticity")
+    assert {*problem.pictures, problem.headline} <= set(shown)
 
 
 def test_the_exact_flow_decays_as_the_vorticity_equation_says() -> None:
