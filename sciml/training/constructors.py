@@ -200,7 +200,7 @@ def _of_a_member(report: str) -> str | None:
     if "Union subtypes" not in report:
         return None
     lines = [line.strip().removeprefix("- ") for line in report.splitlines()[1:]]
-    others = ("Does not validate", "Subtypes:", "Errors:", "Expected a ", "Given value")
+    others = ("Does not validate", "Subtypes:", "Errors:", "Expected a ", "Given value", "Import path ", "Not a ")
     ours = [line for line in lines if line and not line.startswith(others)]
     return ours[0].rstrip(".") if ours else None
 

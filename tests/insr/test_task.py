@@ -401,6 +401,26 @@ def test_what_does_not_go_together_is_refused_before_the_run(changes, sentence):
     assert said.startswith("pulse.yaml: task") and "\n" not in said and len(said) < 400
 
 
+def body_of(mesh: object) -> dict[str, object]:
+    domain = {"class_path": "sciml.pde.sampling.MeshDomain", "init_args": {"mesh": str(mesh)}}
+    init_args = {"domain": domain, "motion": {"time_step": 0.1}}
+    return {"class_path": "sciml.insr.ElasticBody", "init_args": init_args}
+
+
+def test_meshes_that_are_no_domain_are_refused_and_the_fault_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"lines, triangles or tetrahedra, the mesh has quad.*; split its cells"):
+        pulse(problem=body_of("square_quad")).build_task()
+    corners = np.array([[0.0, 0], [1, 0], [0.5, 1], [0.4, 0.5]])
+    write_mesh(tmp_path / "flipped.vtu", Mesh(corners, {"triangle": np.array([[0, 1, 2], [1, 0, 3]])}))
+    with pytest.raises(ConfigError, match=r"cell 0 \(area 0\.5\) and cell 1 \(area -0\.25\) .* one is flipped"):
+        pulse(problem=body_of(tmp_path / "flipped.vtu")).build_task()
+    corners[2] = [0.5, 0]
+    flat = np.column_stack([corners, np.zeros(4)])
+    meshio.Mesh(flat, [("triangle", np.array([[0, 1, 3], [0, 1, 2]]))]).write(tmp_path / "flat.vtu")
+    with pytest.raises(ConfigError, match=r"flat\.vtu.* triangle 1 has no area: its points .* are degenerate"):
+        pulse(problem=body_of(tmp_path / "flat.vtu")).build_task()
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [("nowhere.vtu", "nowhere.vtu is not a file; check the name"), ("a.step", "the ending must be one of .vtu")],
