@@ -130,10 +130,11 @@ class Tension(ElasticProblem):
         """Displacement by finite elements, where it is asked for."""
         if not self.reference_cells:
             return None
-        return torch.from_numpy(self._reference(points.double().cpu().numpy())).to(points)
+        return torch.from_numpy(self.reference(points.double().cpu().numpy())).to(points)
 
     @cached_property
-    def _reference(self):  # noqa: ANN202 - a type of an optional import
+    def reference(self):  # noqa: ANN201 - a type of an optional import
+        """Displacement by quadratic finite elements on a mesh graded towards the corners."""
         from sciml.pde.hyperelastic_fem import square, tension
 
         mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
 
 from sciml.errors import InputError
 from sciml.pde.quadrature import CellPoints, GaussPoints
