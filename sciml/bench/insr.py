@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sciml.bench.insr_variants import ABLATION, ADVECTION_GRIDS, BURGERS_GRIDS, FLOW_GRIDS
+from sciml.bench.insr_variants import ABLATION, ADVECTION_GRIDS, BURGERS_GRIDS, FLOW_GRIDS, TENSION_ELEMENTS
 from sciml.bench.runner import Campaign, Progress, check_names
 from sciml.bench.worker import Job
 from sciml.errors import InputError
@@ -21,7 +21,7 @@ MEASURED_CODE = (
     "numerics",
     *(f"pde/{name}.py" for name in ("euler_box", "exact", "flows", "grid_advection", "periodic", "sampling")),
     *(f"pde/{name}.py" for name in ("stable_fluids", "hyperelastic", "hyperelastic_fem", "mesh_sampling")),
-    *(f"bench/insr_{name}.py" for name in ("adam", "cases", "dimensions", "flows", "grids")),
+    *(f"bench/insr_{name}.py" for name in ("adam", "bodies", "cases", "dimensions", "flows", "grids")),
     *(f"bench/insr_{name}.py" for name in ("jets", "jobs", "pinn", "variants")),
 )
 GROUPS = {
@@ -35,11 +35,13 @@ GROUPS = {
     "vortices": "two vortices of unlike size",
     "burgers": "Burgers' equation",
     "high_dimension": "a pulse in two, three and five dimensions",
+    "tension": "a square drawn to twice its length, beside finite elements",
+    "drop": "an elastic ball that falls on a plane",
     "ablation": "basis, boundary, rule and optimiser, one at a time",
 }
 OPTIONAL_PEERS = ("deepxde",)
 ADVECTION, MIDPOINT = "insr/advection_1d_cpu", "insr/advection_1d_midpoint_cpu"
-BURGERS = "insr/burgers_1d_cpu"
+BURGERS, TENSION, DROP = "insr/burgers_1d_cpu", "insr/tension_2d_cpu", "insr/drop_3d_cpu"
 FLOWS = {"taylor_green": "insr/taylor_green_cpu", "euler": "insr/euler_cpu", "vortices": "insr/two_vortices_cpu"}
 # Cells per axis of the series of sines, of which two thirds are modes; 0 for as many as have the memory of the network.
 SINES = {"taylor_green": (13, 0), "euler": (28, 0), "vortices": (72, 0)}
@@ -68,19 +70,23 @@ class Plan:
     more_time : how many times as much one more PINN has
     jet_calls : of derivatives, in each repetition
     cells, vortex_cells : of the references of flows, along each axis
+    body_steps : of elastic bodies, at most
+    element_seconds : of processor time for refined finite elements, about that of the network
     quick : small
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int | None = None
-    ablation_steps: int = 40
+    ablation_steps: int = 30
     adam_steps: int = 5
-    longer: int = 3
+    longer: int = 1
     seconds: float = 25.0
     more_time: int = 10
     jet_calls: int = 10
     cells: int = 128
     vortex_cells: int = 256
+    body_steps: int | None = None
+    element_seconds: float = 15.0
     quick: bool = False
 
     @property
@@ -100,6 +106,8 @@ QUICK = Plan(
     jet_calls=2,
     cells=64,
     vortex_cells=96,
+    body_steps=1,
+    element_seconds=1.0,
     quick=True,
 )
 
@@ -115,6 +123,7 @@ def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
         *_flow_jobs(plan),
         *_burgers_jobs(plan),
         *_dimension_jobs(plan),
+        *_body_jobs(plan),
         *_ablation_jobs(plan),
     ]
 
@@ -233,6 +242,18 @@ def _dimension_jobs(plan: Plan) -> Iterator[Job]:
         config, title = f"insr/advection_{dimension}d_cpu", f"**INSR**, {dimension}-D"
         steps = {"steps": plan.steps}
         yield from _ours(plan, "high_dimension", f"{dimension}d", "dimensions:pulse", config, title, **steps)
+
+
+def _body_jobs(plan: Plan) -> Iterator[Job]:
+    options = {"steps": plan.body_steps}
+    yield from _ours(plan, "tension", "insr", "bodies:tension", TENSION, "**INSR**, ends held exactly", **options)
+    for degree, cells, grading, refined, title in TENSION_ELEMENTS:
+        mesh = {"degree": degree, "cells": cells, "grading": grading}
+        if refined:
+            mesh["seconds"] = plan.element_seconds
+        name = f"p{degree}-{cells}-{grading:g}{'-refined' if refined else ''}"
+        yield _job("tension", name, "bodies:tension_fem", title, TENSION, **mesh)
+    yield from _ours(plan, "drop", "insr", "bodies:drop", DROP, "**INSR**, incremental potential", **options)
 
 
 def _ablation_jobs(plan: Plan) -> Iterator[Job]:

@@ -29,6 +29,7 @@ ERRORS: dict[str, tuple[str, tuple[str, ...], Form]] = {
     "euler": ("the Euler flow that moves", ("last", "relative_l2"), "{:.1e}".format),
     "vortices": ("two vortices", ("last", "relative_l2"), "{:.1e}".format),
     "burgers": ("Burgers", ("last", "relative_l2"), "{:.1e}".format),
+    "tension": ("tension", ("last", "relative_l2"), "{:.1e}".format),
 }
 FLOWS = ("taylor_green", "euler", "vortices")
 SLACK = 1.02  # two per cent more memory is equal memory
@@ -56,6 +57,11 @@ def group_tables(answers: Answers) -> list[tuple[str, str]]:
         *flows,
         ("**Burgers**", _table(answers, ("burgers",), burgers, _burgers)),
         ("**A pulse in many dimensions**, and what a grid needs for the same error", _dimensions(answers)),
+        (
+            "**Tension** of a square: displacement and energy beside quadratic elements on a fine mesh",
+            _table(answers, ("tension",), ("relative L2", "energy too high by", "memory of the mesh"), _tension),
+        ),
+        ("**A ball that falls on a plane**", _drop(answers)),
         (
             "**Ablation**, advection in 1-D, one thing at a time",
             _table(answers, ("ablation",), (*pulse, "solves"), _ablation),
@@ -132,6 +138,31 @@ def _flow(runs: list[Run]) -> tuple[str, ...]:
 
 def _burgers(runs: list[Run]) -> tuple[str, ...]:
     return shown(values_at(runs, "relative_l2", BURGERS_TIME)), shown(values(runs, "last", "relative_l2"))
+
+
+def _tension(runs: list[Run]) -> tuple[str, ...]:
+    excess = [run["last"]["elastic_energy"] / run["reference_energy"] - 1 for run in runs if not run.get("failed")]
+    mesh = values(runs, "mesh_bytes")
+    return (
+        shown(values(runs, "last", "relative_l2")),
+        shown(excess, _percent),
+        memory_shown(mesh[0]) if mesh else "none",
+    )
+
+
+def _drop(answers: Answers) -> str:
+    rows = []
+    for runs in answers.methods("drop").values():
+        numbers, memory = f"{runs[0]['numbers']:,}", memory_shown(runs[0]["memory_bytes"])
+        depth = shown(values(runs, "fall", "penetration"), "{:.2%}".format)
+        free = shown(values(runs, "fall", "free_fall_error"))
+        momenta = [shown(values(runs, "fall", f"momentum_{when}"), "{:.2f}".format) for when in ("before", "after")]
+        ratio = shown(values(runs, "fall", "smallest_volume_ratio"), "{:.2f}".format)
+        title, seconds = runs[0]["title"], seconds_shown(seconds_of(runs))
+        rows.append((title, numbers, memory, depth, free, *momenta, ratio, seconds))
+    heads = ("method", "numbers", "memory", "penetration / height", "error of free fall", "momentum down before",
+             "momentum up after", "smallest volume ratio", "CPU s")  # fmt: skip
+    return markdown(heads, rows) if rows else ""
 
 
 def _equal(answers: Answers) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sciml.bench.insr_group_tables import BURGERS_TIME, ERRORS, adam_ratios, group_tables, jet_ratios
+from sciml.bench.insr_group_tables import BURGERS_TIME, ERRORS, SLACK, adam_ratios, group_tables, jet_ratios
 from sciml.bench.insr_results import (
     DASH,
     Answers,
@@ -63,7 +63,9 @@ def checks(results: dict[str, Any]) -> list[Row]:
         *_advection_rows(answers),
         *_adam_rows(answers),
         *_flow_rows(answers),
-        *_other_rows(answers),
+        *_scalar_rows(answers),
+        *_body_rows(answers),
+        _jet_row(answers),
     ]
 
 
@@ -183,23 +185,48 @@ def _flow_rows(answers: Answers) -> list[Row]:
     ]  # fmt: skip
 
 
-def _other_rows(answers: Answers) -> list[Row]:
+def _scalar_rows(answers: Answers) -> list[Row]:
     burgers, many = _ours(answers, "burgers"), answers.runs("high_dimension", "5d")
     nodes = [run["grids"]["waves"] for run in many if run.get("grids")]
     grid = f"waves, exact in time: {nodes[0]['nodes']}⁵ nodes, {memory_shown(nodes[0]['bytes'])}" if nodes else DASH
-    jet = answers.runs("jets", "jets")
-    difference = [network["difference"] for run in jet for network in run["networks"].values()]
-    faster = jet_ratios(answers, "seconds", ("forward", "mixed"))
     return [
         Row(f"{_title('Burgers', burgers)}: relative L2 at t = {BURGERS_TIME:g}", "≤ 1e-3", "",
             [_error(values_at(burgers, "relative_l2", BURGERS_TIME), 1e-3)], DASH, seconds_of(burgers),
             _rival(answers, "burgers")),
         Row(f"{_title('advection', many)}: relative L2 at the end", "≤ 1e-2", "",
             [_error(values(many, "last", "relative_l2"), 1e-2)], DASH, seconds_of(many), grid),
-        Row("jets of second order: largest difference to nested differentiation, times faster than `torch.func`",
-            "≤ 1e-10, ≥ 2x", "",
-            [_error([max(difference)] if difference else [], 1e-10), Part(faster, 2.0, None, form="{:.1f}x".format)]),
     ]  # fmt: skip
+
+
+def _body_rows(answers: Answers) -> list[Row]:
+    pulled, fallen = _ours(answers, "tension"), _ours(answers, "drop")
+    error = ("last", "relative_l2")
+    memory = middle([run["memory_bytes"] for run in pulled])
+    linear = answers.best(
+        "tension", error, lambda r: r[0].get("degree") == 1 and r[0]["memory_bytes"] <= SLACK * memory
+    )
+    best = middle(values(linear, *error))
+    ratio = Part([found / best for found in values(pulled, *error)] if linear else [], 1.0, 0.5, True, "{:.2f}".format)
+    before, after = (values(fallen, "fall", f"momentum_{when}") for when in ("before", "after"))
+    fall = [
+        Part(values(fallen, "fall", "penetration"), 0.01, None, True, "{:.2%}".format),
+        _error(values(fallen, "fall", "free_fall_error"), 1e-6),
+        Part([up / down for up, down in zip(after, before, strict=True)], 1e-3, None, form="{:.2f}".format),
+    ]
+    return [
+        Row(f"{_title('tension', pulled)}: error over that of P1 elements, equal memory", "≤ 1", "≤ 0.5", [ratio],
+            answers.paper.get("tension", DASH), seconds_of(pulled), _rival(answers, "tension")),
+        Row(f"{_title('ball on a plane', fallen)}: penetration, free fall, momentum after over before",
+            "≤ 1 %, ≤ 1e-6, > 0", "", fall, DASH, seconds_of(fallen)),
+    ]  # fmt: skip
+
+
+def _jet_row(answers: Answers) -> Row:
+    found = [network["difference"] for run in answers.runs("jets", "jets") for network in run["networks"].values()]
+    faster = jet_ratios(answers, "seconds", ("forward", "mixed"))
+    title = "jets of second order: largest difference to nested differentiation, times faster than `torch.func`"
+    parts = [_error([max(found)] if found else [], 1e-10), Part(faster, 2.0, None, form="{:.1f}x".format)]
+    return Row(title, "≤ 1e-10, ≥ 2x", "", parts)
 
 
 def _error(found: list[float], must: float, goal: float | None = None) -> Part:

@@ -50,6 +50,16 @@ ADVECTION_GRIDS: list[tuple[str, str, int, str]] = [
     ("splines", "exact", 561, "semi-Lagrangian, cubic splines, equal memory"),
     ("waves", "exact", 64, "64 waves, exact in time"),
 ]
+# Degree, cells along each axis, grading towards the corners, whether refined to equal time, title: 12 cells of P1 and 6
+# of P2 have the 626 numbers of the network.
+TENSION_ELEMENTS: list[tuple[int, int, float, bool, str]] = [
+    (1, 12, 1.0, False, "P1 elements, equal memory"),
+    (1, 12, 2.0, False, "P1 elements, graded towards the corners, equal memory"),
+    (2, 6, 1.0, False, "P2 elements, equal memory"),
+    (2, 6, 2.0, False, "P2 elements, graded towards the corners, equal memory"),
+    (1, 12, 2.0, True, "P1 elements, graded, refined to equal time"),
+    (2, 12, 2.0, False, "P2 elements, graded, 12 cells"),
+]
 BURGERS_GRIDS: list[tuple[str, int, str]] = [
     ("central2", 229, "2nd-order differences"),
     ("central4", 229, "4th-order differences"),

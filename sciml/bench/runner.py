@@ -54,7 +54,7 @@ class Campaign:
         origin = environment()
         package = Path(sciml.__file__).parent
         code = fingerprint(package, self.measured_code)
-        done = self._earlier(origin)
+        done, own = self._earlier(origin), {}
         results = {"name": self.name, "environment": origin, **plain(self.header), "jobs": done}
         todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
         stamp = {"code": code, "commit": origin.get("commit"), "dirty": is_changed(package)}
@@ -62,7 +62,9 @@ class Campaign:
         progress(f"{total} measurements to do, {len(wanted) - total} done before")
         for number, (job, result) in enumerate(_measured(todo), start=1):
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            done[job["key"]] = {**job, **stamp, "finished": now, **result}
+            own[job["key"]] = {**job, **stamp, "finished": now, **result}
+            # What another run, of other groups, has written meanwhile stays.
+            results["jobs"] = self._in_order(self._earlier(origin) | own)
             _write(self.path, results)
             progress(f"[{number}/{total}] {job['key']}, {perf_counter() - start:.0f} s")
         if not todo:
@@ -76,8 +78,11 @@ class Campaign:
         earlier = read_results(self.path, self.name)
         if any(earlier["environment"].get(name) != origin[name] for name in MACHINE):
             return {}
-        known = {job["key"] for job in self.jobs}
-        return {key: job for key, job in earlier["jobs"].items() if key in known}
+        return self._in_order(earlier["jobs"])
+
+    def _in_order(self, done: dict[str, Any]) -> dict[str, Any]:
+        """Results of this plan in its order, whatever was measured first."""
+        return {job["key"]: done[job["key"]] for job in self.jobs if job["key"] in done}
 
 
 def refuse_peers(benchmark: str, peers: Sequence[str]) -> None:
@@ -134,6 +139,6 @@ def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
 
 
 def _write(path: Path, results: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # another run may write the same file
     part.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(part, path)

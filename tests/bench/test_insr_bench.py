@@ -15,6 +15,8 @@ import torch
 from sciml.bench import insr, insr_dimensions, insr_flows, insr_grids, insr_jets
 from sciml.bench.insr_adam import TunedAdam
 from sciml.bench.insr_cases import build, summary
+from sciml.bench.results import read_results
+from sciml.bench.runner import Campaign
 from sciml.bench.worker import run_jobs
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
@@ -242,3 +244,24 @@ def test_a_pinn_starts_from_the_pulse_and_leaves_this_process_as_it_is() -> None
     assert 2.0 <= found["seconds"] < 4.0 and found["iterations"] > found["adam_iterations"] > 0
     errors = found["history"]["relative_l2"]
     assert errors[0] < 0.06 and errors[0] < errors[-1] < 0.3  # the form holds the start
+
+
+# --------------------------------------------------------------------------------------------------------- side by side
+
+
+def test_two_runs_of_unlike_groups_may_write_one_file_and_its_order_is_that_of_the_plan(tmp_path: Path) -> None:
+    # A job that answers with what it is asked.
+    jobs = [{"key": f"{name}/0", "group": name, "function": "builtins:dict", "threads": 1} for name in "abc"]
+    campaign = Campaign("insr", tmp_path / "insr.json", {"plan": {}}, jobs, ("bench/worker.py",))
+    lines: list[str] = []
+
+    def meanwhile(line: str) -> None:
+        if line.startswith("2 measurements"):
+            campaign.run(jobs[1:2], progress=lines.append)
+
+    results = campaign.run([jobs[2], jobs[0]], progress=meanwhile)
+    assert list(results["jobs"]) == ["a/0", "b/0", "c/0"]
+    assert read_results(tmp_path / "insr.json", "insr")["jobs"] == results["jobs"]
+    assert [path.name for path in tmp_path.iterdir()] == ["insr.json"]
+    campaign.run(jobs, progress=lines.append)
+    assert lines[-1] == "0 measurements to do, 3 done before"
