@@ -152,14 +152,23 @@ def test_vectors_keep_their_components_on_a_grid():
     assert arrays["strain"] == pytest.approx(0.25)
 
 
-def test_bodies_are_drawn_where_they_have_moved_to(tmp_path):
-    problem = Stretch(MeshDomain("disk", 2))
+@pytest.mark.parametrize("domain", [MeshDomain("disk", 2), Box([-1, -1], [1, 1])], ids=["mesh", "grid"])
+def test_bodies_are_drawn_where_they_have_moved_to(tmp_path, monkeypatch, domain):
+    problem, drawn = Stretch(domain), []
     networks, start = fields_of(Plane([0.0, 0.0], [[0.0, 0.0], [0.0, 0.0]]), "displacement")
     moved = {"displacement": torch.full_like(start.weights["displacement"], 0.25)}
-    write_series(problem, networks, tmp_path, [(0.0, start.weights), (1.0, moved)], problem.domain.mesh)
+    place = Output(grid=[5, 4] if isinstance(domain, Box) else None).place(domain)
+    write_series(problem, networks, tmp_path, [(0.0, start.weights), (1.0, moved)], place)
+    monkeypatch.setattr("sciml.plots.deformed_mesh", lambda field, path, **options: drawn.append((field, options)))
+    monkeypatch.setattr("sciml.plots.deformation_animation", lambda field, path, **options: drawn.append((field, path)))
     draw(problem, tmp_path, animation=True)
-    assert (tmp_path / "figures" / "displacement.png").stat().st_size > 5_000
-    assert (tmp_path / "animation.gif").stat().st_size > 5_000
+    (field, options), (_, film) = drawn
+    x, y = field.on.points.T
+    assert np.all(field.values[0] == 0)
+    assert field.values[-1] == pytest.approx(np.repeat(0.25 * (1 + x + y)[:, None], 2, axis=1))
+    assert options["values"].values[-1] == pytest.approx(0.25)
+    assert list(options["times"]) == [0.0, 1.0]
+    assert film == tmp_path / "animation.gif"
 
 
 def test_states_come_back_bit_by_bit(tmp_path):

@@ -334,6 +334,8 @@ WRONG = {
         {"networks": network("sciml.nets.Relu")},
         "sciml.nets has no class 'Relu'; there are CoordinateNetwork",
     ),
+    "class of another kind": ({"networks": network("sciml.insr.Heat")}, "expected a class that is a Module"),
+    "misspelt argument": ({"networks": network(widht=3)}, "networks.u.init_args has no 'widht'; did you mean 'width'"),
     "unknown method of least squares": (
         {"fitting": {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": {"method": "cholesky"}}}},
         "normal",
