@@ -86,7 +86,7 @@ class Plan:
     cells: int = 128
     vortex_cells: int = 256
     body_steps: int | None = None
-    element_seconds: float = 15.0
+    element_seconds: float = 8.0
     quick: bool = False
 
     @property
