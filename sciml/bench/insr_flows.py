@@ -62,7 +62,7 @@ def stable_fluids(job: Job) -> dict[str, Any]:
     """
     case = build(job["config"], 0, steps=job.get("steps"))
     cells = job["nodes"] or int((math.sqrt(1 + 2 * case.numbers) - 1) / 2)  # 2 n (n + 1) velocities
-    method = StableFluids(cells, **job["scheme"])
+    method = StableFluids(cells, **job["scheme"], viscosity=case.task.problem.viscosity)
     reference = reference_of(job["config"], job["cells"], case.steps)
     begin = clock.process_time()
     state = method.start(case.task.problem.start.velocity)

@@ -243,7 +243,8 @@ def _title(case: str, runs: Sequence[Run]) -> str:
     if not runs:
         return case
     how = runs[0]["title"].removeprefix("**INSR**, ")
-    return f"{case}, {how}, {runs[0]['steps']} steps, {runs[0]['numbers']:,} weights"
+    steps = runs[0]["steps"]
+    return f"{case}, {how}, {steps} step{'' if steps == 1 else 's'}, {runs[0]['numbers']:,} weights"
 
 
 def _rival(answers: Answers, group: str) -> str:

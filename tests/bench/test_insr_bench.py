@@ -163,6 +163,14 @@ def test_stable_fluids_lose_energy_and_sines_keep_a_flow_that_stands_still() -> 
     assert grid["numbers"] == 2 * 48 * 49 and sines["numbers"] == 64 and sines["memory_bytes"] == 512
 
 
+def test_grids_have_the_viscosity_of_the_case() -> None:
+    job = changed("vortices/cubic128/0", steps=10, cells=96)
+    found, series = insr_flows.stable_fluids(job), insr_flows.sines(job | {"nodes": 72})
+    assert found["energy_change"] == pytest.approx(found["exact_energy_change"], rel=0.1)
+    assert series["energy_change"] == pytest.approx(found["exact_energy_change"], rel=0.1)
+    assert found["exact_energy_change"] < -0.02
+
+
 @pytest.mark.parametrize("group", ["taylor_green", "euler"])
 def test_grids_of_equal_memory_have_no_more_numbers_than_the_network_and_hardly_fewer(group: str) -> None:
     network = build(insr.FLOWS[group], 0).numbers
