@@ -143,6 +143,32 @@ def test_in_many_dimensions_the_grid_of_equal_error_stands_beside_the_network() 
     assert "11.4 MB" in row(raw, "at the end").rival
 
 
+def test_tension_is_held_against_the_best_linear_elements_that_take_no_more_memory() -> None:
+    def pulled(method: str, error: float, numbers: int, seed: int = 0, **more):
+        body = run("tension", method, error, 3.0, numbers, seed=seed, reference_energy=6.25, **more)
+        body["last"] |= {"elastic_energy": 6.5}
+        return body
+
+    ours = [pulled("ours", error, 626, seed) for seed, error in enumerate((0.002, 0.003, 0.008))]
+    plain, graded = pulled("plain", 0.05, 626, degree=1), pulled("graded", 0.01, 626, degree=1, mesh_bytes=11_920)
+    finer, quadratic = pulled("finer", 0.001, 5000, degree=1), pulled("quadratic", 0.004, 626, degree=2)
+    raw = results(*ours, plain, graded, finer, quadratic)
+    check = row(raw, "tension")
+    assert check.parts[0].values == pytest.approx([0.2, 0.3, 0.8]) and check.verdict == "yes, the goal too"
+    assert check.rival == "finer: 1.0e-03 in 3 s"
+    assert line(report(raw), "graded")[3:6] == ["1.0e-02", "+4.00%", "11.9 kB"]
+
+
+def test_a_ball_has_to_spring_back() -> None:
+    def fallen(after: float):
+        fall = {"penetration": 0.008, "free_fall_error": 1e-14, "momentum_before": 8.0, "momentum_after": after}
+        return results(run("drop", "ours", None, 50.0, 774, fall=fall | {"smallest_volume_ratio": 0.7}))
+
+    assert row(fallen(3.2), "ball").measured == "0.80% / 1.0e-14 / 0.40" and row(fallen(3.2), "ball").met
+    assert row(fallen(-1.0), "ball").met is False
+    assert line(report(fallen(3.2)), "**INSR**")[3:8] == ["0.80%", "1.0e-14", "8.00", "3.20", "0.70"]
+
+
 def test_a_quick_run_meets_nothing() -> None:
     text = report(results(run("burgers", "ours", 1e-5, 1.0, 229), quick=True))
     assert text.startswith("A quick run") and line(text, "Burgers, rule, 50 steps")[5] == "–"
