@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ from sciml.insr.energies import ArapVolume, Energy, determinant
 from sciml.insr.problems import Domain, Fields, Problem, mean_over
 from sciml.numerics.derivatives import Jet
 from sciml.pde.sampling import BoundaryPoints, Box, MeshDomain
+
+if TYPE_CHECKING:
+    from sciml.pde.hyperelastic import Material
+    from sciml.pde.hyperelastic_fem import FiniteElementDisplacement
 
 WATCHED = 2000  # boundary points at which penetration is watched
 HELD = 400  # points in each group that is held
@@ -142,7 +147,7 @@ class Tension(ElasticProblem):
         return last[1]
 
     @cached_property
-    def reference(self):  # noqa: ANN201 - a type of an optional import
+    def reference(self) -> FiniteElementDisplacement:
         """Displacement by quadratic finite elements on a mesh graded towards the corners."""
         from sciml.pde.hyperelastic_fem import square, tension
 
@@ -293,7 +298,7 @@ class ElasticBody(ElasticProblem):
         return points
 
 
-def material_of(energy: Energy):  # noqa: ANN201 - a type of an optional import
+def material_of(energy: Energy) -> Material:
     """The material of the finite elements with the same energy.
 
     Raises
