@@ -138,7 +138,8 @@ class FourierNetwork(CoordinateNetwork):
     """Waves that are periodic in a box, then ``tanh`` layers: periodic exactly, with all derivatives.
 
     The features are ``g_k sin(2 pi k x_i / L_i)`` and ``g_k cos(...)`` for every axis and ``k = 1 ... waves``, with
-    ``g_k = 2 exp(-(k / decay)^2 / 2)``, so that the network starts smooth and still has the fine waves at hand.
+    ``g_k = 2 exp(-(k / decay)^2 / 2)``, so that the network starts smooth and still has the fine waves at hand. An axis
+    that is not periodic, such as time, enters scaled from the box to [-1, 1].
 
     Parameters
     ----------
@@ -146,9 +147,10 @@ class FourierNetwork(CoordinateNetwork):
     box : lower and upper corner, [-1, 1] along every axis unless given
     waves : along each axis
     decay : of the amplitudes
+    periodic : whether each axis is; all unless given
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - sizes and features
         self,
         inputs: int,
         outputs: int = 1,
@@ -157,27 +159,35 @@ class FourierNetwork(CoordinateNetwork):
         box: Sequence[Sequence[float]] | None = None,
         waves: int = 8,
         decay: float = 5.0,
+        periodic: Sequence[bool] | None = None,
     ) -> None:
         if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
             raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
-        super().__init__(inputs, outputs, 2 * inputs * waves, width, layers)
+        flags = [True] * inputs if periodic is None else [bool(flag) for flag in periodic]
+        if len(flags) != inputs or not any(flags):
+            raise InputError(f"periodic is {periodic!r}, expected {inputs} times true or false, at least once true.")
+        axes, others = ([axis for axis in range(inputs) if flags[axis] is kind] for kind in (True, False))
+        super().__init__(inputs, outputs, 2 * len(axes) * waves + len(others), width, layers)
         corners = corners_of(inputs, box)
-        numbers = torch.arange(1, waves + 1, dtype=torch.float64)
-        self.register_buffer(
-            "wave_numbers", torch.kron(torch.diag(2 * math.pi / (corners[1] - corners[0])), numbers[:, None])
-        )
-        self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(inputs))
+        numbers, sides = torch.arange(1, waves + 1, dtype=torch.float64), corners[1] - corners[0]
+        self.register_buffer("wave_numbers", torch.kron(torch.diag(2 * math.pi / sides)[axes], numbers[:, None]))
+        self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(len(axes)))
+        self.register_buffer("scale", torch.diag(2 / sides)[others])
         self.register_buffer("origin", corners[0])
         draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
-        """Return the waves."""
+        """Return the waves, and the other coordinates."""
         dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
-        moved = Jet(torch.cat([points.rows[:1] - self.origin.to(dtype), points.rows[1:]]), points.order)
+        moved = points.shifted(-self.origin.to(dtype))
         phase = linear(moved, self.wave_numbers.to(dtype))
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
         waves = concatenate(phase.apply(sines, cosines, -sines), phase.apply(cosines, -sines, -cosines))
-        return Jet(waves.rows * self.amplitudes.to(dtype).repeat(2), waves.order)
+        waves = Jet(waves.rows * self.amplitudes.to(dtype).repeat(2), waves.order)
+        if not len(self.scale):
+            return waves
+        scale = self.scale.to(dtype)
+        return concatenate(waves, linear(moved, scale, -torch.ones_like(scale[:, 0])))
 
     def activate(self, jet: Jet) -> Jet:
         """``tanh``."""

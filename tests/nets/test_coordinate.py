@@ -15,6 +15,7 @@ from sciml.errors import InputError
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
 from sciml.numerics.derivatives import coordinates
 from sciml.numerics.random import generator, seeded
+from sciml.pde.sampling import Box
 
 
 def count(net: nn.Module) -> int:
@@ -184,3 +185,19 @@ def test_points_of_another_dimension_are_refused(kind: str) -> None:
     for shape in [(5, 3), (2,), (5, 4, 2)]:
         with pytest.raises(InputError, match=r"the points have shape \(.*\), expected \(number of points, 2\)"):
             net(torch.zeros(shape, dtype=torch.float64))
+
+
+def test_a_fourier_network_may_be_periodic_along_some_axes_only() -> None:
+    box = [[0.0, 1.0], [2 * math.pi, 3.0]]
+    with seeded(0):
+        net = FourierNetwork(2, box=box, waves=2, periodic=[True, False]).double()
+    assert net.layers[0].in_features == 2 * 2 + 1
+    points = Box([0.0, 1.0], [6.0, 3.0]).interior(40, torch.Generator().manual_seed(0))
+    jet, around = net(points, 2), net(points + torch.tensor([2 * math.pi, 0.0]), 2)
+    later = net(points + torch.tensor([0.0, 2.0]), 2)
+    assert torch.allclose(jet.rows, around.rows, atol=1e-12)
+    assert not torch.allclose(jet.value, later.value, atol=1e-3)
+    along_time = torch.func.jvp(net, (points,), (torch.tensor([[0.0, 1.0]], dtype=torch.float64).expand(40, 2),))[1]
+    assert torch.allclose(jet.first[1], along_time, atol=1e-12)
+    with pytest.raises(InputError, match="at least once true"):
+        FourierNetwork(2, periodic=[False, False])
