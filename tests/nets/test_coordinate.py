@@ -193,8 +193,8 @@ def test_a_fourier_network_may_be_periodic_along_some_axes_only() -> None:
         net = FourierNetwork(2, box=box, waves=2, periodic=[True, False]).double()
     assert net.layers[0].in_features == 2 * 2 + 1
     points = Box([0.0, 1.0], [6.0, 3.0]).interior(40, torch.Generator().manual_seed(0))
-    jet, around = net(points, 2), net(points + torch.tensor([2 * math.pi, 0.0]), 2)
-    later = net(points + torch.tensor([0.0, 2.0]), 2)
+    jet, around = net(points, 2), net(points + points.new_tensor([2 * math.pi, 0.0]), 2)
+    later = net(points + points.new_tensor([0.0, 2.0]), 2)
     assert torch.allclose(jet.rows, around.rows, atol=1e-12)
     assert not torch.allclose(jet.value, later.value, atol=1e-3)
     along_time = torch.func.jvp(net, (points,), (torch.tensor([[0.0, 1.0]], dtype=torch.float64).expand(40, 2),))[1]
