@@ -20,7 +20,10 @@ MEASURED_CODE = (
     "nets",
     "numerics",
     *(f"pde/{name}.py" for name in ("euler_box", "exact", "flows", "grid_advection", "periodic", "sampling")),
-    *(f"pde/{name}.py" for name in ("stable_fluids", "hyperelastic", "hyperelastic_fem", "mesh_sampling")),
+    *(
+        f"pde/{name}.py"
+        for name in ("stable_fluids", "hyperelastic", "hyperelastic_fem", "mesh_sampling", "quadrature")
+    ),
     *(f"bench/insr_{name}.py" for name in ("adam", "bodies", "cases", "dimensions", "flows", "grids")),
     *(f"bench/insr_{name}.py" for name in ("jets", "jobs", "pinn", "variants")),
 )
