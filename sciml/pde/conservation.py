@@ -145,22 +145,36 @@ class Characteristics:
 
     def least(self, points: np.ndarray) -> Labels:
         """Return of all labels with X(label) = point the one of least action, for points (n,)."""
+        home = np.floor(points / self.period).astype(np.int64)
+        inside = points - home * self.period
         best = Labels(
             np.full(points.shape, np.nan), np.full(points.shape, np.inf), np.zeros(points.shape, dtype=np.int64)
         )
-        for piece, (_, positions) in enumerate(self.pieces):
-            nearest = np.floor((points - positions[0]) / self.period).astype(np.int64)
-            for back in range(int((positions[-1] - positions[0]) / self.period) + 1):
-                turns = nearest - back
-                home = points - turns * self.period
-                there = home <= positions[-1]
-                labels, actions = np.full(points.shape, np.nan), np.full(points.shape, np.inf)
-                labels[there] = self.on_branch(piece, home[there]) + turns[there] * self.period
-                actions[there] = self.action(labels[there])
+        # Labels of least action do not cross: those of the first period lie within one period behind that of x = 0.
+        for piece, (labels, positions) in enumerate(self.pieces):
+            first = int(np.ceil((self._anchor - labels[-1]) / self.period - 1e-9))
+            last = int(np.floor((self._anchor - labels[0]) / self.period + 1.0 + 1e-9))
+            rounding = 1e-15 * (self.period + abs(positions[0]) + abs(positions[-1]))
+            for turn in range(first, last + 1):
+                target = inside - turn * self.period
+                there = (target >= positions[0] - rounding) & (target <= positions[-1] + rounding)
+                found, actions = np.full(points.shape, np.nan), np.full(points.shape, np.inf)
+                found[there] = self.on_branch(piece, target[there]) + (home[there] + turn) * self.period
+                actions[there] = self.action(found[there])
                 better = actions < best.actions
-                number = turns * len(self.pieces) + piece
-                best = Labels(*(np.where(better, a, b) for a, b in zip((labels, actions, number), best, strict=True)))
+                number = (home + turn) * len(self.pieces) + piece
+                best = Labels(*(np.where(better, a, b) for a, b in zip((found, actions, number), best, strict=True)))
         return best
+
+    @cached_property
+    def _anchor(self) -> float:
+        """The label of least action of x = 0, among those of all turns."""
+        candidates = []
+        for piece, (_, positions) in enumerate(self.pieces):
+            turns = np.arange(np.ceil(-positions[-1] / self.period), np.floor(-positions[0] / self.period) + 1.0)
+            candidates.append(self.on_branch(piece, -turns * self.period) + turns * self.period)
+        labels = np.concatenate(candidates)
+        return float(labels[np.argmin(self.action(labels))])
 
     def jumps(self, nodes: int = NODES) -> list[tuple[float, float, float]]:
         """Return position and labels on the left and on the right of each jump of the label of least action."""

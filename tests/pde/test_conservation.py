@@ -128,6 +128,24 @@ def test_shocks_merge_until_one_is_left() -> None:
     assert numbers[0] > 1 and numbers[-1] == 1 and np.all(np.diff(numbers) <= 0)
 
 
+def test_long_after_the_crossing_a_sawtooth_is_left() -> None:
+    """Between shocks one period apart u - mean falls on the line through its zero with slope 1 / t."""
+    time = 1000.0
+    (shock,) = SINE.shocks(time).positions
+    x = shock + np.linspace(0.01, 2 * np.pi - 0.01, 50)
+    assert np.abs(SINE.solution(x, time) - 0.5 - (x - shock - np.pi) / (1 + time)).max() < 1e-8
+    assert np.abs(SINE.solution(x + 20 * np.pi, time) - SINE.solution(x, time)).max() < 1e-12
+
+
+def test_random_starts_have_the_least_action_over_all_labels() -> None:
+    random, points = np.random.default_rng(1), np.linspace(-7, 20, 12)
+    for _ in range(4):
+        law = ConservationLaw(TrigonometricSeries(random.normal(), random.normal(size=6), random.normal(size=6)))
+        time, labels = 5 * law.first_crossing, np.linspace(-40, 40, 100001)
+        actions = law.start.antiderivative(labels) + (points[:, None] - labels) ** 2 / (2 * time)
+        assert np.abs(actions.min(1) - law.potential(points, time)).max() < 1e-5
+
+
 def test_small_viscosity_tends_to_the_entropy_solution() -> None:
     edges = np.linspace(0, 2 * np.pi, 129)
     x = 0.5 * (edges[1:] + edges[:-1])

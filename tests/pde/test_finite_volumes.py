@@ -9,6 +9,7 @@ from sciml.errors import InputError
 from sciml.pde.burgers import periodic_burgers
 from sciml.pde.conservation import BURGERS, ConservationLaw, Flux
 from sciml.pde.finite_volumes import FLUXES, cell_averages, centre_values, conservation, face_states, transport
+from sciml.pde.flow_maps import SineSpeed, transported
 from sciml.pde.trigonometric import TrigonometricSeries
 
 PERIOD = 2 * np.pi
@@ -94,6 +95,16 @@ def test_transport_at_variable_speed_follows_its_characteristics() -> None:
         assert np.abs(u.mean(1) - start.mean()).max() < 1e-13
         errors.append(np.abs(u[1] - start).max())
     assert np.all(orders(errors) > 4.3), errors
+
+
+def test_the_quotient_by_the_speed_is_carried_as_characteristics_say() -> None:
+    """dv/dt + a dv/dx = 0 by way of u = v / a, against the flow map in closed form."""
+    motion, n = SineSpeed(1.0, 0.5), 256
+    x = (np.arange(n) + 0.5) * PERIOD / n
+    speed = TrigonometricSeries(1.0, sines=(0.5,))
+    u = transport(cell_averages(lambda x: np.sin(x) / speed(x), PERIOD, n), PERIOD, speed, np.array([2.0]), courant=0.2)
+    exact = transported(lambda points: np.sin(points[..., 0]), motion, x[:, None], 2.0)
+    assert np.abs(centre_values(u[0]) * speed(x) - exact).max() < 1e-5
 
 
 @each_flux
