@@ -29,6 +29,10 @@ class DivergenceError(SciMLError):
     """A computation produced values that are not finite."""
 
 
+class CharacteristicCrossingError(SciMLError):
+    """Several characteristics arrive at one point, where a field would have several values."""
+
+
 class MissingExtraError(SciMLError, ImportError):
     """An optional package is not installed."""
 

@@ -20,10 +20,12 @@ Equivalent to ``torch.func.jvp`` of ``torch.func.jvp``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.func import jvp
 
 from sciml.errors import InputError
 
@@ -127,6 +129,24 @@ def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None
     if order == 2:
         rows.append(torch.zeros_like(rows[1]))
     return Jet(torch.cat(rows), order)
+
+
+def jet_of(function: Callable[[Tensor], Tensor], points: Tensor, order: int, directions: Tensor | None = None) -> Jet:
+    """Return the jet of any function of the points ``(n, dim) -> (n, channels)``, by nested forward differentiation.
+
+    For what is evaluated once, such as a start given in closed form; parameters as in :func:`coordinates`.
+    """
+    tangents = coordinates(points, min(order, 1), directions).first
+    rows = [function(points)[None]]
+    if order >= 1:
+        rows += [_along(function, tangent)(points)[None] for tangent in tangents]
+    if order == 2:
+        rows += [_along(_along(function, tangent), tangent)(points)[None] for tangent in tangents]
+    return Jet(torch.cat(rows), order)
+
+
+def _along(function: Callable[[Tensor], Tensor], tangent: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda points: jvp(function, (points,), (tangent.contiguous(),))[1]
 
 
 def _alike(jet: Jet, other: Jet) -> Jet:

@@ -1,0 +1,43 @@
+"""Lagrangian PINNs (Mojgani, Balajewicz, Hassanzadeh, CMAME 2023): networks in a frame that moves with the flow."""
+
+from sciml.lpinn.cases import (
+    Burgers,
+    Convection,
+    DeformationalSwirl,
+    PassiveTransport,
+    SolidBodyRotation,
+    StandardBurgers,
+    VariableConvection,
+)
+from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.fitting import Gradient, LeastSquares
+from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian
+from sciml.lpinn.networks import TwoBranches
+from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.readout import Field, relative_error
+from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
+
+__all__ = [
+    "Ale",
+    "Burgers",
+    "Characteristics",
+    "Convection",
+    "DeformationalSwirl",
+    "Eulerian",
+    "Field",
+    "Frame",
+    "Gradient",
+    "Lagrangian",
+    "LeastSquares",
+    "PassiveTransport",
+    "Points",
+    "RoundReport",
+    "SolidBodyRotation",
+    "SpaceTimeSolver",
+    "StandardBurgers",
+    "State",
+    "TransportProblem",
+    "TwoBranches",
+    "VariableConvection",
+    "relative_error",
+]

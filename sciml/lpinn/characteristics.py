@@ -1,0 +1,213 @@
+r"""Characteristics as networks, slab of time after slab.
+
+In the slab from t_k to t_{k+1}, with elapsed time s = t - t_k and a network N of the label and s / (t_{k+1} - t_k),
+
+    X = X_k + s (drift + V N_X),        w = w_k + s U N_w,
+
+so that starts hold exactly and residuals are all that is left. X_k and w_k are what the slab before ended with, label
+by label; where the map alone carries everything (a passive state without diffusion), labels begin anew instead, X_k =
+label, and the maps of the slabs are composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, label_directions, residuals
+from sciml.lpinn.problems import TransportProblem
+from sciml.numerics.derivatives import Jet, coordinates, jet_of
+from sciml.numerics.flat import FlatModule
+
+
+@dataclass(frozen=True)
+class Characteristics:
+    """A problem, a frame, and the network whose weights, slab by slab, are the solution.
+
+    Parameters
+    ----------
+    problem : what is solved
+    frame : how labels move
+    network : of ``(label, time scaled to [0, 1])``. Its outputs are the position, if the frame has an unknown one, and
+        the state, unless it is constant on characteristics
+    slabs : of time, of equal length
+    """
+
+    problem: TransportProblem
+    frame: Frame
+    network: FlatModule
+    slabs: int = 1
+
+    def __post_init__(self) -> None:
+        self.problem.check()
+        if isinstance(self.slabs, bool) or not isinstance(self.slabs, int) or self.slabs < 1:
+            raise InputError(f"the number of slabs is {self.slabs!r}, expected a whole number of at least 1.")
+        dim, periodic = self.problem.domain.dim, all(self.problem.domain.periodic)
+        given = (getattr(self.network.module, "inputs", None), getattr(self.network.module, "outputs", None))
+        allowed = {dim * self.frame.moves + state for state in self._state_outputs()}
+        if given[0] != dim + 1 or given[1] not in allowed:
+            raise InputError(
+                f"the network has {given[0]} inputs and {given[1]} outputs, expected {dim + 1} inputs (label, time) "
+                f"and {' or '.join(map(str, sorted(allowed)))} outputs for the frame {type(self.frame).__name__}."
+            )
+        conditions = self.problem.inflow(self.problem.probes()[:1], torch.zeros(1, 1, dtype=torch.float64))
+        if not periodic and conditions is not None and not isinstance(self.frame, Eulerian):
+            raise InputError(
+                f"{type(self.problem).__name__} has values on its boundary, which labels of the frame "
+                f"{type(self.frame).__name__} would leave; use the frame Eulerian."
+            )
+
+    def _state_outputs(self) -> tuple[int, ...]:
+        """A state that nothing changes along characteristics needs no network, but may have one."""
+        points = self.problem.probes()[:1]
+        zero = points.new_zeros(1, 1)
+        changes = self.problem.viscosity > 0 or self.problem.source(points, zero, zero) is not None
+        return (1,) if changes or not isinstance(self.frame, Lagrangian) else (0, 1)
+
+    @cached_property
+    def drift(self) -> Tensor:
+        """Velocity that all labels share, ``(dim,)``."""
+        return self.frame.drift(self.problem)
+
+    @cached_property
+    def speed(self) -> float:
+        """V: the largest speed beside the drift, at the start."""
+        points = self.problem.probes()
+        speeds = self.problem.velocity(points, points.new_zeros(len(points), 1), self.problem.initial(points))
+        return max(float((speeds - self.drift).norm(dim=1).max()), 1e-12) if self.frame.moves else 1.0
+
+    @cached_property
+    def size(self) -> float:
+        """U: half the range of the start."""
+        start = self.problem.initial(self.problem.probes())
+        return max(float(start.max() - start.min()) / 2, 1e-12)
+
+    @property
+    def length(self) -> float:
+        """Of a slab in time."""
+        return self.problem.duration / self.slabs
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the state has a network."""
+        return self.network.module.outputs > self.problem.domain.dim * self.frame.moves
+
+    @property
+    def restarts(self) -> bool:
+        """Whether labels begin anew in every slab."""
+        return self.frame.moves and not self.has_state and self.problem.passive
+
+    def start(self, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int) -> tuple[Jet, Jet]:
+        """X and w where a slab begins, as jets along the labels' directions.
+
+        Parameters
+        ----------
+        weights : of the slabs before
+        slab : which one
+        labels : ``(n, dim)``
+        order : 0 to 2
+        """
+        directions = label_directions(labels.shape[1], order).to(labels)
+        if slab == 0 or self.restarts:
+            # What passive labels carry is not needed in between.
+            state = jet_of(self.problem.initial, labels, order, directions)
+            return coordinates(labels, order, directions), state
+        before = slab - 1
+        start = self.start(weights, before, labels, order)
+        return self.between(weights[before], before, labels, slab * self.length, start)
+
+    def motion(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Motion:
+        """Position and state with their derivatives by label and time.
+
+        Parameters
+        ----------
+        weights : of the slab, ``(p,)``
+        slab : which one
+        points : labels and times, ``(n, dim + 1)``
+        start : of the slab at the labels
+        """
+        labels, times = points[:, :-1], points[:, -1:]
+        position, state = self._advance(weights, slab, times, labels, start, with_time=True)
+        return Motion(position, state, times)
+
+    def residuals(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Tensor:
+        """Residuals of position, over V, and state, over U / duration, as far as they are unknown, ``(n, m)``."""
+        found = residuals(self.problem, self.frame, self.drift, self.motion(weights, slab, points, start))
+        columns = [found["position"] / self.speed] if self.frame.moves else []
+        if self.has_state:
+            columns.append(found["state"] * (self.problem.duration / self.size))
+        return torch.cat(columns, 1)
+
+    def evaluate(self, weights: Sequence[Tensor], labels: Tensor, time: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Position ``(n, dim)``, state ``(n, 1)`` and F ``(n, dim, dim)`` of labels at a time.
+
+        The labels are those of the slab that the time is in.
+        """
+        slab = self.slab_of(time)
+        with torch.no_grad():
+            start = self.start(weights, slab, labels, 1)
+            position, state = self.between(weights[slab], slab, labels, time, start)
+        return position.value, state.value, position.first.permute(1, 2, 0)
+
+    def between(
+        self, weights: Tensor, slab: int, labels: Tensor, time: float, start: tuple[Jet, Jet]
+    ) -> tuple[Jet, Jet]:
+        """Position and state at one time of a slab, as jets along the labels' directions."""
+        return self._advance(weights, slab, labels.new_full((len(labels), 1), time), labels, start)
+
+    def slab_of(self, time: float) -> int:
+        """Which slab a time is in; the last one for the end.
+
+        Raises
+        ------
+        InputError
+            If the time is outside.
+        """
+        if not -1e-12 <= time / self.problem.duration <= 1 + 1e-12:
+            raise InputError(f"the time is {time:g}, expected 0 to {self.problem.duration:g}.")
+        return min(max(int(time / self.length * (1 + 1e-14)), 0), self.slabs - 1)
+
+    def _advance(
+        self,
+        weights: Tensor,
+        slab: int,
+        times: Tensor,
+        labels: Tensor,
+        start: tuple[Jet, Jet],
+        with_time: bool = False,
+    ) -> tuple[Jet, Jet]:
+        dim, order = labels.shape[1], start[0].order
+        begin = slab * self.length
+        directions = label_directions(dim, order).to(labels)
+        directions = torch.cat([directions, directions.new_zeros(len(directions), 1)], 1)
+        if with_time:
+            start = tuple(_with_time(jet) for jet in start)
+            directions = torch.cat([directions, directions.new_tensor([[0.0] * dim + [1.0]])])
+        elapsed = coordinates(torch.cat([labels, times - begin], 1), order, directions).channel(dim)
+        inputs = torch.cat([labels, (times - begin) / self.length], 1)
+        directions = torch.cat([directions[:, :-1], directions[:, -1:] / self.length], 1)
+        jet = self.network(weights, inputs, order, directions)
+        drift = self.drift.to(labels)
+        position, state = start
+        if self.frame.moves:
+            moved = Jet(self.speed * jet.rows[..., :dim], order).shifted(drift)
+            position = position + elapsed * moved
+        else:
+            position = position + Jet(elapsed.rows * drift, order)
+        if self.has_state:
+            state = state + elapsed * Jet(self.size / self.problem.duration * jet.rows[..., -1:], order)
+        return position, state
+
+
+def _with_time(jet: Jet) -> Jet:
+    """Rows of a derivative by time, 0, after those of the labels."""
+    if not jet.order:
+        return jet
+    zero = torch.zeros_like(jet.rows[:1])
+    parts = [jet.rows[:1], jet.first, zero] + ([jet.second, zero] if jet.order == 2 else [])
+    return Jet(torch.cat(parts), jet.order)

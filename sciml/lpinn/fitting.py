@@ -1,0 +1,111 @@
+"""One round of a fit on given points: least squares, or an optimiser of first order or L-BFGS."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import DivergenceError, InputError
+from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
+from sciml.numerics.optimizers import make_optimizer
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a round came to: weights, root mean square residual, solves or updates, and the damping for the next."""
+
+    weights: Tensor
+    rms: float
+    solves: int
+    damping: float
+
+
+class Fitting(ABC):
+    """A method for rounds; a slab is done when the root mean square residual is below ``tolerance``."""
+
+    tolerance: float
+
+    @abstractmethod
+    def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
+        """Fit one round from given weights, with the damping that the last round left (0 for the first)."""
+
+
+@dataclass(frozen=True)
+class LeastSquares(Fitting):
+    """Levenberg-Marquardt: ``method.max_solves`` linearisations a round.
+
+    Parameters
+    ----------
+    method : its settings
+    """
+
+    method: LevenbergMarquardt = field(
+        default_factory=lambda: LevenbergMarquardt(
+            tolerance=1e-12, max_solves=30, damping=1e-3, smallest_damping=1e-14, patience=10
+        )
+    )
+
+    @property
+    def tolerance(self) -> float:
+        """That of the method."""
+        return self.method.tolerance
+
+    def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
+        """Some solves."""
+        method = replace(self.method, damping=damping) if damping else self.method
+        result = method.minimise(groups, start, generator=generator)
+        return Fitted(result.value, result.rms, result.solves, result.damping)
+
+
+@dataclass(frozen=True)
+class Gradient(Fitting):
+    """Adam, SOAP or L-BFGS by their names in :mod:`sciml.numerics.optimizers`; each round begins a new one.
+
+    Parameters
+    ----------
+    optimizer : ``"adam"``, ``"soap"`` or ``"lbfgs"``
+    learning_rate : at the start of a round
+    updates : in a round
+    tolerance : root mean square residual at which a slab is done
+    options : further arguments of the optimiser
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 3e-3
+    updates: int = 500
+    tolerance: float = 0.0
+    options: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in ("adam", "soap", "lbfgs"):
+            raise InputError(f"there is no optimizer {self.optimizer!r}, expected adam, soap or lbfgs.")
+        if not self.learning_rate > 0 or self.updates < 1:
+            raise InputError(
+                f"the learning rate is {self.learning_rate!r} and the updates {self.updates!r}, expected a number over "
+                "0 and at least 1."
+            )
+
+    def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
+        """Some updates."""
+        weights = nn.Parameter(start.clone())
+        optimizer = make_optimizer(self.optimizer, [weights], self.learning_rate, options=self.options)
+        loss = torch.inf
+
+        def closure() -> Tensor:
+            nonlocal loss
+            optimizer.zero_grad()
+            total = sum(group.loss(weights) for group in groups)
+            total.backward()
+            loss = float(total.detach())
+            return total
+
+        for _ in range(self.updates):
+            optimizer.step(closure)
+            if not loss < torch.inf:
+                raise DivergenceError(f"the loss of {self.optimizer} is not finite; take a smaller learning rate.")
+        return Fitted(weights.detach(), loss**0.5, self.updates, 0.0)

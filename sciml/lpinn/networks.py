@@ -1,0 +1,45 @@
+"""The network of characteristics: one branch for their position, one for the state on them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import InputError
+from sciml.nets.coordinate import CoordinateNetwork
+from sciml.numerics.derivatives import Jet, concatenate
+
+
+class TwoBranches(nn.Module):
+    """Channels of two networks of the same coordinates side by side: first those of the position, then the state.
+
+    A single network with as many outputs is the shared trunk of the official code.
+
+    Parameters
+    ----------
+    position : network of ``(label, time)``, shallow; as many outputs as dimensions. It starts at 0: characteristics
+        are straight at first, and do not cross
+    state : network of ``(label, time)``, one output; it starts at 0 too
+    """
+
+    def __init__(self, position: CoordinateNetwork, state: CoordinateNetwork) -> None:
+        super().__init__()
+        if position.inputs != state.inputs:
+            raise InputError(
+                f"the branches have {position.inputs} and {state.inputs} inputs, expected the same number of both."
+            )
+        self.position, self.state = position, state
+        self.inputs, self.outputs = position.inputs, position.outputs + state.outputs
+
+    def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
+        """Evaluate both at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
+        jet = concatenate(*(net(points, order or 0, directions) for net in (self.position, self.state)))
+        return jet.value if order is None else jet
+
+
+@torch.no_grad()
+def start_at_zero(network: nn.Module) -> None:
+    """Set the last layer of a network of coordinates, or of both branches, to 0."""
+    for part in (network.position, network.state) if isinstance(network, TwoBranches) else (network,):
+        for weight in part.layers[-1].parameters():
+            weight.zero_()

@@ -1,0 +1,155 @@
+"""From labels to points: the field u(x, t) of fitted characteristics, by Newton's method for X(label, t) = x."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciml.errors import CharacteristicCrossingError, InputError
+from sciml.lpinn.characteristics import Characteristics
+
+NEWTON = 30  # steps at most
+CLOSE = 1e-12  # relative to the box
+SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
+BACKWARD = 16  # steps back in time from which Newton starts on more axes
+
+
+@dataclass(frozen=True)
+class Field:
+    """``field(points, time)`` is u.
+
+    Parameters
+    ----------
+    characteristics : problem, frame and network
+    weights : of the slabs, ``(slabs, p)``
+    """
+
+    characteristics: Characteristics
+    weights: Tensor
+
+    def __call__(self, points: Tensor, time: float) -> Tensor:
+        """Evaluate u at points ``(n, dim)`` and a time: ``(n, 1)``.
+
+        Raises
+        ------
+        CharacteristicCrossingError
+            If several labels are at one point.
+        InputError
+            If points or time are outside.
+        """
+        made, box = self.characteristics, self.characteristics.problem.domain
+        if points.ndim != 2 or points.shape[1] != box.dim:
+            raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
+        if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
+            raise InputError("some points are outside of the domain; evaluate inside only.")
+        labels = self.labels(points.to(self.weights), time)
+        if made.restarts:
+            for slab in range(made.slab_of(time) - 1, -1, -1):
+                labels = self._invert(labels, (slab + 1) * made.length, slab)
+            return made.problem.initial(self._home(labels))
+        return made.evaluate(self.weights, self._home(labels), time)[1]
+
+    def labels(self, points: Tensor, time: float) -> Tensor:
+        """Labels, ``(n, dim)``, of the slab that the time is in, whose position is the points."""
+        return self._invert(points, time, self.characteristics.slab_of(time))
+
+    def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
+        """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
+        labels = self.characteristics.problem.probes()[:: max(1, 4096 // count)].to(self.weights)
+        return torch.linalg.det(self.characteristics.evaluate(self.weights, labels, time)[2]).min()
+
+    @property
+    def _wraps(self) -> Tensor:
+        return torch.tensor(self.characteristics.problem.domain.periodic)
+
+    def _home(self, labels: Tensor) -> Tensor:
+        """Labels inside of the box, where axes are periodic."""
+        box = self.characteristics.problem.domain
+        return torch.where(self._wraps.to(labels.device), box.wrap(labels), labels)
+
+    def _at(self, labels: Tensor, time: float, slab: int) -> tuple[Tensor, Tensor]:
+        """X and F at the end of a slab or inside of it: times on an edge belong to the slab that is asked for."""
+        made = self.characteristics
+        with torch.no_grad():
+            start = made.start(self.weights, slab, labels, 1)
+            position, _ = made.between(self.weights[slab], slab, labels, time, start)
+        return position.value, position.first.permute(1, 2, 0)
+
+    def _invert(self, points: Tensor, time: float, slab: int) -> Tensor:
+        made = self.characteristics
+        if not made.frame.moves:
+            return points - made.drift.to(points) * time
+        labels = self._guess(points, time, slab)
+        box = made.problem.domain
+        sides = points.new_tensor(box.upper) - points.new_tensor(box.lower)
+        last = torch.inf
+        for _ in range(NEWTON):
+            position, deformation = self._at(labels, time, slab)
+            left = position - points
+            error = float((left / sides).abs().max())
+            if error < CLOSE and error >= last / 2:  # rounding is reached
+                return labels
+            labels, last = labels - torch.linalg.solve(deformation, left[..., None])[..., 0], error
+        raise CharacteristicCrossingError(
+            f"Newton's method did not find the labels at t = {time:.4g} (off by {error:.1e} of the box): the smallest "
+            f"J is {float(self.stretch(time)):.2g}; use more slabs or rounds, or the frame Ale."
+        )
+
+    def _guess(self, points: Tensor, time: float, slab: int) -> Tensor:
+        if points.shape[1] == 1:
+            return self._from_table(points, time, slab)
+        made, begin = self.characteristics, slab * self.characteristics.length
+        if not made.restarts:
+            begin = 0.0
+        step, labels = (begin - time) / BACKWARD, points
+        zero = points.new_zeros(len(points), 1)
+
+        def speed(at: Tensor, t: float) -> Tensor:
+            return made.problem.velocity(at, zero + t, zero)
+
+        for number in range(BACKWARD):
+            t = time + number * step
+            first = speed(labels, t)
+            second = speed(labels + step / 2 * first, t + step / 2)
+            labels = labels + step * speed(labels + step / 2 * second, t + step / 2)
+        return labels
+
+    def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
+        """Linear interpolation in a table of X, over three periods if the axis is periodic."""
+        box = self.characteristics.problem.domain
+        (lower,), (upper,) = box.lower, box.upper
+        table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
+        position = self._at(table, time, slab)[0][:, 0]
+        table = table[:, 0]
+        folds = (position[1:] <= position[:-1]).nonzero()
+        if len(folds):
+            raise CharacteristicCrossingError(
+                f"characteristics have crossed before t = {time:.4g} near the label {float(table[folds[0, 0]]):.4g}; "
+                "use the frame Ale, or the least-action read-out of conservation laws."
+            )
+        period = upper - lower
+        wanted = points[:, 0]
+        if box.periodic[0]:
+            turns = torch.floor((wanted - position[0]) / period)
+            wanted = wanted - turns * period
+        place = torch.searchsorted(position, wanted.contiguous()).clamp(1, SAMPLES)
+        left, right = position[place - 1], position[place]
+        labels = table[place - 1] + (wanted - left) / (right - left) * (table[place] - table[place - 1])
+        if box.periodic[0]:
+            labels = labels + turns * period
+        return labels[:, None]
+
+
+def relative_error(field: Field, times: Sequence[float], points: Tensor) -> float:
+    """``|u - exact| / |exact - mean|`` over all points and times: relative to the fluctuation, not to a large mean."""
+    problem = field.characteristics.problem
+    difference = size = 0.0
+    mean = float(problem.initial(problem.probes()).mean())
+    for time in times:
+        exact = problem.exact(points, time)
+        difference += float((field(points, time) - exact).square().sum())
+        size += float((exact - mean).square().sum())
+    return (difference / size) ** 0.5

@@ -1,0 +1,210 @@
+"""From nothing to a solution: slabs of time one after the other, each fitted in rounds on new points."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sciml.errors import DivergenceError, InputError
+from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares
+from sciml.numerics.least_squares import Residuals
+from sciml.numerics.random import generator
+from sciml.pde.sampling import Box, weighted
+
+CANDIDATES = 8  # drawn for each adaptive point
+BINS = 16  # of time in a slab, for causal weights
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where residuals are evaluated: in labels and times of a slab.
+
+    Parameters
+    ----------
+    count : in all; at least twice the number of weights for least squares, four times if they stay for long
+    adaptive : share of them that goes where the residual of the round before is large, 0 to 1; from the second round on
+    boundary : on the faces of axes that are not periodic, where the problem has values there
+    causal : epsilon of the causal weights exp(-epsilon * sum of the losses before), in bins of time; none unless given
+
+    References
+    ----------
+    Wu et al., CMAME 403, 2023: adaptive points. Wang, Sankaran, Perdikaris, CMAME 421, 2024: causal weights.
+    """
+
+    count: int = 1200
+    adaptive: float = 0.0
+    boundary: int = 100
+    causal: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("count", "boundary"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"the {name} of points is {value!r}, expected a whole number of at least 1.")
+        if not 0 <= self.adaptive <= 1:
+            raise InputError(f"the adaptive share of the points is {self.adaptive!r}, expected a number from 0 to 1.")
+        if self.causal is not None and not 0 < self.causal < math.inf:
+            raise InputError(f"causal is {self.causal!r}, expected a number over 0.")
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run is: rounds done in all, weights of every slab ``(slabs, p)``, damping, and residual of each slab."""
+
+    round: int
+    weights: Tensor
+    damping: float
+    rms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What one round came to."""
+
+    round: int
+    slab: int
+    rms: float
+    solves: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"round {self.round}, slab {self.slab}: residual {self.rms:.2e} after {self.solves} solves"
+
+
+class SpaceTimeSolver:
+    """Fit characteristics to their equations, slab after slab.
+
+    Parameters
+    ----------
+    characteristics : problem, frame, network and slabs
+    rounds : of each slab, at most
+    fitting : of a round; least squares unless given
+    points : of a round
+    seed : of all points
+    """
+
+    def __init__(
+        self,
+        characteristics: Characteristics,
+        rounds: int = 10,
+        fitting: Fitting | None = None,
+        points: Points | None = None,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+            raise InputError(f"the number of rounds is {rounds!r}, expected a whole number of at least 1.")
+        self.characteristics, self.rounds, self.seed = characteristics, rounds, seed
+        self.fitting, self.points = fitting or LeastSquares(), points or Points()
+
+    def initial(self) -> State:
+        """Nothing fitted yet: every slab has the weights of the network."""
+        slabs = self.characteristics.slabs
+        return State(0, self.characteristics.network.vector().repeat(slabs, 1), 0.0, (math.inf,) * slabs)
+
+    def run(self, state: State | None = None) -> Iterator[tuple[State, RoundReport]]:
+        """Yield the state after every round, up to the last one of the last slab."""
+        state = state or self.initial()
+        while state.round < self.rounds * self.characteristics.slabs:
+            state, report = self.advance(state)
+            yield state, report
+
+    def advance(self, state: State) -> tuple[State, RoundReport]:
+        """Make one round; nothing is done in a slab whose residual is below the tolerance.
+
+        Raises
+        ------
+        DivergenceError
+            If residuals are not finite; ``state`` is the last good one.
+        """
+        begin = clock.process_time()
+        slab, number = divmod(state.round, self.rounds)
+        weights, rms, solves, damping = state.weights[slab], state.rms[slab], 0, state.damping
+        if number == 0:
+            damping = 0.0
+        if not (number and rms <= self.fitting.tolerance):
+            draws = generator(self.seed, slab, number, device=weights.device)
+            fitted = self._fit(state, slab, number, draws, damping)
+            weights, rms, solves, damping = fitted.weights, fitted.rms, fitted.solves, fitted.damping
+        if not rms < math.inf:
+            raise DivergenceError(f"the residuals of slab {slab} are not finite any more; take more points or slabs.")
+        every = state.weights.clone()
+        every[slab] = weights
+        reached = (*state.rms[:slab], rms, *state.rms[slab + 1 :])
+        after = State(state.round + 1, every, damping, reached)
+        return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
+
+    def _fit(self, state: State, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
+        points = self._draw(state, slab, number, draws)
+        groups = [self._group(state, slab, points, self._causal(state, slab, points))]
+        boundary = self._boundary(state, slab, draws)
+        return self.fitting.fit(groups + boundary, state.weights[slab], damping, draws)
+
+    def _space_time(self, slab: int) -> Box:
+        box, length = self.characteristics.problem.labels, self.characteristics.length
+        lower, upper = [*box.lower, slab * length], [*box.upper, (slab + 1) * length]
+        return Box(lower, upper, [*box.periodic, False])
+
+    def _draw(self, state: State, slab: int, number: int, draws: torch.Generator) -> Tensor:
+        box = self._space_time(slab)
+        moved = round(self.points.count * self.points.adaptive) if number else 0
+        points = box.interior(self.points.count - moved, draws, kind="shifted") if moved < self.points.count else None
+        if not moved:
+            return points
+        candidates = box.interior(CANDIDATES * moved, draws, kind="shifted")
+        with torch.no_grad():
+            size = self._group(state, slab, candidates)(state.weights[slab]).norm(dim=1)
+        chosen = weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, draws)
+        return chosen if points is None else torch.cat([points, chosen])
+
+    def _group(self, state: State, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:
+        """The equations at points, each row scaled."""
+        made, problem = self.characteristics, self.characteristics.problem
+        order = 2 if problem.viscosity and made.has_state else 1
+        with torch.no_grad():
+            start = made.start(state.weights, slab, points[:, :-1], order)
+        scale = torch.ones_like(points[:, :1]) if scale is None else scale
+
+        def residual(weights: Tensor, at: Tensor, scale: Tensor, *rows: Tensor) -> Tensor:
+            jets = tuple(replace(jet, rows=row.transpose(0, 1)) for jet, row in zip(start, rows, strict=True))
+            return scale * made.residuals(weights, slab, at, jets)
+
+        return Residuals("equations", residual, (points, scale, *(jet.rows.transpose(0, 1) for jet in start)))
+
+    def _causal(self, state: State, slab: int, points: Tensor) -> Tensor | None:
+        """Square roots of the causal weights of points."""
+        if self.points.causal is None:
+            return None
+        length = self.characteristics.length
+        with torch.no_grad():
+            loss = self._group(state, slab, points)(state.weights[slab]).square().sum(1)
+        bins = ((points[:, -1] / length - slab) * BINS).long().clamp(0, BINS - 1)
+        count = torch.bincount(bins, minlength=BINS).clamp_min(1)
+        means = torch.bincount(bins, loss, minlength=BINS) / count
+        earlier = torch.cumsum(means, 0) - means
+        return torch.exp(-self.points.causal / 2 * earlier)[bins][:, None]
+
+    def _boundary(self, state: State, slab: int, draws: torch.Generator) -> list[Residuals]:
+        """The values on the faces, where there are any; labels are positions there."""
+        made, problem = self.characteristics, self.characteristics.problem
+        if all(problem.domain.periodic):
+            return []
+        at = problem.domain.boundary(self.points.boundary, draws).points
+        times = (slab + torch.rand(len(at), 1, generator=draws, device=at.device, dtype=at.dtype)) * made.length
+        values = problem.inflow(at, times)
+        if values is None:
+            return []
+        with torch.no_grad():
+            start = made.start(state.weights, slab, at, 0)
+
+        def residual(weights: Tensor, points: Tensor, values: Tensor, *rows: Tensor) -> Tensor:
+            jets = tuple(replace(jet, rows=row.transpose(0, 1)) for jet, row in zip(start, rows, strict=True))
+            return (made.motion(weights, slab, points, jets).state.value - values) / made.size
+
+        data = (torch.cat([at, times], 1), values, *(jet.rows.transpose(0, 1) for jet in start))
+        return [Residuals("boundary", residual, data, weight=10.0)]
