@@ -103,7 +103,7 @@ def drop(job: Job) -> dict[str, Any]:
         return {}
 
     result = solve(case, measure)
-    return result | {"fall": fall(case.task.problem, rows)}
+    return result | {"fall": fall(case.task.problem, rows) if rows else {}}
 
 
 def fall(problem: ElasticBody, rows: list[dict[str, float]]) -> dict[str, float]:

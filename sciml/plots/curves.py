@@ -56,7 +56,8 @@ def curves(rows: Rows | Mapping[str, Rows], errors: Sequence[str], amounts: Sequ
             axes.set_yscale("log", nonpositive="mask")
         shown = names[0] if len(names) == 1 else kind
         axes.set(xlabel="t", ylabel=f"{shown} / first value" if divide else shown)
-        entitle(axes, {"error": "Error", "amount": "Conservation" if divide else "Energy and mass"}[kind])
+        amount = names[0].replace("_", " ").capitalize() if len(names) == 1 else "Energy and mass"
+        entitle(axes, "Error" if kind == "error" else "Conservation" if divide else amount)
     return figure
 
 
