@@ -55,6 +55,8 @@ class Characteristics:
                 f"the network has {given[0]} inputs and {given[1]} outputs, expected {dim + 1} inputs (label, time) "
                 f"and {' or '.join(map(str, sorted(allowed)))} outputs for the frame {type(self.frame).__name__}."
             )
+        if self.network.vector().dtype != torch.float64:
+            raise InputError(f"the network is in {self.network.vector().dtype}, expected torch.float64: call double().")
         conditions = self.problem.inflow(self.problem.probes()[:1], torch.zeros(1, 1, dtype=torch.float64))
         if not periodic and conditions is not None and not isinstance(self.frame, Eulerian):
             raise InputError(

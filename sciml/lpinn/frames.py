@@ -144,9 +144,9 @@ class Motion:
 
     @property
     def gradient(self) -> Tensor:
-        """Of u in space, ``(n, dim)``: F^{-T} grad w."""
+        """Of u in space, ``(n, dim)``: F^{-T} grad w; not finite where F is singular."""
         slopes = self.state.first[: self.dim, :, 0].T
-        return torch.linalg.solve(self.deformation.transpose(1, 2), slopes[..., None])[..., 0]
+        return torch.linalg.solve_ex(self.deformation.transpose(1, 2), slopes[..., None])[0][..., 0]
 
     @property
     def stretch(self) -> Tensor:
@@ -155,7 +155,7 @@ class Motion:
 
     def laplacian(self, gradient: Tensor) -> Tensor:
         r"""Of u in space, ``(n, 1)``: sum over M = F^{-1} F^{-T} of w_{kl} - g . X_{kl}, exact for any map."""
-        inverse = torch.linalg.inv(self.deformation)
+        inverse = torch.linalg.inv_ex(self.deformation)[0]
         metric = inverse @ inverse.transpose(1, 2)
         bent = _hessian(self.state, self.dim)[..., 0] - (_hessian(self.position, self.dim) * gradient).sum(-1)
         return (metric * bent.permute(2, 0, 1)).sum((1, 2))[:, None]

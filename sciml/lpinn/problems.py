@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
+from sciml.numerics.derivatives import jet_of
 from sciml.pde.sampling import Box
 
 PROBES = 4096  # points at which speeds and sizes of the start are measured
@@ -47,7 +48,10 @@ class TransportProblem(ABC):
         return None
 
     def inflow(self, x: Tensor, t: Tensor) -> Tensor | None:
-        """``u`` on the faces of axes that are not periodic, ``(n, 1)``; None for no condition."""
+        """``u`` on the faces of axes that are not periodic, ``(n, 1)``; None for no condition.
+
+        Without viscosity it holds only where the flow enters; a value is needed for all.
+        """
         return None
 
     def exact(self, x: Tensor, t: float) -> Tensor | None:
@@ -77,28 +81,43 @@ class TransportProblem(ABC):
             raise InputError(f"the viscosity is {self.viscosity!r}, expected a number of at least 0.")
         if not 0 < self.duration < float("inf"):
             raise InputError(f"the duration is {self.duration!r}, expected a number over 0.")
-        points, dim = self.probes()[:32], self.domain.dim
-        start = self.initial(points)
-        if start.shape != (len(points), 1):
-            raise InputError(f"initial returned the shape {tuple(start.shape)}, expected {(len(points), 1)}.")
-        speed = self.velocity(points, torch.zeros_like(start), start)
-        if speed.shape != (len(points), dim):
-            raise InputError(f"velocity returned the shape {tuple(speed.shape)}, expected {(len(points), dim)}.")
-        self._check_period(points)
+        points, dim = self.probes(), self.domain.dim
+        start = self._checked("initial", self.initial(points), (len(points), 1))
+        times = torch.zeros_like(start)
+        speed = self._checked("velocity", self.velocity(points, times, start), (len(points), dim))
+        source = self.source(points, times, start)
+        if source is not None:
+            self._checked("source", source, (len(points), 1))
+        if self.passive and not torch.equal(speed, self.velocity(points, times, start + 1)):
+            raise InputError(f"{type(self).__name__} is passive, but its velocity depends on u; set passive to False.")
+        self._check_period(points[:32], float(start.max() - start.min()))
 
-    def _check_period(self, points: Tensor) -> None:
-        """A start that is not periodic would make a shock at the faces of a periodic domain."""
+    def _checked(self, name: str, values: Tensor, shape: tuple[int, int]) -> Tensor:
+        if not isinstance(values, Tensor) or values.shape != shape or values.dtype != torch.float64:
+            got = f"{values.dtype} of shape {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
+            raise InputError(f"{name} returned {got}, expected torch.float64 of shape {shape}.")
+        if not bool(values.isfinite().all()):
+            raise InputError(f"{name} returned values that are not finite; check it at {shape[0]} points of the box.")
+        return values
+
+    def _check_period(self, points: Tensor, size: float) -> None:
+        """A start that is not periodic, or its slope, would make a front at the faces of a periodic domain."""
         sides = zip(self.domain.lower, self.domain.upper, self.domain.periodic, strict=True)
         for axis, (lower, upper, periodic) in enumerate(sides):
             if not periodic:
                 continue
-            ends = torch.cat([points.clone(), points.clone()])
+            across = torch.eye(self.domain.dim, dtype=points.dtype)[axis : axis + 1]
+            ends = torch.cat([points, points])
             ends[: len(points), axis], ends[len(points) :, axis] = lower, upper
-            first, last = self.initial(ends).chunk(2)
-            size = float(first.abs().max()) + 1e-300
-            if float((first - last).abs().max()) > 1e-6 * max(size, 1e-6):
-                raise InputError(
-                    f"the domain is periodic along axis {axis}, but the start differs by "
-                    f"{float((first - last).abs().max()):.2g} between {lower:g} and {upper:g}; choose another start or "
-                    "a box that is not periodic."
-                )
+            jet = jet_of(self.initial, ends, 1, across)
+            for what, values, scale in (
+                ("start", jet.value, size),
+                ("slope of the start", jet.first[0], size / (upper - lower)),
+            ):
+                first, last = values.chunk(2)
+                gap = float((first - last).abs().max())
+                if gap > 1e-6 * scale + 1e-12:
+                    raise InputError(
+                        f"the domain is periodic along axis {axis}, but the {what} differs by {gap:.2g} between "
+                        f"{lower:g} and {upper:g}; choose another start or a box that is not periodic."
+                    )

@@ -13,6 +13,8 @@ from sciml.lpinn.characteristics import Characteristics
 
 NEWTON = 30  # steps at most
 CLOSE = 1e-12  # relative to the box
+ROUNDING = 1e-15
+BEYOND = 0.05  # of a side of the box of labels, as far as networks extrapolate
 SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
 BACKWARD = 16  # steps back in time from which Newton starts on more axes
 
@@ -38,7 +40,7 @@ class Field:
         CharacteristicCrossingError
             If several labels are at one point.
         InputError
-            If points or time are outside.
+            If points or time are outside, or come from labels that were not fitted.
         """
         made, box = self.characteristics, self.characteristics.problem.domain
         if points.ndim != 2 or points.shape[1] != box.dim:
@@ -81,7 +83,9 @@ class Field:
     def _invert(self, points: Tensor, time: float, slab: int) -> Tensor:
         made = self.characteristics
         if not made.frame.moves:
-            return points - made.drift.to(points) * time
+            labels = points - made.drift.to(points) * time
+            self._check_labels(labels, None, time)
+            return labels
         labels = self._guess(points, time, slab)
         box = made.problem.domain
         sides = points.new_tensor(box.upper) - points.new_tensor(box.lower)
@@ -90,13 +94,32 @@ class Field:
             position, deformation = self._at(labels, time, slab)
             left = position - points
             error = float((left / sides).abs().max())
-            if error < CLOSE and error >= last / 2:  # rounding is reached
+            close = CLOSE + ROUNDING * float((labels / sides).abs().max())  # of labels far away, X is coarser
+            if error < close and error >= last / 2:
+                self._check_labels(labels, deformation, time)
                 return labels
             labels, last = labels - torch.linalg.solve(deformation, left[..., None])[..., 0], error
         raise CharacteristicCrossingError(
             f"Newton's method did not find the labels at t = {time:.4g} (off by {error:.1e} of the box): the smallest "
             f"J is {float(self.stretch(time)):.2g}; use more slabs or rounds, or the frame Ale."
         )
+
+    def _check_labels(self, labels: Tensor, deformation: Tensor | None, time: float) -> None:
+        """Labels behind a fold, or far from where any were fitted, are no answer."""
+        if deformation is not None and not bool((torch.linalg.det(deformation) > 0).all()):
+            raise CharacteristicCrossingError(
+                f"characteristics have crossed before t = {time:.4g}: J is not over 0 at the labels that were found; "
+                "use more slabs or rounds, or the frame Ale."
+            )
+        box = self.characteristics.problem.labels
+        lower, upper = labels.new_tensor(box.lower), labels.new_tensor(box.upper)
+        margin = BEYOND * (upper - lower)
+        outside = ((labels < lower - margin) | (labels > upper + margin)) & ~self._wraps.to(labels.device)
+        if bool(outside.any()):
+            raise InputError(
+                f"some points at t = {time:.4g} come from outside of the box of labels {box}, where nothing was "
+                "fitted; enlarge the labels of the problem, or evaluate elsewhere."
+            )
 
     def _guess(self, points: Tensor, time: float, slab: int) -> Tensor:
         if points.shape[1] == 1:
@@ -119,7 +142,7 @@ class Field:
 
     def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
         """Linear interpolation in a table of X, over three periods if the axis is periodic."""
-        box = self.characteristics.problem.domain
+        box = self.characteristics.problem.labels
         (lower,), (upper,) = box.lower, box.upper
         table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
         position = self._at(table, time, slab)[0][:, 0]
@@ -146,10 +169,14 @@ class Field:
 def relative_error(field: Field, times: Sequence[float], points: Tensor) -> float:
     """``|u - exact| / |exact - mean|`` over all points and times: relative to the fluctuation, not to a large mean."""
     problem = field.characteristics.problem
+    if problem.exact(points, 0.0) is None:
+        raise InputError(f"{type(problem).__name__} has no exact solution, so that there is no error of it.")
     difference = size = 0.0
     mean = float(problem.initial(problem.probes()).mean())
     for time in times:
         exact = problem.exact(points, time)
         difference += float((field(points, time) - exact).square().sum())
         size += float((exact - mean).square().sum())
+    if not size:
+        raise InputError("the exact solution is constant, so that no error is relative to its fluctuation.")
     return (difference / size) ** 0.5

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import DivergenceError, InputError
+from sciml.lpinn.cautions import cautions, warn
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares
 from sciml.numerics.least_squares import Residuals
@@ -87,6 +88,11 @@ class SpaceTimeSolver:
     fitting : of a round; least squares unless given
     points : of a round
     seed : of all points
+
+    Warns
+    -----
+    UserWarning
+        If characteristics will cross, or diffusion is by label where that is another equation.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class SpaceTimeSolver:
     ) -> None:
         if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
             raise InputError(f"the number of rounds is {rounds!r}, expected a whole number of at least 1.")
+        warn(cautions(characteristics.problem, characteristics.frame))
         self.characteristics, self.rounds, self.seed = characteristics, rounds, seed
         self.fitting, self.points = fitting or LeastSquares(), points or Points()
 
@@ -194,11 +201,16 @@ class SpaceTimeSolver:
         made, problem = self.characteristics, self.characteristics.problem
         if all(problem.domain.periodic):
             return []
-        at = problem.domain.boundary(self.points.boundary, draws).points
+        at, normals = problem.domain.boundary(self.points.boundary, draws)
         times = (slab + torch.rand(len(at), 1, generator=draws, device=at.device, dtype=at.dtype)) * made.length
         values = problem.inflow(at, times)
         if values is None:
             return []
+        if not problem.viscosity:  # what flows out has its value from inside
+            enters = (problem.velocity(at, times, values) * normals).sum(1) < 0
+            at, times, values = at[enters], times[enters], values[enters]
+            if not len(at):
+                return []
         with torch.no_grad():
             start = made.start(state.weights, slab, at, 0)
 
