@@ -51,12 +51,26 @@ class Field:
         if made.restarts:
             for slab in range(made.slab_of(time) - 1, -1, -1):
                 labels = self._invert(labels, (slab + 1) * made.length, slab)
-            return made.problem.initial(self._home(labels))
-        return made.evaluate(self.weights, self._home(labels), time)[1]
+            return made.problem.initial(self.home(labels))
+        return made.evaluate(self.weights, self.home(labels), time)[1]
 
     def labels(self, points: Tensor, time: float) -> Tensor:
         """Labels, ``(n, dim)``, of the slab that the time is in, whose position is the points."""
         return self._invert(points, time, self.characteristics.slab_of(time))
+
+    def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Position ``(n, dim)``, not brought back into the box, and state ``(n, 1)`` of labels of the start at a time.
+
+        Nothing is inverted, so that both exist where characteristics have crossed.
+        """
+        made = self.characteristics
+        if not made.restarts:
+            return made.evaluate(self.weights, labels, time)[:2]
+        position, last = labels, made.slab_of(time)
+        for slab in range(last + 1):
+            home = self.home(position)
+            position = position - home + self._at(home, time if slab == last else (slab + 1) * made.length, slab)[0]
+        return position, made.problem.initial(self.home(labels))
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
         """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
@@ -67,7 +81,7 @@ class Field:
     def _wraps(self) -> Tensor:
         return torch.tensor(self.characteristics.problem.domain.periodic)
 
-    def _home(self, labels: Tensor) -> Tensor:
+    def home(self, labels: Tensor) -> Tensor:
         """Labels inside of the box, where axes are periodic."""
         box = self.characteristics.problem.domain
         return torch.where(self._wraps.to(labels.device), box.wrap(labels), labels)
