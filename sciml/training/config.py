@@ -12,6 +12,7 @@ not exist, and classes from outside, are found here first, because then the sent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -196,15 +197,19 @@ def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapp
     given = None
     if values is not None:
         given = construct(where, Training, check(where, Training, values, "training"), "training")
-    name, key = task_class.__name__, f"task.init_args.{task_class.epochs_of}"
+    name = task_class.__name__
     if task_class.epochs_of is None:
         if given.is_own and task_class.advance is _task().advance:
             reason = f"training.phases has the optimizer none, but {name} does not update its weights itself"
             raise where.error("training.phases", f"{reason}; name another one")
         return given
-    epochs = arguments[task_class.epochs_of]
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise where.error(key, f"{key} is {shorten(epochs)}, expected a whole number of at least 1")
+    factors = [task_class.epochs_of] if isinstance(task_class.epochs_of, str) else task_class.epochs_of
+    keys = [f"task.init_args.{factor}" for factor in factors]
+    counts = [arguments[factor] for factor in factors]
+    for key, count in zip(keys, counts, strict=True):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise where.error(key, f"{key} is {shorten(count)}, expected a whole number of at least 1")
+    epochs, key = math.prod(counts), " times ".join(keys)
     if given is not None and (not given.is_own or given.epochs != epochs):
         reason = f"{given.epochs} epochs, but {key} is {epochs}"
         if not given.is_own:

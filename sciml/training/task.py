@@ -54,9 +54,10 @@ class Task(lightning.LightningModule):
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
     """Precisions of the trainer that the method stands, the usual one first: ``"bf16-mixed"`` has to be listed."""
 
-    epochs_of: ClassVar[str | None] = None
-    """The argument of ``__init__`` that holds the number of epochs, such as ``"steps"``, for a task that updates its
-    weights itself: it overrides :meth:`advance`, and its config needs neither ``data`` nor ``training``."""
+    epochs_of: ClassVar[str | tuple[str, ...] | None] = None
+    """The argument of ``__init__`` that holds the number of epochs, such as ``"steps"``, or several of which it is the
+    product, for a task that updates its weights itself: it overrides :meth:`advance`, and its config needs neither
+    ``data`` nor ``training``."""
 
     def __init__(self) -> None:
         super().__init__()
