@@ -13,6 +13,7 @@ from sciml.plots.histories import Run, residual_history, training_history
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
+from sciml.plots.space_time import space_time
 
 __all__ = [
     "DIRICHLET",
@@ -29,6 +30,7 @@ __all__ = [
     "field_snapshots",
     "residual_history",
     "solution_picture",
+    "space_time",
     "time_curves",
     "training_history",
 ]

@@ -45,18 +45,19 @@ def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path,
     save(figure, path)
 
 
-def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names: Sequence[str] | None = None) -> None:
     """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
 
     Parameters
     ----------
     rows : of ``metrics.csv``: ``epoch``, and numbers whose names have a slash in them, such as ``val/data``
     path : .png, .pdf or .svg
+    names : of those to draw, all that some row has unless given
     """
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.set_prop_cycle(color=COLOURS)
-    for name in dict.fromkeys(name for row in rows for name in row if "/" in name):
+    for name in names or dict.fromkeys(name for row in rows for name in row if "/" in name):
         points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
         axes.plot(*zip(*points, strict=True), linewidth=1.6, marker="o" if len(points) <= 40 else "", label=name)
     axes.set(xlabel="epoch", yscale="log")

@@ -1,0 +1,73 @@
+"""A field of one dimension over space and time, and the paths of what moves in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from sciml.errors import InputError
+from sciml.mesh.field import Field
+from sciml.mesh.grid import Grid
+from sciml.plots.style import INK, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
+
+
+def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = None) -> None:
+    """Draw u(x, t) as an image, x to the right and t upwards, with curves X(t) over it, and write the picture.
+
+    Parameters
+    ----------
+    field : real scalar at two or more times on a grid of one dimension
+    path : .png, .pdf or .svg
+    paths : positions at the times of the field, (curves, times); what leaves a periodic grid comes back on the other
+        side, so they need not be brought back into it
+
+    Raises
+    ------
+    InputError : a field that cannot be drawn so, paths of another number of times
+    """
+    checked_path(path)
+    save(space_time_figure(field, paths), path)
+
+
+def space_time_figure(field: Field, paths: np.ndarray | None) -> Figure:
+    """Return the figure of `space_time`."""
+    grid = field.on
+    if not isinstance(grid, Grid) or grid.dim != 1 or field.times is None or len(field.times) < 2 or field.components:
+        raise InputError(
+            f"A space-time picture needs a scalar at two or more times on a grid of 1 axis: got {field!r}."
+        )
+    (lower,), (upper,) = grid.lower, grid.upper
+    (x,), values = grid.axes(), field.values
+    periodic = grid.periodic if isinstance(grid.periodic, bool) else grid.periodic[0]
+    if periodic:
+        x, values = np.append(x, x[0] + upper - lower), np.concatenate([values, values[:, :1]], axis=1)
+    norm, colours = colouring(values)
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.pcolormesh(x, field.times, values, norm=norm, cmap=colours, shading="gouraud", rasterized=True)
+    if paths is not None:
+        lines = _copies(np.asarray(paths, float), field.times, lower, upper - lower if periodic else None)
+        axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.7, alpha=0.7), autolim=False)
+    axes.set(xlim=(lower, upper), ylim=(field.times[0], field.times[-1]), xlabel="x", ylabel="t")
+    entitle(axes, "Space and time" if paths is None else "Characteristics")
+    colour_bar(figure, axes, shown, values, labelled(field))
+    tidy(axes)
+    return figure
+
+
+def _copies(paths: np.ndarray, times: np.ndarray, lower: float, period: float | None) -> list[np.ndarray]:
+    """Curves of (x, t); with a period, as often as some part of one lies in the box."""
+    if paths.ndim != 2 or paths.shape[1] != len(times):
+        raise InputError(
+            f"The paths have shape {paths.shape}, expected (curves, {len(times)}), the times of the field."
+        )
+    if period is None:
+        return [np.column_stack([path, times]) for path in paths]
+    lines = []
+    for path in paths:
+        first, last = (int(np.floor((end - lower) / period)) for end in (path.min(), path.max()))
+        lines += [np.column_stack([path - turn * period, times]) for turn in range(first, last + 1)]
+    return lines
