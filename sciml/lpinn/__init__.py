@@ -13,9 +13,11 @@ from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian
 from sciml.lpinn.networks import TwoBranches
+from sciml.lpinn.output import Output
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import Field, relative_error
 from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
+from sciml.lpinn.task import SpaceTimeFitting
 
 __all__ = [
     "Ale",
@@ -30,9 +32,11 @@ __all__ = [
     "Lagrangian",
     "LeastSquares",
     "PassiveTransport",
+    "Output",
     "Points",
     "RoundReport",
     "SolidBodyRotation",
+    "SpaceTimeFitting",
     "SpaceTimeSolver",
     "StandardBurgers",
     "State",
