@@ -246,5 +246,5 @@ def test_frames_that_do_not_exist_are_refused() -> None:
     with pytest.raises(InputError, match="there is no diffusion 'eulerian', expected physical or label"):
         Lagrangian("eulerian")
     for relaxation in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(InputError, match="the relaxation of a frame is .*, expected a number over 0"):
+        with pytest.raises(InputError, match=r"the relaxation of a frame is .*, expected a number over 0"):
             Ale(relaxation)
