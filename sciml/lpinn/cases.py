@@ -191,7 +191,7 @@ class Burgers(TransportProblem):
         """By the quadrature of Cole and Hopf, or by least action."""
         if self.viscosity:
             return periodic_burgers(x, torch.full_like(x, t), self.viscosity, self.start)
-        found = ConservationLaw(BURGERS, self.start).solution(x[:, 0].detach().cpu().numpy(), t)
+        found = ConservationLaw(self.start, BURGERS).solution(x[:, 0].detach().cpu().numpy(), t)
         return torch.from_numpy(found).to(x)[:, None]
 
 

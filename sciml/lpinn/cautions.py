@@ -72,7 +72,7 @@ def warn(sentences: list[str]) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
         frame, level = frame.f_back, level + 1
     for sentence in sentences:
-        warnings.warn(sentence, UserWarning, stacklevel=level - 1)
+        warnings.warn(sentence, UserWarning, stacklevel=level)
 
 
 def _strains(problem: TransportProblem) -> bool:
