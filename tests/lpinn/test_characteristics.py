@@ -190,7 +190,7 @@ def test_networks_without_time_or_in_single_precision_are_refused() -> None:
 
 @pytest.mark.parametrize("slabs", [0, -1, 1.5, True])
 def test_numbers_of_slabs_that_are_none_are_refused(slabs: int) -> None:
-    with pytest.raises(InputError, match="the number of slabs is .*expected a whole number of at least 1"):
+    with pytest.raises(InputError, match=r"the number of slabs is .*expected a whole number of at least 1"):
         characteristics(Burgers(), Lagrangian(), 2, slabs)
 
 
