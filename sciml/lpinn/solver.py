@@ -149,8 +149,15 @@ class SpaceTimeSolver:
     def _fit(self, state: State, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
         points = self._draw(state, slab, number, draws)
         groups = [self._group(state, slab, points, self._causal(state, slab, points))]
-        boundary = self._boundary(state, slab, draws)
-        return self.fitting.fit(groups + boundary, state.weights[slab], damping, draws)
+        groups += self._boundary(state, slab, draws)
+        start = state.weights[slab]
+        if slab and not number:  # the slab before often moves in the same way; then its weights are almost right
+            last = state.weights[slab - 1]
+            with torch.no_grad():
+                losses = [float(sum(group.loss(weights) for group in groups)) for weights in (last, start)]
+            if losses[0] < losses[1]:
+                start, damping = last, state.damping
+        return self.fitting.fit(groups, start, damping, draws)
 
     def _space_time(self, slab: int) -> Box:
         box, length = self.characteristics.problem.labels, self.characteristics.length
