@@ -24,6 +24,8 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
+MOMENTS = 8  # intervals between the times at which speeds are measured
+
 
 @dataclass(frozen=True)
 class Characteristics:
@@ -78,10 +80,14 @@ class Characteristics:
 
     @cached_property
     def speed(self) -> float:
-        """V: the largest speed beside the drift, at the start."""
+        """V: the largest speed beside the drift that the start meets, at a few times of the run."""
+        if not self.frame.moves:
+            return 1.0
         points = self.problem.probes()
-        speeds = self.problem.velocity(points, points.new_zeros(len(points), 1), self.problem.initial(points))
-        return max(float((speeds - self.drift).norm(dim=1).max()), 1e-12) if self.frame.moves else 1.0
+        start, zero = self.problem.initial(points), points.new_zeros(len(points), 1)
+        times = [self.problem.duration * k / MOMENTS for k in range(MOMENTS + 1)]
+        found = [(self.problem.velocity(points, zero + t, start) - self.drift).norm(dim=1).max() for t in times]
+        return max(float(max(found)), 1e-12)
 
     @cached_property
     def size(self) -> float:
