@@ -202,20 +202,16 @@ def _adam(answers: Answers) -> str:
     for title, which, fresh in kinds:
         best = [found for run in runs if (found := _best_adam(run[which], fresh))]
         if best:
-            settings = sorted({_settings(rival) for rival in best})
+            settings = sorted({name.rsplit(", ", 1)[0] for name, _ in best})
             ratio = shown(adam_ratios(answers, which, fresh), "{:.0f}x".format)
-            rows.append((f"{title} ({'; '.join(settings)})", *_fit(best), ratio))
+            rows.append((f"{title} ({'; '.join(settings)})", *_fit([rival for _, rival in best]), ratio))
     return markdown(("method", "relative L2", "solves or iterations", "CPU s", "error over least squares"), rows)
 
 
-def _best_adam(rivals: dict[str, Any], fresh: bool | None) -> dict[str, Any] | None:
-    found = [rival for rival in rivals.values() if fresh is None or rival["settings"][2] == fresh]
-    return min(found, key=lambda rival: rival["relative_l2"], default=None)
-
-
-def _settings(rival: dict[str, Any]) -> str:
-    rate, schedule, _ = rival["settings"]
-    return f"{rate:g}, {schedule}"
+def _best_adam(rivals: dict[str, Any], fresh: bool | None) -> tuple[str, dict[str, Any]] | None:
+    """Name, which begins with rate and schedule, and result."""
+    found = [pair for pair in rivals.items() if fresh is None or pair[1]["settings"][2] == fresh]
+    return min(found, key=lambda pair: pair[1]["relative_l2"], default=None)
 
 
 def _fit(found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
