@@ -3,6 +3,7 @@
 from sciml.lpinn.cases import (
     Burgers,
     Convection,
+    ConvexLaw,
     DeformationalSwirl,
     PassiveTransport,
     SolidBodyRotation,
@@ -12,6 +13,7 @@ from sciml.lpinn.cases import (
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian
+from sciml.lpinn.least_action import EntropyField, field_of
 from sciml.lpinn.networks import TwoBranches
 from sciml.lpinn.output import Output
 from sciml.lpinn.problems import TransportProblem
@@ -24,7 +26,9 @@ __all__ = [
     "Burgers",
     "Characteristics",
     "Convection",
+    "ConvexLaw",
     "DeformationalSwirl",
+    "EntropyField",
     "Eulerian",
     "Field",
     "Frame",
@@ -43,5 +47,6 @@ __all__ = [
     "TransportProblem",
     "TwoBranches",
     "VariableConvection",
+    "field_of",
     "relative_error",
 ]

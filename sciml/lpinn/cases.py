@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,12 +12,18 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
 from sciml.pde.burgers import periodic_burgers, standard_burgers
-from sciml.pde.conservation import BURGERS, ConservationLaw
+from sciml.pde.conservation import BURGERS, ConservationLaw, Flux
 from sciml.pde.flow_maps import FlowMap, Rotation, SineSpeed, Swirl
+from sciml.pde.flows import array_module
 from sciml.pde.sampling import Box
 from sciml.pde.trigonometric import TrigonometricSeries
 
 CIRCLE = 2 * math.pi
+FLUXES = {
+    "square": BURGERS,
+    "fourth": Flux(lambda u: u**4 / 4, lambda u: u**3, lambda u: 3 * u**2),
+    "exponential": Flux(*(lambda u: array_module(u).exp(u),) * 3),
+}
 
 
 class Convection(TransportProblem):
@@ -156,6 +163,45 @@ class DeformationalSwirl(PassiveTransport):
         return torch.exp(-square / (2 * self.width**2))
 
 
+class ConvexLaw(TransportProblem):
+    """``u_t + f(u)_x = 0`` on the circle, from ``mean + sin x`` or another series; the entropy solution, which jumps.
+
+    Parameters
+    ----------
+    flux : f, ``"square"`` (u^2 / 2), ``"fourth"`` (u^4 / 4) or ``"exponential"``
+    mean, cosines, sines : of the start
+    duration : of the run
+    """
+
+    convex = True
+
+    def __init__(
+        self,
+        flux: Literal["square", "fourth", "exponential"] = "square",
+        mean: float = 0.0,
+        cosines: Sequence[float] = (),
+        sines: Sequence[float] = (1.0,),
+        duration: float = 1.0,
+    ) -> None:
+        if flux not in FLUXES:
+            raise InputError(f"there is no flux {flux!r}, expected one of {', '.join(FLUXES)}.")
+        self.domain, self.duration = Box([0.0], [CIRCLE], True), duration
+        self.law = ConservationLaw(TrigonometricSeries(mean, tuple(cosines), tuple(sines)), FLUXES[flux])
+
+    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        """``f'(u)``."""
+        return self.law.flux.slope(u).expand_as(x)
+
+    def initial(self, x: Tensor) -> Tensor:
+        """The series."""
+        return self.law.start(x)
+
+    def exact(self, x: Tensor, t: float) -> Tensor:
+        """By least action."""
+        found = self.law.solution(x[:, 0].detach().cpu().numpy(), t)
+        return torch.from_numpy(found).to(x)[:, None]
+
+
 class Burgers(TransportProblem):
     """``u_t + u u_x = viscosity u_xx`` on the circle, from ``mean + sin x`` or another series.
 
@@ -166,6 +212,8 @@ class Burgers(TransportProblem):
     cosines, sines : of the start
     duration : of the run
     """
+
+    convex = True
 
     def __init__(
         self,

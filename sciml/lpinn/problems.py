@@ -23,12 +23,14 @@ class TransportProblem(ABC):
     duration : times run from 0 to it
     viscosity : at least 0
     passive : whether the velocity does not depend on ``u``
+    convex : whether it is ``f'(u)`` of a convex flux and nothing else, so that shocks are those of least action
     """
 
     domain: Box
     duration: float = 1.0
     viscosity: float = 0.0
     passive: bool = False
+    convex: bool = False
 
     @property
     def labels(self) -> Box:

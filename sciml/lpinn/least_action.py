@@ -1,0 +1,101 @@
+r"""Read-out of learned characteristics past shocks: of all labels at a point, the one of least action.
+
+Without viscosity a conservation law is w = constant along X, and networks of label and time stay smooth where labels
+overtake each other. Which of them is seen follows from the action A(\xi) = \int w dX/d\xi d\xi at one time, which the
+characteristics themselves give: no flux, no start and no loss at the shock is needed (see
+:mod:`sciml.pde.conservation`, which has the theorem and the search).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.frames import Lagrangian
+from sciml.lpinn.readout import Field
+from sciml.pde import conservation
+from sciml.pde.trigonometric import TrigonometricSeries
+
+WAVES = 512  # of displacement and momentum w dX/d label, of which the last ones should be rounding
+ROUNDING = 1e-15
+
+
+@dataclass(frozen=True)
+class EntropyField(Field):
+    """``field(points, time)`` is u, the entropy solution of a convex law on a circle, before and after shocks.
+
+    Parameters
+    ----------
+    characteristics : problem without viscosity, a frame whose labels move with the flow, and network
+    weights : of the slabs, ``(slabs, p)``
+    """
+
+    def __post_init__(self) -> None:
+        if not _suits(self.characteristics):
+            problem, frame = self.characteristics.problem, self.characteristics.frame
+            raise InputError(
+                "the read-out by least action is for convex laws on a circle whose labels follow the flow without "
+                f"viscosity, got {type(problem).__name__} in {problem.domain} with the viscosity {problem.viscosity:g} "
+                f"and the frame {type(frame).__name__}; use Field."
+            )
+
+    def labels(self, points: Tensor, time: float) -> Tensor:
+        """Labels of least action, ``(n, 1)``, whose position is the points."""
+        found = self.at(time).least(points[:, 0].detach().cpu().numpy()).labels
+        return torch.from_numpy(found).to(points)[:, None]
+
+    def shocks(self, time: float) -> conservation.Shocks:
+        """Where u jumps at a time, and between which states."""
+        jumps = np.array(self.at(time).jumps()).reshape(-1, 3)
+        positions = jumps[:, 0] % self._period
+        order = np.argsort(positions)
+        left, right = (self._evaluate(jumps[order, side], time)[1] for side in (1, 2))
+        return conservation.Shocks(positions[order], left, right)
+
+    def at(self, time: float) -> conservation.Characteristics:
+        """Position, stretch and action of all labels at a time, from the series of displacement and momentum."""
+        displacement = self._series(lambda labels: self._evaluate(labels, time)[0] - labels)
+        momentum = self._series(lambda labels: np.multiply(*self._evaluate(labels, time)[1:]))
+        return conservation.Characteristics(
+            lambda labels: labels + displacement(labels),
+            lambda labels: 1 + displacement.slope(labels),
+            momentum.antiderivative,
+            self._period,
+        )
+
+    @property
+    def _period(self) -> float:
+        box = self.characteristics.problem.domain
+        return box.upper[0] - box.lower[0]
+
+    def _series(self, function: Callable[[np.ndarray], np.ndarray]) -> TrigonometricSeries:
+        """A function of the label without the waves that are rounding, which makes it fast to evaluate."""
+        series = TrigonometricSeries.interpolating(function, self._period, WAVES)
+        sizes = np.hypot(series.cosines, series.sines)
+        last = int((sizes > ROUNDING * (abs(series.mean) + sizes.max())).nonzero()[0].max(initial=0)) + 1
+        return replace(series, cosines=series.cosines[:last], sines=series.sines[:last])
+
+    def _evaluate(self, labels: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Position, state and stretch of labels, each ``(n,)``; labels of other periods are as many periods away."""
+        given = torch.from_numpy(labels).to(self.weights)[:, None]
+        home = self.home(given)
+        position, state, stretch = self.characteristics.evaluate(self.weights, home, time)
+        parts = (position + given - home, state, stretch[:, 0])
+        return tuple(part[:, 0].cpu().numpy() for part in parts)
+
+
+def field_of(characteristics: Characteristics, weights: Tensor) -> Field:
+    """Return the read-out that suits: by least action where labels may overtake each other, else one to one."""
+    return (EntropyField if _suits(characteristics) else Field)(characteristics, weights)
+
+
+def _suits(made: Characteristics) -> bool:
+    problem, follows = made.problem, isinstance(made.frame, Lagrangian)
+    circle = problem.domain.dim == 1 and all(problem.domain.periodic)
+    return circle and follows and problem.convex and not problem.viscosity
