@@ -10,13 +10,14 @@ from torch import Tensor
 
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.frames import Lagrangian
 
 NEWTON = 30  # steps at most
 CLOSE = 1e-12  # relative to the box
 ROUNDING = 1e-15
 BEYOND = 0.05  # of a side of the box of labels, as far as networks extrapolate
 SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
-BACKWARD = 16  # steps back in time from which Newton starts on more axes
+BACKWARD = 16  # steps back in time from which Newton starts on more axes, or steps towards it
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Field:
             if error < close and error >= last / 2:
                 self._check_labels(labels, deformation, time)
                 return labels
-            labels, last = labels - torch.linalg.solve(deformation, left[..., None])[..., 0], error
+            labels, last = labels - _solved(deformation, left), error
         raise CharacteristicCrossingError(
             f"Newton's method did not find the labels at t = {time:.4g} (off by {error:.1e} of the box): the smallest "
             f"J is {float(self.stretch(time)):.2g}; use more slabs or rounds, or the frame Ale."
@@ -139,6 +140,8 @@ class Field:
         if points.shape[1] == 1:
             return self._from_table(points, time, slab)
         made, begin = self.characteristics, slab * self.characteristics.length
+        if not (made.problem.passive and isinstance(made.frame, Lagrangian)):
+            return self._continued(points, time)
         if not made.restarts:
             begin = 0.0
         step, labels = (begin - time) / BACKWARD, points
@@ -152,6 +155,15 @@ class Field:
             first = speed(labels, t)
             second = speed(labels + step / 2 * first, t + step / 2)
             labels = labels + step * speed(labels + step / 2 * second, t + step / 2)
+        return labels
+
+    def _continued(self, points: Tensor, time: float) -> Tensor:
+        """The labels at times that approach the one that is wanted, a step of Newton's method at each."""
+        labels, made = points, self.characteristics
+        for number in range(1, BACKWARD):
+            t = time * number / BACKWARD
+            position, deformation = self._at(labels, t, made.slab_of(t))
+            labels = labels - _solved(deformation, position - points)
         return labels
 
     def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
@@ -178,6 +190,11 @@ class Field:
         if box.periodic[0]:
             labels = labels + turns * period
         return labels[:, None]
+
+
+def _solved(deformation: Tensor, right: Tensor) -> Tensor:
+    """F^{-1} times a vector at each label; not finite where F is singular, which is an error of the read-out."""
+    return torch.linalg.solve_ex(deformation, right[..., None])[0][..., 0]
 
 
 def relative_error(field: Field, times: Sequence[float], points: Tensor) -> float:

@@ -213,6 +213,36 @@ def test_labels_behind_a_fold_of_the_plane_are_refused() -> None:
             assert float(field(x, 1.0)) == pytest.approx(-1.0)
 
 
+class Law(TransportProblem):
+    """u_t + (u, u) . grad u = 0 in the plane; its characteristics cross at t = 1."""
+
+    domain = Box([0.0, 0.0], [2 * math.pi, 2 * math.pi], True)
+
+    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return torch.cat([u, u], 1)
+
+    def initial(self, x: Tensor) -> Tensor:
+        return torch.sin(x[:, :1] + x[:, 1:]) / 2 + 3
+
+
+class Lines(Known):
+    """Of this law: displacement by the start beside its mean."""
+
+    def function(self, points: Tensor) -> Tensor:
+        return (torch.sin(points[:, :1] + points[:, 1:2]) / 2).expand(-1, 2)
+
+
+@pytest.mark.parametrize("time", [0.3, 0.9])
+def test_labels_of_a_law_in_the_plane_are_found_up_to_the_front(time: float) -> None:
+    problem = Law()
+    made = Characteristics(problem, Lagrangian(), FlatModule(Lines(3, 2)))
+    field = Field(made, torch.full((1, 1), 1 / made.speed, dtype=torch.float64))
+    labels = problem.domain.interior(60, torch.Generator().manual_seed(0), kind="uniform")
+    position = labels + time * (problem.initial(labels) - 3 + made.drift)  # the mean of points is 3 to 1e-5
+    assert float((field.labels(position, time) - labels).abs().max()) < 1e-12
+    torch.testing.assert_close(field(position, time), problem.initial(labels), rtol=0, atol=1e-12)
+
+
 def test_times_outside_of_the_duration_have_no_field() -> None:
     field, _ = waving(0.4)
     for time in (-0.1, 1.1, math.nan):

@@ -30,6 +30,7 @@ from sciml.lpinn import (
     relative_error,
 )
 from sciml.lpinn.fitting import Fitted, Fitting
+from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
@@ -152,9 +153,10 @@ class Channel(TransportProblem):
 
 def test_what_flows_in_fills_an_interval_and_what_flows_out_is_free() -> None:
     made = characteristics(Channel(), Eulerian(), 1, width=8)
-    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(50, damping=1.0), Points(300, boundary=40)))
+    start_at_zero(made.network.module)
+    field, _, _ = solved(SpaceTimeSolver(made, 3, points=Points(300, boundary=40)))
     x = torch.linspace(0, 1, 65, dtype=torch.float64)[:, None]
-    assert float((field(x, 0.8) - made.problem.exact(x, 0.8)).abs().max()) < 1e-3
+    assert float((field(x, 0.8) - made.problem.exact(x, 0.8)).abs().max()) < 2e-3
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "soap", "lbfgs"])
