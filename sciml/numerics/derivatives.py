@@ -136,7 +136,7 @@ def jet_of(function: Callable[[Tensor], Tensor], points: Tensor, order: int, dir
 
     For what is evaluated once, such as a start given in closed form; parameters as in :func:`coordinates`.
     """
-    tangents = coordinates(points, min(order, 1), directions).first
+    tangents = coordinates(points, order, directions).first
     rows = [function(points)[None]]
     if order >= 1:
         rows += [_along(function, tangent)(points)[None] for tangent in tangents]

@@ -17,6 +17,7 @@ from sciml.numerics.derivatives import (
     concatenate,
     coordinates,
     exponential,
+    jet_of,
     laplacian,
     linear,
     sine,
@@ -141,6 +142,51 @@ def test_gradients_of_the_weights_flow_through_all_derivatives(form: str) -> Non
     case = Case(2, 0)
     weights = [weight.clone().requires_grad_() for weight in (case.first, case.bias, case.last)]
     assert torch.autograd.gradcheck(rows, weights, atol=1e-6)
+
+
+@given(
+    form=st.sampled_from(sorted(FORMS)),
+    dim=st.integers(1, 3),
+    order=st.integers(0, 2),
+    given_directions=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_jets_of_any_function_are_those_of_its_operations(
+    form: str, dim: int, order: int, given_directions: int, seed: int
+) -> None:
+    case, points = Case(dim, seed), normal(4, dim, seed=seed + 2)
+    directions = normal(given_directions, dim, seed=seed + 3) if given_directions else None
+    by_jets, plain = FORMS[form]
+    found = jet_of(vmap(lambda x: plain(case, x)), points, order, directions)
+    expected = by_jets(case, coordinates(points, order, directions))
+    assert (found.order, found.count) == (expected.order, expected.count)
+    torch.testing.assert_close(found.rows, expected.rows, rtol=1e-10, atol=1e-10)
+
+
+def test_jets_of_a_constant_and_of_a_straight_line_have_no_further_derivatives() -> None:
+    points = normal(5, 2)
+    still = jet_of(lambda x: torch.ones_like(x[:, :1]), points, 2)
+    assert torch.equal(still.value, torch.ones(5, 1).double())
+    assert not still.first.any() and not still.second.any()
+    line = jet_of(lambda x: x[:, :1] - 2 * x[:, 1:], points, 2)
+    assert line.first[:, 0, 0].tolist() == [1.0, -2.0]
+    assert not line.second.any()
+
+
+def test_jets_of_a_function_have_gradients_by_what_it_contains() -> None:
+    points, factor = normal(5, 2), torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    jet_of(lambda x: factor * torch.sin(x), points, 2).second.sum().backward()
+    torch.testing.assert_close(factor.grad, -torch.sin(points).sum())
+
+
+def test_jets_of_a_function_refuse_what_coordinates_refuse() -> None:
+    with pytest.raises(InputError, match="the directions have shape"):
+        jet_of(torch.sin, normal(5, 2), 1, normal(1, 3))
+    with pytest.raises(InputError, match="the order of a jet is -1, expected 0, 1 or 2"):
+        jet_of(torch.sin, normal(5, 2), -1)
+    with pytest.raises(InputError, match="the order of a jet is 3, expected 0, 1 or 2"):
+        jet_of(torch.sin, normal(5, 2), 3)
 
 
 def test_a_layer_without_bias_and_a_linear_function_have_the_derivatives_they_must() -> None:
