@@ -29,7 +29,7 @@ class Points:
     Parameters
     ----------
     count : in all; at least twice the number of weights for least squares, four times if they stay for long
-    adaptive : share of them that goes where the residual of the round before is large, 0 to 1; from the second round on
+    adaptive : share of them that goes where the residual so far is large, 0 to 1; not in the very first round
     boundary : on the faces of axes that are not periodic, where the problem has values there
     causal : epsilon of the causal weights exp(-epsilon * sum of the losses before), in bins of time; none unless given
 
@@ -147,17 +147,24 @@ class SpaceTimeSolver:
         return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
 
     def _fit(self, state: State, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
+        if slab and not number:
+            state, damping = self._begin(state, slab)
         points = self._draw(state, slab, number, draws)
         groups = [self._group(state, slab, points, self._causal(state, slab, points))]
         groups += self._boundary(state, slab, draws)
-        start = state.weights[slab]
-        if slab and not number:  # the slab before often moves in the same way; then its weights are almost right
-            last = state.weights[slab - 1]
-            with torch.no_grad():
-                losses = [float(sum(group.loss(weights) for group in groups)) for weights in (last, start)]
-            if losses[0] < losses[1]:
-                start, damping = last, state.damping
-        return self.fitting.fit(groups, start, damping, draws)
+        return self.fitting.fit(groups, state.weights[slab], damping, draws)
+
+    def _begin(self, state: State, slab: int) -> tuple[State, float]:
+        """Begin from the slab before, with its damping, if that is better: it often moves in the same way."""
+        draws = generator(self.seed, slab, self.rounds, device=state.weights.device)  # of no other round
+        points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
+        group, last = self._group(state, slab, points), state.weights[slab - 1]
+        with torch.no_grad():
+            if not group.loss(last) < group.loss(state.weights[slab]):
+                return state, 0.0
+        weights = state.weights.clone()
+        weights[slab] = last
+        return replace(state, weights=weights), state.damping
 
     def _space_time(self, slab: int) -> Box:
         box, length = self.characteristics.problem.labels, self.characteristics.length
@@ -166,7 +173,7 @@ class SpaceTimeSolver:
 
     def _draw(self, state: State, slab: int, number: int, draws: torch.Generator) -> Tensor:
         box = self._space_time(slab)
-        moved = round(self.points.count * self.points.adaptive) if number else 0
+        moved = round(self.points.count * self.points.adaptive) if number or slab else 0
         points = box.interior(self.points.count - moved, draws, kind="shifted") if moved < self.points.count else None
         if not moved:
             return points
