@@ -11,6 +11,7 @@ label, and the maps of the slabs are composed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,10 @@ from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
 MOMENTS = 8  # intervals between the times at which speeds are measured
+
+SLIGHT = 1e-6  # a share that leaves more than rounding
+TIMES = 9  # at which velocities are looked at
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -80,20 +85,39 @@ class Characteristics:
 
     @cached_property
     def speed(self) -> float:
-        """V: the largest speed beside the drift that the start meets, at a few times of the run."""
+        """V: the largest speed beside the drift at some times, of the values of the start; not less than SLIGHT of it.
+
+        Where all velocities are 0 it is 1.
+        """
         if not self.frame.moves:
             return 1.0
         points = self.problem.probes()
-        start, zero = self.problem.initial(points), points.new_zeros(len(points), 1)
-        times = [self.problem.duration * k / MOMENTS for k in range(MOMENTS + 1)]
-        found = [(self.problem.velocity(points, zero + t, start) - self.drift).norm(dim=1).max() for t in times]
-        return max(float(max(found)), 1e-12)
+        start, largest = self.problem.initial(points), SLIGHT * float(self.drift.norm())
+        for time in torch.linspace(0.0, self.problem.duration, TIMES, dtype=points.dtype):
+            speeds = self.problem.velocity(points, time.expand(len(points), 1), start)
+            largest = max(largest, float((speeds - self.drift).norm(dim=1).max()))
+        return largest or 1.0
 
     @cached_property
     def size(self) -> float:
-        """U: half the range of the start."""
-        start = self.problem.initial(self.problem.probes())
-        return max(float(start.max() - start.min()) / 2, 1e-12)
+        """U: half the range of the start and of what flows in, or what sources add; not less than SLIGHT of it.
+
+        Where all of these are 0 it is 1.
+        """
+        problem, points = self.problem, self.problem.probes()
+        start, zero = problem.initial(points), points.new_zeros(len(points), 1)
+        added = problem.source(points, zero, start)
+        values = [start]
+        if not all(problem.domain.periodic):
+            faces = problem.domain.boundary(len(points), torch.Generator().manual_seed(0)).points
+            # faces come in order; times that jump are spread over each
+            times = problem.duration * (GOLDEN * torch.arange(len(faces), dtype=faces.dtype)[:, None] % 1)
+            entering = problem.inflow(faces, times)
+            values += [] if entering is None else [entering]
+        values = torch.cat(values)
+        by_source = 0.0 if added is None else problem.duration * float(added.abs().max())
+        half = float(values.max() - values.min()) / 2
+        return max(half, by_source, SLIGHT * float(values.abs().max())) or 1.0
 
     @property
     def length(self) -> float:

@@ -150,6 +150,32 @@ def test_residuals_are_of_size_one_where_everything_moves_and_changes() -> None:
     torch.testing.assert_close(found[:, 1:], raw["state"] * made.problem.duration / made.size)
 
 
+class Waking(Convection):
+    """At rest and the same everywhere at first: a wind and a source set in."""
+
+    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return self.speed * torch.sin(math.pi * t) * (1 + torch.cos(x) / 2)
+
+    def initial(self, x: Tensor) -> Tensor:
+        return 0 * x
+
+    def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return 3 * torch.cos(x)
+
+
+def test_scales_are_those_of_what_will_happen_not_of_the_start_alone() -> None:
+    made = characteristics(Waking(4.0), Lagrangian(), 2)
+    assert made.speed == pytest.approx(6.0, rel=1e-3)
+    assert made.size == pytest.approx(3.0, rel=1e-3)
+    entering = characteristics(Inflow(), Eulerian(), 1)
+    assert entering.size == pytest.approx((math.sin(1) + math.sin(1)) / 2, rel=1e-2)
+    still = characteristics(Convection(0.0), Lagrangian(), 2)
+    assert still.speed == 1.0
+    assert characteristics(Convection(50.0), Lagrangian(), 2).speed == pytest.approx(5e-5)
+    flat = Burgers(3.0, 0.1, sines=(0.0,))
+    assert characteristics(flat, Eulerian(), 1).size == pytest.approx(3e-6)
+
+
 def test_only_what_is_unknown_has_a_residual() -> None:
     for name, columns in (("convection", 2), ("map alone", 1), ("mean", 1), ("relaxed", 2), ("plane", 3), ("swirl", 2)):
         made = made_of(name)

@@ -133,6 +133,32 @@ def test_burgers_equation_in_frames_that_move(frame: Frame) -> None:
     assert relative_error(field, [0.25, 0.5], CIRCLE) < 2e-3
 
 
+class Waking(TransportProblem):
+    """Nothing moves and nothing is there at first: a wind and a source set in."""
+
+    domain, passive = Box([0.0], [2 * math.pi], True), True
+
+    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return math.pi * torch.sin(math.pi * t).expand_as(x)
+
+    def initial(self, x: Tensor) -> Tensor:
+        return 0 * x
+
+    def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        return torch.cos(x - 1 + torch.cos(math.pi * t))  # carried with the wind
+
+    def exact(self, x: Tensor, t: float) -> Tensor:
+        return t * torch.cos(x - 1 + math.cos(math.pi * t))
+
+
+def test_a_wind_and_a_source_that_set_in_are_followed_from_rest() -> None:
+    made = characteristics(Waking(), Lagrangian(), 2, width=10)
+    start_at_zero(made.network.module)
+    field, _, _ = solved(SpaceTimeSolver(made, 2, points=Points(300)))
+    x = CIRCLE[::4]
+    assert float((field(x, 0.6) - made.problem.exact(x, 0.6)).abs().max()) < 1e-3
+
+
 class Channel(TransportProblem):
     """From left to right through an interval, values coming in from the left."""
 
@@ -260,6 +286,14 @@ def test_causal_weights_are_one_at_first_and_fall_with_the_losses_before() -> No
         before = sum(float(loss[bins == number].mean()) for number in range(15))
         assert float(fall[-1]) == pytest.approx(math.exp(-0.02 * before), rel=1e-10)
         torch.testing.assert_close(groups[0](weights), scale * plain[0](weights))
+
+
+def test_no_global_setting_and_no_global_generator_is_touched() -> None:
+    before = torch.get_default_dtype(), torch.get_rng_state(), torch.is_grad_enabled()
+    solved(SpaceTimeSolver(steep(), 1, least_squares(2), Points(50, adaptive=0.5)))
+    assert torch.get_default_dtype() == before[0] == torch.float32
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert torch.is_grad_enabled() is before[2]
 
 
 def test_where_nothing_is_wrong_nothing_is_put_off() -> None:
