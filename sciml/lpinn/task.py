@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 
 from sciml.errors import InputError
 from sciml.lpinn import output as out
+from sciml.lpinn.cautions import cautions
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.frames import Ale, Frame, Lagrangian
+from sciml.lpinn.least_action import EntropyField, field_of
 from sciml.lpinn.networks import start_at_zero
 from sciml.lpinn.output import LabelErrors, Output
 from sciml.lpinn.problems import TransportProblem
@@ -77,7 +80,9 @@ class SpaceTimeFitting(Task):
             start_at_zero(network)
         self.network, self.output = network.double(), output or Output()
         self._made = Characteristics(problem, frame, FlatModule(network), slabs)
-        self._solver = SpaceTimeSolver(self._made, rounds, fitting, points)
+        with warnings.catch_warnings():  # describe() says the same, once a run
+            warnings.simplefilter("ignore", UserWarning)
+            self._solver = SpaceTimeSolver(self._made, rounds, fitting, points)
         self._place = self.output.place(problem.domain)
         start = self._solver.initial()
         self.register_buffer("weights", start.weights)
@@ -86,13 +91,13 @@ class SpaceTimeFitting(Task):
         self._errors: LabelErrors | None = None
 
     def describe(self) -> str:
-        """Problem, frame, weights and fits on one line."""
+        """Problem, frame, weights and fits on one line, and what is known to go wrong."""
         made, solver = self._made, self._solver
         slabs = f"{made.slabs} slabs of time" if made.slabs > 1 else "one slab of time"
         return (
             f"{type(made.problem).__name__} in the {type(made.frame).__name__} frame, {slabs} with "
             f"{made.network.count} weights, {solver.rounds} rounds by {type(solver.fitting).__name__} on "
-            f"{solver.points.count} points"
+            f"{solver.points.count} points{self._cautions()}"
         )
 
     def prepare(self, settings: Training, seed: int) -> None:
@@ -109,13 +114,15 @@ class SpaceTimeFitting(Task):
         self.damping.fill_(after.damping)
         self.rms.copy_(torch.tensor(after.rms, dtype=torch.float64))
         self._made.network.assign(after.weights[report.slab])
-        field, length = Field(self._made, after.weights), self._made.length
+        field, length = self._field(), self._made.length
         if self._errors is None:
             self._errors = LabelErrors(self._made.problem)
         times = [length * (report.slab + (number + 1) / WATCHED) for number in range(WATCHED)]
         # A time is in the slab that begins there: the end of this one would be in the next, which is not fitted yet.
         times = [min(time, length * (report.slab + 1) * (1 - 1e-9)) for time in times]
-        numbers = {"error": self._errors(field, times)} if self._errors.known else {}
+        # What labels carry past a shock, where they are overtaken, is no error of u.
+        known = self._errors.known and not isinstance(field, EntropyField)
+        numbers = {"error": self._errors(field, times)} if known else {}
         stretch = min(float(field.stretch(time)) for time in times)
         return {
             **numbers,
@@ -149,8 +156,14 @@ class SpaceTimeFitting(Task):
             write_fields(output, mesh, out.sample_on(self._field(), mesh, problem.duration))
         return {"points": float(mesh.n_points)}
 
+    def _cautions(self) -> str:
+        made = self._made
+        if isinstance(self._field(), EntropyField):  # labels may cross
+            return ""
+        return "".join(f". Note: {sentence}" for sentence in cautions(made.problem, made.frame))
+
     def _field(self) -> Field:
-        return Field(self._made, self.weights)
+        return field_of(self._made, self.weights)
 
     def _numbers(self, field: Field) -> dict[str, float]:
         memory = self.weights.numel() * self.weights.element_size()
