@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from sciml.errors import InputError
 from sciml.mesh.field import Field
@@ -50,9 +51,11 @@ def space_time_figure(field: Field, paths: np.ndarray | None) -> Figure:
     shown = axes.pcolormesh(x, field.times, values, norm=norm, cmap=colours, shading="gouraud", rasterized=True)
     if paths is not None:
         lines = _copies(np.asarray(paths, float), field.times, lower, upper - lower if periodic else None)
-        axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.7, alpha=0.7), autolim=False)
+        curves = LineCollection(lines, colors=INK, linewidths=0.7)
+        curves.set_path_effects([withStroke(linewidth=1.6, foreground="white", alpha=0.4)])  # seen on dark colours too
+        axes.add_collection(curves, autolim=False)
     axes.set(xlim=(lower, upper), ylim=(field.times[0], field.times[-1]), xlabel="x", ylabel="t")
-    entitle(axes, "Space and time" if paths is None else "Characteristics")
+    entitle(axes, "Space and time" if paths is None else "Paths in space and time")
     colour_bar(figure, axes, shown, values, labelled(field))
     tidy(axes)
     return figure
