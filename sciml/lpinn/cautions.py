@@ -12,10 +12,10 @@ import warnings
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, vmap
 
 from sciml.lpinn.frames import Frame, Lagrangian
 from sciml.lpinn.problems import TransportProblem
+from sciml.numerics.derivatives import jet_of
 
 RIGID = 1e-9  # strain, relative to the slopes of the velocity, that counts as none
 SAMPLED = 1e-6  # relative error of a least slope among probes
@@ -24,11 +24,10 @@ SAMPLED = 1e-6  # relative error of a least slope among probes
 def start_slopes(problem: TransportProblem) -> Tensor:
     """Derivatives of the velocity of the start by label at the probes of a problem, ``(n, dim, dim)``."""
 
-    def velocity(label: Tensor) -> Tensor:
-        label = label[None]
-        return problem.velocity(label, label.new_zeros(1, 1), problem.initial(label))[0]
+    def velocity(labels: Tensor) -> Tensor:
+        return problem.velocity(labels, torch.zeros_like(labels[:, :1]), problem.initial(labels))
 
-    return vmap(jacrev(velocity))(problem.probes())
+    return jet_of(velocity, problem.probes(), 1).first.permute(1, 2, 0)
 
 
 def crossing_time(problem: TransportProblem) -> float:

@@ -66,6 +66,13 @@ def test_optimizers_of_the_backbone_fit_too(
     assert torch.equal(fitted.weights, method.fit(groups, START, 0.0, draws()).weights)
 
 
+def test_where_no_step_descends_the_fit_ends_without_an_error() -> None:
+    groups = [Residuals("off", lambda weights, x: weights[0] * x + torch.ones_like(x), (X,))]
+    fitted = LeastSquares(LevenbergMarquardt(tolerance=0.0, max_solves=50)).fit(groups, START, 0.0, draws())
+    assert fitted.rms == pytest.approx(1.0)
+    assert fitted.solves < 10
+
+
 def test_values_that_are_not_finite_are_told_not_returned() -> None:
     broken = [Residuals("equations", lambda weights, x: weights[0] / (x - x), (X,))]
     with pytest.raises(DivergenceError, match="the residuals equations are not finite at the start"):

@@ -53,16 +53,19 @@ def solved(solver: SpaceTimeSolver) -> tuple[Field, list[float], int]:
 
 
 class Watch(Fitting):
-    """Changes nothing, and keeps the groups that it was given."""
+    """Changes nothing or as much as it is told to, and keeps the groups and weights that it was given."""
 
     tolerance = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 0.0) -> None:
         self.groups: list[list[Residuals]] = []
+        self.starts: list[Tensor] = []
+        self.step = step
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
         self.groups.append(groups)
-        return Fitted(start, float(sum(group.loss(start) for group in groups)) ** 0.5, 0, 0.0)
+        self.starts.append(start)
+        return Fitted(start + self.step, float(sum(group.loss(start) for group in groups)) ** 0.5, 0, 0.0)
 
 
 def watched(made: Characteristics, points: Points, rounds: int = 1, seed: int = 0) -> list[list[Residuals]]:
@@ -261,6 +264,13 @@ def test_the_first_round_and_a_share_of_each_stay_even() -> None:
     assert torch.equal(second[0].data[0][:300], watched(made, Points(300), 2)[1][0].data[0])
 
 
+def test_a_later_slab_is_adapted_from_its_first_round_on() -> None:
+    made = steep()
+    rounds = watched(made, Points(400, adaptive=0.5), 2)
+    even = watched(made, Points(200), 2)
+    assert [torch.equal(a[0].data[0][:200], b[0].data[0]) for a, b in zip(rounds, even, strict=True)][1:] == [True] * 3
+
+
 def test_new_rounds_slabs_and_seeds_have_new_points() -> None:
     made = steep()
     sets = [groups[0].data[0] for seed in (0, 1) for groups in watched(made, Points(50), 2, seed)]
@@ -358,6 +368,19 @@ def test_slabs_come_one_after_the_other_and_leave_the_others_alone() -> None:
         assert not torch.equal(state.weights[report.slab], before[report.slab])
         assert str(report).startswith(f"round {number + 1}, slab {number // 3}: residual ")
     assert all(rms < math.inf for rms in state.rms)
+
+
+@pytest.mark.parametrize("step", [0.0, -0.05, 0.05, 30.0])
+def test_a_slab_begins_from_the_one_before_if_that_fits_better(step: float) -> None:
+    made = characteristics(VariableConvection(), Lagrangian(), 1, 2)
+    watch = Watch(step)
+    solved(SpaceTimeSolver(made, 1, watch, Points(500)))
+    given, reached = watch.starts[0], watch.starts[0] + step
+    group = watch.groups[1][0]
+    better = reached if float(group.loss(reached)) < float(group.loss(given)) else given
+    assert torch.equal(watch.starts[1], better)
+    if step == 30.0:
+        assert torch.equal(watch.starts[1], given)
 
 
 def test_nothing_is_done_below_the_tolerance() -> None:
