@@ -127,6 +127,17 @@ def test_labels_are_followed_to_where_they_are_found() -> None:
         torch.testing.assert_close(field(position, time), state, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("slabs", [1, 3])
+def test_relaxed_labels_of_the_plane_are_found_where_they_were_followed_to(slabs: int) -> None:
+    made = characteristics(SolidBodyRotation(0.01, duration=0.4), Ale(0.3), 3, slabs)
+    field = Field(made, random_weights(made, 0.02))
+    labels = torch.rand(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
+    for time in (0.1, 0.4):
+        position, state = field.follow(labels, time)
+        torch.testing.assert_close(field.labels(position, time), labels, rtol=0, atol=1e-12)
+        torch.testing.assert_close(field(position, time), state, rtol=0, atol=1e-12)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Slabs
 
