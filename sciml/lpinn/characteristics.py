@@ -78,6 +78,12 @@ class Characteristics:
         changes = self.problem.viscosity > 0 or self.problem.source(points, zero, zero) is not None
         return (1,) if changes or not isinstance(self.frame, Lagrangian) else (0, 1)
 
+    def check_weights(self, weights: Tensor) -> None:
+        """Refuse weights that are not ``(slabs, p)``."""
+        expected = (self.slabs, self.network.count)
+        if weights.shape != expected:
+            raise InputError(f"the weights of the slabs have shape {tuple(weights.shape)}, expected {expected}.")
+
     @cached_property
     def drift(self) -> Tensor:
         """Velocity that all labels share, ``(dim,)``."""

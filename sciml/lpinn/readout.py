@@ -33,6 +33,9 @@ class Field:
     characteristics: Characteristics
     weights: Tensor
 
+    def __post_init__(self) -> None:
+        self.characteristics.check_weights(self.weights)
+
     def __call__(self, points: Tensor, time: float) -> Tensor:
         """Evaluate u at points ``(n, dim)`` and a time: ``(n, 1)``.
 

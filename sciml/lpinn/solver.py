@@ -128,8 +128,11 @@ class SpaceTimeSolver:
         ------
         DivergenceError
             If residuals are not finite; ``state`` is the last good one.
+        InputError
+            If the state is one of other slabs or another network.
         """
         begin = clock.process_time()
+        self.characteristics.check_weights(state.weights)
         slab, number = divmod(state.round, self.rounds)
         weights, rms, solves, damping = state.weights[slab], state.rms[slab], 0, state.damping
         if number == 0:

@@ -350,6 +350,17 @@ def test_a_run_goes_on_from_any_state_bit_for_bit() -> None:
     assert not list(burgers_solver().run(states[-1]))
 
 
+def test_a_state_of_other_slabs_or_another_network_is_refused() -> None:
+    solver = burgers_solver()
+    state = solver.initial()
+    for weights in (state.weights[:1], state.weights[:, 1:]):
+        wrong = State(0, weights, 0.0, state.rms)
+        with pytest.raises(InputError, match=r"the weights of the slabs have shape .*, expected \(2, \d+\)"):
+            solver.advance(wrong)
+        with pytest.raises(InputError, match=r"the weights of the slabs have shape"):
+            Field(solver.characteristics, weights)
+
+
 def test_the_seed_decides_everything() -> None:
     ends = [[state for state, _ in burgers_solver(seed=seed).run()][-1].weights for seed in (0, 0, 1)]
     assert torch.equal(ends[0], ends[1])
