@@ -37,6 +37,7 @@ class EntropyField(Field):
     """
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not _suits(self.characteristics):
             problem, frame = self.characteristics.problem, self.characteristics.frame
             raise InputError(

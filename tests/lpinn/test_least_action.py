@@ -110,6 +110,11 @@ def test_other_problems_are_read_out_one_to_one(
         EntropyField(made, weights)
 
 
+def test_weights_of_other_slabs_are_refused(wavy: EntropyField) -> None:
+    with pytest.raises(InputError, match="the weights of the slabs have shape"):
+        EntropyField(wavy.characteristics, wavy.weights.repeat(2, 1))
+
+
 def test_an_unknown_flux_is_refused() -> None:
     with pytest.raises(InputError, match="there is no flux 'third', expected one of square"):
         ConvexLaw("third")
