@@ -14,15 +14,15 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.insr.integrators import NeuralFields
 from sciml.insr.problems import Domain, Problem
-from sciml.mesh import Field, Grid, Mesh, SeriesWriter, read_mesh, read_series
+from sciml.mesh import Field, Grid, Mesh, SeriesWriter, read_series
 from sciml.metrics import relative_l2
-from sciml.pde.sampling import Box, MeshDomain
+from sciml.pde.places import array_on, place_in, points_of
+from sciml.pde.sampling import Box
 
 VALUES_PER_AXIS = {1: 401, 2: 65, 3: 33}
 EVALUATION_POINTS = {1: 4001, 2: 128}  # per axis; the paper's error is the mean over such points
 SCATTERED = 20_000  # evaluation points in more dimensions
 SNAPSHOTS = 4
-ROUNDING = 1e-6  # of the size of a box: points of files that lie so far outside are on its faces
 SERIES = "fields.xdmf"
 ERRORS = ("mean_absolute_error", "relative_l2", "mean_square_error")
 
@@ -60,21 +60,10 @@ class Output:
         MeshFileError
             If the mesh file cannot be read.
         """
-        if self.mesh is not None:
-            mesh = read_mesh(self.mesh)[0]
-            check_place(mesh, domain, self.mesh)
-            return mesh
-        if isinstance(domain, MeshDomain):
-            if self.grid is not None:
-                raise InputError("the output has a grid, but the problem is on a mesh; leave it out, or name a mesh.")
-            return domain.mesh
-        if domain.dim > 3:
+        if self.mesh is None and isinstance(domain, Box) and domain.dim > 3:
             return None
-        if self.grid is not None and len(self.grid) != domain.dim:
-            raise InputError(f"the grid of the output is {self.grid}, expected {domain.dim} numbers of values.")
-        if self.grid is not None and min(self.grid) < 2:
-            raise InputError(f"the grid of the output is {self.grid}, expected at least 2 values along each axis.")
-        return domain.lattice(self.grid or [VALUES_PER_AXIS[domain.dim]] * domain.dim)
+        usual = [VALUES_PER_AXIS[domain.dim]] * domain.dim if domain.dim <= 3 else []
+        return place_in(domain, self.grid, self.mesh, usual)
 
 
 class Errors:
@@ -116,27 +105,6 @@ def evaluation_points(domain: Domain) -> Tensor:
     return domain.interior(SCATTERED, draws, kind="shifted" if isinstance(domain, Box) else "stratified")
 
 
-def check_place(mesh: Mesh, domain: Domain, source: str | Path) -> None:
-    """Refuse a mesh of another dimension than the domain, and one that reaches beyond a box.
-
-    Raises
-    ------
-    InputError
-        A network has values everywhere, but those beyond the domain mean nothing.
-    """
-    if mesh.dim != domain.dim:
-        raise InputError(f"{source} has {mesh.dim} dimensions, expected {domain.dim} as the problem has.")
-    if isinstance(domain, Box):
-        points = torch.tensor(mesh.points)
-        slack = ROUNDING * max(high - low for low, high in zip(domain.lower, domain.upper, strict=True))
-        outside = int(((points - domain.clamp(points)).abs() > slack).any(1).sum())
-        if outside:
-            raise InputError(
-                f"{source} has {outside} of {mesh.n_points} points outside the box of the problem, from "
-                f"{list(domain.lower)} to {list(domain.upper)}; take a mesh within it."
-            )
-
-
 def write_states(folder: Path, step: int, weights: Mapping[str, Tensor]) -> None:
     """Write the weights of one step as ``states/00012.safetensors``."""
     from safetensors.torch import save_file
@@ -169,19 +137,13 @@ def read_states(folder: Path, steps: Sequence[int]) -> Iterator[dict[str, Tensor
 
 def sample_on(problem: Problem, fields: NeuralFields, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
     """What a problem presents, as arrays on a grid or mesh, with the exact field beside it where it is known."""
-    coordinates = place.coordinates() if isinstance(place, Grid) else place.points
-    points = torch.tensor(coordinates.reshape(-1, coordinates.shape[-1]))
+    points = points_of(place)
     with torch.no_grad():
         shown = problem.present(fields, points, time)
         exact = problem.exact(problem.headline, points, time)
     if exact is not None:
         shown = {**shown, f"{problem.headline}_exact": exact}
-    shape = place.coordinates().shape[:-1] if isinstance(place, Grid) else (len(points),)
-    arrays = {}
-    for name, values in shown.items():
-        array = values.detach().cpu().double().numpy().reshape(*shape, -1)
-        arrays[name] = array[..., 0] if array.shape[-1] == 1 else array
-    return arrays
+    return {name: array_on(place, values) for name, values in shown.items()}
 
 
 def write_series(

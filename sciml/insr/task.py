@@ -19,6 +19,7 @@ from sciml.insr.problems import Problem
 from sciml.insr.solver import State, TimeStepper
 from sciml.mesh import read_mesh
 from sciml.mesh.files import write_fields
+from sciml.pde.places import check_inside
 from sciml.training.task import Task
 
 STATES = "states"
@@ -128,7 +129,7 @@ class TimeStepping(Task):
     def predict_file(self, source: Path, output: Path) -> dict[str, float]:
         """Evaluate the fields at the end of the run at the points of a mesh file, and write them to another one."""
         mesh = read_mesh(source)[0]
-        out.check_place(mesh, self.problem.domain, source)
+        check_inside(mesh, self.problem.domain, source)
         stepper = self._stepper()
         fields = stepper.fields({name: flat.vector() for name, flat in stepper.networks.items()})
         values = out.sample_on(self.problem, fields, mesh, self.steps * self.time_step)

@@ -247,7 +247,9 @@ def test_what_an_output_may_not_be(arguments, sentence):
 
 
 def test_a_grid_of_another_dimension_or_of_one_value_is_refused():
-    with pytest.raises(InputError, match=r"the grid of the output is \[5\], expected 2 numbers of values"):
+    with pytest.raises(
+        InputError, match=r"the grid of the output is \[5\], expected at least 2 values along each of 2 axes"
+    ):
         Output(grid=[5]).place(Box([0, 0], [1, 1]))
-    with pytest.raises(InputError, match=r"is \[5, 1\], expected at least 2 values along each axis"):
+    with pytest.raises(InputError, match=r"is \[5, 1\], expected at least 2 values along each of 2 axes"):
         Output(grid=[5, 1]).place(Box([0, 0], [1, 1]))

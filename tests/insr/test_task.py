@@ -375,9 +375,9 @@ WRONG = {
     "share over 1": ({"points": {"adaptive": 1.5}}, "adaptive share of the points is 1.5, expected a number from 0"),
     "output of another dimension": (
         {"output": {"grid": [21, 21]}},
-        r"the grid of the output is \[21, 21\], expected 1 numbers of values",
+        r"the grid of the output is \[21, 21\], expected at least 2 values along each of 1 axes",
     ),
-    "output of one value": ({"output": {"grid": [1]}}, "expected at least 2 values along each axis"),
+    "output of one value": ({"output": {"grid": [1]}}, "expected at least 2 values along each of 1 axes"),
     "two outputs": ({"output": {"grid": [21], "mesh": "a.vtu"}}, "on a grid or on a mesh, got both"),
     "never written": ({"output": {"every": 0}}, "every of the output is 0, expected a whole number of at least 1"),
     "no damping": (

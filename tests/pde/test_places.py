@@ -42,8 +42,8 @@ def test_a_mesh_file_is_taken_if_it_lies_inside(tmp_path):
     ("arguments", "error", "sentence"),
     [
         (([5, 5], "a.vtu"), InputError, "on a grid or on a mesh, got both"),
-        (([5], None), InputError, r"the grid of the output is \[5\], expected 2 numbers of values"),
-        (([5, 1], None), InputError, "at least 2 along each axis"),
+        (([5], None), InputError, r"the grid of the output is \[5\], expected at least 2 values along each of 2 axes"),
+        (([5, 1], None), InputError, "at least 2 values along each of 2 axes"),
         ((None, "none.vtu"), MeshFileError, "none.vtu"),
     ],
 )
