@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sciml.bench.insr_results import (
+from sciml.bench.answers import (
     DASH,
     Answers,
     Form,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sciml.bench.insr_group_tables import BURGERS_TIME, ERRORS, SLACK, adam_ratios, group_tables, jet_ratios
-from sciml.bench.insr_results import (
+from sciml.bench.answers import (
     DASH,
     Answers,
     Run,
@@ -18,6 +17,7 @@ from sciml.bench.insr_results import (
     values,
     values_at,
 )
+from sciml.bench.insr_group_tables import BURGERS_TIME, ERRORS, SLACK, adam_ratios, group_tables, jet_ratios
 from sciml.bench.table import Check, Part, markdown, span
 
 PIN = 1e-4  # how exactly the errors of the paper's grid are to be met

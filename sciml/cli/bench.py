@@ -10,7 +10,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-BENCHES = ("poisson", "dcdm", "insr", "training")
+BENCHES = ("poisson", "dcdm", "insr", "lpinn", "training")
 PUBLISHED = Path("datasets/results")
 
 app = verb_app("Measure our solvers beside the best classical ones, on this machine.")
@@ -19,7 +19,8 @@ app = verb_app("Measure our solvers beside the best classical ones, on this mach
 @app.command(no_args_is_help=False)
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="poisson, dcdm, insr, training; all by default.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME ...]", help="poisson, dcdm, insr, lpinn, training; all by default."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: minutes.")] = False,
     only: Annotated[
@@ -38,12 +39,12 @@ def bench(
 
     A run that was interrupted goes on where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench import dcdm, dcdm_table, insr, insr_table, poisson, table, training
+    from sciml.bench import dcdm, dcdm_table, insr, insr_table, lpinn, lpinn_table, poisson, table, training
     from sciml.cli.output import print_json
     from sciml.errors import InputError
 
-    modules = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "training": training}
-    tables = {"poisson": table, "dcdm": dcdm_table, "insr": insr_table, "training": training}
+    modules = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "lpinn": lpinn, "training": training}
+    tables = {"poisson": table, "dcdm": dcdm_table, "insr": insr_table, "lpinn": lpinn_table, "training": training}
     for name in names or ():
         if name not in BENCHES:
             raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHES)}.")

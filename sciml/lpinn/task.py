@@ -82,9 +82,9 @@ class SpaceTimeFitting(Task):
         self._made = Characteristics(problem, frame, FlatModule(network), slabs)
         with warnings.catch_warnings():  # describe() says the same, once a run
             warnings.simplefilter("ignore", UserWarning)
-            self._solver = SpaceTimeSolver(self._made, rounds, fitting, points)
+            self.solver = SpaceTimeSolver(self._made, rounds, fitting, points)
         self._place = self.output.place(problem.domain)
-        start = self._solver.initial()
+        start = self.solver.initial()
         self.register_buffer("weights", start.weights)
         self.register_buffer("damping", torch.tensor(start.damping, dtype=torch.float64))
         self.register_buffer("rms", torch.tensor(start.rms, dtype=torch.float64))
@@ -92,7 +92,7 @@ class SpaceTimeFitting(Task):
 
     def describe(self) -> str:
         """Problem, frame, weights and fits on one line, and what is known to go wrong."""
-        made, solver = self._made, self._solver
+        made, solver = self._made, self.solver
         slabs = f"{made.slabs} slabs of time" if made.slabs > 1 else "one slab of time"
         return (
             f"{type(made.problem).__name__} in the {type(made.frame).__name__} frame, {slabs} with "
@@ -103,13 +103,13 @@ class SpaceTimeFitting(Task):
     def prepare(self, settings: Training, seed: int) -> None:
         """Say how to train, and with which random numbers."""
         super().prepare(settings, seed)
-        self._solver.seed = seed
+        self.solver.seed = seed
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Make one round of one slab."""
         state = State(self.current_epoch, self.weights, float(self.damping), tuple(self.rms.tolist()))
         with torch.enable_grad():
-            after, report = self._solver.advance(state)
+            after, report = self.solver.advance(state)
         self.weights.copy_(after.weights)
         self.damping.fill_(after.damping)
         self.rms.copy_(torch.tensor(after.rms, dtype=torch.float64))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sciml.bench.insr_results import Answers, memory_shown, seconds_shown, shown, values, values_at
+from sciml.bench.answers import Answers, memory_shown, seconds_shown, shown, values, values_at
 from sciml.bench.insr_table import checks, losses, report
 
 

@@ -354,7 +354,7 @@ def test_every_shipped_case_loads_and_says_what_it_solves(repository):
         task = config.build_task()
         assert task.describe().startswith(type(task._made.problem).__name__)
         assert "mojgani2023" in config.cite
-        assert config.training.epochs == task._solver.rounds * task._made.slabs
+        assert config.training.epochs == task.solver.rounds * task._made.slabs
         assert math.isinf(float(task.rms.max()))  # nothing fitted yet
 
 

@@ -1,4 +1,4 @@
-"""Questions to the raw results of ``sciml bench insr``."""
+"""Questions to the raw results of a benchmark whose methods have one run per seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Answers:
 
     Parameters
     ----------
-    results : as ``sciml bench insr`` writes them
+    results : as a benchmark writes them
     """
 
     def __init__(self, results: dict[str, Any]) -> None:
