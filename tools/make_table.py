@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciml.bench import dcdm_table, insr_table, table, training
+from sciml.bench import dcdm_table, insr_table, lpinn_table, table, training
 from sciml.bench.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -23,6 +23,7 @@ REPORTS = {
     "poisson": table.report,
     "dcdm": dcdm_table.report,
     "insr": insr_table.report,
+    "lpinn": lpinn_table.report,
     "training": training.report,
 }
 MARKED = re.compile(r"(<!-- table:(?P<name>\w+) -->\n)(?P<table>.*?)(<!-- /table -->)", re.DOTALL)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sciml.bench import dcdm, insr, poisson, training
+from sciml.bench import dcdm, insr, lpinn, poisson, training
 from sciml.cli.bench import BENCHES
 
-MODULES = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "training": training}
+MODULES = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "lpinn": lpinn, "training": training}
 
 
 @pytest.fixture
@@ -68,5 +68,5 @@ def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, as
     code, _, error = command("bench", "insr", "--quick", "--publish")
     assert code == 2 and "a quick one is not published" in error
     code, _, error = command("bench", "ins")
-    assert code == 2 and "there is no benchmark 'ins', expected one of poisson, dcdm, insr, training" in error
+    assert code == 2 and "there is no benchmark 'ins', expected one of poisson, dcdm, insr, lpinn, training" in error
     assert not asked
