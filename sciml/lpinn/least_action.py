@@ -72,7 +72,7 @@ class EntropyField(Field):
 
     @property
     def _period(self) -> float:
-        box = self.characteristics.problem.domain
+        box = self.problem.domain
         return box.upper[0] - box.lower[0]
 
     def _series(self, function: Callable[[np.ndarray], np.ndarray]) -> TrigonometricSeries:

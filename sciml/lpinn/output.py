@@ -84,7 +84,7 @@ class LabelErrors:
 
 def sample_on(field: Field, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
     """Return u at one time on a grid or mesh, and the exact one beside it where it is known."""
-    problem = field.characteristics.problem
+    problem = field.problem
     points = problem.domain.clamp(points_of(place)).to(field.weights)
     values = {"u": field(points, time)}
     exact = problem.exact(points, time)
@@ -102,7 +102,7 @@ def write_series(field: Field, folder: Path, place: Grid | Mesh, times: Sequence
 
 def errors(field: Field) -> dict[str, float]:
     """Relative L2 errors, of the fluctuation, over the run and at its end; and the smallest J of the run."""
-    problem = field.characteristics.problem
+    problem = field.problem
     count, number = EVALUATION[problem.domain.dim]
     times = _spread(problem.duration, number)
     found: dict[str, float] = {}
@@ -133,7 +133,7 @@ def draw(field: Field, folder: Path, *, animation: bool) -> None:
 
 def paths(field: Field, times: Sequence[float]) -> np.ndarray:
     """Positions of evenly spread labels of one dimension at some times, ``(labels, times)``."""
-    box = field.characteristics.problem.labels
+    box = field.problem.labels
     length = box.upper[0] - box.lower[0]
     labels = box.lower[0] + length * (torch.arange(PATHS, dtype=torch.float64) + 0.5)[:, None] / PATHS
     found = torch.cat([field.follow(labels.to(field.weights), float(time))[0] for time in times], 1).cpu()

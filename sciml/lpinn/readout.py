@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.frames import Lagrangian
+from sciml.lpinn.problems import TransportProblem
 
 NEWTON = 30  # steps at most
 CLOSE = 1e-12  # relative to the box
@@ -18,6 +20,17 @@ ROUNDING = 1e-15
 BEYOND = 0.05  # of a side of the box of labels, as far as networks extrapolate
 SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
 BACKWARD = 16  # steps back in time from which Newton starts on more axes, or steps towards it
+
+
+class Readout(Protocol):
+    """Anything that gives u at points ``(n, dim)`` and a time: ``(n, 1)``."""
+
+    @property
+    def problem(self) -> TransportProblem:
+        """What was solved."""
+
+    def __call__(self, points: Tensor, time: float) -> Tensor:
+        """Evaluate u."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,11 @@ class Field:
     def __post_init__(self) -> None:
         self.characteristics.check_weights(self.weights)
 
+    @property
+    def problem(self) -> TransportProblem:
+        """What was solved."""
+        return self.characteristics.problem
+
     def __call__(self, points: Tensor, time: float) -> Tensor:
         """Evaluate u at points ``(n, dim)`` and a time: ``(n, 1)``.
 
@@ -46,7 +64,7 @@ class Field:
         InputError
             If points or time are outside, or come from labels that were not fitted.
         """
-        made, box = self.characteristics, self.characteristics.problem.domain
+        made, box = self.characteristics, self.problem.domain
         if points.ndim != 2 or points.shape[1] != box.dim:
             raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
         if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
@@ -78,16 +96,16 @@ class Field:
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
         """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
-        labels = self.characteristics.problem.probes()[:: max(1, 4096 // count)].to(self.weights)
+        labels = self.problem.probes()[:: max(1, 4096 // count)].to(self.weights)
         return torch.linalg.det(self.characteristics.evaluate(self.weights, labels, time)[2]).min()
 
     @property
     def _wraps(self) -> Tensor:
-        return torch.tensor(self.characteristics.problem.domain.periodic)
+        return torch.tensor(self.problem.domain.periodic)
 
     def home(self, labels: Tensor) -> Tensor:
         """Labels inside of the box, where axes are periodic."""
-        box = self.characteristics.problem.domain
+        box = self.problem.domain
         return torch.where(self._wraps.to(labels.device), box.wrap(labels), labels)
 
     def _at(self, labels: Tensor, time: float, slab: int) -> tuple[Tensor, Tensor]:
@@ -129,7 +147,7 @@ class Field:
                 f"characteristics have crossed before t = {time:.4g}: J is not over 0 at the labels that were found; "
                 "use more slabs or rounds, or the frame Ale."
             )
-        box = self.characteristics.problem.labels
+        box = self.problem.labels
         lower, upper = labels.new_tensor(box.lower), labels.new_tensor(box.upper)
         margin = BEYOND * (upper - lower)
         outside = ((labels < lower - margin) | (labels > upper + margin)) & ~self._wraps.to(labels.device)
@@ -171,7 +189,7 @@ class Field:
 
     def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
         """Linear interpolation in a table of X, over three periods if the axis is periodic."""
-        box = self.characteristics.problem.labels
+        box = self.problem.labels
         (lower,), (upper,) = box.lower, box.upper
         table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
         position = self._at(table, time, slab)[0][:, 0]
@@ -200,9 +218,9 @@ def _solved(deformation: Tensor, right: Tensor) -> Tensor:
     return torch.linalg.solve_ex(deformation, right[..., None])[0][..., 0]
 
 
-def relative_error(field: Field, times: Sequence[float], points: Tensor) -> float:
+def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> float:
     """``|u - exact| / |exact - mean|`` over all points and times: relative to the fluctuation, not to a large mean."""
-    problem = field.characteristics.problem
+    problem = field.problem
     if problem.exact(points, 0.0) is None:
         raise InputError(f"{type(problem).__name__} has no exact solution, so that there is no error of it.")
     difference = size = 0.0
