@@ -227,7 +227,7 @@ def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> fl
     mean = float(problem.initial(problem.probes()).mean())
     for time in times:
         exact = problem.exact(points, time)
-        difference += float((field(points, time) - exact).square().sum())
+        difference += float((field(points, time).to(exact) - exact).square().sum())
         size += float((exact - mean).square().sum())
     if not size:
         raise InputError("the exact solution is constant, so that no error is relative to its fluctuation.")
