@@ -149,6 +149,20 @@ class SpaceTimeSolver:
         after = State(state.round + 1, every, damping, reached)
         return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
 
+    def groups(self, state: State, slab: int, draws: torch.Generator) -> list[Residuals]:
+        """What a round fits, for diagnostics: the equations of a slab at evenly spread points, and values on faces.
+
+        Raises
+        ------
+        InputError
+            If there is no such slab, or the state is one of other slabs or another network.
+        """
+        self.characteristics.check_weights(state.weights)
+        if not 0 <= slab < self.characteristics.slabs:
+            raise InputError(f"the slab is {slab!r}, expected 0 to {self.characteristics.slabs - 1}.")
+        points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
+        return [self._group(state, slab, points), *self._boundary(state, slab, draws)]
+
     def _fit(self, state: State, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
         if slab and not number:
             state, damping = self._begin(state, slab)
