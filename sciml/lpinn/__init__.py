@@ -13,6 +13,7 @@ from sciml.lpinn.cases import (
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian
+from sciml.lpinn.intervals import BoundaryLayer, Channel
 from sciml.lpinn.least_action import EntropyField, field_of
 from sciml.lpinn.networks import TwoBranches
 from sciml.lpinn.output import Output
@@ -20,10 +21,13 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import Field, relative_error
 from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
 from sciml.lpinn.task import SpaceTimeFitting
+from sciml.lpinn.through_flow import ThroughFlow
 
 __all__ = [
     "Ale",
+    "BoundaryLayer",
     "Burgers",
+    "Channel",
     "Characteristics",
     "Convection",
     "ConvexLaw",
@@ -44,6 +48,7 @@ __all__ = [
     "SpaceTimeSolver",
     "StandardBurgers",
     "State",
+    "ThroughFlow",
     "TransportProblem",
     "TwoBranches",
     "VariableConvection",

@@ -22,6 +22,7 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, label_directions, residuals
 from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.through_flow import ThroughFlow
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
@@ -38,7 +39,7 @@ class Characteristics:
 
     Parameters
     ----------
-    problem : what is solved
+    problem : what is solved; in the Lagrangian frame, what flows in is labelled beforehand (:class:`ThroughFlow`)
     frame : how labels move
     network : of ``(label, time scaled to [0, 1])``. Its outputs are the position, if the frame has an unknown one, and
         the state, unless it is constant on characteristics
@@ -66,10 +67,12 @@ class Characteristics:
             raise InputError(f"the network is in {self.network.vector().dtype}, expected torch.float64: call double().")
         conditions = self.problem.inflow(self.problem.probes()[:1], torch.zeros(1, 1, dtype=torch.float64))
         if not periodic and conditions is not None and not isinstance(self.frame, Eulerian):
-            raise InputError(
-                f"{type(self.problem).__name__} has values on its boundary, which labels of the frame "
-                f"{type(self.frame).__name__} would leave; use the frame Eulerian."
-            )
+            if not isinstance(self.frame, Lagrangian):
+                raise InputError(
+                    f"{type(self.problem).__name__} has values on its boundary, which labels of the frame "
+                    f"{type(self.frame).__name__} would leave; use the frame Lagrangian without viscosity, or Eulerian."
+                )
+            object.__setattr__(self, "problem", ThroughFlow(self.problem))
 
     def _state_outputs(self) -> tuple[int, ...]:
         """A state that nothing changes along characteristics needs no network, but may have one."""
