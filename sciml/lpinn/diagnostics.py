@@ -1,0 +1,206 @@
+r"""Why a frame makes a problem easy or hard: modes and bandwidth of what a network has to say, and the loss around it.
+
+For any frame, so that two runs can be laid side by side: what labels carry in a frame that moves with the flow has few
+modes that change slowly, u at rest has many, or few that change fast, and either is hard to learn.
+
+References
+----------
+Mojgani, Balajewicz, Hassanzadeh, "Kolmogorov n-width and Lagrangian physics-informed neural networks", CMAME 404, 2023:
+n-widths and landscapes in both frames.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.linalg.n_width import n_width, temporal_bandwidth
+from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.readout import Field
+from sciml.lpinn.solver import SpaceTimeSolver, State
+from sciml.numerics import landscape as plane
+from sciml.numerics.derivatives import jet_of
+from sciml.numerics.linearisation import Residuals
+from sciml.numerics.random import generator
+from sciml.pde.places import points_of
+
+TOLERANCE = 1e-6  # share of the norm that the modes may miss
+GRID = {1: 256, 2: 48, 3: 16}  # points along each axis
+TIMES = {1: 101, 2: 41, 3: 21}  # at least
+MOST_TIMES = 2001
+FINE = 4  # waves in the start that many times as short as the mean are followed in time
+MOMENTS = 9  # at which speeds are looked at
+BUMP = 0.3  # width of the bump of the table
+LONG = np.linspace(0, 10, 4001)[:, None]  # times for bandwidths of the table; the longer, the finer frequencies are
+
+
+@dataclass(frozen=True)
+class Modes:
+    """How many modes in space a history needs, and below which frequency its changes in time lie, in cycles."""
+
+    number: int
+    bandwidth: float
+
+
+def modes(
+    field: Field, *, grid: int | None = None, times: int | None = None, tolerance: float = TOLERANCE
+) -> dict[str, Modes]:
+    """Count modes and measure bandwidths over a run, side by side.
+
+    Parameters
+    ----------
+    field : a solution in any frame
+    grid : points along each axis; 256, 48 or 16 in one, two or three dimensions unless given
+    times : snapshots, at least 4; enough for the waves of the start that pass a point unless given, and at least 101
+    tolerance : share of the norm over space and time that the modes may miss
+
+    Returns
+    -------
+    dict
+        ``"u"`` at points and, where it is known, ``"u_exact"``; ``"w"``, what labels carry, and ``"X"``, where they
+        are. From u and w the mean of the start is subtracted, beside which a small fluctuation would not count.
+
+    References
+    ----------
+    See :mod:`sciml.linalg.n_width`.
+    """
+    problem, dim = field.problem, field.problem.domain.dim
+    count = times or _enough_times(problem)
+    every = [problem.duration * number / (count - 1) for number in range(count)]
+    points, labels = (
+        points_of(box.lattice([grid or GRID[dim]] * dim)).to(field.weights) for box in (problem.domain, problem.labels)
+    )
+    mean = problem.initial(problem.probes()).mean().to(field.weights)
+    histories: dict[str, list[Tensor]] = {"u": [field(points, time) - mean for time in every]}
+    if problem.exact(points[:1], 0.0) is not None:
+        histories["u_exact"] = [problem.exact(points, time) - mean for time in every]
+    followed = [field.follow(labels, time) for time in every]
+    histories["w"] = [state - mean for _, state in followed]
+    histories["X"] = [position for position, _ in followed]
+    found = {name: torch.stack(history).detach().cpu().numpy() for name, history in histories.items()}
+    step = problem.duration / (count - 1)
+    return {name: Modes(n_width(h, tolerance), temporal_bandwidth(h, step)) for name, h in found.items()}
+
+
+def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str, Modes]:
+    """Modes of exact convection on the circle for one unit of time: u at rest, and w and X of labels that move with it.
+
+    A linear basis needs many modes for a narrow bump that travels, but two for a sine at any speed, which PINNs learn
+    no better: there only the bandwidth grows. Of labels nothing grows.
+
+    Parameters
+    ----------
+    start : ``exp(-(x / 0.3)^2)`` or ``sin x``
+    speed : in units of 1 / (2 pi) rounds per unit of time
+
+    Returns
+    -------
+    dict
+        ``"u"``, ``"w"`` and ``"X"``: modes for 256 points and 101 times; bandwidths over ten units of time, which
+        resolve some tenths of a cycle, up to the speed 100.
+    """
+    starts: dict[str, Callable[[np.ndarray], np.ndarray]] = {"bump": _bump, "sine": np.sin}
+    if start not in starts:
+        raise InputError(f"there is no start {start!r}, expected one of {', '.join(starts)}.")
+    initial, circle = starts[start], np.linspace(0, 2 * math.pi, GRID[1], endpoint=False)
+    histories: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        "u": lambda x, t: initial(x - speed * t),
+        "w": lambda x, t: initial(x) + 0 * t,
+        "X": lambda x, t: x + speed * t,
+    }
+    once, few, step = np.linspace(0, 1, TIMES[1])[:, None], circle[::16], float(LONG[1, 0])
+    return {
+        name: Modes(n_width(history(circle, once), TOLERANCE), temporal_bandwidth(history(few, LONG), step))
+        for name, history in histories.items()
+    }
+
+
+def gauss_newton_spectrum(
+    solver: SpaceTimeSolver, state: State, *, slab: int | None = None, count: int | None = None
+) -> plane.Spectrum:
+    """Return the spectrum of ``J^T J`` of the equations of a slab, at points of its own.
+
+    Parameters
+    ----------
+    solver : problem, frame, network, and how many points
+    state : weights, fitted or not
+    slab : which one; that of the largest residual unless given
+    count : of the eigenvectors; all unless given
+    """
+    slab = _slab(state, slab)
+    return plane.gauss_newton(_groups(solver, state, slab), state.weights[slab], count)
+
+
+def loss_landscape(
+    solver: SpaceTimeSolver,
+    state: State,
+    *,
+    slab: int | None = None,
+    span: float = 1.0,
+    count: int = 41,
+    directions: Literal["spectrum", "random"] | Tensor = "spectrum",
+) -> plane.Landscape:
+    """Evaluate the loss of a slab in a plane through its weights.
+
+    Parameters
+    ----------
+    solver, state, slab : as for :func:`gauss_newton_spectrum`
+    span : largest multiple of a direction
+    count : of steps along each, odd
+    directions : the two leading eigenvectors of the Gauss-Newton matrix, along which the loss rises most; two random
+        ones of the size of the weights; or given, ``(p, 2)``
+
+    References
+    ----------
+    Li, Xu, Taylor, Studer, Goldstein, "Visualizing the loss landscape of neural nets", NeurIPS 2018: random directions.
+    """
+    slab = _slab(state, slab)
+    groups, weights, network = _groups(solver, state, slab), state.weights[slab], solver.characteristics.network
+    if isinstance(directions, Tensor):
+        along = directions
+    elif directions == "spectrum":
+        along = plane.gauss_newton(groups, weights, 2).vectors
+    elif directions == "random":
+        draws = _draws(solver, slab, 1, weights.device)
+        along = torch.stack([plane.filter_normalised(network, weights, draws) for _ in range(2)], 1)
+    else:
+        raise InputError(f"there are no directions {directions!r}, expected spectrum, random or a tensor (p, 2).")
+    return plane.landscape(groups, weights, along, span, count)
+
+
+def _slab(state: State, slab: int | None) -> int:
+    return max(range(len(state.rms)), key=state.rms.__getitem__) if slab is None else slab
+
+
+def _groups(solver: SpaceTimeSolver, state: State, slab: int) -> list[Residuals]:
+    return solver.groups(state, slab, _draws(solver, max(slab, 0), 0, state.weights.device))
+
+
+def _draws(solver: SpaceTimeSolver, slab: int, number: int, device: torch.device) -> torch.Generator:
+    return generator(solver.seed, slab, solver.rounds + 1 + number, device=device)  # of no round
+
+
+def _enough_times(problem: TransportProblem) -> int:
+    """Snapshots in which the waves of the start can be counted as they pass a point at the largest speed."""
+    points = problem.probes()
+    axes = torch.eye(problem.domain.dim, dtype=points.dtype)
+    start = jet_of(problem.initial, points, 1, axes)
+    fluctuation = float((start.value - start.value.mean()).square().mean())
+    wave_number = (float(start.first.square().sum(0).mean()) / fluctuation) ** 0.5 if fluctuation else 0.0
+    speed = 0.0
+    for time in torch.linspace(0.0, problem.duration, MOMENTS, dtype=points.dtype):
+        velocity = problem.velocity(points, time.expand(len(points), 1), start.value)
+        speed = max(speed, float(velocity.norm(dim=1).max()))
+    cycles = problem.duration * speed * FINE * wave_number / (2 * math.pi)
+    return int(min(max(TIMES[problem.domain.dim], 2 + 2 * cycles), MOST_TIMES))
+
+
+def _bump(x: np.ndarray) -> np.ndarray:
+    return np.exp(-((((x + math.pi) % (2 * math.pi) - math.pi) / BUMP) ** 2))
