@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sciml.bench.lpinn_cases import CASES, GROUNDS, RIVALS, Case
 from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
 from sciml.bench.worker import Job
 from sciml.training.config_files import find_config
@@ -17,57 +18,23 @@ MEASURED_CODE = (
     "nets",
     "numerics",
     *(f"pde/{name}.py" for name in ("burgers", "conservation", "finite_volumes", "flow_maps", "sampling")),
+    *(f"pde/{name}.py" for name in ("pseudo_spectral", "semi_lagrangian")),
     "bench/lpinn_jobs.py",
+    "bench/lpinn_grids.py",
+    "bench/lpinn_rivals.py",
 )
 GROUPS = {
-    "convection": "a wave with speed 50: a correctness check, Adam, and a frame at rest",
+    "convection": "waves with speeds from 30 to 1000: a correctness check, Adam, and a frame at rest",
     "diffusion": "a wave that moves and decays",
     "variable": "a speed that varies on the circle",
     "burgers": "Burgers' equation with mean speed 50, and the standard case",
     "inviscid": "Burgers' equation without viscosity, past the shock",
     "plane": "rotation, and the swirl that returns",
+    "rivals": "usual PINNs in a frame at rest, each with the same processor time",
+    "modes": "how many modes a transported start needs, and its bandwidth in time",
 }
 OPTIONAL_PEERS: tuple[str, ...] = ()
-MODULE = "sciml.bench.lpinn_jobs:"
-CELLS = (256, 1024)  # of finite volumes
-_TASK = "task.init_args"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A config, with changes.
-
-    Attributes
-    ----------
-    group, method, title : where it stands in the tables
-    config, changes : what is solved, and how
-    baseline : whether it is there to be compared with
-    """
-
-    group: str
-    method: str
-    title: str
-    config: str
-    changes: tuple[str, ...] = ()
-    baseline: bool = False
-
-
-CASES = (
-    Case("convection", "lpinn", "convection, speed 50, Lagrangian", "convection_cpu"),
-    Case("convection", "adam", "convection, speed 50, Lagrangian, Adam", "convection_adam_cpu"),
-    Case("convection", "eulerian", "convection, speed 50, Eulerian", "convection_eulerian_cpu", baseline=True),
-    Case("diffusion", "strong", "convection and diffusion, viscosity 0.1", "convection_diffusion_cpu"),
-    Case("diffusion", "weak", "convection and diffusion, viscosity 0.01", "convection_diffusion_cpu",
-         (f"{_TASK}.problem.init_args.viscosity=0.01",)),
-    Case("variable", "lpinn", "speed 1 + sin(x) / 2, T = 2 pi", "variable_convection_cpu"),
-    Case("burgers", "fast", "Burgers, mean 50, viscosity 0.01", "burgers_cpu"),
-    Case("burgers", "standard", "Burgers, viscosity 0.01 / pi", "burgers_standard_cpu"),
-    Case("inviscid", "lpinn", "Burgers without viscosity, t = 2, least action", "inviscid_burgers_cpu"),
-    Case("plane", "rotation", "rotation, one revolution", "rotation_cpu"),
-    Case("plane", "swirl", "swirl, to the largest deformation", "swirl_cpu",
-         (f"{_TASK}.problem.init_args.duration=0.75", f"{_TASK}.slabs=6")),
-    Case("plane", "reversal", "swirl, there and back", "swirl_cpu"),
-)  # fmt: skip
+OURS, GRID, RIVAL = (f"sciml.bench.lpinn_{name}:" for name in ("jobs", "grids", "rivals"))
 
 
 @dataclass(frozen=True)
@@ -78,11 +45,13 @@ class Plan:
     ----------
     seeds : of initial weights and points
     rounds : at most, of every case; None for all that the configs have
+    updates : at most, of every usual PINN; None for as many as its time allows
     quick : small
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
     rounds: int | None = None
+    updates: int | None = None
     quick: bool = False
 
     @property
@@ -91,7 +60,7 @@ class Plan:
         return "lpinn_quick.json" if self.quick else "lpinn.json"
 
 
-QUICK = Plan(seeds=(0,), rounds=1, quick=True)
+QUICK = Plan(seeds=(0,), rounds=1, updates=20, quick=True)
 
 
 def plan_jobs(plan: Plan) -> list[Job]:
@@ -119,7 +88,7 @@ def run(
     check_names(only, GROUPS, "group")
     refuse_peers("lpinn", peers)
     known = plan_jobs(plan)
-    configs = {str(find_config(job["config"])) for job in known}
+    configs = {str(find_config(job["config"])) for job in known if "config" in job}
     code = (*MEASURED_CODE, *sorted(configs))
     campaign = Campaign("lpinn", Path(folder) / plan.file_name, {"plan": asdict(plan)}, known, code)
     return campaign.run([job for job in known if not only or job["group"] in only], fresh=fresh, progress=progress)
@@ -127,17 +96,54 @@ def run(
 
 def _jobs(plan: Plan, group: str) -> Iterator[Job]:
     for case in (case for case in CASES if case.group == group):
-        job = {"group": group, "config": f"lpinn/{case.config}", "changes": list(case.changes), "threads": 1}
-        for seed in plan.seeds:
+        yield from _case_jobs(plan, case)
+        yield from _classical_jobs(case)
+    if group == "burgers":
+        yield {
+            "key": "burgers/label", "group": group, "method": "label", "kind": "published", "seed": 0, "threads": 1,
+            "title": "the equation of the official code, solved exactly", "config": "lpinn/burgers_cpu",
+            "function": RIVAL + "label_diffusion",
+        }  # fmt: skip
+    if group == "rivals":
+        yield from _rival_jobs(plan)
+    if group == "modes":
+        for start in ("bump", "sine"):
             yield {
-                **job, "key": f"{group}/{case.method}/{seed}", "method": case.method, "title": case.title, "seed": seed,
-                "kind": "baseline" if case.baseline else "ours", "function": MODULE + "case", "rounds": plan.rounds,
+                "key": f"modes/{start}", "group": group, "method": start, "title": start, "kind": "reference",
+                "seed": 0, "threads": 1, "function": RIVAL + "modes", "start": start,
             }  # fmt: skip
-        if group == "plane" or case.baseline or case.method == "adam":
-            continue
-        for cells in CELLS:
+
+
+def _case_jobs(plan: Plan, case: Case) -> Iterator[Job]:
+    for seed in plan.seeds:
+        yield {
+            "key": f"{case.group}/{case.method}/{seed}", "group": case.group, "method": case.method,
+            "title": case.title, "config": f"lpinn/{case.config}", "changes": list(case.changes), "threads": 1,
+            "seed": seed, "kind": "baseline" if case.fails else "ours", "rounds": plan.rounds,
+            "function": OURS + "case",
+        }  # fmt: skip
+
+
+def _classical_jobs(case: Case) -> Iterator[Job]:
+    """Who solves it without networks, each with the numbers that its resolution may be."""
+    for method, title, numbers in case.classical:
+        for number in numbers:
             yield {
-                **job, "key": f"{group}/{case.method}-weno{cells}", "method": f"{case.method}-weno{cells}", "seed": 0,
-                "title": f"finite volumes (WENO5), {cells} cells", "kind": "classical", "cells": cells,
-                "function": MODULE + "finite_volumes",
+                "key": f"{case.group}/{case.method}-{method}{number}", "group": case.group, "seed": 0, "threads": 1,
+                "method": f"{case.method}-{method}{number}", "of": case.method, "kind": "classical", "number": number,
+                "title": title.format(number), "config": f"lpinn/{case.config}", "changes": list(case.changes),
+                "function": GRID + method,
             }  # fmt: skip
+
+
+def _rival_jobs(plan: Plan) -> Iterator[Job]:
+    for ground in GROUNDS:
+        for rival in RIVALS:
+            for seed in plan.seeds:
+                yield {
+                    "key": f"rivals/{ground.name}-{rival.name}/{seed}", "group": "rivals",
+                    "method": f"{ground.name}-{rival.name}", "title": rival.title, "kind": "baseline", "threads": 1,
+                    "config": f"lpinn/{ground.config}", "changes": list(ground.changes), "seed": seed,
+                    "baseline": rival.baseline, "settings": dict(rival.settings), "seconds": ground.seconds,
+                    "updates": plan.updates, "function": RIVAL + "baseline",
+                }  # fmt: skip
