@@ -1,4 +1,4 @@
-"""Pictures: residual histories, slices of fields, solvers side by side, and solutions that change in time.
+"""Pictures: residual histories, slices of fields, solvers side by side, solutions in time, landscapes of losses.
 
 The only package that imports matplotlib. It draws on `Figure` objects alone: no pyplot, no display, no global settings.
 So it works headless and in threads, and leaves the caller's own figures as they are.
@@ -10,6 +10,7 @@ from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
 from sciml.plots.histories import Run, residual_history, training_history
+from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
@@ -28,9 +29,11 @@ __all__ = [
     "field_animation",
     "field_slice",
     "field_snapshots",
+    "loss_landscape",
     "residual_history",
     "solution_picture",
     "space_time",
+    "spectrum",
     "time_curves",
     "training_history",
 ]
