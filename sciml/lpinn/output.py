@@ -1,9 +1,10 @@
-"""What a solved transport problem leaves behind: u on a grid or mesh, its errors, and pictures."""
+"""What a solved transport problem leaves behind: u on a grid or mesh, its errors, pictures, and diagnostics."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ import numpy as np
 import torch
 
 from sciml.errors import InputError
+from sciml.lpinn.diagnostics import gauss_newton_spectrum, loss_landscape, modes
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import Field, Readout, relative_error
+from sciml.lpinn.solver import SpaceTimeSolver, State
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_series
 from sciml.pde.places import array_on, place_in, points_of
 from sciml.pde.sampling import Box
+from sciml.run_folder import plain
+from sciml.training.checkpoints import write_file
 
-SERIES, FILM = "fields.xdmf", "animation.gif"
+SERIES, FILM, DIAGNOSTICS = "fields.xdmf", "animation.gif", "diagnostics.json"
 VALUES_PER_AXIS = {1: 256, 2: 65, 3: 25}
 TIMES = {1: 101, 2: 25, 3: 9}
 EVALUATION = {1: (256, 101), 2: (64, 21), 3: (24, 7)}  # points along each axis and times, of the error
 LABELS = 256  # whose error is watched during the run
+STEPS = 25  # of a landscape along each direction
 PATHS = 24  # characteristics in a picture; fewer if each goes round several times
 
 
@@ -35,12 +41,15 @@ class Output:
     mesh : a mesh file to take the points from instead
     times : evenly spread over the run, both ends included; 101, 25 or 9 in one, two or three dimensions unless given
     animation : whether to draw one
+    diagnostics : whether to write modes, bandwidths, the Gauss-Newton spectrum and a landscape of the loss, some
+        seconds of work
     """
 
     grid: list[int] | None = None
     mesh: str | None = None
     times: int | None = None
     animation: bool = True
+    diagnostics: bool = False
 
     def __post_init__(self) -> None:
         if self.times is not None and (isinstance(self.times, bool) or self.times < 2):
@@ -155,6 +164,34 @@ def draw_history(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
     if names:
         (folder / "figures").mkdir(exist_ok=True)
         plots.training_history(rows, folder / "figures" / "history.png", names)
+
+
+def diagnose(field: Field, solver: SpaceTimeSolver, state: State, folder: Path) -> dict[str, Any]:
+    """Write ``diagnostics.json`` and pictures of spectrum and landscape; return what is in the file.
+
+    Spectrum and landscape are of the slab with the largest residual.
+    """
+    from sciml import plots
+
+    name = type(solver.characteristics.frame).__name__
+    slab = max(range(len(state.rms)), key=state.rms.__getitem__)
+    spectrum = gauss_newton_spectrum(solver, state, slab=slab, count=2)
+    land = loss_landscape(solver, state, slab=slab, count=STEPS, directions=spectrum.vectors)
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
+    plots.spectrum({name: spectrum.values.cpu().numpy()}, figures / "spectrum.png")
+    plots.loss_landscape({name: land.log10.cpu().numpy()}, figures / "landscape.png", span=float(land.steps[-1]))
+    numbers = {"rank": spectrum.rank, "condition": spectrum.condition, "eigenvalues": spectrum.values}
+    around = {"minima": land.minima, "roughness": land.roughness, "steps": land.steps, "log10_loss": land.log10}
+    found = {
+        "frame": name,
+        "modes": {kind: asdict(counted) for kind, counted in modes(field).items()},
+        "spectrum": {"slab": slab, **numbers},
+        "landscape": {"slab": slab, **around},
+    }
+    found = plain(found)
+    write_file(folder / DIAGNOSTICS, (json.dumps(found, allow_nan=False) + "\n").encode())
+    return found
 
 
 def _spread(duration: float, number: int) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -107,9 +107,8 @@ class SpaceTimeFitting(Task):
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Make one round of one slab."""
-        state = State(self.current_epoch, self.weights, float(self.damping), tuple(self.rms.tolist()))
         with torch.enable_grad():
-            after, report = self.solver.advance(state)
+            after, report = self.solver.advance(self._state())
         self.weights.copy_(after.weights)
         self.damping.fill_(after.damping)
         self.rms.copy_(torch.tensor(after.rms, dtype=torch.float64))
@@ -140,7 +139,22 @@ class SpaceTimeFitting(Task):
             out.write_series(field, folder, self._place, self.output.moments(self._made.problem))
             out.draw(field, folder, animation=self.output.animation)
         out.draw_history(read_rows(folder / "metrics.csv"), folder)
+        if self.output.diagnostics:
+            self.diagnose(folder)
         return numbers
+
+    def diagnose(self, folder: Path) -> dict[str, Any]:
+        """Write ``diagnostics.json``, ``figures/spectrum.png`` and ``figures/landscape.png`` into a run's folder.
+
+        Of a finished run: ``load_task(folder).diagnose(folder)``.
+
+        Returns
+        -------
+        dict
+            What is in the file: ``frame``, ``modes`` and bandwidths by history, ``spectrum``, ``landscape``.
+        """
+        with torch.no_grad():
+            return out.diagnose(self._field(), self.solver, self._state(), Path(folder))
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Errors over the run."""
@@ -161,6 +175,9 @@ class SpaceTimeFitting(Task):
         if isinstance(self._field(), EntropyField):  # labels may cross
             return ""
         return "".join(f". Note: {sentence}" for sentence in cautions(made.problem, made.frame))
+
+    def _state(self) -> State:
+        return State(self.current_epoch, self.weights, float(self.damping), tuple(self.rms.tolist()))
 
     def _field(self) -> Field:
         return field_of(self._made, self.weights)

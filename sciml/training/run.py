@@ -1,7 +1,8 @@
 """Train or solve, resume and evaluate in a run folder.
 
 ``config.yaml`` (resolved), ``environment.json``, ``metrics.csv``, ``checkpoints/last.ckpt`` and ``best.ckpt``,
-``result.json`` once the run is over, ``figures/``; a task that solves adds ``states/``, ``fields.*``, ``animation.*``.
+``result.json`` once the run is over, ``figures/``; a task that solves adds ``states/``, ``fields.*``, ``animation.*``
+and ``diagnostics.*``.
 
 On several ranks each calls :func:`train` with the same arguments, as ``torchrun`` and SLURM do; the first one writes.
 """
@@ -37,7 +38,7 @@ from sciml.training.task import Task
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
 
 METRICS, RESULT, FIGURES = "metrics.csv", "result.json", "figures"
-_OF_A_SOLUTION = ("states/*", "fields.*", "animation.*")
+_OF_A_SOLUTION = ("states/*", "fields.*", "animation.*", "diagnostics.*")
 _OURS = (
     *(RESULT, METRICS, CONFIG, "evaluation.json", "checkpoints/*.ckpt", "figures/*", "events.out.tfevents.*"),
     *_OF_A_SOLUTION,

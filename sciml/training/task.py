@@ -163,7 +163,8 @@ class Task(lightning.LightningModule):
 
         Called once, after the last epoch, on the task as the last checkpoint holds it, in evaluation mode; a run killed
         meanwhile calls it again. Its metrics come first in ``result.json``. ``sciml solve`` wants it overridden.
-        ``--overwrite`` removes ``states/``, ``fields.*``, ``animation.*`` and ``figures/``; write no other names.
+        ``--overwrite`` removes ``states/``, ``fields.*``, ``animation.*``, ``diagnostics.*`` and ``figures/``; write no
+        other names.
         """
         raise InputError(f"{type(self).__name__} learns from data and solves nothing by itself; use 'sciml train'.")
 
