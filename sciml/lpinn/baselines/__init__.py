@@ -1,5 +1,9 @@
 """What one would try instead, under one call: ``baseline(problem, budget, seed)`` gives u(points, time)."""
 
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
+from sciml.lpinn.baselines.curriculum import Curriculum
+from sciml.lpinn.baselines.fourier import FourierCausal
+from sciml.lpinn.baselines.sequence import SequenceToSequence
+from sciml.lpinn.baselines.xpinn import Xpinn
 
-__all__ = ["Baseline", "Budget", "Solution"]
+__all__ = ["Baseline", "Budget", "Curriculum", "FourierCausal", "SequenceToSequence", "Solution", "Xpinn"]

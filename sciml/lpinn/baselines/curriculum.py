@@ -1,0 +1,109 @@
+"""The same equation with slower velocities first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
+from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, read, solves, space_time, spend
+from sciml.lpinn.fitting import Fitting
+from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.solver import Points, SpaceTimeSolver
+from sciml.nets.coordinate import check_counts
+from sciml.pde.sampling import Box
+
+
+class SlowerProblem(TransportProblem):
+    """Another problem with a share of its velocity; all else is the same, and nobody knows the solution.
+
+    Parameters
+    ----------
+    problem : any
+    share : of its velocity, over 0
+    """
+
+    def __init__(self, problem: TransportProblem, share: float) -> None:
+        if not 0 < share < math.inf:
+            raise InputError(f"the share of a velocity is {share!r}, expected a number over 0.")
+        self.problem, self.share = problem, share
+        self.domain, self.duration, self.viscosity = problem.domain, problem.duration, problem.viscosity
+        self.passive = problem.passive
+
+    @property
+    def labels(self) -> Box:
+        """Those of the problem."""
+        return self.problem.labels
+
+    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
+        """A share of that of the problem."""
+        return self.share * self.problem.velocity(x, t, u)
+
+    def initial(self, x: Tensor) -> Tensor:
+        """That of the problem."""
+        return self.problem.initial(x)
+
+    def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor | None:
+        """That of the problem."""
+        return self.problem.source(x, t, u)
+
+    def inflow(self, x: Tensor, t: Tensor) -> Tensor | None:
+        """That of the problem."""
+        return self.problem.inflow(x, t)
+
+
+@dataclass(frozen=True)
+class Curriculum(Baseline):
+    """One network, fitted to the problem with ever larger shares of its velocity, each from the weights of the last.
+
+    Parameters
+    ----------
+    stages : of the share, which rises evenly from 1 / stages to 1
+    width, layers, waves : of the network; waves along periodic axes
+    last : share of the budget for the last stage; the others have the same each
+    enough : root mean square residual at which a stage ends early, but the last
+    points : of a round
+    fitting : of a round; a few solves of least squares unless given
+    device : of the network
+
+    References
+    ----------
+    Krishnapriyan et al., "Characterizing possible failure modes in physics-informed neural networks", NeurIPS 2021,
+    section 5.1.
+    """
+
+    stages: int = 20
+    width: int = 24
+    layers: int = 3
+    waves: int = 1
+    last: float = 0.5
+    enough: float = 1e-3
+    points: Points = field(default_factory=lambda: Points(800))
+    fitting: Fitting = field(default_factory=solves)
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_counts(stages=self.stages, width=self.width, layers=self.layers, waves=self.waves)
+        if not 0 < self.last <= 1:
+            raise InputError(f"the share of the last stage is {self.last!r}, expected a number over 0, at most 1.")
+        if not 0 <= self.enough < math.inf:
+            raise InputError(f"the residual that is enough is {self.enough!r}, expected a number of at least 0.")
+
+    def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
+        """Solve stage after stage."""
+        purse = budget.start()
+        network = network_on(
+            space_time(problem.labels, 0.0, 1.0), self.width, self.layers, self.waves, seed, self.device
+        )
+        state = None
+        for stage in range(1, self.stages + 1):
+            final = stage == self.stages
+            made = at_rest(problem if final else SlowerProblem(problem, stage / self.stages), network)
+            solver = SpaceTimeSolver(made, ROUNDS, self.fitting, self.points, seed)
+            state = solver.initial() if state is None else replace(state, rms=(math.inf,))
+            until = 1.0 if final else (1 - self.last) * stage / (self.stages - 1)
+            state = spend(solver, state, purse, until, 0.0 if final else self.enough)
+        return read(made, state, purse)

@@ -1,0 +1,178 @@
+"""What the baselines of this room share: a network of space and time in the fixed frame, its losses, and fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from sciml.lpinn.baselines.contract import Purse, Solution
+from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.fitting import Fitting, Gradient, LeastSquares
+from sciml.lpinn.frames import Eulerian
+from sciml.lpinn.networks import start_at_zero
+from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.readout import Field
+from sciml.lpinn.solver import SpaceTimeSolver, State
+from sciml.nets import FourierNetwork, TanhNetwork
+from sciml.nets.coordinate import CoordinateNetwork
+from sciml.numerics.derivatives import Jet
+from sciml.numerics.flat import FlatModule
+from sciml.numerics.random import seeded
+from sciml.pde.sampling import Box
+
+ROUNDS = 1_000_000  # more than any budget pays for
+
+
+def solves(count: int = 5) -> LeastSquares:
+    """Least squares as elsewhere in this room, in short rounds, so that budgets are kept."""
+    return LeastSquares(replace(LeastSquares().method, max_solves=count))
+
+
+def network_on(
+    box: Box, width: int, layers: int, waves: int, seed: int, device: torch.device | str = "cpu"
+) -> CoordinateNetwork:
+    """A network on a box of space and time that is 0 at first: exactly periodic where the box is."""
+    corners, size = [box.lower, box.upper], {"width": width, "layers": layers}
+    with seeded(seed):
+        if any(box.periodic):
+            network = FourierNetwork(box.dim, box=corners, waves=waves, periodic=box.periodic, **size)
+        else:
+            network = TanhNetwork(box.dim, box=corners, **size)
+    network = network.double().to(device)
+    start_at_zero(network)
+    return network
+
+
+def space_time(box: Box, begin: float, end: float) -> Box:
+    """Points of a box at times."""
+    return Box([*box.lower, begin], [*box.upper, end], [*box.periodic, False])
+
+
+def at_rest(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Characteristics:
+    """The network in the fixed frame: u is what a slab starts with, exactly, and elapsed time times the network."""
+    return Characteristics(problem, Eulerian(), FlatModule(network), slabs)
+
+
+def spend(solver: SpaceTimeSolver, state: State, purse: Purse, until: float, enough: float = 0.0) -> State:
+    """Make rounds of the slab that a state is in until a share of the budget is spent or its residual is small."""
+    slab, limit, fitting = state.round // solver.rounds, purse.budget.updates, solver.fitting
+    enough = max(enough, fitting.tolerance)
+    while purse.share < until and state.rms[slab] > enough and state.round // solver.rounds == slab:
+        left = math.ceil(limit * until) - purse.updates if limit else None
+        if left is not None and left < 1:
+            break
+        solver.fitting = at_most(fitting, left)
+        state, report = solver.advance(state)
+        purse.updates += report.solves
+    solver.fitting = fitting
+    return state
+
+
+def at_most(fitting: Fitting, left: int | None) -> Fitting:
+    """The same with no more updates than are left."""
+    if left is None:
+        return fitting
+    if isinstance(fitting, LeastSquares):
+        return LeastSquares(replace(fitting.method, max_solves=min(left, fitting.method.max_solves)))
+    return replace(fitting, updates=min(left, fitting.updates)) if isinstance(fitting, Gradient) else fitting
+
+
+def read(made: Characteristics, state: State, purse: Purse) -> Solution:
+    """What a solver in the fixed frame came to, as a solution."""
+    field = Field(made, state.weights)
+
+    def evaluate(points: Tensor, time: float) -> Tensor:
+        return field(points, time).to(points)
+
+    loss = max(state.rms) ** 2
+    return Solution(made.problem, evaluate, state.weights.numel(), purse.updates, purse.seconds, loss)
+
+
+@dataclass(frozen=True)
+class SoftPinn:
+    """u = mean + size N(x, t) with all conditions in the loss but exact periods, as most PINNs have it.
+
+    Parameters
+    ----------
+    problem : what is solved
+    network : N, of points and times
+    """
+
+    problem: TransportProblem
+    network: FlatModule
+
+    @cached_property
+    def mean(self) -> float:
+        """Of the range of the start."""
+        start = self.problem.initial(self.problem.probes())
+        return float(start.max() + start.min()) / 2
+
+    @cached_property
+    def size(self) -> float:
+        """Half the range of the start and of what sources add, or 1."""
+        problem, points = self.problem, self.problem.probes()
+        start = problem.initial(points)
+        added = problem.source(points, torch.zeros_like(start), start)
+        by_source = 0.0 if added is None else problem.duration * float(added.abs().max())
+        return max(float(start.max() - start.min()) / 2, by_source) or 1.0
+
+    @cached_property
+    def rate(self) -> float:
+        """How fast u changes: size / duration, or size times the time that the fastest wave of the box takes."""
+        box = self.problem.domain
+        shortest = min(upper - lower for lower, upper in zip(box.lower, box.upper, strict=True))
+        return self.size * max(1 / self.problem.duration, 2 * math.pi * largest_speed(self.problem) / shortest)
+
+    def jet(self, weights: Tensor, points: Tensor, order: int) -> Jet:
+        """u along the axes and time at points and times ``(n, dim + 1)``."""
+        jet = self.network(weights, points, order)
+        return Jet(self.size * jet.rows, order).shifted(points.new_tensor(self.mean))
+
+    def equation(self, weights: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """u and the residual of the equation over its usual rate, both ``(n, 1)``."""
+        problem, (x, t) = self.problem, (points[:, :-1], points[:, -1:])
+        jet = self.jet(weights, points, 2 if problem.viscosity else 1)
+        u, slopes = jet.value, jet.first[..., 0].T
+        left = slopes[:, -1:] + (problem.velocity(x, t, u) * slopes[:, :-1]).sum(1, keepdim=True)
+        source = problem.source(x, t, u)
+        if source is not None:
+            left = left - source
+        if problem.viscosity:
+            left = left - problem.viscosity * jet.second[:-1].sum(0)
+        return u, left / self.rate
+
+    def known(self, weights: Tensor, points: Tensor, values: Tensor) -> Tensor:
+        """u less what it should be at points and times, over its size, ``(n, 1)``."""
+        return (self.jet(weights, points, 0).value - values) / self.size
+
+    def started(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Points at time 0, and u there."""
+        x = self.problem.labels.interior(count, draws, kind="shifted")
+        return torch.cat([x, torch.zeros_like(x[:, :1])], 1), self.problem.initial(x)
+
+    def entered(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor] | None:
+        """Points and times on the faces where u is given, and u there; None if there are none."""
+        problem = self.problem
+        if all(problem.domain.periodic):
+            return None
+        x, normals = problem.domain.boundary(count, draws)
+        t = problem.duration * torch.rand(len(x), 1, generator=draws, device=x.device, dtype=x.dtype)
+        values = problem.inflow(x, t)
+        if values is None:
+            return None
+        points = torch.cat([x, t], 1)
+        if not problem.viscosity:  # what flows out has its value from inside
+            inwards = (problem.velocity(x, t, values) * normals).sum(1) < 0
+            points, values = points[inwards], values[inwards]
+        return (points, values) if len(points) else None
+
+
+def largest_speed(problem: TransportProblem) -> float:
+    """Of the values of the start over the domain, at the beginning."""
+    points = problem.probes()
+    start = problem.initial(points)
+    return float(problem.velocity(points, torch.zeros_like(start), start).norm(dim=1).max())

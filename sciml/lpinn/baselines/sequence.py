@@ -1,0 +1,58 @@
+"""Windows of time, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
+from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, read, solves, space_time, spend
+from sciml.lpinn.fitting import Fitting
+from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.solver import Points, SpaceTimeSolver
+from sciml.nets.coordinate import check_counts
+
+
+@dataclass(frozen=True)
+class SequenceToSequence(Baseline):
+    """A network for each window of time, which starts from what the window before ended with.
+
+    The start of a window holds exactly, where the paper has a term of the loss.
+
+    Parameters
+    ----------
+    windows : of equal length
+    width, layers, waves : of each network; waves along periodic axes
+    points : of a round
+    fitting : of a round; a few solves of least squares unless given
+    device : of the networks
+
+    References
+    ----------
+    Krishnapriyan et al., "Characterizing possible failure modes in physics-informed neural networks", NeurIPS 2021,
+    section 5.2.
+    """
+
+    windows: int = 20
+    width: int = 12
+    layers: int = 2
+    waves: int = 1
+    points: Points = field(default_factory=lambda: Points(400))
+    fitting: Fitting = field(default_factory=solves)
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_counts(windows=self.windows, width=self.width, layers=self.layers, waves=self.waves)
+
+    def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
+        """Solve window after window, each with the same share of the budget."""
+        purse = budget.start()
+        network = network_on(
+            space_time(problem.labels, 0.0, 1.0), self.width, self.layers, self.waves, seed, self.device
+        )
+        made = at_rest(problem, network, self.windows)
+        solver = SpaceTimeSolver(made, ROUNDS, self.fitting, self.points, seed)
+        state = solver.initial()
+        for window in range(self.windows):
+            state = replace(state, round=window * ROUNDS)
+            state = spend(solver, state, purse, (window + 1) / self.windows)
+        return read(made, state, purse)
