@@ -18,6 +18,8 @@ from sciml.lpinn.least_action import EntropyField, field_of
 from sciml.lpinn.networks import TwoBranches
 from sciml.lpinn.output import Output
 from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.published import PublishedNetwork, SoftCharacteristics, label_diffusion_floor
+from sciml.lpinn.published_task import InterpolatedField, PublishedLagrangian
 from sciml.lpinn.readout import Field, relative_error
 from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
 from sciml.lpinn.task import SpaceTimeFitting
@@ -37,12 +39,16 @@ __all__ = [
     "Field",
     "Frame",
     "Gradient",
+    "InterpolatedField",
     "Lagrangian",
     "LeastSquares",
     "PassiveTransport",
     "Output",
     "Points",
+    "PublishedLagrangian",
+    "PublishedNetwork",
     "RoundReport",
+    "SoftCharacteristics",
     "SolidBodyRotation",
     "SpaceTimeFitting",
     "SpaceTimeSolver",
@@ -53,5 +59,6 @@ __all__ = [
     "TwoBranches",
     "VariableConvection",
     "field_of",
+    "label_diffusion_floor",
     "relative_error",
 ]
