@@ -1,0 +1,211 @@
+"""The PINN of a DeepXDE user: one network of space and time in the frame at rest, Adam, then L-BFGS."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from sciml.errors import DivergenceError, InputError
+from sciml.lpinn.baselines.contract import Baseline, Budget, Purse, Solution
+from sciml.lpinn.deepxde_backend import deepxde, double_precision, forget_derivatives, seeded
+from sciml.lpinn.deepxde_problem import RANDOM, Collocation, Distribution, check_distribution, time_pde
+from sciml.lpinn.problems import TransportProblem
+from sciml.pde.sampling import Box
+
+LOOK = 10  # iterations of L-BFGS between two looks at the purse
+HISTORY = 50  # pairs that L-BFGS keeps
+ENDLESS = 10**9
+DECAY_STEPS, DECAY = 1000, 0.8  # of Adam's rate
+SETTINGS = {"display_every": ENDLESS, "verbose": 0}
+
+
+@dataclass(frozen=True)
+class DeepXdePinn(Baseline):
+    """``dde.Model`` with a tanh network, float64.
+
+    Parameters
+    ----------
+    conditions : ``"hard"``: the start holds by the form u_0 + t N(x, t), periods by waves of x as features;
+        ``"soft"``: they are terms of the loss, as in most papers. Values that flow in are terms of it in both
+    width, layers : of the hidden layers, and how many
+    waves : of each periodic axis, if hard
+    points : inside of space-time
+    distribution : of the points, one of DeepXDE's
+    resampled : updates of Adam after which points are drawn anew; only ``"pseudo"`` and ``"LHS"`` draw other ones
+    learning_rate : of Adam at first; it falls by a fifth every thousand updates
+    adam : its share of the budget; L-BFGS has the rest
+    weight : of the conditions beside the equation
+
+    References
+    ----------
+    Lu et al., "DeepXDE: a deep learning library for solving differential equations", SIAM Review 63, 2021.
+    """
+
+    conditions: Literal["hard", "soft"] = "hard"
+    width: int = 20
+    layers: int = 4
+    waves: int = 8
+    points: int = 2000
+    distribution: Distribution = "Sobol"
+    resampled: int = 50
+    learning_rate: float = 2e-3
+    adam: float = 0.1
+    weight: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.conditions not in ("hard", "soft"):
+            raise InputError(f"there are no conditions {self.conditions!r}, expected hard or soft.")
+        for name in ("width", "layers", "waves", "points", "resampled"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} is {value!r}, expected a whole number of at least 1.")
+        for name in ("learning_rate", "weight"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"the {name} is {getattr(self, name)!r}, expected a number over 0.")
+        if not 0 <= self.adam <= 1:
+            raise InputError(f"the share of Adam is {self.adam!r}, expected a number from 0 to 1.")
+        check_distribution(self.distribution)
+
+    def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
+        """Solve a problem within a budget; the import of DeepXDE is not counted."""
+        deepxde()
+        purse = budget.start()
+        with double_precision() as dde, seeded(seed):
+            model = self._model(dde, problem)
+            weights = [1.0] + [self.weight] * len(model.data.bcs)
+            again = self.resampled if self.distribution in RANDOM else None
+            loss = train(model, purse, rate=self.learning_rate, adam=self.adam, resampled=again, weights=weights)
+        network = model.net.requires_grad_(False).eval()
+
+        def evaluate(points: Tensor, time: float) -> Tensor:
+            return network(torch.cat([points, points.new_full((len(points), 1), time)], 1))
+
+        numbers = sum(weight.numel() for weight in network.parameters())
+        return Solution(problem, evaluate, numbers, purse.updates, purse.seconds, loss)
+
+    def _model(self, dde: Any, problem: TransportProblem) -> Any:
+        hard = self.conditions == "hard"
+        faces = max(1, self.points // 10)
+        collocation = Collocation(self.points, faces, faces, self.distribution)
+        data = time_pde(problem, collocation, start=not hard, periods=not hard)
+        shown = Features(problem.domain, problem.duration, self.waves if hard else 0)
+        network = dde.nn.FNN([shown.count, *[self.width] * self.layers, 1], "tanh", "Glorot normal")
+        network.apply_feature_transform(shown)
+        if hard:
+            network.apply_output_transform(held_at(problem.initial))
+        return dde.Model(data, network)
+
+
+class Features:
+    """What enters the network: waves along periodic axes, and the other coordinates and time scaled to [-1, 1].
+
+    Parameters
+    ----------
+    domain : of space
+    duration : times run from 0 to it
+    waves : along each periodic axis, with amplitudes ``2 exp(-(k / decay)^2 / 2)``; none for no periodic features
+    decay : of the amplitudes
+    beats : sines and cosines of time, of 1 to ``beats`` half turns over the duration
+    """
+
+    def __init__(self, domain: Box, duration: float, waves: int, decay: float = 5.0, beats: int = 0) -> None:
+        self.domain, self.duration = domain, duration
+        numbers = torch.arange(1, waves + 1, dtype=torch.float64)
+        self.numbers, self.amplitudes = numbers, 2 * torch.exp(-((numbers / decay) ** 2) / 2)
+        self.beats = math.pi / duration * torch.arange(1, beats + 1, dtype=torch.float64)
+        self.wavy = [bool(waves and periodic) for periodic in domain.periodic]
+        self.count = sum(2 * waves if wavy else 1 for wavy in self.wavy) + 2 * beats + 1
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Features ``(n, count)`` of inputs ``(n, dim + 1)``, time at last."""
+        shown = []
+        for axis, (lower, upper) in enumerate(zip(self.domain.lower, self.domain.upper, strict=True)):
+            share = (inputs[:, axis : axis + 1] - lower) / (upper - lower)
+            if self.wavy[axis]:
+                phase = 2 * math.pi * share * self.numbers
+                shown += [self.amplitudes * torch.sin(phase), self.amplitudes * torch.cos(phase)]
+            else:
+                shown.append(2 * share - 1)
+        time = inputs[:, -1:]
+        beat = time * self.beats
+        return torch.cat([*shown, torch.sin(beat), torch.cos(beat), 2 * time / self.duration - 1], 1)
+
+
+def held_at(start: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """The output transform ``start(x) + t N``."""
+    return lambda inputs, outputs: start(inputs[:, :-1]) + inputs[:, -1:] * outputs
+
+
+def train(
+    model: Any, purse: Purse, *, rate: float, adam: float, resampled: int | None, weights: list[float] | None = None
+) -> float:
+    """Train a ``dde.Model`` until the purse is empty, and return its loss on its last points.
+
+    Parameters
+    ----------
+    model : data and network
+    purse : of which Adam may spend the share ``adam``, L-BFGS the rest
+    rate : of Adam at first
+    adam : 0 to 1
+    resampled : updates of Adam between two draws of points, if there is more than one
+    weights : of the terms of the loss
+
+    Raises
+    ------
+    DivergenceError
+        If the loss is not finite.
+    """
+    dde = deepxde()
+    model.compile("adam", lr=rate, decay=("step", DECAY_STEPS, DECAY), loss_weights=weights, verbose=0)
+    if adam and purse.spend(adam):
+        drawn = [dde.callbacks.PDEPointResampler(period=resampled)] if resampled else []
+        model.train(iterations=ENDLESS, callbacks=[_spending(purse, adam), *drawn], **SETTINGS)
+    begun = False
+    while purse.spend():
+        if begun:
+            model.data.resample_train_points(bc_points=False)
+        begun = True
+        optimizer = torch.optim.LBFGS(
+            model.net.parameters(),
+            max_iter=LOOK,
+            max_eval=25 * LOOK,  # a search of a step may take 25
+            tolerance_grad=0.0,
+            tolerance_change=0.0,
+            history_size=HISTORY,
+            line_search_fn="strong_wolfe",
+        )
+        model.compile(optimizer, loss_weights=weights, verbose=0)
+        model.train(iterations=ENDLESS, callbacks=[_spending(purse, 1.0, optimizer)], **SETTINGS)
+    loss = float(model.outputs_losses_train(model.data.train_x, None, None)[1].detach().sum())
+    forget_derivatives()
+    if not loss < math.inf:
+        raise DivergenceError(f"the loss of the PINN is {loss} after {purse.updates} updates; lower its learning rate.")
+    return loss
+
+
+def _spending(purse: Purse, until: float, optimizer: torch.optim.Optimizer | None = None) -> Any:
+    """A callback that ends training at a share of the budget, or where L-BFGS finds no step any more."""
+
+    class Spending(deepxde().callbacks.Callback):
+        made = 0
+
+        def on_epoch_begin(self) -> None:
+            most = purse.budget.updates
+            if optimizer is not None and most is not None:
+                optimizer.param_groups[0]["max_iter"] = min(LOOK, most - purse.updates + 1)
+
+        def on_epoch_end(self) -> None:
+            stuck = False
+            if optimizer is not None:
+                state = next(iter(optimizer.state.values()))
+                purse.updates += state["n_iter"] - self.made - 1  # one was counted before it
+                stuck = state["n_iter"] - self.made < optimizer.param_groups[0]["max_iter"]
+                self.made = state["n_iter"]
+            self.model.stop_training = stuck or not purse.spend(until)
+
+    return Spending()
