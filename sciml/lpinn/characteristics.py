@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, label_directions, residuals
+from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, Rezoned, label_directions, residuals
 from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.rezoning import CircleMap, derivative, even, rezoned, samples, spacing
 from sciml.lpinn.through_flow import ThroughFlow
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
@@ -29,6 +30,7 @@ from sciml.numerics.flat import FlatModule
 MOMENTS = 8  # intervals between the times at which speeds are measured
 
 SLIGHT = 1e-6  # a share that leaves more than rounding
+PASSES = 3  # of rezoning at the start, from labels that are even
 TIMES = 9  # at which velocities are looked at
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -73,6 +75,11 @@ class Characteristics:
                     f"{type(self.frame).__name__} would leave; use the frame Lagrangian without viscosity, or Eulerian."
                 )
             object.__setattr__(self, "problem", ThroughFlow(self.problem))
+        if isinstance(self.frame, Rezoned) and not (periodic and dim == 1):
+            raise InputError(
+                f"the frame Rezoned spreads labels on a circle only, and {type(self.problem).__name__} is on a box of "
+                f"{dim} dimensions{'' if periodic else ' that is not periodic'}; use the frame Ale or Eulerian."
+            )
 
     def _state_outputs(self) -> tuple[int, ...]:
         """A state that nothing changes along characteristics needs no network, but may have one."""
@@ -153,6 +160,8 @@ class Characteristics:
         labels : ``(n, dim)``
         order : 0 to 2
         """
+        if isinstance(self.frame, Rezoned):
+            return self._on(self.zones(weights, slab), weights, slab, labels, order)
         directions = label_directions(labels.shape[1], order).to(labels)
         if slab == 0 or self.restarts:
             # What passive labels carry is not needed in between.
@@ -161,6 +170,65 @@ class Characteristics:
         before = slab - 1
         start = self.start(weights, before, labels, order)
         return self.between(weights[before], before, labels, slab * self.length, start)
+
+    def labels_at(self, weights: Sequence[Tensor], points: Tensor, time: float) -> Tensor:
+        """Labels of points ``(n, dim)`` at a time, in frames whose labels only drift."""
+        labels = points - self.drift.to(points) * time
+        return self.zones(weights, self.slab_of(time)).inverse(labels) if isinstance(self.frame, Rezoned) else labels
+
+    def zones(self, weights: Sequence[Tensor], slab: int) -> CircleMap:
+        """Where the labels of a slab are, less the drift, in the frame :class:`Rezoned`; it follows from the weights.
+
+        Parameters
+        ----------
+        weights : of the slabs before
+        slab : which one
+        """
+        before = torch.stack(list(weights[:slab])) if slab else self.drift.new_zeros(0, self.network.count)
+        known = self._known_zones.get(slab)
+        if known is None or known[0].device != before.device or not torch.equal(known[0], before):
+            self._known_zones[slab] = known = (before.clone(), self._rezoned(before, slab))
+        return known[1]
+
+    @cached_property
+    def _known_zones(self) -> dict[int, tuple[Tensor, CircleMap]]:
+        """The last map of each slab, and the weights that it follows from."""
+        return {}
+
+    @torch.no_grad()
+    def _rezoned(self, weights: Tensor, slab: int) -> CircleMap:
+        """Of the state with which the slab begins, on the labels of the slab before."""
+        problem, now = self.problem, slab * self.length
+        (lower,), (upper,) = problem.domain.lower, problem.domain.upper
+        zones = self.zones(weights, slab - 1) if slab else even(lower, upper - lower)
+        for _ in range(1 if slab else PASSES):
+            position, state = self._on(zones, weights, slab, samples(zones).to(weights), 1)
+            at, times = problem.domain.wrap(position.value), torch.full_like(state.value, now)
+            speed = (problem.velocity(at, times, state.value) - self.drift.to(at))[:, 0]
+            stretch = position.first[0, :, 0]
+            compression = -self.length * derivative(speed, zones.period) / stretch
+            steepness = state.first[0, :, 0].abs() / (self.size * stretch)
+            difference = float(speed.max() - speed.min())
+            thinnest = (
+                2 * problem.viscosity / max(difference, 2 * problem.viscosity / zones.period) if difference else 1.0
+            )
+            wanted = spacing(steepness, compression, zones.period, thinnest)
+            zones = rezoned(zones, wanted.cpu(), self.frame.grading, self.frame.waves)
+        return zones
+
+    def _on(
+        self, zones: CircleMap, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int
+    ) -> tuple[Jet, Jet]:
+        """X and w where a slab begins, on labels that are spread by a map."""
+        place = zones(labels, order)
+        if not slab:
+            home = self.problem.domain.wrap(place.value)
+            return place, _composed(jet_of(self.problem.initial, home, order), place)
+        before, begin = slab - 1, slab * self.length
+        labels = self.zones(weights, before).after(zones, labels, order)
+        start = self.start(weights, before, labels.value, order)
+        state = self.between(weights[before], before, labels.value, begin, start)[1]
+        return place.shifted(self.drift.to(place.value) * begin), _composed(state, labels)
 
     def motion(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Motion:
         """Position and state with their derivatives by label and time.
@@ -243,6 +311,11 @@ class Characteristics:
         if self.has_state:
             state = state + elapsed * Jet(self.size / self.problem.duration * jet.rows[..., -1:], order)
         return position, state
+
+
+def _composed(outer: Jet, inner: Jet) -> Jet:
+    """A jet along one axis as one by what its points are a function of."""
+    return inner.apply(outer.value, *outer.first, *outer.second) if inner.order else outer
 
 
 def _with_time(jet: Jet) -> Jet:

@@ -107,6 +107,32 @@ class Ale(Frame):
 
 
 @dataclass(frozen=True)
+class Rezoned(Frame):
+    """Labels move with the mean velocity, and are spread anew in every slab: close where the state is steep.
+
+    For fronts on a circle; :mod:`sciml.lpinn.rezoning` says how.
+
+    Parameters
+    ----------
+    grading : how fast the spacing may grow with the distance from a front; smaller for more labels between fronts
+    waves : of the map of the labels; its k-th wave is multiplied by ``exp(-(k / waves)^2 / 2)``
+    """
+
+    moves: ClassVar[bool] = False
+    grading: float = 0.5
+    waves: float = 8.0
+
+    def __post_init__(self) -> None:
+        for name in ("grading", "waves"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"the {name} of a frame is {getattr(self, name)!r}, expected a number over 0.")
+
+    def drift(self, problem: TransportProblem) -> Tensor:
+        """The mean velocity."""
+        return problem.drift()
+
+
+@dataclass(frozen=True)
 class Eulerian(Frame):
     """Labels stay: the usual network of space and time."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.frames import Lagrangian
+from sciml.lpinn.frames import Lagrangian, Rezoned
 from sciml.lpinn.problems import TransportProblem
 
 NEWTON = 30  # steps at most
@@ -64,12 +64,8 @@ class Field:
         InputError
             If points or time are outside, or come from labels that were not fitted.
         """
-        made, box = self.characteristics, self.problem.domain
-        if points.ndim != 2 or points.shape[1] != box.dim:
-            raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
-        if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
-            raise InputError("some points are outside of the domain; evaluate inside only.")
-        labels = self.labels(points.to(self.weights), time)
+        made = self.characteristics
+        labels = self.labels(self.checked(points), time)
         if made.restarts:
             for slab in range(made.slab_of(time) - 1, -1, -1):
                 labels = self._invert(labels, (slab + 1) * made.length, slab)
@@ -80,12 +76,34 @@ class Field:
         """Labels, ``(n, dim)``, of the slab that the time is in, whose position is the points."""
         return self._invert(points, time, self.characteristics.slab_of(time))
 
+    def origin(self, points: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Labels of the start, ``(n, dim)``, that are at points at a time, and the J of the way between, ``(n, 1)``."""
+        made, labels, stretch = self.characteristics, self.checked(points), 1.0
+        last = made.slab_of(time)
+        for slab in range(last, -1 if made.restarts else last - 1, -1):
+            end = time if slab == last else (slab + 1) * made.length
+            labels = self._invert(labels, end, slab)
+            stretch = stretch * torch.linalg.det(self._at(self.home(labels), end, slab)[1])[:, None]
+        return self.home(labels), stretch
+
+    def checked(self, points: Tensor) -> Tensor:
+        """Points ``(n, dim)`` as numbers of the kind of the weights; refused unless they are in the domain."""
+        box = self.problem.domain
+        if points.ndim != 2 or points.shape[1] != box.dim:
+            raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
+        if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
+            raise InputError("some points are outside of the domain; evaluate inside only.")
+        return points.to(self.weights)
+
     def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
         """Position ``(n, dim)``, not brought back into the box, and state ``(n, 1)`` of labels of the start at a time.
 
         Nothing is inverted, so that both exist where characteristics have crossed.
         """
         made = self.characteristics
+        if isinstance(made.frame, Rezoned):  # labels of the start are not those of later slabs
+            position = labels + made.drift.to(labels) * time
+            return position, self(self.home(position), time)
         if not made.restarts:
             return made.evaluate(self.weights, labels, time)[:2]
         position, last = labels, made.slab_of(time)
@@ -119,7 +137,7 @@ class Field:
     def _invert(self, points: Tensor, time: float, slab: int) -> Tensor:
         made = self.characteristics
         if not made.frame.moves:
-            labels = points - made.drift.to(points) * time
+            labels = made.labels_at(self.weights, points, time)
             self._check_labels(labels, None, time)
             return labels
         labels = self._guess(points, time, slab)
