@@ -12,7 +12,7 @@ from sciml.lpinn.cases import (
 )
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Gradient, LeastSquares
-from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian
+from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
 from sciml.lpinn.intervals import BoundaryLayer, Channel
 from sciml.lpinn.least_action import EntropyField, field_of
 from sciml.lpinn.networks import TwoBranches
@@ -47,6 +47,7 @@ __all__ = [
     "Points",
     "PublishedLagrangian",
     "PublishedNetwork",
+    "Rezoned",
     "RoundReport",
     "SoftCharacteristics",
     "SolidBodyRotation",
