@@ -46,7 +46,10 @@ class Spectrum:
 
     @property
     def condition(self) -> float:
-        """The largest eigenvalue over the smallest one above rounding; infinite if all are 0."""
+        """The largest eigenvalue over the smallest one above rounding; infinite if all are 0.
+
+        For networks it is mostly a matter of rounding: the largest eigenvalue, and how many are near it, say more.
+        """
         return float(self.values[0] / self.values[self.rank - 1]) if self.rank else float("inf")
 
 
@@ -106,13 +109,15 @@ class Landscape:
 
     @property
     def roughness(self) -> float:
-        """Share of the loss, less its mean, that no quadratic function of both steps explains: 0 for a linear fit."""
+        """Share of the finite losses, less their mean, that no quadratic of both steps explains: 0 for linear fits."""
         x, y = torch.cartesian_prod(self.steps, self.steps).T
         basis = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], 1)
         loss = self.loss.flatten()
-        left = loss - basis @ torch.linalg.lstsq(basis, loss).solution
+        basis, loss = basis[loss.isfinite()], loss[loss.isfinite()]
         size = float((loss - loss.mean()).norm())
-        return float(left.norm()) / size if size else 0.0
+        if not size > torch.finfo(loss.dtype).eps * float(loss.norm()):
+            return 0.0
+        return float((loss - basis @ torch.linalg.lstsq(basis, loss).solution).norm()) / size
 
     @property
     def minima(self) -> int:
