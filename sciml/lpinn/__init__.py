@@ -11,6 +11,7 @@ from sciml.lpinn.cases import (
     VariableConvection,
 )
 from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.diagnostics import Modes, gauss_newton_spectrum, loss_landscape, modes, transported_modes
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
 from sciml.lpinn.intervals import BoundaryLayer, Channel
@@ -42,8 +43,9 @@ __all__ = [
     "InterpolatedField",
     "Lagrangian",
     "LeastSquares",
-    "PassiveTransport",
+    "Modes",
     "Output",
+    "PassiveTransport",
     "Points",
     "PublishedLagrangian",
     "PublishedNetwork",
@@ -60,6 +62,10 @@ __all__ = [
     "TwoBranches",
     "VariableConvection",
     "field_of",
+    "gauss_newton_spectrum",
     "label_diffusion_floor",
+    "loss_landscape",
+    "modes",
     "relative_error",
+    "transported_modes",
 ]
