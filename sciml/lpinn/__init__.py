@@ -12,6 +12,7 @@ from sciml.lpinn.cases import (
 )
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.diagnostics import Modes, gauss_newton_spectrum, loss_landscape, modes, transported_modes
+from sciml.lpinn.density import density
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
 from sciml.lpinn.intervals import BoundaryLayer, Channel
@@ -61,6 +62,7 @@ __all__ = [
     "TransportProblem",
     "TwoBranches",
     "VariableConvection",
+    "density",
     "field_of",
     "gauss_newton_spectrum",
     "label_diffusion_floor",
