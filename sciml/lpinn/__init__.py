@@ -12,11 +12,11 @@ from sciml.lpinn.cases import (
 )
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.diagnostics import Modes, gauss_newton_spectrum, loss_landscape, modes, transported_modes
-from sciml.lpinn.density import density
 from sciml.lpinn.fitting import Gradient, LeastSquares
 from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
 from sciml.lpinn.intervals import BoundaryLayer, Channel
 from sciml.lpinn.least_action import EntropyField, field_of
+from sciml.lpinn.mass import density
 from sciml.lpinn.networks import TwoBranches
 from sciml.lpinn.output import Output
 from sciml.lpinn.problems import TransportProblem

@@ -20,7 +20,7 @@ from sciml.lpinn import (
     SpaceTimeSolver,
     VariableConvection,
 )
-from sciml.lpinn.density import density
+from sciml.lpinn.mass import density
 from sciml.lpinn.networks import start_at_zero
 from sciml.nets import FourierNetwork
 from sciml.numerics.flat import FlatModule
