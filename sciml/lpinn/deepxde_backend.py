@@ -128,6 +128,5 @@ def _as_before() -> Iterator[None]:
             del os.environ[name]
         os.environ.update(environment)
         torch.set_default_dtype(dtype)  # noqa: TID251 - as it was
-        if torch.get_default_device() != device:
-            # without a default, torch is on the CPU and faster than with that as its default
-            torch.set_default_device(None if device.type == "cpu" else device)  # noqa: TID251 - as it was
+        # Without a default, torch is on the CPU, and faster than with that as its default.
+        torch.set_default_device(None if device.type == "cpu" else device)  # noqa: TID251 - as it was
