@@ -105,7 +105,7 @@ def samples(zones: CircleMap) -> Tensor:
 def derivative(values: Tensor, period: float) -> Tensor:
     """Of periodic values at the samples by the label, ``(SAMPLES,)``."""
     waves = torch.fft.rfft(values)
-    waves *= 2j * math.pi / period * torch.arange(len(waves))
+    waves *= 2j * math.pi / period * torch.arange(len(waves), dtype=torch.float64)
     waves[-1] = 0
     return torch.fft.irfft(waves, len(values))
 
@@ -151,7 +151,7 @@ def rezoned(before: CircleMap, wanted: Tensor, grading: float, waves: float) -> 
     # New labels as a function of the old ones: the integral of the density, scaled to the period.
     found = _integral(density, before.lower, period)
     moved = before(found.inverse(at)).value - at
-    numbers = torch.arange(min(round(REACH * waves), SAMPLES // 2 - 1) + 1)
+    numbers = torch.arange(min(round(REACH * waves), SAMPLES // 2 - 1) + 1, dtype=torch.float64)
     waves_of = _waves(moved[:, 0])[: len(numbers)] * torch.exp(-((numbers / waves) ** 2) / 2)
     made = CircleMap(before.lower, period, waves_of.real, -waves_of.imag)
     return _without_folds(made, LEAST * float((stretch / density).min() * density.mean()))
@@ -167,7 +167,7 @@ def _waves(values: Tensor) -> Tensor:
 def _integral(density: Tensor, lower: float, period: float) -> CircleMap:
     """The map whose derivative is proportional to a density at the samples."""
     waves = _waves(density / density.mean())
-    waves[1:] /= 2j * math.pi / period * torch.arange(1, len(waves))
+    waves[1:] /= 2j * math.pi / period * torch.arange(1, len(waves), dtype=torch.float64)
     waves[0] = 0
     return CircleMap(lower, period, waves.real, -waves.imag)
 
