@@ -12,7 +12,7 @@ _VOLUMES = ("finite_volumes", "finite volumes (WENO5), {} cells", (256, 1024))
 _SPECTRAL = ("spectral", "Fourier collocation, {} points", (64, 256))
 _FRONTS = ("spectral", "Fourier collocation, {} points", (512, 2048))
 _STEPS = ("semi_lagrangian", "semi-Lagrangian, {0} x {0} nodes", (65, 257))
-_TRACED = ("traced", "paths traced backwards, {} steps", (100,))
+_TRACED = ("traced", "paths traced backwards to 1e-{}", (10,))
 _RANDOM = f"{_TASK}.zero_start=false"  # the network that is zero would be the answer
 _ADAM = (
     f"{_TASK}.fitting={{class_path: sciml.lpinn.Gradient, init_args: {{learning_rate: 0.003, updates: 500}}}}",

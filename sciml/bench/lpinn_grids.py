@@ -13,12 +13,16 @@ from sciml.bench.lpinn_jobs import build
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.lpinn import Convection, TransportProblem
+from sciml.lpinn.output import EVALUATION
 from sciml.metrics import relative_l2
 from sciml.pde import pseudo_spectral
+from sciml.pde import semi_lagrangian as paths
 from sciml.pde.conservation import BURGERS
 from sciml.pde.finite_volumes import cell_averages, centre_values, conservation, transport
+from sciml.pde.places import points_of
+from sciml.pde.semi_lagrangian import Lattice
 
-TIMES = 101  # at which u is compared
+COURANT = 4.0  # of semi-Lagrangian steps, which have no limit of stability
 
 
 def finite_volumes(job: Job) -> dict[str, Any]:
@@ -52,12 +56,56 @@ def spectral(job: Job) -> dict[str, Any]:
     return _result(problem, lower + shift, *_timed(solve, problem))
 
 
+def semi_lagrangian(job: Job) -> dict[str, Any]:
+    """Paths traced backwards step by step, cubic splines at the nodes of a lattice; result as of ``finite_volumes``."""
+    problem = _problem(job)
+    lattice = Lattice(problem.domain.lower, problem.domain.upper, [job["number"]] * 2)
+    points = lattice.points.reshape(-1, 2)
+    start, velocity = _carried(problem), _velocity(problem)
+    fastest = float(np.linalg.norm(velocity(points, 0.0), axis=1).max())
+    step = COURANT * float(lattice.spacing.min()) / fastest
+
+    def solve(times: np.ndarray) -> np.ndarray:
+        first = start(points).reshape(lattice.shape)
+        return paths.semi_lagrangian(first, lattice, velocity, times, step, problem.viscosity).reshape(len(times), -1)
+
+    return _result(problem, torch.from_numpy(points), *_timed(solve, problem))
+
+
+def traced(job: Job) -> dict[str, Any]:
+    """Paths traced back to the start with ``10^-number`` as the tolerance; result as of ``finite_volumes``."""
+    problem = _problem(job)
+    count, _ = EVALUATION[problem.domain.dim]
+    points = points_of(problem.domain.lattice(count))
+
+    def solve(times: np.ndarray) -> np.ndarray:
+        tolerance = 10.0 ** -job["number"]
+        return paths.traced(_carried(problem), _velocity(problem), points.numpy(), times, tolerance)
+
+    return _result(problem, points, *_timed(solve, problem)) | {"memory_bytes": 0, "numbers": 0}  # nothing is kept
+
+
+def _carried(problem: TransportProblem) -> Callable[[np.ndarray], np.ndarray]:
+    """The start of a problem for arrays."""
+    return lambda points: problem.initial(torch.from_numpy(points))[:, 0].numpy()
+
+
+def _velocity(problem: TransportProblem) -> Callable[[np.ndarray, float], np.ndarray]:
+    """The velocity of a passive problem for arrays."""
+
+    def velocity(points: np.ndarray, time: float) -> np.ndarray:
+        at = torch.from_numpy(np.ascontiguousarray(points))
+        return problem.velocity(at, torch.full_like(at[:, :1], time), torch.zeros_like(at[:, :1])).numpy()
+
+    return velocity
+
+
 def _problem(job: Job) -> TransportProblem:
     return build(job["config"], 0, job["changes"]).solver.characteristics.problem
 
 
 def _times(problem: TransportProblem) -> np.ndarray:
-    return np.linspace(0.0, problem.duration, TIMES)
+    return np.linspace(0.0, problem.duration, EVALUATION[problem.domain.dim][1])
 
 
 def _timed(solve: Callable[[np.ndarray], np.ndarray], problem: TransportProblem) -> tuple[np.ndarray, float]:

@@ -147,7 +147,9 @@ def _mode_table(answers: Answers) -> str:
 
 def _classical(answers: Answers, case: Case) -> str:
     """The classical method on the same problem with the smallest error, and that of equal error with the least time."""
-    rivals = [runs for runs in answers.methods(case.group, kind="classical").values() if runs[0].get("of") == case.method]
+    rivals = [
+        runs for runs in answers.methods(case.group, kind="classical").values() if runs[0].get("of") == case.method
+    ]
     rivals = [runs for runs in rivals if values(runs, *ERROR)]
     if not rivals:
         return DASH
