@@ -6,8 +6,8 @@ asked for,
     loss = 10 |X_t - velocity| + |w_t - viscosity w_{\xi\xi}| + 1000 (|X(\xi, 0) - \xi| + |w(\xi, 0) - u_0|),
 
 norms that are not squared, over a lattice of labels and times, both ends included. The factors are
-``training.weights`` of a config. Two things in it are wrong, and can be put right one by one: ``w_{\xi\xi}`` is not u_xx
-where X_\xi is not 1 (``diffusion="physical"``), and X itself grows by L where N is periodic (``adds_label``).
+``training.weights`` of a config. Two things in it are wrong, and can be put right one by one: ``w_{\xi\xi}`` is not
+u_xx where X_\xi is not 1 (``diffusion="physical"``), and X itself grows by L where N is periodic (``adds_label``).
 
 References
 ----------

@@ -173,6 +173,8 @@ class PublishedLagrangian(Task):
         super().__init__()
         if readout not in ("linear", "spline"):
             raise InputError(f"there is no readout {readout!r}, expected linear or spline.")
+        if output is not None and output.diagnostics:
+            raise InputError("the published form has no diagnostics, which are of SpaceTimeFitting; leave them out.")
         self.form = SoftCharacteristics(problem, diffusion, adds_label, labels, times)
         self.network, self.readout, self.output = network or PublishedNetwork(), readout, output or Output()
         self._place = self.output.place(problem.domain)
