@@ -5,8 +5,9 @@ In the slab from t_k to t_{k+1}, with elapsed time s = t - t_k and a network N o
     X = X_k + s (drift + V N_X),        w = w_k + s U N_w,
 
 so that starts hold exactly and residuals are all that is left. X_k and w_k are what the slab before ended with, label
-by label; where the map alone carries everything (a passive state without diffusion), labels begin anew instead, X_k =
-label, and the maps of the slabs are composed.
+by label. Where the map alone carries everything (a passive state without diffusion), labels begin anew instead, X_k =
+label, and the maps of the slabs are composed. In the frame :class:`~sciml.lpinn.frames.Rezoned`, X_k is a known map
+that follows from the state with which the slab begins, and w_k that state at X_k.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ grad_\xi w the gradient of u in space,
     w_t + (velocity - X_t) . g = viscosity * Laplace u + source,        X_t = the velocity of the frame.
 
 The first equation holds for every map without folds, so that errors of the map are none of u. The velocity of the frame
-is that of the problem (Lagrangian, the paper), a mean of it, or 0 (Eulerian, the usual PINN).
+is that of the problem (Lagrangian, the paper), a mean of it, or 0 (Eulerian, the usual PINN); where labels begin in a
+slab of time is free too (Rezoned).
 
 References
 ----------
@@ -110,7 +111,8 @@ class Ale(Frame):
 class Rezoned(Frame):
     """Labels move with the mean velocity, and are spread anew in every slab: close where the state is steep.
 
-    For fronts on a circle; :mod:`sciml.lpinn.rezoning` says how.
+    For fronts on a circle: on such labels they are smooth functions of few waves. Fronts that move beside the mean
+    need slabs in which they move by little. :mod:`sciml.lpinn.rezoning` says how labels are spread.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ class Rezoned(Frame):
 
     moves: ClassVar[bool] = False
     grading: float = 0.5
-    waves: float = 8.0
+    waves: float = 6.0
 
     def __post_init__(self) -> None:
         for name in ("grading", "waves"):
