@@ -34,7 +34,7 @@ class DeepXdePinn(Baseline):
         ``"soft"``: they are terms of the loss, as in most papers. Values that flow in are terms of it in both
     width, layers : of the hidden layers, and how many
     waves : of each periodic axis, if hard
-    points : inside of space-time
+    points : inside of space-time; a quarter as many on its faces, and at the start
     distribution : of the points, one of DeepXDE's
     resampled : updates of Adam after which points are drawn anew; only ``"pseudo"`` and ``"LHS"`` draw other ones
     learning_rate : of Adam at first; it falls by a fifth every thousand updates
@@ -90,8 +90,7 @@ class DeepXdePinn(Baseline):
 
     def _model(self, dde: Any, problem: TransportProblem) -> Any:
         hard = self.conditions == "hard"
-        faces = max(1, self.points // 10)
-        collocation = Collocation(self.points, faces, faces, self.distribution)
+        collocation = Collocation(self.points, self.points // 4, self.points // 4, self.distribution)
         data = time_pde(problem, collocation, start=not hard, periods=not hard)
         shown = Features(problem.domain, problem.duration, self.waves if hard else 0)
         network = dde.nn.FNN([shown.count, *[self.width] * self.layers, 1], "tanh", "Glorot normal")
