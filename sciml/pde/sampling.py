@@ -223,6 +223,10 @@ class Box:
         each = (shape,) * self.dim if isinstance(shape, int | np.integer) else tuple(shape)
         return Grid(each, self.lower, self.upper, self.periodic)
 
+    def during(self, begin: float, end: float) -> Box:
+        """Return the box of space-time from one time to another: one more axis at last, not periodic."""
+        return Box([*self.lower, begin], [*self.upper, end], [*self.periodic, False])
+
     def _corners(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if points.ndim == 0 or points.shape[-1] != self.dim:
             raise InputError(
