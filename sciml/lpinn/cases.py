@@ -107,6 +107,8 @@ class SolidBodyRotation(PassiveTransport):
     viscosity : at least 0
     centre, width : of the bump exp(-|x - centre|^2 / (2 width^2))
     duration : of the run; 1 is a revolution
+    domain : where u is asked for; [-1, 1] x [-1, 1] unless given. If it is given, only what is in it turns, which is
+        all of it on discs around the origin
     """
 
     def __init__(
@@ -115,14 +117,16 @@ class SolidBodyRotation(PassiveTransport):
         centre: Sequence[float] = (0.4, 0.0),
         width: float = 0.15,
         duration: float = 1.0,
+        domain: Box | None = None,
     ) -> None:
-        super().__init__(Rotation(), Box([-1.0, -1.0], [1.0, 1.0]), duration)
+        super().__init__(Rotation(), domain or Box([-1.0, -1.0], [1.0, 1.0]), duration)
+        self._labels = domain or Box([-1.45, -1.45], [1.45, 1.45])
         self.viscosity, self.centre, self.width = viscosity, tuple(centre), width
 
     @property
     def labels(self) -> Box:
-        """A box that contains all that turns through the domain."""
-        return Box([-1.45, -1.45], [1.45, 1.45])
+        """A box that contains all that turns through the domain, or the domain that was given."""
+        return self._labels
 
     def initial(self, x: Tensor) -> Tensor:
         """The bump."""

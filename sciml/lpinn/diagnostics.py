@@ -75,7 +75,9 @@ def modes(
     count = times or _enough_times(problem)
     every = [problem.duration * number / (count - 1) for number in range(count)]
     points, labels = (
-        points_of(box.lattice([grid or GRID[dim]] * dim)).to(field.weights) for box in (problem.domain, problem.labels)
+        points[box.contains(points)].to(field.weights)
+        for box in (problem.domain, problem.labels)
+        for points in (points_of(box.lattice([grid or GRID[dim]] * dim)),)
     )
     mean = problem.initial(problem.probes()).mean().to(field.weights)
     histories: dict[str, list[Tensor]] = {"u": [field(points, time) - mean for time in every]}

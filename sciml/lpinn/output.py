@@ -92,14 +92,18 @@ class LabelErrors:
 
 
 def sample_on(field: Field, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
-    """Return u at one time on a grid or mesh, and the exact one beside it where it is known."""
+    """Return u at one time on a grid or mesh, and the exact one beside it where it is known; nan outside of regions."""
     problem = field.problem
     points = problem.domain.clamp(points_of(place)).to(field.weights)
-    values = {"u": field(points, time)}
-    exact = problem.exact(points, time)
+    inside = problem.domain.contains(points)
+    values = {"u": field(points[inside], time)}
+    exact = problem.exact(points[inside], time)
     if exact is not None:
         values["u_exact"] = exact
-    return {name: array_on(place, found) for name, found in values.items()}
+    everywhere = {name: found.new_full((len(points), 1), torch.nan) for name, found in values.items()}
+    for name, found in values.items():
+        everywhere[name][inside] = found
+    return {name: array_on(place, found) for name, found in everywhere.items()}
 
 
 def write_series(field: Field, folder: Path, place: Grid | Mesh, times: Sequence[float]) -> None:
@@ -121,6 +125,7 @@ def relative_errors(field: Readout) -> dict[str, float]:
     problem = field.problem
     count, number = EVALUATION[problem.domain.dim]
     times, points = _spread(problem.duration, number), points_of(problem.domain.lattice(count))
+    points = points[problem.domain.contains(points)]
     if problem.exact(points[:1], 0.0) is None:
         return {}
     return {

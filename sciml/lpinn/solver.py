@@ -184,9 +184,8 @@ class SpaceTimeSolver:
         return replace(state, weights=weights), state.damping
 
     def _space_time(self, slab: int) -> Box:
-        box, length = self.characteristics.problem.labels, self.characteristics.length
-        lower, upper = [*box.lower, slab * length], [*box.upper, (slab + 1) * length]
-        return Box(lower, upper, [*box.periodic, False])
+        length = self.characteristics.length
+        return self.characteristics.problem.labels.during(slab * length, (slab + 1) * length)
 
     def _draw(self, state: State, slab: int, number: int, draws: torch.Generator) -> Tensor:
         box = self._space_time(slab)
