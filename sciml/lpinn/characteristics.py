@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
+from sciml.lpinn.faces import can_hold, lifted, vanishing
 from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, Rezoned, label_directions, residuals
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.rezoning import CircleMap, derivative, even, rezoned, samples, spacing
@@ -146,6 +147,11 @@ class Characteristics:
         """Whether the state has a network."""
         return self.network.module.outputs > self.problem.domain.dim * self.frame.moves
 
+    @cached_property
+    def holds(self) -> bool:
+        """Whether values on faces hold by the form of the state: with viscosity, of labels that stay."""
+        return isinstance(self.frame, Eulerian) and can_hold(self.problem)
+
     @property
     def restarts(self) -> bool:
         """Whether labels begin anew in every slab."""
@@ -242,8 +248,29 @@ class Characteristics:
         start : of the slab at the labels
         """
         labels, times = points[:, :-1], points[:, -1:]
+        start = self.in_time(slab, points, start)
         position, state = self._advance(weights, slab, times, labels, start, with_time=True)
         return Motion(position, state, times)
+
+    def in_time(self, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> tuple[Jet, Jet]:
+        """A start with derivatives by time, which moves with values on faces; done once for all weights, if done first.
+
+        Parameters
+        ----------
+        slab : which one
+        points : labels and times, ``(n, dim + 1)``
+        start : of the slab at the labels
+        """
+        dim, (position, state) = points.shape[1] - 1, start
+        if position.order and position.count > len(label_directions(dim, position.order)):
+            return start
+        return _with_time(position), self._lifted(slab, points, _with_time(state), True)
+
+    def _lifted(self, slab: int, points: Tensor, state: Jet, with_time: bool) -> Jet:
+        if not self.holds:
+            return state
+        directions = _directions(points, state.order, with_time)
+        return state + lifted(self.problem, points, slab * self.length, state.order, directions)
 
     def residuals(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Tensor:
         """Residuals of position, over V, and state, over U / duration, as far as they are unknown, ``(n, m)``."""
@@ -268,7 +295,9 @@ class Characteristics:
         self, weights: Tensor, slab: int, labels: Tensor, time: float, start: tuple[Jet, Jet]
     ) -> tuple[Jet, Jet]:
         """Position and state at one time of a slab, as jets along the labels' directions."""
-        return self._advance(weights, slab, labels.new_full((len(labels), 1), time), labels, start)
+        times = labels.new_full((len(labels), 1), time)
+        start = start[0], self._lifted(slab, torch.cat([labels, times], 1), start[1], False)
+        return self._advance(weights, slab, times, labels, start)
 
     def slab_of(self, time: float) -> int:
         """Which slab a time is in; the last one for the end.
@@ -293,14 +322,11 @@ class Characteristics:
     ) -> tuple[Jet, Jet]:
         dim, order = labels.shape[1], start[0].order
         begin = slab * self.length
-        directions = label_directions(dim, order).to(labels)
-        directions = torch.cat([directions, directions.new_zeros(len(directions), 1)], 1)
-        if with_time:
-            start = tuple(_with_time(jet) for jet in start)
-            directions = torch.cat([directions, directions.new_tensor([[0.0] * dim + [1.0]])])
-        elapsed = coordinates(torch.cat([labels, times - begin], 1), order, directions).channel(dim)
+        points = torch.cat([labels, times - begin], 1)
+        along = _directions(points, order, with_time)
+        elapsed = coordinates(points, order, along).channel(dim)
         inputs = torch.cat([labels, (times - begin) / self.length], 1)
-        directions = torch.cat([directions[:, :-1], directions[:, -1:] / self.length], 1)
+        directions = torch.cat([along[:, :-1], along[:, -1:] / self.length], 1)
         jet = self.network(weights, inputs, order, directions)
         drift = self.drift.to(labels)
         position, state = start
@@ -310,13 +336,22 @@ class Characteristics:
         else:
             position = position + Jet(elapsed.rows * drift, order)
         if self.has_state:
-            state = state + elapsed * Jet(self.size / self.problem.duration * jet.rows[..., -1:], order)
+            change = elapsed * Jet(self.size / self.problem.duration * jet.rows[..., -1:], order)
+            state = state + (vanishing(self.problem, change, points, along) if self.holds else change)
         return position, state
 
 
 def _composed(outer: Jet, inner: Jet) -> Jet:
     """A jet along one axis as one by what its points are a function of."""
     return inner.apply(outer.value, *outer.first, *outer.second) if inner.order else outer
+
+
+def _directions(points: Tensor, order: int, with_time: bool) -> Tensor:
+    """Those of a motion at labels and times ``(n, dim + 1)``: of labels and, if asked for, time."""
+    directions = label_directions(points.shape[1] - 1, order).to(points)
+    directions = torch.cat([directions, directions.new_zeros(len(directions), 1)], 1)
+    time = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)[-1:]
+    return torch.cat([directions, time]) if with_time else directions
 
 
 def _with_time(jet: Jet) -> Jet:

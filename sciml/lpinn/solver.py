@@ -30,7 +30,8 @@ class Points:
     ----------
     count : in all; at least twice the number of weights for least squares, four times if they stay for long
     adaptive : share of them that goes where the residual so far is large, 0 to 1; not in the very first round
-    boundary : on the faces of axes that are not periodic, where the problem has values there
+    boundary : on the faces of axes that are not periodic, where the problem has values there that do not hold by the
+        form of the state
     causal : epsilon of the causal weights exp(-epsilon * sum of the losses before), in bins of time; none unless given
 
     References
@@ -204,7 +205,7 @@ class SpaceTimeSolver:
         made, problem = self.characteristics, self.characteristics.problem
         order = 2 if problem.viscosity and made.has_state else 1
         with torch.no_grad():
-            start = made.start(state.weights, slab, points[:, :-1], order)
+            start = made.in_time(slab, points, made.start(state.weights, slab, points[:, :-1], order))
         scale = torch.ones_like(points[:, :1]) if scale is None else scale
 
         def residual(weights: Tensor, at: Tensor, scale: Tensor, *rows: Tensor) -> Tensor:
@@ -227,9 +228,9 @@ class SpaceTimeSolver:
         return torch.exp(-self.points.causal / 2 * earlier)[bins][:, None]
 
     def _boundary(self, state: State, slab: int, draws: torch.Generator) -> list[Residuals]:
-        """The values on the faces, where there are any; labels are positions there."""
+        """The values on the faces, where there are any and the form does not hold them; labels are positions there."""
         made, problem = self.characteristics, self.characteristics.problem
-        if all(problem.domain.periodic):
+        if all(problem.domain.periodic) or made.holds:
             return []
         at, normals = problem.domain.boundary(self.points.boundary, draws)
         times = (slab + torch.rand(len(at), 1, generator=draws, device=at.device, dtype=at.dtype)) * made.length
