@@ -74,11 +74,8 @@ def modes(
     problem, dim = field.problem, field.problem.domain.dim
     count = times or _enough_times(problem)
     every = [problem.duration * number / (count - 1) for number in range(count)]
-    points, labels = (
-        points[box.contains(points)].to(field.weights)
-        for box in (problem.domain, problem.labels)
-        for points in (points_of(box.lattice([grid or GRID[dim]] * dim)),)
-    )
+    lattices = ((box, points_of(box.lattice([grid or GRID[dim]] * dim))) for box in (problem.domain, problem.labels))
+    points, labels = (every_point[box.contains(every_point)].to(field.weights) for box, every_point in lattices)
     mean = problem.initial(problem.probes()).mean().to(field.weights)
     histories: dict[str, list[Tensor]] = {"u": [field(points, time) - mean for time in every]}
     if problem.exact(points[:1], 0.0) is not None:

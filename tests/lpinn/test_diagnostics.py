@@ -14,6 +14,7 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
+    Channel,
     Characteristics,
     Convection,
     Eulerian,
@@ -181,6 +182,16 @@ def test_the_slab_with_the_largest_residual_is_looked_at_unless_another_is_wante
     assert torch.equal(gauss_newton_spectrum(solver, state).values, wanted[1])
     assert not torch.allclose(wanted[0], wanted[1]) and not torch.allclose(wanted[2], wanted[1])
     assert torch.isfinite(loss_landscape(solver, state, slab=2, count=3).loss).all()
+
+
+def test_values_on_faces_are_part_of_the_loss():
+    problem = Channel()
+    solver = SpaceTimeSolver(characteristics(problem, Eulerian(), 1), points=Points(100, boundary=10))
+    state = solver.initial()
+    assert [group.name for group in groups_of(solver, state)] == ["equations", "boundary"]
+    jacobian = differences(solver, state)
+    wanted = np.linalg.norm(jacobian, 2) ** 2
+    assert float(gauss_newton_spectrum(solver, state).values[0]) == pytest.approx(wanted, rel=1e-6)
 
 
 # Landscape
