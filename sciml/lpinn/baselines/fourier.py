@@ -1,4 +1,4 @@
-r"""Waves in space and time, and weights that follow causality.
+r"""Waves of space and time, and weights that follow causality.
 
 Features sin and cos of k . x - \omega t, with random wave numbers k that fit periods and random frequencies \omega,
 enter a modified multilayer perceptron. With L_i the mean square residual in bin i of time, the loss is
@@ -20,59 +20,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sciml.errors import DivergenceError, InputError
-from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import SoftPinn, largest_speed, space_time
+from sciml.lpinn.baselines.contract import Baseline, Budget, Purse, Solution
+from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, solves, space_time, spread_points
+from sciml.lpinn.baselines.waves import WaveNetwork, wave_network
 from sciml.lpinn.problems import TransportProblem
-from sciml.nets.coordinate import CoordinateNetwork, check_counts, draw_normal
-from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, tanh
+from sciml.nets.coordinate import check_counts
 from sciml.numerics.flat import FlatModule
+from sciml.numerics.least_squares import Residuals
 from sciml.numerics.optimizers import make_optimizer
-from sciml.numerics.random import generator, seeded
+from sciml.numerics.random import generator
 
-
-class WaveNetwork(CoordinateNetwork):
-    """Random waves in space and time, then a perceptron whose layers mix two encodings of them.
-
-    Each layer's output g becomes ``g U + (1 - g) V`` with U and V layers of the features.
-
-    Parameters
-    ----------
-    waves : wave vectors and frequencies ``(features, dim + 1)``
-    origin : where all phases are 0, ``(dim + 1,)``
-    width, layers : of the perceptron
-    """
-
-    def __init__(self, waves: Tensor, origin: Tensor, width: int, layers: int) -> None:
-        features = 2 * len(waves)
-        super().__init__(waves.shape[1], 1, features, width, layers)
-        self.encodings = nn.ModuleList(nn.Linear(features, width) for _ in range(2))
-        for part in (self.layers, self.encodings):
-            draw_normal(part, 1.0)
-        self.register_buffer("waves", waves)
-        self.register_buffer("origin", origin)
-
-    def encode(self, points: Jet) -> Jet:
-        """Sines and cosines."""
-        phase = linear(points.shifted(-self.origin), self.waves)
-        sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
-        return concatenate(phase.apply(sines, cosines, -sines), phase.apply(cosines, -sines, -cosines))
-
-    def activate(self, jet: Jet) -> Jet:
-        """``tanh``."""
-        return tanh(jet)
-
-    def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
-        """Evaluate at points ``(n, dim + 1)``, with derivatives up to ``order`` if one is given."""
-        jet = self.encode(coordinates(points, order or 0, directions))
-        one, other = (tanh(linear(jet, layer.weight, layer.bias)) for layer in self.encodings)
-        between = Jet(one.rows - other.rows, one.order)
-        for layer in self.layers[:-1]:
-            jet = between * tanh(linear(jet, layer.weight, layer.bias)) + other
-        jet = linear(jet, self.layers[-1].weight, self.layers[-1].bias)
-        return jet.value if order is None else jet
+OPTIMIZERS = ("least_squares", "soap", "adam")
 
 
 def causal_weights(losses: Tensor, epsilon: float) -> Tensor:
@@ -82,7 +43,7 @@ def causal_weights(losses: Tensor, epsilon: float) -> Tensor:
 
 @dataclass(frozen=True)
 class FourierCausal(Baseline):
-    """The strongest usual PINN in the fixed frame: waves at the speed of the flow, causal weights, SOAP.
+    """The strongest usual PINN in the fixed frame: waves at the speed of the flow, and causal weights.
 
     Parameters
     ----------
@@ -90,68 +51,102 @@ class FourierCausal(Baseline):
     waves : largest number of them along an axis of the box
     spread : deviation of the frequencies, of the one with which the largest speed carries the longest wave
     width, layers : of the perceptron
-    points, known : for the equation, and for the start and the inflow each; new ones in each update
+    points, known : for the equation, and for the start and the inflow each; new ones in each update or round
+    adaptive : share of the points of the equation that goes where the residual is large
     weight : of start and inflow
     epsilon, bins : of the causal weights
-    optimizer : ``"soap"`` or ``"adam"``
-    learning_rate, decay : of the first update, and its share that is left in the last one
+    optimizer : ``"least_squares"``, in rounds of 5 solves, or ``"soap"`` or ``"adam"``, as published
+    learning_rate, decay : of SOAP or Adam: the first one, and its share that is left in the end
     device : of the network
     """
 
-    features: int = 32
+    features: int = 24
     waves: int = 2
     spread: float = 1.0
-    width: int = 32
+    width: int = 12
     layers: int = 2
-    points: int = 1024
+    points: int = 1000
+    adaptive: float = 0.0
     known: int = 64
-    weight: float = 100.0
+    weight: float = 10.0
     epsilon: float = 1.0
     bins: int = 32
-    optimizer: Literal["soap", "adam"] = "soap"
-    learning_rate: float = 3e-3
+    optimizer: Literal["least_squares", "soap", "adam"] = "least_squares"
+    learning_rate: float = 1e-2
     decay: float = 0.01
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         names = ("features", "waves", "width", "layers", "points", "known", "bins")
         check_counts(**{name: getattr(self, name) for name in names})
-        if self.optimizer not in ("soap", "adam"):
-            raise InputError(f"there is no optimizer {self.optimizer!r} here, expected soap or adam.")
+        check_share(self.adaptive)
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"there is no optimizer {self.optimizer!r} here, expected {' or '.join(OPTIMIZERS)}.")
         for name in ("spread", "weight", "epsilon", "learning_rate", "decay"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise InputError(f"{name} is {value!r}, expected a number over 0.")
 
     def network(self, problem: TransportProblem, seed: int) -> WaveNetwork:
-        """Draw waves and weights; periods hold exactly."""
-        box, draws = problem.labels, generator(seed, 0)
-        lower, upper = torch.tensor([box.lower, box.upper], dtype=torch.float64)
-        first = 2 * math.pi / (upper - lower)
-        shape = (self.features, box.dim)
-        numbers = torch.randint(-self.waves, self.waves + 1, shape, generator=draws).to(lower)
-        free = ~torch.tensor(box.periodic)
-        moved = torch.rand(shape, generator=draws, dtype=torch.float64) - 0.5
-        numbers = numbers + moved * free  # where there is no period, any wave number will do
-        carried = max(largest_speed(problem) * float(first.max()), 1 / problem.duration)
-        frequencies = carried * self.spread * torch.randn(self.features, 1, generator=draws, dtype=torch.float64)
-        origin = torch.tensor([*box.lower, 0.0], dtype=torch.float64)
-        with seeded(seed):
-            network = WaveNetwork(torch.cat([numbers * first, frequencies], 1), origin, self.width, self.layers)
-        return network.double().to(self.device)
+        """Waves and weights for a problem."""
+        sizes = (self.features, self.waves, self.spread, self.width, self.layers)
+        return wave_network(problem, *sizes, seed).to(self.device)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Make updates as long as the budget lasts."""
         purse = budget.start()
         problem.check()
-        network = self.network(problem, seed)
-        made, draws, loss = SoftPinn(problem, FlatModule(network)), generator(seed, 1, device=self.device), math.inf
+        made = SoftPinn(problem, FlatModule(self.network(problem, seed)))
+        fit = self._in_rounds if self.optimizer == "least_squares" else self._in_updates
+        loss = fit(made, purse, seed)
+        weights = made.network.vector()
+
+        def evaluate(points: Tensor, time: float) -> Tensor:
+            at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
+            with torch.no_grad():
+                return made.jet(weights, at, 0).value.to(points)
+
+        return Solution(problem, evaluate, made.network.count, purse.updates, purse.seconds, loss)
+
+    def groups(self, made: SoftPinn, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
+        """Residuals on new points, with the causal weights that the given weights of the network have there."""
+        problem = made.problem
+        box = space_time(problem.labels, 0.0, problem.duration)
+        points = spread_points(box, self.points, self.adaptive, lambda at: made.equation(weights, at)[1], draws)
+        with torch.no_grad():
+            square = made.equation(weights, points)[1].square()[:, 0]
+        bins = (points[:, -1] / problem.duration * self.bins).long().clamp(0, self.bins - 1)
+        count = torch.bincount(bins, minlength=self.bins).clamp_min(1)
+        losses = square.new_zeros(self.bins).index_add(0, bins, square) / count
+        scale = causal_weights(losses, self.epsilon)[bins].sqrt()[:, None]
+
+        def equation(weights: Tensor, points: Tensor, scale: Tensor) -> Tensor:
+            return scale * made.equation(weights, points)[1]
+
+        found = [Residuals("equation", equation, (points, scale))]
+        conditions = (("start", made.started(self.known, draws)), ("inflow", made.entered(self.known, draws)))
+        return found + [Residuals(name, made.known, data, self.weight) for name, data in conditions if data is not None]
+
+    def _in_rounds(self, made: SoftPinn, purse: Purse, seed: int) -> float:
+        weights, damping, loss, limit = made.network.vector(), 0.0, math.inf, purse.budget.updates
+        while purse.share < 1 and loss > 0:
+            draws = generator(seed, 1, purse.updates, device=self.device)
+            fitting = at_most(solves(), limit - purse.updates if limit else None)
+            fitted = fitting.fit(self.groups(made, weights, draws), weights, damping, draws)
+            weights, damping, loss = fitted.weights, fitted.damping, fitted.rms**2
+            purse.updates += max(fitted.solves, 1)
+        made.network.assign(weights)
+        return loss
+
+    def _in_updates(self, made: SoftPinn, purse: Purse, seed: int) -> float:
+        network, draws, loss = made.network.module, generator(seed, 1, device=self.device), math.inf
         optimizer = make_optimizer(self.optimizer, network.parameters(), self.learning_rate)
 
         def closure() -> Tensor:
             nonlocal loss
             optimizer.zero_grad()
-            total = self.loss(made, torch.cat([part.flatten() for part in network.parameters()]), draws)
+            weights = torch.cat([part.flatten() for part in network.parameters()])
+            total = sum(group.loss(weights) for group in self.groups(made, weights, draws))
             total.backward()
             loss = float(total.detach())
             return total
@@ -162,26 +157,4 @@ class FourierCausal(Baseline):
             optimizer.step(closure)
             if not loss < math.inf:
                 raise DivergenceError(f"the loss of {self.optimizer} is not finite; take a smaller learning rate.")
-
-        weights = made.network.vector()
-
-        def evaluate(points: Tensor, time: float) -> Tensor:
-            with torch.no_grad():
-                at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
-                return made.jet(weights, at, 0).value.to(points)
-
-        return Solution(problem, evaluate, made.network.count, purse.updates, purse.seconds, loss)
-
-    def loss(self, made: SoftPinn, weights: Tensor, draws: torch.Generator) -> Tensor:
-        """The loss on new points."""
-        problem, box = made.problem, made.problem.labels
-        points = space_time(box, 0.0, problem.duration).interior(self.points, draws, kind="shifted")
-        square = made.equation(weights, points)[1].square()[:, 0]
-        bins = (points[:, -1] / problem.duration * self.bins).long().clamp(0, self.bins - 1)
-        count = torch.bincount(bins, minlength=self.bins).clamp_min(1)
-        losses = square.new_zeros(self.bins).index_add(0, bins, square) / count
-        total = (causal_weights(losses.detach(), self.epsilon) * losses).mean()
-        for data in (made.started(self.known, draws), made.entered(self.known, draws)):
-            if data is not None:
-                total = total + self.weight * made.known(weights, *data).square().mean()
-        return total
+        return loss

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
+from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Purse, Solution
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Fitting, Gradient, LeastSquares
@@ -22,8 +24,9 @@ from sciml.nets.coordinate import CoordinateNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import seeded
-from sciml.pde.sampling import Box
+from sciml.pde.sampling import Box, weighted
 
+CANDIDATES = 4  # drawn for each adaptive point
 ROUNDS = 1_000_000  # more than any budget pays for
 
 
@@ -50,6 +53,27 @@ def network_on(
 def space_time(box: Box, begin: float, end: float) -> Box:
     """Points of a box at times."""
     return Box([*box.lower, begin], [*box.upper, end], [*box.periodic, False])
+
+
+def spread_points(
+    box: Box, count: int, adaptive: float, residual: Callable[[Tensor], Tensor], draws: torch.Generator
+) -> Tensor:
+    """Points of a box, an adaptive share of which goes where a residual ``(n, 1)`` is large now."""
+    moved = round(count * adaptive)
+    points = box.interior(count - moved, draws, kind="shifted") if moved < count else None
+    if not moved:
+        return points
+    candidates = box.interior(CANDIDATES * moved, draws, kind="shifted")
+    with torch.no_grad():
+        size = residual(candidates).abs()[:, 0]
+    chosen = weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, draws)
+    return chosen if points is None else torch.cat([points, chosen])
+
+
+def check_share(adaptive: float) -> None:
+    """Refuse shares that are none."""
+    if not 0 <= adaptive <= 1:
+        raise InputError(f"the adaptive share of the points is {adaptive!r}, expected a number from 0 to 1.")
 
 
 def at_rest(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Characteristics:

@@ -10,69 +10,24 @@ based deep learning framework for nonlinear partial differential equations", Com
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import SoftPinn, at_most, network_on, solves
+from sciml.lpinn.baselines.parts import Parts, Pieces
+from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, network_on, solves, spread_points
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.nets.coordinate import check_counts
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box
-
-
-class Parts:
-    """A box of space and time cut into equal parts.
-
-    Parameters
-    ----------
-    problem : whose labels and duration make the box
-    cuts : number of parts along each axis of space, then of time
-    """
-
-    def __init__(self, problem: TransportProblem, cuts: Sequence[int]) -> None:
-        box = problem.labels
-        self.cuts, self.periodic = tuple(cuts), (*box.periodic, False)
-        self.lower, self.upper = (*box.lower, 0.0), (*box.upper, problem.duration)
-        self.places = list(itertools.product(*(range(count) for count in self.cuts)))
-        self.boxes = [self._box(place) for place in self.places]
-
-    def _box(self, place: tuple[int, ...]) -> Box:
-        sides = list(zip(self.lower, self.upper, self.cuts, place, strict=True))
-        lower, upper = ([a + (b - a) * (k + end) / count for a, b, count, k in sides] for end in (0, 1))
-        whole = [flag and count == 1 for flag, count in zip(self.periodic, self.cuts, strict=True)]
-        return Box(lower, upper, whole)
-
-    def interfaces(self) -> list[tuple[int, int, int]]:
-        """Part, next part along an axis, and the axis; across the period too."""
-        found = []
-        for number, place in enumerate(self.places):
-            for axis, count in enumerate(self.cuts):
-                following = place[axis] + 1
-                if count == 1 or (following == count and not self.periodic[axis]):
-                    continue
-                other = (*place[:axis], following % count, *place[axis + 1 :])
-                found.append((number, self.places.index(other), axis))
-        return found
-
-    def which(self, points: Tensor) -> Tensor:
-        """The part that each point and time ``(n, dim + 1)`` is in, ``(n,)``."""
-        lower, upper = points.new_tensor(self.lower), points.new_tensor(self.upper)
-        cuts = torch.tensor(self.cuts, device=points.device)
-        at = ((points - lower) / (upper - lower) * cuts).long().clamp_min(0).minimum(cuts - 1)
-        number = torch.zeros_like(at[:, 0])
-        for axis, count in enumerate(self.cuts):
-            number = number * count + at[:, axis]
-        return number
 
 
 @dataclass(frozen=True)
@@ -85,6 +40,7 @@ class Xpinn(Baseline):
     parts : of each axis of space; one unless given
     width, layers, waves : of each network; waves along periodic axes that are not cut
     points, known, interface : for the equation in each part, for start and inflow, and on each interface
+    adaptive : share of the points of the equation that goes where the residual is large
     weight : of start, inflow and average; the residuals of both sides have the weight 1
     fitting : of a round on the same points; a few solves of least squares unless given
     device : of the networks
@@ -96,6 +52,7 @@ class Xpinn(Baseline):
     layers: int = 2
     waves: int = 1
     points: int = 300
+    adaptive: float = 0.5
     known: int = 100
     interface: int = 50
     weight: float = 10.0
@@ -106,6 +63,7 @@ class Xpinn(Baseline):
         names = ("times", "width", "layers", "waves", "points", "known", "interface")
         check_counts(**{name: getattr(self, name) for name in names})
         check_counts(**{f"part {number}": count for number, count in enumerate(self.parts or ())})
+        check_share(self.adaptive)
         if not 0 < self.weight < math.inf:
             raise InputError(f"the weight of interfaces is {self.weight!r}, expected a number over 0.")
 
@@ -126,78 +84,48 @@ class Xpinn(Baseline):
         """Make rounds as long as the budget lasts."""
         purse, limit = budget.start(), budget.updates
         problem.check()
-        cut = self.cut(problem)
-        sides = [(box, seed + number) for number, box in enumerate(cut.boxes)]
-        networks = [network_on(box, self.width, self.layers, self.waves, s, self.device) for box, s in sides]
-        pieces = [SoftPinn(problem, FlatModule(network)) for network in networks]
-        weights = torch.cat([piece.network.vector() for piece in pieces])
-        damping, loss, number = 0.0, math.inf, 0
+        pieces = self.pieces(problem, seed)
+        weights, damping, loss, number = pieces.vector(), 0.0, math.inf, 0
         while purse.share < 1 and loss > self.fitting.tolerance**2:
-            draws = generator(seed, number, device=self.device)
+            draws = generator(seed, 1, number, device=self.device)
             fitting = at_most(self.fitting, limit - purse.updates if limit else None)
-            fitted = fitting.fit(self.groups(cut, pieces, draws), weights, damping, draws)
+            fitted = fitting.fit(self.groups(pieces, weights, draws), weights, damping, draws)
             weights, damping, loss, number = fitted.weights, fitted.damping, fitted.rms**2, number + 1
-            purse.updates += fitted.solves
+            purse.updates += max(fitted.solves, 1)
 
         def evaluate(points: Tensor, time: float) -> Tensor:
             at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
-            return read(cut, pieces, weights, at).to(points)
+            return pieces.read(weights, at).to(points)
 
         return Solution(problem, evaluate, len(weights), purse.updates, purse.seconds, loss)
 
-    def groups(self, cut: Parts, pieces: Sequence[SoftPinn], draws: torch.Generator) -> list[Residuals]:
-        """Residuals of the vector of all weights, on new points."""
-        count, size = len(pieces), pieces[0].network.count
+    def pieces(self, problem: TransportProblem, seed: int) -> Pieces:
+        """Networks on the parts of a problem."""
+        cut, size = self.cut(problem), (self.width, self.layers, self.waves)
+        draws = torch.randint(1 << 30, (len(cut.boxes),), generator=generator(seed, 0)).tolist()
+        networks = [network_on(box, *size, draw, self.device) for box, draw in zip(cut.boxes, draws, strict=True)]
+        return Pieces(cut, [SoftPinn(problem, FlatModule(network)) for network in networks])
 
-        def own(weights: Tensor, number: int) -> Tensor:
-            return weights[number * size : (number + 1) * size]
-
-        groups = []
-        for number, (box, piece) in enumerate(zip(cut.boxes, pieces, strict=True)):
-
-            def equation(weights: Tensor, points: Tensor, number: int = number, piece: SoftPinn = piece) -> Tensor:
-                return piece.equation(own(weights, number), points)[1]
-
-            points = box.interior(self.points, draws, kind="shifted")
-            groups.append(Residuals(f"equation {number}", equation, (points,), 1 / count))
-        for name, data in (
-            ("start", pieces[0].started(self.known, draws)),
-            ("inflow", pieces[0].entered(self.known, draws)),
-        ):
-            if data is None:
-                continue
-            inside = cut.which(data[0])
+    def groups(self, pieces: Pieces, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
+        """Residuals of the vector of all weights, on points for the given ones."""
+        cut, found = pieces.cut, []
+        for number, box in enumerate(cut.boxes):
+            equation = partial(pieces.equation, number)
+            points = spread_points(box, self.points, self.adaptive, partial(equation, weights), draws)
+            found.append(Residuals(f"equation {number}", equation, (points,), 1 / len(cut.boxes)))
+        some = pieces.pinns[0]
+        for name, data in (("start", some.started(self.known, draws)), ("inflow", some.entered(self.known, draws))):
+            inside = cut.which(data[0]) if data is not None else torch.zeros(0)
             for number in inside.unique().tolist():
-
-                def known(weights: Tensor, points: Tensor, values: Tensor, number: int = number) -> Tensor:
-                    return pieces[number].known(own(weights, number), points, values)
-
                 here = inside == number
-                share = self.weight * float(here.double().mean())
-                groups.append(Residuals(f"{name} {number}", known, tuple(x[here] for x in data), share))
+                weight, rows = self.weight * float(here.double().mean()), tuple(values[here] for values in data)
+                found.append(Residuals(f"{name} {number}", partial(pieces.known, number), rows, weight))
         interfaces = cut.interfaces()
-        for number, other, axis in interfaces:
-
-            def across(
-                weights: Tensor, first: Tensor, second: Tensor, number: int = number, other: int = other
-            ) -> Tensor:
-                u, left = pieces[number].equation(own(weights, number), first)
-                v, right = pieces[other].equation(own(weights, other), second)
-                average = (self.weight / 2) ** 0.5 * (u - v) / pieces[number].size
-                return torch.cat([average, left - right], 1)
-
-            first = cut.boxes[number].interior(self.interface, draws, kind="shifted")
+        for one, other, axis in interfaces:
+            first = cut.boxes[one].interior(self.interface, draws, kind="shifted")
             second = first.clone()
-            first[:, axis], second[:, axis] = cut.boxes[number].upper[axis], cut.boxes[other].lower[axis]
-            groups.append(Residuals(f"interface {number} {other} {axis}", across, (first, second), 1 / len(interfaces)))
-        return groups
-
-
-def read(cut: Parts, pieces: Sequence[SoftPinn], weights: Tensor, points: Tensor) -> Tensor:
-    """u at points and times, of the network of the part that each is in."""
-    inside, values = cut.which(points), torch.empty_like(points[:, :1])
-    with torch.no_grad():
-        for number, (piece, own) in enumerate(zip(pieces, weights.chunk(len(pieces)), strict=True)):
-            here = inside == number
-            values[here] = piece.jet(own, points[here], 0).value
-    return values
+            first[:, axis], second[:, axis] = cut.boxes[one].upper[axis], cut.boxes[other].lower[axis]
+            across = partial(pieces.across, one, other, self.weight)
+            name = f"interface {one} {other} {axis}"
+            found.append(Residuals(name, across, (first, second), 1 / len(interfaces)))
+        return found

@@ -1,0 +1,104 @@
+"""Space and time cut into parts, and a network on each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sciml.lpinn.baselines.pinn import SoftPinn
+from sciml.lpinn.problems import TransportProblem
+from sciml.pde.sampling import Box
+
+
+class Parts:
+    """A box of space and time cut into equal parts.
+
+    Parameters
+    ----------
+    problem : whose labels and duration make the box
+    cuts : number of parts along each axis of space, then of time
+    """
+
+    def __init__(self, problem: TransportProblem, cuts: Sequence[int]) -> None:
+        box = problem.labels
+        self.cuts, self.periodic = tuple(cuts), (*box.periodic, False)
+        self.lower, self.upper = (*box.lower, 0.0), (*box.upper, problem.duration)
+        self.places = list(itertools.product(*(range(count) for count in self.cuts)))
+        self.boxes = [self._box(place) for place in self.places]
+
+    def _box(self, place: tuple[int, ...]) -> Box:
+        sides = list(zip(self.lower, self.upper, self.cuts, place, strict=True))
+        lower, upper = ([a + (b - a) * (k + end) / count for a, b, count, k in sides] for end in (0, 1))
+        whole = [flag and count == 1 for flag, count in zip(self.periodic, self.cuts, strict=True)]
+        return Box(lower, upper, whole)
+
+    def interfaces(self) -> list[tuple[int, int, int]]:
+        """Part, next part along an axis, and the axis; across the period too."""
+        found = []
+        for number, place in enumerate(self.places):
+            for axis, count in enumerate(self.cuts):
+                following = place[axis] + 1
+                if count == 1 or (following == count and not self.periodic[axis]):
+                    continue
+                other = (*place[:axis], following % count, *place[axis + 1 :])
+                found.append((number, self.places.index(other), axis))
+        return found
+
+    def which(self, points: Tensor) -> Tensor:
+        """The part that each point and time ``(n, dim + 1)`` is in, ``(n,)``."""
+        lower, upper = points.new_tensor(self.lower), points.new_tensor(self.upper)
+        cuts = torch.tensor(self.cuts, device=points.device)
+        at = ((points - lower) / (upper - lower) * cuts).long().clamp_min(0).minimum(cuts - 1)
+        number = torch.zeros_like(at[:, 0])
+        for axis, count in enumerate(self.cuts):
+            number = number * count + at[:, axis]
+        return number
+
+
+class Pieces:
+    """A PINN for each part, whose weights are one vector.
+
+    Parameters
+    ----------
+    cut : the parts
+    pinns : one for each, with as many weights each
+    """
+
+    def __init__(self, cut: Parts, pinns: Sequence[SoftPinn]) -> None:
+        self.cut, self.pinns = cut, tuple(pinns)
+        self.size = pinns[0].network.count
+
+    def vector(self) -> Tensor:
+        """All weights."""
+        return torch.cat([pinn.network.vector() for pinn in self.pinns])
+
+    def own(self, weights: Tensor, number: int) -> Tensor:
+        """Those of a part."""
+        return weights[number * self.size : (number + 1) * self.size]
+
+    def equation(self, number: int, weights: Tensor, points: Tensor) -> Tensor:
+        """Residual of the equation in a part."""
+        return self.pinns[number].equation(self.own(weights, number), points)[1]
+
+    def known(self, number: int, weights: Tensor, points: Tensor, values: Tensor) -> Tensor:
+        """How far u in a part is from what is known."""
+        return self.pinns[number].known(self.own(weights, number), points, values)
+
+    def across(self, one: int, other: int, weight: float, weights: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Distances of both values from their average, and of the residuals; across a period points differ."""
+        u, left = self.pinns[one].equation(self.own(weights, one), first)
+        v, right = self.pinns[other].equation(self.own(weights, other), second)
+        average = (weight / 2) ** 0.5 * (u - v) / self.pinns[one].size
+        return torch.cat([average, left - right], 1)
+
+    def read(self, weights: Tensor, points: Tensor) -> Tensor:
+        """u at points and times, of the network of the part that each is in."""
+        inside, values = self.cut.which(points), torch.empty_like(points[:, :1])
+        with torch.no_grad():
+            for number in inside.unique().tolist():
+                here = inside == number
+                values[here] = self.pinns[number].jet(self.own(weights, number), points[here], 0).value
+        return values
