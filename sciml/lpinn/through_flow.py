@@ -27,7 +27,7 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.pde.sampling import Box
 
 INSTANTS = 257  # at which the flow through a face is looked at
-DEGREES = (16, 32, 64, 128, 256)
+DEGREES = (16, 32, 64, 128)
 ROUNDING = 1e-11  # of the last coefficients of a series, relative to the largest
 ODE = {"method": "DOP853", "rtol": 1e-13, "atol": 1e-14}
 OTHERWISE = 'set beyond to "face", or use the frame Eulerian'
