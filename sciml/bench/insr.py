@@ -152,7 +152,7 @@ def run(
     check_names(peers, OPTIONAL_PEERS, "optional peer")
     rivals = {*peers, *(("deepxde",) if "pinn" in only else ())}
     if rivals and find_spec("deepxde") is None:
-        raise InputError("DeepXDE is not installed; install it with pip install 'sciml[peers]', or leave it out.")
+        raise InputError("DeepXDE is not installed; install it with pip install deepxde, or leave it out.")
     known = plan_jobs(plan, OPTIONAL_PEERS)
     wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
     configs = sorted({str(find_config(job["config"])) for job in known if job["config"]})

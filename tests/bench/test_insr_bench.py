@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -243,13 +242,12 @@ def test_all_ways_to_differentiate_agree_and_are_timed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("deepxde") is None, reason="DeepXDE is an optional peer: pip install 'sciml[peers]'")
 def test_a_pinn_starts_from_the_pulse_and_leaves_this_process_as_it_is() -> None:
     job = changed("pinn/pinn1/0", seconds=2.0, steps=4)
     before = torch.get_default_dtype()
     ((_, found),) = run_jobs([job], threads=1)
     assert torch.get_default_dtype() is before and "deepxde" not in sys.modules
-    assert 2.0 <= found["seconds"] < 4.0 and found["iterations"] > found["adam_iterations"] > 0
+    assert 2.0 <= found["seconds"] < 4.0 and found["iterations"] > 20
     errors = found["history"]["relative_l2"]
     assert errors[0] < 0.06 and errors[0] < errors[-1] < 0.3  # the form holds the start
 
