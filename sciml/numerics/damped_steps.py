@@ -217,7 +217,7 @@ def choose(method: Method, rows: int, columns: int, memory: int, block: int = BL
     Raises
     ------
     InputError
-        If a method by name does not suit the sizes.
+        If a method by name does not suit the sizes, or its matrix does not fit into the memory.
     """
     if method not in METHODS:
         raise InputError(f"there is no least-squares method {method!r}, expected one of {', '.join(METHODS)}.")
@@ -225,6 +225,13 @@ def choose(method: Method, rows: int, columns: int, memory: int, block: int = BL
         raise InputError(
             f"the normal equations have {rows} residuals for {columns} parameters, expected at least half as many as "
             "parameters; draw more points, or use the method dual."
+        )
+    needed = 8 * columns * {"normal": columns, "dual": rows}.get(method, 0)
+    if needed > memory:
+        raise InputError(
+            f"the method {method} needs {needed / 2**30:.3g} GiB for {rows} residuals of {columns} parameters, "
+            f"expected at most memory = {memory / 2**30:.3g} GiB; take fewer points, a smaller network, or the method "
+            "auto, which never needs more."
         )
     if method != "auto":
         return method

@@ -17,6 +17,7 @@ from torch.func import jacrev, jvp, vjp, vmap
 from sciml.errors import InputError
 
 CHUNK_BYTES = 1 << 26  # of the Jacobian made at once; the batched backward pass holds a few times as much
+POINTS_AT_ONCE = 1 << 16  # at which pointwise residuals are evaluated or multiplied
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,15 @@ class Residuals:
 
     def __call__(self, parameters: Tensor) -> Tensor:
         """Evaluate the group, ``(n, m)``."""
-        values = self.function(parameters, *self.data)
-        return values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
+        values = [_as_rows(self.function(parameters, *piece)) for piece in self.pieces]
+        return torch.cat(values) if len(values) > 1 else values[0]
+
+    @property
+    def pieces(self) -> list[tuple[Tensor, ...]]:
+        """The data in parts that bound the memory of an evaluation without a graph; whole where rows are coupled."""
+        if not self.pointwise:
+            return [self.data]
+        return list(zip(*(tensor.split(POINTS_AT_ONCE) for tensor in self.data), strict=True))
 
     def loss(self, parameters: Tensor) -> Tensor:
         """Weighted mean over the points of the squared norm of the residual: a scalar with a graph."""
@@ -128,16 +136,32 @@ class ResidualSystem:
     def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """Products with the Jacobian, by forward mode, and with its transpose, by reverse mode."""
 
-        def stacked(vector: Tensor) -> Tensor:
-            values = [group(vector) for group in self.groups]
-            pairs = zip(self.groups, values, strict=True)
-            return torch.cat([self._scale(group, len(value)) * value.flatten() for group, value in pairs])
+        parts = [
+            (lambda vector, group=group, piece=piece: _as_rows(group.function(vector, *piece)).flatten(), scale)
+            for group, scale in zip(self.groups, self._scales(parameters), strict=True)
+            for piece in group.pieces
+        ]
 
-        transposed = vjp(stacked, parameters)[1]
-        return (
-            lambda vector: jvp(stacked, (parameters,), (vector.to(parameters.dtype),))[1].double(),
-            lambda vector: transposed(vector.to(parameters.dtype))[0].double(),
-        )
+        def forward(vector: Tensor) -> Tensor:
+            vector = vector.to(parameters.dtype)
+            return torch.cat([scale * jvp(part, (parameters,), (vector,))[1] for part, scale in parts]).double()
+
+        kept = [vjp(part, parameters) for part, _ in parts] if len(parts) == len(self.groups) else None
+
+        def backward(vector: Tensor) -> Tensor:
+            vector, begin, total = vector.to(parameters.dtype), 0, torch.zeros_like(parameters)
+            for number, (part, scale) in enumerate(parts):  # many parts: one graph at a time
+                values, transposed = kept[number] if kept else vjp(part, parameters)
+                total = total + scale * transposed(vector[begin : begin + len(values)])[0]
+                begin += len(values)
+            return total.double()
+
+        return forward, backward
+
+    def _scales(self, parameters: Tensor) -> list[float]:
+        if not self._sizes:
+            self.residual(parameters)
+        return [self._scale(group, n) for group, (n, _) in zip(self.groups, self._sizes, strict=True)]
 
     def losses(self, parameters: Tensor) -> dict[str, float]:
         """Weighted mean square of each group by name."""
@@ -147,6 +171,11 @@ class ResidualSystem:
     @staticmethod
     def _scale(group: Residuals, points: int) -> float:
         return (group.weight / points) ** 0.5
+
+
+def _as_rows(values: Tensor) -> Tensor:
+    """Residuals as ``(n, m)``."""
+    return values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
 
 
 def _pointwise(group: Residuals, parameters: Tensor, at_once: int) -> Iterator[Tensor]:

@@ -217,3 +217,7 @@ def test_a_method_that_does_not_exist_or_does_not_suit_is_refused() -> None:
         choose("newton", 10, 10, GIB)
     with pytest.raises(InputError, match=r"10 residuals for 30 parameters.*draw more points, or use the method dual"):
         choose("normal", 10, 30, GIB)
+    with pytest.raises(InputError, match=r"dual needs 74.5 GiB for 1000000 residuals of 10000 .*= 1 GiB; take fewer"):
+        choose("dual", 10**6, 10**4, GIB)
+    with pytest.raises(InputError, match=r"normal needs 2.98 GiB for .* or the method auto, which never needs more"):
+        choose("normal", 10**6, 20000, GIB)

@@ -339,3 +339,12 @@ def test_a_gpu_comes_to_the_same_result(method: str) -> None:
     )
     assert there.device.type == "cuda"
     torch.testing.assert_close(there.cpu(), here, rtol=0, atol=1e-6)
+
+
+def test_rosenbrocks_valley_is_walked_down_to_its_end_in_less_than_sixty_solves() -> None:
+    start = vector(-1.2, 1.0)
+    result = LevenbergMarquardt(tolerance=1e-12, max_solves=60, patience=60).minimise(
+        as_group(rosenbrock, start), start
+    )
+    assert result.status == "converged"
+    assert result.cost < 1e-24

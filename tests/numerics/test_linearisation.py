@@ -162,3 +162,23 @@ def test_data_and_groups_that_do_not_fit_together_are_refused() -> None:
         ResidualSystem([], 3)
     with pytest.raises(InputError, match="the groups of residuals are called smooth, smooth; give each its own name"):
         ResidualSystem([groups()[2]] * 2, 3)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4, 100])
+def test_many_points_are_evaluated_and_multiplied_in_pieces(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    system, weights, longest = ResidualSystem(groups(), COLUMNS), normal(COLUMNS, seed=3), []
+    expected, jacobian = stacked(system, weights), torch.cat(list(system.jacobian_chunks(weights)))
+    monkeypatch.setattr(linearisation, "POINTS_AT_ONCE", at_once)
+
+    def watched(vector: Tensor, points: Tensor, target: Tensor) -> Tensor:
+        longest.append(len(points))
+        return curve(vector, points, target)
+
+    given = [Residuals("equation", watched, groups()[0].data, 2.0), *groups()[1:]]
+    pieces = ResidualSystem(given, COLUMNS)
+    torch.testing.assert_close(pieces.residual(weights), expected, rtol=1e-14, atol=1e-15)
+    forward, transposed = pieces.products(weights)
+    right, left = normal(COLUMNS, seed=4), normal(len(jacobian), seed=5)
+    torch.testing.assert_close(forward(right), jacobian @ right, rtol=1e-12, atol=1e-13)
+    torch.testing.assert_close(transposed(left), jacobian.T @ left, rtol=1e-12, atol=1e-13)
+    assert max(longest) == min(at_once, 9)
