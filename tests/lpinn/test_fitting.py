@@ -94,6 +94,12 @@ def test_a_fit_without_enough_points_for_the_normal_equations_is_refused() -> No
         method.fit(groups, torch.zeros(40).double(), 0.0, draws())
 
 
+def test_a_fit_that_does_not_fit_into_the_memory_is_refused_before_it_is_made() -> None:
+    method = LeastSquares(LevenbergMarquardt(method="dual", memory=8 * 2 * 21 - 1))
+    with pytest.raises(InputError, match=r"dual needs .* for 21 residuals of 2 parameters, .*take fewer points"):
+        method.fit([Residuals("line", line, (X,))], START, 0.0, draws())
+
+
 def test_little_memory_makes_the_jacobian_smaller_not_the_fit_fail() -> None:
     groups = [Residuals("bend", bend, (X,))]
     small = LeastSquares(LevenbergMarquardt(memory=64, tolerance=1e-9, max_solves=60, patience=20))

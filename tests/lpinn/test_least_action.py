@@ -71,6 +71,19 @@ def test_shocks_are_where_they_belong(wavy: EntropyField) -> None:
         assert len(law.shocks(time).positions) >= 1
 
 
+@pytest.mark.parametrize("mean", [0.0, 0.7])
+def test_the_shock_of_a_sine_travels_with_the_mean_and_values_stay_in_their_range(mean: float) -> None:
+    field = fitted(Burgers(mean, 0.0, duration=2.0))
+    (position,), (left,), (right,) = field.shocks(2.0)
+    assert position == pytest.approx((np.pi + 2 * mean) % CIRCLE, abs=1e-6)
+    assert left - mean == pytest.approx(mean - right, abs=1e-6)
+    values = field(X, 2.0) - mean
+    assert float(values.abs().max()) <= 1
+    rising = (X - 2 * mean + np.pi / 2) % CIRCLE < np.pi  # nothing but the rarefied start, seen one to one
+    labels = field.labels(X[rising][:, None], 2.0)
+    torch.testing.assert_close(labels + 2 * mean + 2 * torch.sin(labels), X[rising][:, None], rtol=0, atol=1e-6)
+
+
 def test_the_mean_is_conserved_through_the_shock(wavy: EntropyField) -> None:
     positions, left, right = wavy.shocks(2.0)
     edges = np.linspace(positions[-1], positions[-1] + CIRCLE, 20001)

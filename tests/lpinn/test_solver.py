@@ -78,7 +78,7 @@ def watched(made: Characteristics, points: Points, rounds: int = 1, seed: int = 
 # Solutions
 
 
-@pytest.mark.parametrize("speed", [30.0, 50.0, 100.0, 1000.0])
+@pytest.mark.parametrize("speed", [1.0, 30.0, 50.0, 100.0, 1000.0])
 def test_convection_is_exact_at_any_speed_from_random_weights(speed: float) -> None:
     problem = Convection(speed)
     branches = TwoBranches(network(problem, 1, 6).module, network(problem, 1, 8, seed=1).module)
