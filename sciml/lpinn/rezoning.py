@@ -105,7 +105,7 @@ def samples(zones: CircleMap) -> Tensor:
 def derivative(values: Tensor, period: float) -> Tensor:
     """Of periodic values at the samples by the label, ``(SAMPLES,)``."""
     waves = torch.fft.rfft(values)
-    waves *= 2j * math.pi / period * torch.arange(len(waves), dtype=torch.float64)
+    waves *= 2j * math.pi / period * torch.arange(len(waves), dtype=values.dtype, device=values.device)
     waves[-1] = 0
     return torch.fft.irfft(waves, len(values))
 

@@ -251,6 +251,19 @@ def test_burgers_equation_alike_at_any_mean(mean: float) -> None:
     assert solved(Burgers(mean, 0.05, duration=0.8), 2) < 3e-4
 
 
+def test_a_run_goes_on_from_any_state_bit_for_bit() -> None:
+    """The labels follow from the weights of the state, in a process that has never seen the slabs before."""
+
+    def solver() -> SpaceTimeSolver:
+        method = LeastSquares(LevenbergMarquardt(1e-12, 2, damping=1e-3))
+        return SpaceTimeSolver(made_of(2), 2, method, Points(60, adaptive=0.5))
+
+    states = [state for state, _ in solver().run()]
+    again = [state for state, _ in solver().run(states[1])]
+    assert len(states) == 4 and len(again) == 2
+    assert torch.equal(again[-1].weights, states[-1].weights) and again[-1].rms == states[-1].rms
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Bad input
 
