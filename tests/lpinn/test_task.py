@@ -270,6 +270,18 @@ def test_a_run_is_evaluated_on_a_mesh_file(whole, tmp_path):
         load_task(whole).predict_file(tmp_path / "wide.vtu", tmp_path / "v.vtu")
 
 
+def test_a_run_that_is_loaded_has_the_field_of_the_one_that_was_trained_bit_for_bit(whole):
+    task = wave(output=FILM).build_task()
+    solver, state = task.solver, task.solver.initial()
+    solver.seed = 3
+    for state, _ in solver.run():  # noqa: B007 - the last one is wanted
+        pass
+    x = torch.linspace(0, TURN, 50, dtype=torch.float64)[:, None]
+    trained, loaded = Field(solver.characteristics, state.weights), load_task(whole)._field()
+    for time in (0.0, 0.4, 1.0):
+        assert torch.equal(trained(x, time), loaded(x, time))
+
+
 # Without words, and what a config may not say
 
 
