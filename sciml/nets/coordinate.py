@@ -161,8 +161,7 @@ class FourierNetwork(CoordinateNetwork):
         decay: float = 5.0,
         periodic: Sequence[bool] | None = None,
     ) -> None:
-        if isinstance(waves, bool) or not isinstance(waves, int) or waves < 1 or not decay > 0:
-            raise InputError(f"waves is {waves!r} and decay {decay!r}, expected at least 1 wave and a decay over 0.")
+        amplitudes = wave_amplitudes(waves, decay)
         flags = [True] * inputs if periodic is None else [bool(flag) for flag in periodic]
         if len(flags) != inputs or not any(flags):
             raise InputError(f"periodic is {periodic!r}, expected {inputs} times true or false, at least once true.")
@@ -171,27 +170,41 @@ class FourierNetwork(CoordinateNetwork):
         corners = corners_of(inputs, box)
         numbers, sides = torch.arange(1, waves + 1, dtype=torch.float64), corners[1] - corners[0]
         self.register_buffer("wave_numbers", torch.kron(torch.diag(2 * math.pi / sides)[axes], numbers[:, None]))
-        self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(len(axes)))
+        self.register_buffer("amplitudes", amplitudes.repeat(len(axes)))
         self.register_buffer("scale", torch.diag(2 / sides)[others])
         self.register_buffer("origin", corners[0])
         draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
         """Return the waves, and the other coordinates."""
-        dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
-        moved = points.shifted(-self.origin.to(dtype))
-        phase = linear(moved, self.wave_numbers.to(dtype))
+        dtype = points.rows.dtype
+        phase = phases(points, self.origin, self.wave_numbers)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
         waves = concatenate(phase.apply(sines, cosines, -sines), phase.apply(cosines, -sines, -cosines))
         waves = Jet(waves.rows * self.amplitudes.to(dtype).repeat(2), waves.order)
         if not len(self.scale):
             return waves
         scale = self.scale.to(dtype)
-        return concatenate(waves, linear(moved, scale, -torch.ones_like(scale[:, 0])))
+        others = linear(points.shifted(-self.origin.to(dtype)), scale, -torch.ones_like(scale[:, 0]))
+        return concatenate(waves, others)
 
     def activate(self, jet: Jet) -> Jet:
         """``tanh``."""
         return tanh(jet)
+
+
+def wave_amplitudes(waves: int, decay: float) -> Tensor:
+    """``2 exp(-(k / decay)^2 / 2)`` for ``k = 1 ... waves``, ``(waves,)``."""
+    check_counts(waves=waves)
+    if not 0 < decay < math.inf:
+        raise InputError(f"the decay of a network's waves is {decay!r}, expected a number greater than 0.")
+    return 2 * torch.exp(-((torch.arange(1, waves + 1, dtype=torch.float64) / decay) ** 2) / 2)
+
+
+def phases(points: Jet, origin: Tensor, wave_numbers: Tensor) -> Jet:
+    """Angles of waves at points, counted from an origin ``(inputs,)``: wave numbers are ``(waves, inputs)``."""
+    dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
+    return linear(points.shifted(-origin.to(dtype)), wave_numbers.to(dtype))
 
 
 def check_counts(**counts: int) -> None:

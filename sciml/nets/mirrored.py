@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.errors import InputError
-from sciml.nets.coordinate import CoordinateNetwork, check_counts, corners_of, draw_normal
-from sciml.numerics.derivatives import Jet, coordinates, linear, tanh
+from sciml.nets.coordinate import CoordinateNetwork, corners_of, draw_normal, phases, wave_amplitudes
+from sciml.numerics.derivatives import Jet, coordinates, tanh
 
 
 class MirroredNetwork(CoordinateNetwork):
@@ -46,22 +45,20 @@ class MirroredNetwork(CoordinateNetwork):
         waves: int = 5,
         decay: float = 3.0,
     ) -> None:
-        check_counts(waves=waves)
-        if not 0 < decay < math.inf:
-            raise InputError(f"the decay of a mirrored network is {decay!r}, expected a number greater than 0.")
+        amplitudes = wave_amplitudes(waves, decay)
         super().__init__(inputs, outputs, inputs * waves, width, layers)
         corners = corners_of(inputs, box)
         numbers = torch.arange(1, waves + 1, dtype=torch.float64)
         angles = torch.diag(math.pi / (corners[1] - corners[0]))
         self.register_buffer("angles", angles)
         self.register_buffer("wave_numbers", torch.kron(angles, numbers[:, None]))
-        self.register_buffer("amplitudes", (2 * torch.exp(-((numbers / decay) ** 2) / 2)).repeat(inputs))
+        self.register_buffer("amplitudes", amplitudes.repeat(inputs))
         self.register_buffer("origin", corners[0])
         draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
         """Return the even waves."""
-        phase = self._turned(points, self.wave_numbers)
+        phase = phases(points, self.origin, self.wave_numbers)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
         waves = phase.apply(cosines, -sines, -cosines)
         return Jet(waves.rows * self.amplitudes.to(waves.rows.dtype), waves.order)
@@ -73,13 +70,9 @@ class MirroredNetwork(CoordinateNetwork):
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
         jet = super().forward(points, order or 0, directions)
-        phase = self._turned(coordinates(points, order or 0, directions), self.angles)
+        phase = phases(coordinates(points, order or 0, directions), self.origin, self.angles)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
         factors = phase.apply(sines, cosines, -sines)
         for axis in range(self.inputs):
             jet = factors.channel(axis) * jet
         return jet.value if order is None else jet
-
-    def _turned(self, points: Jet, wave_numbers: Tensor) -> Jet:
-        dtype = points.rows.dtype
-        return linear(points.shifted(-self.origin.to(dtype)), wave_numbers.to(dtype))

@@ -170,8 +170,10 @@ def test_what_makes_no_sense_is_refused() -> None:
         TanhNetwork(1.5)
     with pytest.raises(InputError, match="the spread of a network is -1, expected a number greater than 0"):
         TanhNetwork(1, spread=-1)
-    with pytest.raises(InputError, match=r"waves is 0 and decay 5\.0, expected at least 1 wave"):
+    with pytest.raises(InputError, match="waves of a network is 0, expected a whole number of at least 1"):
         FourierNetwork(1, waves=0)
+    with pytest.raises(InputError, match="the decay of a network's waves is 0, expected a number greater than 0"):
+        FourierNetwork(1, decay=0)
     for box in ([[0.0], [0.0]], [[1.0], [-1.0]], [[0.0], [math.inf]], [[math.nan], [1.0]]):
         with pytest.raises(InputError, match="expected every lower bound below its upper one"):
             FourierNetwork(1, box=box)

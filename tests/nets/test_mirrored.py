@@ -56,7 +56,7 @@ def test_derivatives_are_those_of_automatic_differentiation(dim: int) -> None:
 def test_settings_that_make_no_network_are_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="waves of a network is 0"):
         MirroredNetwork(2, waves=0)
-    with pytest.raises(InputError, match="decay of a mirrored network is 0"):
+    with pytest.raises(InputError, match="decay of a network's waves is 0"):
         MirroredNetwork(2, decay=0)
     with pytest.raises(InputError, match="a lower and an upper corner of 2 numbers"):
         MirroredNetwork(2, box=[[0.0], [1.0]])
