@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import DivergenceError, InputError
+from sciml.numerics.damped_steps import NormalEquations
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
+from sciml.numerics.linearisation import ResidualSystem
 from sciml.numerics.optimizers import make_optimizer
+
+REFIT = 1e-12  # damping of the linear fit of last layers
+MEMORY = 1 << 30  # bytes for its Jacobian
 
 
 @dataclass(frozen=True)
@@ -115,3 +120,19 @@ class Gradient(Fitting):
             if not loss < torch.inf:
                 raise DivergenceError(f"the loss of {self.optimizer} is not finite; take a smaller learning rate.")
         return Fitted(weights.detach(), loss**0.5, self.updates, 0.0)
+
+
+def refitted(group: Residuals, start: Tensor, chosen: Tensor) -> Tensor:
+    """Return weights of which some have made a Gauss-Newton step: what they enter linearly is fitted by it.
+
+    Parameters
+    ----------
+    group : what is to be small
+    start : ``(p,)``
+    chosen : numbers of the weights that move, ``(k,)``; none leave the start as it is
+    """
+    if not len(chosen):
+        return start
+    system = ResidualSystem([group], len(start))
+    steps = NormalEquations(system, start, system.residual(start), MEMORY, chosen)
+    return start.index_add(0, chosen, steps.step(REFIT * steps.scale))

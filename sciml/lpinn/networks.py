@@ -43,3 +43,15 @@ def start_at_zero(network: nn.Module) -> None:
     for part in (network.position, network.state) if isinstance(network, TwoBranches) else (network,):
         for weight in part.layers[-1].parameters():
             weight.zero_()
+
+
+def last_layers(network: nn.Module) -> Tensor:
+    """Return where the weights of the last layers are among all, ``(k,)``; none of a network without layers."""
+    parts = (network.position, network.state) if isinstance(network, TwoBranches) else (network,)
+    last = {id(weight) for part in parts for weight in _last(part)}
+    flags = [torch.full((weight.numel(),), id(weight) in last) for weight in network.parameters()]
+    return torch.cat(flags).nonzero()[:, 0]
+
+
+def _last(part: nn.Module) -> list[nn.Parameter]:
+    return list(part.layers[-1].parameters()) if hasattr(part, "layers") else []

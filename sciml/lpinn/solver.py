@@ -13,7 +13,8 @@ from torch import Tensor
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.cautions import cautions, warn
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares
+from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares, refitted
+from sciml.lpinn.networks import last_layers
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
 from sciml.pde.sampling import Box, weighted
@@ -173,15 +174,23 @@ class SpaceTimeSolver:
         return self.fitting.fit(groups, state.weights[slab], damping, draws)
 
     def _begin(self, state: State, slab: int) -> tuple[State, float]:
-        """Begin from the slab before, with its damping, if that is better: it often moves in the same way."""
+        """Begin from the slab before, with its damping, if that is better: it often moves in the same way.
+
+        Where the flow has turned, or is slower, what comes before the last layer still fits.
+        """
         draws = generator(self.seed, slab, self.rounds, device=state.weights.device)  # of no other round
         points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
         group, last = self._group(state, slab, points), state.weights[slab - 1]
+        candidates = [state.weights[slab], last]
+        if self.characteristics.frame.moves and isinstance(self.fitting, LeastSquares):
+            candidates.append(refitted(group, last, last_layers(self.characteristics.network.module)))
         with torch.no_grad():
-            if not group.loss(last) < group.loss(state.weights[slab]):
-                return state, 0.0
+            losses = [float(group.loss(candidate)) for candidate in candidates]
+        best = min(range(len(losses)), key=lambda number: (not losses[number] < math.inf, losses[number]))
+        if not best:
+            return state, 0.0
         weights = state.weights.clone()
-        weights[slab] = last
+        weights[slab] = candidates[best]
         return replace(state, weights=weights), state.damping
 
     def _space_time(self, slab: int) -> Box:
