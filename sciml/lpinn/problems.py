@@ -65,11 +65,11 @@ class TransportProblem(ABC):
         points = self.probes()
         return self.velocity(points, points.new_zeros(len(points), 1), self.initial(points)).mean(0)
 
-    def probes(self) -> Tensor:
-        """Evenly spread points of the domain, always the same ones, ``(about PROBES, dim)``."""
-        draws = torch.Generator().manual_seed(0)
-        count = round(PROBES ** (1 / self.domain.dim)) ** self.domain.dim
-        return self.domain.interior(count, draws, kind="shifted")
+    def probes(self, box: Box | None = None) -> Tensor:
+        """Evenly spread points of a box, the domain unless given, always the same, ``(about PROBES, dim)``."""
+        box, draws = box or self.domain, torch.Generator().manual_seed(0)
+        count = round(PROBES ** (1 / box.dim)) ** box.dim
+        return box.interior(count, draws, kind="shifted")
 
     def check(self) -> None:
         """Refuse shapes, viscosities and starts that do not go together.

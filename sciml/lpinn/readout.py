@@ -12,7 +12,7 @@ from torch import Tensor
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.frames import Lagrangian, Rezoned
-from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems import PROBES, TransportProblem
 
 NEWTON = 30  # steps at most
 CLOSE = 1e-12  # relative to the box
@@ -114,7 +114,7 @@ class Field:
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
         """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
-        labels = self.problem.probes()[:: max(1, 4096 // count)].to(self.weights)
+        labels = self.problem.probes(self.problem.labels)[:: max(1, PROBES // count)].to(self.weights)
         return torch.linalg.det(self.characteristics.evaluate(self.weights, labels, time)[2]).min()
 
     @property

@@ -173,6 +173,16 @@ def test_a_flow_that_draws_out_is_learned_and_a_jump_is_no_trouble() -> None:
     assert relative_error(field, [0.1, 0.3, 0.5], X) < 1e-3
 
 
+def test_the_smallest_stretch_is_that_of_all_labels_upstream_included() -> None:
+    problem = Wind(velocity=lambda x, t, u: 1 + 0.5 * x.square(), duration=0.5)
+    field = fitted(problem)
+    labels = torch.linspace(*field.problem.labels.lower, 1.0, 401, dtype=torch.float64)[:, None]
+    everywhere = field.characteristics.evaluate(field.weights, labels, 0.5)[2].min()
+    inside = field.characteristics.evaluate(field.weights, X, 0.5)[2].min()
+    assert float(field.stretch(0.5)) == pytest.approx(float(everywhere), abs=2e-3)
+    assert float(everywhere) < float(inside) - 0.01
+
+
 def test_values_that_come_from_both_sides_meet_nothing_that_was_not_fitted() -> None:
     problem = FLOWS["from both sides"][0]
     field = fitted(problem)
