@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, read, solves, space_time, spend
+from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.solver import Points, SpaceTimeSolver
@@ -61,10 +61,12 @@ class Curriculum(Baseline):
 
     Parameters
     ----------
-    stages : of the share, which rises evenly from 1 / stages to 1
+    stages : of the share, which rises evenly from 1 / stages to 1; as many as ``radians`` asks for unless given
+    radians : of the longest wave of the box, about, by which more is carried past a point in each stage
     width, layers, waves : of the network; waves along periodic axes
     last : share of the budget for the last stage; the others have the same each
-    enough : root mean square residual at which a stage ends early, but the last
+    enough : root mean square residual, of the usual rate of change, at which a stage ends early, but the last
+    causal : epsilon of causal weights, of residuals over the usual rate of change; none if None
     points : of a round
     fitting : of a round; a few solves of least squares unless given
     device : of the network
@@ -75,18 +77,24 @@ class Curriculum(Baseline):
     section 5.1.
     """
 
-    stages: int = 20
-    width: int = 24
+    stages: int | None = None
+    radians: float = 1.5
+    width: int = 22
     layers: int = 3
     waves: int = 1
     last: float = 0.5
-    enough: float = 1e-3
-    points: Points = field(default_factory=lambda: Points(800))
+    enough: float = 3e-2
+    causal: float | None = None
+    points: Points = field(default_factory=lambda: Points(900, adaptive=0.5))
     fitting: Fitting = field(default_factory=solves)
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_counts(stages=self.stages, width=self.width, layers=self.layers, waves=self.waves)
+        check_counts(
+            stages=1 if self.stages is None else self.stages, width=self.width, layers=self.layers, waves=self.waves
+        )
+        if not 0 < self.radians < math.inf:
+            raise InputError(f"the radians of a stage are {self.radians!r}, expected a number over 0.")
         if not 0 < self.last <= 1:
             raise InputError(f"the share of the last stage is {self.last!r}, expected a number over 0, at most 1.")
         if not 0 <= self.enough < math.inf:
@@ -95,15 +103,18 @@ class Curriculum(Baseline):
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Solve stage after stage."""
         purse = budget.start()
+        problem.check()
         network = network_on(
             space_time(problem.labels, 0.0, 1.0), self.width, self.layers, self.waves, seed, self.device
         )
-        state = None
-        for stage in range(1, self.stages + 1):
-            final = stage == self.stages
-            made = at_rest(problem if final else SlowerProblem(problem, stage / self.stages), network)
-            solver = SpaceTimeSolver(made, ROUNDS, self.fitting, self.points, seed)
+        state, stages = None, math.ceil(pace(problem) / self.radians) if self.stages is None else self.stages
+        for stage in range(1, stages + 1):
+            final = stage == stages
+            made = at_rest(problem if final else SlowerProblem(problem, stage / stages), network)
+            rate = pace(made.problem)
+            points = replace(self.points, causal=self.causal / rate**2) if self.causal else self.points
+            solver = SpaceTimeSolver(made, ROUNDS, self.fitting, points, seed)
             state = solver.initial() if state is None else replace(state, rms=(math.inf,))
-            until = 1.0 if final else (1 - self.last) * stage / (self.stages - 1)
-            state = spend(solver, state, purse, until, 0.0 if final else self.enough)
+            until = 1.0 if final else (1 - self.last) * stage / (stages - 1)
+            state = spend(solver, state, purse, until, 0.0 if final else self.enough * rate)
         return read(made, state, purse)

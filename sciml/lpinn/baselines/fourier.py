@@ -54,22 +54,22 @@ class FourierCausal(Baseline):
     points, known : for the equation, and for the start and the inflow each; new ones in each update or round
     adaptive : share of the points of the equation that goes where the residual is large
     weight : of start and inflow
-    epsilon, bins : of the causal weights
+    epsilon, bins : of the causal weights, of residuals over the usual rate of change
     optimizer : ``"least_squares"``, in rounds of 5 solves, or ``"soap"`` or ``"adam"``, as published
     learning_rate, decay : of SOAP or Adam: the first one, and its share that is left in the end
     device : of the network
     """
 
-    features: int = 24
+    features: int = 20
     waves: int = 2
     spread: float = 1.0
     width: int = 12
     layers: int = 2
     points: int = 1000
-    adaptive: float = 0.0
+    adaptive: float = 0.5
     known: int = 64
     weight: float = 10.0
-    epsilon: float = 1.0
+    epsilon: float = 10.0
     bins: int = 32
     optimizer: Literal["least_squares", "soap", "adam"] = "least_squares"
     learning_rate: float = 1e-2

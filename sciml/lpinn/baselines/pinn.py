@@ -146,10 +146,8 @@ class SoftPinn:
 
     @cached_property
     def rate(self) -> float:
-        """How fast u changes: size / duration, or size times the time that the fastest wave of the box takes."""
-        box = self.problem.domain
-        shortest = min(upper - lower for lower, upper in zip(box.lower, box.upper, strict=True))
-        return self.size * max(1 / self.problem.duration, 2 * math.pi * largest_speed(self.problem) / shortest)
+        """How fast u changes."""
+        return self.size / self.problem.duration * pace(self.problem)
 
     def jet(self, weights: Tensor, points: Tensor, order: int) -> Jet:
         """u along the axes and time at points and times ``(n, dim + 1)``."""
@@ -200,3 +198,10 @@ def largest_speed(problem: TransportProblem) -> float:
     points = problem.probes()
     start = problem.initial(points)
     return float(problem.velocity(points, torch.zeros_like(start), start).norm(dim=1).max())
+
+
+def pace(problem: TransportProblem) -> float:
+    """Radians of the longest wave that are carried past a point in the duration, at least 1."""
+    box = problem.domain
+    shortest = min(upper - lower for lower, upper in zip(box.lower, box.upper, strict=True))
+    return max(1.0, 2 * math.pi * largest_speed(problem) * problem.duration / shortest)

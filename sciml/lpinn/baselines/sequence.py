@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
+from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, read, solves, space_time, spend
+from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.solver import Points, SpaceTimeSolver
@@ -20,7 +22,8 @@ class SequenceToSequence(Baseline):
 
     Parameters
     ----------
-    windows : of equal length
+    windows : of equal length; as many as ``radians`` asks for unless given
+    radians : of the longest wave of the box that the largest speed carries past a point in a window, about
     width, layers, waves : of each network; waves along periodic axes
     points : of a round
     fitting : of a round; a few solves of least squares unless given
@@ -32,27 +35,34 @@ class SequenceToSequence(Baseline):
     section 5.2.
     """
 
-    windows: int = 20
-    width: int = 12
-    layers: int = 2
+    windows: int | None = None
+    radians: float = 2.5
+    width: int = 16
+    layers: int = 3
     waves: int = 1
-    points: Points = field(default_factory=lambda: Points(400))
+    points: Points = field(default_factory=lambda: Points(700, adaptive=0.5))
     fitting: Fitting = field(default_factory=solves)
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_counts(windows=self.windows, width=self.width, layers=self.layers, waves=self.waves)
+        check_counts(
+            windows=1 if self.windows is None else self.windows, width=self.width, layers=self.layers, waves=self.waves
+        )
+        if not 0 < self.radians < math.inf:
+            raise InputError(f"the radians of a window are {self.radians!r}, expected a number over 0.")
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Solve window after window, each with the same share of the budget."""
         purse = budget.start()
+        problem.check()
+        windows = math.ceil(pace(problem) / self.radians) if self.windows is None else self.windows
         network = network_on(
             space_time(problem.labels, 0.0, 1.0), self.width, self.layers, self.waves, seed, self.device
         )
-        made = at_rest(problem, network, self.windows)
+        made = at_rest(problem, network, windows)
         solver = SpaceTimeSolver(made, ROUNDS, self.fitting, self.points, seed)
         state = solver.initial()
-        for window in range(self.windows):
+        for window in range(windows):
             state = replace(state, round=window * ROUNDS)
-            state = spend(solver, state, purse, (window + 1) / self.windows)
+            state = spend(solver, state, purse, (window + 1) / windows)
         return read(made, state, purse)

@@ -21,7 +21,7 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
 from sciml.lpinn.baselines.parts import Parts, Pieces
-from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, network_on, solves, spread_points
+from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, network_on, pace, solves, spread_points
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.nets.coordinate import check_counts
@@ -36,7 +36,8 @@ class Xpinn(Baseline):
 
     Parameters
     ----------
-    times : parts of time
+    times : parts of time; as many as ``radians`` asks for unless given, at least 2
+    radians : of the longest wave of the box that the largest speed carries past a point in a part, about
     parts : of each axis of space; one unless given
     width, layers, waves : of each network; waves along periodic axes that are not cut
     points, known, interface : for the equation in each part, for start and inflow, and on each interface
@@ -46,7 +47,8 @@ class Xpinn(Baseline):
     device : of the networks
     """
 
-    times: int = 4
+    times: int | None = None
+    radians: float = 8.0
     parts: Sequence[int] | None = None
     width: int = 12
     layers: int = 2
@@ -60,10 +62,13 @@ class Xpinn(Baseline):
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        names = ("times", "width", "layers", "waves", "points", "known", "interface")
+        names = ("width", "layers", "waves", "points", "known", "interface")
         check_counts(**{name: getattr(self, name) for name in names})
+        check_counts(times=1 if self.times is None else self.times)
         check_counts(**{f"part {number}": count for number, count in enumerate(self.parts or ())})
         check_share(self.adaptive)
+        if not 0 < self.radians < math.inf:
+            raise InputError(f"the radians of a part are {self.radians!r}, expected a number over 0.")
         if not 0 < self.weight < math.inf:
             raise InputError(f"the weight of interfaces is {self.weight!r}, expected a number over 0.")
 
@@ -78,7 +83,8 @@ class Xpinn(Baseline):
         parts = [1] * problem.domain.dim if self.parts is None else list(self.parts)
         if len(parts) != problem.domain.dim:
             raise InputError(f"parts is {self.parts!r}, expected a number for each of {problem.domain.dim} axes.")
-        return Parts(problem, [*parts, self.times])
+        times = max(2, math.ceil(pace(problem) / self.radians)) if self.times is None else self.times
+        return Parts(problem, [*parts, times])
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Make rounds as long as the budget lasts."""

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.lpinn import Burgers, SolidBodyRotation
+from sciml.lpinn import Burgers, Convection, SolidBodyRotation, relative_error
+from sciml.lpinn.baselines import Budget, Curriculum
 from sciml.lpinn.baselines.curriculum import SlowerProblem
+from sciml.lpinn.solver import Points
 from tests.lpinn.baselines.flows import Channel
 
 
@@ -37,6 +39,21 @@ def test_labels_are_those_of_the_problem() -> None:
 def test_nobody_knows_the_exact_solution_of_a_slower_problem() -> None:
     slower = SlowerProblem(Burgers(), 0.5)
     assert slower.exact(slower.probes(), 0.5) is None
+
+
+def test_stages_share_the_updates_and_the_last_one_is_the_problem_itself() -> None:
+    problem = Convection(4.0)
+    baseline = Curriculum(width=10, layers=2, points=Points(200))
+    solution = baseline(problem, Budget(1000.0, 60))
+    assert solution.problem is problem
+    assert solution.updates <= 60
+    assert relative_error(solution, [0.5, 1.0], problem.probes()[::8]) < 3e-2
+
+
+def test_causal_weights_are_a_choice() -> None:
+    baseline = Curriculum(stages=2, width=8, layers=2, causal=1.0, points=Points(200))
+    problem = Convection(1.0)
+    assert relative_error(baseline(problem, Budget(1000.0, 25)), [0.5, 1.0], problem.probes()[::8]) < 3e-2
 
 
 @pytest.mark.parametrize("share", [0.0, -1.0, float("nan")])

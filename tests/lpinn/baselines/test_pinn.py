@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from sciml.lpinn import Burgers, Convection, Eulerian, Gradient, LeastSquares, TransportProblem
-from sciml.lpinn.baselines.pinn import SoftPinn, at_most, largest_speed, network_on, solves, space_time
+from sciml.lpinn.baselines.pinn import (
+    SoftPinn,
+    at_most,
+    largest_speed,
+    network_on,
+    pace,
+    solves,
+    space_time,
+    spread_points,
+)
 from sciml.lpinn.frames import Motion, residuals
 from sciml.numerics.derivatives import coordinates
 from sciml.numerics.flat import FlatModule
@@ -79,3 +88,23 @@ def test_rounds_are_cut_to_what_is_left() -> None:
     assert at_most(solves(5), None) == at_most(solves(5), 9) == solves(5)
     assert at_most(Gradient(updates=100), 30).updates == 30
     assert isinstance(solves(), LeastSquares)
+
+
+def test_the_pace_is_how_far_the_longest_wave_is_carried() -> None:
+    assert pace(Convection(30.0, duration=2.0)) == pytest.approx(60.0)
+    assert pace(Convection(0.1)) == 1.0
+
+
+def test_adaptive_points_go_where_the_residual_is_large() -> None:
+    box = Box([0.0, 0.0], [1.0, 1.0])
+
+    def residual(points: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-100 * (points[:, :1] - 0.5).square())
+
+    shares = []
+    for adaptive in (0.0, 0.5, 1.0):
+        points = spread_points(box, 400, adaptive, residual, generator(0))
+        assert len(points) == 400
+        shares.append(float(((points[:, 0] - 0.5).abs() < 0.1).double().mean()))
+    assert shares[0] == pytest.approx(0.2, abs=0.02)
+    assert shares[0] + 0.1 < shares[1] < shares[2] - 0.1

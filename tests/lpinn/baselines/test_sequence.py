@@ -36,3 +36,11 @@ def test_fast_waves_are_carried_where_windows_are_short() -> None:
     points = problem.probes()[::64]
     windows = SequenceToSequence(windows=4, width=10, points=Points(200))(problem, Budget(1000.0, 100))
     assert (windows(points, 0.2) - problem.exact(points, 0.2)).abs().max() < 2e-2
+
+
+def test_there_are_as_many_windows_as_the_speed_asks_for() -> None:
+    numbers = []
+    for speed in (4.0, 8.0):
+        baseline = SequenceToSequence(radians=2.0, width=6, points=Points(60))
+        numbers.append(baseline(Convection(speed), Budget(1000.0, 8)).numbers)
+    assert numbers[1] == 2 * numbers[0]

@@ -107,3 +107,9 @@ def test_cuts_in_space_are_solved() -> None:
 def test_parts_of_another_dimension_are_refused() -> None:
     with pytest.raises(InputError, match="each of 2 axes"):
         Xpinn(parts=(2,))(Torus(), Budget(1.0))
+
+
+def test_there_are_as_many_parts_of_time_as_the_speed_asks_for_and_at_least_two() -> None:
+    assert Xpinn(radians=5.0).cut(Convection(20.0)).cuts == (1, 4)
+    assert Xpinn(radians=5.0).cut(Torus()).cuts == (1, 1, 2)
+    assert Xpinn(times=3, parts=(2, 1)).cut(Torus()).cuts == (2, 1, 3)
