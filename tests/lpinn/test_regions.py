@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.lpinn import (
@@ -36,6 +35,7 @@ from sciml.nets import TanhNetwork
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator, seeded
 from sciml.pde.sampling import KINDS, Box
+from tests.lpinn.plate import AroundTheHole
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning")  # DeepXDE's
 
@@ -159,34 +159,6 @@ def test_a_bump_turns_in_a_disc_and_files_have_nothing_outside_of_it(tmp_path: P
     assert np.array_equal(np.isfinite(np.asarray(last)).reshape(inside.shape), inside)
     with pytest.raises(InputError, match="outside of the domain"):
         field(torch.tensor([[0.9, 0.9]], dtype=torch.float64), 0.1)
-
-
-class AroundTheHole(TransportProblem):
-    """What flows through a plate with a hole, and out of it and into it there: a known u."""
-
-    passive, duration = True, 0.5
-
-    def __init__(self, viscosity: float = 0.0) -> None:
-        square = Polygon([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-        self.domain, self.viscosity = square - Disc([0.2, 0.1], 0.4), viscosity
-
-    def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        return torch.cat([torch.ones_like(t), 0.5 * x[:, :1]], 1)
-
-    def wave(self, x: Tensor, t: Tensor) -> Tensor:
-        return torch.sin(2 * (x[:, :1] - t)) + 0.5 * x[:, 1:]
-
-    def initial(self, x: Tensor) -> Tensor:
-        return self.wave(x, torch.zeros_like(x[:, :1]))
-
-    def inflow(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.wave(x, t)
-
-    def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        return 0.25 * x[:, :1] + 4 * self.viscosity * torch.sin(2 * (x[:, :1] - t))
-
-    def exact(self, x: Tensor, t: float) -> Tensor:
-        return self.wave(x, torch.full_like(x[:, :1], t))
 
 
 @pytest.mark.parametrize("viscosity", [0.0, 0.1])

@@ -14,8 +14,10 @@ from sciml.lpinn import Convection, TransportProblem, relative_error
 from sciml.lpinn.baselines import Budget, DeepXdePinn, Solution
 from sciml.lpinn.baselines.deepxde_pinn import Features
 from sciml.lpinn.deepxde_backend import deepxde
+from sciml.numerics.random import generator
 from sciml.pde.sampling import Box
 from tests.lpinn.baselines.flows import Channel, Torus
+from tests.lpinn.plate import AroundTheHole
 
 SMALL: dict[str, Any] = {"width": 12, "layers": 2, "points": 200, "waves": 2}
 LIMITS = {"hard": 0.03, "soft": 0.25}
@@ -35,6 +37,14 @@ def test_slow_waves_on_circles_and_through_a_channel_are_found(
 ) -> None:
     found = DeepXdePinn(conditions, **SMALL)(problem, Budget(20.0, 300), seed=0)
     assert found.updates == 300 and error(found) < LIMITS[conditions]
+
+
+@pytest.mark.parametrize("conditions", ["hard", "soft"])
+def test_what_flows_through_a_plate_with_a_hole_is_found(conditions: Conditions) -> None:
+    problem = AroundTheHole(viscosity=0.1)
+    found = DeepXdePinn(conditions, width=12, layers=2, points=300)(problem, Budget(20.0, 150))
+    points = problem.domain.interior(200, generator(0), "shifted")
+    assert relative_error(found, [0.1, 0.3, 0.5], points) < 0.02
 
 
 def test_a_fast_wave_is_not_found() -> None:
