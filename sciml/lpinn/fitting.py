@@ -115,10 +115,12 @@ class Gradient(Fitting):
             loss = float(total.detach())
             return total
 
-        for _ in range(self.updates):
+        for number in range(1, self.updates + 1):
             optimizer.step(closure)
             if not loss < torch.inf:
-                raise DivergenceError(f"the loss of {self.optimizer} is not finite; take a smaller learning rate.")
+                raise DivergenceError(
+                    f"the loss of {self.optimizer} is not finite in update {number}; take a smaller learning rate."
+                )
         return Fitted(weights.detach(), loss**0.5, self.updates, 0.0)
 
 

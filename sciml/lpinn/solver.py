@@ -141,10 +141,15 @@ class SpaceTimeSolver:
             damping = 0.0
         if not (number and rms <= self.fitting.tolerance):
             draws = generator(self.seed, slab, number, device=weights.device)
-            fitted = self._fit(state, slab, number, draws, damping)
+            try:
+                fitted = self._fit(state, slab, number, draws, damping)
+            except DivergenceError as error:
+                raise DivergenceError(f"round {number + 1} of slab {slab}: {error}") from error
             weights, rms, solves, damping = fitted.weights, fitted.rms, fitted.solves, fitted.damping
         if not rms < math.inf:
-            raise DivergenceError(f"the residuals of slab {slab} are not finite any more; take more points or slabs.")
+            raise DivergenceError(
+                f"round {number + 1} of slab {slab}: the residuals are not finite any more; take more points or slabs."
+            )
         every = state.weights.clone()
         every[slab] = weights
         reached = (*state.rms[:slab], rms, *state.rms[slab + 1 :])

@@ -77,7 +77,7 @@ def test_values_that_are_not_finite_are_told_not_returned() -> None:
     broken = [Residuals("equations", lambda weights, x: weights[0] / (x - x), (X,))]
     with pytest.raises(DivergenceError, match="the residuals equations are not finite at the start"):
         LeastSquares().fit(broken, START + 1, 0.0, draws())
-    with pytest.raises(DivergenceError, match="the loss of adam is not finite; take a smaller learning rate"):
+    with pytest.raises(DivergenceError, match="the loss of adam is not finite in update 1; take a smaller"):
         Gradient(updates=2).fit(broken, START + 1, 0.0, draws())
 
 

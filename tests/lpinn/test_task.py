@@ -226,7 +226,7 @@ def test_divergence_is_one_sentence_and_the_last_good_state_stays(tmp_path, caps
     run = tmp_path / "run"
     code, _, err = called("solve", tmp_path / "wave.yaml", "-o", run, capsys=capsys)
     assert (code, err.count("\n")) == (1, 1)
-    assert err.startswith("sciml: the loss of adam is not finite; take a smaller learning rate")
+    assert err.startswith("sciml: round 1 of slab 0: the loss of adam is not finite in update 2; take a smaller")
     assert json.loads((run / "result.json").read_text())["status"] == "diverged"
 
 
