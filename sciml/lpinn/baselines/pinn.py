@@ -52,7 +52,7 @@ def network_on(
 
 def space_time(box: Box, begin: float, end: float) -> Box:
     """Points of a box at times."""
-    return Box([*box.lower, begin], [*box.upper, end], [*box.periodic, False])
+    return box.during(begin, end)
 
 
 def spread_points(
