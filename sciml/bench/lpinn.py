@@ -30,6 +30,7 @@ GROUPS = {
     "burgers": "Burgers' equation with mean speed 50, and the standard case",
     "inviscid": "Burgers' equation without viscosity, past the shock",
     "plane": "rotation, and the swirl that returns",
+    "bounded": "intervals with values at their ends, and a disc",
     "rivals": "usual PINNs in a frame at rest, each with the same processor time",
     "modes": "how many modes a transported start needs, and its bandwidth in time",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sciml.bench.answers import DASH, Answers, Run, memory_shown, seconds_of, seconds_shown, shown, values
 from sciml.bench.lpinn import GROUPS
-from sciml.bench.lpinn_cases import CASES, GROUNDS, RIVALS, Case
+from sciml.bench.lpinn_cases import GROUNDS, LIMITED, RIVALS, Case
 from sciml.bench.table import Check, Part, markdown, span
 
 ERROR = ("last", "relative_l2")
@@ -29,13 +29,13 @@ def report(results: dict[str, Any]) -> str:
 def checks(results: dict[str, Any]) -> list[Check]:
     """Every row of the table of limits."""
     answers = Answers(results)
-    return [*(_check(case, answers.runs(case.group, case.method)) for case in CASES), _mode_check(answers)]
+    return [*(_check(case, answers.runs(case.group, case.method)) for case in LIMITED), _mode_check(answers)]
 
 
 def check_table(results: dict[str, Any]) -> str:
     """Markdown: case, limits, measured, met, processor seconds, best classical method."""
     answers, rows = Answers(results), []
-    for row, case in zip_longest(checks(results), CASES):
+    for row, case in zip_longest(checks(results), LIMITED):
         verdict = DASH if results["plan"]["quick"] else row.verdict
         about = (row.title, row.must, row.goal or DASH, case.paper if case else DASH, row.measured, verdict)
         seconds = seconds_shown(seconds_of(answers.runs(case.group, case.method))) if case else DASH

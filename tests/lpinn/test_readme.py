@@ -40,6 +40,13 @@ def test_diffusion_in_python_is_solved():
     assert names["error"] < 1e-5
 
 
+def test_baselines_share_one_call(capsys):
+    run("DeepXdePinn")
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len({row[0] for row in rows}) == 5 and len(rows) == 6
+    assert all(0 < float(row[3]) < 2 for row in rows)
+
+
 def test_what_the_tables_name_exists():
     tables = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
     names = {name for row in tables for name in re.findall(r"`([A-Za-z_.0-9]+)`", row)}
