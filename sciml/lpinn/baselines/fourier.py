@@ -135,6 +135,8 @@ class FourierCausal(Baseline):
             fitted = fitting.fit(self.groups(made, weights, draws), weights, damping, draws)
             weights, damping, loss = fitted.weights, fitted.damping, fitted.rms**2
             purse.updates += max(fitted.solves, 1)
+            if not loss < math.inf:
+                raise DivergenceError("the residuals on waves are not finite any more; take more points.")
         made.network.assign(weights)
         return loss
 

@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sciml.errors import InputError
+from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
 from sciml.lpinn.baselines.parts import Parts, Pieces
 from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, network_on, pace, solves, spread_points
@@ -50,14 +50,14 @@ class Xpinn(Baseline):
     times: int | None = None
     radians: float = 8.0
     parts: Sequence[int] | None = None
-    width: int = 12
+    width: int = 14
     layers: int = 2
     waves: int = 1
-    points: int = 300
+    points: int = 400
     adaptive: float = 0.5
     known: int = 100
     interface: int = 50
-    weight: float = 10.0
+    weight: float = 1.0
     fitting: Fitting = field(default_factory=solves)
     device: str = "cpu"
 
@@ -98,6 +98,8 @@ class Xpinn(Baseline):
             fitted = fitting.fit(self.groups(pieces, weights, draws), weights, damping, draws)
             weights, damping, loss, number = fitted.weights, fitted.damping, fitted.rms**2, number + 1
             purse.updates += max(fitted.solves, 1)
+            if not loss < math.inf:
+                raise DivergenceError("the residuals of the parts are not finite any more; take more points or parts.")
 
         def evaluate(points: Tensor, time: float) -> Tensor:
             at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
