@@ -55,7 +55,7 @@ class ThroughFlow(TransportProblem):
         if beyond not in ("formula", "face"):
             raise InputError(f"beyond is {beyond!r}, expected formula or face.")
         name, box = type(problem).__name__, problem.domain
-        if box.dim != 1 or box.periodic[0]:
+        if type(box) is not Box or box.dim != 1 or box.periodic[0]:
             raise InputError(f"what flows in is labelled on intervals, but {name} is in {box}; use the frame Eulerian.")
         if problem.viscosity:
             raise InputError(

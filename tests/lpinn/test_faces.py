@@ -11,6 +11,7 @@ from torch.func import hessian, jacfwd, vmap
 
 from sciml.lpinn import (
     BoundaryLayer,
+    Disc,
     Eulerian,
     Field,
     LeastSquares,
@@ -90,10 +91,12 @@ def test_rows_on_faces_are_needed_only_where_the_form_does_not_hold_them() -> No
     jumping.initial = lambda x: 0.5 + 0 * x
     ideal = BoundaryLayer()
     ideal.viscosity = 0.0
+    carved = Plate()
+    carved.domain = Disc([0, 0], 1)
     closed = BoundaryLayer()
     closed.inflow = lambda x, t: None
     assert can_hold(problem)
-    assert not any(can_hold(other) for other in (jumping, ideal, closed))
+    assert not any(can_hold(other) for other in (jumping, ideal, closed, carved))
     for given, groups in ((problem, 1), (jumping, 2)):
         solver = SpaceTimeSolver(characteristics(given, Eulerian(), 1), points=Points(20, boundary=10))
         assert len(solver._boundary(solver.initial(), 0, torch.Generator())) == groups - 1
