@@ -43,7 +43,7 @@ def causal_weights(losses: Tensor, epsilon: float) -> Tensor:
 
 @dataclass(frozen=True)
 class FourierCausal(Baseline):
-    """The strongest usual PINN in the fixed frame: waves at the speed of the flow, and causal weights.
+    """A PINN in the fixed frame with waves as fast as the flow, and causal weights.
 
     Parameters
     ----------
