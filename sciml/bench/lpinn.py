@@ -145,6 +145,6 @@ def _rival_jobs(plan: Plan) -> Iterator[Job]:
                     "key": f"rivals/{ground.name}-{rival.name}/{seed}", "group": "rivals",
                     "method": f"{ground.name}-{rival.name}", "title": rival.title, "kind": "baseline", "threads": 1,
                     "config": f"lpinn/{ground.config}", "changes": list(ground.changes), "seed": seed,
-                    "baseline": rival.baseline, "settings": dict(rival.settings), "seconds": ground.seconds,
+                    "baseline": rival.baseline, "settings": {**rival.settings, **rival.on.get(ground.name, {})}, "seconds": ground.seconds,
                     "updates": plan.updates, "function": RIVAL + "baseline",
                 }  # fmt: skip

@@ -10,7 +10,7 @@ from sciml.bench.lpinn_jobs import build
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.errors import SciMLError
-from sciml.lpinn import baselines
+from sciml.lpinn import Points, baselines
 from sciml.lpinn.diagnostics import transported_modes
 from sciml.lpinn.output import relative_errors
 from sciml.lpinn.published import LabelDiffusion
@@ -27,7 +27,8 @@ def baseline(job: Job) -> dict[str, Any]:
         As of ``lpinn_jobs.case``; ``solves`` are updates, and the residual the root of the loss.
     """
     problem = build(job["config"], 0, job["changes"]).solver.characteristics.problem
-    method = getattr(baselines, job["baseline"])(**job["settings"])
+    settings = {name: Points(**value) if isinstance(value, dict) else value for name, value in job["settings"].items()}
+    method = getattr(baselines, job["baseline"])(**settings)
     found: dict[str, Any] = {"failed": None, "load": load_average(), "last": {}}
     try:
         solution = method(problem, baselines.Budget(job["seconds"], job["updates"]), job["seed"])
