@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ GROUPS = {
     "plane": "rotation, and the swirl that returns",
     "bounded": "intervals with values at their ends, and a disc",
     "rivals": "usual PINNs in a frame at rest, each with the same processor time",
+    "front": "the same on the front of Burgers' equation",
     "modes": "how many modes a transported start needs, and its bandwidth in time",
 }
 OPTIONAL_PEERS: tuple[str, ...] = ()
@@ -105,8 +107,7 @@ def _jobs(plan: Plan, group: str) -> Iterator[Job]:
             "title": "the equation of the official code, solved exactly", "config": "lpinn/burgers_cpu",
             "function": RIVAL + "label_diffusion",
         }  # fmt: skip
-    if group == "rivals":
-        yield from _rival_jobs(plan)
+    yield from _rival_jobs(plan, group)
     if group == "modes":
         for start in ("bump", "sine"):
             yield {
@@ -137,14 +138,13 @@ def _classical_jobs(case: Case) -> Iterator[Job]:
             }  # fmt: skip
 
 
-def _rival_jobs(plan: Plan) -> Iterator[Job]:
-    for ground in GROUNDS:
-        for rival in RIVALS:
-            for seed in plan.seeds:
-                yield {
-                    "key": f"rivals/{ground.name}-{rival.name}/{seed}", "group": "rivals",
-                    "method": f"{ground.name}-{rival.name}", "title": rival.title, "kind": "baseline", "threads": 1,
-                    "config": f"lpinn/{ground.config}", "changes": list(ground.changes), "seed": seed,
-                    "baseline": rival.baseline, "settings": {**rival.settings, **rival.on.get(ground.name, {})}, "seconds": ground.seconds,
-                    "updates": plan.updates, "function": RIVAL + "baseline",
-                }  # fmt: skip
+def _rival_jobs(plan: Plan, group: str) -> Iterator[Job]:
+    for ground, rival in product((ground for ground in GROUNDS if ground.group == group), RIVALS):
+        for seed in plan.seeds:
+            yield {
+                "key": f"{group}/{ground.name}-{rival.name}/{seed}", "group": group, "seed": seed, "threads": 1,
+                "method": f"{ground.name}-{rival.name}", "title": rival.title, "kind": "baseline",
+                "config": f"lpinn/{ground.config}", "changes": list(ground.changes), "baseline": rival.baseline,
+                "settings": {**rival.settings, **rival.on.get(ground.name, {})}, "seconds": ground.seconds,
+                "updates": plan.updates, "function": RIVAL + "baseline",
+            }  # fmt: skip

@@ -98,8 +98,9 @@ def _group_tables(answers: Answers) -> list[tuple[str, str]]:
     for group, title in GROUPS.items():
         runs = list(answers.methods(group).values())
         if runs:
-            special = {"rivals": _rival_table, "modes": _mode_table}.get(group)
-            tables.append((title, special(answers) if special else _method_table(runs)))
+            grounds = [ground for ground in GROUNDS if ground.group == group]
+            table = _mode_table(answers) if group == "modes" else _method_table(runs)
+            tables.append((title, _rival_table(answers, grounds) if grounds else table))
     return tables
 
 
@@ -129,8 +130,8 @@ def _rival_table(answers: Answers) -> str:
         )
         for rival in RIVALS
     ]
-    rows.append(("**LPINN**", *(_error_and_seconds(answers.runs(*ground.ours)) for ground in GROUNDS)))
-    return markdown(("relative L2 after CPU s", *(ground.title for ground in GROUNDS)), rows)
+    rows.append(("**LPINN**", *(_error_and_seconds(answers.runs(*ground.ours)) for ground in grounds)))
+    return markdown(("relative L2 after CPU s", *(ground.title for ground in grounds)), rows)
 
 
 def _error_and_seconds(runs: list[Run]) -> str:
