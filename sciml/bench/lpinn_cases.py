@@ -11,7 +11,7 @@ SPEEDS = (30.0, 50.0, 100.0, 1000.0)
 _VOLUMES = ("finite_volumes", "finite volumes (WENO5), {} cells", (256, 1024))
 _SPECTRAL = ("spectral", "Fourier collocation, {} points", (64, 256))
 _FRONTS = ("spectral", "Fourier collocation, {} points", (512, 2048))
-_STEPS = ("semi_lagrangian", "semi-Lagrangian, {0} x {0} nodes", (65, 257))
+_STEPS = ("semi_lagrangian", "semi-Lagrangian, quintic, {0} x {0} nodes", (65, 129))
 _TRACED = ("traced", "paths traced backwards to 1e-{}", (10,))
 _RANDOM = f"{_TASK}.zero_start=false"  # the network that is zero would be the answer
 _ADAM = (

@@ -122,14 +122,11 @@ def _row(runs: list[Run]) -> tuple[str, ...]:
     )
 
 
-def _rival_table(answers: Answers) -> str:
-    rows = [
-        (
-            rival.title,
-            *(_error_and_seconds(answers.runs("rivals", f"{ground.name}-{rival.name}")) for ground in GROUNDS),
-        )
-        for rival in RIVALS
-    ]
+def _rival_table(answers: Answers, grounds: list[Ground]) -> str:
+    rows = []
+    for rival in RIVALS:
+        found = [answers.runs(ground.group, f"{ground.name}-{rival.name}") for ground in grounds]
+        rows.append((rival.title, *map(_error_and_seconds, found)))
     rows.append(("**LPINN**", *(_error_and_seconds(answers.runs(*ground.ours)) for ground in grounds)))
     return markdown(("relative L2 after CPU s", *(ground.title for ground in grounds)), rows)
 
