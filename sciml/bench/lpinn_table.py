@@ -7,7 +7,7 @@ from typing import Any
 
 from sciml.bench.answers import DASH, Answers, Run, memory_shown, seconds_of, seconds_shown, shown, values
 from sciml.bench.lpinn import GROUPS
-from sciml.bench.lpinn_cases import GROUNDS, LIMITED, RIVALS, Case
+from sciml.bench.lpinn_cases import GROUNDS, LIMITED, RIVALS, Case, Ground
 from sciml.bench.table import Check, Part, markdown, span
 
 ERROR = ("last", "relative_l2")
