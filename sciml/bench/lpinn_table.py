@@ -48,7 +48,7 @@ def check_table(results: dict[str, Any]) -> str:
         "measured: median (range)",
         "met",
         "CPU s",
-        "best without nets",
+        "best classical",
     )
     return markdown(heads, rows)
 
