@@ -121,7 +121,7 @@ class SolidBodyRotation(PassiveTransport):
     ) -> None:
         super().__init__(Rotation(), domain or Box([-1.0, -1.0], [1.0, 1.0]), duration)
         self._labels = domain or Box([-1.45, -1.45], [1.45, 1.45])
-        self.viscosity, self.centre, self.width = viscosity, tuple(centre), width
+        self.viscosity, self.centre, self.width = viscosity, tuple(centre), _checked_width(width)
 
     @property
     def labels(self) -> Box:
@@ -159,7 +159,7 @@ class DeformationalSwirl(PassiveTransport):
         duration: float | None = None,
     ) -> None:
         super().__init__(Swirl(period), Box([0.0, 0.0], [1.0, 1.0]), period if duration is None else duration)
-        self.centre, self.width = tuple(centre), width
+        self.centre, self.width = tuple(centre), _checked_width(width)
 
     def initial(self, x: Tensor) -> Tensor:
         """The bump."""
@@ -271,3 +271,9 @@ class StandardBurgers(TransportProblem):
     def exact(self, x: Tensor, t: float) -> Tensor:
         """By the quadrature of Cole and Hopf."""
         return standard_burgers(x, torch.full_like(x, t), self.viscosity)
+
+
+def _checked_width(width: float) -> float:
+    if not 0 < width < math.inf:
+        raise InputError(f"the width of the bump is {width!r}, expected a number over 0.")
+    return width

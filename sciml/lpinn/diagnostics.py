@@ -108,6 +108,8 @@ def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str,
     starts: dict[str, Callable[[np.ndarray], np.ndarray]] = {"bump": _bump, "sine": np.sin}
     if start not in starts:
         raise InputError(f"there is no start {start!r}, expected one of {', '.join(starts)}.")
+    if not math.isfinite(speed):
+        raise InputError(f"the speed is {speed!r}, expected a finite number.")
     initial, circle = starts[start], np.linspace(0, 2 * math.pi, GRID[1], endpoint=False)
     histories: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         "u": lambda x, t: initial(x - speed * t),

@@ -20,6 +20,7 @@ import numpy as np
 
 from sciml.errors import InputError
 from sciml.pde.conservation import Flux
+from sciml.pde.times import check_rising
 
 LINEAR_WEIGHTS = (0.1, 0.6, 0.3)
 SMALLEST = 1e-6  # of Jiang and Shu, relative to squared differences of the start
@@ -228,9 +229,7 @@ def _checked(start: np.ndarray, period: float, times: np.ndarray, viscosity: flo
     start = np.asarray(start, float)
     if start.ndim != 1 or len(start) < 5 or not np.all(np.isfinite(start)):
         raise InputError(f"finite volumes need at least 5 finite averages (n,), got shape {start.shape}.")
-    times = np.asarray(times, float)
-    if times.ndim != 1 or not len(times) or not np.all(np.isfinite(times)) or np.diff(times, prepend=0.0).min() < 0.0:
-        raise InputError("the times of finite volumes must be one rising axis of finite numbers >= 0.")
+    check_rising(times, "finite volumes")
     if not (0.0 < period < np.inf and 0.0 <= viscosity < np.inf and 0.0 < courant <= 1.5):
         raise InputError(
             "finite volumes need period > 0, viscosity >= 0 and 0 < courant <= 1.5, "

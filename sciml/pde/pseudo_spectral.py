@@ -23,6 +23,7 @@ from scipy.fft import irfft, rfft
 
 from sciml.errors import DivergenceError, InputError
 from sciml.pde.conservation import Flux
+from sciml.pde.times import check_rising
 
 CIRCLE = 64  # points of the means; the coefficients are entire functions, whose means converge like 1 / 64!
 Change = Callable[[np.ndarray], np.ndarray]
@@ -208,9 +209,7 @@ def _checked(start: np.ndarray, period: float, settings: Settings) -> np.ndarray
     start = np.asarray(start, float)
     if start.ndim != 1 or len(start) < 4 or not np.all(np.isfinite(start)):
         raise InputError(f"Fourier collocation needs at least 4 finite values (n,), got shape {start.shape}.")
-    times = np.asarray(times, float)
-    if times.ndim != 1 or not len(times) or not np.all(np.isfinite(times)) or np.diff(times, prepend=0.0).min() < 0.0:
-        raise InputError("the times of Fourier collocation must be one rising axis of finite numbers >= 0.")
+    check_rising(times, "Fourier collocation")
     if not (0.0 < period < np.inf and 0.0 <= viscosity < np.inf and 0.0 < courant <= 1.0):
         raise InputError(
             "Fourier collocation needs period > 0, viscosity >= 0 and 0 < courant <= 1, "

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.errors import InputError
 from sciml.lpinn import (
     Burgers,
     Convection,
@@ -116,3 +117,10 @@ def test_without_viscosity_the_front_stands_where_both_sides_are_equally_far() -
     left, right = Burgers(0.0, 0.0, duration=2.0).exact(x, 2.0)[:, 0].tolist()
     assert left == pytest.approx(-right, rel=1e-5)
     assert left > 0.9
+
+
+@pytest.mark.parametrize("problem", [SolidBodyRotation, DeformationalSwirl])
+@pytest.mark.parametrize("width", [0.0, -1.0, math.inf])
+def test_bumps_without_a_width_are_refused(problem: type, width: float) -> None:
+    with pytest.raises(InputError, match=r"the width of the bump is .*, expected a number over 0"):
+        problem(width=width)

@@ -241,6 +241,8 @@ def test_what_there_is_not_is_a_sentence():
     for slab in (1, -1):
         with pytest.raises(InputError, match=f"the slab is {slab}, expected 0 to 0"):
             gauss_newton_spectrum(solver, state, slab=slab)
+    with pytest.raises(InputError, match="the speed is nan, expected a finite number"):
+        transported_modes("bump", math.nan)
     with pytest.raises(InputError, match="there is no start 'square', expected one of bump, sine"):
         transported_modes("square", 1.0)
     other = State(0, state.weights[:, 1:], 0.0, (0.0,))

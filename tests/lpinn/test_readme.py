@@ -45,6 +45,7 @@ def test_baselines_share_one_call(capsys):
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert len({row[0] for row in rows}) == 5 and len(rows) == 6
     assert all(0 < float(row[3]) < 2 for row in rows)
+    assert len({row[3] for row in rows}) == 6 and min(float(row[3]) for row in rows) < 0.5  # 0 would be off by 1
 
 
 def test_what_the_tables_name_exists():

@@ -28,9 +28,10 @@ class Budget:
     updates: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds < math.inf:
+        if not isinstance(self.seconds, int | float) or not 0 < self.seconds < math.inf:
             raise InputError(f"the budget is {self.seconds!r} seconds, expected a number over 0.")
-        if self.updates is not None and (isinstance(self.updates, bool) or self.updates < 1):
+        whole = isinstance(self.updates, int) and not isinstance(self.updates, bool)
+        if self.updates is not None and not (whole and self.updates >= 1):
             raise InputError(f"the budget is {self.updates!r} updates, expected a whole number of at least 1.")
 
     def start(self) -> Purse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -118,3 +120,9 @@ def test_what_is_no_problem_is_refused(name: str) -> None:
 def test_wrong_settings_are_refused(kind: type[Baseline], settings: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         kind(**settings)
+
+
+@pytest.mark.parametrize(("seconds", "updates"), [("60", None), (0.0, None), (math.inf, None), (1.0, 2.5), (1.0, 0)])
+def test_budgets_that_are_no_numbers_are_refused(seconds: object, updates: object) -> None:
+    with pytest.raises(InputError, match=r"the budget is .*, expected a"):
+        Budget(seconds, updates)
