@@ -1,4 +1,4 @@
-"""CG with hypre's BoomerAMG, through petsc4py, on a system that sciml/bench/hypre.py wrote.
+"""CG with hypre's BoomerAMG, through petsc4py, on a system that sciml/bench/poisson/hypre.py wrote.
 
 Usage: python hypre_boomeramg.py SYSTEM.npz RTOL MAXITER SOLUTION
 

@@ -1,4 +1,4 @@
-/* PCG with hypre's PFMG (semi-coarsening geometric multigrid) on a system that sciml/bench/hypre.py wrote.
+/* PCG with hypre's PFMG (semi-coarsening geometric multigrid) on a system that sciml/bench/poisson/hypre.py wrote.
  *
  * Usage: hypre_pfmg SYSTEM RTOL MAXITER SOLUTION [VARIANT]...
  * A VARIANT is RAP,RELAX,SKIP: the PFMG options RAPType (0 Galerkin, 1 non-Galerkin), RelaxType (1 weighted Jacobi,

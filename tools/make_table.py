@@ -15,8 +15,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciml.bench import dcdm_table, insr_table, lpinn_table, table, training
+from sciml.bench import table
+from sciml.bench.dcdm import table as dcdm_table
+from sciml.bench.insr import table as insr_table
+from sciml.bench.lpinn import table as lpinn_table
 from sciml.bench.results import read_results
+from sciml.bench.training import plan as training
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REPORTS = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from sciml.bench.peers import Peer, System
+    from sciml.bench.poisson.peers import Peer, System
 
 Value = TypeVar("Value")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sciml.bench.peers import PEERS, PYAMG
+from sciml.bench.poisson.peers import PEERS, PYAMG
 from sciml.bench.results import Results
 
 CASES = ("mixed", "smoke", "walls", "jumps", "box")

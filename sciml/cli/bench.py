@@ -39,7 +39,15 @@ def bench(
 
     A run that was interrupted goes on where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench import dcdm, dcdm_table, insr, insr_table, lpinn, lpinn_table, poisson, table, training
+    from sciml.bench import table
+    from sciml.bench.dcdm import plan as dcdm
+    from sciml.bench.dcdm import table as dcdm_table
+    from sciml.bench.insr import plan as insr
+    from sciml.bench.insr import table as insr_table
+    from sciml.bench.lpinn import plan as lpinn
+    from sciml.bench.lpinn import table as lpinn_table
+    from sciml.bench.poisson import plan as poisson
+    from sciml.bench.training import plan as training
     from sciml.cli.output import print_json
     from sciml.errors import InputError
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sciml.linalg import SolveResult, VoxelPoisson
     from sciml.mesh import Grid, Mesh
-    from sciml.pde.wind_tunnel import WindTunnel
+    from sciml.reference.wind_tunnel import WindTunnel
 
 RTOL = 1e-6
 FILL = 0.55  # size of the surface relative to the tunnel
@@ -88,7 +88,7 @@ def tunnel_around(path: Path, size: int) -> tuple[Grid, Mesh, WindTunnel]:
     from sciml.errors import InputError
     from sciml.mesh import Grid, read_mesh
     from sciml.mesh.voxelise import fit_into_box, voxelise
-    from sciml.pde.wind_tunnel import WindTunnel
+    from sciml.reference.wind_tunnel import WindTunnel
 
     grid = Grid((size,) * 3, centring="cell")
     mesh = fit_into_box(read_mesh(path, keep_3d=True)[0], grid.lower, grid.upper, fill=FILL)

@@ -37,7 +37,7 @@ def list_(
     from sciml.data.generators import GENERATORS
     from sciml.errors import InputError
     from sciml.mesh.shipped import shipped_surfaces
-    from sciml.pde.poisson_cases import CASES
+    from sciml.reference.poisson_cases import CASES
 
     surfaces = {name: f"closed surface, {path}" for name, path in shipped_surfaces().items()}
     made = {name: f"{kind.summary}; made by `sciml data generate {name}`" for name, kind in GENERATORS.items()}

@@ -74,7 +74,7 @@ class Heat:
         ----------
         random : draws the initial field
         """
-        from sciml.pde.periodic import heat, random_field
+        from sciml.reference.periodic import heat, random_field
 
         start = random_field((self.size,) * self.dimension, random)
         return {"u": heat(start, self.diffusivity, _times(self))}, {}
@@ -115,7 +115,7 @@ class Advection:
         ----------
         random : draws the direction and the initial field
         """
-        from sciml.pde.periodic import advection, random_field
+        from sciml.reference.periodic import advection, random_field
 
         velocity = self.speed * random.choice([-1.0, 1.0], self.dimension)
         start = random_field((self.size,) * self.dimension, random)
@@ -156,7 +156,7 @@ class Burgers:
         ----------
         random : draws the initial field
         """
-        from sciml.pde.periodic import burgers, random_field
+        from sciml.reference.periodic import burgers, random_field
 
         start = random_field((self.size,), random)
         longest = 0.5 / self.size / max(1.0, float(np.abs(start).max()))
@@ -165,7 +165,7 @@ class Burgers:
 
 @dataclass(frozen=True)
 class Poisson:
-    """Pressure systems on voxels of the unit box, of every geometry of `sciml.pde.poisson_cases`, and their solution.
+    """Pressure systems on voxels of the unit box, of every case of `reference.poisson_cases`, and their solution.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Poisson:
     summary: ClassVar[str] = "pressure systems on voxels with obstacles and free surfaces, and their solution"
 
     def __post_init__(self) -> None:
-        from sciml.pde.poisson_cases import RIGHT_HAND_SIDES, poisson_case
+        from sciml.reference.poisson_cases import RIGHT_HAND_SIDES, poisson_case
 
         _check_positive(self, "tolerance")
         if self.right_hand_side not in RIGHT_HAND_SIDES:
@@ -195,7 +195,7 @@ class Poisson:
 
     def describe(self) -> Description:
         """Return what each sample holds: ``cells`` (0 fluid, 1 Dirichlet, 2 solid), ``b``, ``p``; for jumps ``k``."""
-        from sciml.pde.poisson_cases import poisson_case
+        from sciml.reference.poisson_cases import poisson_case
 
         grid = Grid((self.size,) * self.dimension, centring="cell")
         outside = poisson_case(self.case, 16, 0, self.dimension).outside
@@ -212,7 +212,7 @@ class Poisson:
         random : draws the geometry and the right-hand side
         """
         from sciml.linalg import VoxelPoisson, solve
-        from sciml.pde.poisson_cases import poisson_case
+        from sciml.reference.poisson_cases import poisson_case
 
         geometry, noise = (int(seed) for seed in random.integers(2**31, size=2))
         case = poisson_case(self.case, self.size, geometry, self.dimension)

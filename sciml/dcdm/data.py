@@ -17,7 +17,7 @@ from sciml.dcdm.stencil import StencilOperator
 from sciml.errors import ConfigError
 from sciml.linalg import VoxelPoisson
 from sciml.numerics.random import generator
-from sciml.pde.poisson_cases import CASES, RIGHT_HAND_SIDES, poisson_case
+from sciml.reference.poisson_cases import CASES, RIGHT_HAND_SIDES, poisson_case
 
 # Random geometries of training have the seeds 0, 1, ...; those of validation and test start here.
 VALIDATION_SEED, TEST_SEED = 50, 100
@@ -71,8 +71,8 @@ class RitzDirections(Draws):
     Parameters
     ----------
     sizes : cells per axis of the training problems
-    cases : number of geometries per case of :data:`sciml.pde.poisson_cases.CASES`; on a plain box the eigenvectors are
-        exact, elsewhere Lanczos makes ``vectors`` Ritz vectors
+    cases : number of geometries per case of :data:`sciml.reference.poisson_cases.CASES`; on a plain box the
+        eigenvectors are exact, elsewhere Lanczos makes ``vectors`` Ritz vectors
     dimension : 2 or 3
     vectors : Ritz vectors per problem that is no plain box
     low_share : lower part of the spectrum with 9 times larger coefficients; 0.55 in the published code
@@ -205,7 +205,7 @@ class _HeldOut(Dataset):
 
 
 def make_problem(name: str, size: int, seed: int, dimension: int) -> VoxelPoisson:
-    """Return the problem of a case of :mod:`sciml.pde.poisson_cases`."""
+    """Return the problem of a case of :mod:`sciml.reference.poisson_cases`."""
     case = poisson_case(name, size, seed, dimension)
     return VoxelPoisson.from_cells(case.cells, coefficient=case.coefficient, outside=case.outside)
 

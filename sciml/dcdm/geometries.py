@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sciml.linalg import VoxelPoisson
-from sciml.pde.poisson_cases import block_coefficient, jumping_coefficient, lognormal_coefficient, poisson_case
+from sciml.reference.poisson_cases import block_coefficient, jumping_coefficient, lognormal_coefficient, poisson_case
 
 SIZES = (16, 20, 24, 28)
 CORRELATIONS = (1.0, 1.5, 2.0, 3.0, 5.0)  # cells

@@ -14,7 +14,7 @@ from sciml.dcdm.geometries import random_problem
 from sciml.dcdm.learned_multigrid import LearnedRules
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels.torch_backend import apply_stencil, with_halo
-from sciml.pde.poisson_cases import poisson_case
+from sciml.reference.poisson_cases import poisson_case
 from sciml.training.task import Task
 
 TEST_SEEDS = tuple(range(100, 105))

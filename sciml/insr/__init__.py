@@ -26,19 +26,16 @@ from sciml.insr.solver import State, StepReport, TimeStepper
 from sciml.insr.splitting import ChorinSplitting, IncompressibleFlow, TaylorGreenPrimitive, TwoVorticesPrimitive
 from sciml.insr.task import TimeStepping
 from sciml.insr.transport import Transport
-from sciml.pde.quadrature import CellPoints, GaussPoints
 
 __all__ = [
     "Adam",
     "Advection",
     "ArapVolume",
     "Burgers",
-    "CellPoints",
     "ChorinSplitting",
     "ElasticBody",
     "Equilibrium",
     "EvolutionProblem",
-    "GaussPoints",
     "Heat",
     "IncompressibleFlow",
     "IncrementalPotential",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sciml.domains.quadrature import Quadrature
 from sciml.errors import InputError
 from sciml.insr.elasticity import ElasticBody, ElasticProblem, deformation_gradient
 from sciml.insr.fitting import Fit, Sample
@@ -16,7 +17,6 @@ from sciml.insr.integrators import Fits, Integrator, Step
 from sciml.insr.problems import Problem
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
-from sciml.pde.quadrature import Quadrature
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.domains import BoundaryPoints, Box, MeshDomain
 from sciml.errors import InputError
 from sciml.insr.contact import Obstacle
 from sciml.insr.energies import ArapVolume, Energy, determinant
 from sciml.insr.problems import Domain, Fields, Problem, mean_over
 from sciml.numerics.derivatives import Jet
-from sciml.pde.sampling import BoundaryPoints, Box, MeshDomain
 
 if TYPE_CHECKING:
-    from sciml.pde.hyperelastic import Material
-    from sciml.pde.hyperelastic_fem import FiniteElementDisplacement
+    from sciml.reference.hyperelastic import Material
+    from sciml.reference.hyperelastic_fem import FiniteElementDisplacement
 
 WATCHED = 2000  # boundary points at which penetration is watched
 HELD = 400  # points in each group that is held
@@ -149,7 +149,7 @@ class Tension(ElasticProblem):
     @cached_property
     def reference(self) -> FiniteElementDisplacement:
         """Displacement by quadratic finite elements on a mesh graded towards the corners."""
-        from sciml.pde.hyperelastic_fem import square, tension
+        from sciml.reference.hyperelastic_fem import square, tension
 
         mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)
         return tension(mesh, material, 2, extension=self.extension, load_steps=12)
@@ -307,7 +307,7 @@ def material_of(energy: Energy) -> Material:
         If there is none.
     """
     from sciml.insr.energies import StableNeoHookean
-    from sciml.pde.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
+    from sciml.reference.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
 
     if isinstance(energy, ArapVolume):
         return ArapVolumeMaterial(energy.stiffness, energy.volume_stiffness)

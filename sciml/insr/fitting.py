@@ -11,10 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml.domains import BoundaryPoints, Box
+from sciml.domains.box import weighted
 from sciml.errors import InputError
 from sciml.insr.problems import Domain
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
-from sciml.pde.sampling import BoundaryPoints, Box, weighted
 
 CANDIDATES = 4  # drawn for each adaptive point
 SEEN = 3.0  # a residual on new points of up to this multiple of that on the fitted ones was seen

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
+from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr.problems import Fields, Problem
 from sciml.insr.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
-from sciml.pde.flows import Flow, sine_flow, taylor_green, two_vortices
-from sciml.pde.sampling import BoundaryPoints, Box
+from sciml.reference.flows import Flow, sine_flow, taylor_green, two_vortices
 
 PER_AXIS = 64  # middles of cells, for means
 WATCHED = 400  # points at which the divergence and the flow through the walls are watched

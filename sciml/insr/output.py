@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
+from sciml.domains.places import array_on, place_in, points_of
 from sciml.errors import InputError
 from sciml.insr.integrators import NeuralFields
 from sciml.insr.problems import Domain, Problem
 from sciml.mesh import Field, Grid, Mesh, SeriesWriter, read_series
 from sciml.metrics import relative_l2
-from sciml.pde.places import array_on, place_in, points_of
-from sciml.pde.sampling import Box
 
 VALUES_PER_AXIS = {1: 401, 2: 65, 3: 33}
 EVALUATION_POINTS = {1: 4001, 2: 128}  # per axis; the paper's error is the mean over such points

@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sciml.domains import BoundaryPoints, Box, MeshDomain
 from sciml.numerics.derivatives import Jet
-from sciml.pde.sampling import BoundaryPoints, Box, MeshDomain
 
 Domain = Box | MeshDomain
 

@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr.problems import Domain, EvolutionProblem, Fields, mean_over
 from sciml.insr.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
-from sciml.pde.sampling import BoundaryPoints, Box
 
 
 class Advection(EvolutionProblem, Transport):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample, moved_inside
 from sciml.insr.integrators import Integrator, NeuralFields, Step, boundary_residuals
@@ -19,7 +20,6 @@ from sciml.nets.ansatz import VanishingOnBox
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box
 
 PERIOD_POINTS = 32
 SAME_PERIOD = 1e-3  # relative; single precision leaves 1e-5

@@ -15,6 +15,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
 from sciml.insr.fluids import WATCHED, largest_divergence
@@ -23,8 +24,7 @@ from sciml.insr.problems import Fields, Problem, mean_over
 from sciml.insr.transport import BACK_TRACES, BackTrace, continuation, trace_back
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.numerics.least_squares import Residuals
-from sciml.pde.flows import Flow, taylor_green, two_vortices
-from sciml.pde.sampling import BoundaryPoints, Box
+from sciml.reference.flows import Flow, taylor_green, two_vortices
 
 
 class IncompressibleFlow(Problem):
@@ -98,7 +98,7 @@ class TaylorGreenPrimitive(IncompressibleFlow):
 
 
 class TwoVorticesPrimitive(IncompressibleFlow):
-    """The paper's two vortices of unlike size, with the smooth start of :func:`~sciml.pde.flows.two_vortices`.
+    """The paper's two vortices of unlike size, with the smooth start of :func:`~sciml.reference.flows.two_vortices`.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from sciml.domains.places import check_inside
 from sciml.errors import InputError
 from sciml.insr import output as out
 from sciml.insr.fitting import Fitting, LeastSquares, Points
@@ -19,7 +20,6 @@ from sciml.insr.problems import Problem
 from sciml.insr.solver import State, TimeStepper
 from sciml.mesh import read_mesh
 from sciml.mesh.files import write_fields
-from sciml.pde.places import check_inside
 from sciml.training.task import Task
 
 STATES = "states"

@@ -23,7 +23,6 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.published import PublishedNetwork, SoftCharacteristics, label_diffusion_floor
 from sciml.lpinn.published_task import InterpolatedField, PublishedLagrangian
 from sciml.lpinn.readout import Field, relative_error
-from sciml.lpinn.regions import Difference, Disc, Polygon, Region
 from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
 from sciml.lpinn.task import SpaceTimeFitting
 from sciml.lpinn.through_flow import ThroughFlow
@@ -37,8 +36,6 @@ __all__ = [
     "Convection",
     "ConvexLaw",
     "DeformationalSwirl",
-    "Difference",
-    "Disc",
     "EntropyField",
     "Eulerian",
     "Field",
@@ -51,11 +48,9 @@ __all__ = [
     "Output",
     "PassiveTransport",
     "Points",
-    "Polygon",
     "PublishedLagrangian",
     "PublishedNetwork",
     "Rezoned",
-    "Region",
     "RoundReport",
     "SoftCharacteristics",
     "SolidBodyRotation",

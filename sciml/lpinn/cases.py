@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.burgers import periodic_burgers, standard_burgers
-from sciml.pde.conservation import BURGERS, ConservationLaw, Flux
-from sciml.pde.flow_maps import FlowMap, Rotation, SineSpeed, Swirl
-from sciml.pde.flows import array_module
-from sciml.pde.sampling import Box
-from sciml.pde.trigonometric import TrigonometricSeries
+from sciml.reference.burgers import periodic_burgers, standard_burgers
+from sciml.reference.conservation import BURGERS, ConservationLaw, Flux
+from sciml.reference.flow_maps import FlowMap, Rotation, SineSpeed, Swirl
+from sciml.reference.flows import array_module
+from sciml.reference.trigonometric import TrigonometricSeries
 
 CIRCLE = 2 * math.pi
 FLUXES = {

@@ -5,20 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.deepxde_backend import DISTRIBUTIONS, Distribution, deepxde, double_precision, quiet
+from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.lpinn.deepxde_backend import deepxde, double_precision, quiet
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.sampling import Box
-
-Distribution = Literal["pseudo", "LHS", "Halton", "Hammersley", "Sobol"]
-DISTRIBUTIONS: tuple[Distribution, ...] = ("pseudo", "LHS", "Halton", "Hammersley", "Sobol")
-RANDOM: tuple[Distribution, ...] = ("pseudo", "LHS")
 
 
 @dataclass(frozen=True)
@@ -121,8 +117,8 @@ def time_pde(
     """Equation, conditions and collocation points as DeepXDE's ``TimePDE``, in float64.
 
     Its points are drawn from the random states of the process; draw them inside of
-    :func:`~sciml.lpinn.deepxde_backend.seeded`, and use them inside of
-    :func:`~sciml.lpinn.deepxde_backend.double_precision`.
+    :func:`~sciml.deepxde_backend.seeded`, and use them inside of
+    :func:`~sciml.deepxde_backend.double_precision`.
 
     Parameters
     ----------

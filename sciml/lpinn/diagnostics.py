@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.domains.places import points_of
 from sciml.errors import InputError
-from sciml.linalg.n_width import n_width, temporal_bandwidth
+from sciml.lpinn.n_width import n_width, temporal_bandwidth
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import Field
 from sciml.lpinn.solver import SpaceTimeSolver, State
@@ -29,7 +30,6 @@ from sciml.numerics import landscape as plane
 from sciml.numerics.derivatives import jet_of
 from sciml.numerics.linearisation import Residuals
 from sciml.numerics.random import generator
-from sciml.pde.places import points_of
 
 TOLERANCE = 1e-6  # share of the norm that the modes may miss
 GRID = {1: 256, 2: 48, 3: 16}  # points along each axis
@@ -69,7 +69,7 @@ def modes(
 
     References
     ----------
-    See :mod:`sciml.linalg.n_width`.
+    See :mod:`sciml.lpinn.n_width`.
     """
     problem, dim = field.problem, field.problem.domain.dim
     count = times or _enough_times(problem)

@@ -20,9 +20,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
-from sciml.pde.sampling import Box
 
 APART = 1e-9  # of a start from the values on the faces, relative to both, as rounding leaves
 CHECKED = 256

@@ -8,9 +8,9 @@ import math
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.sampling import Box
 
 
 class Channel(TransportProblem):

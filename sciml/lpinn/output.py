@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from sciml.domains import Box
+from sciml.domains.places import array_on, place_in, points_of
 from sciml.errors import InputError
 from sciml.lpinn.diagnostics import gauss_newton_spectrum, loss_landscape, modes
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import Field, Readout, relative_error
 from sciml.lpinn.solver import SpaceTimeSolver, State
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_series
-from sciml.pde.places import array_on, place_in, points_of
-from sciml.pde.sampling import Box
 from sciml.run_folder import plain
 from sciml.training.checkpoints import write_file
 

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.numerics.derivatives import jet_of
-from sciml.pde.sampling import Box
 
 PROBES = 4096  # points at which speeds and sizes of the start are measured
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.domains.places import check_inside
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import output as out
 from sciml.lpinn.cautions import cautions
@@ -20,7 +21,6 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.published import PublishedNetwork, SoftCharacteristics
 from sciml.mesh import read_mesh
 from sciml.mesh.files import write_fields
-from sciml.pde.places import check_inside
 from sciml.training.task import Task
 
 CUT = 2  # points at either end that the published error leaves out

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
+from sciml.domains.box import weighted
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.cautions import cautions, warn
 from sciml.lpinn.characteristics import Characteristics
@@ -17,7 +19,6 @@ from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares, refitted
 from sciml.lpinn.networks import last_layers
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box, weighted
 
 CANDIDATES = 8  # drawn for each adaptive point
 BINS = 16  # of time in a slab, for causal weights

@@ -10,6 +10,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from sciml.domains.places import check_inside
 from sciml.errors import InputError
 from sciml.lpinn import output as out
 from sciml.lpinn.cautions import cautions
@@ -25,7 +26,6 @@ from sciml.lpinn.solver import Points, SpaceTimeSolver, State
 from sciml.mesh import read_mesh
 from sciml.mesh.files import write_fields
 from sciml.numerics.flat import FlatModule
-from sciml.pde.places import check_inside
 from sciml.training.callbacks import read_rows
 from sciml.training.settings import Training
 from sciml.training.task import Task

@@ -22,9 +22,9 @@ from numpy.polynomial import Chebyshev
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.sampling import Box
 
 INSTANTS = 257  # at which the flow through a face is looked at
 DEGREES = (16, 32, 64, 128)

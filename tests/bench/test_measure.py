@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import spsolve
 
 from sciml.bench.measure import extra_memory, interleave, run_peer, timed
-from sciml.bench.peers import PEERS, Peer, System
+from sciml.bench.poisson.peers import PEERS, Peer, System
 from sciml.linalg import VoxelPoisson
-from sciml.pde.poisson_cases import poisson_case
+from sciml.reference.poisson_cases import poisson_case
 
 MEBIBYTE = 2**20
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sciml.bench import dcdm, insr, lpinn, poisson, training
+from sciml.bench.dcdm import plan as dcdm
+from sciml.bench.insr import plan as insr
+from sciml.bench.lpinn import plan as lpinn
+from sciml.bench.poisson import plan as poisson
+from sciml.bench.training import plan as training
 from sciml.cli.bench import BENCHES
 
 MODULES = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "lpinn": lpinn, "training": training}

@@ -15,8 +15,8 @@ from sciml.data.generators import GENERATORS
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import read_system
 from sciml.mesh import make_mesh, read_mesh, read_series, shipped, write_mesh
-from sciml.pde.poisson_cases import CASES
-from sciml.pde.wind_tunnel import WindTunnel
+from sciml.reference.poisson_cases import CASES
+from sciml.reference.wind_tunnel import WindTunnel
 
 SIZE = 16
 FILES = {"comparison.png", "environment.json", "flow.h5", "flow.xdmf", "result.json", "system.npz", "table.md"}

@@ -17,7 +17,7 @@ from sciml.linalg.kernels.stencil import SEVEN_POINT, coarse_offsets
 from sciml.linalg.kernels.torch_backend import with_halo
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, chebyshev_factors
 from sciml.numerics.random import seeded
-from sciml.pde.poisson_cases import poisson_case
+from sciml.reference.poisson_cases import poisson_case
 
 SHAPES = [(14, 18, 12), (15, 13, 17), (12, 17, 20), (26, 24), (25, 33)]
 TOLERANCES = {np.float32: 1e-5, np.float64: 1e-10}

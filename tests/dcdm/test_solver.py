@@ -13,7 +13,7 @@ from sciml.errors import CheckpointError, IncompatibleRightHandSideError, InputE
 from sciml.linalg import VoxelPoisson
 from sciml.linalg import solve as classical_solve
 from sciml.numerics.random import generator
-from sciml.pde.poisson_cases import poisson_case
+from sciml.reference.poisson_cases import poisson_case
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from sciml.domains import Box, CellPoints, GaussPoints, MeshDomain
+from sciml.domains.quadrature import Quadrature
 from sciml.errors import InputError
 from sciml.insr.contact import Plane, Sphere
 from sciml.insr.elastic_steps import Equilibrium, IncrementalPotential
@@ -22,9 +24,7 @@ from sciml.nets.coordinate import TanhNetwork
 from sciml.nets.held import HeldAtEnds
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
-from sciml.pde.hyperelastic_fem import solve_static, square, tension
-from sciml.pde.quadrature import CellPoints, GaussPoints, Quadrature
-from sciml.pde.sampling import Box, MeshDomain
+from sciml.reference.hyperelastic_fem import solve_static, square, tension
 
 FITTING = LeastSquares(
     step=LevenbergMarquardt(tolerance=1e-8, max_solves=8, patience=8, damping=1e-6, smallest_damping=1e-10),

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box, MeshDomain
 from sciml.errors import InputError
 from sciml.insr.fitting import Adam, Fit, LeastSquares, Points, Sample, has_boundary, moved_inside
 from sciml.mesh import Mesh
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box, MeshDomain
 
 SQUARE = Box([-1.0, 0.0], [1.0, 3.0])
 RING = Box([0.0], [1.0], True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr import LeastSquares, Pade22, Points, RungeKutta, TimeStepper
 from sciml.insr.fluids import TaylorGreen
@@ -17,7 +18,6 @@ from sciml.insr.problems import EvolutionProblem
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt
-from sciml.pde.sampling import BoundaryPoints, Box
 
 EXACT = LeastSquares(
     LevenbergMarquardt(tolerance=1e-15, max_solves=8, damping=1e-14, smallest_damping=1e-15),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box, MeshDomain
 from sciml.errors import InputError, MeshFileError
 from sciml.insr import Advection, EvolutionProblem, Heat, Output, Problem
 from sciml.insr.integrators import NeuralFields
@@ -29,7 +30,6 @@ from sciml.mesh import Grid, Mesh, make_mesh, read_mesh, read_series
 from sciml.mesh.files import write_mesh
 from sciml.numerics.derivatives import coordinates, linear
 from sciml.numerics.flat import FlatModule
-from sciml.pde.sampling import Box, MeshDomain
 
 
 class Plane(torch.nn.Module):

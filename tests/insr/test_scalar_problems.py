@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
+from sciml.domains import BoundaryPoints
 from sciml.errors import InputError
 from sciml.insr import Advection, Burgers, Heat, LeastSquares, Points, RungeKutta, TimeStepper
 from sciml.insr.problems import EvolutionProblem
@@ -20,7 +21,6 @@ from sciml.nets.coordinate import FourierNetwork, TanhNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import generator, seeded
-from sciml.pde.sampling import BoundaryPoints
 
 Field = Callable[[Tensor, Tensor | float], Tensor]
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.insr import Adam, Advection, Heat, LeastSquares, Pade22, Points, RungeKutta, TimeStepper
 from sciml.insr.fitting import Fit, Sample
@@ -22,7 +23,6 @@ from sciml.nets.gaussian import GaussianNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.random import seeded
-from sciml.pde.sampling import Box
 
 FITTING = LeastSquares(
     LevenbergMarquardt(tolerance=1e-6, max_solves=6, damping=1e-7),

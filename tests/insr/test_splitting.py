@@ -18,8 +18,8 @@ from sciml.insr.transport import BackTrace
 from sciml.nets.coordinate import FourierNetwork, Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
-from sciml.pde.euler_box import flow_in_box
-from sciml.pde.flows import sine_flow
+from sciml.reference.euler_box import flow_in_box
+from sciml.reference.flows import sine_flow
 
 FITTING = LeastSquares(
     LevenbergMarquardt(tolerance=1e-6, max_solves=15, damping=1e-7, smallest_damping=1e-10),

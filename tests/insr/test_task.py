@@ -404,7 +404,7 @@ def test_what_does_not_go_together_is_refused_before_the_run(changes, sentence):
 
 
 def body_of(mesh: object) -> dict[str, object]:
-    domain = {"class_path": "sciml.pde.sampling.MeshDomain", "init_args": {"mesh": str(mesh)}}
+    domain = {"class_path": "sciml.domains.MeshDomain", "init_args": {"mesh": str(mesh)}}
     init_args = {"domain": domain, "motion": {"time_step": 0.1}}
     return {"class_path": "sciml.insr.ElasticBody", "init_args": init_args}
 

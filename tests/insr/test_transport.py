@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box, MeshDomain
 from sciml.errors import InputError
 from sciml.insr.transport import BackTrace, continuation, random_feet, trace_back
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box, MeshDomain
 
 BOX = Box([-4.0, -4.0], [4.0, 4.0])
 POINTS = Box([-1.0, -1.0], [1.0, 1.0]).interior(64, generator(0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sciml.linalg import VoxelPoisson
-from sciml.pde.poisson_cases import CASES, poisson_case
+from sciml.reference.poisson_cases import CASES, poisson_case
 
 # Random cells of all kinds: (shape, spacing, variable coefficient, sides). Odd, thin, flat and one-dimensional grids.
 RANDOM = {

@@ -9,7 +9,7 @@ from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels.islands import find_islands
 from sciml.linalg.kernels.numba_backend import finest
 from sciml.linalg.kernels.stencil import SEVEN_POINT
-from sciml.pde.poisson_cases import poisson_case
+from sciml.reference.poisson_cases import poisson_case
 
 SHAPE = (24, 24, 24)
 

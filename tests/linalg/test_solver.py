@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
-from sciml.pde.poisson_cases import CASES
+from sciml.reference.poisson_cases import CASES
 
 
 def residual(problem, x, b):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciml.lpinn import Disc, Polygon, TransportProblem
+from sciml.domains import Disc, Polygon
+from sciml.lpinn import TransportProblem
 
 
 class AroundTheHole(TransportProblem):

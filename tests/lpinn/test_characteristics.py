@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
@@ -25,7 +26,6 @@ from sciml.lpinn import (
 )
 from sciml.lpinn.frames import residuals
 from sciml.numerics.flat import FlatModule
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics, directions, network, random_weights, space_time
 
 # problem, frame, outputs of the network

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.deepxde_backend import DISTRIBUTIONS, RANDOM, deepxde, double_precision, forget_derivatives
+from sciml.deepxde_backend import seeded as drawn
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import Burgers, Characteristics, Convection, Lagrangian, StandardBurgers, TransportProblem, TwoBranches
-from sciml.lpinn.deepxde_backend import deepxde, double_precision, forget_derivatives
-from sciml.lpinn.deepxde_backend import seeded as drawn
-from sciml.lpinn.deepxde_problem import DISTRIBUTIONS, RANDOM, Collocation, conditions, equation, space_time, time_pde
+from sciml.lpinn.deepxde_problem import Collocation, conditions, equation, space_time, time_pde
 from sciml.nets import FourierNetwork
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import seeded
-from sciml.pde.sampling import Box
 
 
 class Channel(TransportProblem):

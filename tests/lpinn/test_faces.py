@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
+from sciml.domains import Box, Disc
 from sciml.lpinn import (
     BoundaryLayer,
-    Disc,
     Eulerian,
     Field,
     LeastSquares,
@@ -23,7 +23,6 @@ from sciml.lpinn import (
 from sciml.lpinn.faces import can_hold
 from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.least_squares import LevenbergMarquardt
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics, directions, random_weights, space_time
 
 

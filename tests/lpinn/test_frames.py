@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
@@ -23,8 +24,7 @@ from sciml.lpinn import (
 )
 from sciml.lpinn.frames import Motion, label_directions, residuals
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
-from sciml.pde.burgers import periodic_burgers
-from sciml.pde.sampling import Box
+from sciml.reference.burgers import periodic_burgers
 from tests.lpinn.maps import Map, differences, directions, motion_of, space_time
 
 

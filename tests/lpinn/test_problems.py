@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
@@ -25,7 +26,6 @@ from sciml.lpinn import (
     VariableConvection,
 )
 from sciml.lpinn.cautions import cautions, crossing_time
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sciml.domains import Box
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import (
     Ale,
@@ -25,7 +26,6 @@ from sciml.lpinn import (
 )
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics, random_weights
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn import (
     Ale,
@@ -34,7 +35,6 @@ from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics, network
 
 CIRCLE = torch.linspace(0, 2 * math.pi, 129, dtype=torch.float64)[:-1, None]

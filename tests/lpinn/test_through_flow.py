@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
@@ -27,7 +28,6 @@ from sciml.lpinn import (
 from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.derivatives import jet_of
 from sciml.numerics.least_squares import LevenbergMarquardt
-from sciml.pde.sampling import Box
 from tests.lpinn.maps import characteristics
 
 X = torch.linspace(0, 1, 201, dtype=torch.float64)[:, None]

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import hessian, jacfwd, vmap
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
 from sciml.numerics.derivatives import coordinates
 from sciml.numerics.random import generator, seeded
-from sciml.pde.sampling import Box
 
 
 def count(net: nn.Module) -> int:

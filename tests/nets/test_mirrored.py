@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.func import hessian, jacrev, vmap
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.nets import MirroredNetwork
 from sciml.numerics.derivatives import laplacian
 from sciml.numerics.random import generator, seeded
-from sciml.pde.sampling import Box
 
 LOWER, UPPER = (-1.0, 0.5, 0.0), (2.0, 1.0, 4.0)
 

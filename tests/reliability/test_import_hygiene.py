@@ -122,7 +122,7 @@ for package, source in json.loads(sys.argv[3]).items():
         faults.append(f"{package}: {error!r}")
     else:
         faults.append(f"{package}: nothing raised")
-from sciml.bench.peers import PEERS
+from sciml.bench.poisson.peers import PEERS
 if any(peer.package in sys.argv[1].split(",") and peer.installed for peer in PEERS.values()):
     faults.append("a peer without its package counts as installed")
 print(json.dumps(faults))

@@ -71,7 +71,7 @@ def test_divergence_on_one_rank_stops_both(folder: Path) -> None:
 CONFIG = {
     "title": "the same points on every rank",
     "seed": 0,
-    "task": {"class_path": "sciml.bench.overhead.Regression"},
+    "task": {"class_path": "sciml.bench.training.overhead.Regression"},
     "data": {"class_path": "sciml.data.Draws", "init_args": {"batches_per_epoch": 3}},
     "training": {"phases": [{"epochs": 2}], "updates_per_batch": 5},
     "trainer": {"accelerator": "cpu"},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
 from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
@@ -14,7 +15,6 @@ from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.solver import Points, SpaceTimeSolver
 from sciml.nets.coordinate import check_counts
-from sciml.pde.sampling import Box
 
 
 class SlowerProblem(TransportProblem):

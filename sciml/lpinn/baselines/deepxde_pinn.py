@@ -10,12 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from sciml.deepxde_backend import RANDOM, Distribution, deepxde, double_precision, forget_derivatives, seeded
+from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Purse, Solution
-from sciml.lpinn.deepxde_backend import deepxde, double_precision, forget_derivatives, seeded
-from sciml.lpinn.deepxde_problem import RANDOM, Collocation, Distribution, check_distribution, time_pde
+from sciml.lpinn.deepxde_problem import Collocation, check_distribution, time_pde
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.sampling import Box
 
 LOOK = 10  # iterations of L-BFGS between two looks at the purse
 HISTORY = 50  # pairs that L-BFGS keeps

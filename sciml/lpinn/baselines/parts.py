@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.lpinn.baselines.pinn import SoftPinn
 from sciml.lpinn.problems import TransportProblem
-from sciml.pde.sampling import Box
 
 
 class Parts:

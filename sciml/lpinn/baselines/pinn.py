@@ -10,6 +10,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from sciml.domains import Box
+from sciml.domains.box import weighted
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Purse, Solution
 from sciml.lpinn.characteristics import Characteristics
@@ -24,7 +26,6 @@ from sciml.nets.coordinate import CoordinateNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import seeded
-from sciml.pde.sampling import Box, weighted
 
 CANDIDATES = 4  # drawn for each adaptive point
 ROUNDS = 1_000_000  # more than any budget pays for

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.lpinn import TransportProblem
-from sciml.pde.sampling import Box
 
 
 class Channel(TransportProblem):

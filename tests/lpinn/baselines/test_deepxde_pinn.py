@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from sciml.deepxde_backend import deepxde
+from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn import Convection, TransportProblem, relative_error
 from sciml.lpinn.baselines import Budget, DeepXdePinn, Solution
 from sciml.lpinn.baselines.deepxde_pinn import Features
-from sciml.lpinn.deepxde_backend import deepxde
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box
 from tests.lpinn.baselines.flows import Channel, Torus
 from tests.lpinn.plate import AroundTheHole
 

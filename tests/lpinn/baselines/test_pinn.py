@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from sciml.domains import Box
 from sciml.lpinn import Burgers, Convection, Eulerian, Gradient, LeastSquares, TransportProblem
 from sciml.lpinn.baselines.pinn import (
     SoftPinn,
@@ -22,7 +23,6 @@ from sciml.lpinn.frames import Motion, residuals
 from sciml.numerics.derivatives import coordinates
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator
-from sciml.pde.sampling import Box
 from tests.lpinn.baselines.flows import Channel, Torus
 from tests.lpinn.maps import directions
 

@@ -1,0 +1,1 @@
+"""Networks as linear solvers beside conjugate gradients and multigrid."""

@@ -1,0 +1,192 @@
+"""``sciml bench dcdm``: networks as solvers beside conjugate gradients, its best classical forms, and multigrid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from sciml.bench.dcdm.jobs import KINDS
+from sciml.bench.dcdm.solvers import RTOLS
+from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
+from sciml.bench.worker import Job
+
+JOBS = "sciml.bench.dcdm.jobs:"
+# A job is measured again when one of these has changed since.
+MEASURED_CODE = (
+    "dcdm",
+    "linalg",
+    "reference/poisson_cases.py",
+    *(f"bench/{name}.py" for name in ("dcdm/jobs", "dcdm/solvers", "measure")),
+)
+GROUPS = {
+    "plane": "2-D, all right-hand sides",
+    "cube": "3-D, all right-hand sides at the smallest size",
+    "large": "3-D, the largest size, white noise",
+    "multigrid": "classical and learned multigrid on every family",
+    "anisotropic": "couplings of 1:100 along the axes",
+    "networks": "parameters and loss of the networks",
+}
+OPTIONAL_PEERS: tuple[str, ...] = ()
+TRAINED, UNSEEN = "box", "spheres"
+FAR = ("mixed", "walls", "jumps")
+CASES = (TRAINED, UNSEEN, *FAR)
+CLASSICAL = ("cg", "deflated", "ic0", "sa", "rs")
+MULTIGRID = ("multigrid", "learned")
+ABLATION = (*MULTIGRID, "relaxed")
+VARIABLE = ("blocks", "lognormal")
+ANISOTROPIC = ("mixed", "jumps")
+# Couplings go with 1 / spacing^2.
+STRETCH = 10.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, seeds and limits.
+
+    Attributes
+    ----------
+    plane, cube : cells per axis in 2-D and in 3-D
+    large : cells per axis of the largest systems in 3-D, 0 for none
+    multigrid : sizes at which classical and learned multigrid are compared, in 3-D
+    seeds, jump_seeds : of geometry and right-hand side, and those of learned multigrid on jumps
+    limit, large_limit : seconds that one solve may take, and on the largest systems
+    quick : small
+    """
+
+    plane: tuple[int, ...] = (64, 128)
+    cube: tuple[int, ...] = (32, 64)
+    large: int = 128
+    multigrid: tuple[int, ...] = (64, 128)
+    seeds: tuple[int, ...] = (100, 101, 102)
+    jump_seeds: tuple[int, ...] = tuple(range(100, 110))
+    limit: float = 30.0
+    large_limit: float = 90.0
+    quick: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Where the results go: a quick run never overwrites a full one."""
+        return "dcdm_quick.json" if self.quick else "dcdm.json"
+
+
+QUICK = Plan(plane=(64,), cube=(32,), large=0, multigrid=(32,), seeds=(100,), jump_seeds=(100,), limit=10.0, quick=True)
+
+
+def networks() -> dict[str, dict[str, Any]]:
+    """Shipped networks by name, with ``dimension`` and ``size`` of their training."""
+    from sciml.dcdm import shipped
+
+    return {name: about for name, about in shipped().items() if about["method"] == "dcdm"}
+
+
+def plan_jobs(plan: Plan, weights: dict[str, dict[str, Any]]) -> list[Job]:
+    """Every job of the plan, in the order in which they run; ``weights`` as :func:`networks` returns them."""
+    names = {d: [name for name, about in weights.items() if about["dimension"] == d] for d in (2, 3)}
+    return [
+        *_grid_jobs("plane", 2, plan.plane, plan, names[2]),
+        *_grid_jobs("cube", 3, plan.cube, plan, names[3]),
+        *_large_jobs(plan, names[3]),
+        *_multigrid_jobs(plan),
+        *_anisotropic_jobs(plan),
+        *_network_jobs(plan, weights),
+    ]
+
+
+def run(
+    folder: Path,
+    plan: Plan | None = None,
+    *,
+    only: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    fresh: bool = False,
+    progress: Progress = lambda _: None,
+) -> dict[str, Any]:
+    """Measure, and write the raw results into ``folder`` after every job; parameters and result as in ``poisson.run``.
+
+    Raises
+    ------
+    InputError
+        Wrong names; optional peers, for there are none.
+    """
+    plan = plan or Plan()
+    check_names(only, GROUPS, "group")
+    refuse_peers("dcdm", peers)
+    weights = networks()
+    jobs = plan_jobs(plan, weights)
+    header = {
+        "plan": asdict(plan),
+        "rtol": list(RTOLS),
+        "networks": {name: {key: about[key] for key in ("dimension", "size")} for name, about in weights.items()},
+    }
+    campaign = Campaign("dcdm", Path(folder) / plan.file_name, header, jobs, MEASURED_CODE)
+    return campaign.run([job for job in jobs if not only or job["group"] in only], fresh=fresh, progress=progress)
+
+
+def _job(group: str, function: str, case: str, size: int, seed: int, **parameters: Any) -> Job:
+    parts = (group, parameters.get("weights"), f"{parameters['dimension']}d", case, size, seed)
+    key = "/".join(str(part) for part in parts if part is not None)
+    return {
+        "key": key, "group": group, "function": JOBS + function, "threads": 1,
+        "case": case, "size": size, "seed": seed, **parameters,
+    }  # fmt: skip
+
+
+def _compare(group: str, case: str, size: int, seed: int, solvers: Sequence[str], **parameters: Any) -> Job:
+    return _job(group, "compare", case, size, seed, solvers=list(solvers), **parameters)
+
+
+def _grid_jobs(group: str, dimension: int, sizes: Sequence[int], plan: Plan, names: list[str]) -> Iterator[Job]:
+    """Every case at every size.
+
+    Above the first size in 3-D a network takes a second per iteration: white noise has to do, and far from training one
+    seed.
+    """
+    for size in sizes:
+        full = dimension == 2 or size == sizes[0]
+        for seed in plan.seeds:
+            for case in CASES:
+                nets = [f"dcdm:{name}" for name in names] if full or case not in FAR or seed == plan.seeds[0] else []
+                nets += [f"published:{name}" for name in names] if full and seed == plan.seeds[0] else []
+                kinds = list(KINDS) if full else ["white"]
+                options = {"dimension": dimension, "kinds": kinds, "limit": plan.limit}
+                yield _compare(group, case, size, seed, (*MULTIGRID, *CLASSICAL, *nets), **options)
+
+
+def _large_jobs(plan: Plan, names: list[str]) -> Iterator[Job]:
+    """Once, for these take minutes. Plain and deflated conjugate gradients sit out where they take longest."""
+    if not plan.large:
+        return
+    for case in (TRAINED, UNSEEN, "jumps"):
+        slow = () if case == "jumps" else ("cg",) if case == UNSEEN else ("cg", "deflated")
+        nets = [f"dcdm:{name}" for name in names] if case == TRAINED else []
+        solvers = (*MULTIGRID, *slow, "ic0", "sa", "rs", *nets)
+        options = {"dimension": 3, "kinds": ["white"], "limit": plan.large_limit}
+        yield _compare("large", case, plan.large, plan.seeds[0], solvers, **options)
+
+
+def _multigrid_jobs(plan: Plan) -> Iterator[Job]:
+    for size in plan.multigrid:
+        for case in (*CASES, *VARIABLE, "smoke"):
+            for seed in plan.jump_seeds if case == "jumps" else plan.seeds:
+                options = {"dimension": 3, "kinds": ["white"], "limit": plan.limit}
+                yield _compare("multigrid", case, size, seed, ABLATION, **options)
+
+
+def _anisotropic_jobs(plan: Plan) -> Iterator[Job]:
+    for dimension, sizes in ((2, plan.plane[-1:]), (3, plan.cube[-1:])):
+        for size, case in product(sizes, ANISOTROPIC):
+            for seed in plan.seeds:
+                spacing = [1.0] * (dimension - 1) + [STRETCH]
+                options = {"dimension": dimension, "kinds": ["white"], "limit": plan.limit, "spacing": spacing}
+                yield _compare("anisotropic", case, size, seed, (*MULTIGRID, "cg", "ic0", "sa", "rs"), **options)
+
+
+def _network_jobs(plan: Plan, weights: dict[str, dict[str, Any]]) -> Iterator[Job]:
+    for name, about in weights.items():
+        dimension = about["dimension"]
+        size = min(about["size"], max(plan.plane if dimension == 2 else plan.cube))
+        for case in CASES:
+            yield _job("networks", "network", case, size, plan.seeds[0], dimension=dimension, weights=name)

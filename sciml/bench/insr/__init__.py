@@ -1,0 +1,1 @@
+"""Implicit neural spatial representations beside classical methods and other networks."""

@@ -1,0 +1,111 @@
+"""Adam with every advantage, for ``sciml bench insr``: the rival of least squares at equal processor time."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+
+import torch
+
+from sciml.bench.insr.cases import Case, build, solve, with_fitting
+from sciml.bench.worker import Job
+from sciml.insr.fitting import Draw, Fit, Fitted, Fitting
+
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+SCHEDULES = ("constant", "plateau", "cosine")
+LONGER = 10  # times the processor time of least squares
+PATIENCE, FACTOR = 20, 0.5  # of the plateaus; there is time for hundreds of iterations, not for thousands
+
+
+@dataclass(frozen=True)
+class TunedAdam(Fitting):
+    """Adam that may have what least squares has: one set of points for the fit, and the best weights it came across.
+
+    Parameters
+    ----------
+    rate : learning rate at the start of each fit
+    schedule : constant, smaller on plateaus, or falling to 0 by a cosine of the time that has passed
+    seconds : of processor time for each fit
+    fresh : new points in every iteration, as published, and the last weights
+    initial_tolerance : as for least squares
+    """
+
+    rate: float
+    schedule: Literal["constant", "plateau", "cosine"]
+    seconds: float
+    fresh: bool = False
+    initial_tolerance: float = 0.05
+
+    def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
+        """Fit anything."""
+        begin = time.process_time()
+        weights = fit.start.clone().requires_grad_()
+        optimizer = torch.optim.Adam([weights], self.rate, foreach=False)
+        groups = fit.residuals(draw(0, fit.start))
+        best, best_loss, since, iteration = fit.start, math.inf, 0, 0
+        while (passed := (time.process_time() - begin) / self.seconds) < 1:
+            if self.schedule == "cosine":
+                optimizer.param_groups[0]["lr"] = self.rate * (1 + math.cos(math.pi * passed)) / 2
+            if self.fresh and iteration:
+                groups = fit.residuals(draw(iteration, weights.detach()))
+            optimizer.zero_grad()
+            total = sum(group.loss(weights) for group in groups)
+            total.backward()
+            loss, since = float(total.detach()), since + 1
+            if loss < best_loss:
+                best, best_loss, since = weights.detach().clone(), loss, 0
+            elif self.schedule == "plateau" and since > PATIENCE:
+                optimizer.param_groups[0]["lr"] *= FACTOR
+                since = 0
+            optimizer.step()
+            iteration += 1
+        return Fitted(weights.detach() if self.fresh else best, best_loss**0.5, iteration, "limit")
+
+    def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
+        """Fit the start, in the same way."""
+        return self.fit(fit, draw, generator)
+
+
+def compare(job: Job) -> dict[str, Any]:
+    """Least squares and Adam from one start, the same network, points and rule, ``job["steps"]`` steps of a config.
+
+    Every Adam may take as much processor time for each fit as least squares took on average; then the best
+    ``job["longer"]`` of them ten times as much.
+
+    Returns
+    -------
+    dict
+        ``least_squares`` and, by name, ``adam`` and ``longer``: ``relative_l2`` after the last step, ``seconds``,
+        ``solves``.
+    """
+    case = build(job["config"], job["seed"], steps=job["steps"])
+    start, _ = case.stepper.initial()
+    warm_up(case)
+    squares = solve(case, start=start)
+    seconds = squares["seconds"] / squares["steps"]
+    found = {}
+    for rate, schedule, fresh in product(RATES, SCHEDULES, (False, True)):
+        rival = with_fitting(case, fitting=TunedAdam(rate, schedule, seconds, fresh))
+        name = f"{rate:g}, {schedule}, {'new points' if fresh else 'fixed points'}"
+        found[name] = _short(solve(rival, start=start)) | {"settings": [rate, schedule, fresh]}
+    longer = {}
+    for name in sorted(found, key=lambda name: found[name]["relative_l2"])[: job["longer"]]:
+        rate, schedule, fresh = found[name]["settings"]
+        rival = with_fitting(case, fitting=TunedAdam(rate, schedule, LONGER * seconds, fresh))
+        longer[name] = _short(solve(rival, start=start))
+    return {"least_squares": _short(squares), "adam": found, "longer": longer, "load": squares["load"]}
+
+
+def warm_up(case: Case) -> None:
+    """Let the first step of a process pay for what only the first one pays."""
+    state, _ = case.stepper.initial()
+    case.stepper.advance(state)
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """A run that ended early has lost everything."""
+    error = 1.0 if result["failed"] else result["last"]["relative_l2"]
+    return {"relative_l2": error, "seconds": result["seconds"], "solves": result["solves"], "failed": result["failed"]}

@@ -1,0 +1,138 @@
+"""Plane flows in a box for ``sciml bench insr``: stream functions as networks beside grids and series of sines."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from sciml.bench.insr.cases import Case, build, solve, summary
+from sciml.bench.measure import load_average
+from sciml.bench.worker import Job
+from sciml.insr.integrators import NeuralFields
+from sciml.metrics import relative_l2
+from sciml.reference.euler_box import BoxFlow, flow_in_box
+from sciml.reference.stable_fluids import StableFluids
+
+PER_AXIS = 64  # points of the errors: middles of cells, where sums are integrals of the first 64 sines
+COURANT = 1.0  # speed times step times cells of the series of sines, stable below about 1.5
+Velocity = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The same flow by a series of sines that resolves it.
+
+    Attributes
+    ----------
+    velocities : (steps + 1, n, 2) at :func:`points`
+    energy : (steps + 1,)
+    tail : share of the enstrophy in its finest modes at the end: how well it resolves the flow
+    """
+
+    velocities: np.ndarray
+    energy: np.ndarray
+    tail: float
+
+
+def flow(job: Job) -> dict[str, Any]:
+    """Our stream function, by the config; ``job["cells"]`` are those of the reference."""
+    case = build(job["config"], job["seed"], steps=job.get("steps"))
+    reference = reference_of(job["config"], job["cells"], case.steps)
+    problem, places = case.task.problem, torch.from_numpy(points())
+
+    def measure(fields: NeuralFields, time: float) -> Mapping[str, float]:
+        velocity = problem.present(fields, places, time)["velocity"].numpy()
+        return _errors(velocity, reference, round(time / case.task.time_step))
+
+    result = solve(case, measure)
+    return _with_energy(result, result["history"].get("energy", ()), reference)
+
+
+def stable_fluids(job: Job) -> dict[str, Any]:
+    """Stable fluids with ``job["nodes"]`` cells per axis, ``job["scheme"]`` arguments, the steps of the config.
+
+    Without ``nodes`` it has as many as take no more memory than the network.
+    """
+    case = build(job["config"], 0, steps=job.get("steps"))
+    cells = job["nodes"] or int((math.sqrt(1 + 2 * case.numbers) - 1) / 2)  # 2 n (n + 1) velocities
+    method = StableFluids(cells, **job["scheme"], viscosity=case.task.problem.viscosity)
+    reference = reference_of(job["config"], job["cells"], case.steps)
+    begin = clock.process_time()
+    state = method.start(case.task.problem.start.velocity)
+    seconds, rows = clock.process_time() - begin, []
+    for step in range(1, case.steps + 1):
+        begin = clock.process_time()
+        state = method.step(state, case.task.time_step)
+        seconds += clock.process_time() - begin
+        rows.append(_row(case, step, method.velocity(state, points()), reference))
+    numbers = state.along.size + state.across.size
+    return _answer(numbers, seconds, rows, reference)
+
+
+def sines(job: Job) -> dict[str, Any]:
+    """A series of sines on ``job["nodes"]`` cells per axis, two thirds of them modes.
+
+    Without ``nodes`` it has as many modes as take no more memory than the network.
+    """
+    case = build(job["config"], 0, steps=job.get("steps"))
+    cells = job["nodes"] or math.ceil((3 * math.isqrt(case.numbers) + 1) / 2)
+    reference = reference_of(job["config"], job["cells"], case.steps)
+    begin = clock.process_time()
+    found = _series(case, cells, case.steps)
+    seconds = clock.process_time() - begin
+    rows = [_row(case, step, found.velocity(step, points()), reference) for step in range(1, case.steps + 1)]
+    return _answer(found.vorticity_modes[0].size, seconds, rows, reference)
+
+
+@cache
+def reference_of(config: str, cells: int, steps: int) -> Reference:
+    """The flow of a config by sines on ``cells`` cells per axis."""
+    found = _series(build(config, 0), cells, steps)
+    velocities = np.stack([found.velocity(step, points()) for step in range(steps + 1)])
+    return Reference(velocities, found.energy, float(found.tail[-1]))
+
+
+@cache
+def points() -> np.ndarray:
+    """Where velocities are compared, ``(n, 2)``."""
+    middles = (np.arange(PER_AXIS) + 0.5) * (2.0 / PER_AXIS) - 1.0
+    return np.stack(np.meshgrid(middles, middles, indexing="ij"), -1).reshape(-1, 2)
+
+
+def _series(case: Case, cells: int, steps: int) -> BoxFlow:
+    problem = case.task.problem
+    speed = float(np.abs(problem.start.velocity(points())).max())
+    times = case.task.time_step * np.arange(steps + 1)
+    return flow_in_box(problem.start.vorticity, cells, times, COURANT / (speed * cells), problem.viscosity)
+
+
+def _errors(velocity: np.ndarray, reference: Reference, step: int) -> dict[str, float]:
+    exact = reference.velocities[step]
+    return {
+        "mean_square_error": float(np.square(velocity - exact).mean()),
+        "relative_l2": relative_l2(velocity, exact),
+    }
+
+
+def _row(case: Case, step: int, velocity: np.ndarray, reference: Reference) -> dict[str, float]:
+    energy = float(np.square(velocity).sum(1).mean()) * case.task.problem.domain.measure / 2
+    return {"time": step * case.task.time_step, "energy": energy, **_errors(velocity, reference, step)}
+
+
+def _answer(numbers: int, seconds: float, rows: list[dict[str, float]], reference: Reference) -> dict[str, Any]:
+    found = {"numbers": numbers, "memory_bytes": 8 * numbers, "seconds": seconds, **summary(rows)}
+    return _with_energy(found, (reference.energy[0], rows[-1]["energy"]), reference) | {"load": load_average()}
+
+
+def _with_energy(result: dict[str, Any], energy: Sequence[float], reference: Reference) -> dict[str, Any]:
+    """Add the change of the energy relative to the start and the exact one, 0 without viscosity."""
+    change = energy[-1] / energy[0] - 1 if len(energy) else math.inf
+    exact = float(reference.energy[-1] / reference.energy[0] - 1)
+    return result | {"energy_change": change, "exact_energy_change": exact, "tail": reference.tail}

@@ -1,0 +1,1 @@
+"""Lagrangian PINNs beside classical methods and PINNs in the Eulerian frame."""

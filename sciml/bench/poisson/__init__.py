@@ -1,0 +1,1 @@
+"""Multigrid beside classical solvers of Poisson systems."""

@@ -1,0 +1,1 @@
+"""The training backbone beside a bare PyTorch loop."""

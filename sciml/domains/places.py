@@ -1,0 +1,89 @@
+"""Where the values of a field are written: a lattice, or the points of a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.domains.box import Box
+from sciml.domains.mesh_domain import MeshDomain
+from sciml.errors import InputError
+from sciml.mesh import Grid, Mesh, read_mesh
+
+ROUNDING = 1e-6  # of the size of a box: points of files that lie so far outside are on its faces
+
+
+def place_in(
+    domain: Box | MeshDomain, grid: Sequence[int] | None, mesh: str | Path | None, usual: Sequence[int]
+) -> Grid | Mesh:
+    """Return the points of a mesh file, a lattice that fills a box, or the mesh of the domain itself.
+
+    Parameters
+    ----------
+    domain : a box of 1 to 3 axes, or a mesh
+    grid : values along each axis
+    mesh : file, instead of a grid
+    usual : values along each axis where neither is given
+
+    Raises
+    ------
+    InputError
+        If both are given, the grid has another dimension than the box or the domain is a mesh, or the mesh reaches
+        beyond the box.
+    MeshFileError
+        If the file cannot be read.
+    """
+    if grid is not None and mesh is not None:
+        raise InputError("the output is on a grid or on a mesh, got both; leave one of the two out.")
+    if mesh is not None:
+        found = read_mesh(mesh)[0]
+        check_inside(found, domain, mesh)
+        return found
+    if isinstance(domain, MeshDomain):
+        if grid is not None:
+            raise InputError("the output has a grid, but the problem is on a mesh; leave it out, or name a mesh.")
+        return domain.mesh
+    if grid is not None and (len(grid) != domain.dim or min(grid) < 2):
+        raise InputError(
+            f"the grid of the output is {list(grid)}, expected at least 2 values along each of {domain.dim} axes."
+        )
+    return domain.lattice(grid or usual)
+
+
+def check_inside(mesh: Mesh, domain: Box | MeshDomain, source: str | Path) -> None:
+    """Refuse a mesh of another dimension than the domain, and one that reaches beyond a box.
+
+    Raises
+    ------
+    InputError
+        Naming the source. A network has values everywhere, but those beyond the domain mean nothing.
+    """
+    if mesh.dim != domain.dim:
+        raise InputError(f"{source} has {mesh.dim} dimensions, expected {domain.dim} as the problem has.")
+    if isinstance(domain, MeshDomain):
+        return
+    points = torch.tensor(mesh.points)
+    slack = ROUNDING * max(high - low for low, high in zip(domain.lower, domain.upper, strict=True))
+    outside = int(((points - domain.clamp(points)).abs() > slack).any(1).sum())
+    if outside:
+        raise InputError(
+            f"{source} has {outside} of {mesh.n_points} points outside the box of the problem, from "
+            f"{list(domain.lower)} to {list(domain.upper)}; take a mesh within it."
+        )
+
+
+def points_of(place: Grid | Mesh) -> Tensor:
+    """Return the points of a grid or mesh, ``(n, dim)``."""
+    coordinates = place.coordinates() if isinstance(place, Grid) else place.points
+    return torch.tensor(coordinates.reshape(-1, coordinates.shape[-1]))
+
+
+def array_on(place: Grid | Mesh, values: Tensor) -> np.ndarray:
+    """Return values at :func:`points_of`, ``(n, channels)``, as a field on the grid or mesh has them."""
+    shape = place.shape if isinstance(place, Grid) else (len(values),)
+    array = values.detach().cpu().double().numpy().reshape(*shape, -1)
+    return array[..., 0] if array.shape[-1] == 1 else array

@@ -1,1 +1,0 @@
-"""Equations, their reference solutions, and the cases on which solvers are measured."""
