@@ -1,4 +1,4 @@
-"""The rules of the house that a program can check; each fault is a sentence that names the offender."""
+"""The conventions of CONTRIBUTING.md that a program can check; each fault is a sentence that names the offender."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_each_way_to_unpickle_is_found(source: str) -> None:
     assert len(faults(unpickles, {"sciml/offender.py": source})) == 1
 
 
-def test_imports_keep_to_the_floors_and_to_the_borders(repository: Path) -> None:
+def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None:
     command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     if command is None:
         pytest.skip("import-linter is not installed")
