@@ -22,6 +22,7 @@ from sciml.training.citations import check_keys
 from sciml.training.config_errors import Where, shorten
 from sciml.training.config_files import apply_overrides, find_config, read_yaml
 from sciml.training.constructors import check, construct, import_class
+from sciml.training.renamed import current_values
 from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
 
@@ -136,6 +137,7 @@ def config_from_values(values: Mapping[str, Any], source: str) -> Config:
 
 
 def _config(values: Mapping[str, Any], where: Where) -> Config:
+    values = {key: current_values(section) for key, section in values.items()}
     heads = list(Head.__dataclass_fields__)
     sections = ["task", "data", "training", "trainer", "paper"]
     for key in values:

@@ -32,6 +32,7 @@ from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Re
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
 from sciml.training.config_files import read_yaml
+from sciml.training.renamed import current_values
 from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task
 from sciml.training.task import Task
 
@@ -147,7 +148,7 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
     """Refuse to resume another run, and to start in the folder of a run."""
     file = folder / CONFIG
     if resume and file.exists():
-        key = _difference(read_yaml(file), _resolved(config))
+        key = _difference(current_values(read_yaml(file)), _resolved(config))
         if key is not None:
             raise ConfigError(
                 f"{config.source} differs from {file}, the config of the run to resume, in {key}; "

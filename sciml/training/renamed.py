@@ -1,0 +1,72 @@
+"""Former names of classes and of their arguments, so that old configs, run folders and weights cards still load.
+
+A class or module that moves or is renamed gets a row in :data:`PATHS`, an argument of a class that a config can name
+gets one in :data:`ARGUMENTS`. Rows are kept in alphabetical order, one per line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Former dotted path of a class or of a module -> its path today. A row for a module holds for all that is in it.
+PATHS: dict[str, str] = {
+    "sciml.insr.CellPoints": "sciml.domains.CellPoints",
+    "sciml.insr.GaussPoints": "sciml.domains.GaussPoints",
+    "sciml.linalg.n_width": "sciml.lpinn.n_width",
+    "sciml.lpinn.Difference": "sciml.domains.Difference",
+    "sciml.lpinn.Disc": "sciml.domains.Disc",
+    "sciml.lpinn.Polygon": "sciml.domains.Polygon",
+    "sciml.lpinn.Region": "sciml.domains.Region",
+    "sciml.lpinn.deepxde_backend": "sciml.deepxde_backend",
+    "sciml.lpinn.regions": "sciml.domains.regions",
+    "sciml.pde": "sciml.reference",
+    "sciml.pde.mesh_sampling": "sciml.domains.mesh_domain",
+    "sciml.pde.places": "sciml.domains.places",
+    "sciml.pde.quadrature": "sciml.domains.quadrature",
+    "sciml.pde.sampling": "sciml.domains.box",
+    "sciml.pde.strata": "sciml.domains.strata",
+}
+
+# Path of a class today -> former names of its arguments -> their names today.
+ARGUMENTS: dict[str, dict[str, str]] = {}
+
+
+def current_path(path: str) -> str:
+    """Return the dotted path that a class has today; a path without a row is returned unchanged.
+
+    Parameters
+    ----------
+    path : of a class, such as ``sciml.pde.sampling.Box``
+    """
+    for _ in range(len(PATHS)):  # a name may have changed several times
+        former = path
+        while former and former not in PATHS:
+            former = former.rpartition(".")[0]
+        if not former:
+            break
+        path = PATHS[former] + path[len(former) :]
+    return path
+
+
+def current_values(values: Any) -> Any:
+    """Return a copy of the plain values of a config in which every class and argument has the name of today.
+
+    Parameters
+    ----------
+    values : as they were read, nested mappings and lists
+    """
+    if isinstance(values, list | tuple):
+        return [current_values(item) for item in values]
+    if isinstance(values, Mapping):
+        return _current_section({key: current_values(item) for key, item in values.items()})
+    return current_path(values) if isinstance(values, str) and values.startswith("sciml.") else values
+
+
+def _current_section(section: dict[str, Any]) -> dict[str, Any]:
+    """Rename the arguments of a section that has ``class_path`` and ``init_args``."""
+    path, arguments = section.get("class_path"), section.get("init_args")
+    if not isinstance(path, str) or not isinstance(arguments, Mapping) or path not in ARGUMENTS:
+        return section
+    names = ARGUMENTS[path]
+    return {**section, "init_args": {names.get(name, name): value for name, value in arguments.items()}}

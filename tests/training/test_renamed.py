@@ -1,0 +1,125 @@
+"""Former names of classes and arguments: configs and run folders that were written before a rename still load."""
+
+from __future__ import annotations
+
+import pytest
+
+from sciml.errors import ConfigError
+from sciml.training import renamed
+from sciml.training.config import config_from_values
+from sciml.training.config_errors import Where
+from sciml.training.constructors import import_class
+from sciml.training.renamed import PATHS, current_path, current_values
+
+# Each class that a shipped config or the card of shipped weights named before the package got its present layout.
+FORMERLY_NAMED = [
+    "sciml.dcdm.DirectionTask",
+    "sciml.dcdm.MultigridTask",
+    "sciml.dcdm.RandomGeometries",
+    "sciml.dcdm.RitzDirections",
+    "sciml.insr.Adam",
+    "sciml.insr.Advection",
+    "sciml.insr.ArapVolume",
+    "sciml.insr.Burgers",
+    "sciml.insr.CellPoints",
+    "sciml.insr.ChorinSplitting",
+    "sciml.insr.ElasticBody",
+    "sciml.insr.Equilibrium",
+    "sciml.insr.GaussPoints",
+    "sciml.insr.Heat",
+    "sciml.insr.IncrementalPotential",
+    "sciml.insr.LeastSquares",
+    "sciml.insr.MultiModeEuler",
+    "sciml.insr.Pade22",
+    "sciml.insr.Plane",
+    "sciml.insr.RungeKutta",
+    "sciml.insr.SemiLagrangian",
+    "sciml.insr.Smoke",
+    "sciml.insr.Sphere",
+    "sciml.insr.StableNeoHookean",
+    "sciml.insr.TaylorGreen",
+    "sciml.insr.TaylorGreenPrimitive",
+    "sciml.insr.Tension",
+    "sciml.insr.TimeStepping",
+    "sciml.insr.TwoVortices",
+    "sciml.insr.TwoVorticesPrimitive",
+    "sciml.lpinn.Ale",
+    "sciml.lpinn.BoundaryLayer",
+    "sciml.lpinn.Burgers",
+    "sciml.lpinn.Channel",
+    "sciml.lpinn.Convection",
+    "sciml.lpinn.DeformationalSwirl",
+    "sciml.lpinn.Disc",
+    "sciml.lpinn.Eulerian",
+    "sciml.lpinn.Gradient",
+    "sciml.lpinn.Lagrangian",
+    "sciml.lpinn.LeastSquares",
+    "sciml.lpinn.PublishedLagrangian",
+    "sciml.lpinn.PublishedNetwork",
+    "sciml.lpinn.Rezoned",
+    "sciml.lpinn.SolidBodyRotation",
+    "sciml.lpinn.SpaceTimeFitting",
+    "sciml.lpinn.StandardBurgers",
+    "sciml.lpinn.TwoBranches",
+    "sciml.lpinn.VariableConvection",
+    "sciml.nets.FourierNetwork",
+    "sciml.nets.GaussianNetwork",
+    "sciml.nets.HeldAtEnds",
+    "sciml.nets.MirroredNetwork",
+    "sciml.nets.Siren",
+    "sciml.nets.TanhNetwork",
+    "sciml.nets.VanishingOnBox",
+    "sciml.nets.ansatz.VanishingOnBox",
+    "sciml.pde.mesh_sampling.MeshDomain",
+    "sciml.pde.sampling.Box",
+]
+
+
+@pytest.mark.parametrize("path", FORMERLY_NAMED)
+def test_every_class_that_a_shipped_config_ever_named_still_resolves(path):
+    found = import_class(Where("an old config"), "class_path", current_path(path))
+    assert isinstance(found, type)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_row_leads_to_a_name_of_today(path):
+    parts = current_path(path).split(".")
+    assert current_path(current_path(path)) == ".".join(parts)
+    if parts[-1][0].isupper():
+        assert isinstance(import_class(Where("a row"), "class_path", ".".join(parts)), type)
+    else:
+        assert __import__(".".join(parts))
+
+
+def test_names_inside_a_config_are_followed_wherever_they_stand():
+    values = {
+        "class_path": "sciml.insr.TimeStepping",
+        "init_args": {
+            "points": [{"class_path": "sciml.insr.CellPoints", "init_args": {"degree": 2}}, "sciml.lpinn.Disc"],
+            "domain": {"class_path": "sciml.pde.sampling.Box"},
+            "note": "boxes of sciml.pde.sampling.Box",
+        },
+    }
+    assert current_values(values) == {
+        "class_path": "sciml.insr.TimeStepping",
+        "init_args": {
+            "points": [{"class_path": "sciml.domains.CellPoints", "init_args": {"degree": 2}}, "sciml.domains.Disc"],
+            "domain": {"class_path": "sciml.domains.box.Box"},
+            "note": "boxes of sciml.pde.sampling.Box",
+        },
+    }
+    assert values["init_args"]["domain"] == {"class_path": "sciml.pde.sampling.Box"}
+
+
+def test_a_name_that_changed_twice_and_a_renamed_argument_are_followed(monkeypatch):
+    monkeypatch.setitem(PATHS, "sciml.old.A", "sciml.old.B")
+    monkeypatch.setitem(PATHS, "sciml.old", "sciml.new")
+    monkeypatch.setitem(renamed.ARGUMENTS, "sciml.new.B", {"start": "initial"})
+    former = {"class_path": "sciml.old.A", "init_args": {"start": 1.0, "steps": 2}}
+    assert current_values(former) == {"class_path": "sciml.new.B", "init_args": {"initial": 1.0, "steps": 2}}
+
+
+def test_a_path_that_never_existed_is_refused_in_a_sentence():
+    values = {"title": "t", "task": {"class_path": "sciml.pde.sampling.Bax"}}
+    with pytest.raises(ConfigError, match=r"old\.yaml: task\.class_path is sciml\.domains\.box\.Bax, .* 'Box'\?"):
+        config_from_values(values, "old.yaml")
