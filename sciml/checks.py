@@ -1,0 +1,241 @@
+"""Check arguments: each function returns the value, or raises an error that says what it is and what it should be.
+
+The sentence has one form: "NAME is GOT, expected WHAT; REMEDY." The error is :class:`sciml.errors.InputError`, or the
+subclass given as ``error``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+from sciml.errors import InputError
+
+T = TypeVar("T")
+
+LONGEST_VALUE = 80  # characters of a value that are shown in a sentence
+
+
+def whole_number(
+    name: str,
+    value: object,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    remedy: str = "",
+    error: type[InputError] = InputError,
+) -> int:
+    """Return an integer within bounds; booleans and floats with an integral value are refused.
+
+    Parameters
+    ----------
+    name : the subject of the error sentence, such as ``"the number of rounds"``
+    value : what was given; NumPy integers are taken and returned as ``int``
+    at_least, at_most : the bounds, both included; None for no bound
+    remedy : what to do about it, the part of the sentence after the semicolon
+    error : the class of the error
+
+    Examples
+    --------
+    >>> whole_number("steps", 3, at_least=1)
+    3
+    >>> whole_number("steps", 0, at_least=1)
+    Traceback (most recent call last):
+    sciml.errors.InputError: steps is 0, expected a whole number of at least 1.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or (at_least is not None and value < at_least)
+        or (at_most is not None and value > at_most)
+    ):
+        if at_least is not None and at_most is not None:
+            bounds = f" from {at_least} to {at_most}"
+        else:
+            bounds = f" of at least {at_least}" if at_least is not None else ""
+            bounds += f" of at most {at_most}" if at_most is not None else ""
+        raise error(sentence(name, value, f"a whole number{bounds}", remedy))
+    return int(value)
+
+
+def number(  # noqa: PLR0913 - a bound of each kind
+    name: str,
+    value: object,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    remedy: str = "",
+    error: type[InputError] = InputError,
+) -> float:
+    """Return a finite real number within bounds.
+
+    Parameters
+    ----------
+    name : the subject of the error sentence
+    value : what was given; integers and NumPy scalars are taken and returned as ``float``
+    at_least, at_most : bounds that the number may attain
+    above, below : bounds that it may not attain
+    remedy : what to do about it, the part of the sentence after the semicolon
+    error : the class of the error
+
+    Examples
+    --------
+    >>> number("the Courant number", 1.5, above=0, at_most=1)
+    Traceback (most recent call last):
+    sciml.errors.InputError: the Courant number is 1.5, expected a positive number of at most 1.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Real)
+        or not math.isfinite(value)
+        or (at_least is not None and value < at_least)
+        or (above is not None and value <= above)
+        or (at_most is not None and value > at_most)
+        or (below is not None and value >= below)
+    ):
+        raise error(sentence(name, value, _numbers_within(at_least, above, at_most, below), remedy))
+    return float(value)
+
+
+def positive(name: str, value: object, *, remedy: str = "", error: type[InputError] = InputError) -> float:
+    """Return a positive finite number; zero, infinity and not-a-number are refused.
+
+    Examples
+    --------
+    >>> positive("the time step", 0.0)
+    Traceback (most recent call last):
+    sciml.errors.InputError: the time step is 0.0, expected a positive number.
+    """
+    return number(name, value, above=0, remedy=remedy, error=error)
+
+
+def choice(name: str, value: T, known: Iterable[T], *, error: type[InputError] = InputError) -> T:
+    """Return a value that is one of those known; the error names the nearest one.
+
+    Examples
+    --------
+    >>> choice("the optimizer", "addam", ("adam", "soap"))
+    Traceback (most recent call last):
+    sciml.errors.InputError: the optimizer is 'addam', expected one of adam, soap; did you mean 'adam'?
+    """
+    known = list(known)
+    if value not in known:
+        options = ", ".join(map(str, known))
+        end = did_you_mean(value, map(str, known)) or "."
+        raise error(f"{name} is {shown(value)}, expected {'one of ' * (len(known) > 1)}{options}{end}")
+    return value
+
+
+def shape(
+    name: str,
+    array: T,
+    expected: Sequence[int | str],
+    *,
+    remedy: str = "",
+    error: type[InputError] = InputError,
+) -> T:
+    """Return an array or tensor of the expected shape.
+
+    Parameters
+    ----------
+    name : what the array holds, such as ``"the points"``
+    array : anything with a ``shape``, or nested sequences of numbers
+    expected : the length of each axis; a word stands for any length
+    remedy : what to do about it, the part of the sentence after the semicolon
+    error : the class of the error
+
+    Examples
+    --------
+    >>> shape("the points", [[0.0, 1.0]], ("number of points", 3))
+    Traceback (most recent call last):
+    sciml.errors.InputError: the shape of the points is (1, 2), expected (number of points, 3).
+    """
+    found = shape_of(array)
+    if len(found) != len(expected) or any(
+        not isinstance(want, str) and have != want for have, want in zip(found, expected, strict=True)
+    ):
+        words = ", ".join(map(str, expected)) + "," * (len(expected) == 1)
+        raise error(sentence(f"the shape of {name}", found, f"({words})", remedy))
+    return array
+
+
+def finite(name: str, values: T, *, remedy: str = "", error: type[InputError] = InputError) -> T:
+    """Return an array, a tensor or a sequence without infinities and not-a-numbers.
+
+    Examples
+    --------
+    >>> finite("the initial condition", [0.0, float("nan")])
+    Traceback (most recent call last):
+    sciml.errors.InputError: 1 of 2 values of the initial condition are not finite, expected finite numbers.
+    """
+    array: Any = values
+    if not hasattr(array, "isfinite"):  # torch's tensors have it; numpy's arrays do not
+        import numpy as np
+
+        flags = np.isfinite(np.asarray(array))
+        bad, total = int(flags.size - np.count_nonzero(flags)), int(flags.size)
+    else:
+        bad, total = int((~array.isfinite()).sum()), array.numel()
+    if bad:
+        end = f"; {remedy}." if remedy else "."
+        raise error(f"{bad} of {total} values of {name} are not finite, expected finite numbers{end}")
+    return values
+
+
+def sentence(name: str, value: object, expected: str, remedy: str = "") -> str:
+    """Return the sentence of a value that is not what was expected."""
+    return f"{name} is {shown(value)}, expected {expected}{f'; {remedy}' if remedy else ''}."
+
+
+def shown(value: object) -> str:
+    """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short."""
+    if isinstance(value, Integral | Real) and hasattr(value, "item"):
+        value = value.item()
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
+
+
+def did_you_mean(name: object, valid: Iterable[str]) -> str:
+    """Return ``; did you mean 'adam'?`` for a name near a valid one, otherwise nothing."""
+    if not isinstance(name, str):
+        return ""
+    valid = list(valid)
+    near = get_close_matches(name, valid, 1) or get_close_matches(name.lower(), valid, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def shape_of(array: object) -> tuple[int, ...]:
+    """Return the shape of an array, a tensor, a number or nested sequences as a tuple of ints."""
+    if hasattr(array, "shape"):
+        return tuple(map(int, array.shape))
+    import numpy as np
+
+    return np.shape(array)  # type: ignore[arg-type]
+
+
+def _numbers_within(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
+    """Return the words for the finite numbers within bounds."""
+    if at_least is not None and at_most is not None:
+        return f"a number from {at_least:g} to {at_most:g}"
+    if above is not None and below is not None:
+        return f"a number greater than {above:g} and less than {below:g}"
+    words = "a positive number" if above == 0 else "a finite number" if _none(at_least, above) else "a number"
+    bounds = []
+    if at_least is not None:
+        bounds.append(f"of at least {at_least:g}")
+    if above:
+        bounds.append(f"greater than {above:g}")
+    if at_most is not None:
+        bounds.append(f"of at most {at_most:g}")
+    if below is not None:
+        bounds.append(f"less than {below:g}")
+    return " ".join([words, " and ".join(bounds)]).rstrip()
+
+
+def _none(*bounds: float | None) -> bool:
+    return all(bound is None for bound in bounds)

@@ -1,0 +1,111 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from sciml import checks
+from sciml.errors import ConfigError, InputError
+
+NAN, INF = float("nan"), float("inf")
+
+
+def refused(words: str):
+    return pytest.raises(InputError, match=f"^{re.escape(words)}$")
+
+
+@pytest.mark.parametrize("value", [1, np.int64(1), np.uint8(1)])
+def test_whole_numbers_of_python_and_numpy_come_back_as_int(value):
+    found = checks.whole_number("n", value, at_least=1, at_most=1)
+    assert found == 1 and type(found) is int
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 1.0, np.float64(1.0), "1", None, [1], torch.tensor(1)])
+def test_what_only_looks_like_a_whole_number_is_refused(value):
+    with pytest.raises(InputError, match="expected a whole number of at least 0"):
+        checks.whole_number("n", value, at_least=0)
+
+
+def test_the_bounds_of_whole_numbers_are_included_and_named():
+    assert [checks.whole_number("n", n, at_least=2, at_most=3) for n in (2, 3)] == [2, 3]
+    with refused("the degree is 4, expected a whole number from 2 to 3."):
+        checks.whole_number("the degree", 4, at_least=2, at_most=3)
+    with refused("the degree is 4, expected a whole number of at most 3."):
+        checks.whole_number("the degree", np.int32(4), at_most=3)
+    with refused("n is 0, expected a whole number of at least 1; draw a point."):
+        checks.whole_number("n", 0, at_least=1, remedy="draw a point")
+    with refused("n is 1.5, expected a whole number."):
+        checks.whole_number("n", 1.5)
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.float32(2.0), np.int64(2)])
+def test_numbers_of_python_and_numpy_come_back_as_float(value):
+    found = checks.positive("x", value)
+    assert found == 2.0 and type(found) is float
+
+
+@pytest.mark.parametrize("value", [0, -1.0, NAN, INF, -INF, True, "1", None, 1j, [1.0]])
+def test_only_positive_finite_numbers_are_positive(value):
+    with pytest.raises(InputError, match=r"^the time step is .*, expected a positive number\.$"):
+        checks.positive("the time step", value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "good", "bad", "words"),
+    [
+        ({}, [-1e300, 0], [NAN, INF], "a finite number"),
+        ({"at_least": 0}, [0, 1], [-1e-300], "a number of at least 0"),
+        ({"above": 1}, [1.5], [1], "a number greater than 1"),
+        ({"at_least": 0, "at_most": 1}, [0, 1], [-1, 2], "a number from 0 to 1"),
+        ({"above": 0, "below": 1}, [0.5], [0, 1], "a number greater than 0 and less than 1"),
+        ({"above": 0, "at_most": 1}, [0.5, 1], [0, 1.5], "a positive number of at most 1"),
+        ({"at_least": 0, "below": 1}, [0, 0.5], [1], "a number of at least 0 and less than 1"),
+        ({"at_most": 1}, [-5], [2], "a finite number of at most 1"),
+    ],
+)
+def test_the_bounds_of_numbers_are_kept_and_named(bounds, good, bad, words):
+    for value in good:
+        assert checks.number("x", value, **bounds) == value
+    for value in bad:
+        with refused(f"x is {value}, expected {words}."):
+            checks.number("x", value, **bounds)
+
+
+def test_a_choice_is_one_of_the_known_and_a_near_one_is_named():
+    assert checks.choice("the side", "left", ("left", "right")) == "left"
+    assert checks.choice("the degree", 2, range(1, 4)) == 2
+    with refused("the side is 'rigt', expected one of left, right; did you mean 'right'?"):
+        checks.choice("the side", "rigt", ("left", "right"))
+    with refused("the side is 'up', expected one of left, right."):
+        checks.choice("the side", "up", ("left", "right"))
+    with refused("the side is 3, expected left."):
+        checks.choice("the side", 3, ("left",))
+
+
+def test_shapes_are_compared_axis_by_axis_and_a_word_stands_for_any_length():
+    for points in (np.zeros((4, 2)), torch.zeros(4, 2), [[0.0, 1.0]]):
+        assert checks.shape("the points", points, ("number of points", 2)) is points
+    with refused("the shape of the points is (4, 3), expected (number of points, 2)."):
+        checks.shape("the points", np.zeros((4, 3)), ("number of points", 2))
+    with refused("the shape of the vector is (4, 3), expected (12,); flatten it."):
+        checks.shape("the vector", torch.zeros(4, 3), (12,), remedy="flatten it")
+
+
+def test_values_that_are_not_finite_are_counted():
+    for values in (np.ones(3), torch.ones(3), [1.0, 2.0], 0.0):
+        assert checks.finite("u", values) is values
+    for values in (np.array([1.0, NAN, INF]), torch.tensor([1.0, NAN, INF]), [1.0, NAN, INF]):
+        with refused("2 of 3 values of u are not finite, expected finite numbers; take a smaller step."):
+            checks.finite("u", values, remedy="take a smaller step")
+
+
+def test_the_class_of_the_error_can_be_chosen():
+    for check, value in ((checks.whole_number, 0.5), (checks.positive, 0), (checks.number, "a")):
+        with pytest.raises(ConfigError):
+            check("x", value, error=ConfigError)
+
+
+def test_a_long_value_is_cut_short():
+    with pytest.raises(InputError, match=r"^x is \[0, 1, .* \.\.\., expected a finite number\.$") as caught:
+        checks.number("x", list(range(1000)))
+    assert len(str(caught.value)) < 200
