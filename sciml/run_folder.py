@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Self
 
 from sciml import __version__
 from sciml.errors import InputError
+from sciml.status import Status
 
 try:
     import fcntl
@@ -94,7 +95,7 @@ class RunFolder:
 
     def finish(
         self,
-        status: str,
+        status: Status | str,
         metrics: Mapping[str, float],
         *,
         seed: int | None = None,
@@ -105,14 +106,14 @@ class RunFolder:
 
         Parameters
         ----------
-        status : how the run ended, such as ``"converged"``
+        status : how the run ended: a :class:`~sciml.status.Status` or its value, such as ``"converged"``
         metrics : numbers by name; the first is the headline error
         seed : of the random numbers, None where there were none
         config : what the run was asked to do
         more : further entries; ``seconds`` takes the place of the time since the folder was made
         """
         result = {
-            "status": status,
+            "status": Status(status),
             "metrics": {name: float(value) for name, value in metrics.items()},
             "seconds": time.perf_counter() - self._start,
             "seed": seed,

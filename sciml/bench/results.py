@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml.errors import DataFormatError
+from sciml.status import Status
 
 Run = dict[str, Any]
 
@@ -41,7 +42,7 @@ class Results:
     def iterations(self, case: str, size: int) -> list[float]:
         """Iterations for white noise; infinite where they did not converge."""
         jobs = [job for job in self.of("iterations", case) if job["size"] == size]
-        return [job["white"] if job["white_status"] == "converged" else float("inf") for job in jobs]
+        return [job["white"] if job["white_status"] == Status.CONVERGED else float("inf") for job in jobs]
 
     def ratios(self, group: str, case: str, rivals: tuple[str, ...], what: str = "total") -> list[float]:
         """Per seed, seconds of the fastest rival over ours: ``"total"``, or ``"again"`` of the second solve."""
@@ -84,7 +85,7 @@ class Results:
         result = []
         for job in self.of("sabotage"):
             counts = [
-                run["iterations"] if run["status"] in ("converged", "fallback") else float("inf")
+                run["iterations"] if Status(run["status"]).success else float("inf")
                 for run in job["preconditioners"].values()
             ]
             result.append(max(counts) / (1.1 * job["cg"] + 10))

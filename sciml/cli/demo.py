@@ -41,6 +41,7 @@ def demo(
     """Solve the flow around a surface and write table, picture and fields."""
     from sciml.errors import InputError
     from sciml.run_folder import RunFolder
+    from sciml.status import Status
 
     if size < SMALLEST:
         raise InputError(f"--size must be at least {SMALLEST} cells, got {size}.")
@@ -66,8 +67,7 @@ def demo(
     print("Writing the picture and the fields ...", flush=True)
     write(folder.path, runs, problem, b, tunnel.at_centres(velocity), grid, mesh, f"Wind around {path.stem}")
     report(folder, runs, metrics)
-    worst = max((run.status for run in runs.values()), key=["converged", "fallback", "stagnated", "maxiter"].index)
-    folder.finish(worst, metrics, config=config)
+    folder.finish(Status.worst(run.status for run in runs.values()), metrics, config=config)
     if not all(run.converged for run in runs.values()):
         raise typer.Exit(FAILED)
 

@@ -20,6 +20,7 @@ from sciml.errors import DivergenceError, InputError
 from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.krylov import Callback, KrylovResult
 from sciml.linalg.solver import remove_means
+from sciml.status import Status
 
 Directions = Callable[[Tensor], Tensor]
 
@@ -137,14 +138,14 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
         )
     largest = float(np.abs(b).max())
     if largest == 0.0:
-        return np.zeros(problem.shape), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+        return np.zeros(problem.shape), KrylovResult(Status.CONVERGED, 0, [0.0], true_residual=0.0)
     scale = largest * float(np.linalg.norm(b / largest))  # no square of b overflows or underflows
     operator = StencilOperator(problem, torch.float64, device)
     right = operator.mask(torch.as_tensor(b, dtype=torch.float64, device=device) / scale)
     functions = [directions] if callable(directions) else list(directions)
     functions = functions[-1:] if faithful else functions
     state = _Iteration(operator, right, torch.zeros_like(right), history * len(functions))
-    result = KrylovResult("maxiter", 0, [state.norm])
+    result = KrylovResult(Status.MAXITER, 0, [state.norm])
     trusted = _iterate(state, functions, result, rtol, maxiter, faithful, callback)
     result.true_residual = state.norm
     x = state.x.cpu().numpy() * scale
@@ -170,7 +171,7 @@ def _iterate(
             return True
         gain = _steps(state, functions, result, rtol, faithful)
         if gain == 0.0 or (not faithful and result.fallbacks >= MAX_FALLBACKS):
-            result.status = "stagnated"
+            result.status = Status.STAGNATED
             return faithful
         gained += gain
         result.iterations += 1
@@ -182,7 +183,7 @@ def _iterate(
             if stalled and gained < TRIAL_ITERATIONS * TRIAL_GAIN * state.gain_of_residual():
                 return False
             looked, gained = state.norm, 0.0
-    result.status = "converged"
+    result.status = Status.CONVERGED
     return True
 
 
@@ -226,7 +227,7 @@ def _conjugate_gradients(
     result.iterations += rest.iterations
     result.history += rest.history[1:]
     result.true_residual = rest.true_residual
-    result.status = "fallback" if rest.converged else rest.status
+    result.status = Status.FALLBACK if rest.converged else rest.status
     return rest.x
 
 

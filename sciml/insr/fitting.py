@@ -16,6 +16,7 @@ from sciml.domains.box import weighted
 from sciml.errors import InputError
 from sciml.insr.problems import Domain
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
+from sciml.status import Status
 
 CANDIDATES = 4  # drawn for each adaptive point
 SEEN = 3.0  # a residual on new points of up to this multiple of that on the fitted ones was seen
@@ -68,7 +69,7 @@ class Fitted:
     parameters: Tensor
     rms: float
     solves: int
-    status: str
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ class Adam(Fitting):
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer, factor=self.factor, patience=self.patience, min_lr=self.smallest_rate
         )
-        begin, loss, status = time.process_time(), torch.inf, "limit"
+        begin, loss, status = time.process_time(), torch.inf, Status.LIMIT
         iteration = 0
         for iteration in range(1, self.iterations + 1):
             optimizer.zero_grad()
@@ -266,10 +267,10 @@ class Adam(Fitting):
             loss = float(total.detach())
             schedule.step(loss)
             if not loss < torch.inf:
-                status = "diverged"
+                status = Status.DIVERGED
                 break
             if optimizer.param_groups[0]["lr"] <= 1.1 * self.smallest_rate:
-                status = "converged"
+                status = Status.CONVERGED
                 break
             if self.seconds is not None and time.process_time() - begin > self.seconds:
                 break

@@ -15,6 +15,7 @@ from sciml.errors import InputError
 from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, flexible_conjugate_gradients
 from sciml.linalg.multigrid import MultigridPreconditioner
 from sciml.linalg.voxel_poisson import VoxelPoisson
+from sciml.status import Status
 
 VECTORS = 16
 # As good to the iteration as vectors that have converged: only the span matters, and it need not be exact.
@@ -120,7 +121,7 @@ def deflated_conjugate_gradients(
     """
     scale = float(np.linalg.norm(b))
     if scale == 0.0:
-        return np.zeros_like(b), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+        return np.zeros_like(b), KrylovResult(Status.CONVERGED, 0, [0.0], true_residual=0.0)
     vectors = MatrixVectors(matrix, matrix.diagonal(), b, deflation.start(b), deflation)
     options = {"maxiter": maxiter, "callback": callback, "guarded": False}
     result = flexible_conjugate_gradients(vectors, rtol * scale, scale, **options)

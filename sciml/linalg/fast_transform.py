@@ -10,6 +10,7 @@ from scipy import fft
 
 from sciml.linalg.krylov import KrylovResult
 from sciml.linalg.validation import side_names
+from sciml.status import Status
 
 if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -46,7 +47,7 @@ class BoxTransform:
             x += self._apply(residual)
             residual = b - self.problem.matvec(x)
         norm = float(np.linalg.norm(residual))
-        status = "converged" if norm <= tolerance else "stagnated"
+        status = Status.CONVERGED if norm <= tolerance else Status.STAGNATED
         return x, KrylovResult(status, 0, [1.0, norm / scale], true_residual=norm / scale)
 
     def _apply(self, b: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from sciml.errors import DivergenceError
+from sciml.status import Status
 
-Status = Literal["converged", "fallback", "maxiter", "stagnated"]
 Callback = Callable[[int, float], None]
 
 # The preconditioner is dropped for good after this many useless directions.
@@ -127,7 +127,7 @@ def flexible_conjugate_gradients(
         The residual became infinite or not a number.
     """
     norm = best = vectors.residual()
-    result = KrylovResult("maxiter", 0, [norm / scale], true_residual=norm / scale)
+    result = KrylovResult(Status.MAXITER, 0, [norm / scale], true_residual=norm / scale)
     trial = _Trial(norm)
     trusted = fresh = own_old = True
     alpha = zr_old = 0.0
@@ -135,10 +135,10 @@ def flexible_conjugate_gradients(
         if norm <= tolerance:
             norm = vectors.residual()
             if norm <= tolerance:
-                result.status = "converged" if trusted else "fallback"
+                result.status = Status.CONVERGED if trusted else Status.FALLBACK
                 break
             if norm > RESTART_REDUCTION * best:
-                result.status = "stagnated"
+                result.status = Status.STAGNATED
                 break
             best, fresh = norm, True
         if result.iterations == maxiter:
@@ -156,7 +156,7 @@ def flexible_conjugate_gradients(
         trusted = trusted and result.fallbacks < MAX_FALLBACKS
         if not curvature > 0.0:
             # The fresh direction has no curvature either: r lies in the null space of A, as far as rounding can tell.
-            result.status = "stagnated"
+            result.status = Status.STAGNATED
             break
         alpha, zr_old, own_old, fresh = zr / curvature, zr, own, False
         norm = vectors.step(alpha)

@@ -12,10 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
-from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, Status, flexible_conjugate_gradients, norm
+from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, flexible_conjugate_gradients, norm
 from sciml.linalg.multigrid import MultigridPreconditioner, choose_backend
 from sciml.linalg.validation import check_right_hand_side, check_spd_matrix
 from sciml.linalg.voxel_poisson import VoxelPoisson
+from sciml.status import Status
 
 METHODS = ("auto", "fft", "multigrid", "amg", "cg")
 COMPATIBILITY_TOLERANCE = 1e-10
@@ -29,8 +30,8 @@ class SolveResult:
     Attributes
     ----------
     x : solution, in the shape of b; 0 off the fluid
-    status : ``"converged"``; ``"fallback"``: converged, but the preconditioner had to be dropped; ``"maxiter"``;
-        ``"stagnated"``: rounding lets the residual sink no further
+    status : :class:`~sciml.status.Status`, which says what it means and what to do: ``"converged"``, ``"fallback"``
+        (converged, but the preconditioner had to be dropped), ``"stagnated"`` or ``"maxiter"``
     method : the method used, by name
     iterations : of the Krylov method; 0 for a direct one. With several right-hand sides, the most that one took.
     history : |r| / |b| from the start to the end; with several right-hand sides, that of the slowest
@@ -53,7 +54,7 @@ class SolveResult:
     @property
     def converged(self) -> bool:
         """Whether the tolerance was met."""
-        return self.status in ("converged", "fallback")
+        return self.status.success
 
     def summary(self) -> dict[str, Any]:
         """Everything but the arrays, for JSON."""
@@ -234,7 +235,7 @@ class _Runner:
         """x and how it was found, for any size of b."""
         size = float(max(b.max(), -b.min()))
         if size == 0.0:
-            return np.zeros(b.shape), KrylovResult("converged", 0, [0.0], true_residual=0.0)
+            return np.zeros(b.shape), KrylovResult(Status.CONVERGED, 0, [0.0], true_residual=0.0)
         # Squares of b neither overflow nor underflow between these bounds.
         size = 1.0 if 1e-100 < size < 1e100 else size
         b = b if size == 1.0 else b / size
@@ -278,9 +279,8 @@ def _worse(first: KrylovResult | None, second: KrylovResult) -> KrylovResult:
     """The slower of two results, with the worse status and residual of both."""
     if first is None:
         return second
-    order: list[Status] = ["converged", "fallback", "stagnated", "maxiter"]
     slower = second if second.iterations > first.iterations else first
-    slower.status = max(first.status, second.status, key=order.index)
+    slower.status = Status.worst((first.status, second.status))
     slower.true_residual = max(first.true_residual, second.true_residual)
     slower.fallbacks = max(first.fallbacks, second.fallbacks)
     return slower

@@ -28,6 +28,7 @@ from sciml.numerics.damped_steps import (
     choose,
 )
 from sciml.numerics.linearisation import Residuals, ResidualSystem, System
+from sciml.status import Status
 
 __all__ = ["LeastSquaresResult", "LevenbergMarquardt", "Residuals"]
 
@@ -43,9 +44,9 @@ class LeastSquaresResult:
     Attributes
     ----------
     value : the parameters, ``(p,)``
-    status : ``"converged"`` (the root mean square is below the tolerance), ``"stalled"`` (no step descends, or several
-        gained little), ``"limit"`` (of the number of solves), or ``"diverged"`` (derivatives that are not finite;
-        at the start :meth:`LevenbergMarquardt.minimise` raises instead)
+    status : :class:`~sciml.status.Status`: ``"converged"`` (the root mean square is below the tolerance), ``"stalled"``
+        (no step descends, or several gained little), ``"limit"`` (of the number of solves), or ``"diverged"``
+        (derivatives that are not finite; at the start :meth:`LevenbergMarquardt.minimise` raises instead)
     history : the loss before the first solve and after each
     damping : the last one, as a multiple of the mean diagonal of ``J^T J``
     gradient_norm : ``|J^T r|`` at the last linearisation
@@ -54,7 +55,7 @@ class LeastSquaresResult:
     """
 
     value: Tensor
-    status: str
+    status: Status
     history: tuple[float, ...]
     damping: float
     gradient_norm: float
@@ -186,7 +187,7 @@ class LevenbergMarquardt:
             )
         system = ResidualSystem(groups, len(start))
         result = self.minimise_system(system, start.detach(), generator=generator, callback=callback)
-        if result.status == "diverged" and not result.solves:
+        if result.status == Status.DIVERGED and not result.solves:
             raise DivergenceError(_what_is_not_finite(system, start.detach()))
         return result
 
@@ -201,7 +202,7 @@ class LevenbergMarquardt:
         """Minimise the sum of squares of a system; where that is not finite any more, return the last value."""
         residual = system.residual(start).double()
         state = _State(start, residual, float(residual.square().sum()), self.damping)
-        history, small, steps, status = [state.cost], 0, None, "limit"
+        history, small, steps, status = [state.cost], 0, None, Status.LIMIT
         method = choose(self.method, len(residual), system.columns, self.memory, self.block)
         blocks = method == "block"
         # A random block may have nothing to gain where another has: there, patience counts rounds through all of them.
@@ -209,29 +210,29 @@ class LevenbergMarquardt:
         generator = generator or torch.Generator(device=start.device).manual_seed(0)
         for number in range(self.max_solves):
             if state.cost**0.5 <= self.tolerance:
-                status = "converged"
+                status = Status.CONVERGED
                 break
             if not state.cost < float("inf"):
-                status = "diverged"
+                status = Status.DIVERGED
                 break
             steps = self._linearise(method, system, state, generator)
             if not steps.scale < float("inf"):
-                status = "diverged"
+                status = Status.DIVERGED
                 break
             last, moved = state.cost, self._move(system, state, steps)
             history.append(last if moved is None else moved.cost)
             if moved is None and not blocks:
-                status = "stalled"
+                status = Status.STALLED
                 break
             state = moved or state
             if callback is not None:
                 callback(number + 1, state.cost**0.5)
             small = small + 1 if last - state.cost < SMALL_GAIN * last else 0
             if small >= patience and state.cost**0.5 > self.tolerance:
-                status = "stalled"
+                status = Status.STALLED
                 break
         else:
-            status = "converged" if state.cost**0.5 <= self.tolerance else "limit"
+            status = Status.CONVERGED if state.cost**0.5 <= self.tolerance else Status.LIMIT
         gradient = float(steps.gradient.norm()) if steps is not None else 0.0
         gram = None if steps is None else steps.gram
         return LeastSquaresResult(

@@ -28,6 +28,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
+from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
@@ -110,9 +111,11 @@ def train(
                 _draw(folder)  # first, so that a solution may draw a better history
             solved = _write_solution(folder, trainer.strategy.root_device) if writer is not None else {}
         except DivergenceError:
-            _finish(writer, config, "diverged", rows)
+            _finish(writer, config, Status.DIVERGED, rows)
             raise
-        result = _finish(writer, config, "finished", rows, solved)  # last of all: a finished run is never opened again
+        result = _finish(
+            writer, config, Status.FINISHED, rows, solved
+        )  # last of all: a finished run is never opened again
     if signals.number is not None:
         obey(signals.number)
     return result
@@ -124,7 +127,7 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
         result = json.loads((Path(folder) / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) and result.get("status") == "finished" else None
+    return result if isinstance(result, dict) and result.get("status") == Status.FINISHED else None
 
 
 def _rank() -> int:
@@ -243,7 +246,7 @@ def _write_solution(folder: Path, device: torch.device) -> dict[str, float]:
 
 
 def _finish(
-    writer: RunFolder | None, config: Config, status: str, rows: Rows, solved: Mapping[str, float] | None = None
+    writer: RunFolder | None, config: Config, status: Status, rows: Rows, solved: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """Write ``result.json``, the metrics of the solution first; return what is in it."""
     metrics = rows.last

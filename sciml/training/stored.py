@@ -11,6 +11,7 @@ import yaml
 
 from sciml import __version__
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.status import Status
 from sciml.training.checkpoints import load_weights, read_checkpoint, read_weights, write_file, write_weights
 from sciml.training.config import Config, config_from_values
 from sciml.training.config_files import read_yaml
@@ -75,7 +76,7 @@ def export_weights(folder: str | Path, path: str | Path) -> None:
         environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} holds no finished run; train it to the end first.") from error
-    if result["status"] != "finished":
+    if result["status"] != Status.FINISHED:
         raise InputError(f"the run in {folder} is {result['status']}, expected a finished one.")
     weights = read_checkpoint(folder / LAST)["state_dict"]
     card = {

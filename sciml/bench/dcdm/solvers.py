@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from sciml.bench.poisson.peers import System
 from sciml.linalg.krylov import Callback
+from sciml.status import Status
 
 RTOLS = (1e-4, 1e-6)
 MAXITER = 20_000
@@ -115,7 +116,7 @@ def timed_solve(solve: Solve, system: System, b: np.ndarray, limit: float) -> di
         if residual > 1.01 * RTOLS[-1]:
             watch.crossed.pop(f"{RTOLS[-1]:g}")
     except TimeIsUpError:
-        status = "time"
+        status = Status.TIME
     keys = [f"{rtol:g}" for rtol in RTOLS]
     return {
         "iterations": {key: watch.crossed[key][0] if key in watch.crossed else None for key in keys},

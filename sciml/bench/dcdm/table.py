@@ -8,6 +8,7 @@ from typing import Any
 
 from sciml.bench.dcdm.results import LOOSE, TIGHT, Answers, Place, median_or_none, tight_iterations, total_seconds
 from sciml.bench.table import DASH, Check, Part, markdown, span
+from sciml.status import Status
 
 TRAINED, UNSEEN = "box", "spheres"
 CASES = (TRAINED, UNSEEN, "mixed", "walls", "jumps")
@@ -250,8 +251,8 @@ def _timing(runs: list[dict[str, Any]]) -> str:
     """Medians over the seeds; what was not reached, and why."""
     if not runs:
         return ""
-    mark = (FALLBACK if any(run["status"] == "fallback" for run in runs) else "") + (
-        TIME_UP if any(run["status"] == "time" for run in runs) else ""
+    mark = (FALLBACK if any(run["status"] == Status.FALLBACK for run in runs) else "") + (
+        TIME_UP if any(run["status"] == Status.TIME for run in runs) else ""
     )
     counts = [_median_count([run["iterations"][rtol] for run in runs]) for rtol in (LOOSE, TIGHT)]
     seconds = [run["seconds"][TIGHT] for run in runs]

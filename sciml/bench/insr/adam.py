@@ -13,6 +13,7 @@ import torch
 from sciml.bench.insr.cases import Case, build, solve, with_fitting
 from sciml.bench.worker import Job
 from sciml.insr.fitting import Draw, Fit, Fitted, Fitting
+from sciml.status import Status
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SCHEDULES = ("constant", "plateau", "cosine")
@@ -62,7 +63,7 @@ class TunedAdam(Fitting):
                 since = 0
             optimizer.step()
             iteration += 1
-        return Fitted(weights.detach() if self.fresh else best, best_loss**0.5, iteration, "limit")
+        return Fitted(weights.detach() if self.fresh else best, best_loss**0.5, iteration, Status.LIMIT)
 
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, in the same way."""
