@@ -1,7 +1,8 @@
 # make demo   the guided tour: a pressure projection around a real surface, ours beside PyAMG and plain CG
 # make test   the tests
+# make docs   the documentation, into build/docs; a warning is an error, and no network is needed
 # make bench  the side-by-side tables
-# make lint   style, formatting and the floors of the house
+# make lint   style, formatting and the layers of the package
 # Each makes .venv and installs into it when needed. Another interpreter: make PYTHON=python3.12 test
 
 PYTHON ?= python3
@@ -10,14 +11,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := tools/constraints-cpu.txt
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: demo test bench lint install clean
+.PHONY: demo test docs bench lint install clean
 
 demo: $(INSTALLED)
 	$(BIN)/sciml demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+docs: $(DOCS_INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(INSTALLED)
 	$(BIN)/sciml bench
@@ -37,5 +43,10 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e ".[test]"
 	@touch $@
 
+# Only `make docs` needs Sphinx: the tests do without.
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e ".[docs]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build docs/api/generated .pytest_cache .ruff_cache .import_linter_cache .hypothesis
