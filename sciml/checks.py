@@ -187,6 +187,30 @@ def finite(name: str, values: T, *, remedy: str = "", error: type[InputError] = 
     return values
 
 
+def rising(name: str, values: Any, *, at_least: float | None = None, error: type[InputError] = InputError) -> Any:
+    """Return one axis of finite numbers that never fall, as a float64 array of NumPy.
+
+    Examples
+    --------
+    >>> rising("the times", [0.0, 2.0, 1.0], at_least=0)
+    Traceback (most recent call last):
+    sciml.errors.InputError: the times are [0.0, 2.0, 1.0], expected rising finite numbers of at least 0.
+    """
+    import numpy as np
+
+    array = np.asarray(values, dtype=np.float64)
+    if (
+        array.ndim != 1
+        or not len(array)
+        or not np.all(np.isfinite(array))
+        or np.any(np.diff(array) < 0.0)
+        or (at_least is not None and array[0] < at_least)
+    ):
+        bound = f" of at least {at_least:g}" if at_least is not None else ""
+        raise error(f"{name} are {shown(array.tolist())}, expected rising finite numbers{bound}.")
+    return array
+
+
 def sentence(name: str, value: object, expected: str, remedy: str = "") -> str:
     """Return the sentence of a value that is not what was expected."""
     return f"{name} is {shown(value)}, expected {expected}{f'; {remedy}' if remedy else ''}."

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from sciml import __version__
+from sciml.atomic import AtomicFile, write_text
 from sciml.errors import InputError
 from sciml.status import Status
 
@@ -74,13 +75,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a UTF-8 text file of this name into the folder."""
-        path = self.path / name
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_text(self.path / name, text)
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON file of this name into the folder."""
@@ -246,10 +241,10 @@ def check_writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> No
         raise InputError(f"{path} cannot be written: its ending is {path.suffix!r}, expected {' or '.join(endings)}.")
     if path.is_dir():
         raise InputError(f"{path} is a folder, expected a file name.")
-    probe = path.with_name(path.name + ".part")
+    probe = AtomicFile(path)
     try:
-        probe.touch()
-        probe.unlink()
+        probe.part.touch()
+        probe.discard()
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place.") from error
 

@@ -99,6 +99,13 @@ def test_values_that_are_not_finite_are_counted():
             checks.finite("u", values, remedy="take a smaller step")
 
 
+@pytest.mark.parametrize("values", [[], [1.0, 0.5], [-1.0, 0.0], [0.0, NAN], [0.0, INF], [[0.0, 1.0]], 1.0])
+def test_only_one_axis_of_finite_numbers_that_never_fall_rises(values):
+    with pytest.raises(InputError, match=r"^the times are .*, expected rising finite numbers of at least 0\.$"):
+        checks.rising("the times", values, at_least=0)
+    assert checks.rising("x", [-1, 0, 0, 2.5]).tolist() == [-1.0, 0.0, 0.0, 2.5]
+
+
 def test_the_class_of_the_error_can_be_chosen():
     for check, value in ((checks.whole_number, 0.5), (checks.positive, 0), (checks.number, "a")):
         with pytest.raises(ConfigError):

@@ -74,7 +74,7 @@ class Heat:
         ----------
         random : draws the initial field
         """
-        from sciml.reference.periodic import heat, random_field
+        from sciml.reference.periodic_fourier import heat, random_field
 
         start = random_field((self.size,) * self.dimension, random)
         return {"u": heat(start, self.diffusivity, _times(self))}, {}
@@ -115,7 +115,7 @@ class Advection:
         ----------
         random : draws the direction and the initial field
         """
-        from sciml.reference.periodic import advection, random_field
+        from sciml.reference.periodic_fourier import advection, random_field
 
         velocity = self.speed * random.choice([-1.0, 1.0], self.dimension)
         start = random_field((self.size,) * self.dimension, random)
@@ -156,7 +156,7 @@ class Burgers:
         ----------
         random : draws the initial field
         """
-        from sciml.reference.periodic import burgers, random_field
+        from sciml.reference.periodic_fourier import burgers, random_field
 
         start = random_field((self.size,), random)
         longest = 0.5 / self.size / max(1.0, float(np.abs(start).max()))

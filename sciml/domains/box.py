@@ -16,8 +16,6 @@ from sciml.domains.strata import BoundaryPoints, check_draw, in_cube, levels, lo
 from sciml.errors import InputError
 from sciml.mesh.grid import Grid
 
-__all__ = ["KINDS", "Box", "weighted"]
-
 KINDS = ("uniform", "stratified", "shifted")
 
 
@@ -242,55 +240,6 @@ class Box:
     def __repr__(self) -> str:
         box = " x ".join(f"[{a:g}, {b:g}]" for a, b in zip(self.lower, self.upper, strict=True))
         return f"Box({box}{f', periodic={self.periodic}' if any(self.periodic) else ''})"
-
-
-def weighted(candidates: torch.Tensor, density: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Return some of the candidates, drawn with probability proportional to a density, each at most once.
-
-    One after the other is drawn from those that are left, all at once by random keys: the ``count`` smallest values of
-    e_i / density_i with e_i exponential. Residual-adaptive points have the density ``r^k / mean(r^k) + c`` of the
-    residual r, with k = c = 1 unless the solution asks for others.
-
-    Parameters
-    ----------
-    candidates : (n, dim), many times ``count``
-    density : (n,) >= 0 and finite, not normalised
-    count : 1 to the number of candidates of positive density
-    generator : draws, on the device of the candidates
-
-    Returns
-    -------
-    Tensor
-        (count, dim), in the order of the candidates.
-
-    References
-    ----------
-    P. S. Efraimidis and P. G. Spirakis, Weighted random sampling with a reservoir, Information Processing Letters 97
-    (2006): the keys. C. Wu et al., A comprehensive study of non-adaptive and residual-based adaptive sampling for
-    physics-informed neural networks, Computer Methods in Applied Mechanics and Engineering 403 (2023), equation (2).
-    """
-    check_draw(count, generator, "uniform", KINDS)
-    if density.shape != candidates.shape[:1]:
-        raise InputError(
-            f"each candidate needs one density: expected shape ({len(candidates)},), got {(*density.shape,)}."
-        )
-    if candidates.device.type != generator.device.type:
-        raise InputError(
-            f"the candidates are on {candidates.device} and the generator on {generator.device}; make both on one."
-        )
-    density = density.detach().double()
-    wrong = ~((density >= 0) & (density < torch.inf))
-    if wrong.any():
-        bad = int(wrong.nonzero()[0])
-        raise InputError(f"the density of candidate {bad} is {float(density[bad])}, expected a finite number >= 0.")
-    possible = int((density > 0).sum())
-    if count > possible:
-        raise InputError(
-            f"{count} points cannot be drawn from {possible} candidates of positive density; give more candidates."
-        )
-    keys = torch.empty_like(density).exponential_(generator=generator).log() - density.log()
-    chosen = keys.topk(count, largest=False).indices
-    return candidates[chosen.sort().values]
 
 
 def _coordinates(name: str, values: Any) -> tuple[float, ...]:

@@ -23,8 +23,8 @@ from sciml.insr.problems import Domain, Fields, Problem, mean_over
 from sciml.numerics.derivatives import Jet
 
 if TYPE_CHECKING:
-    from sciml.reference.hyperelastic import Material
-    from sciml.reference.hyperelastic_fem import FiniteElementDisplacement
+    from sciml.reference.hyperelasticity_finite_elements import FiniteElementDisplacement
+    from sciml.reference.hyperelasticity_materials import Material
 
 WATCHED = 2000  # boundary points at which penetration is watched
 HELD = 400  # points in each group that is held
@@ -83,8 +83,9 @@ class ElasticProblem(Problem):
 class Tension(ElasticProblem):
     """A box that is held at the lower end of the first axis and pulled at the upper one; the other sides are free.
 
-    The ends are exact with a network inside of :class:`~sciml.nets.held.HeldAtEnds`, and held by a penalty of
-    ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.elastic_steps.Equilibrium` is a further fit.
+    The ends are exact with a network inside of :class:`~sciml.nets.dirichlet_ends.DirichletEnds`, and held by a
+    penalty of ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.elastic_steps.Equilibrium` is a
+    further fit.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ class Tension(ElasticProblem):
     @cached_property
     def reference(self) -> FiniteElementDisplacement:
         """Displacement by quadratic finite elements on a mesh graded towards the corners."""
-        from sciml.reference.hyperelastic_fem import square, tension
+        from sciml.reference.hyperelasticity_finite_elements import square, tension
 
         mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)
         return tension(mesh, material, 2, extension=self.extension, load_steps=12)
@@ -307,7 +308,7 @@ def material_of(energy: Energy) -> Material:
         If there is none.
     """
     from sciml.insr.energies import StableNeoHookean
-    from sciml.reference.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
+    from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial, NeoHookeanMaterial
 
     if isinstance(energy, ArapVolume):
         return ArapVolumeMaterial(energy.stiffness, energy.volume_stiffness)

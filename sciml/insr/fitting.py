@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box
-from sciml.domains.box import weighted
+from sciml.domains.adaptive import draw_where_large
 from sciml.errors import InputError
 from sciml.insr.problems import Domain
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
@@ -149,7 +149,7 @@ def _where_large(
     """Some of the candidates, by the size of the residual there."""
     with torch.no_grad():
         size = group(weights).norm(dim=1)
-    return weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, count, generator)
+    return draw_where_large(candidates, size, count, generator)
 
 
 class Fitting(ABC):

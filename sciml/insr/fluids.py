@@ -22,7 +22,7 @@ from sciml.errors import InputError
 from sciml.insr.problems import Fields, Problem
 from sciml.insr.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
-from sciml.reference.flows import Flow, sine_flow, taylor_green, two_vortices
+from sciml.reference.incompressible_plane_flows import Flow, sine_flow, taylor_green, two_vortices
 
 PER_AXIS = 64  # middles of cells, for means
 WATCHED = 400  # points at which the divergence and the flow through the walls are watched

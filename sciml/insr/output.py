@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box
-from sciml.domains.places import array_on, place_in, points_of
+from sciml.domains.output_points import array_on, place_in, points_of
 from sciml.errors import InputError
 from sciml.insr.integrators import NeuralFields
 from sciml.insr.problems import Domain, Problem

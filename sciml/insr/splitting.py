@@ -24,7 +24,7 @@ from sciml.insr.problems import Fields, Problem, mean_over
 from sciml.insr.transport import BACK_TRACES, BackTrace, continuation, trace_back
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.numerics.least_squares import Residuals
-from sciml.reference.flows import Flow, taylor_green, two_vortices
+from sciml.reference.incompressible_plane_flows import Flow, taylor_green, two_vortices
 
 
 class IncompressibleFlow(Problem):
@@ -98,7 +98,8 @@ class TaylorGreenPrimitive(IncompressibleFlow):
 
 
 class TwoVorticesPrimitive(IncompressibleFlow):
-    """The paper's two vortices of unlike size, with the smooth start of :func:`~sciml.reference.flows.two_vortices`.
+    """The paper's two vortices of unlike size, smoothed as in
+    :func:`~sciml.reference.incompressible_plane_flows.two_vortices`.
 
     Parameters
     ----------

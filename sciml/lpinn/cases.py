@@ -12,11 +12,11 @@ from torch import Tensor
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
-from sciml.reference.burgers import periodic_burgers, standard_burgers
-from sciml.reference.conservation import BURGERS, ConservationLaw, Flux
-from sciml.reference.flow_maps import FlowMap, Rotation, SineSpeed, Swirl
-from sciml.reference.flows import array_module
-from sciml.reference.trigonometric import TrigonometricSeries
+from sciml.reference.advection_flow_maps import FlowMap, Rotation, SineSpeed, Swirl
+from sciml.reference.arrays import array_module
+from sciml.reference.burgers_cole_hopf import periodic_burgers, standard_burgers
+from sciml.reference.conservation_laws_entropy import BURGERS, ConservationLaw, Flux
+from sciml.reference.trigonometric_series import TrigonometricSeries
 
 CIRCLE = 2 * math.pi
 FLUXES = {

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.domains.places import points_of
+from sciml.domains.output_points import points_of
 from sciml.errors import InputError
 from sciml.lpinn.n_width import n_width, temporal_bandwidth
 from sciml.lpinn.problems import TransportProblem

@@ -3,7 +3,7 @@ r"""Read-out of learned characteristics past shocks: of all labels at a point, t
 Without viscosity a conservation law is w = constant along X, and networks of label and time stay smooth where labels
 overtake each other. Which of them is seen follows from the action A(\xi) = \int w dX/d\xi d\xi at one time, which the
 characteristics themselves give: no flux, no start and no loss at the shock is needed (see
-:mod:`sciml.reference.conservation`, which has the theorem and the search).
+:mod:`sciml.reference.conservation_laws_entropy`, which has the theorem and the search).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sciml.errors import InputError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.frames import Lagrangian
 from sciml.lpinn.readout import Field
-from sciml.reference import conservation
-from sciml.reference.trigonometric import TrigonometricSeries
+from sciml.reference import conservation_laws_entropy as conservation
+from sciml.reference.trigonometric_series import TrigonometricSeries
 
 WAVES = 512  # of displacement and momentum w dX/d label, of which the last ones should be rounding
 ROUNDING = 1e-15

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sciml.domains import Box
-from sciml.domains.places import array_on, place_in, points_of
+from sciml.domains.output_points import array_on, place_in, points_of
 from sciml.errors import InputError
 from sciml.lpinn.diagnostics import gauss_newton_spectrum, loss_landscape, modes
 from sciml.lpinn.problems import TransportProblem

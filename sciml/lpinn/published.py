@@ -33,7 +33,7 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout import relative_error
 from sciml.nets.coordinate import check_counts, check_points
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
-from sciml.reference.trigonometric import TrigonometricSeries
+from sciml.reference.trigonometric_series import TrigonometricSeries
 
 HALVINGS = 60  # of an interval of labels, which leaves rounding
 

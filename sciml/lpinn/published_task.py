@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciml.domains.places import check_inside
+from sciml.domains.output_points import check_inside
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import output as out
 from sciml.lpinn.cautions import cautions

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box
-from sciml.domains.box import weighted
+from sciml.domains.adaptive import draw_where_large
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.cautions import cautions, warn
 from sciml.lpinn.characteristics import Characteristics
@@ -212,7 +212,7 @@ class SpaceTimeSolver:
         candidates = box.interior(CANDIDATES * moved, draws, kind="shifted")
         with torch.no_grad():
             size = self._group(state, slab, candidates)(state.weights[slab]).norm(dim=1)
-        chosen = weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, draws)
+        chosen = draw_where_large(candidates, size, moved, draws)
         return chosen if points is None else torch.cat([points, chosen])
 
     def _group(self, state: State, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:

@@ -10,7 +10,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from sciml.domains.places import check_inside
+from sciml.domains.output_points import check_inside
 from sciml.errors import InputError
 from sciml.lpinn import output as out
 from sciml.lpinn.cautions import cautions

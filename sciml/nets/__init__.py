@@ -2,16 +2,16 @@
 
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
+from sciml.nets.dirichlet_ends import DirichletEnds
 from sciml.nets.gaussian import GaussianNetwork
-from sciml.nets.held import HeldAtEnds
-from sciml.nets.mirrored import MirroredNetwork
+from sciml.nets.odd_reflection import OddReflectionNetwork
 
 __all__ = [
     "CoordinateNetwork",
     "FourierNetwork",
     "GaussianNetwork",
-    "HeldAtEnds",
-    "MirroredNetwork",
+    "DirichletEnds",
+    "OddReflectionNetwork",
     "Siren",
     "TanhNetwork",
     "VanishingOnBox",

@@ -157,18 +157,18 @@ class FourierNetwork(CoordinateNetwork):
         width: int = 16,
         layers: int = 2,
         box: Sequence[Sequence[float]] | None = None,
-        waves: int = 8,
+        modes: int = 8,
         decay: float = 5.0,
         periodic: Sequence[bool] | None = None,
     ) -> None:
-        amplitudes = wave_amplitudes(waves, decay)
+        amplitudes = mode_amplitudes(modes, decay)
         flags = [True] * inputs if periodic is None else [bool(flag) for flag in periodic]
         if len(flags) != inputs or not any(flags):
             raise InputError(f"periodic is {periodic!r}, expected {inputs} times true or false, at least once true.")
         axes, others = ([axis for axis in range(inputs) if flags[axis] is kind] for kind in (True, False))
-        super().__init__(inputs, outputs, 2 * len(axes) * waves + len(others), width, layers)
+        super().__init__(inputs, outputs, 2 * len(axes) * modes + len(others), width, layers)
         corners = corners_of(inputs, box)
-        numbers, sides = torch.arange(1, waves + 1, dtype=torch.float64), corners[1] - corners[0]
+        numbers, sides = torch.arange(1, modes + 1, dtype=torch.float64), corners[1] - corners[0]
         self.register_buffer("wave_numbers", torch.kron(torch.diag(2 * math.pi / sides)[axes], numbers[:, None]))
         self.register_buffer("amplitudes", amplitudes.repeat(len(axes)))
         self.register_buffer("scale", torch.diag(2 / sides)[others])
@@ -193,12 +193,12 @@ class FourierNetwork(CoordinateNetwork):
         return tanh(jet)
 
 
-def wave_amplitudes(waves: int, decay: float) -> Tensor:
+def mode_amplitudes(modes: int, decay: float) -> Tensor:
     """``2 exp(-(k / decay)^2 / 2)`` for ``k = 1 ... waves``, ``(waves,)``."""
-    check_counts(waves=waves)
+    check_counts(modes=modes)
     if not 0 < decay < math.inf:
-        raise InputError(f"the decay of a network's waves is {decay!r}, expected a number greater than 0.")
-    return 2 * torch.exp(-((torch.arange(1, waves + 1, dtype=torch.float64) / decay) ** 2) / 2)
+        raise InputError(f"the decay of a network's modes is {decay!r}, expected a number greater than 0.")
+    return 2 * torch.exp(-((torch.arange(1, modes + 1, dtype=torch.float64) / decay) ** 2) / 2)
 
 
 def phases(points: Jet, origin: Tensor, wave_numbers: Tensor) -> Jet:

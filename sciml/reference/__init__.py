@@ -1,1 +1,27 @@
-"""Reference solutions: exact solutions and classical solvers by equation, for data, for errors and as rivals."""
+"""Reference solutions by equation: exact solutions and classical solvers, for data, for errors and as baselines.
+
+==================================  ====================================================================================
+module                              contents
+==================================  ====================================================================================
+advection_diffusion_exact           Gaussians that travel and spread, sines that decay: closed forms in any dimension
+advection_flow_maps                 velocity fields with exact flow maps: uniform, rotation, swirl, sinusoidal speed
+advection_grids                     linear advection on one axis by finite differences, splines and Fourier modes
+advection_semi_lagrangian           advection and diffusion in 1-D to 3-D by paths traced backwards
+burgers_cole_hopf                   Burgers' equation exactly, by the quadrature of Cole and Hopf
+conservation_laws_entropy           convex scalar conservation laws exactly, through shocks
+conservation_laws_finite_volumes    scalar conservation laws and advection by WENO finite volumes of fifth order
+conservation_laws_fourier           scalar conservation laws and advection by Fourier collocation
+hyperelasticity_finite_elements     static and dynamic hyperelastic bodies by finite elements
+hyperelasticity_materials           stored energies: neo-Hookean, as rigid as possible with a volume term
+incompressible_plane_flows          initial flows in a box given by formulas: Taylor-Green, two vortices
+incompressible_spectral             incompressible flow in a box with slip walls by a spectral method
+incompressible_stable_fluids        incompressible flow on a staggered grid, semi-Lagrangian with projection
+incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
+periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
+poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
+wind_tunnel                         potential flow around an obstacle by one pressure projection
+==================================  ====================================================================================
+
+:mod:`~sciml.reference.trigonometric_series` has periodic initial conditions, :mod:`~sciml.reference.arrays` what lets
+formulas take NumPy arrays and torch tensors alike.
+"""

@@ -20,16 +20,32 @@ PATHS: dict[str, str] = {
     "sciml.lpinn.Region": "sciml.domains.Region",
     "sciml.lpinn.deepxde_backend": "sciml.deepxde_backend",
     "sciml.lpinn.regions": "sciml.domains.regions",
+    "sciml.nets.HeldAtEnds": "sciml.nets.DirichletEnds",
+    "sciml.nets.MirroredNetwork": "sciml.nets.OddReflectionNetwork",
+    "sciml.nets.held": "sciml.nets.dirichlet_ends",
+    "sciml.nets.held.HeldAtEnds": "sciml.nets.dirichlet_ends.DirichletEnds",
+    "sciml.nets.mirrored": "sciml.nets.odd_reflection",
+    "sciml.nets.mirrored.MirroredNetwork": "sciml.nets.odd_reflection.OddReflectionNetwork",
     "sciml.pde": "sciml.reference",
     "sciml.pde.mesh_sampling": "sciml.domains.mesh_domain",
-    "sciml.pde.places": "sciml.domains.places",
+    "sciml.pde.places": "sciml.domains.output_points",
     "sciml.pde.quadrature": "sciml.domains.quadrature",
     "sciml.pde.sampling": "sciml.domains.box",
     "sciml.pde.strata": "sciml.domains.strata",
+    "sciml.reference.conservation": "sciml.reference.conservation_laws_entropy",
+    "sciml.reference.flow_maps": "sciml.reference.advection_flow_maps",
+    "sciml.reference.flows": "sciml.reference.incompressible_plane_flows",
+    "sciml.reference.hyperelastic": "sciml.reference.hyperelasticity_materials",
+    "sciml.reference.trigonometric": "sciml.reference.trigonometric_series",
 }
 
 # Path of a class today -> former names of its arguments -> their names today.
-ARGUMENTS: dict[str, dict[str, str]] = {}
+ARGUMENTS: dict[str, dict[str, str]] = {
+    "sciml.nets.FourierNetwork": {"waves": "modes"},
+    "sciml.nets.OddReflectionNetwork": {"waves": "modes"},
+    "sciml.nets.coordinate.FourierNetwork": {"waves": "modes"},
+    "sciml.nets.odd_reflection.OddReflectionNetwork": {"waves": "modes"},
+}
 
 
 def current_path(path: str) -> str:

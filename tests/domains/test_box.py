@@ -11,7 +11,8 @@ import torch
 from scipy import stats
 
 from sciml.domains import Box, MeshDomain
-from sciml.domains.box import KINDS, weighted
+from sciml.domains.adaptive import draw_weighted
+from sciml.domains.box import KINDS
 from sciml.errors import ConfigError, InputError
 from sciml.numerics.random import generator
 from sciml.training.config_errors import Where
@@ -182,52 +183,11 @@ def test_draws_are_a_function_of_the_generator_and_leave_the_global_state_alone(
     for draw in (
         *(lambda g, kind=kind: CHANNEL.interior(50, g, kind) for kind in KINDS),
         lambda g: CHANNEL.boundary(50, g).points,
-        lambda g: weighted(torch.arange(100.0)[:, None], density, 20, g),
+        lambda g: draw_weighted(torch.arange(100.0)[:, None], density, 20, g),
     ):
         assert torch.equal(draw(generator(3, 1)), draw(generator(3, 1)))
         assert not torch.equal(draw(generator(3, 1)), draw(generator(3, 2)))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_weighted_points_follow_the_density() -> None:
-    """Few of many candidates: their distribution is the density, here 2 x on [0, 1]."""
-    candidates = (torch.arange(20_000, dtype=torch.float64)[:, None] + 0.5) / 20_000
-    x = torch.cat([weighted(candidates, candidates[:, 0], 50, generator(0, seed)) for seed in range(40)])[:, 0]
-    assert stats.kstest(x.numpy(), lambda t: t**2).pvalue > IMPROBABLE
-
-
-def test_weighted_points_are_drawn_one_after_the_other_from_those_left() -> None:
-    """Of densities (3, 1, 1), two draws without replacement leave out the first with probability 1/10 and each other
-    with 9/20.
-    """
-    three = torch.arange(3.0)[:, None]
-    left_out = [
-        3 - int(weighted(three, torch.tensor([3.0, 1.0, 1.0]), 2, generator(0, seed)).sum()) for seed in range(2000)
-    ]
-    counts = np.bincount(left_out, minlength=3)
-    assert stats.chisquare(counts, [200, 900, 900]).pvalue > IMPROBABLE
-
-
-@pytest.mark.parametrize("scale", [1e-300, 1e300])
-def test_weighted_points_never_repeat_and_never_have_density_zero(scale: float) -> None:
-    density = torch.tensor([0.0, 1.0, 0.0, 1e-3, 1.0, 1e-7], dtype=torch.float64) * scale
-    assert weighted(torch.arange(6)[:, None], density, 4, generator(0)).ravel().tolist() == [1, 3, 4, 5]
-    with pytest.raises(InputError, match="5 points cannot be drawn from 4 candidates of positive density"):
-        weighted(torch.arange(6)[:, None], density, 5, generator(0))
-
-
-@pytest.mark.parametrize(
-    ("density", "sentence"),
-    [
-        ([1.0, 2.0], r"expected shape \(3,\), got \(2,\)"),
-        ([1.0, -2.0, 1.0], "density of candidate 1 is -2.0, expected a finite number"),
-        ([1.0, 2.0, float("nan")], "density of candidate 2 is nan"),
-        ([1.0, float("inf"), 1.0], "density of candidate 1 is inf"),
-    ],
-)
-def test_what_is_no_density_is_refused(density: list[float], sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        weighted(torch.zeros(3, 1), torch.tensor(density), 1, generator(0))
 
 
 @pytest.mark.parametrize(
@@ -298,9 +258,9 @@ def test_points_are_on_the_device_of_the_generator() -> None:
         for x in (*(domain.interior(100, random, kind) for kind in kinds), *domain.boundary(100, random)):
             assert x.device.type == "cuda" and x.isfinite().all()
     x = CHANNEL.interior(1000, random)
-    assert CHANNEL.contains(CHANNEL.wrap(2 * x)).all() and len(weighted(x, x[:, 0], 10, random)) == 10
+    assert CHANNEL.contains(CHANNEL.wrap(2 * x)).all() and len(draw_weighted(x, x[:, 0], 10, random)) == 10
     with pytest.raises(InputError, match="make both on one"):
-        weighted(x.cpu(), x[:, 0].cpu(), 10, random)
+        draw_weighted(x.cpu(), x[:, 0].cpu(), 10, random)
 
 
 def test_points_move_to_the_nearest_face_that_is_not_periodic() -> None:

@@ -21,10 +21,10 @@ from sciml.insr.scalar_problems import Advection
 from sciml.insr.solver import TimeStepper
 from sciml.mesh import make_mesh
 from sciml.nets.coordinate import TanhNetwork
-from sciml.nets.held import HeldAtEnds
+from sciml.nets.dirichlet_ends import DirichletEnds
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
-from sciml.reference.hyperelastic_fem import solve_static, square, tension
+from sciml.reference.hyperelasticity_finite_elements import solve_static, square, tension
 
 FITTING = LeastSquares(
     step=LevenbergMarquardt(tolerance=1e-8, max_solves=8, patience=8, damping=1e-6, smallest_damping=1e-10),
@@ -139,7 +139,7 @@ def test_a_block_that_hangs_comes_to_rest_where_finite_elements_say() -> None:
 
 def test_tension_is_far_closer_to_quadratic_elements_than_linear_ones_with_as_many_numbers() -> None:
     with seeded(0):
-        net = HeldAtEnds(TanhNetwork(2, 2, 16, 3, spread=1.5), [0, 0], [2, 0]).double()
+        net = DirichletEnds(TanhNetwork(2, 2, 16, 3, spread=1.5), [0, 0], [2, 0]).double()
     assert sum(weight.numel() for weight in net.parameters()) == 626
     fitting = LeastSquares(PATIENT, LevenbergMarquardt(tolerance=0.03, damping=1e-2, patience=99))
     problem, rule = Tension(), Equilibrium(GaussPoints(8, 3, 2.0))

@@ -11,7 +11,7 @@ from torch.func import hessian, jacrev, jvp, vmap
 from sciml.errors import InputError
 from sciml.insr.energies import ArapVolume, StableNeoHookean
 from sciml.numerics.random import generator
-from sciml.reference.hyperelastic import ArapVolumeMaterial, NeoHookeanMaterial
+from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial, NeoHookeanMaterial
 
 ENERGIES = [ArapVolume(1.3, 7.0), StableNeoHookean(1.3, 4.0)]
 each_energy = pytest.mark.parametrize("energy", ENERGIES, ids=lambda energy: type(energy).__name__)

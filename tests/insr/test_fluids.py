@@ -11,7 +11,7 @@ from sciml.errors import InputError
 from sciml.insr import LeastSquares, Points, TimeStepper
 from sciml.insr.fluids import MultiModeEuler, Smoke, StreamFunctionFlow, TaylorGreen, TwoVortices, largest_divergence
 from sciml.insr.semi_lagrangian import SemiLagrangian
-from sciml.nets import MirroredNetwork, TanhNetwork
+from sciml.nets import OddReflectionNetwork, TanhNetwork
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
@@ -72,7 +72,7 @@ def test_energy_decays_as_viscosity_says() -> None:
 def test_a_flow_without_viscosity_keeps_energy_and_enstrophy() -> None:
     problem = MultiModeEuler(modes=[[2, 2, 2.0], [1, 1, 1.2], [1, 2, 0.6]])
     with seeded(0):
-        stream = MirroredNetwork(2, width=14, waves=3).double()
+        stream = OddReflectionNetwork(2, width=14, modes=3).double()
     steps = TimeStepper(
         problem, {"stream": stream}, SemiLagrangian(corrections=1), 0.1, fitting=FITTING, points=Points(900)
     )

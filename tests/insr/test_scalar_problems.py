@@ -206,7 +206,7 @@ def test_a_network_of_heat_decays_at_the_right_rate() -> None:
 def test_a_network_solves_burgers_equation_as_cole_and_hopf_do() -> None:
     problem = ColeHopf()
     with seeded(1):
-        network = FourierNetwork(1, width=8, waves=2, box=[[0.0], [2 * math.pi]]).double()
+        network = FourierNetwork(1, width=8, modes=2, box=[[0.0], [2 * math.pi]]).double()
     stepper = TimeStepper(problem, {"u": network}, RungeKutta("sdirk3"), 0.1, fitting=FITTING, points=Points(200))
     reports = list(stepper.run(5))
     state = reports[-1][0]

@@ -15,7 +15,7 @@ from sciml.insr.semi_lagrangian import SemiLagrangian
 from sciml.nets.coordinate import FourierNetwork, Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
-from sciml.reference.euler_box import flow_in_box
+from sciml.reference.incompressible_spectral import flow_in_box
 from tests.insr.sines import SineSeries
 
 EXACTLY = LeastSquares(*[LevenbergMarquardt(tolerance=1e-12, max_solves=3, damping=1e-12)] * 2)

@@ -52,7 +52,7 @@ class Waves(EvolutionProblem):
 
 def circle_network(seed: int = 0, width: int = 5, outputs: int = 1) -> FourierNetwork:
     with seeded(seed):
-        return FourierNetwork(1, outputs, width=width, layers=1, waves=2, box=[[0.0], [2 * math.pi]]).double()
+        return FourierNetwork(1, outputs, width=width, layers=1, modes=2, box=[[0.0], [2 * math.pi]]).double()
 
 
 def waves(factor: float = -1.0, rule: str = "explicit_euler", **options: object) -> TimeStepper:

@@ -18,8 +18,8 @@ from sciml.insr.transport import BackTrace
 from sciml.nets.coordinate import FourierNetwork, Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
-from sciml.reference.euler_box import flow_in_box
-from sciml.reference.flows import sine_flow
+from sciml.reference.incompressible_plane_flows import sine_flow
+from sciml.reference.incompressible_spectral import flow_in_box
 
 FITTING = LeastSquares(
     LevenbergMarquardt(tolerance=1e-6, max_solves=15, damping=1e-7, smallest_damping=1e-10),

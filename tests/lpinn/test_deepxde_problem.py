@@ -135,7 +135,7 @@ def branches(width: tuple[int, int]) -> tuple[TwoBranches, Characteristics]:
     problem = Burgers(mean=0.7, viscosity=0.05)
     box = [[0.0, 0.0], [2 * math.pi, 1.0]]
     with seeded(0):
-        parts = [FourierNetwork(2, 1, n, 2, box, waves=1, periodic=[True, False]).double() for n in width]
+        parts = [FourierNetwork(2, 1, n, 2, box, modes=1, periodic=[True, False]).double() for n in width]
     network = TwoBranches(*parts)
     return network, Characteristics(problem, Lagrangian(), FlatModule(network))
 

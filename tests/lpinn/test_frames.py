@@ -24,7 +24,7 @@ from sciml.lpinn import (
 )
 from sciml.lpinn.frames import Motion, label_directions, residuals
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
-from sciml.reference.burgers import periodic_burgers
+from sciml.reference.burgers_cole_hopf import periodic_burgers
 from tests.lpinn.maps import Map, differences, directions, motion_of, space_time
 
 

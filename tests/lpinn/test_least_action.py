@@ -35,7 +35,7 @@ WAVY = {"mean": 0.5, "cosines": (0.0, 0.3), "duration": 2.0}
 def characteristics(problem: TransportProblem, frame: Lagrangian | Ale, outputs: int = 1) -> Characteristics:
     with seeded(0):
         network = FourierNetwork(
-            2, outputs, 12, 2, [[0, 0], [CIRCLE, 1]], waves=3, decay=3.0, periodic=[True, False]
+            2, outputs, 12, 2, [[0, 0], [CIRCLE, 1]], modes=3, decay=3.0, periodic=[True, False]
         ).double()
     start_at_zero(network)
     return Characteristics(problem, frame, FlatModule(network))

@@ -43,7 +43,7 @@ def mass(values: Tensor) -> float:
 def carried() -> Field:
     """One unit of time on a circle with a speed that varies, in two slabs."""
     with seeded(0):
-        network = FourierNetwork(2, 1, 10, waves=2, box=[[0, 0], [2 * math.pi, 1]], periodic=[True, False]).double()
+        network = FourierNetwork(2, 1, 10, modes=2, box=[[0, 0], [2 * math.pi, 1]], periodic=[True, False]).double()
     start_at_zero(network)
     made = Characteristics(VariableConvection(duration=1.0), Lagrangian(), FlatModule(network), slabs=2)
     *_, (state, _) = SpaceTimeSolver(made, rounds=1, points=Points(300)).run()

@@ -22,7 +22,7 @@ from sciml.lpinn.readout import relative_error
 from sciml.mesh import read_series
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.random import seeded
-from sciml.reference.burgers import periodic_burgers
+from sciml.reference.burgers_cole_hopf import periodic_burgers
 from sciml.training.config import Config, config_from_values, load_config
 from sciml.training.run import evaluate, load_task, train
 

@@ -32,7 +32,7 @@ def make(kind: str, inputs: int, outputs: int) -> CoordinateNetwork:
         return {
             "siren": lambda: Siren(inputs, outputs, width=5, frequency=3.0),
             "tanh": lambda: TanhNetwork(inputs, outputs, width=5, box=box, spread=2.0),
-            "fourier": lambda: FourierNetwork(inputs, outputs, width=5, box=box, waves=3),
+            "fourier": lambda: FourierNetwork(inputs, outputs, width=5, box=box, modes=3),
         }[kind]().double()
 
 
@@ -106,7 +106,7 @@ def test_derivatives_are_those_of_nested_automatic_differentiation(
 def test_fourier_networks_are_periodic_with_all_derivatives(
     inputs: int, lower: float, length: float, seed: int
 ) -> None:
-    net = FourierNetwork(inputs, 2, box=[[lower] * inputs, [lower + length] * inputs], waves=4).double()
+    net = FourierNetwork(inputs, 2, box=[[lower] * inputs, [lower + length] * inputs], modes=4).double()
     points = lower + length * torch.rand(6, inputs, dtype=torch.float64, generator=generator(seed))
     points[0] = lower  # the seam itself
     shift = length * torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)[:inputs]
@@ -117,8 +117,8 @@ def test_fourier_networks_are_periodic_with_all_derivatives(
         assert float((one - other).abs().max()) <= rounding * (1 + float(one.abs().max()))
 
 
-def test_waves_have_the_amplitudes_and_the_origin_that_are_promised() -> None:
-    net = FourierNetwork(1, box=[[1.0], [3.0]], waves=3, decay=2.0).double()
+def test_modes_have_the_amplitudes_and_the_origin_that_are_promised() -> None:
+    net = FourierNetwork(1, box=[[1.0], [3.0]], modes=3, decay=2.0).double()
     points = torch.tensor([[1.0], [1.5], [2.2]], dtype=torch.float64)
     features = net.encode(coordinates(points)).value
     for k in range(1, 4):
@@ -170,9 +170,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         TanhNetwork(1.5)
     with pytest.raises(InputError, match="the spread of a network is -1, expected a number greater than 0"):
         TanhNetwork(1, spread=-1)
-    with pytest.raises(InputError, match="waves of a network is 0, expected a whole number of at least 1"):
-        FourierNetwork(1, waves=0)
-    with pytest.raises(InputError, match="the decay of a network's waves is 0, expected a number greater than 0"):
+    with pytest.raises(InputError, match="modes of a network is 0, expected a whole number of at least 1"):
+        FourierNetwork(1, modes=0)
+    with pytest.raises(InputError, match="the decay of a network's modes is 0, expected a number greater than 0"):
         FourierNetwork(1, decay=0)
     for box in ([[0.0], [0.0]], [[1.0], [-1.0]], [[0.0], [math.inf]], [[math.nan], [1.0]]):
         with pytest.raises(InputError, match="expected every lower bound below its upper one"):
@@ -192,7 +192,7 @@ def test_points_of_another_dimension_are_refused(kind: str) -> None:
 def test_a_fourier_network_may_be_periodic_along_some_axes_only() -> None:
     box = [[0.0, 1.0], [2 * math.pi, 3.0]]
     with seeded(0):
-        net = FourierNetwork(2, box=box, waves=2, periodic=[True, False]).double()
+        net = FourierNetwork(2, box=box, modes=2, periodic=[True, False]).double()
     assert net.layers[0].in_features == 2 * 2 + 1
     points = Box([0.0, 1.0], [6.0, 3.0]).interior(40, torch.Generator().manual_seed(0))
     jet, around = net(points, 2), net(points + points.new_tensor([2 * math.pi, 0.0]), 2)

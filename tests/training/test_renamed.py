@@ -91,6 +91,12 @@ def test_every_row_leads_to_a_name_of_today(path):
         assert __import__(".".join(parts))
 
 
+def test_the_modes_of_a_network_that_were_called_waves_are_followed():
+    old = {"class_path": "sciml.nets.MirroredNetwork", "init_args": {"inputs": 2, "waves": 5}}
+    new = {"class_path": "sciml.nets.OddReflectionNetwork", "init_args": {"inputs": 2, "modes": 5}}
+    assert current_values(old) == new
+
+
 def test_names_inside_a_config_are_followed_wherever_they_stand():
     values = {
         "class_path": "sciml.insr.TimeStepping",

@@ -19,8 +19,8 @@ from sciml.insr.elasticity import material_of
 from sciml.insr.integrators import NeuralFields
 from sciml.insr.output import Errors, evaluation_points
 from sciml.metrics import relative_l2
-from sciml.reference.hyperelastic_fem import FiniteElementDisplacement, square
-from sciml.reference.hyperelastic_fem import tension as pull
+from sciml.reference.hyperelasticity_finite_elements import FiniteElementDisplacement, square
+from sciml.reference.hyperelasticity_finite_elements import tension as pull
 
 GROWTH, MOST = 1.25, 64  # of the cells that are tried until the time is up
 TOUCH = 1e-6  # penetration, relative to the height, from which a body is in contact

@@ -14,7 +14,7 @@ from sciml.bench.worker import Job
 from sciml.insr import Advection
 from sciml.insr.integrators import NeuralFields
 from sciml.numerics.random import generator
-from sciml.reference.grid_advection import amplification
+from sciml.reference.advection_grids import amplification
 
 POINTS = 20_000  # of the errors
 SPREAD = 1.5  # of the points around the pulse, in its own width

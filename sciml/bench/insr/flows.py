@@ -17,8 +17,8 @@ from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.insr.integrators import NeuralFields
 from sciml.metrics import relative_l2
-from sciml.reference.euler_box import BoxFlow, flow_in_box
-from sciml.reference.stable_fluids import StableFluids
+from sciml.reference.incompressible_spectral import BoxFlow, flow_in_box
+from sciml.reference.incompressible_stable_fluids import StableFluids
 
 PER_AXIS = 64  # points of the errors: middles of cells, where sums are integrals of the first 64 sines
 COURANT = 1.0  # speed times step times cells of the series of sines, stable below about 1.5

@@ -17,8 +17,8 @@ from sciml.bench.worker import Job
 from sciml.insr import Advection, Burgers
 from sciml.insr.output import evaluation_points
 from sciml.metrics import relative_l2
-from sciml.reference import periodic
-from sciml.reference.grid_advection import advect_by_splines, advect_by_waves, advect_on_grid
+from sciml.reference import periodic_fourier as periodic
+from sciml.reference.advection_grids import advect_by_fourier_modes, advect_by_splines, advect_on_grid
 
 CHUNK = 20  # steps of the case that are kept in memory at once
 REFERENCE_NODES, REFERENCE_STEP = 512, 1e-3  # of Burgers' equation: errors below 1e-10
@@ -136,7 +136,7 @@ def _trajectory(job: Job, case: Case, x: np.ndarray, state: np.ndarray, steps: t
         return advect_by_splines(state, x, speed, time_step, count)
     if job["space"] == "waves":
         length = case.task.problem.domain.measure
-        return advect_by_waves(state, length, speed, time_step, count, job["time"])
+        return advect_by_fourier_modes(state, length, speed, time_step, count, job["time"])
     return advect_on_grid(state, x, speed, time_step, count, job["space"], job["time"])
 
 

@@ -12,15 +12,15 @@ import torch
 from sciml.bench.lpinn.jobs import build
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
-from sciml.domains.places import points_of
+from sciml.domains.output_points import points_of
 from sciml.lpinn import Convection, TransportProblem
 from sciml.lpinn.output import EVALUATION
 from sciml.metrics import relative_l2
-from sciml.reference import pseudo_spectral
-from sciml.reference import semi_lagrangian as paths
-from sciml.reference.conservation import BURGERS
-from sciml.reference.finite_volumes import cell_averages, centre_values, conservation, transport
-from sciml.reference.semi_lagrangian import Lattice
+from sciml.reference import advection_semi_lagrangian as paths
+from sciml.reference import conservation_laws_fourier as fourier
+from sciml.reference.advection_semi_lagrangian import Lattice
+from sciml.reference.conservation_laws_entropy import BURGERS
+from sciml.reference.conservation_laws_finite_volumes import cell_averages, centre_values, conservation, transport
 
 COURANT = 4.0  # of semi-Lagrangian steps, which have no limit of stability
 
@@ -45,13 +45,13 @@ def spectral(job: Job) -> dict[str, Any]:
     """Fourier collocation, whose values are at the nodes; result as of ``finite_volumes``."""
     problem, count = _problem(job), job["number"]
     (lower,), (upper,) = problem.domain.lower, problem.domain.upper
-    period, shift = upper - lower, torch.from_numpy(pseudo_spectral.nodes(upper - lower, count))[:, None]
+    period, shift = upper - lower, torch.from_numpy(fourier.nodes(upper - lower, count))[:, None]
     start, viscosity = problem.initial(lower + shift)[:, 0].numpy(), problem.viscosity
 
     def solve(times: np.ndarray) -> np.ndarray:
         if problem.passive:
-            return pseudo_spectral.convection(start, period, _speed(problem, lower + shift), times, viscosity)
-        return pseudo_spectral.conservation(start, period, BURGERS, times, viscosity)
+            return fourier.convection(start, period, _speed(problem, lower + shift), times, viscosity)
+        return fourier.conservation(start, period, BURGERS, times, viscosity)
 
     return _result(problem, lower + shift, *_timed(solve, problem))
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.domains import Box
-from sciml.domains.box import weighted
+from sciml.domains.adaptive import draw_where_large
 from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Purse, Solution
 from sciml.lpinn.characteristics import Characteristics
@@ -43,7 +43,7 @@ def network_on(
     corners, size = [box.lower, box.upper], {"width": width, "layers": layers}
     with seeded(seed):
         if any(box.periodic):
-            network = FourierNetwork(box.dim, box=corners, waves=waves, periodic=box.periodic, **size)
+            network = FourierNetwork(box.dim, box=corners, modes=waves, periodic=box.periodic, **size)
         else:
             network = TanhNetwork(box.dim, box=corners, **size)
     network = network.double().to(device)
@@ -67,7 +67,7 @@ def spread_points(
     candidates = box.interior(CANDIDATES * moved, draws, kind="shifted")
     with torch.no_grad():
         size = residual(candidates).abs()[:, 0]
-    chosen = weighted(candidates, size + size.mean() + torch.finfo(size.dtype).tiny, moved, draws)
+    chosen = draw_where_large(candidates, size, moved, draws)
     return chosen if points is None else torch.cat([points, chosen])
 
 

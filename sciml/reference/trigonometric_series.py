@@ -1,0 +1,130 @@
+r"""Periodic functions of one variable as trigonometric series, with their slopes and antiderivatives.
+
+They are where exact solutions of equations on a circle start from. Arguments are numpy arrays or torch tensors; the
+result is of the same kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import pi
+
+import numpy as np
+
+from sciml.errors import InputError
+from sciml.reference.arrays import Array, array_module
+
+
+@dataclass(frozen=True)
+class TrigonometricSeries:
+    r"""The function u(x) = m + \sum_{k = 1}^K a_k cos(k w x) + b_k sin(k w x) with w = 2 \pi / L.
+
+    Parameters
+    ----------
+    mean : m
+    cosines, sines : a_1, a_2, ... and b_1, b_2, ...; what the shorter one lacks is zero
+    period : L > 0
+
+    Raises
+    ------
+    InputError
+        If a number is not finite, or the period is not positive.
+
+    Examples
+    --------
+    >>> float(TrigonometricSeries(mean=0.5, sines=(1.0,))(np.array(np.pi / 2)))
+    1.5
+    """
+
+    mean: float = 0.0
+    cosines: Sequence[float] = ()
+    sines: Sequence[float] = ()
+    period: float = 2.0 * pi
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.period < float("inf")) or not np.all(np.isfinite([self.mean, *self.cosines, *self.sines])):
+            raise InputError(
+                f"a trigonometric series needs a positive period and finite coefficients, got period {self.period}, "
+                f"mean {self.mean}, cosines {tuple(self.cosines)} and sines {tuple(self.sines)}."
+            )
+
+    @classmethod
+    def interpolating(
+        cls, function: Callable[[np.ndarray], np.ndarray], period: float, waves: int
+    ) -> TrigonometricSeries:
+        """Return the series of ``waves`` waves that equals a periodic function at 2 ``waves`` + 1 equidistant points.
+
+        For a function that is analytic on the circle its error falls exponentially with the number of waves.
+
+        Parameters
+        ----------
+        function : maps (n,) to (n,)
+        period : L
+        waves : K >= 1
+
+        Raises
+        ------
+        InputError
+            If ``waves`` is not positive or the function does not return one finite number per point.
+        """
+        if waves < 1:
+            raise InputError(f"a trigonometric series needs at least one wave, got {waves}.")
+        count = 2 * waves + 1
+        values = np.asarray(function(period * np.arange(count) / count), float)
+        if values.shape != (count,) or not np.all(np.isfinite(values)):
+            raise InputError(f"the function must return {count} finite values for {count} points, got {values.shape}.")
+        spectrum = np.fft.rfft(values) / count
+        return cls(float(spectrum[0].real), tuple(2.0 * spectrum[1:].real), tuple(-2.0 * spectrum[1:].imag), period)
+
+    def __call__(self, x: Array) -> Array:
+        """Return u(x)."""
+        return self.mean + self._sum(x, 0)
+
+    def slope(self, x: Array) -> Array:
+        """Return du/dx."""
+        return self._sum(x, 1)
+
+    def curvature(self, x: Array) -> Array:
+        """Return d^2u/dx^2."""
+        return self._sum(x, 2)
+
+    def antiderivative(self, x: Array) -> Array:
+        """Return U(x) with dU/dx = u, the mean of U(x) - m x being zero; U(x + L) = U(x) + m L."""
+        return self.mean * x + self._sum(x, -1)
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """The least and the largest value of u."""
+        nodes = self.period * np.linspace(0.0, 1.0, 32 * (len(self._coefficients) + 1), endpoint=False)
+        values, found = self(nodes), []
+        for sign in (1.0, -1.0):
+            x = nodes[np.argmin(sign * values)]
+            best = sign * np.min(sign * values)
+            for _ in range(4):  # Newton's method for u' = 0, from a point that is close to the extreme
+                bend = self.curvature(x)
+                x = x - (self.slope(x) / bend if bend != 0.0 else 0.0)
+                best = sign * min(sign * best, sign * self(x))
+            found.append(float(best))
+        return found[0], found[1]
+
+    @cached_property
+    def _coefficients(self) -> np.ndarray:
+        """a_k - i b_k, so that u - m is the real part of the sum of these times exp(i k w x)."""
+        both = np.zeros(max(len(self.cosines), len(self.sines)), complex)
+        both[: len(self.cosines)] += self.cosines
+        both[: len(self.sines)] -= 1j * np.asarray(self.sines, float)
+        return both
+
+    def _sum(self, x: Array, derivative: int) -> Array:
+        """The fluctuation, differentiated, by Horner's rule in real arithmetic."""
+        frequency = 2.0 * pi / self.period
+        waves = 1j * frequency * np.arange(1, len(self._coefficients) + 1)
+        xp = array_module(x)
+        cosine, sine = xp.cos(frequency * x), xp.sin(frequency * x)
+        real, imaginary = 0.0 * cosine, 0.0 * cosine
+        for coefficient in (self._coefficients * waves**derivative)[::-1]:
+            real, imaginary = real + float(coefficient.real), imaginary + float(coefficient.imag)
+            real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
+        return real
