@@ -15,11 +15,16 @@ app = verb_app("Apply a trained task to a file.")
 @app.command()
 def predict(
     run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="What the task takes, such as a Poisson system.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File for the result.")],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="What the task takes, such as a Poisson system or a mesh.")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Options of the task, as rtol=1e-4.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Apply a trained task to INPUT and write the result."""
+    """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task."""
     from sciml.cli.output import cell_text, print_json
     from sciml.cli.progress import ResidualLine
     from sciml.cli.weights import find_run
@@ -27,20 +32,29 @@ def predict(
     from sciml.run_folder import check_writable
 
     path = find_run(run)
-    if not source.is_file():
+    source, options = input_and_options(source, options or [])
+    if source is not None and not source.is_file():
         raise InputError(f"{source} {'is a folder, expected a file' if source.exists() else 'does not exist'}.")
-    if output.resolve() == source.resolve():
+    if source is not None and output.resolve() == source.resolve():
         raise InputError(f"-o {output} would replace the input; choose another name.")
     check_writable(output, (output.suffix.lower(),))
     with ResidualLine(run) as line:
         line.stage("loading the weights")
+        from sciml.training.prediction import predict_file
         from sciml.training.run import load_task
 
         task = load_task(path)
         line.stage("predicting")
-        numbers = task.predict_file(source, output)
+        numbers = predict_file(task, source, output, options, progress=line.fraction, name=run)
     if json:
         print_json(numbers)
         return
     told = "".join(f", {name} {cell_text(value)}" for name, value in numbers.items())
     print(f"{output} written{told}")
+
+
+def input_and_options(source: Path | None, options: list[str]) -> tuple[Path | None, list[str]]:
+    """Return the input file and the options; a first word with ``=`` is an option unless a file has that name."""
+    if source is not None and "=" in str(source) and not source.exists():
+        return None, [str(source), *options]
+    return source, options

@@ -68,6 +68,13 @@ class ResidualLine:
             self._last_update = now
             self._show(f"{self.label}  iteration {iteration}  relative residual {relative_residual:.2e}")
 
+    def fraction(self, done: float, state: str) -> None:
+        """Show the fraction of the work that is done and a few words about its state, at most ten times a second."""
+        now = time.monotonic()
+        if self._live is not None and now - self._last_update >= SECONDS_BETWEEN_UPDATES:
+            self._last_update = now
+            self._show(f"{self.label}  {done:4.0%}  {state}")
+
     def stage(self, name: str) -> None:
         """Show the name of the stage that begins."""
         if self._live is not None:

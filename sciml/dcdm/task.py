@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from sciml.errors import ConfigError
 from sciml.linalg import VoxelPoisson
 from sciml.linalg import solve as classical_solve
 from sciml.linalg.sparse_files import read_system, write_solution
-from sciml.training.task import Task
+from sciml.training.task import PredictionProgress, Task
 
 RTOL = 1e-4
 MOST_ITERATIONS = 500
@@ -83,15 +84,30 @@ class DirectionTask(Task):
         result = {"ratio": ratios.pop("trained")} | {f"{kind}_ratio": value for kind, value in ratios.items()}
         return result | super().evaluate(data) | iterations
 
-    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
-        """Solve the system in a file along the network's directions and write x."""
+    def predict_file(
+        self, source: Path, output: Path, *, rtol: float = 1e-6, progress: PredictionProgress | None = None
+    ) -> dict[str, float]:
+        """Solve the system in a file along the network's directions and write x.
+
+        Parameters
+        ----------
+        source : a system of voxels, see :func:`~sciml.linalg.sparse_files.read_system`
+        output : NumPy's ``.npz``
+        rtol : of the residual norm, relative to that of the right-hand side
+        progress : called in each iteration
+        """
+
+        def report(iteration: int, residual: float) -> None:
+            done = math.log(max(residual, rtol)) / math.log(rtol) if 0 < rtol < 1 else 0.0
+            progress(min(max(done, 0.0), 1.0), f"iteration {iteration}, relative residual {residual:.2e}")
+
         file = read_system(source)
         system = file.matrix
         if file.cells is not None:
             system = VoxelPoisson.from_cells(
                 file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
             )
-        result = solve(system, file.b, weights=self.network)
+        result = solve(system, file.b, weights=self.network, rtol=rtol, callback=None if progress is None else report)
         write_solution(output, result.x)
         return {name: value for name, value in result.summary().items() if isinstance(value, int | float)}
 

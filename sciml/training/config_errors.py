@@ -86,6 +86,13 @@ def literals(hint: Any) -> list[Any]:
     return []
 
 
+def members(hint: Any) -> list[Any]:
+    """Return the members of a union, of unions inside it too, or the annotation itself."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return [part for member in get_args(hint) for part in members(member)]
+    return [hint]
+
+
 def in_words(hint: Any) -> str:
     """Return what an annotation asks for, in words: ``list[int] | None`` is "a list (each a whole number) or null"."""
     origin, parts = get_origin(hint), get_args(hint)

@@ -9,18 +9,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sciml.errors import InputError, SciMLError
-from sciml.training.config_errors import Where, did_you_mean, in_words, shorten
+from sciml.training.config_errors import Where, did_you_mean, in_words, members, shorten
 
 if TYPE_CHECKING:
     import jsonargparse
+
+    _Parser = tuple[jsonargparse.ArgumentParser, list[str]]
 
 ROOTS = ("sciml", "torch", "lightning")  # importing is running code, so a config may import only from these
 _PLAIN = (str, int, float, bool, types.NoneType, list, tuple, dict, Mapping, Sequence)
@@ -76,15 +79,38 @@ def check(where: Where, cls: type, values: Any, key: str) -> dict[str, Any]:
     values : a mapping of parameters to plain values
     key : the dotted key of the mapping itself
     """
-    parser, names = _parser(cls)
+    made = _parser(cls)
+    names = made[1]
     if not isinstance(values, Mapping):
         raise where.error(key, f"{key} is {shorten(values)}, expected keys such as {', '.join(names[:4])}")
     hints = get_type_hints(cls if is_dataclass(cls) else cls.__init__)
+    return _checked(where, made, values, hints, key)
+
+
+def check_call(
+    where: Where, function: Callable[..., Any], values: Mapping[str, Any], skip: Collection[str] = ()
+) -> dict[str, Any]:
+    """Check values against the parameters of a function and return them plain, with every default filled in.
+
+    Parameters
+    ----------
+    where : the source, for errors
+    function : also one of a class
+    values : by the names of the parameters; a parameter that has neither a value nor a default is an error
+    skip : names of the parameters that are not among the values
+    """
+    return _checked(where, _parser(function, frozenset(skip)), values, get_type_hints(function), "")
+
+
+def _checked(
+    where: Where, made: _Parser, values: Mapping[str, Any], hints: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    parser, names = made
     for name, value in values.items():
         if name not in names:
             raise where.no_key(key, name, names)
         hint, full = hints.get(name, Any), f"{key}.{name}".lstrip(".")
-        if value is None and not {types.NoneType, Any} & set(_parts(hint)):
+        if value is None and not {types.NoneType, Any} & set(members(hint)):
             raise where.wrong_type(full, value, hint)  # jsonargparse would take it for "not given"
         _check_inside(where, hint, value, full)
     if not names:
@@ -102,7 +128,7 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
             if cls.__module__.partition(".")[0] == ROOTS[0] and isinstance(value.get("init_args", {}), Mapping):
                 check(where, cls, value.get("init_args", {}), f"{key}.init_args")
                 return
-        kinds = [part for part in _parts(hint) if is_dataclass(part)]
+        kinds = [part for part in members(hint) if is_dataclass(part)]
         if kinds:
             check(where, kinds[0], value, key)
             return
@@ -111,31 +137,24 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
             _check_inside(where, _inner(hint), item, f"{key}.{number}")
-    elif isinstance(value, str) and "." in value and any(map(_is_object, _parts(hint))):
+    elif isinstance(value, str) and "." in value and any(map(_is_object, members(hint))):
         import_class(where, key, value)
 
 
 def _check_kind(where: Where, hint: Any, cls: type, key: str) -> None:
     """Refuse a class that is not of the kind an annotation asks for, if that is one that can be told."""
-    parts = [part for part in _parts(hint) if part is not types.NoneType]
+    parts = [part for part in members(hint) if part is not types.NoneType]
     untold = any(part is Any or not isinstance(part, type) or getattr(part, "_is_protocol", False) for part in parts)
     if not untold and not issubclass(cls, tuple(parts)):
         names = " or a ".join(part.__name__ for part in parts)
         raise where.error(key, f"{key} is {cls.__module__}.{cls.__name__}, expected a class that is a {names}")
 
 
-def _parts(hint: Any) -> list[Any]:
-    """The members of a union, or the annotation itself."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return [part for member in get_args(hint) for part in _parts(member)]
-    return [hint]
-
-
 def _inner(hint: Any) -> Any:
     """What an annotation says about the items of a list or the values of a mapping."""
     inner = [
         member
-        for part in _parts(hint)
+        for part in members(hint)
         for member in (get_args(part)[1:] if get_origin(part) in (dict, Mapping) else get_args(part))
         if member is not Ellipsis and get_origin(part) is not Literal
     ]
@@ -150,12 +169,19 @@ def _is_object(hint: Any) -> bool:
     return not (isinstance(kind, type) and issubclass(kind, (*_PLAIN, PurePath, Enum)))
 
 
-def _parser(cls: type) -> tuple[jsonargparse.ArgumentParser, list[str]]:
-    """A parser of the constructor of a class, and the names of its parameters."""
+@cache
+def _parser(target: Callable[..., Any], skip: frozenset[str] = frozenset()) -> _Parser:
+    """Return a parser of the parameters of a class or of a function, and their names.
+
+    Kept, because jsonargparse reads the source of a class to find its parameters, which takes a second for some.
+    """
     import jsonargparse
 
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    added = parser.add_class_arguments(cls, "it", fail_untyped=True)
+    if isinstance(target, type):
+        added = parser.add_class_arguments(target, "it", fail_untyped=True)
+    else:
+        added = parser.add_function_arguments(target, "it", skip=set(skip), fail_untyped=True)
     return parser, list(dict.fromkeys(name.split(".")[1] for name in added))
 
 

@@ -7,6 +7,7 @@ small network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,8 @@ from sciml.training.settings import SECOND_ORDER, Training
 CONVERGENCE_INTERVAL = 10  # updates between two questions to Task.converged, each of which waits for the device
 
 Terms = dict[str, Tensor]
+PredictionProgress = Callable[[float, str], None]
+"""Takes the fraction of the work that is done, from 0 to 1, and a few words about its state."""
 
 
 class Task(lightning.LightningModule):
@@ -154,8 +157,17 @@ class Task(lightning.LightningModule):
             raise InputError(f"the set of {type(data).__name__} to evaluate on is empty.")
         return {name: value / samples for name, value in sums.items()}
 
-    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
-        """Apply the task to a file and write the result, for ``sciml predict``; return numbers about it by name."""
+    def predict_file(
+        self, source: Path, output: Path, *, progress: PredictionProgress | None = None
+    ) -> dict[str, float]:
+        """Apply the task to a file and write the result, for ``sciml predict``; return numbers about it by name.
+
+        An override declares its options as further keyword-only parameters with annotations, such as
+        ``time: float | None = None`` or ``prompt: str``: they become ``KEY=VALUE`` of ``sciml predict``, checked
+        against the annotation; one without a default has to be given. ``progress`` may be left out; an override that
+        has it may call it now and then with a fraction and a few words, such as ``progress(0.5, "step 20 of 40")``. An
+        override that annotates ``source`` as ``Path | None`` is called without a file if none is given.
+        """
         raise InputError(f"{type(self).__name__} cannot be applied to a file; use 'sciml evaluate'.")
 
     def solution(self, folder: Path) -> dict[str, float]:

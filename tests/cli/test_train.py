@@ -113,6 +113,17 @@ def test_evaluation_stands_beside_the_paper_and_json_is_one_object(run, command)
     assert row == ["ratio", f"{metrics['ratio']:.4g}", "0.125"]
 
 
+def test_a_prediction_takes_the_options_of_the_task(run, command, folder):
+    problem = VoxelPoisson.from_cells(np.zeros((16, 16), np.uint8), outside="dirichlet")
+    write_cells(folder / "t.npz", problem.cells, np.random.default_rng(0).standard_normal(problem.shape))
+    residuals = []
+    for rtol in ("1e-2", "1e-5"):
+        code, out, err = command("predict", run[0], "t.npz", f"rtol={rtol}", "-o", "t_x.npz", "--json")
+        assert (code, err) == (0, "")
+        residuals.append(json.loads(out)["true_residual"])
+    assert 1e-5 < residuals[0] <= 1e-2 and residuals[1] <= 1e-5
+
+
 def test_a_prediction_solves_the_system(run, command, folder):
     problem = VoxelPoisson.from_cells(np.zeros((16, 16), np.uint8), outside="dirichlet")
     b = np.random.default_rng(0).standard_normal(problem.shape)
@@ -135,6 +146,9 @@ def test_a_prediction_solves_the_system(run, command, folder):
         (["predict", "runs/small", "absent.npz", "-o", "x.npz"], "absent.npz does not exist"),
         (["predict", "runs/small", "small.yaml", "-o", "small.yaml"], "would replace the input"),
         (["predict", "runs/small", "small.yaml", "-o", "no/x.npz"], "no/x.npz cannot be written"),
+        (["predict", "runs/small", "-o", "x.npz"], "DirectionTask is applied to a file; give its name"),
+        (["predict", "runs/small", "rtlo=1e-3", "-o", "x.npz"], "'rtlo' (did you mean 'rtol'?); the options are rtol"),
+        (["predict", "runs/small", "small.yaml", "rtol=low", "-o", "x.npz"], "rtol is 'low', expected a number"),
         (["cite", "smal.yaml"], "did you mean small.yaml?"),
     ],
 )

@@ -11,6 +11,7 @@ from sciml.dcdm.task import remaining_residual
 from sciml.errors import ConfigError
 from sciml.linalg.sparse_files import write_cells
 from sciml.numerics.random import generator, seeded
+from sciml.training.prediction import predict_file
 
 
 def batch_of(name="mixed", dtype=torch.float64, count=3):
@@ -124,3 +125,20 @@ def test_predict_file_solves_the_system_in_it(tmp_path, network):
     assert true <= 1e-6
     assert numbers["true_residual"] == pytest.approx(true, rel=1e-3)
     assert numbers["iterations"] > 0
+
+
+def test_predict_file_takes_the_tolerance_and_reports_how_far_the_residual_has_come(tmp_path, network):
+    problem = make_problem("mixed", 16, 3, 2)
+    b = np.where(problem.fluid, 1.0, 0.0)
+    write_cells(tmp_path / "in.npz", problem.cells, b)
+    task, told = DirectionTask(2), []
+    task.network = network
+    numbers = predict_file(
+        task, tmp_path / "in.npz", tmp_path / "out.npz", ["rtol=1e-2"], progress=lambda *state: told.append(state)
+    )
+    x = np.load(tmp_path / "out.npz")["x"]
+    assert np.linalg.norm(b - problem.matvec(x)) / np.linalg.norm(b) <= 1e-2
+    assert len(told) == numbers["iterations"]
+    done = [fraction for fraction, _ in told]
+    assert done[-1] == 1.0 and all(0 <= fraction <= 1 for fraction in done)
+    assert told[0][1].startswith("iteration 1, relative residual ")
