@@ -115,7 +115,8 @@ def test_evaluation_stands_beside_the_paper_and_json_is_one_object(run, command)
 
 def test_a_prediction_takes_the_options_of_the_task(run, command, folder):
     problem = VoxelPoisson.from_cells(np.zeros((16, 16), np.uint8), outside="dirichlet")
-    write_cells(folder / "t.npz", problem.cells, np.random.default_rng(0).standard_normal(problem.shape))
+    b = np.random.default_rng(0).standard_normal(problem.shape)
+    write_cells(folder / "t.npz", problem.cells, b, outside="dirichlet")
     residuals = []
     for rtol in ("1e-2", "1e-5"):
         code, out, err = command("predict", run[0], "t.npz", f"rtol={rtol}", "-o", "t_x.npz", "--json")
