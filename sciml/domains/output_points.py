@@ -1,8 +1,8 @@
-"""Where the values of a field are written: a lattice, or the points of a mesh."""
+"""Points at which the values of a field are written or measured: those of a lattice, of a mesh, or spread evenly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,17 @@ from sciml.domains.mesh_domain import MeshDomain
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh, read_mesh
 
+Domain = Box | MeshDomain
+"""A domain on which a problem may be posed; regions such as discs are boxes of which some points are left out."""
+
+LATTICE = {1: 4001, 2: 128}  # evaluation points along each axis
+SCATTERED = 20_000  # evaluation points in more dimensions, and in domains that are no boxes
+MEANS = 4096  # points of means
 ROUNDING = 1e-6  # of the size of a box: points of files that lie so far outside are on its faces
 
 
 def place_in(
-    domain: Box | MeshDomain, grid: Sequence[int] | None, mesh: str | Path | None, usual: Sequence[int]
+    domain: Domain, grid: Sequence[int] | None, mesh: str | Path | None, default: Sequence[int]
 ) -> Grid | Mesh:
     """Return the points of a mesh file, a lattice that fills a box, or the mesh of the domain itself.
 
@@ -27,7 +33,7 @@ def place_in(
     domain : a box of 1 to 3 axes, or a mesh
     grid : values along each axis
     mesh : file, instead of a grid
-    usual : values along each axis where neither is given
+    default : values along each axis where neither is given
 
     Raises
     ------
@@ -51,10 +57,10 @@ def place_in(
         raise InputError(
             f"the grid of the output is {list(grid)}, expected at least 2 values along each of {domain.dim} axes."
         )
-    return domain.lattice(grid or usual)
+    return domain.lattice(grid or default)
 
 
-def check_inside(mesh: Mesh, domain: Box | MeshDomain, source: str | Path) -> None:
+def check_inside(mesh: Mesh, domain: Domain, source: str | Path) -> None:
     """Refuse a mesh of another dimension than the domain, and one that reaches beyond a box.
 
     Raises
@@ -87,3 +93,44 @@ def array_on(place: Grid | Mesh, values: Tensor) -> np.ndarray:
     shape = place.shape if isinstance(place, Grid) else (len(values),)
     array = values.detach().cpu().double().numpy().reshape(*shape, -1)
     return array[..., 0] if array.shape[-1] == 1 else array
+
+
+def values_inside(
+    domain: Domain, points: Tensor, evaluate: Callable[[Tensor], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return the values of fields at the points of a file, nan where these are outside of the domain.
+
+    Parameters
+    ----------
+    domain : points that rounding has put outside of a box are moved onto its faces
+    points : (n, dim)
+    evaluate : fields by name, ``(m, channels)``, at ``(m, dim)`` points inside
+    """
+    if isinstance(domain, MeshDomain):
+        return dict(evaluate(points))
+    points = domain.clamp(points)
+    inside = domain.contains(points)
+    found = evaluate(points[inside])
+    if bool(inside.all()):
+        return dict(found)
+    everywhere = {name: values.new_full((len(points), *values.shape[1:]), torch.nan) for name, values in found.items()}
+    for name, values in found.items():
+        everywhere[name][inside.to(values.device)] = values
+    return everywhere
+
+
+def evaluation_points(domain: Domain) -> Tensor:
+    """Return the points of errors, always the same: a fine lattice in one and two dimensions, scattered points in more.
+
+    Scattered points have low discrepancy, so that means over them converge faster than over independent ones.
+    """
+    draws = torch.Generator().manual_seed(1)
+    if isinstance(domain, Box) and domain.dim in LATTICE:
+        points = points_of(domain.lattice(LATTICE[domain.dim]))
+        return points[domain.contains(points)]
+    return domain.interior(SCATTERED, draws, kind="shifted" if isinstance(domain, Box) else "stratified")
+
+
+def mean_points(domain: Domain, count: int = MEANS) -> Tensor:
+    """Return evenly spread points for means over a domain, always the same, ``(about count, dim)``."""
+    return domain.interior(count, torch.Generator().manual_seed(0), kind="stratified")

@@ -18,7 +18,6 @@ from sciml.insr.energies import ArapVolume, StableNeoHookean
 from sciml.insr.fitting import Adam, LeastSquares, Points
 from sciml.insr.fluids import MultiModeEuler, Smoke, StreamFunctionFlow, TaylorGreen, TwoVortices
 from sciml.insr.integrators import Pade22, RungeKutta
-from sciml.insr.output import Output
 from sciml.insr.problems import EvolutionProblem, Problem
 from sciml.insr.scalar_problems import Advection, Burgers, Heat
 from sciml.insr.semi_lagrangian import SemiLagrangian
@@ -42,7 +41,6 @@ __all__ = [
     "LeastSquares",
     "Motion",
     "MultiModeEuler",
-    "Output",
     "Pade22",
     "Plane",
     "Points",

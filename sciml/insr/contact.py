@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from sciml.errors import InputError
+
+if TYPE_CHECKING:
+    from sciml import plots
 
 _TINY = 1e-24  # under the root of a squared distance: the derivative stays finite at the centre of a sphere
 
@@ -30,6 +33,9 @@ class Obstacle(Protocol):
 
     def force(self, positions: Tensor) -> Tensor:
         """Minus the gradient of the potential, (..., d)."""
+
+    def picture(self) -> Any:
+        """Return the shape as :mod:`sciml.plots` draws it."""
 
 
 class Plane:
@@ -65,6 +71,12 @@ class Plane:
         """k depth normal."""
         return self.stiffness * self.depth(positions)[..., None] * positions.new_tensor(self.normal)
 
+    def picture(self) -> plots.Plane:
+        """Return the plane as pictures draw it."""
+        from sciml import plots
+
+        return plots.Plane(self.point, self.normal)
+
 
 class Sphere:
     """A solid ball (a disk in the plane), ``|phi - center| < radius``.
@@ -95,6 +107,12 @@ class Sphere:
         """k depth (phi - center) / |phi - center|; zero at the centre, where no way out is the shortest."""
         outward = _relative(positions, self.center) / self._distance(positions)[..., None]
         return self.stiffness * self.depth(positions)[..., None] * outward
+
+    def picture(self) -> plots.Ball:
+        """Return the sphere as pictures draw it."""
+        from sciml import plots
+
+        return plots.Ball(self.center, self.radius)
 
     def _distance(self, positions: Tensor) -> Tensor:
         return torch.sqrt(_relative(positions, self.center).square().sum(-1) + _TINY)

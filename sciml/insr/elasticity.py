@@ -10,16 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from sciml.domains import BoundaryPoints, Box, MeshDomain
+from sciml.domains import BoundaryPoints, Box, Domain, MeshDomain
+from sciml.domains.places import mean_points
 from sciml.errors import InputError
 from sciml.insr.contact import Obstacle
 from sciml.insr.energies import ArapVolume, Energy, determinant
-from sciml.insr.problems import Domain, Fields, Problem, mean_over
+from sciml.insr.problems import Fields, Problem
 from sciml.numerics.derivatives import Jet
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class ElasticProblem(Problem):
 
     @cached_property
     def _points(self) -> Tensor:
-        return mean_over(self.domain)
+        return mean_points(self.domain)
 
 
 class Tension(ElasticProblem):
@@ -228,6 +229,11 @@ class ElasticBody(ElasticProblem):
         for obstacle in self.obstacles:
             obstacle.depth(torch.zeros(1, domain.dim))  # refuses another dimension
         self.held_groups()  # refuses groups that are not there
+
+    @property
+    def obstacle(self) -> Any:
+        """The first obstacle, as pictures know it."""
+        return next((obstacle.picture() for obstacle in self.obstacles), None)
 
     @property
     def fields(self) -> Mapping[str, int]:

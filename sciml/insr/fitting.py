@@ -11,10 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciml.domains import BoundaryPoints, Box
+from sciml.domains import BoundaryPoints, Box, Domain
 from sciml.domains.adaptive import draw_where_large
 from sciml.errors import InputError
-from sciml.insr.problems import Domain
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.status import Status
 

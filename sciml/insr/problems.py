@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from sciml.domains import BoundaryPoints, Box, MeshDomain
+from sciml.domains import BoundaryPoints, Domain
 from sciml.numerics.derivatives import Jet
-
-Domain = Box | MeshDomain
 
 
 class Fields(Protocol):
@@ -54,6 +52,11 @@ class Problem(ABC):
     def pictures(self) -> tuple[str, ...]:
         """Which of the presented fields are drawn, scalars; the first one as an animation too."""
         return (self.headline,) if self.fields[self.headline] == 1 else ()
+
+    @property
+    def obstacle(self) -> Any:
+        """A ``Ball`` or ``Plane`` of :mod:`sciml.plots` that is drawn beside a body; None by default."""
+        return None
 
     @abstractmethod
     def initial(self, name: str, points: Tensor) -> Tensor:
@@ -142,8 +145,3 @@ class EvolutionProblem(Problem):
     def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
         """The exact ``u``."""
         return self.solution(points, time)
-
-
-def mean_over(domain: Domain, count: int = 4096) -> Tensor:
-    """Return evenly spread points for means over a domain, always the same ones, ``(about count, dim)``."""
-    return domain.interior(count, torch.Generator().manual_seed(0), kind="stratified")

@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciml.domains import BoundaryPoints, Box
+from sciml.domains import BoundaryPoints, Box, Domain
+from sciml.domains.places import mean_points
 from sciml.errors import InputError
-from sciml.insr.problems import Domain, EvolutionProblem, Fields, mean_over
+from sciml.insr.problems import EvolutionProblem, Fields
 from sciml.insr.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
 
@@ -108,7 +109,7 @@ class Advection(EvolutionProblem, Transport):
 
     @cached_property
     def _points(self) -> Tensor:
-        return mean_over(self.domain)
+        return mean_points(self.domain)
 
 
 class Heat(EvolutionProblem):
@@ -196,4 +197,4 @@ class Burgers(EvolutionProblem):
 
     @cached_property
     def _points(self) -> Tensor:
-        return mean_over(self.domain)
+        return mean_points(self.domain)

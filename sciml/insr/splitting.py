@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box
+from sciml.domains.places import mean_points
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
 from sciml.insr.fluids import WATCHED, largest_divergence
 from sciml.insr.integrators import Fits, Integrator, NeuralFields, Step
-from sciml.insr.problems import Fields, Problem, mean_over
+from sciml.insr.problems import Fields, Problem
 from sciml.insr.transport import BACK_TRACES, BackTrace, continuation, trace_back
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.numerics.least_squares import Residuals
@@ -79,7 +80,7 @@ class IncompressibleFlow(Problem):
 
     @cached_property
     def _points(self) -> Tensor:
-        return mean_over(self.domain)
+        return mean_points(self.domain)
 
     @cached_property
     def _walls(self) -> BoundaryPoints:

@@ -12,9 +12,9 @@ from typing import Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from sciml.domains import Box
+from sciml.domains import Box, Domain
 from sciml.errors import InputError
-from sciml.insr.problems import Domain, Fields
+from sciml.insr.problems import Fields
 
 BackTrace = Literal["euler", "rk2", "rk4"]
 BACK_TRACES = get_args(BackTrace)

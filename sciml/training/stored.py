@@ -100,7 +100,9 @@ def _load(path: Path) -> tuple[Task, Config]:
         raise CheckpointError(f"{path} is no run: there is no {config_file}; train one with 'sciml train'.")
     checkpoint = read_checkpoint(file)
     config = config_from_values(read_yaml(config_file), str(config_file))
-    return _build(config, checkpoint["state_dict"], file), config
+    task = _build(config, checkpoint["state_dict"], file)
+    task.loaded_from = file.parent.parent
+    return task, config
 
 
 def _load_published(path: Path) -> tuple[Task, Config]:

@@ -67,6 +67,7 @@ class Task(lightning.LightningModule):
         self.automatic_optimization = False
         self._settings: Training | None = None
         self._seed = 0
+        self.loaded_from: Path | None = None  # the folder of a run
         self._update = 0
         self._last_terms: Terms = {}
         self._is_mixed = self._is_plain = False
@@ -188,8 +189,18 @@ class Task(lightning.LightningModule):
 
     @property
     def run_folder(self) -> Path:
-        """The folder of the run in progress; only between the start and the end of ``fit``."""
-        return Path(self.trainer.default_root_dir)
+        """The folder of the run in progress, or of the one that the task was loaded from.
+
+        Raises
+        ------
+        InputError
+            If there is neither.
+        """
+        if self._trainer is not None:
+            return Path(self.trainer.default_root_dir)
+        if self.loaded_from is None:
+            raise InputError(f"{type(self).__name__} belongs to no run; load it from the folder of one.")
+        return self.loaded_from
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """Return a generator on the task's device that is a function of (seed, number of the update, rank, stream).

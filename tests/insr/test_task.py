@@ -17,12 +17,12 @@ from toy_solves import start_command
 
 from sciml.cli import main
 from sciml.errors import ConfigError, InputError, MeshFileError
-from sciml.insr import output
 from sciml.insr.solver import TimeStepper
 from sciml.insr.task import TimeStepping
 from sciml.mesh import Mesh, make_mesh, read_series
 from sciml.mesh.files import write_mesh
 from sciml.training.run import evaluate, finished, load_task, train
+from sciml.training.states import read_state
 from tests.insr.pulses import STEP, STEPS, VELOCITY, WIDTH, files_of, pulse, values_of
 
 FILM = {"grid": [41], "animation": True, "every": 2}
@@ -45,8 +45,8 @@ def whole(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(output, "draw", lambda *arguments, **options: None)
-    monkeypatch.setattr(TimeStepping, "_draw_curves", staticmethod(lambda rows, folder: None))
+    monkeypatch.setattr(TimeStepping, "draw", lambda task, folder: None)
+    monkeypatch.setattr(TimeStepping, "draw_history", lambda task, history, path: None)
     monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)
 
 
@@ -70,7 +70,7 @@ def test_the_folder_holds_the_weights_of_every_step(whole):
     states = files_of(whole)
     assert list(states) == [f"{step:05d}.safetensors" for step in range(STEPS + 1)]
     count = sum(weight.numel() for weight in load_task(whole).networks["u"].parameters())
-    for (weights,) in (state.values() for state in output.read_states(whole / "states", range(STEPS + 1))):
+    for (weights,) in (read_state(whole, step).values() for step in range(STEPS + 1)):
         assert (weights.shape, weights.dtype) == ((count,), torch.float64)
     assert not list(whole.rglob("*.part"))
 
@@ -164,8 +164,8 @@ def stop_at(monkeypatch, owner: object, name: str, call: int) -> None:
     ("owner", "name", "call"),
     [
         *[(TimeStepper, "initial", 1), (TimeStepper, "advance", 1), (TimeStepper, "advance", 3)],
-        *[(output, "write_states", call) for call in (1, 2, 5)],
-        *[(output, "write_series", 1), (output, "draw", 1)],
+        *[(TimeStepping, "write_state", call) for call in (1, 2, 5)],
+        *[(TimeStepping, "write_series", 1), (TimeStepping, "draw", 1)],
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -204,14 +204,6 @@ def test_a_run_is_not_resumed_with_another_config(whole, tmp_path):
         train(changed, whole, resume=True)
 
 
-def test_a_state_that_is_missing_is_a_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"00003\.safetensors is missing or damaged; solve the case again"):
-        list(output.read_states(tmp_path, [3]))
-    (tmp_path / "00003.safetensors").write_bytes(b"half")
-    with pytest.raises(InputError, match="missing or damaged"):
-        list(output.read_states(tmp_path, [3]))
-
-
 # What goes wrong on the way
 
 UNSTABLE = {
@@ -237,7 +229,7 @@ def test_divergence_is_one_sentence_and_the_last_good_state_stays(tmp_path, caps
     rows, states = rows_of(run), files_of(run)
     assert len(states) == len(rows) + 1  # the start, and every good step
     good = load_task(run)
-    (last,) = output.read_states(run / "states", [len(rows)])
+    last = read_state(run, len(rows))
     weights = torch.nn.utils.parameters_to_vector(good.networks["u"].parameters())
     assert torch.equal(weights.detach(), last["u"])
     assert bool(weights.isfinite().all())
@@ -260,7 +252,7 @@ def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pi
     values["trainer"]["precision"] = "32-true"
     metrics = train(config_from_values(values, "single.yaml"), tmp_path / "run")["metrics"]
     assert metrics["relative_l2"] < 5e-3
-    (state,) = output.read_states(tmp_path / "run" / "states", [2])
+    state = read_state(tmp_path / "run", 2)
     assert state["u"].dtype == torch.float32
     assert metrics["memory_bytes"] == 4 * len(state["u"])
     fine = values_of(steps=2)
@@ -291,6 +283,19 @@ def test_a_run_is_evaluated_on_a_mesh_file(whole, tmp_path):
     distance = x + 1.5 - VELOCITY * STEPS * STEP
     distance -= 4 * np.round(distance / 4)
     assert named["u"] == pytest.approx(np.exp(-(distance**2) / (2 * WIDTH**2)), abs=2e-4)
+
+
+def test_a_run_is_evaluated_at_the_time_of_any_step(whole, tmp_path):
+    write_mesh(tmp_path / "line.vtu", make_mesh("interval", 4))
+    task = load_task(whole)
+    task.predict_file(tmp_path / "line.vtu", tmp_path / "u.vtu", time=2 * STEP)
+    read = meshio.read(tmp_path / "u.vtu")
+    x = read.points[:, 0]
+    expected = task.problem.exact("u", torch.tensor(x[:, None]), 2 * STEP)[:, 0].numpy()
+    assert read.point_data["u"].ravel() == pytest.approx(expected, abs=2e-4)
+    assert read.point_data["u_exact"].ravel() == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(InputError, match=r"the time is 0\.25, expected that of a step, a multiple of 0\.1"):
+        task.predict_file(tmp_path / "line.vtu", tmp_path / "u.vtu", time=0.25)
 
 
 def test_a_mesh_beyond_the_domain_or_of_another_dimension_is_refused(whole, tmp_path):

@@ -13,7 +13,6 @@ from sciml.bench.measure import load_average
 from sciml.errors import DivergenceError
 from sciml.insr import TimeStepper, TimeStepping
 from sciml.insr.integrators import NeuralFields
-from sciml.insr.output import Errors
 from sciml.insr.solver import State, StepReport
 from sciml.training.config import load_config
 
@@ -106,7 +105,7 @@ def solve(case: Case, measure: Measure | None = None, start: State | None = None
         end; ``mean``, averages over the steps; ``history``, columns at some times; ``failed``, a sentence or None.
     """
     rows: list[dict[str, float]] = []
-    measure = measure or Errors(case.task.problem)
+    measure = measure or case.task.errors_of
     seconds, solves, failed = 0.0, 0, None
     try:
         for state, report in case.stepper.run(case.steps, start):

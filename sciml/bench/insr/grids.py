@@ -14,8 +14,8 @@ from scipy.interpolate import CubicSpline
 from sciml.bench.insr.cases import Case, build, summary
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
+from sciml.domains.places import evaluation_points
 from sciml.insr import Advection, Burgers
-from sciml.insr.output import evaluation_points
 from sciml.metrics import relative_l2
 from sciml.reference import periodic_fourier as periodic
 from sciml.reference.advection_grids import advect_by_fourier_modes, advect_by_splines, advect_on_grid

@@ -1,0 +1,276 @@
+"""The base class of methods that solve a problem without data; a method adds only its mathematics to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.domains import Domain
+from sciml.domains.places import array_on, check_inside, points_of, values_inside
+from sciml.errors import InputError
+from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh, read_series
+from sciml.mesh.files import write_fields
+from sciml.mesh.series import Series
+from sciml.training.callbacks import read_rows
+from sciml.training.output import Output
+from sciml.training.point_errors import PointErrors
+from sciml.training.solution_figures import draw_series
+from sciml.training.states import read_state, write_state
+from sciml.training.task import Task
+
+SERIES = "fields.xdmf"
+SAME_TIME = 1e-6  # of a time step: by so much a time may differ from that of a step
+
+Fields = Callable[[Tensor], Mapping[str, Tensor]]
+"""Evaluates the fields of a solution at points ``(n, dim)``: by name, each ``(n, channels)``."""
+
+
+class SolvedProblem(Protocol):
+    """What a problem needs for its solution to be written, drawn and measured: the domain of its equations."""
+
+    domain: Domain
+
+
+class SolveTask(Task):
+    """Solve a problem: what all methods share that need no data.
+
+    The base class writes the fields as a series for ParaView, draws them, measures them against the exact solution,
+    evaluates them on any mesh, and keeps the states of single steps. A method says what its fields are
+    (:meth:`fields_at`) and how they are found, by :meth:`~sciml.training.task.Task.advance` or
+    :meth:`~sciml.training.task.Task.loss`.
+
+    Parameters
+    ----------
+    problem : with a ``domain``; where ``problem.exact(points, time)`` exists, errors are measured against it
+    output : where and when the solution is written
+
+    Examples
+    --------
+    >>> import math, torch
+    >>> from sciml.domains import Box
+    >>> from sciml.training.solve_task import SolveTask
+    >>> class Sine:
+    ...     domain = Box([0.0], [1.0])
+    ...     def exact(self, points, time):
+    ...         return torch.sin(math.pi * points)
+    >>> class Interpolation(SolveTask):
+    ...     def __init__(self, problem: Sine, output: Output | None = None) -> None:
+    ...         super().__init__(problem, output)
+    ...
+    ...     def fields_at(self, time):
+    ...         return lambda points: {"u": 4 * points * (1 - points)}
+    >>> f"{Interpolation(Sine()).metrics()['mean_absolute_error']:.3f}"
+    '0.030'
+    """
+
+    values_per_axis: ClassVar[Mapping[int, int]] = {1: 401, 2: 65, 3: 33}
+    """Values along each axis of the grid that is written by default, by number of dimensions."""
+
+    times_by_default: ClassVar[Mapping[int, int]] = {1: 101, 2: 25, 3: 9}
+    """Number of times that are written by default where the method has no time steps, by number of dimensions."""
+
+    watched: ClassVar[tuple[str, ...]] = ()
+    """Columns of ``metrics.csv`` that are drawn as curves; by default every run draws all of them."""
+
+    def __init__(self, problem: SolvedProblem, output: Output | None = None) -> None:
+        super().__init__()
+        self.problem, self.output = problem, output or Output()
+        self.place = self.output.place(problem.domain, self.values_per_axis)
+
+    # What a method overrides
+
+    def fields_at(self, time: float) -> Fields:
+        """Return the fields at a time as a function of points ``(n, dim)``, the headline field among them.
+
+        Values are in any precision, on any device; the base class calls the function inside of the domain only.
+        """
+        raise InputError(f"{type(self).__name__} does not say what its fields are; override SolveTask.fields_at.")
+
+    @property
+    def duration(self) -> float:
+        """The time at which the run ends; 0 for a steady problem."""
+        return float(getattr(self.problem, "duration", 0.0))
+
+    @property
+    def step_times(self) -> Sequence[float] | None:
+        """The times of the steps of the method, from 0 on; None if it knows the fields at all times of the run."""
+        return None
+
+    @property
+    def headline(self) -> str:
+        """The name of the field whose errors are measured."""
+        return "u"
+
+    @property
+    def pictures(self) -> Sequence[str]:
+        """The names of the scalar fields that are drawn; the first one is animated too."""
+        return (self.headline,)
+
+    @property
+    def displacement(self) -> str | None:
+        """The name of the field by which a body moves, which is drawn deformed then; None by default."""
+        return None
+
+    @property
+    def obstacle(self) -> Any:
+        """A ``Ball`` or ``Plane`` of :mod:`sciml.plots` beside a body; None by default."""
+        return None
+
+    def exact(self, points: Tensor, time: float) -> Tensor | None:
+        """Return the exact headline field at points and a time, ``(n, channels)``; None where it is not known."""
+        known = getattr(self.problem, "exact", None)
+        return None if known is None else known(points, time)
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is known of the solution at the end of the run by name, errors first."""
+        with torch.no_grad():
+            return self.errors(self.fields_at(self.duration), self.duration)
+
+    def history(self, folder: Path) -> list[dict[str, Any]]:
+        """Return rows of numbers over the run: by default those of ``metrics.csv``, one for each epoch."""
+        return read_rows(folder / "metrics.csv")
+
+    def run_metrics(self, history: list[dict[str, Any]]) -> dict[str, float]:
+        """Return the metrics of the run for ``result.json``, headline first; those of its end by default."""
+        return self.metrics()
+
+    def memory_bytes(self) -> int:
+        """Return the bytes that the representation of the solution takes; by default the parameters of the networks."""
+        return sum(weight.numel() * weight.element_size() for weight in self.parameters())
+
+    def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
+        """Draw ``figures/history.png``: by default the columns :attr:`watched` over the epochs."""
+        from sciml import plots
+
+        names = [name for name in self.watched if any(name in row for row in history)]
+        if names:
+            plots.training_history(history, path, names)
+
+    def draw_more(self, series: Series, figures: Path) -> None:
+        """Draw what this method alone has to show of the written series into ``figures/``; nothing by default."""
+
+    # What every method has
+
+    def errors(self, fields: Fields, time: float) -> dict[str, float]:
+        """Return the errors of the headline field at a time, at fixed points; none where no exact solution is known."""
+        return self._errors(lambda points: fields(points)[self.headline], time, self.device)
+
+    def solution(self, folder: Path) -> dict[str, float]:
+        """Write the fields and pictures; return the metrics of the run and the memory of the representation."""
+        folder = Path(folder)
+        with torch.no_grad():
+            history = self.history(folder)
+            numbers = self.run_metrics(history)
+            (folder / "figures").mkdir(exist_ok=True)
+            if self.place is not None:
+                self.write_series(folder)
+                self.draw(folder)
+            self.draw_history(history, folder / "figures" / "history.png")
+        return {**numbers, "memory_bytes": float(self.memory_bytes())}
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Return the metrics at the end of the run and the memory of the representation."""
+        with torch.no_grad():
+            return {**self.metrics(), "memory_bytes": float(self.memory_bytes())}
+
+    def predict_file(self, source: Path, output: Path, time: float | None = None) -> dict[str, float]:
+        """Evaluate the fields at the points of a mesh file, and write them to another one.
+
+        Parameters
+        ----------
+        source : mesh file, inside of the domain
+        output : mesh file with the fields
+        time : of the fields; the end of the run by default
+
+        Raises
+        ------
+        InputError
+            If the mesh reaches beyond the domain, or the time is none of the run.
+        """
+        mesh = read_mesh(source)[0]
+        check_inside(mesh, self.problem.domain, source)
+        with torch.no_grad():
+            write_fields(output, mesh, self.sample_on(mesh, self.duration if time is None else self.moment(time)))
+        return {"points": float(mesh.n_points)}
+
+    def moment(self, time: float) -> float:
+        """Return the time of the run that a number means.
+
+        Raises
+        ------
+        InputError
+            If it is outside of the run, or between the steps of a method with time steps.
+        """
+        if not 0 <= time <= self.duration * (1 + SAME_TIME):
+            raise InputError(f"the time is {time:g}, expected 0 to {self.duration:g}, the end of the run.")
+        steps = self.step_times
+        if steps is None:
+            return min(float(time), self.duration)
+        nearest = min(steps, key=lambda step: abs(step - time))
+        length = steps[1] - steps[0]
+        if abs(nearest - time) > SAME_TIME * length:
+            raise InputError(f"the time is {time:g}, expected that of a step, a multiple of {length:g}.")
+        return nearest
+
+    def sample_on(self, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
+        """Return the fields at a time as arrays on a grid or mesh, ``NAME_exact`` beside the headline if it is known.
+
+        Points outside of the domain, as a box around a disc has them, are nan.
+        """
+        fields = self.fields_at(time)
+
+        def values(points: Tensor) -> dict[str, Tensor]:
+            shown, exact = dict(fields(points)), self.exact(points, time)
+            return shown if exact is None else {**shown, f"{self.headline}_exact": exact}
+
+        found = values_inside(self.problem.domain, points_of(place), values)
+        return {name: array_on(place, field) for name, field in found.items()}
+
+    def written_times(self) -> list[float]:
+        """Return the times at which the solution is written."""
+        default = self.times_by_default.get(self.problem.domain.dim, 2)
+        return self.output.moments(self.duration, self.step_times, default)
+
+    def write_series(self, folder: Path) -> None:
+        """Write the fields into ``fields.h5`` and ``fields.xdmf``, which ParaView opens."""
+        with SeriesWriter(folder / SERIES, self.place) as series:
+            for time in self.written_times():
+                series.append(time, **self.sample_on(self.place, time))
+
+    def draw(self, folder: Path) -> None:
+        """Draw snapshots and an animation of what lies in ``fields.xdmf``, as far as its dimension allows."""
+        series = read_series(folder / SERIES)
+        draw_series(
+            series,
+            folder,
+            self.pictures,
+            animation=self.output.animation,
+            displacement=self.displacement,
+            obstacle=self.obstacle,
+        )
+        self.draw_more(series, folder / "figures")
+
+    def write_state(self, step: int, tensors: Mapping[str, Tensor]) -> None:
+        """Write the tensors of one step as ``states/00012.safetensors`` into the folder of the run."""
+        write_state(self.run_folder, step, tensors)
+
+    def read_state(self, step: int) -> dict[str, Tensor]:
+        """Return the tensors of one step on the device of the task.
+
+        Raises
+        ------
+        InputError
+            If the file is missing or damaged, or the task was not loaded from the folder of a run.
+        """
+        return {name: tensor.to(self.device) for name, tensor in read_state(self.run_folder, step).items()}
+
+    @cached_property
+    def _errors(self) -> PointErrors:
+        return PointErrors(self.problem.domain, self.exact)

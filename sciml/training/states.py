@@ -1,0 +1,53 @@
+"""Weights of single steps of a run, one safetensors file each: ``states/00012.safetensors``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from sciml.errors import InputError
+
+STATES = "states"
+
+
+def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
+    """Write the tensors of one step into the folder of a run, which is replaced only by a whole file.
+
+    Parameters
+    ----------
+    folder : of the run
+    step : number of the step, at least 0
+    tensors : by name, on any device
+    """
+    from safetensors.torch import save_file
+
+    path = _path(folder, step)
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
+    os.replace(part, path)
+
+
+def read_state(folder: Path, step: int) -> dict[str, Tensor]:
+    """Return the tensors of one step of the run in a folder, on the CPU.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = _path(folder, step)
+    try:
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise InputError(f"{path} is missing or damaged; solve the case again.") from error
+
+
+def _path(folder: Path, step: int) -> Path:
+    return Path(folder) / STATES / f"{step:05d}.safetensors"
