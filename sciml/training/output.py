@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sciml.checks import whole_number
 from sciml.domains import Box, Domain
 from sciml.domains.places import place_in
 from sciml.errors import InputError
@@ -38,9 +39,8 @@ class Output:
         if self.times is not None and self.every is not None:
             raise InputError("the output has both times and every; leave one of the two out.")
         for name, least in (("times", 2), ("every", 1)):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise InputError(f"{name} of the output is {value!r}, expected a whole number of at least {least}.")
+            if getattr(self, name) is not None:
+                whole_number(f"{name} of the output", getattr(self, name), at_least=least)
 
     def place(self, domain: Domain, values_per_axis: Mapping[int, int]) -> Grid | Mesh | None:
         """Return the grid or mesh to write on; None for a box of more than three dimensions.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
+from sciml.atomic import AtomicFile
 from sciml.errors import InputError
 
 STATES = "states"
@@ -26,9 +26,8 @@ def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
 
     path = _path(folder, step)
     path.parent.mkdir(exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
-    os.replace(part, path)
+    with AtomicFile(path) as file:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, file.part)
 
 
 def read_state(folder: Path, step: int) -> dict[str, Tensor]:
