@@ -9,7 +9,7 @@ torch.Size([100, 2])
 
 from sciml.domains.box import Box
 from sciml.domains.mesh_domain import MeshDomain
-from sciml.domains.places import Domain
+from sciml.domains.output_points import Domain
 from sciml.domains.quadrature import CellPoints, GaussPoints
 from sciml.domains.regions import Difference, Disc, Polygon, Region
 from sciml.domains.strata import BoundaryPoints

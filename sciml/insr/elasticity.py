@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box, Domain, MeshDomain
-from sciml.domains.places import mean_points
+from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
 from sciml.insr.contact import Obstacle
 from sciml.insr.energies import ArapVolume, Energy, determinant

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box, Domain
-from sciml.domains.places import mean_points
+from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
 from sciml.insr.problems import EvolutionProblem, Fields
 from sciml.insr.transport import Transport

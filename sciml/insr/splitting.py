@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box
-from sciml.domains.places import mean_points
+from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
 from sciml.insr.fluids import WATCHED, largest_divergence

@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.checks import whole_number
 from sciml.domains import Box, Domain
-from sciml.domains.places import place_in
+from sciml.domains.output_points import place_in
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
 

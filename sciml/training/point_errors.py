@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Domain
-from sciml.domains.places import evaluation_points
+from sciml.domains.output_points import evaluation_points
 from sciml.metrics import relative_l2
 
 ERRORS = ("mean_absolute_error", "relative_l2", "mean_square_error")
@@ -20,7 +20,7 @@ class PointErrors:
 
     Parameters
     ----------
-    domain : of the points, which are those of :func:`~sciml.domains.places.evaluation_points`
+    domain : of the points, which are those of :func:`~sciml.domains.output_points.evaluation_points`
     exact : the exact field ``(n, channels)`` at points ``(n, dim)`` and a time; None where it is not known
     """
 

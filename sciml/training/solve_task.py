@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Domain
-from sciml.domains.places import array_on, check_inside, points_of, values_inside
+from sciml.domains.output_points import array_on, check_inside, points_of, values_inside
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh, read_series
 from sciml.mesh.files import write_fields
@@ -180,7 +180,7 @@ class SolveTask(Task):
         with torch.no_grad():
             return {**self.metrics(), "memory_bytes": float(self.memory_bytes())}
 
-    def predict_file(self, source: Path, output: Path, time: float | None = None) -> dict[str, float]:
+    def predict_file(self, source: Path, output: Path, *, time: float | None = None) -> dict[str, float]:
         """Evaluate the fields at the points of a mesh file, and write them to another one.
 
         Parameters

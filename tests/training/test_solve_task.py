@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box, Disc, Domain, MeshDomain
-from sciml.domains.places import evaluation_points
+from sciml.domains.output_points import evaluation_points
 from sciml.errors import InputError, MeshFileError
 from sciml.insr import Advection, Heat
 from sciml.mesh import Grid, Mesh, make_mesh, read_mesh, read_series

@@ -13,7 +13,7 @@ import torch
 from sciml.bench.insr.cases import Case, build, solve
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
-from sciml.domains.places import evaluation_points
+from sciml.domains.output_points import evaluation_points
 from sciml.errors import DivergenceError, InputError
 from sciml.insr import ElasticBody, Tension
 from sciml.insr.elasticity import material_of

@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from sciml.bench.insr.cases import Case, build, summary
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
-from sciml.domains.places import evaluation_points
+from sciml.domains.output_points import evaluation_points
 from sciml.insr import Advection, Burgers
 from sciml.metrics import relative_l2
 from sciml.reference import periodic_fourier as periodic

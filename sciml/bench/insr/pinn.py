@@ -11,7 +11,7 @@ from sciml.bench.insr.cases import Case, build, summary
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.deepxde_backend import deepxde, double_precision, seeded
-from sciml.domains.places import evaluation_points
+from sciml.domains.output_points import evaluation_points
 from sciml.lpinn.baselines import Budget
 from sciml.lpinn.baselines.deepxde_pinn import Features, held_at, train
 from sciml.metrics import relative_l2
