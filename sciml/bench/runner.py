@@ -1,44 +1,83 @@
-"""Measure the jobs of a benchmark one after the other, save after each, go on where an earlier run stopped."""
+"""Measure the jobs of a benchmark one after the other, save after each, and resume where an earlier run stopped."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
-import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import sciml
-from sciml.bench.results import read_results
+from sciml.bench.benchmark import Benchmark
+from sciml.bench.provenance import code_digest, is_changed, same_machine
+from sciml.bench.results import Raw, read_results
 from sciml.bench.worker import Job, run_jobs
-from sciml.errors import InputError
 from sciml.run_folder import check_writable, environment, plain
 
-# Measurements of another machine or of other libraries are not mixed with new ones.
-MACHINE = ("python", "packages", "processor", "cores")
-# What decides about speed in a folder of the package: code, trained weights and what describes them.
-MEASURED_ENDINGS = (".py", ".safetensors", ".yaml")
 Progress = Callable[[str], None]
 
 
+def run_benchmark(
+    benchmark: Benchmark,
+    folder: Path,
+    plan: Any = None,
+    *,
+    only: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    fresh: bool = False,
+    progress: Progress = lambda _: None,
+) -> Raw:
+    """Measure a benchmark, and write the raw results into a folder after every job.
+
+    Parameters
+    ----------
+    benchmark : to be measured
+    folder : made if it does not exist
+    plan : of the benchmark, the full one by default
+    only : groups of jobs, all by default
+    peers : optional peers to be measured too
+    fresh : measure again what an earlier run has measured with the same code on the same machine
+    progress : called with a line about each job that is done
+
+    Returns
+    -------
+    dict
+        What was written: ``name``, ``environment``, ``plan`` and what else the benchmark has in its header, and
+        ``jobs``, the results by key.
+
+    Raises
+    ------
+    InputError
+        A group or a peer is not known, or a peer is not installed.
+    """
+    plan = benchmark.plan if plan is None else plan
+    wanted_peers = benchmark.peers_for(only, peers)
+    for peer in sorted(wanted_peers):
+        benchmark.require_peer(peer)
+    known = benchmark.jobs(plan, tuple(benchmark.optional_peers))
+    wanted = [job for job in benchmark.jobs(plan, wanted_peers) if not only or job["group"] in only]
+    path = Path(folder) / benchmark.file_name(plan)
+    run = BenchmarkRun(benchmark.name, path, {"plan": asdict(plan), **benchmark.header()}, known, benchmark.code(known))
+    return run.measure(wanted, fresh=fresh, progress=progress)
+
+
 @dataclass(frozen=True)
-class Campaign:
-    """Jobs whose results go into one file.
+class BenchmarkRun:
+    """One run of a benchmark, whose results go into one file.
 
     Attributes
     ----------
     name : of the benchmark
     path : JSON file that takes the results; its folder is made if it is not there
-    header : what is written beside ``name``, ``environment`` and ``jobs``: the plan, the tolerance
-    jobs : all that belong to the plan; results of others are dropped from the file
-    measured_code : files and folders of the package; a job is measured again when one of them has changed since
+    header : entries beside ``name``, ``environment`` and ``jobs``: the plan, the tolerance
+    jobs : all jobs of the plan; results of others are dropped from the file
+    measured_code : files and folders of the package; a job is measured again when one of them has changed
     """
 
     name: str
@@ -47,13 +86,13 @@ class Campaign:
     jobs: Sequence[Job]
     measured_code: tuple[str, ...]
 
-    def run(self, wanted: Sequence[Job], *, fresh: bool = False, progress: Progress = lambda _: None) -> dict[str, Any]:
+    def measure(self, wanted: Sequence[Job], *, fresh: bool = False, progress: Progress = lambda _: None) -> Raw:
         """Measure the wanted jobs, all again if ``fresh``; return what was written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         check_writable(self.path, (".json",))
         origin = environment()
         package = Path(sciml.__file__).parent
-        code = fingerprint(package, self.measured_code)
+        code = code_digest(package, self.measured_code)
         done, own = self._earlier(origin), {}
         results = {"name": self.name, "environment": origin, **plain(self.header), "jobs": done}
         todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
@@ -76,50 +115,13 @@ class Campaign:
         if not self.path.exists():
             return {}
         earlier = read_results(self.path, self.name)
-        if any(earlier["environment"].get(name) != origin[name] for name in MACHINE):
+        if not same_machine(earlier["environment"], origin):
             return {}
         return self._in_order(earlier["jobs"])
 
     def _in_order(self, done: dict[str, Any]) -> dict[str, Any]:
         """Results of this plan in its order, whatever was measured first."""
         return {job["key"]: done[job["key"]] for job in self.jobs if job["key"] in done}
-
-
-def refuse_peers(benchmark: str, peers: Sequence[str]) -> None:
-    """Refuse optional peers for a benchmark that has none."""
-    if peers:
-        raise InputError(f"'sciml bench {benchmark}' has no optional peers, got {', '.join(peers)}; leave them out.")
-
-
-def check_names(names: Collection[str], known: Collection[str], what: str) -> None:
-    """Raise an InputError about the first name that is not known."""
-    for name in names:
-        if name not in known:
-            raise InputError(f"there is no {what} {name!r} in this benchmark, expected one of {', '.join(known)}.")
-
-
-def fingerprint(root: Path, names: Sequence[str]) -> str:
-    """Digest of the code whose speed is measured: files and folders under ``root``, the folder of the package."""
-    digest = hashlib.sha256()
-    for name in names:
-        files = [root / name]
-        if files[0].is_dir():
-            files = sorted(path for path in files[0].rglob("*") if path.suffix in MEASURED_ENDINGS)
-        for path in files:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def is_changed(package: Path) -> bool | None:
-    """Whether tracked files of the package differ from the commit; None where there is no clone.
-
-    The whole clone would not do: the results themselves may be tracked, and they change while a run goes on.
-    """
-    command = ["git", "-C", str(package), "status", "--porcelain", "--untracked-files=no", "--", "."]
-    try:
-        return bool(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout)
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:

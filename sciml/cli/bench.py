@@ -1,17 +1,22 @@
-"""``sciml bench``: the side-by-side measurements behind the published tables."""
+"""``sciml bench``: the side-by-side measurements behind the published tables, and their limits."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sciml.cli.frame import verb_app
+from sciml.cli.frame import FAILED, verb_app
 
-BENCHES = ("poisson", "dcdm", "insr", "lpinn", "training")
+if TYPE_CHECKING:
+    from sciml.bench.benchmark import Benchmark
+    from sciml.bench.report import Check
+
 PUBLISHED = Path("datasets/results")
+MEASURED = Path("runs/bench")
 
 app = verb_app("Measure our solvers beside the best classical ones, on this machine.")
 
@@ -20,9 +25,9 @@ app = verb_app("Measure our solvers beside the best classical ones, on this mach
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME ...]", help="poisson, dcdm, insr, lpinn, training; all by default."),
+        typer.Argument(metavar="[NAME ...]", help="Benchmarks, as `sciml list benchmarks` shows them; all by default."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small systems, one seed: minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure small systems with one seed: minutes.")] = False,
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="GROUP", help="Measure this group only, such as iterations or times; may be repeated."),
@@ -30,55 +35,109 @@ def bench(
     peers: Annotated[
         list[str] | None, typer.Option(metavar="PEER", help="Measure an optional peer too: hypre, deepxde.")
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the raw JSON.")] = Path("runs/bench"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help=f"Folder of the raw JSON; by default {MEASURED}, with --check {PUBLISHED}.",
+            show_default=False,
+        ),
+    ] = None,
     publish: Annotated[bool, typer.Option("--publish", help=f"The same as -o {PUBLISHED}.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what an earlier run has finished.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Measure nothing: say which limits the results keep; exit code 1 if not all."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the limits as one JSON object.")] = False,
 ) -> None:
     """Measure side by side, save raw JSON after every measurement, print the tables.
 
-    A run that was interrupted goes on where it stopped, as long as the measured code is the same.
+    A run that was interrupted resumes where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench import table
-    from sciml.bench.dcdm import plan as dcdm
-    from sciml.bench.dcdm import table as dcdm_table
-    from sciml.bench.insr import plan as insr
-    from sciml.bench.insr import table as insr_table
-    from sciml.bench.lpinn import plan as lpinn
-    from sciml.bench.lpinn import table as lpinn_table
-    from sciml.bench.poisson import plan as poisson
-    from sciml.bench.training import plan as training
-    from sciml.cli.output import print_json
+    from sciml.bench.registry import BENCHMARKS, load_benchmark
     from sciml.errors import InputError
 
-    modules = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "lpinn": lpinn, "training": training}
-    tables = {"poisson": table, "dcdm": dcdm_table, "insr": insr_table, "lpinn": lpinn_table, "training": training}
-    for name in names or ():
-        if name not in BENCHES:
-            raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHES)}.")
+    if check:
+        if quick or fresh or only or peers:
+            raise InputError("--check measures nothing; leave out --quick, --fresh, --only and --peers.")
+        _check([load_benchmark(name) for name in names or BENCHMARKS], output or PUBLISHED, json=json)
+        return
     if publish and quick:
         raise InputError("--publish is for the full run: a quick one is not published; leave one of the two out.")
     if publish and not PUBLISHED.parent.is_dir():
         raise InputError(f"--publish writes into {PUBLISHED}, which is not here; run it at the top of a clone.")
-    folder = PUBLISHED if publish else output
-    # Groups and peers belong to one benchmark: without a name they say which.
-    chosen = names or [name for name in BENCHES if set(only or ()) <= set(modules[name].GROUPS)] or BENCHES[:1]
-    chosen = [name for name in chosen if names or set(peers or ()) <= set(modules[name].OPTIONAL_PEERS)] or chosen
-    rows, files = [], []
-    for name in chosen:
-        module = modules[name]
-        plan = module.QUICK if quick else module.Plan()
-        results = module.run(folder, plan, only=only or (), peers=peers or (), fresh=fresh, progress=_progress)
-        files.append(str(folder / plan.file_name))
-        rows += [
-            {"check": row.title, "must": row.must, "goal": row.goal, "measured": row.measured, "met": row.met}
-            for row in tables[name].checks(results)
-        ]
+    chosen = [load_benchmark(name) for name in names] if names else _meant(only or (), peers or ())
+    folder = PUBLISHED if publish else output or MEASURED
+    _measure(chosen, folder, {"only": only or (), "peers": peers or (), "fresh": fresh}, quick=quick, json=json)
+
+
+def _meant(only: Sequence[str], peers: Sequence[str]) -> list[Benchmark]:
+    """Return the benchmarks that have the groups and the peers; a name that none has is refused by the first one."""
+    from sciml.bench.registry import load_benchmarks
+
+    known = load_benchmarks()
+    meant = [each for each in known if set(only) <= set(each.groups) and set(peers) <= set(each.optional_peers)]
+    return meant or known[:1]
+
+
+def _measure(
+    benchmarks: Sequence[Benchmark], folder: Path, options: dict[str, Any], *, quick: bool, json: bool
+) -> None:
+    from sciml.bench.runner import run_benchmark
+    from sciml.cli.output import print_json
+
+    files, rows = [], []
+    for benchmark in benchmarks:
+        plan = benchmark.quick if quick else benchmark.plan
+        raw = run_benchmark(benchmark, folder, plan, progress=_progress, **options)
+        files.append(str(folder / benchmark.file_name(plan)))
+        rows += [_row(benchmark, limit) for limit in benchmark.checks(raw)]
         if not json:
-            print(tables[name].report(results))
+            print(benchmark.report(raw))
             print(f"raw results: {files[-1]}")
     if json:
         print_json({"results": files, "quick": quick, "checks": rows})
+
+
+def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None:
+    """Say which limits the results in a folder keep; leave with exit code 1 if one of them does not hold."""
+    from sciml.bench.report import check_table
+    from sciml.bench.results import read_results
+    from sciml.cli.output import print_json
+    from sciml.errors import InputError
+
+    limits: list[tuple[Benchmark, Check]] = []
+    files = {benchmark.name: folder / benchmark.file_name(benchmark.plan) for benchmark in benchmarks}
+    for benchmark in benchmarks:
+        path = files[benchmark.name]
+        if not path.is_file():
+            raise InputError(
+                f"there are no results of 'sciml bench {benchmark.name}' in {path}; measure them, or give their "
+                "folder with -o."
+            )
+        checks = benchmark.checks(read_results(path, benchmark.name))
+        limits += [(benchmark, limit) for limit in checks]
+        if not json:
+            print(f"{benchmark.title} ({path})\n\n{check_table(checks)}\n")
+    missed = [(benchmark, limit) for benchmark, limit in limits if limit.met is False]
+    kept, unknown = (sum(limit.met is met for _, limit in limits) for met in (True, None))
+    if json:
+        rows = [_row(benchmark, limit) for benchmark, limit in limits]
+        counts = {"met": kept, "not_met": len(missed), "not_measured": unknown}
+        print_json({"results": list(map(str, files.values())), **counts, "checks": rows})
+    else:
+        print(f"Of {len(limits)} limits, {kept} hold, {len(missed)} do not hold, {unknown} are not measured in full.")
+        for benchmark, limit in missed:
+            print(f"Not met, {benchmark.name}: {limit.title}: measured {limit.measured}, must be {limit.must}.")
+    if missed:
+        raise typer.Exit(FAILED)
+
+
+def _row(benchmark: Benchmark, limit: Check) -> dict[str, Any]:
+    about = {"check": limit.title, "must": limit.must, "goal": limit.goal, "measured": limit.measured, "met": limit.met}
+    return {"benchmark": benchmark.name, **about}
 
 
 def _progress(line: str) -> None:

@@ -29,10 +29,12 @@ app = verb_app("What there is, one line each.")
 @app.command("list")
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="methods, configs, weights, cases or datasets; all of them unless given.")
+        str | None,
+        typer.Argument(help="methods, configs, weights, cases, datasets or benchmarks; all of them unless given."),
     ] = None,
 ) -> None:
     """List the methods of `precondition`, what can be trained or solved, the weights, cases and data sets there are."""
+    from sciml.bench.registry import load_benchmarks
     from sciml.cli.output import print_table
     from sciml.data.generators import GENERATORS
     from sciml.errors import InputError
@@ -48,6 +50,7 @@ def list_(
         "weights": _weights(),
         "cases": CASES | {name: about for name, about in configs.items() if about.endswith(SOLVED)},
         "datasets": surfaces | made,
+        "benchmarks": {each.name: f"{each.title}; `sciml bench {each.name}`" for each in load_benchmarks()},
     }
     if what is not None and what not in tables:
         raise InputError(f"There is no list of {what!r}, expected one of {', '.join(tables)}.")

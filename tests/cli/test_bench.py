@@ -1,20 +1,14 @@
-"""`sciml bench` finds the benchmark that was meant by its name, its groups or its peers."""
+"""`sciml bench` finds the benchmark that was meant by its name, its groups or its peers, and says what holds."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sciml.bench.dcdm import plan as dcdm
-from sciml.bench.insr import plan as insr
-from sciml.bench.lpinn import plan as lpinn
-from sciml.bench.poisson import plan as poisson
-from sciml.bench.training import plan as training
-from sciml.cli.bench import BENCHES
-
-MODULES = {"poisson": poisson, "dcdm": dcdm, "insr": insr, "lpinn": lpinn, "training": training}
+from sciml.bench.registry import BENCHMARKS, load_benchmarks
 
 
 @pytest.fixture
@@ -27,25 +21,27 @@ def asked(monkeypatch) -> list[tuple[str, dict]]:
     """Which benchmarks were run, and how; none measures anything."""
     calls = []
 
-    def stand_in(name: str):
-        def run(folder, plan, **options):
-            calls.append((name, options | {"folder": folder, "quick": plan.quick}))
-            packages = dict.fromkeys(("numpy", "scipy", "torch", "numba", "pyamg"), "1")
-            environment = {"processor": "abacus", "cores": 2, "python": "3.11", "packages": packages}
-            header = {"networks": {}, "rtol": 1e-6, "paper": {}}
-            return {"name": name, "environment": environment, "plan": vars(plan), "jobs": {}, **header}
+    def stand_in(benchmark, folder, plan, **options):
+        calls.append((benchmark.name, options | {"folder": folder, "quick": plan.quick}))
+        packages = dict.fromkeys(("numpy", "scipy", "torch", "numba", "pyamg"), "1")
+        environment = {"processor": "abacus", "cores": 2, "python": "3.11", "packages": packages}
+        header = {"networks": {}, "rtol": 1e-6, "paper": {}}
+        return {"name": benchmark.name, "environment": environment, "plan": vars(plan), "jobs": {}, **header}
 
-        return run
-
-    for name, module in MODULES.items():
-        monkeypatch.setattr(module, "run", stand_in(name))
+    monkeypatch.setattr("sciml.bench.runner.run_benchmark", stand_in)
     return calls
+
+
+@pytest.fixture
+def published(repository: Path, folder: Path) -> Path:
+    """The published results, in a folder of their own."""
+    return shutil.copytree(repository / "datasets" / "results", folder / "results")
 
 
 @pytest.mark.parametrize(
     ("words", "chosen"),
     [
-        ((), list(BENCHES)),
+        ((), list(BENCHMARKS)),
         (("insr",), ["insr"]),
         (("--only", "ablation"), ["insr"]),
         (("--only", "metric", "--only", "pinn"), ["insr"]),
@@ -71,6 +67,50 @@ def test_every_benchmark_says_what_it_would_have_measured(command, asked) -> Non
 def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, asked) -> None:
     code, _, error = command("bench", "insr", "--quick", "--publish")
     assert code == 2 and "a quick one is not published" in error
-    code, _, error = command("bench", "ins")
-    assert code == 2 and "there is no benchmark 'ins', expected one of poisson, dcdm, insr, lpinn, training" in error
+    for check in ((), ("--check",)):
+        code, _, error = command("bench", "ins", *check)
+        names = "poisson, dcdm, insr, lpinn, training"
+        assert code == 2 and f"there is no benchmark 'ins', expected one of {names}" in error
     assert not asked
+
+
+def test_limits_that_hold_are_told_without_measuring(command, asked, published: Path) -> None:
+    code, out, _ = command("bench", "training", "--check", "-o", published)
+    assert code == 0 and not asked
+    assert "| ≤ 1.25 | 1.12 | yes |" in out
+    assert "Of 1 limits, 1 hold, 0 do not hold, 0 are not measured in full." in out
+
+
+def test_a_limit_that_does_not_hold_is_named_and_is_an_exit_code(command, asked, published: Path) -> None:
+    code, out, _ = command("bench", "--check", "-o", published)
+    assert code == 1
+    (line,) = [line for line in out.splitlines() if line.startswith("Not met, poisson")]
+    assert "speed-up of 2 threads over 1" in line and line.endswith("measured 1.24x (1.14x to 1.60x), must be ≥ 1.6x.")
+    code, out, _ = command("bench", "poisson", "--check", "-o", published, "--json")
+    answer = json.loads(out)
+    missed = [check["check"] for check in answer["checks"] if check["met"] is False]
+    assert code == 1 and answer["not_met"] == len(missed) == 1 and "2 threads" in missed[0]
+    assert answer["met"] == len(answer["checks"]) - 1
+    assert answer["checks"][0].keys() == {"benchmark", "check", "must", "goal", "measured", "met"}
+
+
+def test_a_limit_that_was_not_measured_is_neither_kept_nor_missed(command, asked, published: Path) -> None:
+    raw = json.loads((published / "poisson.json").read_text())
+    raw["jobs"] = {key: job for key, job in raw["jobs"].items() if job["group"] == "accuracy"}
+    (published / "poisson.json").write_text(json.dumps(raw))
+    code, out, _ = command("bench", "poisson", "--check", "-o", published)
+    assert code == 0 and "Of 12 limits, 1 hold, 0 do not hold, 11 are not measured in full." in out
+
+
+def test_a_check_without_results_or_with_words_for_a_measurement_is_refused(command, asked) -> None:
+    code, _, error = command("bench", "lpinn", "--check")
+    assert code == 2 and "there are no results of 'sciml bench lpinn' in datasets/results/lpinn.json" in error
+    code, _, error = command("bench", "lpinn", "--check", "--fresh")
+    assert code == 2 and "--check measures nothing" in error
+
+
+def test_every_benchmark_is_listed_with_its_title(command) -> None:
+    code, out, _ = command("list", "benchmarks")
+    assert code == 0
+    for benchmark in load_benchmarks():
+        assert benchmark.name in out and benchmark.title.split(":")[0] in out

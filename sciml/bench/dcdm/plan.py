@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from sciml.bench.dcdm.jobs import KINDS
 from sciml.bench.dcdm.solvers import RTOLS
-from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
 from sciml.bench.worker import Job
 
 JOBS = "sciml.bench.dcdm.jobs:"
-# A job is measured again when one of these has changed since.
-MEASURED_CODE = (
-    "dcdm",
-    "linalg",
-    "reference/poisson_cases.py",
-    *(f"bench/{name}.py" for name in ("dcdm/jobs", "dcdm/solvers", "measure")),
-)
 GROUPS = {
     "plane": "2-D, all right-hand sides",
     "cube": "3-D, all right-hand sides at the smallest size",
@@ -29,7 +20,6 @@ GROUPS = {
     "anisotropic": "couplings of 1:100 along the axes",
     "networks": "parameters and loss of the networks",
 }
-OPTIONAL_PEERS: tuple[str, ...] = ()
 TRAINED, UNSEEN = "box", "spheres"
 FAR = ("mixed", "walls", "jumps")
 CASES = (TRAINED, UNSEEN, *FAR)
@@ -66,11 +56,6 @@ class Plan:
     large_limit: float = 90.0
     quick: bool = False
 
-    @property
-    def file_name(self) -> str:
-        """Where the results go: a quick run never overwrites a full one."""
-        return "dcdm_quick.json" if self.quick else "dcdm.json"
-
 
 QUICK = Plan(plane=(64,), cube=(32,), large=0, multigrid=(32,), seeds=(100,), jump_seeds=(100,), limit=10.0, quick=True)
 
@@ -83,7 +68,7 @@ def networks() -> dict[str, dict[str, Any]]:
 
 
 def plan_jobs(plan: Plan, weights: dict[str, dict[str, Any]]) -> list[Job]:
-    """Every job of the plan, in the order in which they run; ``weights`` as :func:`networks` returns them."""
+    """Return every job of the plan, in the order in which they run; ``weights`` as :func:`networks` returns them."""
     names = {d: [name for name, about in weights.items() if about["dimension"] == d] for d in (2, 3)}
     return [
         *_grid_jobs("plane", 2, plan.plane, plan, names[2]),
@@ -95,34 +80,11 @@ def plan_jobs(plan: Plan, weights: dict[str, dict[str, Any]]) -> list[Job]:
     ]
 
 
-def run(
-    folder: Path,
-    plan: Plan | None = None,
-    *,
-    only: Sequence[str] = (),
-    peers: Sequence[str] = (),
-    fresh: bool = False,
-    progress: Progress = lambda _: None,
-) -> dict[str, Any]:
-    """Measure, and write the raw results into ``folder`` after every job; parameters and result as in ``poisson.run``.
-
-    Raises
-    ------
-    InputError
-        Wrong names; optional peers, for there are none.
-    """
-    plan = plan or Plan()
-    check_names(only, GROUPS, "group")
-    refuse_peers("dcdm", peers)
+def header() -> dict[str, Any]:
+    """Return tolerances and networks, which stand beside the plan in the results."""
     weights = networks()
-    jobs = plan_jobs(plan, weights)
-    header = {
-        "plan": asdict(plan),
-        "rtol": list(RTOLS),
-        "networks": {name: {key: about[key] for key in ("dimension", "size")} for name, about in weights.items()},
-    }
-    campaign = Campaign("dcdm", Path(folder) / plan.file_name, header, jobs, MEASURED_CODE)
-    return campaign.run([job for job in jobs if not only or job["group"] in only], fresh=fresh, progress=progress)
+    about = {name: {key: values[key] for key in ("dimension", "size")} for name, values in weights.items()}
+    return {"rtol": list(RTOLS), "networks": about}
 
 
 def _job(group: str, function: str, case: str, size: int, seed: int, **parameters: Any) -> Job:

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sciml.bench.insr.variants import ABLATION, ADVECTION_GRIDS, BURGERS_GRIDS, FLOW_GRIDS, TENSION_ELEMENTS
-from sciml.bench.runner import Campaign, Progress, check_names
 from sciml.bench.worker import Job
-from sciml.errors import InputError
-from sciml.training.config_files import find_config
 
-# A job is measured again when one of these has changed since; the configs are added where they are found.
-MEASURED_CODE = (
-    "insr",
-    "nets",
-    "numerics",
-    "domains",
-    *(f"reference/{name}.py" for name in ("euler_box", "exact", "flows", "grid_advection", "periodic")),
-    *(f"reference/{name}.py" for name in ("stable_fluids", "hyperelastic", "hyperelastic_fem")),
-    *(f"bench/insr/{name}.py" for name in ("adam", "bodies", "cases", "dimensions", "flows", "grids")),
-    *(f"bench/insr/{name}.py" for name in ("jets", "jobs", "pinn", "variants")),
-)
 GROUPS = {
-    "metric": "the grids of the paper, which say what its errors are",
+    "metric": "the grids of the paper, which fix the definition of its errors",
     "jets": "derivatives by jets beside nested automatic differentiation",
-    "advection": "a pulse in 1-D beside grids, splines and waves",
+    "advection": "a pulse in 1-D beside grids, splines and Fourier modes",
     "pinn": "a PINN on the pulse (with --peers deepxde)",
     "adam": "least squares against tuned Adam, five steps",
-    "taylor_green": "vortices that stand still",
-    "euler": "vortices that stir one another",
-    "vortices": "two vortices of unlike size",
+    "taylor_green": "the steady Taylor-Green vortices",
+    "euler": "an unsteady Euler flow",
+    "vortices": "two vortices of different size",
     "burgers": "Burgers' equation",
     "high_dimension": "a pulse in two, three and five dimensions",
-    "tension": "a square drawn to twice its length, beside finite elements",
+    "tension": "a square stretched to twice its length, beside finite elements",
     "drop": "an elastic ball that falls on a plane",
-    "ablation": "basis, boundary, rule and optimiser, one at a time",
+    "ablation": "basis, boundary, time-stepping scheme and optimiser, one at a time",
 }
-OPTIONAL_PEERS = ("deepxde",)
 ADVECTION, MIDPOINT = "insr/advection_1d_cpu", "insr/advection_1d_midpoint_cpu"
 BURGERS, TENSION, DROP = "insr/burgers_1d_cpu", "insr/tension_2d_cpu", "insr/drop_3d_cpu"
 FLOWS = {"taylor_green": "insr/taylor_green_cpu", "euler": "insr/euler_cpu", "vortices": "insr/two_vortices_cpu"}
@@ -90,11 +73,6 @@ class Plan:
     element_seconds: float = 8.0
     quick: bool = False
 
-    @property
-    def file_name(self) -> str:
-        """Where the results go: a quick run never overwrites a full one."""
-        return "insr_quick.json" if self.quick else "insr.json"
-
 
 QUICK = Plan(
     seeds=(0,),
@@ -129,36 +107,6 @@ def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
     ]
 
 
-def run(
-    folder: Path,
-    plan: Plan | None = None,
-    *,
-    only: Sequence[str] = (),
-    peers: Sequence[str] = (),
-    fresh: bool = False,
-    progress: Progress = lambda _: None,
-) -> dict[str, Any]:
-    """Measure, and write the raw results into ``folder`` after every job; parameters and result as in ``poisson.run``.
-
-    Raises
-    ------
-    InputError
-        Wrong names; an optional peer that is not installed.
-    """
-    plan = plan or Plan()
-    check_names(only, GROUPS, "group")
-    check_names(peers, OPTIONAL_PEERS, "optional peer")
-    rivals = {*peers, *(("deepxde",) if "pinn" in only else ())}
-    if rivals and find_spec("deepxde") is None:
-        raise InputError("DeepXDE is not installed; install it with pip install deepxde, or leave it out.")
-    known = plan_jobs(plan, OPTIONAL_PEERS)
-    wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
-    configs = sorted({str(find_config(job["config"])) for job in known if job["config"]})
-    header = {"plan": asdict(plan), "paper": PAPER}
-    campaign = Campaign("insr", Path(folder) / plan.file_name, header, known, (*MEASURED_CODE, *configs))
-    return campaign.run(wanted, fresh=fresh, progress=progress)
-
-
 def _job(group: str, method: str, function: str, title: str, config: str, seed: int = 0, **parameters: Any) -> Job:
     """A job of the best classical kind, unless ``kind`` says otherwise."""
     return {
@@ -180,7 +128,7 @@ def _metric_jobs(plan: Plan) -> Iterator[Job]:
         yield _job("metric", f"upwind{nodes}", "grids:advection", title, ADVECTION, **grid, **options)
     grid = {"space": "waves", "time": "midpoint", "nodes": 1024}
     yield _job(
-        "metric", "floor", "grids:advection", "midpoint rule alone, exact in space", ADVECTION, **grid, **options
+        "metric", "floor", "grids:advection", "midpoint scheme alone, exact in space", ADVECTION, **grid, **options
     )
 
 
@@ -228,7 +176,7 @@ def _flow_jobs(plan: Plan) -> Iterator[Job]:
             yield _job(group, method, "flows:stable_fluids", title, config, **grid, **options)
         for nodes in SINES[group]:
             count = (2 * nodes - 1) // 3 if nodes else 0
-            title = f"{count}² sines, RK4 in time" if nodes else "sines, RK4 in time, equal memory"
+            title = f"series of {count}² sines, RK4 in time" if nodes else "sine series, RK4 in time, equal memory"
             yield _job(group, f"sines{count or ''}", "flows:sines", title, config, nodes=nodes, **options)
 
 

@@ -26,16 +26,16 @@ _HARD = "class_path: sciml.nets.ansatz.VanishingOnBox, init_args: {network: {%s}
 # By method: title, and changes of the config. One thing at a time; only waves can be periodic, so that other bases
 # differ in one thing from the row with the penalty.
 ABLATION: dict[str, tuple[str, list[str]]] = {
-    "base": ("waves, periodic, Padé(2,2), least squares", []),
+    "base": ("Fourier modes, periodic, Padé(2,2), least squares", []),
     "penalty": ("boundary: penalty, not periodic", [_PENALTY, _network(_LONG)]),
-    "hard": ("boundary: by the form, not periodic", [_PENALTY, _network(_HARD % _LONG)]),
+    "hard": ("boundary: by the ansatz, not periodic", [_PENALTY, _network(_HARD % _LONG)]),
     "sine": ("basis: sine network, frequency 10 (boundary: penalty)", [_PENALTY, _network(_SINE % 10)]),
     "sine30": ("basis: sine network, frequency 30 (boundary: penalty)", [_PENALTY, _network(_SINE % 30)]),
     "tanh": ("basis: tanh network (boundary: penalty)", [_PENALTY, _network(_TANH)]),
-    "implicit_euler": ("rule: implicit Euler", _rule("implicit_euler")),
-    "midpoint": ("rule: midpoint", _rule("midpoint")),
-    "sdirk3": ("rule: SDIRK3, three fits a step", _rule("sdirk3")),
-    "rk4": ("rule: RK4, four fits a step", _rule("rk4")),
+    "implicit_euler": ("scheme: implicit Euler", _rule("implicit_euler")),
+    "midpoint": ("scheme: midpoint", _rule("midpoint")),
+    "sdirk3": ("scheme: SDIRK3, three fits per step", _rule("sdirk3")),
+    "rk4": ("scheme: RK4, four fits per step", _rule("rk4")),
     "adam": ("optimiser: tuned Adam, as much time", []),
 }
 
@@ -48,7 +48,7 @@ ADVECTION_GRIDS: list[tuple[str, str, int, str]] = [
     ("upwind", "midpoint", 561, "upwind + midpoint, equal memory"),
     ("central4", "pade22", 561, "4th-order differences + Padé(2,2), equal memory"),
     ("splines", "exact", 561, "semi-Lagrangian, cubic splines, equal memory"),
-    ("waves", "exact", 64, "64 waves, exact in time"),
+    ("waves", "exact", 64, "64 Fourier modes, exact in time"),
 ]
 # Degree, cells along each axis, grading towards the corners, whether refined to equal time, title: 12 cells of P1 and 6
 # of P2 have the 626 numbers of the network.
@@ -63,7 +63,7 @@ TENSION_ELEMENTS: list[tuple[int, int, float, bool, str]] = [
 BURGERS_GRIDS: list[tuple[str, int, str]] = [
     ("central2", 229, "2nd-order differences"),
     ("central4", 229, "4th-order differences"),
-    ("waves", 228, "waves, RK4 in time"),
+    ("waves", 228, "Fourier modes, RK4 in time"),
 ]
 PLAIN: dict[str, Any] = {"back_trace": "euler"}
 BEST: dict[str, Any] = {"interpolation": "cubic", "back_trace": "rk4", "splitting": "reflection"}

@@ -1,42 +1,27 @@
-"""``sciml bench lpinn``: characteristics as networks beside finite volumes, and the same fits in a frame at rest."""
+"""The jobs of ``sciml bench lpinn``: every case, its classical competitors, and standard PINNs on some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from typing import Any
 
-from sciml.bench.lpinn.cases import CASES, GROUNDS, RIVALS, Case
-from sciml.bench.runner import Campaign, Progress, check_names, refuse_peers
+from sciml.bench.lpinn.cases import CASES, COMPARISONS, EULERIAN_PINNS, Case
 from sciml.bench.worker import Job
-from sciml.training.config_files import find_config
 
-# A job is measured again when one of these has changed since; the configs are added where they are found.
-MEASURED_CODE = (
-    "lpinn",
-    "nets",
-    "numerics",
-    "domains",
-    *(f"reference/{name}.py" for name in ("burgers", "conservation", "finite_volumes", "flow_maps")),
-    *(f"reference/{name}.py" for name in ("pseudo_spectral", "semi_lagrangian")),
-    *(f"bench/lpinn/{name}.py" for name in ("jobs", "grids", "rivals")),
-)
 GROUPS = {
-    "convection": "waves with speeds from 30 to 1000: a correctness check, Adam, and a frame at rest",
-    "diffusion": "a wave that moves and decays",
-    "variable": "a speed that varies on the circle",
+    "convection": "convection at speeds from 30 to 1000: a correctness check, Adam, and the Eulerian frame",
+    "diffusion": "convection and diffusion",
+    "variable": "convection with variable speed on a periodic domain",
     "burgers": "Burgers' equation with mean speed 50, and the standard case",
     "inviscid": "Burgers' equation without viscosity, past the shock",
-    "plane": "rotation, and the swirl that returns",
-    "bounded": "intervals with values at their ends, and a disc",
-    "rivals": "usual PINNs in a frame at rest, each with the same processor time",
-    "front": "the same on the front of Burgers' equation",
-    "modes": "how many modes a transported start needs, and its bandwidth in time",
+    "plane": "rotation, and the swirl that reverses",
+    "bounded": "intervals with Dirichlet ends, and a disc",
+    "rivals": "standard PINNs in the Eulerian frame, each with the same CPU time",
+    "front": "standard PINNs on the front of Burgers' equation",
+    "modes": "modes that a transported initial condition needs, and its bandwidth in time",
 }
-OPTIONAL_PEERS: tuple[str, ...] = ()
-OURS, GRID, RIVAL = (f"sciml.bench.lpinn.{name}:" for name in ("jobs", "grids", "rivals"))
+OURS, GRID, BASELINE = (f"sciml.bench.lpinn.{name}:" for name in ("jobs", "grids", "baselines"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class Plan:
     ----------
     seeds : of initial weights and points
     rounds : at most, of every case; None for all that the configs have
-    updates : at most, of every usual PINN; None for as many as its time allows
+    updates : at most, of every standard PINN; None for as many as its time allows
     quick : small
     """
 
@@ -56,44 +41,13 @@ class Plan:
     updates: int | None = None
     quick: bool = False
 
-    @property
-    def file_name(self) -> str:
-        """Where the results go: a quick run never overwrites a full one."""
-        return "lpinn_quick.json" if self.quick else "lpinn.json"
-
 
 QUICK = Plan(seeds=(0,), rounds=1, updates=20, quick=True)
 
 
-def plan_jobs(plan: Plan) -> list[Job]:
-    """Every job of the plan, in the order in which they run."""
+def plan_jobs(plan: Plan, _: Collection[str] = ()) -> list[Job]:
+    """Return every job of the plan, in the order in which they run; there are no optional peers."""
     return [job for group in GROUPS for job in _jobs(plan, group)]
-
-
-def run(
-    folder: Path,
-    plan: Plan | None = None,
-    *,
-    only: Sequence[str] = (),
-    peers: Sequence[str] = (),
-    fresh: bool = False,
-    progress: Progress = lambda _: None,
-) -> dict[str, Any]:
-    """Measure, and write the raw results into ``folder`` after every job; parameters and result as in ``poisson.run``.
-
-    Raises
-    ------
-    InputError
-        Wrong names; optional peers, of which there are none.
-    """
-    plan = plan or Plan()
-    check_names(only, GROUPS, "group")
-    refuse_peers("lpinn", peers)
-    known = plan_jobs(plan)
-    configs = {str(find_config(job["config"])) for job in known if "config" in job}
-    code = (*MEASURED_CODE, *sorted(configs))
-    campaign = Campaign("lpinn", Path(folder) / plan.file_name, {"plan": asdict(plan)}, known, code)
-    return campaign.run([job for job in known if not only or job["group"] in only], fresh=fresh, progress=progress)
 
 
 def _jobs(plan: Plan, group: str) -> Iterator[Job]:
@@ -104,14 +58,14 @@ def _jobs(plan: Plan, group: str) -> Iterator[Job]:
         yield {
             "key": "burgers/label", "group": group, "method": "label", "kind": "published", "seed": 0, "threads": 1,
             "title": "the equation of the official code, solved exactly", "config": "lpinn/burgers_cpu",
-            "function": RIVAL + "label_diffusion",
+            "function": BASELINE + "label_diffusion",
         }  # fmt: skip
-    yield from _rival_jobs(plan, group)
+    yield from _baseline_jobs(plan, group)
     if group == "modes":
         for start in ("bump", "sine"):
             yield {
                 "key": f"modes/{start}", "group": group, "method": start, "title": start, "kind": "reference",
-                "seed": 0, "threads": 1, "function": RIVAL + "modes", "start": start,
+                "seed": 0, "threads": 1, "function": BASELINE + "modes", "start": start,
             }  # fmt: skip
 
 
@@ -126,7 +80,7 @@ def _case_jobs(plan: Plan, case: Case) -> Iterator[Job]:
 
 
 def _classical_jobs(case: Case) -> Iterator[Job]:
-    """Who solves it without networks, each with the numbers that its resolution may be."""
+    """Return the jobs of the classical competitors of a case, at each of their resolutions."""
     for method, title, numbers in case.classical:
         for number in numbers:
             yield {
@@ -137,13 +91,13 @@ def _classical_jobs(case: Case) -> Iterator[Job]:
             }  # fmt: skip
 
 
-def _rival_jobs(plan: Plan, group: str) -> Iterator[Job]:
-    for ground, rival in product((ground for ground in GROUNDS if ground.group == group), RIVALS):
+def _baseline_jobs(plan: Plan, group: str) -> Iterator[Job]:
+    for problem, pinn in product((problem for problem in COMPARISONS if problem.group == group), EULERIAN_PINNS):
         for seed in plan.seeds:
             yield {
-                "key": f"{group}/{ground.name}-{rival.name}/{seed}", "group": group, "seed": seed, "threads": 1,
-                "method": f"{ground.name}-{rival.name}", "title": rival.title, "kind": "baseline",
-                "config": f"lpinn/{ground.config}", "changes": list(ground.changes), "baseline": rival.baseline,
-                "settings": {**rival.settings, **rival.on.get(ground.name, {})}, "seconds": ground.seconds,
-                "updates": plan.updates, "function": RIVAL + "baseline",
+                "key": f"{group}/{problem.name}-{pinn.name}/{seed}", "group": group, "seed": seed, "threads": 1,
+                "method": f"{problem.name}-{pinn.name}", "title": pinn.title, "kind": "baseline",
+                "config": f"lpinn/{problem.config}", "changes": list(problem.changes), "baseline": pinn.baseline,
+                "settings": {**pinn.settings, **pinn.on.get(problem.name, {})}, "seconds": problem.seconds,
+                "updates": plan.updates, "function": BASELINE + "baseline",
             }  # fmt: skip

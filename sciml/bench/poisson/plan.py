@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sciml.bench.poisson.jobs import RTOL
 from sciml.bench.poisson.peers import PYAMG
-from sciml.bench.runner import Campaign, Progress, check_names
 from sciml.bench.worker import Job
 
 JOBS = "sciml.bench.poisson.jobs:"
-# A job is measured again when one of these files has changed since.
-MEASURED_CODE = (
-    "linalg",
-    "reference/poisson_cases.py",
-    *(f"bench/{name}.py" for name in ("measure", "poisson/peers", "poisson/jobs")),
-)
 GROUPS = {
     "iterations": "iterations on every case",
     "times": "seconds beside PyAMG, IC(0) and plain CG, one thread",
@@ -32,7 +24,6 @@ GROUPS = {
     "compile": "seconds that compiling the kernels takes, once per machine",
     "hypre": "seconds beside hypre's PFMG and BoomerAMG, one thread (with --peers hypre)",
 }
-OPTIONAL_PEERS = ("hypre",)
 
 
 @dataclass(frozen=True)
@@ -46,11 +37,6 @@ class Plan:
     jump_seeds: tuple[int, ...] = (100, 101, 102, 103, 104)
     repetitions: int = 3
     quick: bool = False
-
-    @property
-    def file_name(self) -> str:
-        """Where the results go: a quick run never overwrites a full one."""
-        return "poisson_quick.json" if self.quick else "poisson.json"
 
 
 QUICK = Plan(small=32, medium=64, large=96, seeds=(100,), jump_seeds=(100, 101, 102), quick=True)
@@ -83,47 +69,6 @@ def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
         for case, seed in itertools.product(("mixed", "smoke", "walls", "jumps"), plan.seeds):
             jobs.append(_job("hypre", "hypre", case=case, size=plan.medium, seed=seed))
     return jobs
-
-
-def run(
-    folder: Path,
-    plan: Plan | None = None,
-    *,
-    only: Sequence[str] = (),
-    peers: Sequence[str] = (),
-    fresh: bool = False,
-    progress: Progress = lambda _: None,
-) -> dict[str, Any]:
-    """Measure, and write the raw results into ``folder`` after every job.
-
-    Parameters
-    ----------
-    folder : made if it is not there
-    plan : sizes and seeds; the full one by default
-    only : some of :data:`GROUPS`; all by default
-    peers : optional peers to measure beside us: ``"hypre"``
-    fresh : measure again what an earlier run has measured with the same code on the same machine
-    progress : called with a line about each job that starts
-
-    Returns
-    -------
-    dict
-        What was written: ``environment``, ``plan``, ``rtol`` and ``jobs``, the results by key.
-    """
-    plan = plan or Plan()
-    check_names(only, GROUPS, "group")
-    check_names(peers, OPTIONAL_PEERS, "optional peer")
-    rivals = {*peers, *(name for name in only if name in OPTIONAL_PEERS)}
-    if "hypre" in rivals:
-        from sciml.bench.poisson.hypre import build_pfmg, find_petsc_python
-
-        build_pfmg()
-        find_petsc_python()
-    known = plan_jobs(plan, OPTIONAL_PEERS)
-    wanted = [job for job in plan_jobs(plan, rivals) if not only or job["group"] in only]
-    header = {"plan": asdict(plan), "rtol": RTOL}
-    campaign = Campaign("poisson", Path(folder) / plan.file_name, header, known, MEASURED_CODE)
-    return campaign.run(wanted, fresh=fresh, progress=progress)
 
 
 def _job(group: str, function: str, *, threads: int = 1, **parameters: Any) -> Job:

@@ -18,12 +18,14 @@ import torch
 from sciml.bench import runner
 from sciml.bench.dcdm import jobs as dcdm_jobs
 from sciml.bench.dcdm import plan as dcdm
-from sciml.bench.dcdm.results import Answers, Place
+from sciml.bench.dcdm.benchmark import BENCHMARK
+from sciml.bench.dcdm.results import DcdmResults, Place
 from sciml.bench.dcdm.solvers import CONTENDERS, RTOLS, Contender, Stopwatch, TimeIsUpError, timed_solve
-from sciml.bench.dcdm.table import checks, losses, report
+from sciml.bench.dcdm.tables import checks, losses
 from sciml.bench.poisson.peers import System
+from sciml.bench.provenance import code_digest
 from sciml.bench.results import read_results
-from sciml.bench.runner import fingerprint
+from sciml.bench.runner import run_benchmark
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import VoxelPoisson
 from sciml.reference.poisson_cases import poisson_case
@@ -59,9 +61,9 @@ class Inverse:
 def measured(tmp_path_factory) -> Iterator[tuple[Path, dict]]:
     folder = tmp_path_factory.mktemp("bench")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "fingerprint", lambda root, names: "this code")
+        patch.setattr(runner, "code_digest", lambda root, names: "this code")
         patch.setattr(dcdm, "networks", dict)
-        yield folder, dcdm.run(folder, TINY, only=("plane",))
+        yield folder, run_benchmark(BENCHMARK, folder, TINY, only=("plane",))
 
 
 def test_every_solver_meets_both_tolerances_on_every_right_hand_side(measured) -> None:
@@ -79,19 +81,19 @@ def test_every_solver_meets_both_tolerances_on_every_right_hand_side(measured) -
                 assert 0 < run["seconds"]["0.0001"] <= run["seconds"]["1e-06"]
         white = {name: entry["kinds"]["white"]["iterations"]["1e-06"] for name, entry in job["solvers"].items()}
         assert white["multigrid"] < white["deflated"] < white["cg"]
-    assert "not installed" not in report(results) or "ilupp" not in report(results)
+    assert "not installed" not in BENCHMARK.report(results) or "ilupp" not in BENCHMARK.report(results)
 
 
 def test_what_was_measured_is_in_the_report(measured) -> None:
-    text = report(measured[1])
+    text = BENCHMARK.report(measured[1])
     assert "**16²**" in text and "deflated CG, 16 vectors" in text
-    count = Answers(measured[1]).iterations(Place(2, 16, "walls"), "cg")
+    count = DcdmResults(measured[1]).iterations(Place(2, 16, "walls"), "cg")
     assert count and f"{count[0]:g}" in text
 
 
 def test_results_of_another_benchmark_are_refused(measured) -> None:
     with pytest.raises(DataFormatError, match="no results of 'sciml bench poisson'"):
-        read_results(measured[0] / "dcdm_quick.json")
+        read_results(measured[0] / "dcdm_quick.json", "poisson")
 
 
 @pytest.mark.parametrize("name", ["cg", "ic0", "deflated"])
@@ -209,21 +211,21 @@ def test_a_network_is_measured_like_the_others(tmp_path: Path) -> None:
 
 
 def test_other_weights_are_measured_again(tmp_path: Path) -> None:
-    for name in ("linalg/solver.py", "dcdm/weights/net.safetensors", *dcdm.MEASURED_CODE[2:]):
+    for name in ("linalg/solver.py", "dcdm/weights/net.safetensors", *BENCHMARK.measured_code[2:]):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
-    before = fingerprint(tmp_path, dcdm.MEASURED_CODE)
+    before = code_digest(tmp_path, BENCHMARK.measured_code)
     (tmp_path / "dcdm" / "weights" / "notes.txt").write_text("no weights")
-    assert fingerprint(tmp_path, dcdm.MEASURED_CODE) == before
+    assert code_digest(tmp_path, BENCHMARK.measured_code) == before
     (tmp_path / "dcdm" / "weights" / "net.safetensors").write_text("2")
-    assert fingerprint(tmp_path, dcdm.MEASURED_CODE) != before
+    assert code_digest(tmp_path, BENCHMARK.measured_code) != before
 
 
 def test_wrong_groups_and_peers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no group 'speed'"):
-        dcdm.run(tmp_path / "new", TINY, only=("speed",))
+        run_benchmark(BENCHMARK, tmp_path / "new", TINY, only=("speed",))
     with pytest.raises(InputError, match="no optional peers, got hypre"):
-        dcdm.run(tmp_path / "new", TINY, peers=("hypre",))
+        run_benchmark(BENCHMARK, tmp_path / "new", TINY, peers=("hypre",))
     assert not (tmp_path / "new").exists()
 
 
@@ -309,7 +311,7 @@ def test_cells_say_what_was_stopped_what_fell_back_and_who_won() -> None:
             slow=entry(50, None, status="time"),
         )
     )
-    text = report(raw)
+    text = BENCHMARK.report(raw)
     assert "| 3 / 4 (0.25 + 0.75) |" in text and "| 80 / 110† (0.1 + 9.9) |" in text and "| 50 / –‡ (77) |" in text
     assert losses(raw) == [
         "At 64², cg is faster than our multigrid on box (2.0x).",
@@ -323,7 +325,7 @@ def test_an_absent_solver_is_left_out_and_said_to_be(monkeypatch) -> None:
     result = dcdm_jobs.compare(job | {"solvers": ["cg", "absent"]})
     assert result["not_installed"] == ["absent"] and result["solvers"].keys() == {"cg"}
     raw = results(compared("plane", 64, cg=entry(9, 9)) | {"not_installed": ["absent"]})
-    assert "Not installed here: absent." in report(raw)
+    assert "Not installed here: absent." in BENCHMARK.report(raw)
 
 
 def test_the_loss_of_a_network_is_what_its_training_ended_with():

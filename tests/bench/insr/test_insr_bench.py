@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from sciml.bench.insr import benchmark
 from sciml.bench.insr import dimensions as insr_dimensions
 from sciml.bench.insr import flows as insr_flows
 from sciml.bench.insr import grids as insr_grids
@@ -19,7 +20,7 @@ from sciml.bench.insr import plan as insr
 from sciml.bench.insr.adam import TunedAdam
 from sciml.bench.insr.cases import build, summary
 from sciml.bench.results import read_results
-from sciml.bench.runner import Campaign
+from sciml.bench.runner import BenchmarkRun, run_benchmark
 from sciml.bench.worker import run_jobs
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
@@ -27,7 +28,7 @@ from sciml.insr.integrators import NeuralFields
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
 
-JOBS = {job["key"]: job for job in insr.plan_jobs(insr.Plan(), insr.OPTIONAL_PEERS)}
+JOBS = {job["key"]: job for job in insr.plan_jobs(insr.Plan(), ("deepxde",))}
 
 
 def changed(key: str, **parameters):
@@ -40,7 +41,7 @@ def changed(key: str, **parameters):
 
 @pytest.mark.parametrize("plan", [insr.Plan(), insr.QUICK])
 def test_every_group_is_planned_and_every_function_exists(plan: insr.Plan) -> None:
-    jobs = insr.plan_jobs(plan, insr.OPTIONAL_PEERS)
+    jobs = insr.plan_jobs(plan, ("deepxde",))
     assert len({job["key"] for job in jobs}) == len(jobs)
     assert {job["group"] for job in jobs} == set(insr.GROUPS)
     for function in {job["function"] for job in jobs}:
@@ -63,17 +64,17 @@ def test_the_peer_is_measured_only_where_it_is_asked_for_and_in_a_process_of_its
     assert not any(job["group"] == "pinn" for job in insr.plan_jobs(insr.Plan()))
     assert all(job["alone"] for job in JOBS.values() if job["group"] == "pinn")
     with pytest.raises(InputError, match="no optional peer 'hypre'"):
-        insr.run(tmp_path / "new", insr.QUICK, peers=("hypre",))
+        run_benchmark(benchmark.BENCHMARK, tmp_path / "new", insr.QUICK, peers=("hypre",))
     with pytest.raises(InputError, match="no group 'speed'"):
-        insr.run(tmp_path / "new", insr.QUICK, only=("speed",))
+        run_benchmark(benchmark.BENCHMARK, tmp_path / "new", insr.QUICK, only=("speed",))
     assert not (tmp_path / "new").exists()
 
 
 def test_a_peer_that_is_not_installed_is_refused_in_a_sentence(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(insr, "find_spec", lambda name: None)
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
     for options in ({"peers": ("deepxde",)}, {"only": ("pinn",)}):
         with pytest.raises(InputError, match="DeepXDE is not installed; install it with"):
-            insr.run(tmp_path, insr.QUICK, **options)
+            run_benchmark(benchmark.BENCHMARK, tmp_path, insr.QUICK, **options)
 
 
 # ------------------------------------------------------------------------------------------------------------- errors
@@ -262,16 +263,16 @@ def test_a_pinn_starts_from_the_pulse_and_leaves_this_process_as_it_is() -> None
 def test_two_runs_of_unlike_groups_may_write_one_file_and_its_order_is_that_of_the_plan(tmp_path: Path) -> None:
     # A job that answers with what it is asked.
     jobs = [{"key": f"{name}/0", "group": name, "function": "builtins:dict", "threads": 1} for name in "abc"]
-    campaign = Campaign("insr", tmp_path / "insr.json", {"plan": {}}, jobs, ("bench/worker.py",))
+    run = BenchmarkRun("insr", tmp_path / "insr.json", {"plan": {}}, jobs, ("bench/worker.py",))
     lines: list[str] = []
 
     def meanwhile(line: str) -> None:
         if line.startswith("2 measurements"):
-            campaign.run(jobs[1:2], progress=lines.append)
+            run.measure(jobs[1:2], progress=lines.append)
 
-    results = campaign.run([jobs[2], jobs[0]], progress=meanwhile)
+    results = run.measure([jobs[2], jobs[0]], progress=meanwhile)
     assert list(results["jobs"]) == ["a/0", "b/0", "c/0"]
     assert read_results(tmp_path / "insr.json", "insr")["jobs"] == results["jobs"]
     assert [path.name for path in tmp_path.iterdir()] == ["insr.json"]
-    campaign.run(jobs, progress=lines.append)
+    run.measure(jobs, progress=lines.append)
     assert lines[-1] == "0 measurements to do, 3 done before"

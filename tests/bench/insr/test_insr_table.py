@@ -6,8 +6,12 @@ import math
 
 import pytest
 
-from sciml.bench.answers import Answers, memory_shown, seconds_shown, shown, values, values_at
-from sciml.bench.insr.table import checks, losses, report
+from sciml.bench.insr.benchmark import BENCHMARK
+from sciml.bench.insr.limits import checks, losses
+from sciml.bench.report import memory_shown, seconds_shown, shown
+from sciml.bench.results import values, values_at
+
+report = BENCHMARK.report
 
 
 def run(group: str, method: str, error: float | None, seconds: float, numbers: int, **more):
@@ -46,7 +50,7 @@ def line(text: str, start: str) -> list[str]:
 def test_limits_are_held_against_medians_and_the_range_is_shown() -> None:
     jobs = [run("burgers", "ours", error, 5.0, 229, seed=seed) for seed, error in enumerate((5e-4, 9e-4, 2e-3))]
     check = row(results(*jobs), "Burgers")
-    assert check.title == "Burgers, rule, 50 steps, 229 weights: relative L2 at t = 1"
+    assert check.title == "Burgers, rule, 50 steps, 229 parameters: relative L2 at t = 1"
     assert check.measured == "9.0e-04 (5.0e-04 to 2.0e-03)" and check.verdict == "yes"
     assert row(results(*jobs[1:]), "Burgers").verdict == "**no**"
     assert row(results(), "Burgers").measured == "not measured" and row(results(), "Burgers").met is None
@@ -68,14 +72,14 @@ def test_the_best_rival_is_named_at_equal_memory_and_at_equal_time_although_it_w
         run("euler", "large grid", 1e-5, 9.0, 5000),
         run("euler", "slow grid", 1e-9, 11.0, 9000),
     )
-    equal = line(report(raw), "the Euler flow that moves, rule")
+    equal = line(report(raw), "the unsteady Euler flow, rule")
     assert equal[1:] == [
         "1.0e-03 (4 kB, 10 s)",
         "1.0e-01 (4.04 kB, 0.1 s): small grid",
         "1.0e-05 (40 kB, 9 s): large grid",
     ]
-    assert row(raw, "Euler flow").rival == "slow grid: 1.0e-09 in 11 s"
-    assert losses(Answers(raw)) == ["On the Euler flow that moves, more exact than ours in less time: large grid."]
+    assert row(raw, "Euler flow").classical == "slow grid: 1.0e-09 in 11 s"
+    assert losses(raw) == ["On the unsteady Euler flow, more accurate than ours in less time: large grid."]
 
 
 def test_what_failed_is_infinitely_wrong_and_called_so() -> None:
@@ -144,7 +148,7 @@ def test_in_many_dimensions_the_grid_of_equal_error_stands_beside_the_network() 
     raw = results(run("high_dimension", "5d", 1e-2, 40.0, 88, kind="ours", dimension=5, grids=grids))
     cells = line(report(raw), "5d")
     assert cells[-2:] == ["none reaches it", "17^5 nodes, 11.4 MB"]
-    assert "11.4 MB" in row(raw, "at the end").rival
+    assert "11.4 MB" in row(raw, "at the end").classical
 
 
 def test_tension_is_held_against_the_best_linear_elements_that_take_no_more_memory() -> None:
@@ -159,7 +163,7 @@ def test_tension_is_held_against_the_best_linear_elements_that_take_no_more_memo
     raw = results(*ours, plain, graded, finer, quadratic)
     check = row(raw, "tension")
     assert check.parts[0].values == pytest.approx([0.2, 0.3, 0.8]) and check.verdict == "yes, the goal too"
-    assert check.rival == "finer: 1.0e-03 in 3 s"
+    assert check.classical == "finer: 1.0e-03 in 3 s"
     assert line(report(raw), "graded")[3:6] == ["1.0e-02", "+4.00%", "11.9 kB"]
 
 

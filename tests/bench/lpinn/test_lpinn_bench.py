@@ -8,10 +8,12 @@ import pytest
 
 from sciml.bench.lpinn import grids as lpinn_grids
 from sciml.bench.lpinn import plan as lpinn
-from sciml.bench.lpinn.cases import CASES, GROUNDS, RIVALS
+from sciml.bench.lpinn.baselines import baseline, label_diffusion, modes
+from sciml.bench.lpinn.benchmark import BENCHMARK
+from sciml.bench.lpinn.cases import CASES, COMPARISONS, EULERIAN_PINNS
 from sciml.bench.lpinn.jobs import case
-from sciml.bench.lpinn.rivals import baseline, label_diffusion, modes
-from sciml.bench.lpinn.table import MODES, checks, report
+from sciml.bench.lpinn.tables import MODES, checks
+from sciml.bench.runner import run_benchmark
 from sciml.errors import InputError
 from sciml.lpinn import baselines
 from sciml.training.config_files import find_config
@@ -28,8 +30,8 @@ def test_every_group_is_planned_and_every_function_and_config_exists(plan: lpinn
         assert callable(getattr(import_module(module), name))
         assert "config" not in job or find_config(job["config"]).is_file()
     planned = {(job["group"], job["method"]) for job in jobs}
-    assert {(row.group, row.method) for row in CASES} | {ground.ours for ground in GROUNDS} <= planned
-    assert all(issubclass(getattr(baselines, rival.baseline), baselines.Baseline) for rival in RIVALS)
+    assert {(row.group, row.method) for row in CASES} | {problem.ours for problem in COMPARISONS} <= planned
+    assert all(issubclass(getattr(baselines, rival.baseline), baselines.Baseline) for rival in EULERIAN_PINNS)
 
 
 def test_whatever_draws_weights_has_three_seeds() -> None:
@@ -61,7 +63,7 @@ def test_a_classical_method_solves_the_problem_of_the_config_and_gains_from_reso
     assert second < bound and second < 0.8 * first  # at a shock as the root of the cells
 
 
-@pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.name)
+@pytest.mark.parametrize("rival", EULERIAN_PINNS, ids=lambda rival: rival.name)
 def test_a_usual_pinn_keeps_to_its_budget_and_says_what_it_has(rival) -> None:
     found = baseline(JOBS[f"rivals/speed30-{rival.name}/1"] | {"updates": 10})
     assert found["failed"] is None and found["solves"] <= 10 and found["seconds"] < 30
@@ -114,14 +116,14 @@ def test_the_table_shows_medians_limits_and_the_rows_that_are_missing() -> None:
     assert rows["Burgers, mean 50, viscosity 0.01"].verdict == "yes, the goal too"
     assert rows["speed 50, Eulerian: the baseline fails"].met
     assert not rows["speed 50, Lagrangian, from random weights"].met  # one solve too many
-    assert rows["swirl, there and back"].met is None
-    text = report(results)
+    assert rows["swirl, reversed"].met is None
+    text = BENCHMARK.report(results)
     assert "| burgers fast-weno1024: 1.0e-04 in 2 s |" in text and "**LPINN**, burgers fast | 353 | 2.82 kB" in text
     assert "| XPINN | – | 7.0e-01 after 2 |" in text and "| **LPINN** | – | 1.0e-15 after 2 |" in text
 
 
 def test_names_that_do_not_exist_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="there is no group 'waves' in this benchmark, expected one of convection"):
-        lpinn.run(tmp_path, lpinn.QUICK, only=["waves"])
+        run_benchmark(BENCHMARK, tmp_path, lpinn.QUICK, only=["waves"])
     with pytest.raises(InputError, match="no optional peers, got deepxde"):
-        lpinn.run(tmp_path, lpinn.QUICK, peers=["deepxde"])
+        run_benchmark(BENCHMARK, tmp_path, lpinn.QUICK, peers=["deepxde"])

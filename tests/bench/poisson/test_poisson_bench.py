@@ -13,9 +13,11 @@ import pytest
 from sciml.bench import runner
 from sciml.bench.poisson import jobs as poisson_jobs
 from sciml.bench.poisson import plan as poisson
+from sciml.bench.poisson.benchmark import BENCHMARK
 from sciml.bench.poisson.peers import PEERS, Peer
+from sciml.bench.provenance import code_digest, is_changed
 from sciml.bench.results import read_results
-from sciml.bench.runner import fingerprint, is_changed
+from sciml.bench.runner import run_benchmark
 from sciml.errors import DataFormatError, InputError
 
 TINY = poisson.Plan(12, 16, 16, seeds=(100,), jump_seeds=(100,), repetitions=1, quick=True)
@@ -26,13 +28,13 @@ def measured(tmp_path_factory) -> Iterator[tuple[Path, dict, list[str]]]:
     folder, lines = tmp_path_factory.mktemp("bench"), []
     groups = ("iterations", "times", "box", "accuracy", "sabotage")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "fingerprint", lambda root, names: "this code")  # whatever is edited while the tests run
-        yield folder, poisson.run(folder, TINY, only=groups, progress=lines.append), lines
+        patch.setattr(runner, "code_digest", lambda root, names: "this code")  # whatever is edited while the tests run
+        yield folder, run_benchmark(BENCHMARK, folder, TINY, only=groups, progress=lines.append), lines
 
 
 def test_every_job_is_solved_and_saved(measured) -> None:
     folder, results, lines = measured
-    assert read_results(folder / "poisson_quick.json") == results
+    assert read_results(folder / "poisson_quick.json", "poisson") == results
     planned = {job["key"] for job in poisson.plan_jobs(TINY) if job["group"] not in ("memory", "large", "threads")}
     assert results["jobs"].keys() == planned
     assert lines[0] == f"{len(planned)} measurements to do, 0 done before"
@@ -63,7 +65,7 @@ def test_a_second_run_measures_only_what_was_measured_with_other_code(measured) 
     stale["jobs"]["iterations/walls/999/100/1t"] = stale["jobs"]["iterations/walls/12/100/1t"]
     path.write_text(json.dumps(stale))
     lines: list[str] = []
-    again = poisson.run(folder, TINY, only=("iterations",), progress=lines.append)
+    again = run_benchmark(BENCHMARK, folder, TINY, only=("iterations",), progress=lines.append)
     assert lines[0] == "1 measurements to do, 9 done before"
     assert again["jobs"].keys() == results["jobs"].keys()  # the others stay, what is not in the plan goes
     assert again["jobs"]["iterations/walls/12/100/1t"]["code"] == "this code"
@@ -73,7 +75,7 @@ def test_measurements_of_another_machine_are_not_mixed_in(measured, tmp_path: Pa
     _, results, _ = measured
     foreign = results | {"environment": results["environment"] | {"processor": "abacus"}}
     (tmp_path / "poisson_quick.json").write_text(json.dumps(foreign))
-    fresh = poisson.run(tmp_path, TINY, only=("accuracy",))
+    fresh = run_benchmark(BENCHMARK, tmp_path, TINY, only=("accuracy",))
     assert {job["group"] for job in fresh["jobs"].values()} == {"accuracy"}
 
 
@@ -108,9 +110,9 @@ def test_the_full_plan_has_the_seeds_and_sizes_of_the_published_table() -> None:
 
 def test_wrong_names_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no group 'speed'"):
-        poisson.run(tmp_path / "new", TINY, only=("speed",))
+        run_benchmark(BENCHMARK, tmp_path / "new", TINY, only=("speed",))
     with pytest.raises(InputError, match="no optional peer 'petsc'"):
-        poisson.run(tmp_path / "new", TINY, peers=("petsc",))
+        run_benchmark(BENCHMARK, tmp_path / "new", TINY, peers=("petsc",))
     assert not (tmp_path / "new").exists()
 
 
@@ -118,7 +120,7 @@ def test_a_foreign_file_in_the_way_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "poisson_quick.json"
     path.write_text("[1, 2]")
     with pytest.raises(DataFormatError, match="holds no results"):
-        poisson.run(tmp_path, TINY, only=("accuracy",))
+        run_benchmark(BENCHMARK, tmp_path, TINY, only=("accuracy",))
     assert path.read_text() == "[1, 2]"
 
 
@@ -169,11 +171,11 @@ def test_the_fingerprint_follows_the_measured_code_and_nothing_else(tmp_path: Pa
     ):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
-    before = fingerprint(package, poisson.MEASURED_CODE)
+    before = code_digest(package, BENCHMARK.measured_code)
     (package / "bench" / "table.py").write_text("a table is no measurement")
-    assert fingerprint(package, poisson.MEASURED_CODE) == before
+    assert code_digest(package, BENCHMARK.measured_code) == before
     (package / "linalg" / "solver.py").write_text("2")
-    assert fingerprint(package, poisson.MEASURED_CODE) != before
+    assert code_digest(package, BENCHMARK.measured_code) != before
 
 
 def test_only_changes_of_the_package_make_a_measurement_dirty(tmp_path: Path) -> None:

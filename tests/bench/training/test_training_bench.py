@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sciml.bench.results import read_results
-from sciml.bench.training import plan as training
+from sciml.bench.runner import run_benchmark
+from sciml.bench.training.benchmark import BENCHMARK
 from sciml.errors import InputError
 
 
@@ -31,29 +32,29 @@ def results_with(ratios: list[float], quick: bool = False) -> dict:
 
 @pytest.mark.parametrize(("ratios", "met"), [([1.1, 1.24, 1.9], True), ([1.1, 1.26, 1.3], False), ([], None)])
 def test_the_limit_holds_for_the_median(ratios: list[float], met: bool | None) -> None:
-    (check,) = training.checks(results_with(ratios))
+    (check,) = BENCHMARK.checks(results_with(ratios))
     assert check.met is met
 
 
 def test_the_table_has_what_was_measured_and_leaves_out_what_was_not() -> None:
-    text = training.report(results_with([1.1, 1.2, 1.3]))
+    text = BENCHMARK.report(results_with([1.1, 1.2, 1.3]))
     assert "| 1.20 (1.10 to 1.30) | yes" in text
     assert "| 50 | 600 | 500 |" in text and "| 10 |" not in text
-    assert "yes" not in training.report(results_with([1.1], quick=True))
+    assert "yes" not in BENCHMARK.report(results_with([1.1], quick=True))
 
 
 def test_wrong_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no optional peers"):
-        training.run(tmp_path, training.QUICK, peers=["hypre"])
+        run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick, peers=["hypre"])
     with pytest.raises(InputError, match="group"):
-        training.run(tmp_path, training.QUICK, only=["times"])
+        run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick, only=["times"])
 
 
 @pytest.mark.slow
 def test_fifty_updates_per_batch_cost_little_more_than_a_bare_loop(tmp_path: Path) -> None:
-    results = training.run(tmp_path, training.QUICK)
+    results = run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick)
     assert json.loads((tmp_path / "training_quick.json").read_text()) == json.loads(json.dumps(results))
     assert read_results(tmp_path / "training_quick.json", "training")["jobs"].keys() == results["jobs"].keys()
-    (check,) = training.checks(results)
+    (check,) = BENCHMARK.checks(results)
     # The limit is 1.25; the rest is for a busy machine.
     assert 0.9 < statistics.median(check.parts[0].values) < 1.35

@@ -1,4 +1,4 @@
-"""What usual PINNs and the published equation make of the problems of ``sciml bench lpinn``."""
+"""The jobs of standard PINNs and of the published equations in ``sciml bench lpinn``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SPEEDS = (1.0, 10.0, 30.0, 50.0, 100.0)  # at which modes are counted
 
 
 def baseline(job: Job) -> dict[str, Any]:
-    """A usual PINN, ``job["baseline"]`` with ``job["settings"]``, for ``job["seconds"]`` of processor time.
+    """Train the PINN ``job["baseline"]`` with ``job["settings"]``, for ``job["seconds"]`` of CPU time.
 
     Returns
     -------
     dict
-        As of ``lpinn_jobs.case``; ``solves`` are updates, and the residual the root of the loss.
+        As of :func:`sciml.bench.lpinn.jobs.case`; ``solves`` are updates, and the residual is the root of the loss.
     """
     problem = build(job["config"], 0, job["changes"]).solver.characteristics.problem
     settings = {name: Points(**value) if isinstance(value, dict) else value for name, value in job["settings"].items()}
@@ -41,18 +41,18 @@ def baseline(job: Job) -> dict[str, Any]:
 
 
 def label_diffusion(job: Job) -> dict[str, Any]:
-    """The equation of the official code for Burgers' equation, in closed form; errors as of ``lpinn_jobs.case``."""
+    """Measure the closed-form solution of what the official code solves in place of Burgers' equation."""
     problem = build(job["config"], 0).solver.characteristics.problem
     return {"last": relative_errors(LabelDiffusion(problem)), "failed": None, "load": load_average()}
 
 
 def modes(job: Job) -> dict[str, Any]:
-    """Modes and bandwidths of a transported start, ``job["start"]``, at every speed.
+    """Count modes and bandwidths of a transported initial condition, ``job["start"]``, at every speed.
 
     Returns
     -------
     dict
-        ``modes``, for each speed a row with ``speed`` and the numbers by their names.
+        ``modes``, for each speed a row with ``speed`` and the counts by their names.
     """
     rows = []
     for speed in SPEEDS:

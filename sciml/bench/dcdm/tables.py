@@ -1,4 +1,4 @@
-"""The tables of ``sciml bench dcdm``, made from its raw results and from nothing else."""
+"""Limits, tables and headlines of ``sciml bench dcdm``, made from its raw results and from nothing else."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import statistics
 from typing import Any
 
-from sciml.bench.dcdm.results import LOOSE, TIGHT, Answers, Place, median_or_none, tight_iterations, total_seconds
-from sciml.bench.table import DASH, Check, Part, markdown, span
+from sciml.bench.dcdm.results import LOOSE, TIGHT, DcdmResults, Place, median_or_none, tight_iterations, total_seconds
+from sciml.bench.report import DASH, Check, Part, Section, markdown, span
+from sciml.bench.results import Raw, Run
 from sciml.status import Status
 
 TRAINED, UNSEEN = "box", "spheres"
@@ -19,28 +20,14 @@ MUST_UNSEEN, MUST_GROWTH, MUST_LEARNED, GOAL_LEARNED = 3.0, 1.5, 0.9, 0.7
 FALLBACK, TIME_UP = "†", "‡"
 
 
-def report(results: dict[str, Any]) -> str:
-    """Everything as one Markdown text."""
-    quick = results["plan"]["quick"]
-    answers = Answers(results)
-    parts = [
-        "A quick run: one seed, small systems; the limits are meant for the full one." if quick else "",
-        check_table(results),
-        *(f"{title}\n\n{table}" for title, table in _tables(results, answers) if table),
-        " ".join(losses(results)),
-        provenance(results),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def checks(results: dict[str, Any]) -> list[Check]:
-    """Every row of the table of limits."""
-    answers, plan = Answers(results), results["plan"]
-    rows = [row for name, about in answers.networks.items() for row in _network_checks(answers, name, about)]
+def checks(raw: Raw) -> list[Check]:
+    """Return every limit, with what was measured."""
+    results, plan = DcdmResults(raw), raw["plan"]
+    rows = [row for name, about in results.networks.items() for row in _network_checks(results, name, about)]
     sizes = [f"{size}³" for size in plan["multigrid"]]
 
     def ratio(case: str, size: int, must: float, goal: float | None) -> Part:
-        return Part(answers.learned_over_classical(case, size), must, goal, True, "{:.2f}".format)
+        return Part(results.learned_over_classical(case, size), must, goal, True, "{:.2f}".format)
 
     jumps = [ratio("jumps", size, MUST_LEARNED, GOAL_LEARNED) for size in plan["multigrid"]]
     others = [ratio(case, size, 1.0, None) for size in plan["multigrid"] for case in FAMILIES if case != "jumps"]
@@ -51,22 +38,16 @@ def checks(results: dict[str, Any]) -> list[Check]:
     return rows
 
 
-def check_table(results: dict[str, Any]) -> str:
-    """Markdown: check, must, goal, measured, met."""
-    quick = results["plan"]["quick"]
-    rows = [(row.title, row.must, row.goal, row.measured, DASH if quick else row.verdict) for row in checks(results)]
-    return markdown(("check", "must", "goal", "measured", "met"), rows)
-
-
-def losses(results: dict[str, Any]) -> list[str]:
-    """A sentence about each network beside our multigrid in seconds, and about each solver that beats multigrid."""
-    answers, titles, found = Answers(results), Answers(results).titles(), []
+def losses(raw: Raw) -> list[str]:
+    """Return a sentence about each network that is slower than our multigrid, and each solver that beats multigrid."""
+    results, found = DcdmResults(raw), []
+    titles = results.titles()
     for dimension, size in _grids(results):
-        for solver in answers.solvers(dimension):
+        for solver in results.solvers(dimension):
             beaten, slower = [], []
             for case in CASES:
                 place = Place(dimension, size, case)
-                ratios = answers.ratios(place, solver, "multigrid", measure=total_seconds)
+                ratios = results.ratios(place, solver, "multigrid", measure=total_seconds)
                 middle = median_or_none(ratios)
                 if middle is not None and middle < 1 and solver not in ("multigrid", "learned"):
                     beaten.append(f"{case} ({1 / middle:.1f}x)")
@@ -80,14 +61,10 @@ def losses(results: dict[str, Any]) -> list[str]:
     return found
 
 
-def provenance(results: dict[str, Any]) -> str:
-    """Where, when and from what the numbers come, and what they count."""
-    origin, plan, jobs = results["environment"], results["plan"], results["jobs"].values()
-    commits = {f"{str(job.get('commit'))[:10]}{' with changes' if job.get('dirty') else ''}" for job in jobs}
-    dates = sorted({job["finished"][:10] for job in jobs})
-    names = ("numpy", "scipy", "numba", "torch", "pyamg")
-    packages = ", ".join(f"{name} {origin['packages'][name]}" for name in names if name in origin["packages"])
-    absent = sorted({name for job in jobs for name in job.get("not_installed", ())})
+def legend(raw: Raw) -> str:
+    """Return what the numbers count."""
+    plan = raw["plan"]
+    absent = sorted({name for job in raw["jobs"].values() for name in job.get("not_installed", ())})
     large = f" (one seed at {plan['large']}³)" if plan["large"] else ""
     return (
         f"Medians over seeds {span(plan['seeds'])}{large}; white noise unless said otherwise, residual norms relative "
@@ -100,24 +77,22 @@ def provenance(results: dict[str, Any]) -> str:
         "finds them faster than Lanczos does. An iteration of DCDM asks the network once per resolution, from 8 cells "
         "per axis up, minimises along the residual as well, and falls back; “as published” does neither."
         + (f" Not installed here: {', '.join(absent)}." if absent else "")
-        + f" {origin['processor']}, {origin['cores']} cores; Python {origin['python']}, {packages}; "
-        f"commit {', '.join(sorted(commits))}; {span(dates)}."
     )
 
 
 # ------------------------------------------------------------------------------------------------------------ the rows
 
 
-def _network_checks(answers: Answers, name: str, about: dict[str, Any]) -> list[Check]:
+def _network_checks(results: DcdmResults, name: str, about: dict[str, Any]) -> list[Check]:
     dimension, size, solver = about["dimension"], about["size"], f"dcdm:{name}"
     grid, must = Place(dimension, size, TRAINED).grid, MUST_TRAINED[dimension]
 
     def fewer(case: str, limit: float) -> list[Part]:
         place = Place(dimension, size, case)
-        return [Part(answers.ratios(place, "cg", solver, kind), limit, None, form=_ratio) for kind in KINDS]
+        return [Part(results.ratios(place, "cg", solver, kind), limit, None, form=_ratio) for kind in KINDS]
 
     growth = [
-        Part(answers.growth(Place(dimension, size, case), solver), MUST_GROWTH, None, True, "{:.2f}x".format)
+        Part(results.growth(Place(dimension, size, case), solver), MUST_GROWTH, None, True, "{:.2f}x".format)
         for case in (TRAINED, UNSEEN)
     ]
     kinds = " / ".join(KINDS.values())
@@ -133,121 +108,122 @@ def _network_checks(answers: Answers, name: str, about: dict[str, Any]) -> list[
 # ---------------------------------------------------------------------------------------------------------- the tables
 
 
-def _tables(results: dict[str, Any], answers: Answers) -> list[tuple[str, str]]:
-    """Pairs of title and table; the table is empty where nothing was measured."""
-    cell = "iterations to 1e-4 / 1e-6 (set-up + solve to 1e-6 in seconds)"
+def sections(raw: Raw) -> list[Section]:
+    """Return the tables of everything that was measured."""
+    results = DcdmResults(raw)
+    cell = "iterations to 1e-4 / 1e-6 (set-up + solve to 1e-6 in seconds of wall time)"
     grids = [
-        (f"**{Place(dimension, size, TRAINED).grid}**: {cell}", _grid_table(answers, dimension, size))
+        Section(Place(dimension, size, TRAINED).grid, _grid_table(results, dimension, size), cell)
         for dimension, size in _grids(results)
     ]
+    networks = "per domain, iterations of CG over theirs to 1e-4 at the size of training (loss)"
     return [
-        ("**Networks**: parameters; per domain, iterations of CG over theirs to 1e-4 at the size of training (loss)",
-         _network_table(answers)),
-        ("**Right-hand sides**: iterations to 1e-4, " + " / ".join(KINDS.values()), _kind_table(results, answers)),
+        Section("Networks", _network_table(results), networks),
+        Section("Right-hand sides", _kind_table(results), "iterations to 1e-4, " + " / ".join(KINDS.values())),
         *grids,
-        ("**Growth**: iterations to 1e-4 on the box at twice the size over those before", _growth_table(results,
-                                                                                                       answers)),
-        ("**Multigrid**: iterations to 1e-6, classical / relaxed, not learned / learned",
-         _multigrid_table(results, answers)),
-        (f"**Anisotropy**, couplings 1:100: {cell}", _anisotropic_table(answers)),
-    ]  # fmt: skip
+        Section("Growth", _growth_table(results), "iterations to 1e-4 on the box at twice the size over those before"),
+        Section(
+            "Multigrid", _multigrid_table(results), "iterations to 1e-6, classical / relaxed, not learned / learned"
+        ),
+        Section("Anisotropy", _anisotropic_table(results), f"couplings 1:100, {cell}"),
+    ]
 
 
-def _grids(results: dict[str, Any]) -> list[tuple[int, int]]:
-    plan = results["plan"]
+def _grids(results: DcdmResults) -> list[tuple[int, int]]:
+    plan = results.plan
     large = [plan["large"]] if plan["large"] else []
     return [(2, size) for size in plan["plane"]] + [(3, size) for size in [*plan["cube"], *large]]
 
 
-def _grid_table(answers: Answers, dimension: int, size: int) -> str:
+def _grid_table(results: DcdmResults, dimension: int, size: int) -> str:
     places = [Place(dimension, size, case) for case in CASES]
-    places = [place for place in places if answers.at(place)]
-    return _solver_table(answers, places, answers.solvers(dimension), [place.case for place in places])
+    places = [place for place in places if results.at(place)]
+    return _solver_table(results, places, results.solvers(dimension), [place.case for place in places])
 
 
-def _anisotropic_table(answers: Answers) -> str:
-    jobs = [job for job in answers.jobs if job["group"] == "anisotropic"]
+def _anisotropic_table(results: DcdmResults) -> str:
+    jobs = [job for job in results.jobs if job["group"] == "anisotropic"]
     systems = sorted({(job["dimension"], job["size"], job["case"]) for job in jobs})
     places = [Place(*system, ("anisotropic",)) for system in systems]
     solvers = list(dict.fromkeys(name for job in jobs for name in job["solvers"]))
-    return _solver_table(answers, places, solvers, [f"{place.grid} {place.case}" for place in places])
+    return _solver_table(results, places, solvers, [f"{place.grid} {place.case}" for place in places])
 
 
-def _solver_table(answers: Answers, places: list[Place], solvers: list[str], heads: list[str]) -> str:
-    titles = answers.titles()
+def _solver_table(results: DcdmResults, places: list[Place], solvers: list[str], heads: list[str]) -> str:
+    titles = results.titles()
     rows = []
     for solver in solvers:
-        cells = [_timing(list(answers.runs(place, solver).values())) for place in places]
+        cells = [_timing(list(results.by_seed(place, solver).values())) for place in places]
         if any(cells):
             rows.append((titles[solver], *cells))
     return markdown(("solver", *heads), rows) if rows else ""
 
 
-def _network_table(answers: Answers) -> str:
+def _network_table(results: DcdmResults) -> str:
     rows = []
-    for name, about in answers.networks.items():
+    for name, about in results.networks.items():
         size = about["size"]
         for solver, title in ((f"dcdm:{name}", name), (f"published:{name}", f"{name}, as published")):
             cells = []
             for case in CASES:
-                ratios = answers.ratios(Place(about["dimension"], size, case), "cg", solver)
-                loss = answers.network(name, case).get("loss")
+                ratios = results.ratios(Place(about["dimension"], size, case), "cg", solver)
+                loss = results.network(name, case).get("loss")
                 shown = _ratio(statistics.median(ratios)) if ratios else DASH
                 cells.append(shown + ("" if loss is None or solver != f"dcdm:{name}" else f" ({loss:.2g})"))
-            parameters = answers.network(name, TRAINED).get("parameters")
+            parameters = results.network(name, TRAINED).get("parameters")
             grid = Place(about["dimension"], size, TRAINED).grid
             if set(cells) != {DASH}:
                 rows.append((title, grid, DASH if parameters is None else f"{parameters:,}", *cells))
     return markdown(("network", "trained at", "parameters", *CASES), rows) if rows else ""
 
 
-def _kind_table(results: dict[str, Any], answers: Answers) -> str:
-    plan = results["plan"]
+def _kind_table(results: DcdmResults) -> str:
+    plan = results.plan
     sizes = [(2, size) for size in plan["plane"][:1]] + [(3, size) for size in plan["cube"][:1]]
     places = [Place(dimension, size, case) for dimension, size in sizes for case in (TRAINED, UNSEEN)]
-    titles, rows = answers.titles(), []
+    titles, rows = results.titles(), []
     for solver in titles:
         cells = []
         for place in places:
-            counts = [answers.iterations(place, solver, kind) for kind in KINDS]
+            counts = [results.iterations(place, solver, kind) for kind in KINDS]
             cells.append(" / ".join(map(_counts, counts)) if any(counts) else "")
         if any(cells):
             rows.append((titles[solver], *cells))
     return markdown(("solver", *(f"{place.grid} {place.case}" for place in places)), rows) if rows else ""
 
 
-def _growth_table(results: dict[str, Any], answers: Answers) -> str:
+def _growth_table(results: DcdmResults) -> str:
     grids = _grids(results)
     steps = [(dimension, size) for dimension, size in grids if (dimension, 2 * size) in grids]
-    titles, rows = answers.titles(), []
+    titles, rows = results.titles(), []
     for solver in titles:
-        values = [answers.growth(Place(dimension, size, TRAINED), solver) for dimension, size in steps]
+        values = [results.growth(Place(dimension, size, TRAINED), solver) for dimension, size in steps]
         if any(values):
             rows.append((titles[solver], *map(_growth, values)))
     heads = [f"{Place(d, n, TRAINED).grid} to {Place(d, 2 * n, TRAINED).grid}" for d, n in steps]
     return markdown(("solver", *heads), rows) if rows else ""
 
 
-def _multigrid_table(results: dict[str, Any], answers: Answers) -> str:
+def _multigrid_table(results: DcdmResults) -> str:
     rows = []
     for case in FAMILIES:
         cells = []
-        for size in results["plan"]["multigrid"]:
+        for size in results.plan["multigrid"]:
             place = Place(3, size, case, ("multigrid",))
             counts = [
-                [tight_iterations(run) for run in answers.runs(place, solver).values()]
+                [tight_iterations(run) for run in results.by_seed(place, solver).values()]
                 for solver in ("multigrid", "relaxed", "learned")
             ]
             cells.append(" / ".join(_counts(each) if each else DASH for each in counts))
         if any(any(character.isdigit() for character in cell) for cell in cells):
             rows.append((case, *cells))
-    return markdown(("family", *(f"{size}³" for size in results["plan"]["multigrid"])), rows) if rows else ""
+    return markdown(("family", *(f"{size}³" for size in results.plan["multigrid"])), rows) if rows else ""
 
 
 # ----------------------------------------------------------------------------------------------------------- the cells
 
 
-def _timing(runs: list[dict[str, Any]]) -> str:
+def _timing(runs: list[Run]) -> str:
     """Medians over the seeds; what was not reached, and why."""
     if not runs:
         return ""

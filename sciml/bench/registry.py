@@ -1,0 +1,36 @@
+"""The list of the benchmarks, each imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from sciml.bench.benchmark import Benchmark
+from sciml.errors import InputError
+
+# Name -> benchmark, in the order in which they run and are listed.
+BENCHMARKS = {
+    "poisson": "sciml.bench.poisson.benchmark:BENCHMARK",
+    "dcdm": "sciml.bench.dcdm.benchmark:BENCHMARK",
+    "insr": "sciml.bench.insr.benchmark:BENCHMARK",
+    "lpinn": "sciml.bench.lpinn.benchmark:BENCHMARK",
+    "training": "sciml.bench.training.benchmark:BENCHMARK",
+}
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """Import and return a benchmark by its name.
+
+    Raises
+    ------
+    InputError
+        There is none of that name.
+    """
+    if name not in BENCHMARKS:
+        raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHMARKS)}.")
+    module, _, attribute = BENCHMARKS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def load_benchmarks() -> list[Benchmark]:
+    """Import and return every benchmark."""
+    return [load_benchmark(name) for name in BENCHMARKS]
