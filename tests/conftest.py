@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Several workers share the cores: one thread each, unless the caller says otherwise. Set before numpy is loaded.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+
+# How long an example takes says something of the machine and nothing of the code.
+settings.register_profile("sciml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sciml")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -20,6 +27,13 @@ def pytest_configure() -> None:
     """A suite that was started in the background ignores Ctrl-C, and so would the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU time of this process go on by 0.01 s at each reading and not otherwise, for budgets in seconds."""
+    readings = itertools.count()
+    monkeypatch.setattr(time, "process_time", lambda: 0.01 * next(readings))
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_the_result_has_the_fields_that_every_run_has(tmp_path):
     assert list(result) == ["status", "metrics", "seconds", "seed", "config", "version"]
     assert result["metrics"] == {"error": 0.5, "bad": None}
     assert (result["status"], result["seed"], result["config"]) == ("converged", 7, {"size": 8})
-    assert 0.0 <= result["seconds"] < 60.0
+    assert result["seconds"] >= 0.0
 
 
 def test_a_folder_with_files_in_it_is_refused_and_left_as_it_was(tmp_path):

@@ -139,13 +139,13 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_case_goes_on_exactly(folder
     process = start_command(tmp_path, *words, run)
     wait_for(run / "states" / "0003.txt")
     os.kill(process.pid, number)
-    process.join(30)
+    process.join(600)
     assert process.exitcode == code
     steps = len((run / "metrics.csv").read_text().splitlines()) - 1
     assert 2 <= steps < 40 and finished(run) is None
     whole, resumed = (start_command(tmp_path, *words, other) for other in (tmp_path / "whole", run))
     for process in (whole, resumed):
-        process.join(60)
+        process.join(600)
         assert process.exitcode == 0
     assert states_of(run) == states_of(tmp_path / "whole")
     assert finished(run)["metrics"] == finished(tmp_path / "whole")["metrics"]

@@ -274,11 +274,11 @@ def test_adam_steps_are_those_of_torch_and_lead_to_the_minimum() -> None:
     assert not fitted.parameters.requires_grad and fit.start.tolist() == [0.0, 0.0]
 
 
-def test_adam_ends_at_its_iterations_and_its_seconds() -> None:
+def test_adam_ends_at_its_iterations_and_its_seconds(ticking_clock: None) -> None:
     draw, _ = drawing()
     assert Adam(iterations=9).fit(line(), draw, generator(0)).solves == 9
     hurried = Adam(iterations=10**6, patience=10**6, seconds=0.05).fit(line(), draw, generator(0))
-    assert hurried.status == "limit" and hurried.solves < 10**4
+    assert hurried.status == "limit" and 4 <= hurried.solves <= 6  # of 0.01 s
 
 
 def test_adam_reports_a_loss_that_is_not_finite_any_more() -> None:

@@ -26,7 +26,7 @@ def sciml(repository: Path, tmp_path: Path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
 
     return call

@@ -177,6 +177,6 @@ def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None
     if command is None:
         pytest.skip("import-linter is not installed")
     answer = subprocess.run(
-        [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=120, check=False
+        [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=600, check=False
     )
     assert answer.returncode == 0, answer.stdout

@@ -64,7 +64,7 @@ def test_the_result_says_how_the_run_ended(run):
     assert (result["status"], result["seed"], result["config"]) == ("finished", 5, toy().values)
     assert (result["version"], result["epochs"]) == (sciml.__version__, EPOCHS)
     assert list(result["metrics"]) == ["val/rms", "loss/data", "loss/size"]  # the headline error first
-    assert 0 < result["seconds"] < 60
+    assert result["seconds"] > 0
     # what torch alone takes, and what this machine may have
     assert 100e6 < result["peak_memory_bytes"] < 1e12
 

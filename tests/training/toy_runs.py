@@ -169,7 +169,7 @@ def _fork(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     return process
 
 
-def wait_for(path: Path, seconds: float = 60.0) -> None:
+def wait_for(path: Path, seconds: float = 600.0) -> None:
     """Wait until a file exists."""
     end = time.monotonic() + seconds
     while not path.exists():

@@ -35,26 +35,26 @@ def error(solution: Solution) -> float:
 def test_slow_waves_on_circles_and_through_a_channel_are_found(
     problem: TransportProblem, conditions: Conditions
 ) -> None:
-    found = DeepXdePinn(conditions, **SMALL)(problem, Budget(20.0, 300), seed=0)
+    found = DeepXdePinn(conditions, **SMALL)(problem, Budget(1000.0, 300), seed=0)
     assert found.updates == 300 and error(found) < LIMITS[conditions]
 
 
 @pytest.mark.parametrize("conditions", ["hard", "soft"])
 def test_what_flows_through_a_plate_with_a_hole_is_found(conditions: Conditions) -> None:
     problem = AroundTheHole(viscosity=0.1)
-    found = DeepXdePinn(conditions, width=12, layers=2, points=300)(problem, Budget(20.0, 150))
+    found = DeepXdePinn(conditions, width=12, layers=2, points=300)(problem, Budget(1000.0, 150))
     points = problem.domain.interior(200, generator(0), "shifted")
     assert relative_error(found, [0.1, 0.3, 0.5], points) < 0.02
 
 
 def test_a_fast_wave_is_not_found() -> None:
-    found = DeepXdePinn("soft", **SMALL)(Convection(30.0), Budget(20.0, 400))
+    found = DeepXdePinn("soft", **SMALL)(Convection(30.0), Budget(1000.0, 400))
     assert error(found) > 0.5
 
 
 def test_hard_conditions_hold_at_once() -> None:
     problem = Torus()
-    found = DeepXdePinn("hard", **SMALL)(problem, Budget(5.0, 3))
+    found = DeepXdePinn("hard", **SMALL)(problem, Budget(1000.0, 3))
     points = problem.probes()[:50]
     assert found.updates == 3
     assert torch.allclose(found(points, 0.0), problem.initial(points), rtol=0, atol=1e-15)
@@ -76,21 +76,21 @@ def test_the_seed_and_nothing_else_decides_and_nothing_else_changes() -> None:
     before = state()
     points = Convection().probes()[:20]
     method = DeepXdePinn(**SMALL, distribution="pseudo", resampled=5)
-    values = [method(Convection(1.0), Budget(5.0, 25), seed)(points, 0.5) for seed in (0, 0, 1)]
+    values = [method(Convection(1.0), Budget(1000.0, 25), seed)(points, 0.5) for seed in (0, 0, 1)]
     assert torch.equal(values[0], values[1]) and not torch.allclose(values[0], values[2])
     assert values[0].dtype == torch.float64 and not values[0].requires_grad
     assert before == state() and before[-2:] == (0, 0)
 
 
-def test_time_runs_out_too() -> None:
+def test_time_runs_out_too(ticking_clock: None) -> None:
     found = DeepXdePinn(**SMALL)(Convection(), Budget(0.3))
-    assert 0.3 <= found.seconds < 2.0 and found.updates > 5
+    assert 0.3 <= found.seconds < 0.4 and 5 < found.updates <= 30
     assert found.numbers == sum(n * 12 + 12 for n in (5, 12)) + 13
 
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
     with pytest.raises(DivergenceError, match="lower its learning rate"):
-        DeepXdePinn("soft", **SMALL, learning_rate=1e200, adam=1.0)(Convection(), Budget(5.0, 5))
+        DeepXdePinn("soft", **SMALL, learning_rate=1e200, adam=1.0)(Convection(), Budget(1000.0, 5))
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
