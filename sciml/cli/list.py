@@ -8,19 +8,6 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-METHODS = {
-    "auto": "the fastest of those below that fits the system",
-    "fft": "fast sine and cosine transforms: a box without obstacles, constant coefficient",
-    "multigrid": "flow-aware geometric multigrid with conjugate gradients: any voxel grid or 5- or 7-point matrix",
-    "amg": "PyAMG's smoothed aggregation with conjugate gradients: any sparse symmetric positive definite matrix",
-    "cg": "plain conjugate gradients, to compare with",
-}
-# Those of sciml.dcdm, which need a grid and come with weights.
-LEARNED_METHODS = {
-    "dcdm": "deep conjugate directions, a network that proposes directions: voxel grids like those it was trained on",
-    "learned": "multigrid with interpolation and smoothing from a network that looks at the matrix: any voxel grid",
-}
-
 SOLVED = "; `sciml solve`"  # how the line of a config that needs no data ends
 
 app = verb_app("What there is, one line each.")
@@ -38,6 +25,7 @@ def list_(
     from sciml.cli.output import print_table
     from sciml.data.generators import GENERATORS
     from sciml.errors import InputError
+    from sciml.linalg.registry import registered
     from sciml.mesh.shipped import shipped_surfaces
     from sciml.reference.poisson_cases import CASES
 
@@ -45,7 +33,7 @@ def list_(
     made = {name: f"{kind.summary}; made by `sciml data generate {name}`" for name, kind in GENERATORS.items()}
     configs = _configs()
     tables = {
-        "methods": METHODS | LEARNED_METHODS,
+        "methods": {name: method.summary for name, method in registered().items()},
         "configs": configs,
         "weights": _weights(),
         "cases": CASES | {name: about for name, about in configs.items() if about.endswith(SOLVED)},

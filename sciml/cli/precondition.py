@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciml.cli.frame import FAILED, verb_app
-from sciml.cli.list import LEARNED_METHODS, METHODS
+from sciml.linalg.registry import find, registered
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from sciml.linalg import SolveResult, VoxelPoisson
+    from sciml.linalg import LinearMethod, SolveResult, VoxelPoisson
     from sciml.linalg.sparse_files import SystemFile
     from sciml.mesh import Grid
 
@@ -41,7 +40,7 @@ def precondition(
         typer.Option(
             "--method",
             help="auto: fft on a box without obstacles, multigrid on other grids, amg elsewhere. "
-            f"One of {', '.join(METHODS | LEARNED_METHODS)}.",
+            f"One of {', '.join(registered())}.",
         ),
     ] = "auto",
     weights: Annotated[
@@ -69,8 +68,9 @@ def precondition(
     """Solve A x = b and print how it went."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ResidualLine
-    from sciml.linalg import VoxelPoisson
+    from sciml.linalg import VoxelPoisson, solve
     from sciml.linalg.sparse_files import read_system
+    from sciml.linalg.warm_up import warm_up
 
     check_outputs({"-o": output, "--plot": plot}, {system, rhs})
     trained = None if weights is None else find_weights(weights, method)
@@ -82,8 +82,8 @@ def precondition(
         if not on_grid:
             refuse_grid_file(output)
         line.stage("loading kernels (compiled on the first run)")
-        chosen = method if on_grid or method != "auto" else "amg"
-        solve = ready(chosen, variable=on_grid and not problem.constant, weights=trained)
+        chosen = method_object(problem, method, trained)
+        warm_up(chosen.name, variable=on_grid and not problem.constant)
         line.stage("set-up")
         result = solve(problem, file.b, method=chosen, rtol=rtol, maxiter=maxiter, project=project, callback=line)
         line.stage("writing")
@@ -103,8 +103,9 @@ def find_weights(weights: str, method: str) -> Path:
     from sciml.cli.weights import find_run
     from sciml.errors import InputError
 
-    if method not in LEARNED_METHODS:
-        raise InputError(f"--weights is for --method {' or '.join(LEARNED_METHODS)}, got --method {method}.")
+    learned = [name for name, each in registered().items() if "weights" in {option.name for option in fields(each)}]
+    if method not in learned:
+        raise InputError(f"--weights is for --method {' or '.join(learned)}, got --method {method}.")
     path = find_run(weights)
     if path.is_dir():
         raise InputError(
@@ -114,19 +115,16 @@ def find_weights(weights: str, method: str) -> Path:
     return path
 
 
-def ready(method: str, *, variable: bool, weights: Path | None = None) -> Callable[..., SolveResult]:
-    """Load what a method needs, so that it is not counted as set-up, and return the function that solves."""
-    from sciml.linalg.warm_up import warm_up
+def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Path | None) -> LinearMethod:
+    """Return the method of a name, chosen for the problem where that is ``auto``, with its weights if any were given.
 
-    if method in LEARNED_METHODS:
-        from sciml.dcdm import solve
+    A matrix that was tried as a grid before is not tried again.
+    """
+    from sciml.linalg.systems import as_matrix
+    from sciml.linalg.voxel_poisson import VoxelPoisson
 
-        warm_up("multigrid" if method == "learned" else "cg", variable=variable)
-        return partial(solve, weights=weights)
-    from sciml.linalg import solve
-
-    warm_up(method, variable=variable)
-    return solve
+    system = problem if isinstance(problem, VoxelPoisson) else as_matrix(problem)
+    return find(method)().with_options(weights=weights).chosen_for(system)
 
 
 def sentence(result: SolveResult) -> str:
@@ -178,11 +176,10 @@ def refuse_grid_file(output: Path | None) -> None:
 
 def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> VoxelPoisson | sp.csr_array:
     """The problem on its grid, or the matrix where it is none and the method does not need one."""
-    from sciml.errors import InputError, NotStructuredError
+    from sciml.errors import NotStructuredError
     from sciml.linalg import VoxelPoisson
 
-    if method not in METHODS | LEARNED_METHODS:
-        raise InputError(f"--method must be one of {', '.join(METHODS | LEARNED_METHODS)}, got {method!r}.")
+    needs = find(method).needs
     if file.cells is not None:
         return VoxelPoisson.from_cells(
             file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
@@ -190,7 +187,7 @@ def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> 
     try:
         return VoxelPoisson.from_matrix(file.matrix, shape)
     except NotStructuredError:
-        if shape is not None or method in ("fft", "multigrid", *LEARNED_METHODS):
+        if shape is not None or needs != "matrix":
             raise
         return file.matrix
 

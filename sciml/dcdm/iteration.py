@@ -19,7 +19,7 @@ from sciml.dcdm.stencil import StencilOperator
 from sciml.errors import DivergenceError, InputError
 from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.krylov import Callback, KrylovResult
-from sciml.linalg.solver import remove_means
+from sciml.linalg.systems import remove_means
 from sciml.status import Status
 
 Directions = Callable[[Tensor], Tensor]

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from sciml.dcdm.data import DirectionBatch, RitzDirections
+from sciml.dcdm.linear_methods import DeepConjugateDirections
 from sciml.dcdm.model import DirectionNet
-from sciml.dcdm.solver import DeepConjugateDirections, solve
 from sciml.errors import ConfigError
-from sciml.linalg import VoxelPoisson
-from sciml.linalg import solve as classical_solve
+from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.sparse_files import read_system, write_solution
 from sciml.training.task import PredictionProgress, Task
 
@@ -70,13 +69,15 @@ class DirectionTask(Task):
         """
         if not isinstance(data, RitzDirections):
             raise ConfigError(f"DirectionTask is evaluated on RitzDirections, got {type(data).__name__}.")
-        solver = DeepConjugateDirections(self.network)
+        limits = {"rtol": RTOL, "maxiter": MOST_ITERATIONS, "project": True}
+        mine = DeepConjugateDirections(self.network)
+        faithful = DeepConjugateDirections(self.network, faithful=True)
         ratios: dict[str, float] = {"trained": 0.0}
         iterations: dict[str, float] = {}
         for name, kind, problem, b in data.held_out_systems():
-            ours = solver.solve(problem, b, rtol=RTOL, maxiter=MOST_ITERATIONS, project=True)
-            published = solver.solve(problem, b, rtol=RTOL, maxiter=MOST_ITERATIONS, project=True, faithful=True)
-            reference = classical_solve(problem, b, method="cg", rtol=RTOL, project=True)
+            ours = solve(problem, b, method=mine, **limits)
+            published = solve(problem, b, method=faithful, **limits)
+            reference = solve(problem, b, method="cg", rtol=RTOL, project=True)
             iterations[name] = float(ours.iterations)
             iterations[f"{name}_published"] = float(published.iterations)
             iterations[f"{name}_cg"] = float(reference.iterations)
@@ -107,7 +108,8 @@ class DirectionTask(Task):
             system = VoxelPoisson.from_cells(
                 file.cells, coefficient=file.coefficient, spacing=file.spacing, outside=file.outside
             )
-        result = solve(system, file.b, weights=self.network, rtol=rtol, callback=None if progress is None else report)
+        method = DeepConjugateDirections(self.network, rtol=rtol)
+        result = solve(system, file.b, method=method, callback=None if progress is None else report)
         write_solution(output, result.x)
         return {name: value for name, value in result.summary().items() if isinstance(value, int | float)}
 

@@ -11,7 +11,12 @@
 
 Which method do I want? Leave it at ``"auto"``. A box without obstacles goes to the fast transforms, any other grid to
 multigrid, any other matrix to PyAMG. Solving many times on one geometry: make a :class:`MultigridPreconditioner` once
-and pass it to :func:`solve`; its ``update`` takes a new geometry.
+and pass it to :func:`solve`; its ``update`` takes a new geometry. Options of a method go into its object:
+``solve(problem, b, method=Multigrid(visits=1))``.
+
+Where things are: the methods in :mod:`~sciml.linalg.linear_methods`, the multigrid with its smoother in
+:mod:`~sciml.linalg.multigrid`, the conjugate gradient loop in :mod:`~sciml.linalg.krylov`, the compiled kernels in
+:mod:`~sciml.linalg.kernels`.
 """
 
 from __future__ import annotations
@@ -21,18 +26,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.linalg.differentiable import poisson_solve
+    from sciml.linalg.linear_methods import (
+        Automatic,
+        ConjugateGradients,
+        FastTransform,
+        LinearMethod,
+        Multigrid,
+        SmoothedAggregation,
+    )
     from sciml.linalg.multigrid import MultigridPreconditioner
-    from sciml.linalg.solver import SolveResult, solve
+    from sciml.linalg.results import SolveResult
+    from sciml.linalg.solver import solve
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 _HOMES = {
+    "Automatic": "sciml.linalg.linear_methods",
+    "ConjugateGradients": "sciml.linalg.linear_methods",
+    "FastTransform": "sciml.linalg.linear_methods",
+    "LinearMethod": "sciml.linalg.linear_methods",
+    "Multigrid": "sciml.linalg.linear_methods",
     "MultigridPreconditioner": "sciml.linalg.multigrid",
-    "SolveResult": "sciml.linalg.solver",
-    "poisson_solve": "sciml.linalg.differentiable",
+    "SmoothedAggregation": "sciml.linalg.linear_methods",
+    "SolveResult": "sciml.linalg.results",
     "VoxelPoisson": "sciml.linalg.voxel_poisson",
+    "poisson_solve": "sciml.linalg.differentiable",
     "solve": "sciml.linalg.solver",
 }
-__all__ = ["MultigridPreconditioner", "SolveResult", "VoxelPoisson", "poisson_solve", "solve"]
+__all__ = [
+    "Automatic",
+    "ConjugateGradients",
+    "FastTransform",
+    "LinearMethod",
+    "Multigrid",
+    "MultigridPreconditioner",
+    "SmoothedAggregation",
+    "SolveResult",
+    "VoxelPoisson",
+    "poisson_solve",
+    "solve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from sciml.linalg.krylov import KrylovResult
+from sciml.linalg.krylov import Callback, KrylovResult
 from sciml.linalg.validation import side_names
 from sciml.status import Status
 
@@ -39,8 +39,18 @@ class BoxTransform:
             total.flat[0] = np.inf  # the constant mode; b has none of it
         self.inverse = 1.0 / total
 
-    def solve(self, b: np.ndarray, tolerance: float, scale: float) -> tuple[np.ndarray, KrylovResult]:
-        """Solution and its true residual; one step of refinement if the first falls short of the tolerance."""
+    def __call__(
+        self, b: np.ndarray, x0: np.ndarray | None, tolerance: float, scale: float, callback: Callback | None
+    ) -> tuple[np.ndarray, KrylovResult]:
+        """Return the solution and its true residual, after one step of iterative refinement where that is needed.
+
+        Parameters
+        ----------
+        b : right-hand side
+        x0, callback : without effect; they are those of an iterative method
+        tolerance : on the norm of the residual
+        scale : norm of b, by which the residual is divided in the result
+        """
         x = self._apply(b)
         residual = b - self.problem.matvec(x)
         if np.linalg.norm(residual) > tolerance:

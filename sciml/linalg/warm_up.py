@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from sciml.linalg.registry import find
 from sciml.linalg.solver import solve
 from sciml.linalg.voxel_poisson import VoxelPoisson
 
@@ -19,14 +20,15 @@ def warm_up(method: str = "auto", *, variable: bool = False) -> float:
 
     Parameters
     ----------
-    method : as in :func:`sciml.linalg.solve`
-    variable : for problems with a coefficient that varies
+    method : name of a method
+    variable : whether the coefficient of the problems to come varies
     """
     start = time.perf_counter()
+    chosen = find(method)
     cells = np.zeros((CELLS, CELLS, CELLS), np.uint8)
-    if method != "fft":
+    if chosen.needs != "box":
         cells[8:12, 8:12, 8:12] = 2
     coefficient = 1.0 + np.arange(cells.size).reshape(cells.shape) / cells.size if variable else None
     problem = VoxelPoisson.from_cells(cells, coefficient=coefficient, outside="dirichlet")
-    solve(problem, np.where(problem.fluid, 1.0, 0.0), method=method)
+    solve(problem, np.where(problem.fluid, 1.0, 0.0), method=chosen.kernels or method)
     return time.perf_counter() - start

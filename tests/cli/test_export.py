@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sciml.dcdm import DeepConjugateDirections, shipped
-from sciml.linalg import VoxelPoisson
+from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.sparse_files import write_cells
 from sciml.training.config import config_from_values
 from sciml.training.run import load_task, train
@@ -57,7 +57,8 @@ def test_exported_weights_solve_as_the_network_of_the_run_does(folder, command):
     words = ["precondition", "s.npz", "--method", "dcdm", "--rtol", "1e-8", "--weights", "mine.safetensors"]
     code, out, err = command(*words, "-o", "x.npz", "--json")
     assert (code, err) == (0, "")
-    expected = DeepConjugateDirections(load_task(folder / "small").network).solve(box(), right_hand_side(), rtol=1e-8)
+    mine = DeepConjugateDirections(load_task(folder / "small").network)
+    expected = solve(box(), right_hand_side(), method=mine, rtol=1e-8)
     assert json.loads(out)["iterations"] == expected.iterations
     with np.load(folder / "x.npz") as file:
         np.testing.assert_allclose(file["x"], expected.x, rtol=1e-12, atol=1e-12)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from sciml import dcdm
 from sciml.dcdm import LearnedRules, MultigridTask, learned_multigrid
 from sciml.dcdm.multigrid_task import System, iterations
 from sciml.dcdm.rule_kernels import exponential, logarithm
@@ -197,7 +196,7 @@ def test_shipped_rules_save_iterations_on_blocks_and_keep_the_solution():
         case = poisson_case("blocks", 32, seed)
         problem = VoxelPoisson.from_cells(case.cells, coefficient=case.coefficient, outside=case.outside)
         b = case.right_hand_side()
-        learned, plain = dcdm.solve(problem, b, method="learned", rtol=1e-8), solve(problem, b, rtol=1e-8)
+        learned, plain = solve(problem, b, method="learned", rtol=1e-8), solve(problem, b, rtol=1e-8)
         assert learned.status == plain.status == "converged"
         assert np.linalg.norm(learned.x - plain.x) < 1e-4 * np.linalg.norm(plain.x)
         ours.append(learned.iterations)

@@ -327,7 +327,7 @@ def test_the_summary_holds_what_the_result_says(make_case, noise):
     assert seen == list(range(1, result.iterations + 1))
     assert json.loads(json.dumps(result.summary()))["iterations"] == result.iterations
     assert result.history[0] == 1.0 and result.history[-1] <= 1e-6
-    assert "true_residual" in repr(result) and result.setup_seconds > 0.0 and result.solve_seconds > 0.0
+    assert result.setup_seconds > 0.0 and result.solve_seconds > 0.0
 
 
 def test_too_few_iterations_are_no_error_but_say_so(make_case, noise):
@@ -346,12 +346,12 @@ B = np.ones((4, 5))
 @pytest.mark.parametrize(
     ("system", "b", "options", "sentence"),
     [
-        (PROBLEM, B, {"rtol": 0.0}, "not both 0"),
-        (PROBLEM, B, {"rtol": -1.0}, "not negative"),
-        (PROBLEM, B, {"rtol": np.nan}, "finite"),
-        (PROBLEM, B, {"atol": -1.0}, "not negative"),
-        (PROBLEM, B, {"maxiter": 0}, "at least 1, got 0"),
-        (PROBLEM, B, {"method": "lu"}, "got 'lu'"),
+        (PROBLEM, B, {"rtol": 0.0}, "both 0, expected a positive number"),
+        (PROBLEM, B, {"rtol": -1.0}, "rtol is -1.0, expected a number of at least 0"),
+        (PROBLEM, B, {"rtol": np.nan}, "rtol is nan"),
+        (PROBLEM, B, {"atol": -1.0}, "atol is -1.0, expected a number of at least 0"),
+        (PROBLEM, B, {"maxiter": 0}, "maxiter is 0, expected a whole number of at least 1"),
+        (PROBLEM, B, {"method": "lu"}, "method is 'lu', expected one of auto, fft, multigrid"),
         (PROBLEM, B.T, {}, r"shape \(5, 4\), expected \(4, 5\)"),
         (PROBLEM, np.ones((2, 3, 4, 5)), {}, "b has shape"),
         (PROBLEM, np.ones((0, 4, 5)), {}, "no right-hand side"),
@@ -364,7 +364,7 @@ B = np.ones((4, 5))
         (PROBLEM, np.stack([B, B]), {"x0": B}, "x0 has shape"),
         (PROBLEM, B, {"preconditioner": 3}, "must be a function"),
         (PROBLEM, B, {"preconditioner": lambda r: r.ravel()}, r"returned an array of shape \(20,\)"),
-        (PROBLEM, B, {"preconditioner": lambda r: r, "method": "cg"}, "takes no preconditioner"),
+        (PROBLEM, B, {"preconditioner": lambda r: r, "method": "fft"}, "takes no preconditioner"),
         (PROBLEM.to_csr(), np.ones(19), {}, "expected"),
         (PROBLEM.to_csr()[:5], np.ones(5), {}, "square"),
         (PROBLEM.to_csr() * np.nan, np.ones(20), {}, "finite"),

@@ -75,7 +75,7 @@ WRONG_CLASSES = {
     "misspelt module": ({"task.class_path": "sciml.dcmd.DirectionTask"}, ["no module 'dcmd'", "'dcdm'?"]),
     "a class that is no task": ({"task.class_path": "torch.nn.Linear"}, ["task.class_path", "expected a Task"]),
     "data for the task": ({"task.class_path": "sciml.dcdm.RitzDirections"}, ["expected a Task"]),
-    "a function": ({"task.class_path": "sciml.dcdm.solve"}, ["no class 'solve'"]),
+    "a function": ({"task.class_path": "sciml.dcdm.shipped"}, ["no class 'shipped'"]),
     "a class from outside": ({"task.class_path": "subprocess.Popen"}, ["subprocess.Popen", "only from sciml, torch"]),
     "a class from outside, deep inside": (
         {"training.phases": [{"epochs": 1, "options": {"betas": {"class_path": "os.system"}}}]},

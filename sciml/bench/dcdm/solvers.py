@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -233,13 +233,14 @@ def _flexible(system: System, preconditioner: Any) -> Solve:
 
 def _network(system: System, *, weights: str, faithful: bool) -> Solve:
     from sciml.dcdm import DeepConjugateDirections
+    from sciml.linalg import solve
 
-    solver = DeepConjugateDirections.from_weights(weights)
+    method = replace(DeepConjugateDirections.from_weights(weights), faithful=faithful)
 
     def run(b: np.ndarray, callback: Callback) -> tuple[np.ndarray, str]:
         most = MAXITER_PUBLISHED if faithful else MAXITER
-        options = {"rtol": RTOLS[-1], "maxiter": most, "faithful": faithful, "callback": callback}
-        result = solver.solve(system.problem, b, **options)
+        options = {"rtol": RTOLS[-1], "maxiter": most, "callback": callback}
+        result = solve(system.problem, b, method=method, **options)
         return result.x, result.status
 
     return run

@@ -1,0 +1,191 @@
+"""The methods as objects: one list of names, options that are checked once, and the same solution from every one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pyamg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sciml.dcdm import DeepConjugateDirections, LearnedMultigrid
+from sciml.errors import InputError, NotStructuredError
+from sciml.linalg import (
+    Automatic,
+    ConjugateGradients,
+    FastTransform,
+    Multigrid,
+    MultigridPreconditioner,
+    SmoothedAggregation,
+    VoxelPoisson,
+    solve,
+)
+from sciml.linalg.linear_methods import choose
+from sciml.linalg.registry import as_method, find, registered
+from sciml.linalg.systems import as_matrix
+from sciml.status import Status
+
+BOX = VoxelPoisson.from_cells(np.zeros((12, 10), np.uint8), outside="dirichlet")
+VARIABLE = VoxelPoisson.from_cells(np.zeros((4, 4), np.uint8), coefficient=np.arange(1.0, 17.0).reshape(4, 4))
+OBSTACLE = VoxelPoisson.from_cells(np.pad(np.full((3, 3), 2, np.uint8), 5), outside={"x-": "dirichlet"})
+
+
+# ------------------------------------------------------------------------------------------------------- the registry
+
+
+def test_linalg_and_dcdm_share_one_list_of_names():
+    assert list(registered()) == ["auto", "fft", "multigrid", "amg", "cg", "dcdm", "learned"]
+    assert find("dcdm") is DeepConjugateDirections and find("learned") is LearnedMultigrid
+
+
+def test_each_method_is_registered_under_its_name_with_a_summary_and_a_docstring_of_its_own():
+    for name, method in registered().items():
+        assert method.name == name and as_method(name).label == name
+        assert len(method.summary.split()) >= 4
+        assert method.__doc__ and not method.__doc__.startswith(method.__name__ + "(")
+        assert method.kernels is None or method.kernels in registered()
+
+
+def test_listing_the_methods_loads_no_numerics(repository):
+    code = (
+        "import sys; from sciml.linalg.registry import registered; registered(); "
+        "print(*(name in sys.modules for name in ('torch', 'scipy', 'numba')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == ["False"] * 3
+
+
+# --------------------------------------------------------------------------------------------------------- the choice
+
+
+@pytest.mark.parametrize(
+    ("system", "preconditioner", "method"),
+    [
+        (BOX, None, FastTransform),
+        (OBSTACLE, None, Multigrid),
+        (VARIABLE, None, Multigrid),
+        (as_matrix(pyamg.gallery.load_example("unit_cube")["A"]), None, SmoothedAggregation),
+        (BOX, lambda r: r, ConjugateGradients),
+        (OBSTACLE, MultigridPreconditioner(OBSTACLE), Multigrid),
+    ],
+)  # fmt: skip
+def test_the_automatic_choice_is_the_method_made_for_the_system(system, preconditioner, method):
+    assert choose(system, preconditioner) is method
+    chosen = Automatic(preconditioner=preconditioner, rtol=1e-3, maxiter=7).chosen_for(system)
+    assert (type(chosen), chosen.rtol, chosen.maxiter) == (method, 1e-3, 7)
+
+
+def test_an_object_and_its_name_give_the_same_numbers(noise):
+    b = noise(OBSTACLE)
+    for name in ("multigrid", "cg", "learned"):
+        by_name, by_object = solve(OBSTACLE, b, method=name), solve(OBSTACLE, b, method=find(name)())
+        np.testing.assert_array_equal(by_name.x, by_object.x)
+        assert by_name.method == by_object.method == name
+
+
+def test_options_of_solve_take_the_place_of_those_of_the_object(noise):
+    b = noise(OBSTACLE)
+    loose = solve(OBSTACLE, b, method=Multigrid(rtol=1e-2))
+    tight = solve(OBSTACLE, b, method=Multigrid(rtol=1e-2), rtol=1e-9)
+    assert loose.iterations < tight.iterations and tight.true_residual <= 1e-9
+    assert solve(OBSTACLE, b, method=ConjugateGradients(maxiter=2)).status is Status.MAXITER
+
+
+def test_the_options_of_multigrid_reach_its_cycle(noise):
+    b = noise(OBSTACLE)
+    hierarchy = MultigridPreconditioner(OBSTACLE, degree=(1, 1), visits=1, dtype="float64")
+    expected = solve(OBSTACLE, b, preconditioner=hierarchy, rtol=1e-8)
+    result = solve(OBSTACLE, b, method=Multigrid(degree=(1, 1), visits=1, dtype="float64"), rtol=1e-8)
+    np.testing.assert_array_equal(result.x, expected.x)
+    assert result.method == expected.method == "multigrid"
+
+
+def test_conjugate_gradients_take_a_preconditioner_as_those_of_scipy_do(noise):
+    b = noise(OBSTACLE)
+    exact = np.linalg.inv(OBSTACLE.to_csr().toarray())
+
+    def inverse(r):
+        z = np.zeros(OBSTACLE.shape)
+        z[OBSTACLE.fluid] = exact @ r[OBSTACLE.fluid]
+        return z
+
+    result = solve(OBSTACLE, b, method=ConjugateGradients(preconditioner=inverse), rtol=1e-10)
+    assert (result.method, result.status) == ("cg", "converged") and result.iterations <= 2
+
+
+# ---------------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Multigrid(rtol=0.0), "rtol and atol are both 0"),
+        (lambda: Multigrid(degree=(3, 0)), "degree of the smoother is 0, expected a whole number of at least 1"),
+        (lambda: Multigrid(visits=1.5), "visits is 1.5, expected a whole number"),
+        (lambda: Multigrid(backend="jax"), "backend is 'jax', expected one of auto, numba, torch"),
+        (lambda: SmoothedAggregation(cycle="Z"), "cycle is 'Z', expected one of V, W, F"),
+        (lambda: SmoothedAggregation(max_coarse=0), "max_coarse is 0"),
+        (lambda: ConjugateGradients(maxiter=True), "maxiter is True, expected a whole number"),
+        (lambda: DeepConjugateDirections(history=0), "history is 0"),
+        (lambda: DeepConjugateDirections(scales=0), "scales is 0"),
+        (lambda: LearnedMultigrid(object(), weights="a"), "both a object and weights='a' were given"),
+        (lambda: as_method(Multigrid), r"expected a name such as 'multigrid' or an object such as Multigrid\("),
+        (lambda: find("multigird"), "did you mean 'multigrid'"),
+    ],
+)
+def test_options_are_checked_when_the_object_is_made(make, sentence):
+    with pytest.raises(InputError, match=sentence) as caught:
+        make()
+    assert str(caught.value)[-1] in ".?"
+
+
+def test_a_method_cannot_be_changed_but_copied_with_other_options():
+    method = Multigrid()
+    with pytest.raises(FrozenInstanceError):
+        method.rtol = 1e-3
+    assert replace(method, rtol=1e-3).rtol == 1e-3 and method.rtol == 1e-6
+
+
+def test_directions_of_a_network_take_no_initial_guess(noise):
+    with pytest.raises(InputError, match="takes no initial guess"):
+        solve(BOX, noise(BOX), method="dcdm", x0=np.ones(BOX.shape))
+
+
+# ------------------------------------------------------------------------------------------------- all on one system
+
+
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_every_method_solves_a_small_system_to_its_tolerance_or_refuses_it_in_a_sentence(data):
+    shape = tuple(data.draw(st.lists(st.integers(8, 12), min_size=2, max_size=2)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    cells = np.where(rng.random(shape) < data.draw(st.sampled_from([0.0, 0.2])), 2, 0).astype(np.uint8)
+    cells.flat[0] = 0
+    coefficient = 10.0 ** rng.uniform(-1, 1, shape) if data.draw(st.booleans()) else None
+    problem = VoxelPoisson.from_cells(cells, coefficient=coefficient, outside={"x-": "dirichlet", "y+": "dirichlet"})
+    matrix = data.draw(st.booleans()) and not (problem.diagonal[problem.fluid] == 0).any()
+    b = np.where(problem.fluid, rng.standard_normal(shape), 0.0)
+    labels, count = problem.closed_components
+    for label in range(1, count + 1):
+        b[labels == label] -= b[labels == label].mean()
+    b[problem.diagonal == 0] = 0.0
+    rtol = data.draw(st.sampled_from([1e-3, 1e-6, 1e-8]))
+    for name, method in registered().items():
+        system, right = (problem.to_csr(), b[problem.fluid]) if matrix else (problem, b)
+        try:
+            result = solve(system, right, method=name, rtol=rtol)
+        except NotStructuredError as refusal:
+            unsuitable = method.needs == "box" or (method.needs == "grid" and matrix)
+            sentence = str(refusal)
+            if not (unsuitable and sentence.endswith(".") and "use method=" in sentence):
+                raise
+            continue
+        product = problem.matvec(result.x) if not matrix else system @ result.x
+        assert result.converged, (name, result)
+        assert np.linalg.norm(right - product) <= 1.1 * rtol * np.linalg.norm(right)
