@@ -91,10 +91,7 @@ def precondition(
             write_output(output, result, problem, file)
         if plot is not None:
             draw(plot, result, problem, file, rtol)
-    if json:
-        print_json(result.summary())
-    else:
-        print(sentence(result), *(f"{path} written" for path in (output, plot) if path), sep="\n")
+    print_json(result.summary()) if json else print_report(result, output, plot)
     raise typer.Exit(0 if result.converged else FAILED)
 
 
@@ -125,6 +122,16 @@ def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Pa
 
     system = problem if isinstance(problem, VoxelPoisson) else as_matrix(problem)
     return find(method)().with_options(weights=weights).chosen_for(system)
+
+
+def print_report(result: SolveResult, *written: Path | None) -> None:
+    """Print how the solve went, what to do if it failed, and the files that were written."""
+    print(sentence(result))
+    if not result.converged:
+        print(result.status.meaning, result.status.remedy)
+    for path in written:
+        if path is not None:
+            print(f"{path} written")
 
 
 def sentence(result: SolveResult) -> str:
