@@ -6,10 +6,10 @@ python tools/make_results.py --check   changes nothing; exit code 1 if a page di
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from sciml.atomic import write_text
 from sciml.bench.registry import load_benchmarks
 from sciml.bench.results import read_results
 from sciml.bench.scoreboard import MARKED, pages, with_scoreboard
@@ -52,9 +52,7 @@ def main() -> None:
     for path, text in made(REPOSITORY).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.part")
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
+            write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time and memory of solvers that take turns on one system."""
+"""Measure wall time, CPU time and memory, and let methods take turns."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from sciml.bench.poisson.peers import Peer, System
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
 
 def interleave(repetitions: Mapping[str, int]) -> list[str]:
-    """Order in which solvers take turns: each as often as asked, its turns spread evenly over the whole.
+    """Return the order in which methods take turns: each as often as asked, its turns spread evenly over the whole.
 
-    A slow spell of the machine so falls on all alike.
+    A slow spell of the machine thus affects all of them alike.
 
     >>> interleave({"a": 3, "b": 1, "c": 1})
     ['a', 'a', 'b', 'c', 'a']
@@ -37,62 +32,25 @@ def interleave(repetitions: Mapping[str, int]) -> list[str]:
 
 
 def timed(function: Callable[[], Value]) -> tuple[Value, float, float]:
-    """Value of a function, and the wall and CPU seconds (of all threads) that it took."""
+    """Return the value of a function, and the wall time and the CPU time of all threads that it took, in seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     value = function()
     return value, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def run_peer(
-    peer: Peer, system: System, rtol: float, again: np.ndarray | None = None, *, busy: bool = False
-) -> dict[str, Any]:
-    """Set a solver up and solve once, from nothing; then a second time, with the set-up it has, for ``again``.
-
-    ``busy`` lets an untimed run go right before, so that the second core of a machine is awake when the clock starts.
-
-    Returns
-    -------
-    dict
-        ``setup_seconds, setup_cpu_seconds, solve_seconds, solve_cpu_seconds, iterations, true_residual`` (relative,
-        recomputed here), ``again_seconds`` and ``again_iterations`` of the second solve, if any.
-    """
-    b = system.b[system.problem.fluid] if peer.flat else system.b
-    gc.collect()
-    if busy:
-        peer.prepare(system)(b, rtol)
-    solve, setup, setup_cpu = timed(lambda: peer.prepare(system))
-    (x, iterations), seconds, cpu = timed(lambda: solve(b, rtol))
-    result = {
-        "setup_seconds": setup,
-        "setup_cpu_seconds": setup_cpu,
-        "solve_seconds": seconds,
-        "solve_cpu_seconds": cpu,
-        "iterations": iterations,
-        "true_residual": true_residual(system, x),
-    }
-    if again is not None:
-        right = again[system.problem.fluid] if peer.flat else again
-        (_, count), seconds, _ = timed(lambda: solve(right, rtol))
-        result |= {"again_seconds": seconds, "again_iterations": count}
-    return result
-
-
-def true_residual(system: System, x: np.ndarray) -> float:
-    """|b - A x| / |b| for x over the unknowns or over the whole grid."""
-    fluid = system.problem.fluid
-    if x.shape != fluid.shape:
-        flat, x = x, np.zeros(fluid.shape)
-        x[fluid] = flat
-    return float(np.linalg.norm(system.b - system.problem.matvec(x)) / np.linalg.norm(system.b))
+def cpu_timed(function: Callable[[], Value]) -> tuple[Value, float]:
+    """Return the value of a function, and the CPU time of all threads that it took, in seconds."""
+    value, _, seconds = timed(function)
+    return value, seconds
 
 
 def load_average() -> float | None:
-    """Processes that compete for the processor, averaged over a minute; None where the system does not tell."""
+    """Return the number of processes that compete for the processor, averaged over a minute; None where unknown."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def extra_memory(function: Callable[[], Any]) -> dict[str, int]:
-    """Bytes of resident memory: before a function, at its peak, the difference, and the peak since the process began.
+    """Measure resident memory in bytes: before a function, at its peak, the difference, and since the process began.
 
     On Linux the peak is reset first; elsewhere it is that of the whole life of the process, and the difference may come
     out too small if the process once used more.

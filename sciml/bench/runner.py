@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import sciml
+from sciml.atomic import write_text
 from sciml.bench.benchmark import Benchmark
 from sciml.bench.provenance import code_digest, is_changed, same_machine
 from sciml.bench.results import Raw, read_results
@@ -125,7 +125,7 @@ class BenchmarkRun:
 
 
 def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Each job with its result; neighbours with the same needs share a process."""
+    """Yield each job with its result; consecutive jobs with the same needs share a process."""
 
     def process(numbered: tuple[int, Job]) -> tuple[Any, ...]:
         number, job = numbered
@@ -140,7 +140,6 @@ def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
                 yield by_key[key], result
 
 
-def _write(path: Path, results: dict[str, Any]) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # another run may write the same file
-    part.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+def _write(path: Path, results: Raw) -> None:
+    """Write the results; another run may write the same file at the same time."""
+    write_text(path, json.dumps(plain(results), indent=1, allow_nan=False) + "\n", unique=True)

@@ -25,7 +25,7 @@ BENCHMARK = Benchmark(
         "dcdm",
         "linalg",
         "reference/poisson_cases.py",
-        *(f"bench/{name}.py" for name in ("dcdm/jobs", "dcdm/solvers", "measure")),
+        *(f"bench/{name}.py" for name in ("dcdm/jobs", "dcdm/solvers", "linear_systems", "measure")),
     ),
     packages=("numpy", "scipy", "numba", "torch", "pyamg"),
     jobs=_jobs,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciml.bench.dcdm.solvers import Contender, contender, timed_solve
+from sciml.bench.linear_systems import System
 from sciml.bench.measure import load_average, timed
-from sciml.bench.poisson.peers import System
 from sciml.bench.worker import Job
 
 if TYPE_CHECKING:

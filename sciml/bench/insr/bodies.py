@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from sciml.bench.insr.cases import Case, build, solve
-from sciml.bench.measure import load_average
+from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.domains.output_points import evaluation_points
 from sciml.errors import DivergenceError, InputError
@@ -159,9 +158,9 @@ def _problem(case: Case) -> Tension:
 
 def _solved(problem: Tension, cells: int, grading: float, degree: int) -> tuple[FiniteElementDisplacement, float]:
     """The displacement, and the processor time that it took, mesh included."""
-    begin = clock.process_time()
-    found = pull(square(cells, grading), material_of(problem.energy), degree, extension=problem.extension)
-    return found, clock.process_time() - begin
+    return cpu_timed(
+        lambda: pull(square(cells, grading), material_of(problem.energy), degree, extension=problem.extension)
+    )
 
 
 def _extent(problem: ElasticBody, direction: torch.Tensor) -> float:

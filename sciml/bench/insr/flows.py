@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from sciml.bench.insr.cases import Case, build, solve, summary
-from sciml.bench.measure import load_average
+from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.insr.integrators import NeuralFields
 from sciml.metrics import relative_l2
@@ -64,13 +63,11 @@ def stable_fluids(job: Job) -> dict[str, Any]:
     cells = job["nodes"] or int((math.sqrt(1 + 2 * case.numbers) - 1) / 2)  # 2 n (n + 1) velocities
     method = StableFluids(cells, **job["scheme"], viscosity=case.task.problem.viscosity)
     reference = reference_of(job["config"], job["cells"], case.steps)
-    begin = clock.process_time()
-    state = method.start(case.task.problem.start.velocity)
-    seconds, rows = clock.process_time() - begin, []
+    state, seconds = cpu_timed(lambda: method.start(case.task.problem.start.velocity))
+    rows = []
     for step in range(1, case.steps + 1):
-        begin = clock.process_time()
-        state = method.step(state, case.task.time_step)
-        seconds += clock.process_time() - begin
+        state, more = cpu_timed(lambda old=state: method.step(old, case.task.time_step))
+        seconds += more
         rows.append(_row(case, step, method.velocity(state, points()), reference))
     numbers = state.along.size + state.across.size
     return _answer(numbers, seconds, rows, reference)
@@ -84,9 +81,7 @@ def sines(job: Job) -> dict[str, Any]:
     case = build(job["config"], 0, steps=job.get("steps"))
     cells = job["nodes"] or math.ceil((3 * math.isqrt(case.numbers) + 1) / 2)
     reference = reference_of(job["config"], job["cells"], case.steps)
-    begin = clock.process_time()
-    found = _series(case, cells, case.steps)
-    seconds = clock.process_time() - begin
+    found, seconds = cpu_timed(lambda: _series(case, cells, case.steps))
     rows = [_row(case, step, found.velocity(step, points()), reference) for step in range(1, case.steps + 1)]
     return _answer(found.vorticity_modes[0].size, seconds, rows, reference)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from sciml.bench.insr.cases import Case, build, summary
-from sciml.bench.measure import load_average
+from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.domains.output_points import evaluation_points
 from sciml.insr import Advection, Burgers
@@ -49,12 +48,10 @@ def burgers(job: Job) -> dict[str, Any]:
     case = build(job["config"], 0, steps=job.get("steps"))
     problem, nodes = case.task.problem, job["nodes"]
     times = case.task.time_step * np.arange(1, case.steps + 1)
-    begin = clock.process_time()
     if job["space"] == "waves":
-        states = burgers_by_waves(problem, nodes, times, 1.0 / nodes)
+        states, seconds = cpu_timed(lambda: burgers_by_fourier_modes(problem, nodes, times, 1.0 / nodes))
     else:
-        states = _burgers_by_differences(problem, nodes, times, job["space"])
-    seconds = clock.process_time() - begin
+        states, seconds = cpu_timed(lambda: _burgers_by_differences(problem, nodes, times, job["space"]))
     reference = burgers_reference(job["config"], case.steps)
     points = burgers_points()
     x = np.linspace(0.0, 2 * np.pi, nodes, endpoint=False)
@@ -75,10 +72,10 @@ def burgers_reference(config: str, steps: int) -> np.ndarray:
     """The solution at :func:`burgers_points` after each step, ``(steps, n)``."""
     task = build(config, 0).task
     times = task.time_step * np.arange(1, steps + 1)
-    return burgers_by_waves(task.problem, REFERENCE_NODES, times, REFERENCE_STEP)
+    return burgers_by_fourier_modes(task.problem, REFERENCE_NODES, times, REFERENCE_STEP)
 
 
-def burgers_by_waves(problem: Burgers, nodes: int, times: np.ndarray, time_step: float) -> np.ndarray:
+def burgers_by_fourier_modes(problem: Burgers, nodes: int, times: np.ndarray, time_step: float) -> np.ndarray:
     """Solve by Fourier series; on the unit interval speeds are less by 2 pi, diffusivities by its square."""
     x = np.linspace(0.0, 2 * np.pi, nodes, endpoint=False)
     start = problem.start(torch.from_numpy(x)[:, None])[:, 0].numpy() / (2 * np.pi)
@@ -117,9 +114,9 @@ def _advect(job: Job, case: Case, finer: int) -> dict[str, Any]:
     state, rows, seconds = _pulse(problem, x, 0.0), [], 0.0
     for first in range(0, case.steps, CHUNK):
         count = min(CHUNK, case.steps - first)
-        begin = clock.process_time()
-        states = _trajectory(job, case, x, state, (finer * count, case.task.time_step / finer))[::finer]
-        seconds += clock.process_time() - begin
+        steps = finer * count, case.task.time_step / finer
+        states, more = cpu_timed(lambda start=state, steps=steps: _trajectory(job, case, x, start, steps))
+        states, seconds = states[::finer], seconds + more
         state = states[-1]
         for number, values in enumerate(states[1:], start=first + 1):
             time = number * case.task.time_step

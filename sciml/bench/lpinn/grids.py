@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 
 from sciml.bench.lpinn.jobs import build
-from sciml.bench.measure import load_average
+from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.domains.output_points import points_of
 from sciml.lpinn import Convection, TransportProblem
@@ -116,8 +115,7 @@ def _times(problem: TransportProblem) -> np.ndarray:
 
 
 def _timed(solve: Callable[[np.ndarray], np.ndarray], problem: TransportProblem) -> tuple[np.ndarray, float]:
-    begin = clock.process_time()
-    return solve(_times(problem)), clock.process_time() - begin
+    return cpu_timed(lambda: solve(_times(problem)))
 
 
 def _result(problem: TransportProblem, points: torch.Tensor, values: np.ndarray, seconds: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ BENCHMARK = Benchmark(
     measured_code=(
         "linalg",
         "reference/poisson_cases.py",
-        *(f"bench/{name}.py" for name in ("measure", "poisson/peers", "poisson/jobs")),
+        *(f"bench/{name}.py" for name in ("linear_systems", "measure", "poisson/peers", "poisson/jobs")),
     ),
     packages=("numpy", "scipy", "numba", "pyamg"),
     jobs=plan_jobs,

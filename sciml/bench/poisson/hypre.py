@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.atomic import AtomicFile
 from sciml.errors import InputError, MissingExtraError, NotStructuredError, SciMLError
 
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
@@ -176,17 +177,15 @@ def build_pfmg() -> Path:
     if program.exists():
         return program
     cache.mkdir(parents=True, exist_ok=True)
-    part = program.with_name(f"{program.name}.{os.getpid()}.part")
     folders = [f"-I{folder}" for folder in HYPRE_INCLUDES if Path(folder, "HYPRE_struct_ls.h").exists()]
-    command = [compiler, "-O3", *folders, str(source), "-lHYPRE", "-lm", "-o", str(part)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode:
-        part.unlink(missing_ok=True)
-        raise MissingExtraError(
-            f"hypre's PFMG comparator does not compile ({_last_line(built.stderr)}); "
-            "install hypre with its headers (Debian: libhypre-dev)."
-        )
-    os.replace(part, program)
+    with AtomicFile(program, unique=True) as file:
+        command = [compiler, "-O3", *folders, str(source), "-lHYPRE", "-lm", "-o", str(file.part)]
+        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        if built.returncode:
+            raise MissingExtraError(
+                f"hypre's PFMG comparator does not compile ({_last_line(built.stderr)}); "
+                "install hypre with its headers (Debian: libhypre-dev)."
+            )
     return program
 
 

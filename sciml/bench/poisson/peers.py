@@ -1,6 +1,6 @@
-"""The solvers that are compared, each with the settings its authors recommend for Poisson problems.
+"""The solvers that are compared, each with the settings that its authors recommend for Poisson problems.
 
-What is given to all of them outside the clock: the problem and, to those that need it, the assembled matrix.
+The problem and the assembled matrix, for the solvers that need it, are not part of the measured time.
 
 References: Bell, Olson, Schroder and Southworth, PyAMG: algebraic multigrid solvers in Python, J. Open Source Softw. 8
 (2023) 5495; ilupp, incomplete factorisations.
@@ -8,40 +8,32 @@ References: Bell, Olson, Schroder and Southworth, PyAMG: algebraic multigrid sol
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-if TYPE_CHECKING:
-    from sciml.linalg import VoxelPoisson
+from sciml.bench.linear_systems import System, true_residual
+from sciml.bench.measure import timed
 
 MAXITER = 20_000
 Solve = Callable[[np.ndarray, float], tuple[np.ndarray, int]]
 
 
 @dataclass(frozen=True)
-class System:
-    """One system: the problem, its matrix over the fluid cells (None if nobody needs it), b over the whole grid."""
-
-    problem: VoxelPoisson
-    matrix: sp.csr_array | None
-    b: np.ndarray
-
-
-@dataclass(frozen=True)
 class Peer:
-    """A solver.
+    """A solver of linear systems, with its settings.
 
     Attributes
     ----------
-    title : its name in tables
-    prepare : does the set-up and returns ``solve(b, rtol) -> (x, iterations)``
+    title : the name in tables
+    prepare : carries out the set-up and returns ``solve(b, rtol) -> (x, iterations)``
     flat : b and x are over the unknowns, not over the grid, and the matrix is needed
-    package : that has to be installed, if it is not a dependency of sciml
+    package : an optional package that the solver needs
     """
 
     title: str
@@ -51,14 +43,48 @@ class Peer:
 
     @property
     def installed(self) -> bool:
-        """Whether the package is there."""
+        """Whether the package is installed."""
         return self.package is None or find_spec(self.package) is not None
+
+
+def run_peer(
+    peer: Peer, system: System, rtol: float, again: np.ndarray | None = None, *, busy: bool = False
+) -> dict[str, Any]:
+    """Set a solver up and solve once; then, with the same set-up, a second time for the right-hand side ``again``.
+
+    ``busy`` runs it once before without timing, so that the second core of a machine is awake when the clock starts.
+
+    Returns
+    -------
+    dict
+        ``setup_seconds, setup_cpu_seconds, solve_seconds, solve_cpu_seconds, iterations, true_residual`` (relative,
+        recomputed here), ``again_seconds`` and ``again_iterations`` of the second solve, if any.
+    """
+    b = system.b[system.problem.fluid] if peer.flat else system.b
+    gc.collect()
+    if busy:
+        peer.prepare(system)(b, rtol)
+    solve, setup, setup_cpu = timed(lambda: peer.prepare(system))
+    (x, iterations), seconds, cpu = timed(lambda: solve(b, rtol))
+    result = {
+        "setup_seconds": setup,
+        "setup_cpu_seconds": setup_cpu,
+        "solve_seconds": seconds,
+        "solve_cpu_seconds": cpu,
+        "iterations": iterations,
+        "true_residual": true_residual(system, x),
+    }
+    if again is not None:
+        right = again[system.problem.fluid] if peer.flat else again
+        (_, count), seconds, _ = timed(lambda: solve(right, rtol))
+        result |= {"again_seconds": seconds, "again_iterations": count}
+    return result
 
 
 def conjugate_gradients(
     matrix: sp.csr_array, b: np.ndarray, rtol: float, preconditioner: sp.linalg.LinearOperator | None
 ) -> tuple[np.ndarray, int]:
-    """SciPy's conjugate gradients; returns x and the number of iterations."""
+    """Solve by SciPy's conjugate gradients; return x and the number of iterations."""
     iterations = 0
 
     def count(_: np.ndarray) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from sciml.bench.dcdm.benchmark import BENCHMARK
 from sciml.bench.dcdm.results import DcdmResults, Place
 from sciml.bench.dcdm.solvers import CONTENDERS, RTOLS, Contender, Stopwatch, TimeIsUpError, timed_solve
 from sciml.bench.dcdm.tables import checks, losses
-from sciml.bench.poisson.peers import System
+from sciml.bench.linear_systems import System
 from sciml.bench.provenance import code_digest
 from sciml.bench.results import read_results
 from sciml.bench.runner import run_benchmark
@@ -30,7 +30,10 @@ from sciml.errors import DataFormatError, InputError
 from sciml.linalg import VoxelPoisson
 from sciml.reference.poisson_cases import poisson_case
 
-TINY = dcdm.Plan(plane=(16,), cube=(12,), large=0, multigrid=(12,), seeds=(100,), jump_seeds=(100,), quick=True)
+ENDLESS = 1e9  # seconds: no test depends on the speed of the processor
+TINY = dcdm.Plan(
+    plane=(16,), cube=(12,), large=0, multigrid=(12,), seeds=(100,), jump_seeds=(100,), limit=ENDLESS, quick=True
+)
 NETWORKS = {"flat": {"dimension": 2, "size": 64}, "solid": {"dimension": 3, "size": 32}}
 
 
@@ -110,7 +113,7 @@ def test_iterations_are_counted_as_scipy_counts_them(name: str) -> None:
         norms.append(np.linalg.norm(b - one.matrix @ x) / np.linalg.norm(b))
 
     sp.linalg.cg(one.matrix, b, rtol=1e-7, M=preconditioner, callback=note)
-    run = timed_solve(CONTENDERS[name].setup(one), one, one.b, 60.0)
+    run = timed_solve(CONTENDERS[name].setup(one), one, one.b, ENDLESS)
     for rtol in RTOLS:
         expected = 1 + next(step for step, norm in enumerate(norms) if norm <= rtol)
         counted = run["iterations"][f"{rtol:g}"]
@@ -118,10 +121,10 @@ def test_iterations_are_counted_as_scipy_counts_them(name: str) -> None:
 
 
 def test_a_solver_that_takes_too_long_is_stopped_and_what_it_reached_stays() -> None:
-    watch = Stopwatch(limit=0.0, began=time.perf_counter() - 1.0)
+    watch = Stopwatch(limit=2.0, clock=itertools.count(step=3.0).__next__)
     with pytest.raises(TimeIsUpError):
         watch(3, 5e-5)
-    assert watch.crossed.keys() == {"0.0001"} and watch.crossed["0.0001"][0] == 3
+    assert watch.crossed.keys() == {"0.0001"} and watch.crossed["0.0001"] == (3, 3.0)
     one = tiny()
     run = timed_solve(CONTENDERS["cg"].setup(one), one, one.b, 0.0)
     assert run["status"] == "time" and run["done"] == 1
@@ -136,7 +139,7 @@ def test_a_solver_that_says_it_has_arrived_and_has_not_is_found_out() -> None:
         callback(1, 1e-9)
         return np.zeros_like(b), "converged"
 
-    run = timed_solve(liar, one, one.b, 60.0)
+    run = timed_solve(liar, one, one.b, ENDLESS)
     assert run["residual"] == 1.0 and run["iterations"]["1e-06"] is None
 
 
@@ -188,26 +191,32 @@ def test_every_network_is_measured_where_its_limits_are() -> None:
     assert all(job["spacing"][-1] == 10.0 and set(job["spacing"][:-1]) == {1.0} for job in stretched)  # 1 / h^2
 
 
-def test_a_network_is_measured_like_the_others(tmp_path: Path) -> None:
+def test_a_network_is_measured_like_the_others() -> None:
+    job = {"case": "box", "size": 32, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": ENDLESS}
+    solvers = dcdm_jobs.compare(job | {"solvers": ["cg", "dcdm:box2d_cpu", "published:box2d_cpu"]})["solvers"]
+    plain, guarded, published = (each["kinds"]["white"] for each in solvers.values())
+    assert all(run["status"] == "converged" and run["residual"] <= 1e-6 for run in (plain, guarded, published))
+    assert guarded["done"] < published["done"] < plain["done"] / 4
+
+
+def test_a_network_that_is_of_no_use_costs_conjugate_gradients_no_iterations(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     from sciml.dcdm import DirectionNet
-    from sciml.numerics.random import seeded
 
     shape = {"dimension": 2, "filters": 2, "pairs": [1, 1, 1]}
-    with seeded(0):
-        network = DirectionNet(**shape)
-    path = tmp_path / "raw.safetensors"
-    save_file({f"network.{name}": tensor for name, tensor in network.state_dict().items()}, path)
+    weights = DirectionNet(**shape).state_dict()
+    path = tmp_path / "zero.safetensors"
+    save_file({f"network.{name}": torch.zeros_like(tensor) for name, tensor in weights.items()}, path)
     about = {"config": {"task": {"class_path": "sciml.dcdm.DirectionTask", "init_args": shape}}}
     about["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_suffix(".yaml").write_text(json.dumps(about))
-    job = {"case": "spheres", "size": 16, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": 60.0}
-    solvers = dcdm_jobs.compare(job | {"solvers": ["cg", f"dcdm:{path}", f"published:{path}"]})["solvers"]
-    plain, guarded, published = (each["kinds"]["white"] for each in solvers.values())
-    # An untrained network is of little use, and conjugate gradients are there in the end; as published they are not.
-    assert guarded["residual"] <= 1e-6 and guarded["iterations"]["1e-06"] <= 1.1 * plain["done"] + 20
-    assert published["done"] <= 300 and published["done"] > guarded["done"]
+    job = {"case": "spheres", "size": 16, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": ENDLESS}
+    solvers = dcdm_jobs.compare(job | {"solvers": ["cg", f"dcdm:{path}"]})["solvers"]
+    plain, guarded = (each["kinds"]["white"] for each in solvers.values())
+    # All its directions are zero: the residual itself is the direction, until the network is dropped.
+    assert guarded["status"] == "fallback" and guarded["residual"] <= 1e-6
+    assert abs(guarded["done"] - plain["done"]) <= 3
 
 
 def test_other_weights_are_measured_again(tmp_path: Path) -> None:
@@ -321,7 +330,7 @@ def test_cells_say_what_was_stopped_what_fell_back_and_who_won() -> None:
 
 def test_an_absent_solver_is_left_out_and_said_to_be(monkeypatch) -> None:
     monkeypatch.setitem(CONTENDERS, "absent", Contender("absent", CONTENDERS["cg"].setup, "no_such_package_anywhere"))
-    job = {"case": "box", "size": 12, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": 60.0}
+    job = {"case": "box", "size": 12, "seed": 0, "dimension": 2, "kinds": ["white"], "limit": ENDLESS}
     result = dcdm_jobs.compare(job | {"solvers": ["cg", "absent"]})
     assert result["not_installed"] == ["absent"] and result["solvers"].keys() == {"cg"}
     raw = results(compared("plane", 64, cg=entry(9, 9)) | {"not_installed": ["absent"]})

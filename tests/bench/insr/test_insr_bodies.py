@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from sciml.bench.insr import bodies
 from sciml.bench.insr.bodies import drop, fall, tension, tension_fem
 from sciml.domains import Box
 from sciml.errors import InputError
@@ -27,11 +28,18 @@ def test_a_network_is_far_closer_to_the_reference_than_linear_elements_with_as_m
     assert linear["mesh_bytes"] > linear["memory_bytes"] == 626 * 8
 
 
-def test_with_seconds_to_spare_the_elements_are_refined() -> None:
-    few = tension_fem({"config": TENSION, "changes": SMALL, "cells": 4, "degree": 1, "seconds": 0.0})
-    more = tension_fem({"config": TENSION, "changes": SMALL, "cells": 4, "degree": 1, "seconds": 0.4})
-    assert few["cells"] == 4 < more["cells"] and more["seconds"] <= 0.4
+def test_the_elements_are_refined_as_long_as_the_time_suffices(monkeypatch) -> None:
+    def one_second_for_each_unknown(solve):
+        found = solve()
+        return found, float(found.degrees_of_freedom)
+
+    monkeypatch.setattr(bodies, "cpu_timed", one_second_for_each_unknown)
+    job = {"config": TENSION, "changes": SMALL, "cells": 4, "degree": 1}
+    few, more = (tension_fem(job | {"seconds": seconds}) for seconds in (0.0, 200.0))
+    assert few["cells"] == 4 < more["cells"] and more["seconds"] == more["numbers"] <= 200
     assert more["last"]["relative_l2"] < few["last"]["relative_l2"]
+    finer = tension_fem(job | {"cells": more["cells"] + 1})
+    assert finer["numbers"] > 200
 
 
 def test_a_disk_that_falls_is_told_by_its_momentum_and_penetration() -> None:

@@ -64,10 +64,10 @@ def test_a_classical_method_solves_the_problem_of_the_config_and_gains_from_reso
 
 
 @pytest.mark.parametrize("rival", EULERIAN_PINNS, ids=lambda rival: rival.name)
-def test_a_usual_pinn_keeps_to_its_budget_and_says_what_it_has(rival) -> None:
+def test_a_pinn_in_the_eulerian_frame_keeps_to_its_budget_and_reports_what_it_has(rival) -> None:
     found = baseline(JOBS[f"rivals/speed30-{rival.name}/1"] | {"updates": 10})
-    assert found["failed"] is None and found["solves"] <= 10 and found["seconds"] < 30
-    assert found["numbers"] > 100 and 0.3 < found["last"]["relative_l2"] < 10  # a wave that it has not learned yet
+    assert found["failed"] is None and found["solves"] <= 10
+    assert found["numbers"] > 100 and 0.3 < found["last"]["relative_l2"] < 10  # a profile that it has not learned yet
 
 
 def test_diffusion_by_label_is_off_by_a_per_cent() -> None:

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from sciml.bench.dcdm.solvers import contender
-from sciml.bench.poisson.peers import System
+from sciml.bench.linear_systems import System
 from sciml.linalg import VoxelPoisson
 from sciml.reference.poisson_cases import poisson_case
 

@@ -50,6 +50,7 @@ def test_wrong_names_are_refused(tmp_path: Path) -> None:
         run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick, only=["times"])
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_fifty_updates_per_batch_cost_little_more_than_a_bare_loop(tmp_path: Path) -> None:
     results = run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick)
