@@ -21,8 +21,7 @@ def evaluate(
     """Print the metrics of a trained task, in physical units; the first is the headline error."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ResidualLine
-    from sciml.cli.runs import print_metrics
-    from sciml.cli.weights import config_of, find_run
+    from sciml.cli.runs import config_of, find_run, print_metrics
     from sciml.errors import InputError
 
     folder = find_run(run)

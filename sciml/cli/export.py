@@ -21,7 +21,7 @@ def export(
     """Write the weights of a run (averaged ones, where it averaged them) for `evaluate`, `predict`, `precondition`."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ResidualLine
-    from sciml.cli.weights import find_run
+    from sciml.cli.runs import find_run
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
 
@@ -33,14 +33,13 @@ def export(
     check_card(card)
     with ResidualLine(str(run)) as line:
         line.stage("loading torch")
-        from sciml.training.config_files import read_yaml
         from sciml.training.run import export_weights
 
         line.stage("writing")
-        export_weights(folder, output)
+        written = export_weights(folder, output)
     if json:
-        about = read_yaml(card)
-        print_json({"weights": str(output), "card": str(card)} | {name: about[name] for name in ("metrics", "sha256")})
+        about = {"weights": str(output), "card": str(card), "metrics": written.metrics, "sha256": written.sha256}
+        print_json(about)
     else:
         print(f"{output} and {card} written; keep the two together")
 
@@ -54,8 +53,8 @@ def check_card(card: Path) -> None:
     """
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
-    from sciml.training.config_files import read_yaml
+    from sciml.weights import is_card
 
     check_writable(card, (".yaml",))
-    if card.exists() and "sha256" not in read_yaml(card):
+    if card.exists() and not is_card(card):
         raise InputError(f"{card} is there and describes no weights; choose another name, or move it away.")

@@ -62,13 +62,11 @@ def _configs() -> dict[str, str]:
 def _weights() -> dict[str, str]:
     """What each shipped network was trained for, and its headline numbers."""
     from sciml.cli.output import cell_text
-    from sciml.cli.weights import shipped_weights
-    from sciml.training.config_files import read_yaml
+    from sciml.weights import read_card, shipped
 
     about = {}
-    for name, path in shipped_weights().items():
-        values = read_yaml(path.with_suffix(".yaml"))
-        metrics = list((values.get("metrics") or {}).items())[:3]
-        numbers = [f"{key} {cell_text(value)}" for key, value in metrics]
-        about[name] = "; ".join([values["config"]["title"], f"{path.stat().st_size // 1024} KiB", *numbers])
+    for name, path in shipped().items():
+        card = read_card(path)
+        numbers = [f"{key} {cell_text(value)}" for key, value in list(card.metrics.items())[:3]]
+        about[name] = "; ".join([card.title, f"{path.stat().st_size // 1024} KiB", *numbers])
     return about

@@ -97,7 +97,7 @@ def precondition(
 
 def find_weights(weights: str, method: str) -> Path:
     """The file of the weights for a learned method, given by its path or as the name of shipped ones."""
-    from sciml.cli.weights import find_run
+    from sciml.cli.runs import find_run
     from sciml.errors import InputError
 
     learned = [name for name, each in registered().items() if "weights" in {option.name for option in fields(each)}]

@@ -27,7 +27,7 @@ def predict(
     """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task."""
     from sciml.cli.output import cell_text, print_json
     from sciml.cli.progress import ResidualLine
-    from sciml.cli.weights import find_run
+    from sciml.cli.runs import find_run
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
 

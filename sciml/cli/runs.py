@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -162,6 +163,46 @@ def header(config: Config, folder: Path) -> str:
         f"  {type(task).__name__}, {parameters} parameters, {about}\n"
         f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
     )
+
+
+def find_run(name: str | Path) -> Path:
+    """Return a run folder or a weights file, given by its path or as the name of shipped weights.
+
+    Raises
+    ------
+    InputError
+        If there is no such thing; the sentence names the nearest.
+    """
+    from sciml import weights
+    from sciml.checks import did_you_mean
+    from sciml.errors import InputError
+
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.yaml").is_file():
+            raise InputError(f"{path} has no config.yaml, expected the folder of a run of `sciml train`.")
+        return path
+    if path.is_file() and path.suffix == weights.ENDING:
+        return path
+    if path.exists():
+        raise InputError(f"{path} is no run: expected the folder of a run, or exported weights (.safetensors).")
+    if (shipped := weights.find_shipped(path)) is not None:
+        return shipped
+    beside = [other.parent.name for other in sorted(path.parent.glob("*/config.yaml"))]
+    if near := get_close_matches(path.name, beside, 1):
+        raise InputError(f"{path} does not exist; did you mean {path.with_name(near[0])}?")
+    known = weights.shipped()
+    near = did_you_mean(str(path), [*known, *(file.stem for file in known.values())])
+    listed = "" if near or not known else f"; there are {', '.join(known)}"
+    raise InputError(f"{path} is neither the folder of a run nor shipped weights{listed}{near or '.'}")
+
+
+def config_of(run: Path) -> Mapping[str, Any]:
+    """Return the plain config of a run folder or of a weights file, as it was written."""
+    from sciml import weights
+    from sciml.training.config_files import read_yaml
+
+    return read_yaml(run / "config.yaml") if run.is_dir() else weights.read_card(run).config
 
 
 def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None, title: str | None = None) -> None:

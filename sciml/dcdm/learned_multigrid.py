@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciml.dcdm import stored_weights
+from sciml import weights as published
 from sciml.dcdm.rule_kernels import ASYMMETRY, LARGEST_LOGARITHM, LOGARITHM_SCALE, relax, tables
 from sciml.linalg.kernels.interpolation import OddCells
 from sciml.linalg.kernels.numba_backend import coarse_halo, fill_weights
@@ -27,6 +27,7 @@ from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
 SHIPPED = "multigrid_cpu"
+TASK = "sciml.dcdm.MultigridTask"  # which trains the rules
 DEGREES = (3, 2)
 LOWEST, HIGHEST = 0.05, 1.0  # of the interval that smoothing damps evenly
 ROUNDS = 2  # of relaxation; more brought nothing
@@ -81,10 +82,8 @@ class LearnedRules(nn.Module):
         CheckpointError
             The file is damaged, or belongs to another method.
         """
-        path = stored_weights.find("learned", SHIPPED if weights is None else weights)
-        return stored_weights.read_module(
-            path, "learned", "rules.", lambda words: cls(words["hidden"], words["intervals"])
-        )
+        path = published.find(SHIPPED if weights is None else weights, "dcdm")
+        return published.load(path, TASK, "rules.", lambda words: cls(words["hidden"], words["intervals"]))
 
     def smoothing(self, *, tensors: bool = False) -> list[list[Factors]]:
         """Factors of the smoothing steps on the finest and on the other levels: numbers, or learned tensors."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.dcdm import stored_weights
+from sciml import weights as published
 from sciml.dcdm.iteration import Directions
 from sciml.dcdm.model import DirectionNet
 from sciml.dcdm.stencil import StencilOperator
@@ -17,6 +17,7 @@ from sciml.errors import InputError
 from sciml.linalg import VoxelPoisson
 
 COARSEST = 8
+TASK = "sciml.dcdm.DirectionTask"  # which trains the network
 
 
 def directions(network: DirectionNet, problem: VoxelPoisson, scales: int | None = None) -> list[Directions]:
@@ -55,16 +56,19 @@ def network_for(problem: VoxelPoisson, weights: str | Path | None = None) -> Dir
 
 def read_network(weights: str | Path | None, dimension: int, size: int) -> DirectionNet:
     """Return a network, fixed, with weights given by name or file, or the published ones nearest to a size."""
-    path = stored_weights.find("dcdm", _nearest(dimension, size) if weights is None else weights)
-    return stored_weights.read_module(path, "dcdm", "network.", lambda words: DirectionNet(**words))
+    path = published.find(_nearest(dimension, size) if weights is None else weights, "dcdm")
+    return published.load(path, TASK, "network.", lambda words: DirectionNet(**words))
 
 
 def shipped() -> dict[str, dict[str, Any]]:
     """Return the published networks by name: dimension, size of the training problems, and the config of their run."""
     found = {}
-    for name, about in stored_weights.shipped("dcdm").items():
-        data = about["config"]["data"]["init_args"]
-        found[name] = {"dimension": data["dimension"], "size": max(data["sizes"])} | about
+    for path in published.shipped("dcdm").values():
+        card = published.read_card(path)
+        if card.class_path == TASK:
+            data = card.config["data"]["init_args"]
+            sizes = {"dimension": data["dimension"], "size": max(data["sizes"])}
+            found[path.stem] = sizes | {"method": "dcdm"} | card.values
     return found
 
 

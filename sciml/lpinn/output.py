@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sciml.atomic import write_text
 from sciml.domains import Box
 from sciml.domains.output_points import array_on, place_in, points_of
 from sciml.errors import InputError
@@ -20,7 +21,6 @@ from sciml.lpinn.readout import Field, Readout, relative_error
 from sciml.lpinn.solver import SpaceTimeSolver, State
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_series
 from sciml.run_folder import plain
-from sciml.training.checkpoints import write_file
 
 SERIES, FILM, DIAGNOSTICS = "fields.xdmf", "animation.gif", "diagnostics.json"
 VALUES_PER_AXIS = {1: 256, 2: 65, 3: 25}
@@ -195,7 +195,7 @@ def diagnose(field: Field, solver: SpaceTimeSolver, state: State, folder: Path) 
         "landscape": {"slab": slab, **around},
     }
     found = plain(found)
-    write_file(folder / DIAGNOSTICS, (json.dumps(found, allow_nan=False) + "\n").encode())
+    write_text(folder / DIAGNOSTICS, json.dumps(found, allow_nan=False) + "\n", durable=True)
     return found
 
 

@@ -23,9 +23,9 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
+from sciml.atomic import write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
-from sciml.training.checkpoints import write_file
 
 SECONDS_BETWEEN_REPORTS = 0.5
 VALIDATION = "val/"
@@ -139,7 +139,7 @@ class Rows(Callback):
         writer = csv.DictWriter(text, self._columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_file(self.path, text.getvalue().encode())
+        write_text(self.path, text.getvalue(), durable=True)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

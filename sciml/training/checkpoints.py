@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or refused, and weights to publish.
+"""Checkpoints that are whole or refused.
 
 A checkpoint is what Lightning saves, as torch writes it: a zip archive of tensors. torch reads most damaged archives
 without a word (185 of 200 flipped bits went unnoticed, and still 18 with the checksums that zip keeps of each record),
@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor
 
+from sciml.atomic import write_bytes
 from sciml.errors import CheckpointError
 
 _MARK = b"sha256:"
@@ -57,25 +57,8 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> None:
     torch.save(dict(checkpoint), buffer)
     data = buffer.getbuffer()
     data[-2:] = struct.pack("<H", _COMMENT)
-    write_file(path, data, _MARK + hashlib.sha256(data).hexdigest().encode())
-
-
-def write_file(path: Path, *pieces: bytes | memoryview) -> None:
-    """Write a file beside its name, wait for the disk, and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # the sentence of a full disk names the file
-        raise
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(path, data, _MARK + hashlib.sha256(data).hexdigest().encode(), durable=True)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -105,57 +88,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} has no weights in it, expected a checkpoint of 'sciml train'.")
     return checkpoint
-
-
-def load_weights(task: torch.nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Put weights into a task; names and shapes have to be those of the task.
-
-    Raises
-    ------
-    CheckpointError
-        If the weights are those of something else.
-    """
-    try:
-        task.load_state_dict(dict(weights))
-    except (RuntimeError, TypeError, AttributeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[1] if len(lines) > 1 else str(error)
-        raise CheckpointError(
-            f"the weights in {path} do not fit {type(task).__name__} as its config builds it: {reason}"
-        ) from error
-
-
-def write_weights(weights: Mapping[str, Tensor], path: Path) -> str:
-    """Write a ``.safetensors`` file and return its SHA-256."""
-    from safetensors.torch import save
-
-    data = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()})
-    write_file(path, data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
-    """Read a ``.safetensors`` file whose SHA-256 is known.
-
-    Raises
-    ------
-    CheckpointError
-        If it is missing or is not the file that was written.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise CheckpointError(f"{path} is damaged, or does not belong to the .yaml beside it; get both anew.")
-        return load(data)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} does not exist; check the name.") from error
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file: {error}.") from error
 
 
 def _check_whole(file: BinaryIO, path: Path) -> None:

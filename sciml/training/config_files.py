@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sciml import strict_yaml
 from sciml.errors import ConfigError
 from sciml.training.config_errors import Where, did_you_mean, shorten
 
-LARGEST = 1 << 20  # bytes; a config is written by hand
 _CLONE = Path(__file__).resolve().parents[2] / "configs"
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader: 1e-3 is a number, a key may stand once, and nothing refers to something else."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not known here", problem_mark=self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 reads 1e-3 as text; YAML 1.2 and everybody else reads a number.
-_FLOAT = re.compile(r"^[-+]?\d[\d_]*(\.\d*)?[eE][-+]?\d+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789"))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -53,36 +28,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is a folder, expected a config file{_configs_in(path)}.")
     if not path.exists():
         raise ConfigError(f"{path} does not exist{_near_file(path)}")
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ConfigError(f"{path} is larger than {LARGEST} bytes, expected a config of a few lines.")
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is no text, expected a config in YAML.") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
-    values = parse_yaml(text, str(path))
+    values = strict_yaml.read(path)
     if values is None:
         raise ConfigError(f"{path} is empty, expected title, task, data and training.")
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds {shorten(values)}, expected keys such as title, task, data and training.")
     return values
-
-
-def parse_yaml(text: str, source: str) -> Any:
-    """Return the value of a piece of YAML; ``source`` names it in errors."""
-    try:
-        return yaml.load(text, Loader=_Loader)  # a child of the safe loader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{source}{line}: this is no YAML for a config: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is no text that YAML allows: {str(error).splitlines()[0]}.") from error
-    except RecursionError:
-        raise ConfigError(f"{source} is nested too deeply for a config.") from None
-    except ValueError as error:  # such as 2026-13-45, a date that does not exist
-        raise ConfigError(f"{source} has a value that YAML cannot read: {error}.") from error
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: str) -> dict[str, Any]:
@@ -103,7 +54,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: s
         where, place, done = Where(file, (override,)), result, ""
         for step in steps[:-1]:
             place, done = _descend(where, place, step, done), f"{done}.{step}".lstrip(".")
-        _put(where, place, steps[-1], parse_yaml(text, f"the value of {override!r}"), done)
+        _put(where, place, steps[-1], strict_yaml.parse(text, f"the value of {override!r}"), done)
     return result
 
 

@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from sciml import strict_yaml
 from sciml.errors import InputError
 from sciml.training.config_errors import Where, in_words, members, shorten
-from sciml.training.config_files import parse_yaml
 from sciml.training.constructors import check_call
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _value(text: str, hint: Any, word: str) -> Any:
     kinds = set(members(hint))
     if kinds <= {str, types.NoneType} and str in kinds:
         return None if text == "null" and types.NoneType in kinds else text
-    return parse_yaml(text, f"the value of {word!r}")
+    return strict_yaml.parse(text, f"the value of {word!r}")
 
 
 def _listing(parameters: Mapping[str, inspect.Parameter], hints: Mapping[str, Any]) -> str:

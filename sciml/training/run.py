@@ -20,11 +20,11 @@ from typing import Any
 
 import lightning
 import torch
-import yaml
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from sciml import strict_yaml
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
@@ -176,13 +176,13 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFol
                 path.unlink()
     writer = RunFolder(folder, overwrite=overwrite, resume=resume)
     if not (folder / CONFIG).exists():
-        writer.write_text(CONFIG, yaml.safe_dump(_resolved(config), sort_keys=False, allow_unicode=True))
+        writer.write_text(CONFIG, strict_yaml.dump(_resolved(config)))
     return writer
 
 
 def _resolved(config: Config) -> dict[str, Any]:
     """All values as a file gives them back; infinity remains, which JSON lacks."""
-    return yaml.safe_load(yaml.safe_dump(config.values, sort_keys=False))
+    return strict_yaml.parse(strict_yaml.dump(config.values), config.source)
 
 
 def _difference(old: Any, new: Any, key: str = "") -> str | None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import yaml
 
-from sciml import __version__
+from sciml import __version__, weights
+from sciml.atomic import write_text
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.status import Status
-from sciml.training.checkpoints import load_weights, read_checkpoint, read_weights, write_file, write_weights
+from sciml.training.checkpoints import read_checkpoint
 from sciml.training.config import Config, config_from_values
 from sciml.training.config_files import read_yaml
 from sciml.training.task import Task
@@ -51,12 +51,12 @@ def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str,
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
     if path.is_dir():
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
-        write_file(path / "evaluation.json", (json.dumps(result, indent=2) + "\n").encode())
+        write_text(path / "evaluation.json", json.dumps(result, indent=2) + "\n", durable=True)
     return metrics
 
 
-def export_weights(folder: str | Path, path: str | Path) -> None:
-    """Publish the weights of a run: ``NAME.safetensors``, and ``NAME.yaml`` with all that made them.
+def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
+    """Publish the weights of a run: ``NAME.safetensors``, and ``NAME.yaml`` with all that made them; return the card.
 
     Parameters
     ----------
@@ -69,8 +69,6 @@ def export_weights(folder: str | Path, path: str | Path) -> None:
         If the run has not finished or the name has another ending.
     """
     folder, path = Path(folder), Path(path)
-    if path.suffix != ".safetensors":
-        raise InputError(f"{path} ends with {path.suffix!r}, expected .safetensors.")
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
@@ -78,21 +76,20 @@ def export_weights(folder: str | Path, path: str | Path) -> None:
         raise InputError(f"{folder} holds no finished run; train it to the end first.") from error
     if result["status"] != Status.FINISHED:
         raise InputError(f"the run in {folder} is {result['status']}, expected a finished one.")
-    weights = read_checkpoint(folder / LAST)["state_dict"]
-    card = {
-        "config": read_yaml(folder / CONFIG),
-        "command": environment["command"],
-        "commit": environment.get("commit"),
-        "version": result["version"],
-        "metrics": result["metrics"],
-        "seconds": result["seconds"],
-        "sha256": write_weights(weights, path),
-    }
-    write_file(path.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False, allow_unicode=True).encode())
+    return weights.publish(
+        path,
+        read_checkpoint(folder / LAST)["state_dict"],
+        config=read_yaml(folder / CONFIG),
+        command=environment["command"],
+        commit=environment.get("commit"),
+        version=result["version"],
+        metrics=result["metrics"],
+        seconds=result["seconds"],
+    )
 
 
 def _load(path: Path) -> tuple[Task, Config]:
-    if path.suffix == ".safetensors":
+    if path.suffix == weights.ENDING:
         return _load_published(path)
     file = path / LAST if path.is_dir() else path
     config_file = file.parent.parent / CONFIG
@@ -106,22 +103,18 @@ def _load(path: Path) -> tuple[Task, Config]:
 
 
 def _load_published(path: Path) -> tuple[Task, Config]:
-    card_file = path.with_suffix(".yaml")
+    card = weights.read_card(path)
     try:
-        card = read_yaml(card_file)
-        config = config_from_values(card["config"], str(card_file))
-        weights = read_weights(path, card.get("sha256"))
+        config = config_from_values(card.config, str(card.path))
     except ConfigError as error:
         raise CheckpointError(f"{path} cannot be used: {error}") from error
-    except (KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{card_file} does not describe weights, expected a config and a checksum.") from error
-    return _build(config, weights, path), config
+    return _build(config, weights.read_tensors(path, card), path), config
 
 
-def _build(config: Config, weights: dict[str, Any], file: Path) -> Task:
+def _build(config: Config, tensors: dict[str, Any], file: Path) -> Task:
     task = config.build_task()
     task.prepare(config.training, config.seed)
-    load_weights(task, weights, file)
+    weights.assign(task, tensors, file)
     return task.eval()
 
 

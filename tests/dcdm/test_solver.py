@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 
 from sciml.dcdm import DeepConjugateDirections, DirectionNet, shipped
 from sciml.dcdm.data import make_draws, make_problem
-from sciml.dcdm.stored_weights import FOLDER
 from sciml.errors import CheckpointError, IncompatibleRightHandSideError, InputError, NotStructuredError
 from sciml.linalg import VoxelPoisson, solve
 from sciml.numerics.random import generator
 from sciml.reference.poisson_cases import poisson_case
+from sciml.weights import find
 
 
 @pytest.fixture
@@ -42,22 +42,22 @@ def test_weights_from_a_file_are_those_of_the_network(exported, network):
 def test_damaged_or_foreign_weights_are_refused(exported):
     content = exported.read_bytes()
     exported.write_bytes(content[:100])
-    with pytest.raises(CheckpointError, match="no exported weights"):
+    with pytest.raises(CheckpointError, match="is damaged"):
         DeepConjugateDirections.from_weights(exported)
     exported.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(CheckpointError, match="not the file"):
+    with pytest.raises(CheckpointError, match=r"does not belong to mine\.yaml"):
         DeepConjugateDirections.from_weights(exported)
     exported.write_bytes(content)
     about = exported.with_suffix(".yaml")
     text = about.read_text()
     about.write_text(text.replace("filters: 4", "filters: 5"))
-    with pytest.raises(CheckpointError, match="does not fit"):
+    with pytest.raises(CheckpointError, match="do not fit DirectionNet"):
         DeepConjugateDirections.from_weights(exported)
     about.write_text(text.replace("DirectionTask", "OtherTask"))
     with pytest.raises(CheckpointError, match="OtherTask"):
         DeepConjugateDirections.from_weights(exported)
     about.unlink()
-    with pytest.raises(CheckpointError, match="no exported weights"):
+    with pytest.raises(CheckpointError, match=r"mine\.yaml does not exist"):
         DeepConjugateDirections.from_weights(exported)
 
 
@@ -123,7 +123,7 @@ def test_weights_of_both_dimensions_are_shipped_and_small():
     assert {about["dimension"] for about in shipped().values()} == {2, 3}
     for name, about in shipped().items():
         assert about["method"] == "dcdm"
-        assert (FOLDER / f"{name}.safetensors").stat().st_size < 1_000_000
+        assert find(name).stat().st_size < 1_000_000
         network = DeepConjugateDirections.from_weights(name).network
         assert network.dimension == about["dimension"]
         assert isinstance(network, DirectionNet)

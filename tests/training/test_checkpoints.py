@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+from sciml import atomic
 from sciml.errors import CheckpointError
-from sciml.training import checkpoints
-from sciml.training.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
+from sciml.training.checkpoints import read_checkpoint, write_checkpoint
 
 WEIGHTS = {"state_dict": {"weight": torch.arange(600.0).reshape(20, 30), "step": torch.tensor(3)}, "epoch": 4}
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043") + bytes(range(256)) * 8 + b"\xff\xd9"
@@ -136,26 +136,7 @@ def test_a_process_killed_while_writing_leaves_the_checkpoint_before(checkpoint,
     def kill(descriptor: int) -> None:
         raise Killed
 
-    monkeypatch.setattr(checkpoints.os, "fsync", kill)
+    monkeypatch.setattr(atomic.os, "fsync", kill)
     with pytest.raises(Killed):
         write_checkpoint({**WEIGHTS, "epoch": 5}, checkpoint)
     assert read_checkpoint(checkpoint)["epoch"] == 4
-
-
-def test_published_weights_are_read_only_as_they_were_written(tmp_path):
-    path = tmp_path / "net.safetensors"
-    shared = torch.arange(12.0).reshape(3, 4)
-    weights = {"a": shared, "b": shared.T, "n": torch.tensor(2)}  # neither contiguous nor apart in memory
-    digest = write_weights(weights, path)
-    found = read_weights(path, digest)
-    assert all(torch.equal(found[name], weights[name]) for name in weights)
-    data = path.read_bytes()
-    for wrong in (data[:-1], data[:-3] + b"\x01" + data[-2:], b"", JPEG):
-        path.write_bytes(wrong)
-        with pytest.raises(CheckpointError, match="damaged"):
-            read_weights(path, digest)
-        with pytest.raises(CheckpointError, match="damaged"):
-            read_weights(path, None)
-    path.write_bytes(JPEG)
-    with pytest.raises(CheckpointError, match="no safetensors file"):
-        read_weights(path, sha256(JPEG).hexdigest())
