@@ -95,7 +95,7 @@ FILES = {
     "a key twice": (b"title: a\nseed: 0\ntitle: b\n", "line 3"),
     "an alias": (b"title: &a x\ntask: *a\n", "line 2"),
     "an object of Python": (b"title: !!python/object/apply:os.system ['touch pwned']\n", "line 1"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, "is no text"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, "is not text"),
     "control characters": (b"title: \x00\x01\x02\n", "YAML"),
     "a hundred thousand brackets": (b"[" * 100_000, "nested too deeply"),
 }
