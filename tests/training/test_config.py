@@ -13,10 +13,11 @@ import torch
 import yaml
 
 import sciml
+from sciml import strict_yaml
 from sciml.errors import ConfigError
 from sciml.training.citations import OF_OPTIMIZERS, keys_of, read_citations
 from sciml.training.config import config_from_values, load_config
-from sciml.training.config_files import apply_overrides, parse_yaml, read_yaml, shipped_configs
+from sciml.training.config_files import apply_overrides, read_yaml, shipped_configs
 from sciml.training.settings import OptimizerName, Phase, Training
 from sciml.training.task import Task
 from sciml.training.trainer_settings import OWNED, TrainerSettings
@@ -186,7 +187,7 @@ def test_null_is_refused_where_a_value_is_needed(file, key):
     ],
 )
 def test_numbers_are_read_as_everybody_writes_them(text, value):
-    read = parse_yaml(text, "")
+    read = strict_yaml.parse(text, "")
     assert read == value and type(read) is type(value)
 
 
