@@ -87,6 +87,25 @@ class ResidualLine:
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
+class ChapterLine(ResidualLine):
+    """The progress of a chapter of the demo: lines that stay on standard output, and a live line on standard error."""
+
+    def say(self, line: str) -> None:
+        """Print one line that stays."""
+        if self._live is not None:
+            self._live.stop()
+        print(line, flush=True)
+        if self._live is not None:
+            self._live.start()
+
+    def show(self, text: str) -> None:
+        """Show where the work stands now, at most ten times a second."""
+        now = time.monotonic()
+        if now - self._last_update >= SECONDS_BETWEEN_UPDATES:
+            self._last_update = now
+            self._show(text)
+
+
 class TrainingBar:
     """The bar of a run: epochs or steps, the last values of the loss, the time left; it vanishes at the end.
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
-from sciml.plots.histories import Run, residual_history, training_history
+from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
+from sciml.plots.profiles import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
 from sciml.plots.space_time import space_time
+from sciml.plots.wind import wind_around
 
 __all__ = [
     "DIRICHLET",
@@ -30,10 +32,14 @@ __all__ = [
     "field_slice",
     "field_snapshots",
     "loss_landscape",
+    "profiles",
     "residual_history",
     "solution_picture",
+    "solver_seconds",
     "space_time",
     "spectrum",
     "time_curves",
     "training_history",
+    "wind_around",
+    "work_precision",
 ]

@@ -68,6 +68,21 @@ def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names:
     save(figure, path)
 
 
+def solver_seconds(runs: Mapping[str, Run], path: str | Path) -> None:
+    """Draw the set-up and solve times of several methods as bars, and write the picture.
+
+    Parameters
+    ----------
+    runs : results by the name of the method, ours first: the others' times are given as multiples of its time
+    path : .png, .pdf or .svg
+    """
+    if not runs:
+        raise InputError("Bars of times need at least one run: got none.")
+    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    draw_seconds(figure.subplots(), runs)
+    save(figure, path)
+
+
 def draw_histories(axes: Axes, histories: Mapping[str, Sequence[float]], rtol: float | None) -> None:
     """Draw the histories by the name of their method, and the tolerance as a line."""
     if not histories:

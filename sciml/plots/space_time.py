@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -15,7 +17,7 @@ from sciml.mesh.grid import Grid
 from sciml.plots.style import INK, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
 
 
-def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = None) -> None:
+def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = None, title: str = "") -> None:
     """Draw u(x, t) as an image, x to the right and t upwards, with curves X(t) over it, and write the picture.
 
     Parameters
@@ -23,18 +25,29 @@ def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = Non
     field : real scalar at two or more times on a grid of one dimension
     path : .png, .pdf or .svg
     paths : positions at the times of the field, (curves, times); what leaves a periodic grid comes back on the other
-        side, so they need not be brought back into it
+        side, so they need not be brought back into it; nan where a curve is not drawn
+    title : one line
 
     Raises
     ------
     InputError : a field that cannot be drawn so, paths of another number of times
     """
     checked_path(path)
-    save(space_time_figure(field, paths), path)
+    save(space_time_figure(field, paths, title), path)
 
 
-def space_time_figure(field: Field, paths: np.ndarray | None) -> Figure:
+def space_time_figure(field: Field, paths: np.ndarray | None, title: str = "") -> Figure:
     """Return the figure of `space_time`."""
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    axes = figure.subplots()
+    shown = draw_space_time(axes, field, paths)
+    entitle(axes, title or ("Space and time" if paths is None else "Paths in space and time"))
+    colour_bar(figure, axes, shown, field.values, labelled(field))
+    return figure
+
+
+def draw_space_time(axes: Axes, field: Field, paths: np.ndarray | None) -> ScalarMappable:
+    """Draw the image and the curves of `space_time`; return the image, whose colours have a scale."""
     grid = field.on
     if not isinstance(grid, Grid) or grid.dim != 1 or field.times is None or len(field.times) < 2 or field.components:
         raise InputError(
@@ -46,8 +59,6 @@ def space_time_figure(field: Field, paths: np.ndarray | None) -> Figure:
     if periodic:
         x, values = np.append(x, x[0] + upper - lower), np.concatenate([values, values[:, :1]], axis=1)
     norm, colours = colouring(values)
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
-    axes = figure.subplots()
     shown = axes.pcolormesh(x, field.times, values, norm=norm, cmap=colours, shading="gouraud", rasterized=True)
     if paths is not None:
         lines = _copies(np.asarray(paths, float), field.times, lower, upper - lower if periodic else None)
@@ -55,10 +66,8 @@ def space_time_figure(field: Field, paths: np.ndarray | None) -> Figure:
         curves.set_path_effects([withStroke(linewidth=1.6, foreground="white", alpha=0.4)])  # seen on dark colours too
         axes.add_collection(curves, autolim=False)
     axes.set(xlim=(lower, upper), ylim=(field.times[0], field.times[-1]), xlabel="x", ylabel="t")
-    entitle(axes, "Space and time" if paths is None else "Paths in space and time")
-    colour_bar(figure, axes, shown, values, labelled(field))
     tidy(axes)
-    return figure
+    return shown
 
 
 def _copies(paths: np.ndarray, times: np.ndarray, lower: float, period: float | None) -> list[np.ndarray]:
@@ -71,6 +80,8 @@ def _copies(paths: np.ndarray, times: np.ndarray, lower: float, period: float | 
         return [np.column_stack([path, times]) for path in paths]
     lines = []
     for path in paths:
-        first, last = (int(np.floor((end - lower) / period)) for end in (path.min(), path.max()))
+        if not np.isfinite(path).any():
+            continue
+        first, last = (int(np.floor((end - lower) / period)) for end in (np.nanmin(path), np.nanmax(path)))
         lines += [np.column_stack([path - turn * period, times]) for turn in range(first, last + 1)]
     return lines

@@ -97,12 +97,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def save(figure: Figure, path: str | Path) -> None:
+def save(figure: Figure, path: str | Path, *, dpi: int = 160) -> None:
     """Write a figure as .png, .pdf or .svg."""
     path = checked_path(path)
     kind = path.suffix.lower()
     dateless = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(kind)  # equal data, equal files
     with whole_file(path) as part:
         figure.savefig(
-            part, format=kind[1:], dpi=160, facecolor="white", bbox_inches="tight", pad_inches=0.2, metadata=dateless
+            part, format=kind[1:], dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.2, metadata=dateless
         )
