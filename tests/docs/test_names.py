@@ -1,0 +1,73 @@
+"""Names, files, configs and links on the pages exist."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import sciml
+from tests.docs.pages import PAGES, REPOSITORY, Page, page
+
+PUBLIC = (
+    "linalg", "dcdm", "insr", "lpinn", "lpinn.baselines", "domains", "nets", "mesh", "data", "training.task", "errors",
+    "training.settings",
+)  # fmt: skip
+CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+CLASS = re.compile(r"^([A-Z]\w*[a-z]\w*)(\.\w+)*(\(.*\))?$")
+MODULE = re.compile(r"^sciml(\.\w+)+$")
+FOREIGN = {"LinearOperator", "LightningDataModule", "Trainer", "KeyboardInterrupt"}
+SOURCES = re.compile(r"^## Source files of the package$(.*)", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def inline(each: Page) -> list[str]:
+    """Return the inline code of a page."""
+    return CODE.findall(each.prose())
+
+
+def resolve(name: str) -> object:
+    """Return what a dotted name stands for."""
+    found: object = sciml
+    for part in name.split(".")[1:]:
+        if not hasattr(found, part) and isinstance(found, ModuleType):
+            importlib.import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)
+def test_classes_and_modules_that_a_page_names_exist(each: Page) -> None:
+    packages = [importlib.import_module(f"sciml.{name}") for name in PUBLIC]
+    for name in inline(each):
+        if found := CLASS.match(name):
+            known = found[1] in FOREIGN or any(hasattr(package, found[1]) for package in packages)
+            assert known, f"{each.name} names {found[1]}, which no public package has"
+        elif MODULE.match(name):
+            resolve(name)
+
+
+@pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)
+def test_configs_and_links_of_a_page_exist(each: Page) -> None:
+    for config in re.findall(r"configs/(\w+/\w+)\.yaml", each.text):
+        assert (REPOSITORY / "configs" / f"{config}.yaml").is_file()
+    folder = (REPOSITORY / each.name).parent
+    for target in LINK.findall(each.prose()):
+        if not target.startswith(("http", "#", "mailto")):
+            assert (folder / target.partition("#")[0]).exists(), f"{each.name} links to {target}"
+
+
+@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn"])
+def test_the_table_of_source_files_is_complete(method: str) -> None:
+    rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
+    files = {name for row in rows for name in re.findall(r"`(\w+\.py)`", row)}
+    assert files == {path.name for path in (Path(sciml.__file__).parent / method).glob("*.py")} - {"__init__.py"}
+
+
+@pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)
+def test_code_blocks_say_their_language(each: Page) -> None:
+    fences = re.findall(r"^```(.*)$", each.text, re.MULTILINE)
+    assert all(opening for opening in fences[::2]) and not any(fences[1::2])

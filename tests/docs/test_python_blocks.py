@@ -1,0 +1,107 @@
+"""Every Python block of a page runs, in order, in a fresh namespace per page, and computes what the page says."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from sciml.mesh import read_mesh
+from sciml.numerics.random import seeded
+from tests.docs.pages import PAGES, Page, page
+
+WITH_PYTHON = [each for each in PAGES if each.blocks("python")]
+Check = Callable[[dict, str], None]
+
+
+def heat_cools_as_it_must(names: dict, printed: str) -> None:
+    vertices, time = names["problem"].domain.vertices, names["state"].time
+    exact = names["problem"].exact("u", vertices, time)
+    found = names["stepper"].fields(names["state"].weights)("u", vertices)
+    assert float((found - exact).norm() / exact.norm()) < 3e-3
+    assert len(printed.splitlines()) == 4 and time == pytest.approx(0.8)
+
+
+def heat_is_in_the_file(names: dict, printed: str) -> None:
+    mesh, (field,) = read_mesh("heat.vtu")
+    assert field.values == pytest.approx(names["u"][:, 0].numpy())
+    assert mesh.n_points == len(names["problem"].domain.vertices)
+
+
+def the_pulse_is_that_of_the_paper(names: dict, printed: str) -> None:
+    exact = names["stepper"].problem.exact("u", names["x"], names["state"].time)
+    assert float((names["values"] - exact).norm() / exact.norm()) < 1e-3
+    assert names["jet"].second.shape == (1, 101, 1)
+
+
+def the_wave_moves_and_decays(names: dict, printed: str) -> None:
+    assert names["error"] < 1e-5
+
+
+def the_wind_carries_its_pulse(names: dict, printed: str) -> None:
+    assert float(printed.split()[-1]) < 3e-4
+    x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
+    u = names["u"](x, 1.0)
+    assert float(x[u.argmax()]) == pytest.approx((2 + math.sin(4) / 4) % 1, abs=0.01)
+    assert float(u.max()) == pytest.approx(math.exp(-0.5), rel=0.01)
+
+
+def all_baselines_answer(names: dict, printed: str) -> None:
+    rows = [line.split() for line in printed.splitlines()]
+    assert len(rows) == 6 and len({row[0] for row in rows}) == 5
+    assert all(math.isfinite(float(row[-1])) for row in rows)  # how far they get depends on the machine
+
+
+def multigrid_takes_a_handful(names: dict, printed: str) -> None:
+    assert names["result"].status == "converged" and names["result"].iterations <= 10
+
+
+def few_directions_are_enough(names: dict, printed: str) -> None:
+    ours, published, learned = (names[name] for name in ("ours", "published", "learned"))
+    assert ours.iterations < published.iterations
+    assert ours.status == learned.status == published.status == "converged"
+
+
+# What is checked after the block of a page that holds a text.
+CHECKS: dict[tuple[str, str], Check] = {
+    ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
+    ("docs/methods/insr.md", "class HeatOnDisk"): heat_cools_as_it_must,
+    ("docs/methods/insr.md", "heat.vtu"): heat_is_in_the_file,
+    ("docs/methods/lpinn.md", "Convection(speed=50.0"): the_wave_moves_and_decays,
+    ("docs/methods/lpinn.md", "class PulsatingWind"): the_wind_carries_its_pulse,
+    ("docs/methods/lpinn.md", "DeepXdePinn"): all_baselines_answer,
+    ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
+    ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
+    ("docs/methods/dcdm.md", "faithful=True"): few_directions_are_enough,
+}
+
+
+@pytest.mark.parametrize("each", WITH_PYTHON, ids=lambda each: each.name)
+def test_the_python_blocks_of_a_page_run_in_order(each: Page, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict = {"__name__": "__main__"}
+    with seeded(0):
+        for number, code in enumerate(each.blocks("python")):
+            exec(compile(code, f"{each.name}, block {number}", "exec"), names)
+            printed = capsys.readouterr().out
+            for (where, text), check in CHECKS.items():
+                if where == each.name and text in code:
+                    check(names, printed)
+
+
+@pytest.mark.parametrize(("where", "text"), list(CHECKS), ids=lambda word: word)
+def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
+    assert any(text in code for code in page(where).blocks("python"))
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), [("docs/methods/insr.md", "class HeatOnDisk"), ("docs/methods/lpinn.md", "class PulsatingWind")]
+)
+def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:
+    (title,) = re.findall(r"^## A problem of your own: (.*)$", page(where).text, re.MULTILINE)
+    lines = [line for line in page(where).block(text).splitlines() if line.strip()]
+    assert title.endswith("in 25 lines")
+    assert len([line for line in lines if not line.startswith(("import", "from"))]) <= 25
