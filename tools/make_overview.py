@@ -51,7 +51,15 @@ def draw_wind(axes: Axes) -> None:
     axes.contourf(x, x, solid.T.astype(float), levels=[0.5, 1.5], colors=[SOLID])
     flow = np.where(solid[..., None], np.nan, velocity)
     axes.streamplot(
-        x, x, flow[..., 0].T, flow[..., 1].T, color="white", linewidth=0.6, density=1.3, arrowsize=0, broken_streamlines=False
+        x,
+        x,
+        flow[..., 0].T,
+        flow[..., 1].T,
+        color="white",
+        linewidth=0.6,
+        density=1.3,
+        arrowsize=0,
+        broken_streamlines=False,
     )
     axes.set(aspect="equal", xlim=(0, 1), ylim=(0, 1))
     title(axes, "Wind around a knot", f"multigrid, {CELLS}³ cells, one second")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
-GENERATED = ("docs/results/", "docs/api/generated/")
+GENERATED = ("docs/results/", "docs/api/generated/", "docs/contributing.md", "docs/changes.md")  # or included
 
 
 @dataclass(frozen=True)

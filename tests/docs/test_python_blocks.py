@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -79,6 +79,16 @@ CHECKS: dict[tuple[str, str], Check] = {
 }
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small networks on a busy machine are fastest on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("each", WITH_PYTHON, ids=lambda each: each.name)
 def test_the_python_blocks_of_a_page_run_in_order(each: Page, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
