@@ -22,7 +22,7 @@ def heat_cools_as_it_must(names: dict, printed: str) -> None:
     exact = names["problem"].exact("u", vertices, time)
     found = names["stepper"].fields(names["state"].weights)("u", vertices)
     assert float((found - exact).norm() / exact.norm()) < 3e-3
-    assert len(printed.splitlines()) == 4 and time == pytest.approx(0.8)
+    assert len(printed.splitlines()) == 5 and time == pytest.approx(0.8)
 
 
 def heat_is_in_the_file(names: dict, printed: str) -> None:
