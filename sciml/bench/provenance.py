@@ -17,7 +17,7 @@ MEASURED_ENDINGS = (".py", ".safetensors", ".yaml")
 
 
 def same_machine(one: Raw, other: Raw) -> bool:
-    """Whether two environments have the same processor, Python and packages."""
+    """Return whether two environments have the same processor, Python and packages."""
     return all(one.get(name) == other.get(name) for name in MACHINE)
 
 
@@ -34,9 +34,9 @@ def code_digest(root: Path, names: Sequence[str]) -> str:
 
 
 def is_changed(package: Path) -> bool | None:
-    """Whether tracked files of the package differ from the commit; None where there is no clone.
+    """Return whether tracked files of the package differ from the commit; None where there is no clone.
 
-    The whole clone would not do: the results themselves may be tracked, and they change while a run goes on.
+    Only the package counts: the results themselves may be tracked, and they change during a run.
     """
     command = ["git", "-C", str(package), "status", "--porcelain", "--untracked-files=no", "--", "."]
     try:

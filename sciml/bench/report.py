@@ -32,7 +32,7 @@ class Part:
     form: Form = "{:.3g}".format
 
     def keeps(self, limit: float | None) -> bool:
-        """Whether the median keeps to a limit; False where there is no limit or no value."""
+        """Return whether the median keeps to a limit; False where there is no limit or no value."""
         if limit is None or not self.values:
             return False
         median = statistics.median(self.values)
@@ -65,21 +65,21 @@ class Check:
 
     @property
     def measured(self) -> str:
-        """Medians, with the range where the values differ as printed."""
+        """The medians, with the range where the values differ as printed."""
         if not any(part.values for part in self.parts):
             return NOT_MEASURED
         return " / ".join(map(str, self.parts))
 
     @property
     def met(self) -> bool | None:
-        """Whether every part keeps to its limit; None if one was not measured."""
+        """True if every part keeps to its limit; None if one was not measured."""
         if not all(part.values for part in self.parts):
             return None
         return all(part.keeps(part.must) for part in self.parts)
 
     @property
     def verdict(self) -> str:
-        """Whether limit and goal are met, in words; a dash if it is not known."""
+        """The verdict on limit and goal in words; a dash if it is not known."""
         if self.met is None:
             return DASH
         if not self.met:
@@ -134,7 +134,7 @@ def sentence(text: str) -> str:
 
 
 def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table."""
+    """Return columns and rows as a Markdown table."""
     lines = [list(columns), *map(list, rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -102,7 +102,7 @@ class BenchmarkRun:
         for number, (job, result) in enumerate(_measured(todo), start=1):
             now = datetime.now(UTC).isoformat(timespec="seconds")
             own[job["key"]] = {**job, **stamp, "finished": now, **result}
-            # What another run, of other groups, has written meanwhile stays.
+            # Results that another run, of other groups, has written meanwhile are kept.
             results["jobs"] = self._in_order(self._earlier(origin) | own)
             _write(self.path, results)
             progress(f"[{number}/{total}] {job['key']}, {perf_counter() - start:.0f} s")
@@ -111,7 +111,7 @@ class BenchmarkRun:
         return results
 
     def _earlier(self, origin: dict[str, Any]) -> dict[str, Any]:
-        """Jobs of this plan from an earlier run into the same file, on the same machine with the same libraries."""
+        """Return the jobs of this plan from an earlier run into the same file, on the same machine and libraries."""
         if not self.path.exists():
             return {}
         earlier = read_results(self.path, self.name)
@@ -120,7 +120,7 @@ class BenchmarkRun:
         return self._in_order(earlier["jobs"])
 
     def _in_order(self, done: dict[str, Any]) -> dict[str, Any]:
-        """Results of this plan in its order, whatever was measured first."""
+        """Return the results of this plan in its order, whatever was measured first."""
         return {job["key"]: done[job["key"]] for job in self.jobs if job["key"] in done}
 
 

@@ -1,7 +1,7 @@
-"""Jobs measured in a process of their own, with a fixed number of threads for every library in it.
+"""Run jobs in a process of their own, with a fixed number of threads for every library in it.
 
-A job is a dict with ``key``, ``function`` (``"module:name"``) and whatever that function wants to know; the function
-takes the dict and returns another. Results come back one by one, so that what is finished is never lost.
+A job is a dict with ``key``, ``function`` (``"module:name"``) and the arguments of that function; the function takes
+the dict and returns another. Results come back one by one, and finished ones are never lost.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def run_jobs(
 
 def main() -> None:
     """Read jobs from standard input, write one line of JSON per result."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches the parent too, which has the words for it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches the parent too, which reports it
     # Libraries may write on standard output: give them standard error and keep the channel.
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

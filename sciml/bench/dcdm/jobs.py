@@ -1,4 +1,4 @@
-"""What each job of ``sciml bench dcdm`` measures. A job is a dict; so is its result, ready for JSON."""
+"""The measurements of ``sciml bench dcdm``. A job is a dict; so is its result, ready for JSON."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ LOSS_DRAWS = 8
 
 
 def compare(job: Job) -> dict[str, Any]:
-    """Solvers taking turns on one geometry: each is set up once and solves for every kind of right-hand side.
+    """Measure solvers in turn on one geometry: each is set up once and solves for every kind of right-hand side.
 
-    ``job["solvers"]`` names them, ``job["kinds"]`` the right-hand sides, ``job["limit"]`` the seconds of one solve.
+    ``job["solvers"]`` names the solvers, ``job["kinds"]`` the right-hand sides, ``job["limit"]`` the seconds of one
+    solve.
     """
     problem, right = _problem(job)
     matrix, assembly = None, 0.0
@@ -44,10 +45,10 @@ def compare(job: Job) -> dict[str, Any]:
 
 
 def network(job: Job) -> dict[str, Any]:
-    """Parameters of a network, and its loss on held-out Ritz-like right-hand sides.
+    """Count the parameters of a network, and measure its loss on held-out Ritz-like right-hand sides.
 
     The loss is the mean of |r - alpha A f(r)|^2 over unit r, alpha = f(r) . r / f(r) . A f(r), here in NumPy and
-    float64, apart from the code that trains.
+    float64, independent of the code that trains.
     """
     import torch
 
@@ -66,7 +67,7 @@ def network(job: Job) -> dict[str, Any]:
 
 
 def ritz_like(problem: VoxelPoisson, seed: int, count: int = 1) -> list[np.ndarray]:
-    """Unit right-hand sides made of Ritz vectors as those of training are, float64, from draws of their own."""
+    """Return unit right-hand sides made of Ritz vectors like those of training, float64, from independent draws."""
     from sciml.dcdm.ritz import BoxDraws, RitzDraws
     from sciml.numerics.random import generator
 
@@ -77,7 +78,7 @@ def ritz_like(problem: VoxelPoisson, seed: int, count: int = 1) -> list[np.ndarr
 
 
 def smooth_source(problem: VoxelPoisson, seed: int) -> np.ndarray:
-    """exp(-60 |x - x_0|^2) on the fluid, x_0 a random point of the inner part of the unit box."""
+    """Return exp(-60 |x - x_0|^2) on the fluid, where x_0 is a random point of the inner part of the unit box."""
     place = np.random.default_rng(3 * NOISE_SEED + seed).uniform(0.2, 0.8, problem.fluid.ndim)
     axes = [(np.arange(extent) + 0.5) / extent for extent in problem.shape]
     distance = sum((x - at) ** 2 for x, at in zip(np.meshgrid(*axes, indexing="ij", sparse=True), place, strict=True))
@@ -85,7 +86,7 @@ def smooth_source(problem: VoxelPoisson, seed: int) -> np.ndarray:
 
 
 def _problem(job: Job) -> tuple[VoxelPoisson, dict[str, np.ndarray]]:
-    """Problem and its right-hand sides by kind."""
+    """Return the problem and its right-hand sides by kind."""
     from sciml.linalg import VoxelPoisson
     from sciml.reference.poisson_cases import poisson_case
 

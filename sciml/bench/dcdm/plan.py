@@ -1,4 +1,4 @@
-"""``sciml bench dcdm``: networks as solvers beside conjugate gradients, its best classical forms, and multigrid."""
+"""The jobs of ``sciml bench dcdm``: every solver on every family of systems, and the losses of the networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STRETCH = 10.0
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes, seeds and limits.
+    """The sizes, seeds and time limits of one run of the benchmark.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class Plan:
     large : cells per axis of the largest systems in 3-D, 0 for none
     multigrid : sizes at which classical and learned multigrid are compared, in 3-D
     seeds, jump_seeds : of geometry and right-hand side, and those of learned multigrid on jumps
-    limit, large_limit : seconds that one solve may take, and on the largest systems
-    quick : small
+    limit, large_limit : seconds of wall time that one solve may take, in general and on the largest systems
+    quick : whether this is a quick run
     """
 
     plane: tuple[int, ...] = (64, 128)
@@ -61,7 +61,7 @@ QUICK = Plan(plane=(64,), cube=(32,), large=0, multigrid=(32,), seeds=(100,), ju
 
 
 def networks() -> dict[str, dict[str, Any]]:
-    """Shipped networks by name, with ``dimension`` and ``size`` of their training."""
+    """Return the shipped networks by name, with ``dimension`` and ``size`` of their training."""
     from sciml.dcdm import shipped
 
     return {name: about for name, about in shipped().items() if about["method"] == "dcdm"}
@@ -101,10 +101,10 @@ def _compare(group: str, case: str, size: int, seed: int, solvers: Sequence[str]
 
 
 def _grid_jobs(group: str, dimension: int, sizes: Sequence[int], plan: Plan, names: list[str]) -> Iterator[Job]:
-    """Every case at every size.
+    """Return the jobs of every case at every size.
 
-    Above the first size in 3-D a network takes a second per iteration: white noise has to do, and far from training one
-    seed.
+    Above the first size in 3-D a network takes a second per iteration, so that only white noise is solved for, and only
+    one seed of the cases that are far from those of training.
     """
     for size in sizes:
         full = dimension == 2 or size == sizes[0]
@@ -118,7 +118,7 @@ def _grid_jobs(group: str, dimension: int, sizes: Sequence[int], plan: Plan, nam
 
 
 def _large_jobs(plan: Plan, names: list[str]) -> Iterator[Job]:
-    """Once, for these take minutes. Plain and deflated conjugate gradients sit out where they take longest."""
+    """Return the jobs of the largest systems, once each; plain and deflated CG are left out where slowest."""
     if not plan.large:
         return
     for case in (TRAINED, UNSEEN, "jumps"):

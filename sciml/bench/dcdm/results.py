@@ -1,4 +1,4 @@
-"""Questions to the raw results of ``sciml bench dcdm``."""
+"""Queries to the raw results of ``sciml bench dcdm``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class DcdmResults(Results):
         measure = measure or loose_iterations
         above, below = self.by_seed(place, upper, kind), self.by_seed(place, lower, kind)
         pairs = [(measure(above[seed]), measure(below[seed])) for seed in above if seed in below]
-        # What neither reached says nothing.
+        # A seed at which neither of them reached the tolerance is left out.
         return [first / second for first, second in pairs if math.isfinite(first) or math.isfinite(second)]
 
     def growth(self, small: Place, solver: str) -> list[float]:

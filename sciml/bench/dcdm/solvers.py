@@ -1,8 +1,9 @@
-"""The solvers of ``sciml bench dcdm``, each run once to the tightest tolerance while a stopwatch looks on.
+"""The solvers of ``sciml bench dcdm``, each run once to the tightest tolerance and timed at every tolerance on the way.
 
-Those that need a matrix get it outside the clock. All work in float64 and stop on the same norm, |b - A x| <= rtol |b|;
-a conjugate gradient loop with one product per iteration is shared by those that have none of their own. The published
-comparison stops conjugate gradients at an absolute tolerance and multiplies by A three times per iteration.
+The assembly of the matrix, for the solvers that need it, is not part of the measured time. All work in float64 and stop
+on the same norm, |b - A x| <= rtol |b|; solvers without an iteration of their own share a conjugate gradient loop with
+one product per iteration. The published comparison stops conjugate gradients at an absolute tolerance and multiplies by
+A three times per iteration.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ from sciml.status import Status
 
 RTOLS = (1e-4, 1e-6)
 MAXITER = 20_000
-# The published iteration has nothing to fall back on; the paper stops it after 100.
+# The published iteration has no safeguard; the paper stops it after 100.
 MAXITER_PUBLISHED = 300
 # From a right-hand side over the grid and a callback to x, over the grid or over the unknowns, and the status.
 Solve = Callable[[np.ndarray, Callback], tuple[np.ndarray, str]]
 
 
 class TimeIsUpError(Exception):
-    """A solve takes longer than it may."""
+    """Raised when a solve takes longer than its time limit."""
 
 
 @dataclass
 class Stopwatch:
-    """A callback of a solver: when does the residual cross each tolerance? Raises when the time is up.
+    """A callback of a solver that notes when the residual reaches each tolerance, and raises when the time is up.
 
     Attributes
     ----------
     limit : seconds
-    crossed : iterations and seconds at which |r| <= rtol |b| first held, by ``f"{rtol:g}"``
+    crossed : iterations and seconds at which |r| <= rtol |b| held first, by ``f"{rtol:g}"``
     iterations, residual : at the last call
     clock : returns the seconds since some moment
     """
@@ -62,7 +63,7 @@ class Stopwatch:
         return self.clock() - self.began
 
     def __call__(self, iteration: int, residual: float) -> None:
-        """Note an iteration."""
+        """Note the residual norm of an iteration."""
         seconds = self.seconds
         self.iterations, self.residual = iteration, residual
         for rtol in RTOLS:
@@ -74,13 +75,13 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Contender:
-    """A solver.
+    """A solver that takes part in the comparison.
 
     Attributes
     ----------
-    title : its name in tables
-    setup : does the set-up and returns a :data:`Solve`
-    needs : a module that may be absent
+    title : the name in tables
+    setup : carries out the set-up and returns a :data:`Solve`
+    needs : an optional module
     assembled : whether it needs the matrix
     """
 
@@ -91,7 +92,7 @@ class Contender:
 
     @property
     def installed(self) -> bool:
-        """Whether what it needs is there."""
+        """True if the optional module is installed, or none is needed."""
         return self.needs is None or find_spec(self.needs) is not None
 
 
@@ -109,7 +110,7 @@ def contender(name: str) -> Contender:
 
 
 def timed_solve(solve: Solve, system: System, b: np.ndarray, limit: float) -> dict[str, Any]:
-    """Solve once, at most ``limit`` seconds; iterations and seconds to each tolerance, None where it was not reached.
+    """Solve once within ``limit`` seconds; return iterations and seconds to each tolerance, None where not reached.
 
     Returns
     -------
@@ -185,7 +186,7 @@ def _ruge_stuben(system: System) -> Solve:
 
 
 def _preconditioned(system: System, preconditioner: Callable[[np.ndarray], np.ndarray]) -> Solve:
-    """Conjugate gradients on the assembled matrix."""
+    """Return preconditioned conjugate gradients on the assembled matrix."""
     from sciml.linalg.krylov import MatrixVectors, flexible_conjugate_gradients
 
     matrix, diagonal = system.matrix, system.matrix.diagonal()
@@ -222,7 +223,7 @@ def _relaxed(system: System) -> Solve:
 
 
 def _flexible(system: System, preconditioner: Any) -> Solve:
-    """The guarded conjugate gradients of the package with a multigrid preconditioner."""
+    """Return the guarded conjugate gradients of the package with a multigrid preconditioner."""
     from sciml.linalg import solve
 
     def run(b: np.ndarray, callback: Callback) -> tuple[np.ndarray, str]:

@@ -1,4 +1,4 @@
-"""Limits, tables and headlines of ``sciml bench dcdm``, made from its raw results and from nothing else."""
+"""Limits and tables of ``sciml bench dcdm``, made from its raw results and from nothing else."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def legend(raw: Raw) -> str:
     absent = sorted({name for job in raw["jobs"].values() for name in job.get("not_installed", ())})
     large = f" (one seed at {plan['large']}³)" if plan["large"] else ""
     return (
-        f"Medians over seeds {span(plan['seeds'])}{large}; white noise unless said otherwise, residual norms relative "
-        "to |b|, each solver run once to 1e-6 and looked at when it passed 1e-4; wall time on one thread, set-up "
-        "before the plus sign, solvers in turn in one process. The assembly of the matrix is not counted for those "
-        "that need it, nor the training of networks. Right-hand sides and obstacles are not those of training. "
-        f"{FALLBACK} the network was of no use and conjugate gradients finished, their iterations included. {TIME_UP} "
+        f"Medians over seeds {span(plan['seeds'])}{large}; white noise by default, residual norms relative to |b|, "
+        "each solver run once to 1e-6 and timed when it reached 1e-4; wall time on one thread, set-up before the plus "
+        "sign, solvers in turn in one process. The assembly of the matrix is not counted for solvers that need it, nor "
+        "the training of networks. Right-hand sides and obstacles are not those of training. "
+        f"{FALLBACK} the network was useless and conjugate gradients finished, their iterations included. {TIME_UP} "
         f"stopped after {plan['limit']:g} s ({plan['large_limit']:g} s at the largest size), iterations so far in "
-        "brackets. The vectors of deflated CG come from five steps of LOBPCG preconditioned by our multigrid, which "
-        "finds them faster than Lanczos does. An iteration of DCDM asks the network once per resolution, from 8 cells "
-        "per axis up, minimises along the residual as well, and falls back; “as published” does neither."
-        + (f" Not installed here: {', '.join(absent)}." if absent else "")
+        "parentheses. The vectors of deflated CG come from five steps of LOBPCG preconditioned by our multigrid, which "
+        "finds them faster than Lanczos iterations do. An iteration of DCDM evaluates the network once per resolution, "
+        "from 8 cells per axis on, minimises along the residual as well, and has a fallback; “as published” has "
+        "neither." + (f" Not installed here: {', '.join(absent)}." if absent else "")
     )
 
 
@@ -224,7 +224,7 @@ def _multigrid_table(results: DcdmResults) -> str:
 
 
 def _timing(runs: list[Run]) -> str:
-    """Medians over the seeds; what was not reached, and why."""
+    """Return medians over the seeds, with marks where a tolerance was not reached."""
     if not runs:
         return ""
     mark = (FALLBACK if any(run["status"] == Status.FALLBACK for run in runs) else "") + (
@@ -240,7 +240,7 @@ def _timing(runs: list[Run]) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    """Two digits, and nothing below a millisecond."""
+    """Return seconds with two digits, and 0 below half a millisecond."""
     return "0" if seconds < 5e-4 else f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
@@ -250,7 +250,7 @@ def _median_count(counts: list[int | None]) -> str:
 
 
 def _counts(values: list[float]) -> str:
-    """Median and range."""
+    """Return median and range of some counts."""
     if not values:
         return DASH
     middle, low, high = (f"{value:g}" if math.isfinite(value) else DASH for value in _three(values))
@@ -258,7 +258,7 @@ def _counts(values: list[float]) -> str:
 
 
 def _ratio(value: float) -> str:
-    """How many times fewer; 0 where the tolerance was not reached."""
+    """Return how many times fewer, or that the tolerance was not reached."""
     return f"{value:.1f}x" if value else "not reached"
 
 

@@ -1,4 +1,4 @@
-"""Adam with every advantage, for ``sciml bench insr``: the rival of least squares at equal processor time."""
+"""Tuned Adam for ``sciml bench insr``: the competitor of least squares at equal CPU time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from sciml.status import Status
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SCHEDULES = ("constant", "plateau", "cosine")
-LONGER = 10  # times the processor time of least squares
+LONGER = 10  # times the CPU time of least squares
 PATIENCE, FACTOR = 20, 0.5  # of the plateaus; there is time for hundreds of iterations, not for thousands
 
 
 @dataclass(frozen=True)
 class TunedAdam(Fitting):
-    """Adam that may have what least squares has: one set of points for the fit, and the best weights it came across.
+    """Adam with the advantages of least squares: one set of points for the fit, and the best parameters on the way.
 
     Parameters
     ----------
-    rate : learning rate at the start of each fit
+    rate : initial learning rate of each fit
     schedule : constant, smaller on plateaus, or falling to 0 by a cosine of the time that has passed
-    seconds : of processor time for each fit
-    fresh : new points in every iteration, as published, and the last weights
+    seconds : CPU time for each fit
+    fresh : new points in every iteration, as published, and the last parameters
     initial_tolerance : as for least squares
     clock : returns the CPU seconds since some moment
     """
@@ -44,7 +44,7 @@ class TunedAdam(Fitting):
     clock: Callable[[], float] = time.process_time
 
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit anything."""
+        """Fit by Adam for as long as the time suffices."""
         begin = self.clock()
         weights = fit.start.clone().requires_grad_()
         optimizer = torch.optim.Adam([weights], self.rate, foreach=False)
@@ -69,15 +69,15 @@ class TunedAdam(Fitting):
         return Fitted(weights.detach() if self.fresh else best, best_loss**0.5, iteration, Status.LIMIT)
 
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit the start, in the same way."""
+        """Fit the initial condition in the same way."""
         return self.fit(fit, draw, generator)
 
 
 def compare(job: Job) -> dict[str, Any]:
-    """Least squares and Adam from one start, the same network, points and rule, ``job["steps"]`` steps of a config.
+    """Compare least squares and Adam from the same state, on the same network and points, over ``job["steps"]`` steps.
 
-    Every Adam may take as much processor time for each fit as least squares took on average; then the best
-    ``job["longer"]`` of them ten times as much.
+    Every Adam has as much CPU time for each fit as least squares took on average; then the best ``job["longer"]`` of
+    them have ten times as much.
 
     Returns
     -------
@@ -92,24 +92,24 @@ def compare(job: Job) -> dict[str, Any]:
     seconds = squares["seconds"] / squares["steps"]
     found = {}
     for rate, schedule, fresh in product(RATES, SCHEDULES, (False, True)):
-        rival = with_fitting(case, fitting=TunedAdam(rate, schedule, seconds, fresh))
+        other = with_fitting(case, fitting=TunedAdam(rate, schedule, seconds, fresh))
         name = f"{rate:g}, {schedule}, {'new points' if fresh else 'fixed points'}"
-        found[name] = _short(solve(rival, start=start)) | {"settings": [rate, schedule, fresh]}
+        found[name] = _short(solve(other, start=start)) | {"settings": [rate, schedule, fresh]}
     longer = {}
     for name in sorted(found, key=lambda name: found[name]["relative_l2"])[: job["longer"]]:
         rate, schedule, fresh = found[name]["settings"]
-        rival = with_fitting(case, fitting=TunedAdam(rate, schedule, LONGER * seconds, fresh))
-        longer[name] = _short(solve(rival, start=start))
+        other = with_fitting(case, fitting=TunedAdam(rate, schedule, LONGER * seconds, fresh))
+        longer[name] = _short(solve(other, start=start))
     return {"least_squares": _short(squares), "adam": found, "longer": longer, "load": squares["load"]}
 
 
 def warm_up(case: Case) -> None:
-    """Let the first step of a process pay for what only the first one pays."""
+    """Make one step, so that costs of the first one, such as compilation, are not measured."""
     state, _ = case.stepper.initial()
     case.stepper.advance(state)
 
 
 def _short(result: dict[str, Any]) -> dict[str, Any]:
-    """A run that ended early has lost everything."""
+    """Return the summary of a run, with an error of 1 if it ended early."""
     error = 1.0 if result["failed"] else result["last"]["relative_l2"]
     return {"relative_l2": error, "seconds": result["seconds"], "solves": result["solves"], "failed": result["failed"]}

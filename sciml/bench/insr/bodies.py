@@ -1,4 +1,4 @@
-"""Elastic bodies for ``sciml bench insr``: tension beside finite elements, and the fall on an obstacle."""
+"""Elastic bodies for ``sciml bench insr``: tension beside finite elements, and a body that falls on an obstacle."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TOUCH = 1e-6  # penetration, relative to the height, from which a body is in con
 
 
 def tension(job: Job) -> dict[str, Any]:
-    """Our network by the config, against quadratic finite elements on a fine mesh.
+    """Solve the tension test of a config by our network, against quadratic finite elements on a fine mesh.
 
     Returns
     -------
     dict
-        That of ``solve``; ``last`` has ``relative_l2``, ``mean_absolute_error``, ``elastic_energy`` and
+        As of ``solve``; ``last`` has ``relative_l2``, ``mean_absolute_error``, ``elastic_energy`` and
         ``smallest_volume_ratio``.
     """
     case = build(job["config"], job["seed"], job.get("changes", ()), steps=job.get("steps"))
@@ -39,10 +39,10 @@ def tension(job: Job) -> dict[str, Any]:
 
 
 def tension_fem(job: Job) -> dict[str, Any]:
-    """Finite elements of ``job["degree"]`` on the body of the config, on ``job["cells"]`` squares along each axis.
+    """Solve the tension test by finite elements of ``job["degree"]`` on ``job["cells"]`` squares along each axis.
 
-    The mesh is graded towards the corners by ``job["grading"]``, 1 if not given. With ``job["seconds"]`` the cells are
-    refined as long as that processor time suffices.
+    The mesh is graded towards the corners by ``job["grading"]``, 1 by default. With ``job["seconds"]`` the cells are
+    refined as long as that CPU time suffices.
 
     Returns
     -------
@@ -83,16 +83,16 @@ def tension_fem(job: Job) -> dict[str, Any]:
 
 
 def drop(job: Job) -> dict[str, Any]:
-    """Our network by the config: a body that falls on an obstacle and springs back.
+    """Solve a config by our network in which a body falls on an obstacle and springs back.
 
     Returns
     -------
     dict
-        That of ``solve``, with ``fall``: ``penetration``, the deepest, relative to the height of the body;
+        As of ``solve``, with ``fall``: ``penetration``, the deepest, relative to the height of the body;
         ``free_fall_error``, the largest distance of the mean displacement from the parabola before contact, and
         ``free_steps``, how many those are; ``momentum_before``, the largest downwards, ``momentum_after``, the largest
         upwards that follows, and ``momentum_sideways``, the largest change along the other axes; and
-        ``smallest_volume_ratio``, positive where nothing is inside out.
+        ``smallest_volume_ratio``, positive where no part is inverted.
     """
     case = build(job["config"], job["seed"], job.get("changes", ()), steps=job.get("steps"))
     rows: list[dict[str, float]] = []
@@ -106,12 +106,12 @@ def drop(job: Job) -> dict[str, Any]:
 
 
 def fall(problem: ElasticBody, rows: list[dict[str, float]]) -> dict[str, float]:
-    """Say how a body fell, from its quantities in time; down is where gravity pulls, or else where it flies to.
+    """Describe a fall by the quantities of the body in time; down is the direction of gravity, or of the velocity.
 
     Raises
     ------
     InputError
-        If it does neither.
+        The body has neither.
     """
     motion, dim = problem.motion, problem.domain.dim
     gravity = torch.tensor(motion.gravity or [0.0] * dim, dtype=torch.float64)
@@ -142,7 +142,7 @@ def fall(problem: ElasticBody, rows: list[dict[str, float]]) -> dict[str, float]
 
 @cache
 def _pulled(config: str, changes: tuple[str, ...]) -> Tension:
-    """The problem of a config, whose reference takes longer than what is compared with it."""
+    """Return the problem of a config; it is kept, since its reference takes longer than what is compared with it."""
     return _problem(build(config, 0, changes))
 
 
@@ -157,14 +157,14 @@ def _problem(case: Case) -> Tension:
 
 
 def _solved(problem: Tension, cells: int, grading: float, degree: int) -> tuple[FiniteElementDisplacement, float]:
-    """The displacement, and the processor time that it took, mesh included."""
+    """Return the displacement, and the CPU time that it took, mesh included."""
     return cpu_timed(
         lambda: pull(square(cells, grading), material_of(problem.energy), degree, extension=problem.extension)
     )
 
 
 def _extent(problem: ElasticBody, direction: torch.Tensor) -> float:
-    """Height of the undeformed body along a direction."""
+    """Return the height of the undeformed body along a direction."""
     heights = problem.domain.boundary(4000, torch.Generator().manual_seed(0)).points @ direction
     if hasattr(problem.domain, "vertices"):
         heights = torch.cat([heights, problem.domain.vertices @ direction])

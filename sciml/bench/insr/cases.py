@@ -1,4 +1,4 @@
-"""A case of ``sciml bench insr``: a shipped config, solved step by step, the clock stopped for the errors."""
+"""The cases of ``sciml bench insr``: shipped configs, solved step by step, without the time for the errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Measure = Callable[[NeuralFields, float], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Case:
-    """A config made ready to be solved.
+    """A shipped config with its task and its time stepper.
 
     Attributes
     ----------
@@ -37,17 +37,17 @@ class Case:
 
     @property
     def numbers(self) -> int:
-        """Numbers that are stored for the fields at one time."""
+        """The number of parameters that represent the fields at one time."""
         return sum(network.count for network in self.stepper.networks.values())
 
     @property
     def memory(self) -> int:
-        """Bytes that they take."""
+        """The memory of the parameters in bytes."""
         return sum(weight.numel() * weight.element_size() for weight in self.task.networks.parameters())
 
 
 def build(config: str, seed: int, changes: Sequence[str] = (), steps: int | None = None) -> Case:
-    """Return a case.
+    """Return the case of a shipped config.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def build(config: str, seed: int, changes: Sequence[str] = (), steps: int | None
 
 
 def with_fitting(case: Case, **changes: Any) -> Case:
-    """Return the case with another stepper: ``fitting`` or ``integrator`` instead of those of the config."""
+    """Return the case with another ``fitting`` or ``integrator`` instead of those of the config."""
     old = case.stepper
     settings = {"integrator": old.integrator, "fitting": old.fitting} | changes
     stepper = TimeStepper(
@@ -89,20 +89,21 @@ def with_fitting(case: Case, **changes: Any) -> Case:
 
 
 def solve(case: Case, measure: Measure | None = None, start: State | None = None) -> dict[str, Any]:
-    """Solve a case; what goes wrong on the way is part of the answer.
+    """Solve a case; a failure on the way is part of the result.
 
     Parameters
     ----------
     case : to solve
-    measure : errors by name at each time, outside the clock; those of the exact solution unless given
-    start : fitted before
+    measure : returns errors by name at each time, without being timed; by default against the exact solution
+    start : the fitted initial condition, fitted here by default
 
     Returns
     -------
     dict
-        ``numbers`` and ``memory_bytes`` of the representation; ``seconds`` of processor time, of which
-        ``start_seconds`` for the fit of the start; ``solves``; ``steps`` made; ``last``, everything measured at the
-        end; ``mean``, averages over the steps; ``history``, columns at some times; ``failed``, a sentence or None.
+        ``numbers`` and ``memory_bytes`` of the representation; ``seconds`` of CPU time, of which
+        ``start_seconds`` for the fit of the initial condition; ``solves``; ``steps`` made; ``last``, everything
+        measured at the end; ``mean``, averages over the steps; ``history``, columns at some times; ``failed``, a
+        sentence or None.
     """
     rows: list[dict[str, float]] = []
     measure = measure or case.task.errors_of
@@ -128,7 +129,7 @@ def solve(case: Case, measure: Measure | None = None, start: State | None = None
 
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Return ``last``, ``mean`` over the times after the start, and ``history``, of what was measured in time."""
+    """Return ``last``, ``mean`` over the times after the initial one, and ``history`` of what was measured in time."""
     if not rows:
         return {"last": {}, "mean": {}, "history": {}}
     every = max(1, len(rows) // KEPT)

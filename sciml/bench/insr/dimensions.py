@@ -1,4 +1,4 @@
-"""A pulse in many dimensions for ``sciml bench insr``, and what a grid would need for the same error."""
+"""A pulse in several dimensions for ``sciml bench insr``, and what a grid would need for the same error."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sciml.reference.advection_grids import amplification
 
 POINTS = 20_000  # of the errors
 SPREAD = 1.5  # of the points around the pulse, in its own width
-GROWTH, MOST = 1.1, 4000  # of the nodes that are tried
+GROWTH, MOST = 1.1, 4000  # of the numbers of nodes that are tried
 FINE = 2048  # points of integrals along one axis
-GRIDS = {"central4": "fourth-order differences, Padé(2,2)", "waves": "waves, exact in time"}
+GRIDS = {"central4": "fourth-order differences, Padé(2,2)", "waves": "Fourier modes, exact in time"}
 
 
 def pulse(job: Job) -> dict[str, Any]:
-    """Our network by the config, and bytes of the grids with an error as small as its last one.
+    """Solve a config by our network, and find the memory of the grids whose error is as small as its last one.
 
     Returns
     -------
     dict
-        That of ``solve``, with ``dimension`` and, by name of the grid, ``grids``: ``nodes`` per axis and ``bytes``.
+        As of ``solve``, with ``dimension`` and, by name of the grid, ``grids``: ``nodes`` per axis and ``bytes``.
     """
     case = build(job["config"], job["seed"], steps=job.get("steps"))
     problem = case.task.problem
@@ -44,7 +44,7 @@ def pulse(job: Job) -> dict[str, Any]:
 
 
 def sampled_error(problem: Advection, fields: NeuralFields, time: float) -> float:
-    """Relative L2 error of a pulse by importance sampling: half of the points around it, half everywhere.
+    """Return the relative L2 error of a pulse by importance sampling: half of the points around it, half everywhere.
 
     Evenly spread points would miss a pulse that fills a millionth of the box.
     """
@@ -69,19 +69,19 @@ def sampled_error(problem: Advection, fields: NeuralFields, time: float) -> floa
 
 
 def grid_error(case: Case, space: str, nodes: int) -> float:
-    """Relative L2 error of the periodic grid with ``nodes`` per axis, after all steps, interpolated by its waves.
+    """Return the relative L2 error of the periodic grid with ``nodes`` per axis, after all steps, by its Fourier modes.
 
     The pulse is a product of equal factors of one coordinate each, the axes commute, and so the solution of a grid is
     the product of one-dimensional ones: its error follows from theirs exactly, in any dimension.
     """
     problem, dim = case.task.problem, case.task.problem.domain.dim
     length, span = _length(problem), case.steps * case.task.time_step
-    waves = 2 * np.pi / length * np.arange(nodes // 2 + 1)
+    frequencies = 2 * np.pi / length * np.arange(nodes // 2 + 1)
     spacing = length / nodes
     if space == "waves":
-        factor = amplification("exact", 1j * waves * problem.velocity[0] * span)
+        factor = amplification("exact", 1j * frequencies * problem.velocity[0] * span)
     else:
-        seen = (8 * np.sin(waves * spacing) - np.sin(2 * waves * spacing)) / (6 * spacing)
+        seen = (8 * np.sin(frequencies * spacing) - np.sin(2 * frequencies * spacing)) / (6 * spacing)
         factor = amplification("pade22", 1j * seen * problem.velocity[0] * case.task.time_step) ** case.steps
     fine = max(FINE, 2 * nodes) // nodes * nodes
     modes = np.fft.rfft(_factor(problem, nodes, 0.0)) * factor
@@ -101,7 +101,7 @@ def _smallest_grid(case: Case, space: str, error: float) -> dict[str, Any]:
 
 
 def _factor(problem: Advection, nodes: int, time: float) -> np.ndarray:
-    """The factor of one coordinate at equally spaced nodes of a period, its nearest image."""
+    """Return the factor of one coordinate at equally spaced nodes of a period, its nearest image."""
     length = _length(problem)
     x = problem.domain.lower[0] + length / nodes * np.arange(nodes)
     offset = x - problem.centre - time * problem.velocity[0]

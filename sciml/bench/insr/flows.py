@@ -1,4 +1,4 @@
-"""Plane flows in a box for ``sciml bench insr``: stream functions as networks beside grids and series of sines."""
+"""Plane flows in a box for ``sciml bench insr``: stream functions as networks beside grids and sine series."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sciml.reference.incompressible_spectral import BoxFlow, flow_in_box
 from sciml.reference.incompressible_stable_fluids import StableFluids
 
 PER_AXIS = 64  # points of the errors: middles of cells, where sums are integrals of the first 64 sines
-COURANT = 1.0  # speed times step times cells of the series of sines, stable below about 1.5
+COURANT = 1.0  # speed times step times cells of the sine series, stable below about 1.5
 Velocity = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The same flow by a series of sines that resolves it.
+    """The reference of a flow: a sine series that resolves it.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Reference:
 
 
 def flow(job: Job) -> dict[str, Any]:
-    """Our stream function, by the config; ``job["cells"]`` are those of the reference."""
+    """Solve a config by our stream function; ``job["cells"]`` are those of the reference."""
     case = build(job["config"], job["seed"], steps=job.get("steps"))
     reference = reference_of(job["config"], job["cells"], case.steps)
     problem, places = case.task.problem, torch.from_numpy(points())
@@ -55,7 +55,7 @@ def flow(job: Job) -> dict[str, Any]:
 
 
 def stable_fluids(job: Job) -> dict[str, Any]:
-    """Stable fluids with ``job["nodes"]`` cells per axis, ``job["scheme"]`` arguments, the steps of the config.
+    """Solve by stable fluids with ``job["nodes"]`` cells per axis and the arguments ``job["scheme"]``.
 
     Without ``nodes`` it has as many as take no more memory than the network.
     """
@@ -74,7 +74,7 @@ def stable_fluids(job: Job) -> dict[str, Any]:
 
 
 def sines(job: Job) -> dict[str, Any]:
-    """A series of sines on ``job["nodes"]`` cells per axis, two thirds of them modes.
+    """Solve by a sine series on ``job["nodes"]`` cells per axis, with two thirds as many modes.
 
     Without ``nodes`` it has as many modes as take no more memory than the network.
     """
@@ -88,7 +88,7 @@ def sines(job: Job) -> dict[str, Any]:
 
 @cache
 def reference_of(config: str, cells: int, steps: int) -> Reference:
-    """The flow of a config by sines on ``cells`` cells per axis."""
+    """Return the flow of a config by a sine series on ``cells`` cells per axis."""
     found = _series(build(config, 0), cells, steps)
     velocities = np.stack([found.velocity(step, points()) for step in range(steps + 1)])
     return Reference(velocities, found.energy, float(found.tail[-1]))
@@ -96,7 +96,7 @@ def reference_of(config: str, cells: int, steps: int) -> Reference:
 
 @cache
 def points() -> np.ndarray:
-    """Where velocities are compared, ``(n, 2)``."""
+    """Return the points at which velocities are compared, ``(n, 2)``."""
     middles = (np.arange(PER_AXIS) + 0.5) * (2.0 / PER_AXIS) - 1.0
     return np.stack(np.meshgrid(middles, middles, indexing="ij"), -1).reshape(-1, 2)
 
@@ -127,7 +127,7 @@ def _answer(numbers: int, seconds: float, rows: list[dict[str, float]], referenc
 
 
 def _with_energy(result: dict[str, Any], energy: Sequence[float], reference: Reference) -> dict[str, Any]:
-    """Add the change of the energy relative to the start and the exact one, 0 without viscosity."""
+    """Add the relative change of the energy and the exact one, which is 0 without viscosity."""
     change = energy[-1] / energy[0] - 1 if len(energy) else math.inf
     exact = float(reference.energy[-1] / reference.energy[0] - 1)
     return result | {"energy_change": change, "exact_energy_change": exact, "tail": reference.tail}

@@ -1,4 +1,4 @@
-"""Classical methods on one axis, for ``sciml bench insr``: grids, splines and waves on the cases of the networks."""
+"""Classical methods in 1-D for ``sciml bench insr``: grids, splines and Fourier modes on the cases of the networks."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 
 
 def advection(job: Job) -> dict[str, Any]:
-    """One classical method on the pulse of a config.
+    """Solve the pulse of a config by one classical method.
 
-    ``job["space"]`` is a difference scheme, ``"splines"`` or ``"waves"``, ``job["time"]`` the rule in time,
-    ``job["nodes"]`` their number. With ``job["seconds"]`` nodes and steps are doubled together for as long as the
-    processor time, guessed from the last run, stays below. ``job["at"]`` is ``"nodes"``, where the paper measures
-    errors, or ``"points"``, those at which the networks are measured, by cubic splines.
+    ``job["space"]`` is a difference scheme, ``"splines"`` or ``"waves"`` (Fourier modes), ``job["time"]`` the
+    time-stepping scheme, ``job["nodes"]`` the number of nodes. With ``job["seconds"]`` nodes and steps are doubled
+    together for as long as the CPU time, estimated from the last run, stays below. ``job["at"]`` is ``"nodes"``, where
+    the paper measures errors, or ``"points"``, those at which the networks are measured, by cubic splines.
     """
     case = build(job["config"], 0, steps=job.get("steps"))
     level, result = 0, _advect(job, case, 1)
@@ -41,9 +41,9 @@ def advection(job: Job) -> dict[str, Any]:
 
 
 def burgers(job: Job) -> dict[str, Any]:
-    """Classical method of lines on Burgers' equation: ``job["space"]`` is ``"central2"``, ``"central4"``, ``"waves"``.
+    """Solve Burgers' equation by lines: ``job["space"]`` is ``"central2"``, ``"central4"`` or ``"waves"`` (Fourier).
 
-    Differences are integrated in time by an implicit method of variable order to 1e-8, waves by Runge and Kutta.
+    Differences are integrated in time by an implicit method of variable order to 1e-8, Fourier modes by Runge-Kutta.
     """
     case = build(job["config"], 0, steps=job.get("steps"))
     problem, nodes = case.task.problem, job["nodes"]
@@ -63,13 +63,13 @@ def burgers(job: Job) -> dict[str, Any]:
 
 
 def burgers_points() -> np.ndarray:
-    """Points of the reference, ``(n,)``."""
+    """Return the points of the reference, ``(n,)``."""
     return np.linspace(0.0, 2 * np.pi, REFERENCE_NODES, endpoint=False)
 
 
 @cache
 def burgers_reference(config: str, steps: int) -> np.ndarray:
-    """The solution at :func:`burgers_points` after each step, ``(steps, n)``."""
+    """Return the solution at :func:`burgers_points` after each step, ``(steps, n)``."""
     task = build(config, 0).task
     times = task.time_step * np.arange(1, steps + 1)
     return burgers_by_fourier_modes(task.problem, REFERENCE_NODES, times, REFERENCE_STEP)
@@ -105,7 +105,7 @@ def _burgers_by_differences(problem: Burgers, nodes: int, times: np.ndarray, spa
 
 
 def _advect(job: Job, case: Case, finer: int) -> dict[str, Any]:
-    """One run with ``finer`` times as many intervals and steps."""
+    """Return one run with ``finer`` times as many intervals and steps."""
     problem = case.task.problem
     nodes = finer * (job["nodes"] - 1) + 1 if job["space"] != "waves" else finer * job["nodes"]
     (lower,), (upper,) = problem.domain.lower, problem.domain.upper
@@ -138,13 +138,13 @@ def _trajectory(job: Job, case: Case, x: np.ndarray, state: np.ndarray, steps: t
 
 
 def _evaluate(job: Job, x: np.ndarray, values: np.ndarray, length: float) -> Evaluate:
-    """The function that nodal values stand for: their waves, or the cubic spline through them."""
+    """Return the interpolant of nodal values: their Fourier modes, or the cubic spline through them."""
     if job["space"] != "waves":
         return CubicSpline(x, values)
     modes = np.fft.rfft(values) / len(values)
     weights = np.where(np.arange(len(modes)) == 0, 1.0, 2.0)
-    waves = 2j * np.pi / length * np.arange(len(modes))
-    return lambda points: (np.exp((points[:, None] - x[0]) * waves) @ (weights * modes)).real
+    frequencies = 2j * np.pi / length * np.arange(len(modes))
+    return lambda points: (np.exp((points[:, None] - x[0]) * frequencies) @ (weights * modes)).real
 
 
 def _pulse(problem: Advection, x: np.ndarray, time: float) -> np.ndarray:

@@ -30,7 +30,7 @@ def jets(job: Job) -> dict[str, Any]:
     -------
     dict
         ``networks``: by name ``parameters``; ``difference``, the largest one between jets and another method relative
-        to the largest value; ``seconds`` of a call, without and (``training``) with the gradient over the weights,
+        to the largest value; ``seconds`` of a call, without and (``training``) with the gradient over the parameters,
         by method, a list over the repetitions.
     """
     found = {}
@@ -48,13 +48,13 @@ def jets(job: Job) -> dict[str, Any]:
 
 
 def by_jets(network: nn.Module, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Value ``(n,)``, gradient ``(n, dim)`` and second derivatives along the axes ``(n, dim)``, in one pass."""
+    """Return value ``(n,)``, gradient ``(n, dim)`` and second derivatives along the axes ``(n, dim)``, in one pass."""
     jet = network(points, 2)
     return jet.value[:, 0], jet.first[:, :, 0].T, jet.second[:, :, 0].T
 
 
 def by_backward_passes(network: nn.Module, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The same by ``torch.autograd.grad`` of ``torch.autograd.grad``, as PINNs do it."""
+    """Return the same by ``torch.autograd.grad`` of ``torch.autograd.grad``, as PINNs do it."""
     points = points.detach().requires_grad_()
     value = network(points)[:, 0]
     (gradient,) = torch.autograd.grad(value.sum(), points, create_graph=True)
@@ -66,7 +66,7 @@ def by_backward_passes(network: nn.Module, points: Tensor) -> tuple[Tensor, Tens
 
 
 def by_functions(outer: Callable[..., Any], inner: Callable[..., Any]) -> Derivatives:
-    """The same by nested transformations of ``torch.func``, point by point."""
+    """Return the same by nested transformations of ``torch.func``, point by point."""
 
     def evaluate(network: nn.Module, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weights = dict(network.named_parameters()) | dict(network.named_buffers())
@@ -94,12 +94,12 @@ METHODS: dict[str, Derivatives] = {
 
 
 def derivatives(method: Derivatives, network: nn.Module, points: Tensor) -> object:
-    """Only the derivatives."""
+    """Compute the derivatives and nothing else."""
     return method(network, points)
 
 
 def weight_gradient(method: Derivatives, network: nn.Module, points: Tensor) -> object:
-    """The derivatives, and the gradient of their mean square over the weights."""
+    """Compute the derivatives, and the gradient of their mean square over the parameters."""
     loss = sum(part.square().mean() for part in method(network, points))
     return torch.autograd.grad(loss, list(network.parameters()))
 

@@ -1,4 +1,4 @@
-"""What the jobs of ``sciml bench insr`` measure on the cases of one axis. A job is a dict; so is its result."""
+"""The measurements of ``sciml bench insr`` on the cases in 1-D. A job is a dict; so is its result."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sciml.bench.worker import Job
 from sciml.insr.integrators import NeuralFields
 from sciml.metrics import relative_l2
 
-TIMED_STEPS = 5  # of least squares, which say what Adam may take
+TIMED_STEPS = 5  # of least squares, which set the CPU time of Adam
 BEST_ADAM = (3e-3, "plateau")  # of all that the group ``adam`` tries
 
 
 def case(job: Job) -> dict[str, Any]:
-    """Our network by the config, with ``job["changes"]``, measured against the exact solution."""
+    """Solve a config by our network, with ``job["changes"]``, measured against the exact solution."""
     return solve(build(job["config"], job["seed"], job.get("changes", ()), steps=job.get("steps")))
 
 
 def burgers(job: Job) -> dict[str, Any]:
-    """Our network on Burgers' equation, measured against waves that resolve it."""
+    """Solve Burgers' equation by our network, measured against Fourier modes that resolve it."""
     made = build(job["config"], job["seed"], steps=job.get("steps"))
     reference = burgers_reference(job["config"], made.steps)
     points = torch.from_numpy(burgers_points())[:, None]
@@ -38,7 +38,7 @@ def burgers(job: Job) -> dict[str, Any]:
 
 
 def adam(job: Job) -> dict[str, Any]:
-    """The case with Adam in place of least squares, in the processor time of least squares, from the same start."""
+    """Solve a config by Adam in place of least squares, in the CPU time of least squares, from the same state."""
     made = build(job["config"], job["seed"], steps=job.get("steps"))
     start, _ = made.stepper.initial()
     warm_up(made)

@@ -10,16 +10,16 @@ from sciml.bench.insr.tables import BURGERS_TIME
 from sciml.bench.report import DASH, Check, Part, memory_shown, seconds_shown, span
 from sciml.bench.results import Raw, Run, middle, seconds_of, values, values_at
 
-PIN = 1e-4  # how exactly the errors of the paper's grid are to be met
+PIN = 1e-4  # tolerance for the errors of the paper's grid
 EULER_TIME = 2.5
 
 
 @dataclass(frozen=True)
 class Pinned(Part):
-    """A number that has to be met from both sides."""
+    """A measured quantity that has to equal its limit, from both sides."""
 
     def keeps(self, limit: float | None) -> bool:
-        """Whether the median is that number."""
+        """Return whether the median equals that number."""
         return limit is not None and bool(self.values) and abs(middle(self.values) - limit) <= PIN
 
 

@@ -16,7 +16,7 @@ from sciml.lpinn.baselines import Budget
 from sciml.lpinn.baselines.deepxde_pinn import Features, held_at, train
 from sciml.metrics import relative_l2
 
-# The best of twenty settings at about as much time as ours: more waves, points, layers or Adam made it worse.
+# The best of twenty settings at about the time of ours: more Fourier features, points, layers or Adam made it worse.
 WIDTH, LAYERS, WAVES, TIME_WAVES = 40, 3, 8, 12
 POINTS = 2000  # Hammersley's
 RATE = 2e-3
@@ -24,10 +24,10 @@ ADAM_SHARE = 0.03  # of the time; L-BFGS has the rest
 
 
 def pinn(job: Job) -> dict[str, Any]:
-    """Train for ``job["seconds"]`` of processor time; errors at the times of the steps of a config.
+    """Train a PINN for ``job["seconds"]`` of CPU time; its errors are those at the time steps of a config.
 
-    The start holds by the form ``u(x, 0) + t N(x, t)``, periodicity by waves as features: nothing is left but the
-    equation. Adam, then L-BFGS.
+    The initial condition holds by the ansatz ``u(x, 0) + t N(x, t)``, periodicity by Fourier features: only the
+    equation is left. The optimiser is Adam, then L-BFGS.
     """
     deepxde()
     case = build(job["config"], job["seed"], steps=job.get("steps"))

@@ -1,4 +1,4 @@
-"""``sciml bench insr``: networks that step in time beside grids, waves, finite elements, Adam and a PINN."""
+"""The jobs of ``sciml bench insr``: every case by our networks and by their competitors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ GROUPS = {
 ADVECTION, MIDPOINT = "insr/advection_1d_cpu", "insr/advection_1d_midpoint_cpu"
 BURGERS, TENSION, DROP = "insr/burgers_1d_cpu", "insr/tension_2d_cpu", "insr/drop_3d_cpu"
 FLOWS = {"taylor_green": "insr/taylor_green_cpu", "euler": "insr/euler_cpu", "vortices": "insr/two_vortices_cpu"}
-# Cells per axis of the series of sines, of which two thirds are modes; 0 for as many as have the memory of the network.
+# Cells per axis of the sine series, which has two thirds as many modes; 0 for the memory of the network.
 SINES = {"taylor_green": (13, 0), "euler": (28, 0), "vortices": (72, 0)}
 DIMENSIONS = (2, 3, 5)
 PAPER_NODES = (901, 7001)
-# What the paper has, by group: error, time, memory. It stands beside our numbers in the tables.
+# The numbers of the paper by group: error, time, memory. They stand beside ours in the tables.
 PAPER = {
     "advection": "3.0e-3, 5.33 GPU h, 3.52 kB",
     "taylor_green": "3.35e-4, 14.02 GPU h, 25.9 kB",
@@ -42,21 +42,21 @@ MODULE = "sciml.bench.insr."
 
 @dataclass(frozen=True)
 class Plan:
-    """Seeds and efforts.
+    """The seeds and the efforts of one run of the benchmark.
 
     Attributes
     ----------
-    seeds : of initial weights and points
+    seeds : of initial parameters and points
     steps : at most, of every case; None for all that the configs have
     ablation_steps : of the ablation
     adam_steps, longer : steps on which Adam is compared, and how many of its settings get ten times the time
-    seconds : of processor time for the refined grid and the PINN, about that of the network
+    seconds : CPU time for the refined grid and the PINN, about that of the network
     more_time : how many times as much one more PINN has
     jet_calls : of derivatives, in each repetition
     cells, vortex_cells : of the references of flows, along each axis
     body_steps : of elastic bodies, at most
-    element_seconds : of processor time for refined finite elements, about that of the network
-    quick : small
+    element_seconds : CPU time for refined finite elements, about that of the network
+    quick : whether this is a quick run
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -92,7 +92,7 @@ QUICK = Plan(
 
 
 def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
-    """Every job of the plan, in the order in which they run."""
+    """Return every job of the plan, in the order in which they run."""
     return [
         *_metric_jobs(plan),
         _jet_job(plan),
@@ -108,7 +108,7 @@ def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
 
 
 def _job(group: str, method: str, function: str, title: str, config: str, seed: int = 0, **parameters: Any) -> Job:
-    """A job of the best classical kind, unless ``kind`` says otherwise."""
+    """Return a job, by default of the classical kind."""
     return {
         "key": f"{group}/{method}/{seed}", "group": group, "function": MODULE + function, "threads": 1,
         "method": method, "title": title, "kind": "classical", "config": config, "seed": seed, **parameters,
@@ -116,7 +116,7 @@ def _job(group: str, method: str, function: str, title: str, config: str, seed: 
 
 
 def _ours(plan: Plan, group: str, method: str, function: str, config: str, title: str, **parameters: Any) -> list[Job]:
-    """One job for each seed."""
+    """Return one job of ours for each seed."""
     options = {"kind": "ours"} | parameters
     return [_job(group, method, function, title, config, seed, **options) for seed in plan.seeds]
 
@@ -150,14 +150,14 @@ def _advection_jobs(plan: Plan) -> Iterator[Job]:
 
 
 def _pinn_jobs(plan: Plan) -> Iterator[Job]:
-    """Three seeds at equal time, one of them with more."""
+    """Return the jobs of the PINN: every seed at equal time, one of them with more."""
     for seed in plan.seeds:
         yield _pinn_job(plan, 1, "equal time", seed)
     yield _pinn_job(plan, plan.more_time, f"{plan.more_time} times the time", plan.seeds[0])
 
 
 def _pinn_job(plan: Plan, factor: int, words: str, seed: int) -> Job:
-    """In a process of its own: DeepXDE changes torch's global state."""
+    """Return a job of the PINN, in a process of its own: DeepXDE changes torch's global state."""
     options = {"seconds": factor * plan.seconds, "steps": plan.steps, "kind": "peer", "alone": True}
     return _job("pinn", f"pinn{factor}", "pinn:pinn", f"PINN (DeepXDE), {words}", ADVECTION, seed, **options)
 

@@ -75,7 +75,7 @@ def _percent(share: float) -> str:
 
 
 def _table(results: InsrResults, groups: Sequence[str], heads: Sequence[str], cells: Cells) -> str:
-    """Return every method of some groups: title, parameters and memory, what the group measures, CPU time."""
+    """Return every method of some groups: title, degrees of freedom and memory, what the group measures, CPU time."""
     rows = []
     for runs in results.methods(*groups).values():
         numbers, memory = (statistics.median(run[name] for run in runs) for name in ("numbers", "memory_bytes"))
@@ -171,7 +171,7 @@ def _adam(results: InsrResults) -> str:
 
 
 def _best_adam(settings: dict[str, Any], fresh: bool | None) -> tuple[str, dict[str, Any]] | None:
-    """Name, which begins with rate and schedule, and result."""
+    """Return the name of the best Adam, which begins with rate and schedule, and its result."""
     found = [pair for pair in settings.items() if fresh is None or pair[1]["settings"][2] == fresh]
     return min(found, key=lambda pair: pair[1]["relative_l2"], default=None)
 
@@ -201,7 +201,7 @@ def _dimensions(results: InsrResults) -> str:
 
 
 def _grid(runs: list[Run], name: str, dimension: int) -> str:
-    """Median over the seeds, for every seed has an error of its own."""
+    """Return the median over the seeds of the grid that has the error of the network."""
     nodes = [run["grids"][name]["nodes"] for run in runs if run.get("grids")]
     if not nodes:
         return DASH

@@ -1,4 +1,4 @@
-"""What ``sciml bench insr`` varies: the ablation of the pulse in 1-D, and the classical methods beside each case."""
+"""The variants of ``sciml bench insr``: the ablation of the pulse in 1-D, and the classical methods of each case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 _TASK = "task.init_args"
 _NETWORK, _PROBLEM, _RULE = f"{_TASK}.networks.u", f"{_TASK}.problem.init_args", f"{_TASK}.integrator"
-# A network of waves with a longer period than the box knows nothing of its ends.
+# Fourier modes with a longer period than the box do not make a network periodic on it.
 _LONG = "class_path: sciml.nets.FourierNetwork, init_args: {inputs: 1, width: 16, box: [[-2.5], [2.5]], waves: 10}"
 _PENALTY = f"{_PROBLEM}.boundary=zero"
 
@@ -23,8 +23,8 @@ _SINE = "class_path: sciml.nets.Siren, init_args: {inputs: 1, width: 16, hidden_
 _TANH = "class_path: sciml.nets.TanhNetwork, init_args: {inputs: 1, width: 16, layers: 3, box: [[-2], [2]], spread: 8}"
 _HARD = "class_path: sciml.nets.ansatz.VanishingOnBox, init_args: {network: {%s}, box: [[-2], [2]]}"
 
-# By method: title, and changes of the config. One thing at a time; only waves can be periodic, so that other bases
-# differ in one thing from the row with the penalty.
+# By method: title, and changes of the config. One thing at a time; only Fourier modes can be periodic, hence other
+# bases differ in one thing from the row with the penalty.
 ABLATION: dict[str, tuple[str, list[str]]] = {
     "base": ("Fourier modes, periodic, Padé(2,2), least squares", []),
     "penalty": ("boundary: penalty, not periodic", [_PENALTY, _network(_LONG)]),
@@ -39,7 +39,7 @@ ABLATION: dict[str, tuple[str, list[str]]] = {
     "adam": ("optimiser: tuned Adam, as much time", []),
 }
 
-# Space, rule in time, nodes, title: 901 numbers are the memory of the network of the paper, 561 of ours.
+# Scheme in space and in time, nodes, title: 901 numbers are the memory of the network of the paper, 561 of ours.
 ADVECTION_GRIDS: list[tuple[str, str, int, str]] = [
     ("upwind", "midpoint", 901, "upwind + midpoint (the paper's grid)"),
     ("central4", "midpoint", 901, "4th-order differences + midpoint"),

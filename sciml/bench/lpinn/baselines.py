@@ -1,4 +1,4 @@
-"""The jobs of standard PINNs and of the published equations in ``sciml bench lpinn``."""
+"""The measurements of PINNs in the Eulerian frame and of the published equations in ``sciml bench lpinn``."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ COURANT = 4.0  # of semi-Lagrangian steps, which have no limit of stability
 
 
 def finite_volumes(job: Job) -> dict[str, Any]:
-    """Finite volumes of fifth order; the error is at the centres of cells.
+    """Solve by finite volumes of fifth order; the error is that at the centres of cells.
 
     Returns
     -------
     dict
-        As of ``lpinn_jobs.case``; the memory is that of u at one time.
+        As of :func:`sciml.bench.lpinn.jobs.case`; the memory is that of u at one time.
     """
     problem, cells = _problem(job), job["number"]
     (lower,), (upper,) = problem.domain.lower, problem.domain.upper
@@ -41,7 +41,7 @@ def finite_volumes(job: Job) -> dict[str, Any]:
 
 
 def spectral(job: Job) -> dict[str, Any]:
-    """Fourier collocation, whose values are at the nodes; result as of ``finite_volumes``."""
+    """Solve by Fourier collocation, with errors at the nodes; the result is as of ``finite_volumes``."""
     problem, count = _problem(job), job["number"]
     (lower,), (upper,) = problem.domain.lower, problem.domain.upper
     period, shift = upper - lower, torch.from_numpy(fourier.nodes(upper - lower, count))[:, None]
@@ -56,7 +56,7 @@ def spectral(job: Job) -> dict[str, Any]:
 
 
 def semi_lagrangian(job: Job) -> dict[str, Any]:
-    """Paths traced backwards step by step, splines of degree 5 at the nodes of a lattice; result as of the others.
+    """Solve by paths traced backwards step by step and splines of degree 5 on a lattice; result as of the others.
 
     The lattice is on the box of the labels, and errors are at its nodes inside of the domain.
     """
@@ -79,7 +79,7 @@ def semi_lagrangian(job: Job) -> dict[str, Any]:
 
 
 def traced(job: Job) -> dict[str, Any]:
-    """Paths traced back to the start with ``10^-number`` as the tolerance; result as of ``finite_volumes``."""
+    """Solve by paths traced back to time 0 with tolerance ``10^-number``; the result is as of ``finite_volumes``."""
     problem = _problem(job)
     count, _ = EVALUATION[problem.domain.dim]
     points = points_of(problem.domain.lattice(count))
@@ -92,12 +92,12 @@ def traced(job: Job) -> dict[str, Any]:
 
 
 def _carried(problem: TransportProblem) -> Callable[[np.ndarray], np.ndarray]:
-    """The start of a problem for arrays."""
+    """Return the initial condition of a problem as a function of arrays."""
     return lambda points: problem.initial(torch.from_numpy(points))[:, 0].numpy()
 
 
 def _velocity(problem: TransportProblem) -> Callable[[np.ndarray, float], np.ndarray]:
-    """The velocity of a passive problem for arrays."""
+    """Return the velocity of a passive problem as a function of arrays."""
 
     def velocity(points: np.ndarray, time: float) -> np.ndarray:
         at = torch.from_numpy(np.ascontiguousarray(points))
@@ -119,7 +119,7 @@ def _timed(solve: Callable[[np.ndarray], np.ndarray], problem: TransportProblem)
 
 
 def _result(problem: TransportProblem, points: torch.Tensor, values: np.ndarray, seconds: float) -> dict[str, Any]:
-    """Errors of values ``(times, n)`` at points ``(n, dim)``."""
+    """Return the errors of values ``(times, n)`` at points ``(n, dim)``."""
     exact = np.stack([problem.exact(points, float(time))[:, 0].numpy() for time in _times(problem)])
     mean = float(problem.initial(problem.probes()).mean())
     return {
@@ -136,7 +136,7 @@ def _result(problem: TransportProblem, points: torch.Tensor, values: np.ndarray,
 
 
 def _averages(problem: TransportProblem, cells: int, times: np.ndarray) -> np.ndarray:
-    """Of cells, at times; a passive u obeys a conservation law as u / a, with the flux a u."""
+    """Return cell averages at some times; for a passive u, u / a obeys a conservation law with the flux a u."""
     (lower,), (upper,) = problem.domain.lower, problem.domain.upper
 
     def carried(x: np.ndarray) -> np.ndarray:
@@ -153,6 +153,6 @@ def _averages(problem: TransportProblem, cells: int, times: np.ndarray) -> np.nd
 
 
 def _speed(problem: TransportProblem, points: torch.Tensor) -> np.ndarray:
-    """Velocity of a passive problem on one axis, at the start."""
+    """Return the velocity of a passive problem in 1-D at time 0."""
     zero = torch.zeros_like(points)
     return problem.velocity(points, zero, zero)[:, 0].numpy()

@@ -1,4 +1,4 @@
-"""What the jobs of ``sciml bench lpinn`` measure: shipped configs, as they are or with changes."""
+"""The measurements of ``sciml bench lpinn`` on our networks: shipped configs, with or without changes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sciml.training.config import load_config
 
 
 def case(job: Job) -> dict[str, Any]:
-    """Our characteristics by the config, with ``job["changes"]``, against the exact solution.
+    """Solve a config by our characteristics, with ``job["changes"]``, against the exact solution.
 
     Returns
     -------
     dict
-        ``numbers`` and ``memory_bytes`` of the solution at all times; ``seconds`` of processor time; ``solves``;
+        ``numbers`` and ``memory_bytes`` of the solution at all times; ``seconds`` of CPU time; ``solves``;
         ``residual``; ``last`` with ``relative_l2`` over the run and ``relative_l2_at_end``; ``failed``; ``load``.
     """
     task = build(job["config"], job["seed"], job.get("changes", ()))
@@ -50,7 +50,7 @@ def case(job: Job) -> dict[str, Any]:
 
 
 def build(config: str, seed: int, changes: tuple[str, ...] | list[str] = ()) -> SpaceTimeFitting:
-    """Return the task of a shipped config, the only place of all settings."""
+    """Return the task of a shipped config, which holds all settings."""
     task = load_config(config, [f"seed={seed}", *changes]).build_task()
     task.solver.seed = seed
     return task

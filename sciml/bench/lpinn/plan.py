@@ -26,14 +26,14 @@ OURS, GRID, BASELINE = (f"sciml.bench.lpinn.{name}:" for name in ("jobs", "grids
 
 @dataclass(frozen=True)
 class Plan:
-    """Seeds and efforts.
+    """The seeds and the efforts of one run of the benchmark.
 
     Attributes
     ----------
-    seeds : of initial weights and points
+    seeds : of initial parameters and points
     rounds : at most, of every case; None for all that the configs have
     updates : at most, of every standard PINN; None for as many as its time allows
-    quick : small
+    quick : whether this is a quick run
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -1,4 +1,4 @@
-"""hypre beside us: CG preconditioned by PFMG and by BoomerAMG, each in a process of its own.
+"""Run hypre's CG preconditioned by PFMG and by BoomerAMG, each in a process of its own.
 
 PFMG is compiled on demand from ``tools/hypre_pfmg.c`` with ``mpicc`` (Debian: libhypre-dev) into the user's cache;
 BoomerAMG runs through any Python that has petsc4py (Debian: python3-petsc4py with the system's Python). Neither is a

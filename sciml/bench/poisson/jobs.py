@@ -1,4 +1,4 @@
-"""What each job of ``sciml bench poisson`` measures. A job is a dict; so is its result, ready for JSON."""
+"""The measurements of ``sciml bench poisson``. A job is a dict; so is its result, ready for JSON."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 RTOL, TIGHT_RTOL = 1e-6, 1e-10
 WARM_UP_SIZE = 32
-# So that the white noise of b has nothing to do with the geometry of the same seed.
+# Keeps the white noise of b independent of the geometry of the same seed.
 NOISE_SEED = 1000
 
 
 def iterations(job: Job) -> dict[str, Any]:
-    """Iterations of our multigrid to 1e-6, for white noise and for a smooth source."""
+    """Count the iterations of our multigrid to 1e-6, for white noise and for a smooth source."""
     from sciml.linalg import MultigridPreconditioner, solve
 
     problem, white, smooth = _problem(job)
@@ -38,9 +38,9 @@ def iterations(job: Job) -> dict[str, Any]:
 
 
 def compare(job: Job) -> dict[str, Any]:
-    """Solvers taking turns on one system; ``job["solvers"]`` maps each to how often, ``job["again"]`` solves twice.
+    """Measure solvers in turn on one system; ``job["solvers"]`` maps each to its number of runs.
 
-    The result has the median of each measurement per solver, and the single runs.
+    With ``job["again"]`` each solves twice. The result has the median of each measurement per solver, and the runs.
     """
     system, smooth, assembly = _system(job)
     available = {name: count for name, count in job["solvers"].items() if PEERS[name].installed}
@@ -61,7 +61,7 @@ def compare(job: Job) -> dict[str, Any]:
 
 
 def hypre(job: Job) -> dict[str, Any]:
-    """Ours and hypre's PFMG and BoomerAMG in turn; hypre runs in processes of its own and times itself."""
+    """Measure our multigrid and hypre's PFMG and BoomerAMG in turn; hypre runs in processes of its own."""
     from sciml.bench.poisson.hypre import SOLVERS, run_hypre
 
     system, _, _ = _system(job)
@@ -80,7 +80,7 @@ def hypre(job: Job) -> dict[str, Any]:
 
 
 def memory(job: Job) -> dict[str, Any]:
-    """Peak memory that a solver takes beyond problem, matrix and right-hand side, in a process of its own."""
+    """Measure the peak memory of a solver beyond problem, matrix and right-hand side, in a process of its own."""
     system, _, _ = _system(job)
     peer = PEERS[job["solver"]]
     _warm_up(job["solver"], job["case"])
@@ -94,7 +94,7 @@ def memory(job: Job) -> dict[str, Any]:
 
 
 def large(job: Job) -> dict[str, Any]:
-    """Seconds of set-up and solve of our multigrid, and the peak memory of the whole process."""
+    """Measure set-up and solve of our multigrid in seconds, and the peak memory of the whole process."""
     system, _, _ = _system(job, with_matrix=False)
     _warm_up("multigrid", job["case"])
     run: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def large(job: Job) -> dict[str, Any]:
 
 
 def accuracy(job: Job) -> dict[str, Any]:
-    """True residual at rtol 1e-10 with the float32 preconditioner."""
+    """Measure the true residual at rtol 1e-10 with the float32 preconditioner."""
     from sciml.linalg import solve
 
     problem, white, _ = _problem(job)
@@ -113,7 +113,7 @@ def accuracy(job: Job) -> dict[str, Any]:
 
 
 def sabotage(job: Job) -> dict[str, Any]:
-    """Iterations with preconditioners that are useless or worse, beside those of plain conjugate gradients."""
+    """Count the iterations with useless preconditioners, and those of plain conjugate gradients."""
     from sciml.linalg import solve
 
     problem, white, _ = _problem(job)
@@ -130,7 +130,7 @@ def sabotage(job: Job) -> dict[str, Any]:
 
 
 def compilation(job: Job) -> dict[str, Any]:
-    """Seconds of the first and of the second solve in a process that finds no compiled kernels."""
+    """Measure the first and the second solve in seconds, in a process that finds no compiled kernels."""
     problem, white, _ = _problem(job)
     system = System(problem, None, white)
     seconds = [timed(lambda: run_peer(PEERS["multigrid"], system, RTOL))[1] for _ in range(2)]
@@ -138,12 +138,12 @@ def compilation(job: Job) -> dict[str, Any]:
 
 
 def median_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Median of every measurement; iterations are those of the run in the middle."""
+    """Return the median of every measurement; iterations are those of the median run."""
     return {name: statistics.median_low(run[name] for run in runs) for name in runs[0]}
 
 
 def _problem(job: Job) -> tuple[VoxelPoisson, np.ndarray, np.ndarray]:
-    """Problem, white-noise right-hand side and smooth right-hand side."""
+    """Return the problem, a white-noise right-hand side and a smooth one."""
     from sciml.linalg import VoxelPoisson
     from sciml.reference.poisson_cases import poisson_case
 
@@ -154,7 +154,7 @@ def _problem(job: Job) -> tuple[VoxelPoisson, np.ndarray, np.ndarray]:
 
 
 def _system(job: Job, *, with_matrix: bool = True) -> tuple[System, np.ndarray, float]:
-    """System, another right-hand side, and the seconds that the assembly of the matrix took."""
+    """Return the system, another right-hand side, and the seconds that the assembly of the matrix took."""
     if "cpus" in job and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-job["cpus"] :])
     problem, white, smooth = _problem(job)

@@ -43,7 +43,7 @@ class Peer:
 
     @property
     def installed(self) -> bool:
-        """Whether the package is installed."""
+        """True if the package is installed, or none is needed."""
         return self.package is None or find_spec(self.package) is not None
 
 

@@ -1,4 +1,4 @@
-"""``sciml bench poisson``: iterations, times, memory and robustness of our multigrid beside classical solvers."""
+"""The jobs of ``sciml bench poisson``: iterations, times, memory and robustness, ours and of classical solvers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from sciml.bench.worker import Job
 JOBS = "sciml.bench.poisson.jobs:"
 GROUPS = {
     "iterations": "iterations on every case",
-    "times": "seconds beside PyAMG, IC(0) and plain CG, one thread",
+    "times": "wall time beside PyAMG, IC(0) and plain CG, one thread",
     "box": "the box, where the fast transform wins",
     "memory": "peak memory beside PyAMG",
     "large": "a large system on two threads",
     "threads": "two threads against one",
     "accuracy": "rtol 1e-10",
     "sabotage": "useless preconditioners",
-    "compile": "seconds that compiling the kernels takes, once per machine",
-    "hypre": "seconds beside hypre's PFMG and BoomerAMG, one thread (with --peers hypre)",
+    "compile": "time to compile the kernels, once per machine",
+    "hypre": "wall time beside hypre's PFMG and BoomerAMG, one thread (with --peers hypre)",
 }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes and seeds: iterations at ``small`` and ``medium`` cells per axis, all else as the fields say."""
+    """The sizes, in cells per axis, the seeds and the repetitions of one run of the benchmark."""
 
     small: int = 64
     medium: int = 128
@@ -43,7 +43,7 @@ QUICK = Plan(small=32, medium=64, large=96, seeds=(100,), jump_seeds=(100, 101, 
 
 
 def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
-    """Every job of the plan, in the order in which they run."""
+    """Return every job of the plan, in the order in which they run."""
     jobs = [*_iteration_jobs(plan), *_time_jobs(plan)]
     box: dict[str, Any] = {"case": "box", "size": plan.medium, "cpus": 1}
     for seed in plan.seeds:

@@ -20,7 +20,7 @@ TITLES = {name: peer.title for name, peer in PEERS.items()} | {
 
 
 def checks(raw: Raw) -> list[Check]:
-    """Every row of the table of limits."""
+    """Return every limit, with what was measured."""
     plan, results = raw["plan"], PoissonResults(raw)
     return [*_iteration_checks(plan, results), *_time_checks(plan, results), *_other_checks(plan, results)]
 
@@ -32,7 +32,7 @@ def sections(raw: Raw) -> list[Section]:
 
 
 def time_table(raw: Raw) -> str:
-    """Markdown: per solver and case, seconds of set-up + solve and iterations, medians over the seeds."""
+    """Return set-up + solve in seconds and iterations per solver and case, medians over the seeds."""
     results = PoissonResults(raw)
     cases = [case for case in CASES if results.unknowns(case)]
     rows = []
@@ -45,7 +45,7 @@ def time_table(raw: Raw) -> str:
 
 
 def losses(raw: Raw) -> list[str]:
-    """A sentence about each solver that beats our multigrid somewhere, and about each that missed the tolerance."""
+    """Return a sentence about each solver that beats our multigrid, and about each that missed the tolerance."""
     results = PoissonResults(raw)
     found = []
     for case in CASES:

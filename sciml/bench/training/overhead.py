@@ -1,6 +1,6 @@
-"""What the training backbone costs beside a bare PyTorch loop: the job of ``sciml bench training``.
+"""The cost of the training backbone beside a bare PyTorch loop: the measurement of ``sciml bench training``.
 
-The network is tiny (2-32-32-32-1 on 256 points), so that everything around the arithmetic shows. Both loops take turns,
+The network is tiny (2-32-32-32-1 on 256 points), which makes all overhead visible. Both loops take turns,
 one batch of updates each, in one process: the bare loop runs inside a callback of the trainer.
 """
 
@@ -31,7 +31,7 @@ WARM_UP = 100  # updates that do not count
 
 
 class Regression(Task):
-    """Fit ``sin(pi x) sin(pi y)`` at fixed points."""
+    """The regression task that fits ``sin(pi x) sin(pi y)`` at fixed points."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ class Regression(Task):
         self.register_buffer("values", torch.sin(torch.pi * points).prod(1, keepdim=True))
 
     def loss(self, batch: int) -> dict[str, Tensor]:
-        """Mean squared error; the batch is only a counter."""
+        """Return the mean squared error; the batch is only a counter."""
         return {"data": (self.net(self.points) - self.values).square().mean()}
 
 
 class _Turns(lightning.Callback):
-    """After each batch of the trainer an equal batch of the bare loop; CPU seconds of both."""
+    """A callback that runs an equal batch of the bare loop after each batch of the trainer, and times both."""
 
     def __init__(self, bare: Callable[[], None]) -> None:
         self.bare = bare
@@ -57,7 +57,7 @@ class _Turns(lightning.Callback):
         self._last = 0.0
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Stop the clock of the trainer, run the bare loop, start the clock again."""
+        """Time the batch of the trainer, then run and time the bare loop."""
         start = time.process_time()
         self.trainer_seconds.append(start - self._last)
         self.bare()
@@ -66,7 +66,7 @@ class _Turns(lightning.Callback):
 
 
 def overhead(job: Job) -> dict[str, Any]:
-    """CPU time of one update in both loops and their ratio: medians over the batches after the warm-up.
+    """Measure the CPU time of one update in both loops and their ratio: medians over the batches after the warm-up.
 
     Parameters
     ----------

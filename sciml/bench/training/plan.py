@@ -12,7 +12,7 @@ GROUPS = {"overhead": "CPU time per update, by updates per batch"}
 
 @dataclass(frozen=True)
 class Plan:
-    """Updates per batch that are compared, updates that are timed in each run, and runs."""
+    """The numbers of updates per batch, of timed updates in each run, and of runs."""
 
     updates_per_batch: tuple[int, ...] = (1, 10, 50, 100)
     updates: int = 1000
