@@ -24,7 +24,7 @@ from sciml.dcdm.rule_kernels import ASYMMETRY, LARGEST_LOGARITHM, LOGARITHM_SCAL
 from sciml.linalg.kernels.interpolation import OddCells
 from sciml.linalg.kernels.numba_backend import coarse_halo, fill_weights
 from sciml.linalg.kernels.stencil import Offset
-from sciml.linalg.multigrid import SMOOTHING_INTERVAL, Factors, chebyshev_factors
+from sciml.linalg.multigrid.smoother import SMOOTHING_INTERVAL, Factors, chebyshev_factors
 
 SHIPPED = "multigrid_cpu"
 TASK = "sciml.dcdm.MultigridTask"  # which trains the rules

@@ -13,7 +13,7 @@ from sciml.data.modules import Draws
 from sciml.dcdm.geometries import random_problem
 from sciml.dcdm.learned_multigrid import LearnedRules
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
-from sciml.linalg.kernels.torch_backend import apply_stencil, with_halo
+from sciml.linalg.kernels.torch_stencil import apply_stencil, with_halo
 from sciml.reference.poisson_cases import poisson_case
 from sciml.training.task import Task
 

@@ -16,8 +16,8 @@ from numba.extending import overload
 
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.numba_backend import flat_shift, groups_of_odd_cells, unit
-from sciml.linalg.kernels.numba_cycle import CHUNK
 from sciml.linalg.kernels.numba_setup import add_row, segment
+from sciml.linalg.kernels.numba_smoother import CHUNK
 from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane
 
 # Without the licence to ignore inf and nan: ratios of couplings overflow.

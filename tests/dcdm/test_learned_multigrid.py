@@ -13,8 +13,8 @@ from sciml.dcdm.rule_kernels import exponential, logarithm
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels.numba_backend import build, coarsen, finest, interpolation_weights
 from sciml.linalg.kernels.stencil import SEVEN_POINT, coarse_offsets
-from sciml.linalg.kernels.torch_backend import with_halo
-from sciml.linalg.multigrid import SMOOTHING_INTERVAL, chebyshev_factors
+from sciml.linalg.kernels.torch_stencil import with_halo
+from sciml.linalg.multigrid.smoother import SMOOTHING_INTERVAL, chebyshev_factors
 from sciml.numerics.random import seeded
 from sciml.reference.poisson_cases import poisson_case
 
@@ -128,7 +128,7 @@ def test_constant_coefficient_keeps_the_classical_preconditioner(backend, monkey
 
 
 def test_cycle_stays_symmetric_positive_definite(monkeypatch):
-    monkeypatch.setattr("sciml.linalg.multigrid.COARSEST_CELLS", 40)
+    monkeypatch.setattr("sciml.linalg.multigrid.preconditioner.COARSEST_CELLS", 40)
     problem = variable_problem((8, 9, 7), seed=3)
     rules = random_rules(size=1.0)
     with torch.no_grad():
@@ -145,7 +145,7 @@ def test_cycle_stays_symmetric_positive_definite(monkeypatch):
 
 def test_gradient_of_the_training_loss_is_that_of_differences(monkeypatch):
     """The rule takes no derivatives of its features, so the differences hold them fixed."""
-    monkeypatch.setattr("sciml.linalg.multigrid.COARSEST_CELLS", 100)
+    monkeypatch.setattr("sciml.linalg.multigrid.preconditioner.COARSEST_CELLS", 100)
     problem = variable_problem((12, 12, 12), obstacles=0.0, spread=1.0).normalised()[0]
     task = MultigridTask(steps=3).double()
     task.rules = random_rules(size=0.3)

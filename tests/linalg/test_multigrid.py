@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse
 import scipy.sparse.linalg
 
 from sciml.errors import InputError
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
-from sciml.linalg.multigrid import dense_inverse
+from sciml.linalg.multigrid.coarsest import dense_inverse
 
 
 def ritz_interval(problem, preconditioner, steps=20):
@@ -165,15 +167,59 @@ def test_the_number_of_threads_changes_rounding_alone(make_case, noise, tmp_path
     np.testing.assert_allclose(three, one, atol=1e-8 * np.abs(one).max())
 
 
+def assembled_levels(preconditioner):
+    """The matrix of every level, as P^T A P with SciPy, P made of the prolongations of unit vectors."""
+    levels, matrices = preconditioner.levels, [preconditioner.problem.to_csr()]
+    for fine, coarse in pairwise(levels):
+        rows, columns = (np.flatnonzero(np.asarray(level.inverse).ravel()) for level in (fine, coarse))
+        P = np.zeros((rows.size, columns.size))
+        for number, cell in enumerate(columns):
+            fine.x[...], coarse.x[...] = 0.0, 0.0
+            coarse.x.reshape(-1)[cell] = 1.0
+            fine.add_correction(coarse)
+            P[:, number] = np.asarray(fine.x).ravel()[rows]
+        product = P.T @ (matrices[-1] @ P)
+        matrices.append(scipy.sparse.csr_array(np.where(np.abs(product) > 1e-12 * np.abs(product).max(), product, 0.0)))
+    return matrices
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize(
+    ("name", "size", "dimension", "spread"),
+    [("box", 40, 2, 0.0), ("mixed", 45, 2, 0.0), ("mixed", 14, 3, 0.0), ("mixed", 40, 2, 1.0)],
+)
+def test_the_complexities_are_those_of_the_assembled_matrices(name, size, dimension, spread, backend, make_case):
+    case = make_case(name, size, dimension=dimension)
+    coefficient = 10.0 ** (spread * np.random.default_rng(0).uniform(-1, 1, case.shape)) if spread else None
+    problem = VoxelPoisson.from_cells(case.cells, coefficient=coefficient, outside=case.outside)
+    preconditioner = MultigridPreconditioner(problem, dtype=np.float64, backend=backend)
+    matrices = assembled_levels(preconditioner)
+    assert len(matrices) == len(preconditioner.levels) > 1
+    assert [level.unknowns() for level in preconditioner.levels] == [matrix.shape[0] for matrix in matrices]
+    nonzeros, rows = [matrix.nnz for matrix in matrices], [matrix.shape[0] for matrix in matrices]
+    assert preconditioner.levels[0].entries() == nonzeros[0]
+    # Couplings that cancel but for rounding are stored.
+    assert [level.entries() for level in preconditioner.levels] == pytest.approx(
+        nonzeros, rel=0 if name == "box" else 2e-3
+    )
+    assert preconditioner.operator_complexity == pytest.approx(sum(nonzeros) / nonzeros[0], rel=1e-3)
+    assert preconditioner.grid_complexity == pytest.approx(sum(rows) / rows[0])
+
+
 def test_repr_is_the_table_of_the_hierarchy(make_case):
     problem = make_case("smoke", 32)
     preconditioner = MultigridPreconditioner(problem)
-    lines = repr(preconditioner).splitlines()
-    assert lines[0].startswith("MultigridPreconditioner: numba float32, 3 levels, ")
-    assert lines[2].split() == ["level", "cells", "unknowns", "MiB"]
-    assert lines[3].split()[:7] == ["0", "32", "x", "32", "x", "32", str(problem.unknowns)]
-    assert [line.split()[1] for line in lines[3:]] == ["32", "16", "8"]
     report = preconditioner.report()
+    lines = repr(preconditioner).splitlines()
+    assert lines[0] == "MultigridPreconditioner (numba, float32)"
+    assert [line.split(":")[1].split()[0] for line in lines[1:4]] == [
+        "3",
+        f"{report['operator_complexity']:.3f}",
+        f"{report['grid_complexity']:.3f}",
+    ]
+    assert lines[6].split() == ["level", "cells", "unknowns", "nonzeros"]
+    assert lines[7].split()[:8] == ["0", "32", "x", "32", "x", "32", str(problem.unknowns), str(problem.to_csr().nnz)]
+    assert [line.split()[1] for line in lines[7:]] == ["32", "16", "8"]
     assert [level["shape"] for level in report["levels"]] == [(32, 32, 32), (16, 16, 16), (8, 8, 8)]
     assert report["setup_seconds"] == preconditioner.setup_seconds > 0.0
     assert report["levels"][0]["bytes"] >= 4 * 4 * 32**3  # x, x_old, b and 1 / d in float32

@@ -9,7 +9,8 @@ import pytest
 
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson
 from sciml.linalg.kernels.stencil import FORWARD, SEVEN_POINT, axes_to_coarsen, coarse_offsets, coarse_shape
-from sciml.linalg.multigrid import chebyshev_factors, dense_inverse
+from sciml.linalg.multigrid.coarsest import dense_inverse
+from sciml.linalg.multigrid.smoother import chebyshev_factors
 
 DOUBLE = np.dtype(np.float64)
 

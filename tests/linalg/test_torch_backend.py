@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sciml.linalg import MultigridPreconditioner, VoxelPoisson, solve
 from sciml.linalg.kernels import torch_backend as backend
+from sciml.linalg.kernels import torch_setup as setup
 from sciml.linalg.kernels.stencil import FORWARD, SEVEN_POINT, coarse_offsets
 from sciml.linalg.kernels.torch_vectors import GridOperator, TorchVectors
 from sciml.linalg.krylov import flexible_conjugate_gradients
@@ -93,13 +94,13 @@ def test_cycle_is_symmetric_and_positive(shape, spacing, device):
 @pytest.mark.parametrize("full", [False, True], ids=["7-point", "27-point"])
 def test_galerkin_stencil_is_the_product_of_restriction_operator_and_prolongation(full, axis):
     """<A_c X, Y> = <A P X, P Y>, and <P X, y> = <X, P^T y>."""
-    stencil, offsets = backend.finest_stencil(obstacles((9, 12, 11)), np.dtype(np.float64)), SEVEN_POINT
+    stencil, offsets = setup.finest_stencil(obstacles((9, 12, 11)), np.dtype(np.float64)), SEVEN_POINT
     if full:
         for along in range(3):
-            stencil, _ = backend.coarsen(stencil, offsets, along)
+            stencil, _ = setup.coarsen(stencil, offsets, along)
             offsets = coarse_offsets(offsets, along)
         assert offsets == FORWARD
-    coarse, P = backend.coarsen(stencil, offsets, axis)
+    coarse, P = setup.coarsen(stencil, offsets, axis)
     cells = stencil.shape[1 + axis] - 2
     generator = torch.Generator().manual_seed(0)
     active = (coarse[-1] > 0).double()
@@ -115,9 +116,9 @@ def test_galerkin_stencil_is_the_product_of_restriction_operator_and_prolongatio
 
 def test_constants_are_interpolated_exactly_where_nothing_flows_out():
     problem = VoxelPoisson.from_cells(np.zeros((8, 8, 8), np.uint8))
-    stencil = backend.finest_stencil(problem, np.dtype(np.float64))
+    stencil = setup.finest_stencil(problem, np.dtype(np.float64))
     for axis in range(3):
-        _, P = backend.coarsen(stencil, SEVEN_POINT, axis)
+        _, P = setup.coarsen(stencil, SEVEN_POINT, axis)
         ones = backend.with_halo(torch.ones_like(backend.shifted(P.left)))
         torch.testing.assert_close(backend.shifted(P.prolong(ones, 8)), torch.ones(8, 8, 8, dtype=torch.float64))
 
@@ -135,7 +136,7 @@ def test_set_up_is_differentiable_in_the_couplings(axis):
         forward = [torch.nn.functional.pad(part, pad) for part, pad in zip(kept, pads, strict=True)]
         backward = [part.roll(1, 2 - slot) for slot, part in enumerate(forward)]  # the last plane is 0
         stencil = backend.with_halo(torch.stack([*forward, values[3] + sum(forward) + sum(backward)]))
-        result, P = backend.coarsen(stencil, SEVEN_POINT, axis)
+        result, P = setup.coarsen(stencil, SEVEN_POINT, axis)
         return result, P.left, P.right
 
     assert torch.autograd.gradcheck(coarse, couplings, fast_mode=True)

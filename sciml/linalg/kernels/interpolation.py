@@ -11,16 +11,8 @@ from dataclasses import dataclass
 import torch
 
 from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane, couplings_to_plane
-from sciml.linalg.kernels.torch_backend import (
-    add,
-    at_even,
-    interpolation_weights,
-    reciprocal,
-    room,
-    shifted,
-    unit,
-    with_halo,
-)
+from sciml.linalg.kernels.torch_setup import interpolation_weights
+from sciml.linalg.kernels.torch_stencil import add, at_even, reciprocal, room, shifted, unit, with_halo
 
 Weights = tuple[torch.Tensor, torch.Tensor]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.linalg.kernels import numba_cycle as cycle
 from sciml.linalg.kernels import numba_setup as setup
+from sciml.linalg.kernels import numba_smoother as smoother
+from sciml.linalg.kernels import numba_transfers as transfers
 from sciml.linalg.kernels.islands import Islands, find_islands
 from sciml.linalg.kernels.layout import Weights, coupling_strength, three_axes, three_weights
 from sciml.linalg.kernels.stencil import (
@@ -57,7 +58,7 @@ class Level:
         self.operator = weights if stencil is None else stencil
         self.full = stencil is not None
         self.x, self.old, self.b = (np.zeros_like(inverse) for _ in range(3))
-        self.chunks = cycle.active_chunks(shape, inverse)
+        self.chunks = smoother.active_chunks(shape, inverse)
         self.interpolations: list[Interpolation] = []
         self.between: list[np.ndarray] = []
         self.islands: Islands | None = None
@@ -69,31 +70,31 @@ class Level:
 
     def start(self, step: float) -> None:
         """First smoothing step: x = step D^-1 b."""
-        cycle.start(self.b, self.inverse, self.inverse.dtype.type(step), self.chunks, self.x)
+        smoother.start(self.b, self.inverse, self.inverse.dtype.type(step), self.chunks, self.x)
 
     def smooth(self, factors: tuple[float, float, float]) -> None:
         """One Chebyshev step x, old = a x + s D^-1 (b - A x) - g old, x."""
-        kernel = cycle.smooth_full if self.full else cycle.smooth_seven
+        kernel = smoother.smooth_full if self.full else smoother.smooth_seven
         factors = tuple(self.inverse.dtype.type(f) for f in factors)
         kernel(self.x, self.old, self.b, self.inverse, self.operator, factors, self.chunks)
         self.x, self.old = self.old, self.x
 
     def restrict_residual(self, coarse: Level) -> None:
         """coarse.b = P^T (b - A x)."""
-        kernel = cycle.residual_full if self.full else cycle.residual_seven
+        kernel = smoother.residual_full if self.full else smoother.residual_seven
         kernel(self.x, self.b, self.inverse, self.operator, self.chunks, self.old)
         grids = [self.old, *self.between, coarse.b]
         for each, fine, out in zip(self.interpolations, grids[:-1], grids[1:], strict=True):
-            cycle.restrict(fine, each.steps, each.left, each.right, out)
+            transfers.restrict(fine, each.steps, each.left, each.right, out)
 
     def add_correction(self, coarse: Level) -> None:
         """x += P coarse.x."""
         values = coarse.x
         for each, out in zip(self.interpolations[:0:-1], self.between[::-1], strict=True):
-            cycle.prolong(values, each.steps, each.left, each.right, out)
+            transfers.prolong(values, each.steps, each.left, each.right, out)
             values = out
         first = self.interpolations[0]
-        cycle.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
+        transfers.prolong_and_add(values, first.steps, first.left, first.right, self.inverse, self.x)
 
     def correct_islands(self) -> None:
         """Correct the common value of every island in x."""
@@ -107,7 +108,7 @@ class Level:
     def solve_directly(self, prepared: tuple[np.ndarray, np.ndarray]) -> None:
         """x = A^-1 b: the direct solver of the coarsest level."""
         inverse, active = prepared
-        cycle.solve_dense(inverse, active, self.b, self.x)
+        transfers.solve_dense(inverse, active, self.b, self.x)
 
     def load(self, b: np.ndarray) -> None:
         """Set the right-hand side from an array without halo."""
@@ -118,11 +119,24 @@ class Level:
         return inner(self.x).astype(np.float64).reshape(shape)
 
     def unknowns(self) -> int:
-        """Number of cells that carry an unknown."""
+        """Return the number of cells that carry an unknown."""
         return int(np.count_nonzero(self.inverse))
 
+    def entries(self) -> int:
+        """Return the number of nonzero entries of the matrix of this level."""
+        if self.full:
+            return self.unknowns() + 2 * int(np.count_nonzero(self.operator[:-1]))
+        couplings, known = 0, self.inverse > 0
+        for axis, weight in enumerate(self.operator):
+            if isinstance(weight, np.ndarray):
+                couplings += np.count_nonzero(weight)
+            elif weight:
+                cells = np.moveaxis(known, axis, 0)
+                couplings += np.count_nonzero(cells[1:] & cells[:-1])
+        return self.unknowns() + 2 * int(couplings)
+
     def arrays(self) -> list[np.ndarray]:
-        """Every array the level keeps."""
+        """Return every array that the level keeps."""
         own = [self.inverse, self.x, self.old, self.b, *self.between]
         operator = [self.operator] if self.full else [w for w in self.operator if isinstance(w, np.ndarray)]
         return own + operator + [w for each in self.interpolations for w in (each.left, each.right)]

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple
-from sciml.linalg.kernels.numba_cycle import CHUNK
+from sciml.linalg.kernels.numba_smoother import CHUNK
 from sciml.linalg.kernels.stencil import FAINT, LEFT, NEGLIGIBLE, ONE
 
 _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}

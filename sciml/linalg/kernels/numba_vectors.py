@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
-from sciml.linalg.kernels.numba_cycle import _multiply_seven, active_chunks
+from sciml.linalg.kernels.numba_smoother import active_chunks, multiply_seven
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
         own, out = p[low:high], q[low:high]
-        _multiply_seven(out, p, diagonal[low:high], weights, low, high, strides)
+        multiply_seven(out, p, diagonal[low:high], weights, low, high, strides)
         part = 0.0
         for k in range(high - low):
             part += own[k] * out[k]

@@ -14,7 +14,9 @@ import torch
 
 from sciml.linalg.kernels.layout import three_axes
 from sciml.linalg.kernels.stencil import SEVEN_POINT
-from sciml.linalg.kernels.torch_backend import apply_stencil, finest_stencil, run_cycle, shifted, with_halo
+from sciml.linalg.kernels.torch_backend import run_cycle
+from sciml.linalg.kernels.torch_setup import finest_stencil
+from sciml.linalg.kernels.torch_stencil import apply_stencil, shifted, with_halo
 from sciml.linalg.multigrid import MultigridPreconditioner
 
 if TYPE_CHECKING:

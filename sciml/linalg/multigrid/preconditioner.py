@@ -1,21 +1,16 @@
-"""`MultigridPreconditioner`: a matrix-free Galerkin multigrid cycle for voxel Poisson problems.
-
-Every level is coarsened along its strongly coupled axes in turn with operator-dependent interpolation, which follows
-the flow around obstacles and through jumps of the coefficient, and carries the Galerkin operator (27 points) of that
-interpolation. Chebyshev polynomials of the scaled operator smooth before and after with equal strength, so the cycle is
-symmetric, and positive definite because the spectrum of D^-1 A lies in [0, 2] by construction.
-"""
+"""`MultigridPreconditioner`: the hierarchy of levels and the cycle through them."""
 
 from __future__ import annotations
 
 import time
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sciml.errors import InputError
-from sciml.linalg.kernels.stencil import FORWARD, Offset
+from sciml.linalg.kernels.stencil import Offset
+from sciml.linalg.multigrid.coarsest import dense_inverse
+from sciml.linalg.multigrid.smoother import SMOOTHING_INTERVAL, Factors, chebyshev_factors, smooth, smooth_from_zero
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +18,8 @@ if TYPE_CHECKING:
 
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
-# The part of the spectrum of D^-1 A in [0, 2] that smoothing damps evenly; below it the coarse grid takes over.
-SMOOTHING_INTERVAL = (0.3, 2.0)
 # Cells of the coarsest level, which is inverted as a dense matrix: 8^3 and a little more.
 COARSEST_CELLS = 700
-# Eigenvalues of the scaled coarsest operator below this are null vectors of closed fluid components.
-NULL_TOLERANCE = 1e-5
-
-Factors = tuple[float, float, float]
 
 
 class Rules(Protocol):
@@ -119,11 +108,11 @@ class MultigridPreconditioner:
 
             self.levels, stencil = numba_backend.build(problem, self.dtype, COARSEST_CELLS, rule)
         else:
-            from sciml.linalg.kernels import torch_backend
+            from sciml.linalg.kernels import torch_backend, torch_setup
 
             self.levels, stencil = torch_backend.build(problem, self.dtype, COARSEST_CELLS, self.device, rule)
         if self.backend == "torch" and stencil.requires_grad:
-            self._coarsest = torch_backend.regular_inverse(stencil)
+            self._coarsest = torch_setup.regular_inverse(stencil)
         else:
             self._coarsest = self.levels[-1].prepare_direct(*dense_inverse(stencil))
         self.setup_seconds = time.perf_counter() - start
@@ -163,12 +152,23 @@ class MultigridPreconditioner:
         n = self.problem.unknowns
         return LinearOperator((n, n), matvec=apply, rmatvec=apply, dtype=np.float64)
 
+    @property
+    def operator_complexity(self) -> float:
+        """Nonzero entries of the matrices of all levels, relative to those of the finest one."""
+        return sum(level.entries() for level in self.levels) / max(self.levels[0].entries(), 1)
+
+    @property
+    def grid_complexity(self) -> float:
+        """Unknowns of all levels, relative to those of the finest one."""
+        return sum(level.unknowns() for level in self.levels) / max(self.levels[0].unknowns(), 1)
+
     def report(self) -> dict[str, Any]:
-        """The hierarchy as data: per level its cells, unknowns and bytes, and the set-up seconds."""
+        """Return the hierarchy as data: cells, unknowns, nonzero entries and bytes of each level, and the totals."""
         levels = [
             {
                 "shape": tuple(int(n) for n in level.shape),
-                "unknowns": int(level.unknowns()),
+                "unknowns": level.unknowns(),
+                "entries": level.entries(),
                 "bytes": int(sum(array.nbytes for array in level.arrays())),
             }
             for level in self.levels
@@ -177,20 +177,27 @@ class MultigridPreconditioner:
             "backend": self.backend,
             "dtype": str(self.dtype),
             "levels": levels,
+            "operator_complexity": self.operator_complexity,
+            "grid_complexity": self.grid_complexity,
             "setup_seconds": self.setup_seconds,
         }
 
     def __repr__(self) -> str:
         report = self.report()
-        total = sum(level["bytes"] for level in report["levels"])
+        levels = report["levels"]
+        stored, memory = (sum(level[key] for level in levels) for key in ("entries", "bytes"))
         lines = [
-            f"MultigridPreconditioner: {self.backend} {self.dtype}, {len(self.levels)} levels, {total / 2**20:.1f} MiB",
-            f"  set up in {self.setup_seconds:.3f} s",
-            "  level           cells     unknowns        MiB",
+            f"MultigridPreconditioner ({self.backend}, {self.dtype})",
+            f"  Number of levels:    {len(levels)}",
+            f"  Operator complexity: {self.operator_complexity:.3f}",
+            f"  Grid complexity:     {self.grid_complexity:.3f}",
+            f"  Memory:              {memory / 2**20:.1f} MiB",
+            f"  Set-up time:         {self.setup_seconds:.3f} s",
+            "  level           cells     unknowns         nonzeros",
         ]
-        for number, level in enumerate(report["levels"]):
-            size = " x ".join(map(str, level["shape"]))
-            lines.append(f"  {number:5d} {size:>15s} {level['unknowns']:12d} {level['bytes'] / 2**20:10.2f}")
+        for number, level in enumerate(levels):
+            size, share = " x ".join(map(str, level["shape"])), level["entries"] / max(stored, 1)
+            lines.append(f"  {number:5d} {size:>15s} {level['unknowns']:12d} {level['entries']:12d} [{share:6.2%}]")
         return "\n".join(lines)
 
     def _cycle(self, index: int) -> None:
@@ -200,26 +207,17 @@ class MultigridPreconditioner:
             return
         factors = self._factors[min(index, 1)]
         coarse = self.levels[index + 1]
-        level.start(factors[0][1])
-        for each in factors[1:2]:
-            level.smooth((each[0], each[1], 0.0))
-        for each in factors[2:]:
-            level.smooth(each)
+        smooth_from_zero(level, factors)
         direct = index + 2 == len(self.levels)
         for visit in range(1 if index == 0 or direct else self.visits):
             if visit > 0:
-                self._smooth(level, factors)
+                smooth(level, factors)
             level.correct_islands()
             level.restrict_residual(coarse)
             self._cycle(index + 1)
             level.add_correction(coarse)
             level.correct_islands()
-        self._smooth(level, factors)
-
-    @staticmethod
-    def _smooth(level: Any, factors: list[Factors]) -> None:
-        for each in factors:
-            level.smooth(each)
+        smooth(level, factors)
 
 
 def choose_backend(backend: str, device: str | None) -> str:
@@ -231,63 +229,3 @@ def choose_backend(backend: str, device: str | None) -> str:
     if backend == "numba" and device not in (None, "cpu"):
         raise InputError(f"the numba back end runs on the CPU, got device={device!r}; choose backend='torch'.")
     return backend
-
-
-def chebyshev_factors(degree: int, low: float, high: float) -> list[Factors]:
-    """Factors (a, s, g) of the steps x_new = a x + s D^-1 (b - A x) - g x_old of Chebyshev's iteration on [low, high].
-
-    Reference: Golub and Van Loan, Matrix Computations, section 11.2.8.
-    """
-    centre, half = (high + low) / 2, (high - low) / 2
-    rho = half / centre
-    factors = [(1.0, 1.0 / centre, 0.0)]
-    for _ in range(degree - 1):
-        new = 1.0 / (2.0 * centre / half - rho)
-        factors.append((1.0 + new * rho, 2.0 * new / half, new * rho))
-        rho = new
-    return factors
-
-
-def dense_inverse(stencil: np.ndarray | torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse of a 27-point operator over its active cells, and their flat indices among the cells with halo.
-
-    Null vectors (closed components) are left out of the inverse; smoothing and the Krylov method take care of them.
-    """
-    stencil = stencil if isinstance(stencil, np.ndarray) else stencil.cpu().numpy()
-    shape = stencil.shape[1:]
-    diagonal = stencil[-1].astype(np.float64).ravel()
-    active = np.flatnonzero(diagonal > 0)
-    number = np.full(diagonal.size, -1)
-    number[active] = np.arange(active.size)
-    scale = 1.0 / np.sqrt(diagonal[active])
-    matrix = np.eye(active.size)
-    for slot, offset in enumerate(FORWARD):
-        other = number[active + np.ravel_multi_index(np.add(offset, 1), shape) - np.ravel_multi_index((1, 1, 1), shape)]
-        rows = np.flatnonzero(other >= 0)
-        columns = other[rows]
-        values = -stencil[slot].ravel()[active[rows]] * scale[rows] * scale[columns]
-        matrix[rows, columns] += values
-        matrix[columns, rows] += values
-    return _invert(matrix) * np.outer(scale, scale), active
-
-
-def _invert(matrix: np.ndarray) -> np.ndarray:
-    from scipy import linalg
-    from threadpoolctl import threadpool_limits
-
-    # For a few hundred rows the threads of a BLAS cost more than they bring, most of all beside ours.
-    with threadpool_limits(1, user_api="blas"):
-        return _invert_serially(matrix, linalg)
-
-
-def _invert_serially(matrix: np.ndarray, linalg: ModuleType) -> np.ndarray:
-    try:
-        factor = linalg.cholesky(matrix, lower=True)
-        if factor.size == 0 or factor.diagonal().min() ** 2 > NULL_TOLERANCE:
-            inverse, _ = linalg.lapack.dpotri(factor, lower=True)
-            return inverse + np.tril(inverse, -1).T
-    except linalg.LinAlgError:
-        pass  # not positive definite: a closed component, or rounding in one that is nearly closed
-    values, vectors = linalg.eigh(matrix)
-    kept = values > NULL_TOLERANCE
-    return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

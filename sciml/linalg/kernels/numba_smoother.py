@@ -1,4 +1,4 @@
-"""Kernels of the multigrid cycle on the CPU: smoothing, residual, restriction and prolongation.
+"""The smoother of the multigrid cycle on the CPU, and the residual: compiled, threaded loops over stencils.
 
 All arrays carry a halo of one cell of zeros, so a neighbour is a fixed distance away in memory and a kernel runs over
 the flat array, halo and all: what it computes on the halo and off the fluid is 0 because D^-1 is 0 there. The work is
@@ -20,10 +20,10 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
-from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple, Weights
+from sciml.linalg.kernels.layout import Array, Factors, Pair, Weights
 
 CHUNK = 4096
-_OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
+OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
@@ -34,7 +34,7 @@ def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
     return ranges[_holds_unknowns(inverse, ranges)]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _holds_unknowns(inverse: Array, ranges: Array) -> Array:
     inverse = inverse.reshape(-1)
     result = np.zeros(ranges.shape[0], np.bool_)
@@ -155,14 +155,12 @@ def _relax_seven_typed(
     return variable
 
 
-def _multiply_seven(
-    out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair
-) -> None:
+def multiply_seven(out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair) -> None:
     """Set out = A x on a chunk, 0 off the unknowns."""
     raise TypeError("to be called from compiled code")
 
 
-@overload(_multiply_seven, inline="always")
+@overload(multiply_seven, inline="always")
 def _multiply_seven_typed(
     out: Array, x: Array, diagonal: Array, weights: Weights, low: int, high: int, strides: Pair
 ) -> Callable:
@@ -229,7 +227,7 @@ def _add_full(acc: Array, x: Array, s: Array, low: int, high: int, strides: Pair
         _add_three(acc, x[a - 1 : b + 1], s[first + 2, a - 1 : b], s[first + 1, a:b], s[first, a + 1 : b + 1], n)
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> None:
     """First smoothing step from x = 0: out = step D^-1 b."""
     b, inverse, out = b.reshape(-1), inverse.reshape(-1), out.reshape(-1)
@@ -240,7 +238,7 @@ def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> N
             result[k] = step * scale[k] * right[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def smooth_seven(
     x: Array, old: Array, b: Array, inverse: Array, weights: Weights, factors: Factors, chunks: Array
 ) -> None:
@@ -252,7 +250,7 @@ def smooth_seven(
         _relax_seven(old[low:high], x, b[low:high], inverse[low:high], weights, factors, low, high, strides)
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def smooth_full(
     x: Array, old: Array, b: Array, inverse: Array, stencil: Array, factors: Factors, chunks: Array
 ) -> None:
@@ -270,7 +268,7 @@ def smooth_full(
             out[k] = a * own[k] + s * scale[k] * acc[k] - g * out[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks: Array, out: Array) -> None:
     """out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
@@ -284,7 +282,7 @@ def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks:
             result[k] = acc[k] - own[k] / scale[k] if scale[k] > 0 else 0
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def residual_full(x: Array, b: Array, inverse: Array, stencil: Array, chunks: Array, out: Array) -> None:
     """out = b - A x of a 27-point level."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
@@ -297,94 +295,3 @@ def residual_full(x: Array, b: Array, inverse: Array, stencil: Array, chunks: Ar
         scale, result = inverse[low:high], out[low:high]
         for k in range(high - low):
             result[k] = acc[k] if scale[k] > 0 else 0
-
-
-@njit(parallel=True, **_OPTIONS)
-def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
-    """out = P^T fine along the axis whose entry of ``steps`` is 2."""
-    n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
-    for i in prange(1, n0 + 1):
-        for j in range(1, n1 + 1):
-            i0, j0 = steps[0] * (i - 1) + 1, steps[1] * (j - 1) + 1
-            result, own, low = out[i, j], fine[i0, j0], left[i, j]
-            if steps[2] == 2:
-                high = right[i, j]
-                for k in range(n2):
-                    result[k + 1] = own[2 * k + 1] + low[k + 1] * own[2 * k + 2] + high[k] * own[2 * k]
-            else:
-                d0, d1 = steps[0] - 1, steps[1] - 1
-                after, before, high = fine[i0 + d0, j0 + d1], fine[i0 - d0, j0 - d1], right[i - d0, j - d1]
-                for k in range(n2 + 2):
-                    result[k] = own[k] + low[k] * after[k] + high[k] * before[k]
-
-
-@njit(parallel=True, **_OPTIONS)
-def prolong(coarse: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
-    """out = P coarse along the axis whose entry of ``steps`` is 2."""
-    n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
-    m0, m1, m2 = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
-    for i in prange(1, n0 + 1):
-        for j in range(1, n1 + 1):
-            i0, j0 = steps[0] * (i - 1) + 1, steps[1] * (j - 1) + 1
-            own, low, high = coarse[i, j], left[i, j], right[i, j]
-            even = out[i0, j0]
-            if steps[2] == 2:
-                for k in range(m2 // 2):
-                    even[2 * k + 1] = own[k + 1]
-                    even[2 * k + 2] = low[k + 1] * own[k + 1] + high[k + 1] * own[k + 2]
-                if m2 % 2 == 1:
-                    even[m2] = own[n2]
-            else:
-                for k in range(n2 + 2):
-                    even[k] = own[k]
-                d0, d1 = steps[0] - 1, steps[1] - 1
-                if i0 + d0 <= m0 and j0 + d1 <= m1:
-                    odd, after = out[i0 + d0, j0 + d1], coarse[i + d0, j + d1]
-                    for k in range(n2 + 2):
-                        odd[k] = low[k] * own[k] + high[k] * after[k]
-
-
-@njit(inline="always")
-def _add_where(target: Array, values: Array, scale: Array) -> None:
-    for k in range(target.size):
-        target[k] += values[k] if scale[k] > 0 else 0
-
-
-@njit(parallel=True, **_OPTIONS)
-def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inverse: Array, x: Array) -> None:
-    """x += P coarse along the axis whose entry of ``steps`` is 2, on the unknowns: P also fills cells that are none."""
-    n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
-    m0, m1, m2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
-    for i in prange(1, n0 + 1):
-        row = np.zeros(m2 + 2, x.dtype)
-        for j in range(1, n1 + 1):
-            i0, j0 = steps[0] * (i - 1) + 1, steps[1] * (j - 1) + 1
-            own, low, high = coarse[i, j], left[i, j], right[i, j]
-            if steps[2] == 2:
-                for k in range(m2 // 2):
-                    row[2 * k + 1] = own[k + 1]
-                    row[2 * k + 2] = low[k + 1] * own[k + 1] + high[k + 1] * own[k + 2]
-                if m2 % 2 == 1:
-                    row[m2] = own[n2]
-                _add_where(x[i0, j0], row, inverse[i0, j0])
-            else:
-                _add_where(x[i0, j0], own, inverse[i0, j0])
-                d0, d1 = steps[0] - 1, steps[1] - 1
-                if i0 + d0 <= m0 and j0 + d1 <= m1:
-                    after = coarse[i + d0, j + d1]
-                    for k in range(n2 + 2):
-                        row[k] = low[k] * own[k] + high[k] * after[k]
-                    _add_where(x[i0 + d0, j0 + d1], row, inverse[i0 + d0, j0 + d1])
-
-
-@njit(**_OPTIONS)
-def solve_dense(inverse: Array, active: Array, b: Array, x: Array) -> None:
-    """Set x = inverse b on the active cells. Too small for threads, those of a BLAS included."""
-    b, x = b.reshape(-1), x.reshape(-1)
-    values = b[active]
-    for i in range(active.size):
-        row = inverse[i]
-        total = row.dtype.type(0)
-        for k in range(active.size):
-            total += row[k] * values[k]
-        x[active[i]] = total
