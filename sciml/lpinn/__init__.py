@@ -1,36 +1,40 @@
 """Lagrangian PINNs (Mojgani, Balajewicz, Hassanzadeh, CMAME 2023): networks in a frame that moves with the flow."""
 
-from sciml.lpinn.cases import (
-    Burgers,
+from sciml.lpinn.characteristics import Characteristics
+from sciml.lpinn.diagnostics import Modes, gauss_newton_spectrum, loss_landscape, modes, transported_modes
+from sciml.lpinn.fitting import GradientRounds, LeastSquaresRounds
+from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
+from sciml.lpinn.networks import TwoBranches
+from sciml.lpinn.output import SpaceTimeOutput
+from sciml.lpinn.problems import (
+    BoundaryLayer,
+    Channel,
     Convection,
     ConvexLaw,
     DeformationalSwirl,
     PassiveTransport,
     SolidBodyRotation,
     StandardBurgers,
+    ThroughFlow,
+    TransportProblem,
     VariableConvection,
+    ViscousBurgers,
 )
-from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.diagnostics import Modes, gauss_newton_spectrum, loss_landscape, modes, transported_modes
-from sciml.lpinn.fitting import Gradient, LeastSquares
-from sciml.lpinn.frames import Ale, Eulerian, Frame, Lagrangian, Rezoned
-from sciml.lpinn.intervals import BoundaryLayer, Channel
-from sciml.lpinn.least_action import EntropyField, field_of
-from sciml.lpinn.mass import density
-from sciml.lpinn.networks import TwoBranches
-from sciml.lpinn.output import Output
-from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.published import PublishedNetwork, SoftCharacteristics, label_diffusion_floor
-from sciml.lpinn.published_task import InterpolatedField, PublishedLagrangian
-from sciml.lpinn.readout import Field, relative_error
-from sciml.lpinn.solver import Points, RoundReport, SpaceTimeSolver, State
+from sciml.lpinn.published import (
+    InterpolatedField,
+    PublishedLagrangian,
+    PublishedNetwork,
+    SoftCharacteristics,
+    label_diffusion_floor,
+)
+from sciml.lpinn.readout import EntropyField, SpaceTimeField, density, field_of, relative_error
+from sciml.lpinn.solver import CollocationPoints, RoundReport, SpaceTimeSolver, SpaceTimeState
 from sciml.lpinn.task import SpaceTimeFitting
-from sciml.lpinn.through_flow import ThroughFlow
 
 __all__ = [
     "Ale",
     "BoundaryLayer",
-    "Burgers",
+    "ViscousBurgers",
     "Channel",
     "Characteristics",
     "Convection",
@@ -38,16 +42,16 @@ __all__ = [
     "DeformationalSwirl",
     "EntropyField",
     "Eulerian",
-    "Field",
+    "SpaceTimeField",
     "Frame",
-    "Gradient",
+    "GradientRounds",
     "InterpolatedField",
     "Lagrangian",
-    "LeastSquares",
+    "LeastSquaresRounds",
     "Modes",
-    "Output",
+    "SpaceTimeOutput",
     "PassiveTransport",
-    "Points",
+    "CollocationPoints",
     "PublishedLagrangian",
     "PublishedNetwork",
     "Rezoned",
@@ -57,7 +61,7 @@ __all__ = [
     "SpaceTimeFitting",
     "SpaceTimeSolver",
     "StandardBurgers",
-    "State",
+    "SpaceTimeState",
     "ThroughFlow",
     "TransportProblem",
     "TwoBranches",

@@ -20,19 +20,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.checks import whole_number
 from sciml.errors import InputError
-from sciml.lpinn.faces import can_hold, lifted, vanishing
-from sciml.lpinn.frames import Eulerian, Frame, Lagrangian, Motion, Rezoned, label_directions, residuals
+from sciml.lpinn.boundary_form import can_hold, lifted, vanishing
+from sciml.lpinn.frames import Frame, LabelMotion, label_directions, residuals
+from sciml.lpinn.frames.circle_map import CircleMap
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.rezoning import CircleMap, derivative, even, rezoned, samples, spacing
-from sciml.lpinn.through_flow import ThroughFlow
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
 MOMENTS = 8  # intervals between the times at which speeds are measured
 
 SLIGHT = 1e-6  # a share that leaves more than rounding
-PASSES = 3  # of rezoning at the start, from labels that are even
 TIMES = 9  # at which velocities are looked at
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -57,9 +56,8 @@ class Characteristics:
 
     def __post_init__(self) -> None:
         self.problem.check()
-        if isinstance(self.slabs, bool) or not isinstance(self.slabs, int) or self.slabs < 1:
-            raise InputError(f"the number of slabs is {self.slabs!r}, expected a whole number of at least 1.")
-        dim, periodic = self.problem.domain.dim, all(self.problem.domain.periodic)
+        whole_number("the number of slabs", self.slabs, at_least=1)
+        dim = self.problem.domain.dim
         given = (getattr(self.network.module, "inputs", None), getattr(self.network.module, "outputs", None))
         allowed = {dim * self.frame.moves + state for state in self._state_outputs()}
         if given[0] != dim + 1 or given[1] not in allowed:
@@ -69,26 +67,32 @@ class Characteristics:
             )
         if self.network.vector().dtype != torch.float64:
             raise InputError(f"the network is in {self.network.vector().dtype}, expected torch.float64: call double().")
-        conditions = self.problem.inflow(self.problem.probes()[:1], torch.zeros(1, 1, dtype=torch.float64))
-        if not periodic and conditions is not None and not isinstance(self.frame, Eulerian):
-            if not isinstance(self.frame, Lagrangian):
-                raise InputError(
-                    f"{type(self.problem).__name__} has values on its boundary, which labels of the frame "
-                    f"{type(self.frame).__name__} would leave; use the frame Lagrangian without viscosity, or Eulerian."
-                )
-            object.__setattr__(self, "problem", ThroughFlow(self.problem))
-        if isinstance(self.frame, Rezoned) and not (periodic and dim == 1):
-            raise InputError(
-                f"the frame Rezoned spreads labels on a circle only, and {type(self.problem).__name__} is on a box of "
-                f"{dim} dimensions{'' if periodic else ' that is not periodic'}; use the frame Ale or Eulerian."
-            )
+        self.frame.check(self.problem)
+        self.labelled_problem  # noqa: B018 - refuses what the frame cannot label
+
+    @cached_property
+    def labelled_problem(self) -> TransportProblem:
+        """The problem as it is solved on the labels of the frame.
+
+        It is :attr:`problem` itself, unless the frame needs labels of what flows in (:class:`ThroughFlow`).
+        """
+        return self.frame.labelled(self.problem)
+
+    @property
+    def shown_problem(self) -> str:
+        """The name of the problem, and how it is transformed or its boundary values are met, if they are."""
+        name, solved = type(self.problem).__name__, type(self.labelled_problem).__name__
+        if self.labelled_problem is not self.problem:
+            box = self.labelled_problem.labels
+            return f"{name} ({solved}: labels of what flows in, in {box})"
+        return f"{name} (boundary values met by the form of the state)" if self.holds else name
 
     def _state_outputs(self) -> tuple[int, ...]:
         """A state that nothing changes along characteristics needs no network, but may have one."""
         points = self.problem.probes()[:1]
         zero = points.new_zeros(1, 1)
         changes = self.problem.viscosity > 0 or self.problem.source(points, zero, zero) is not None
-        return (1,) if changes or not isinstance(self.frame, Lagrangian) else (0, 1)
+        return (1,) if changes or not self.frame.follows_flow else (0, 1)
 
     def check_weights(self, weights: Tensor) -> None:
         """Refuse weights that are not ``(slabs, p)``."""
@@ -99,7 +103,7 @@ class Characteristics:
     @cached_property
     def drift(self) -> Tensor:
         """Velocity that all labels share, ``(dim,)``."""
-        return self.frame.drift(self.problem)
+        return self.frame.drift(self.labelled_problem)
 
     @cached_property
     def speed(self) -> float:
@@ -109,10 +113,10 @@ class Characteristics:
         """
         if not self.frame.moves:
             return 1.0
-        points = self.problem.probes()
-        start, largest = self.problem.initial(points), SLIGHT * float(self.drift.norm())
-        for time in torch.linspace(0.0, self.problem.duration, TIMES, dtype=points.dtype):
-            speeds = self.problem.velocity(points, time.expand(len(points), 1), start)
+        points = self.labelled_problem.probes()
+        start, largest = self.labelled_problem.initial(points), SLIGHT * float(self.drift.norm())
+        for time in torch.linspace(0.0, self.labelled_problem.duration, TIMES, dtype=points.dtype):
+            speeds = self.labelled_problem.velocity(points, time.expand(len(points), 1), start)
             largest = max(largest, float((speeds - self.drift).norm(dim=1).max()))
         return largest or 1.0
 
@@ -122,7 +126,7 @@ class Characteristics:
 
         Where all of these are 0 it is 1.
         """
-        problem, points = self.problem, self.problem.probes()
+        problem, points = self.labelled_problem, self.labelled_problem.probes()
         start, zero = problem.initial(points), points.new_zeros(len(points), 1)
         added = problem.source(points, zero, start)
         values = [start]
@@ -140,22 +144,22 @@ class Characteristics:
     @property
     def length(self) -> float:
         """Of a slab in time."""
-        return self.problem.duration / self.slabs
+        return self.labelled_problem.duration / self.slabs
 
     @property
     def has_state(self) -> bool:
         """Whether the state has a network."""
-        return self.network.module.outputs > self.problem.domain.dim * self.frame.moves
+        return self.network.module.outputs > self.labelled_problem.domain.dim * self.frame.moves
 
     @cached_property
     def holds(self) -> bool:
         """Whether values on faces hold by the form of the state: with viscosity, of labels that stay."""
-        return isinstance(self.frame, Eulerian) and can_hold(self.problem)
+        return self.frame.fixed and can_hold(self.labelled_problem)
 
     @property
     def restarts(self) -> bool:
         """Whether labels begin anew in every slab."""
-        return self.frame.moves and not self.has_state and self.problem.passive
+        return self.frame.moves and not self.has_state and self.labelled_problem.passive
 
     def start(self, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int) -> tuple[Jet, Jet]:
         """X and w where a slab begins, as jets along the labels' directions.
@@ -167,12 +171,12 @@ class Characteristics:
         labels : ``(n, dim)``
         order : 0 to 2
         """
-        if isinstance(self.frame, Rezoned):
-            return self._on(self.zones(weights, slab), weights, slab, labels, order)
+        if self.frame.rezones:
+            return self.initial_on(self.label_map(weights, slab), weights, slab, labels, order)
         directions = label_directions(labels.shape[1], order).to(labels)
         if slab == 0 or self.restarts:
             # What passive labels carry is not needed in between.
-            state = jet_of(self.problem.initial, labels, order, directions)
+            state = jet_of(self.labelled_problem.initial, labels, order, directions)
             return coordinates(labels, order, directions), state
         before = slab - 1
         start = self.start(weights, before, labels, order)
@@ -181,63 +185,43 @@ class Characteristics:
     def labels_at(self, weights: Sequence[Tensor], points: Tensor, time: float) -> Tensor:
         """Labels of points ``(n, dim)`` at a time, in frames whose labels only drift."""
         labels = points - self.drift.to(points) * time
-        return self.zones(weights, self.slab_of(time)).inverse(labels) if isinstance(self.frame, Rezoned) else labels
+        return self.label_map(weights, self.slab_of(time)).inverse(labels) if self.frame.rezones else labels
 
-    def zones(self, weights: Sequence[Tensor], slab: int) -> CircleMap:
-        """Where the labels of a slab are, less the drift, in the frame :class:`Rezoned`; it follows from the weights.
+    def label_map(self, weights: Sequence[Tensor], slab: int) -> CircleMap:
+        """Return where the labels of a slab are, less the drift, in frames that rezone; it follows from the weights.
 
         Parameters
         ----------
         weights : of the slabs before
-        slab : which one
+        slab : its number
         """
         before = torch.stack(list(weights[:slab])) if slab else self.drift.new_zeros(0, self.network.count)
-        known = self._known_zones.get(slab)
+        known = self._known_maps.get(slab)
         if known is None or known[0].device != before.device or not torch.equal(known[0], before):
-            self._known_zones[slab] = known = (before.clone(), self._rezoned(before, slab))
+            found = self.frame.slab_map(self, before, slab)
+            self._known_maps[slab] = known = (before.clone(), found)
         return known[1]
 
     @cached_property
-    def _known_zones(self) -> dict[int, tuple[Tensor, CircleMap]]:
+    def _known_maps(self) -> dict[int, tuple[Tensor, CircleMap]]:
         """The last map of each slab, and the weights that it follows from."""
         return {}
 
-    @torch.no_grad()
-    def _rezoned(self, weights: Tensor, slab: int) -> CircleMap:
-        """Of the state with which the slab begins, on the labels of the slab before."""
-        problem, now = self.problem, slab * self.length
-        (lower,), (upper,) = problem.domain.lower, problem.domain.upper
-        zones = self.zones(weights, slab - 1) if slab else even(lower, upper - lower)
-        for _ in range(1 if slab else PASSES):
-            position, state = self._on(zones, weights, slab, samples(zones).to(weights), 1)
-            at, times = problem.domain.wrap(position.value), torch.full_like(state.value, now)
-            speed = (problem.velocity(at, times, state.value) - self.drift.to(at))[:, 0]
-            stretch = position.first[0, :, 0]
-            compression = -self.length * derivative(speed, zones.period) / stretch
-            steepness = state.first[0, :, 0].abs() / (self.size * stretch)
-            difference = float(speed.max() - speed.min())
-            thinnest = (
-                2 * problem.viscosity / max(difference, 2 * problem.viscosity / zones.period) if difference else 1.0
-            )
-            wanted = spacing(steepness, compression, zones.period, thinnest)
-            zones = rezoned(zones, wanted.cpu(), self.frame.grading, self.frame.waves)
-        return zones
-
-    def _on(
-        self, zones: CircleMap, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int
+    def initial_on(
+        self, label_map: CircleMap, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int
     ) -> tuple[Jet, Jet]:
         """X and w where a slab begins, on labels that are spread by a map."""
-        place = zones(labels, order)
+        place = label_map(labels, order)
         if not slab:
-            home = self.problem.domain.wrap(place.value)
-            return place, _composed(jet_of(self.problem.initial, home, order), place)
+            home = self.labelled_problem.domain.wrap(place.value)
+            return place, _composed(jet_of(self.labelled_problem.initial, home, order), place)
         before, begin = slab - 1, slab * self.length
-        labels = self.zones(weights, before).after(zones, labels, order)
+        labels = self.label_map(weights, before).after(label_map, labels, order)
         start = self.start(weights, before, labels.value, order)
         state = self.between(weights[before], before, labels.value, begin, start)[1]
         return place.shifted(self.drift.to(place.value) * begin), _composed(state, labels)
 
-    def motion(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Motion:
+    def motion(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> LabelMotion:
         """Position and state with their derivatives by label and time.
 
         Parameters
@@ -250,7 +234,7 @@ class Characteristics:
         labels, times = points[:, :-1], points[:, -1:]
         start = self.in_time(slab, points, start)
         position, state = self._advance(weights, slab, times, labels, start, with_time=True)
-        return Motion(position, state, times)
+        return LabelMotion(position, state, times)
 
     def in_time(self, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> tuple[Jet, Jet]:
         """A start with derivatives by time, which moves with values on faces; done once for all weights, if done first.
@@ -270,14 +254,14 @@ class Characteristics:
         if not self.holds:
             return state
         directions = _directions(points, state.order, with_time)
-        return state + lifted(self.problem, points, slab * self.length, state.order, directions)
+        return state + lifted(self.labelled_problem, points, slab * self.length, state.order, directions)
 
     def residuals(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Tensor:
         """Residuals of position, over V, and state, over U / duration, as far as they are unknown, ``(n, m)``."""
-        found = residuals(self.problem, self.frame, self.drift, self.motion(weights, slab, points, start))
+        found = residuals(self.labelled_problem, self.frame, self.drift, self.motion(weights, slab, points, start))
         columns = [found["position"] / self.speed] if self.frame.moves else []
         if self.has_state:
-            columns.append(found["state"] * (self.problem.duration / self.size))
+            columns.append(found["state"] * (self.labelled_problem.duration / self.size))
         return torch.cat(columns, 1)
 
     def evaluate(self, weights: Sequence[Tensor], labels: Tensor, time: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -307,8 +291,8 @@ class Characteristics:
         InputError
             If the time is outside.
         """
-        if not -1e-12 <= time / self.problem.duration <= 1 + 1e-12:
-            raise InputError(f"the time is {time:g}, expected 0 to {self.problem.duration:g}.")
+        if not -1e-12 <= time / self.labelled_problem.duration <= 1 + 1e-12:
+            raise InputError(f"the time is {time:g}, expected 0 to {self.labelled_problem.duration:g}.")
         return min(max(int(time / self.length * (1 + 1e-14)), 0), self.slabs - 1)
 
     def _advance(
@@ -336,8 +320,8 @@ class Characteristics:
         else:
             position = position + Jet(elapsed.rows * drift, order)
         if self.has_state:
-            change = elapsed * Jet(self.size / self.problem.duration * jet.rows[..., -1:], order)
-            state = state + (vanishing(self.problem, change, points, along) if self.holds else change)
+            change = elapsed * Jet(self.size / self.labelled_problem.duration * jet.rows[..., -1:], order)
+            state = state + (vanishing(self.labelled_problem, change, points, along) if self.holds else change)
         return position, state
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from sciml.errors import DivergenceError, InputError
+from sciml.checks import choice, positive, whole_number
+from sciml.errors import DivergenceError
 from sciml.numerics.damped_steps import NormalEquations
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
@@ -31,9 +32,19 @@ class Fitted:
 
 
 class Fitting(ABC):
-    """A method for rounds; a slab is done when the root mean square residual is below ``tolerance``."""
+    """A method for rounds; a slab is done when the root mean square residual is below ``tolerance``.
 
+    Attributes
+    ----------
+    second_order : whether rounds are fits by least squares, for which the last layers are worth a fit beforehand
+    """
+
+    second_order: ClassVar[bool] = False
     tolerance: float
+
+    @abstractmethod
+    def limited(self, updates: int) -> Fitting:
+        """Return the same method with at most that many solves or updates in a round."""
 
     @abstractmethod
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
@@ -41,7 +52,7 @@ class Fitting(ABC):
 
 
 @dataclass(frozen=True)
-class LeastSquares(Fitting):
+class LeastSquaresRounds(Fitting):
     """Levenberg-Marquardt: ``method.max_solves`` linearisations a round.
 
     Parameters
@@ -55,6 +66,7 @@ class LeastSquares(Fitting):
     2012, arXiv:1201.5885, section 4 ("delayed gratification").
     """
 
+    second_order: ClassVar[bool] = True
     method: LevenbergMarquardt = field(
         default_factory=lambda: LevenbergMarquardt(
             tolerance=1e-12, max_solves=30, damping=1e-3, smallest_damping=1e-12, increase=2.0, trials=40, patience=6
@@ -63,8 +75,12 @@ class LeastSquares(Fitting):
 
     @property
     def tolerance(self) -> float:
-        """That of the method."""
+        """The tolerance of the method."""
         return self.method.tolerance
+
+    def limited(self, updates: int) -> LeastSquaresRounds:
+        """Return the same method with at most that many solves in a round."""
+        return LeastSquaresRounds(replace(self.method, max_solves=min(updates, self.method.max_solves)))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
         """Some solves."""
@@ -74,7 +90,7 @@ class LeastSquares(Fitting):
 
 
 @dataclass(frozen=True)
-class Gradient(Fitting):
+class GradientRounds(Fitting):
     """Adam, SOAP or L-BFGS by their names in :mod:`sciml.numerics.optimizers`; each round begins a new one.
 
     Parameters
@@ -93,13 +109,13 @@ class Gradient(Fitting):
     options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.optimizer not in ("adam", "soap", "lbfgs"):
-            raise InputError(f"there is no optimizer {self.optimizer!r}, expected adam, soap or lbfgs.")
-        if not self.learning_rate > 0 or self.updates < 1:
-            raise InputError(
-                f"the learning rate is {self.learning_rate!r} and the updates {self.updates!r}, expected a number over "
-                "0 and at least 1."
-            )
+        choice("the optimizer", self.optimizer, ("adam", "soap", "lbfgs"))
+        positive("the learning rate", self.learning_rate)
+        whole_number("the number of updates", self.updates, at_least=1)
+
+    def limited(self, updates: int) -> GradientRounds:
+        """Return the same method with at most that many updates in a round."""
+        return replace(self, updates=min(updates, self.updates))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
         """Some updates."""

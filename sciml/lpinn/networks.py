@@ -31,6 +31,11 @@ class TwoBranches(nn.Module):
         self.position, self.state = position, state
         self.inputs, self.outputs = position.inputs, position.outputs + state.outputs
 
+    @property
+    def parts(self) -> tuple[CoordinateNetwork, CoordinateNetwork]:
+        """Both branches."""
+        return self.position, self.state
+
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate both at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
         jet = concatenate(*(net(points, order or 0, directions) for net in (self.position, self.state)))
@@ -40,17 +45,21 @@ class TwoBranches(nn.Module):
 @torch.no_grad()
 def start_at_zero(network: nn.Module) -> None:
     """Set the last layer of a network of coordinates, or of both branches, to 0."""
-    for part in (network.position, network.state) if isinstance(network, TwoBranches) else (network,):
+    for part in _parts(network):
         for weight in part.layers[-1].parameters():
             weight.zero_()
 
 
 def last_layers(network: nn.Module) -> Tensor:
     """Return where the weights of the last layers are among all, ``(k,)``; none of a network without layers."""
-    parts = (network.position, network.state) if isinstance(network, TwoBranches) else (network,)
-    last = {id(weight) for part in parts for weight in _last(part)}
+    last = {id(weight) for part in _parts(network) for weight in _last(part)}
     flags = [torch.full((weight.numel(),), id(weight) in last) for weight in network.parameters()]
     return torch.cat(flags).nonzero()[:, 0]
+
+
+def _parts(network: nn.Module) -> tuple[nn.Module, ...]:
+    """Return the networks that a network is made of, or the network itself."""
+    return getattr(network, "parts", (network,))
 
 
 def _last(part: nn.Module) -> list[nn.Parameter]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import sys
 import time as clock
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive, whole_number
 from sciml.domains import Box
 from sciml.domains.adaptive import draw_where_large
 from sciml.errors import DivergenceError, InputError
-from sciml.lpinn.cautions import cautions, warn
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.fitting import Fitted, Fitting, LeastSquares, refitted
+from sciml.lpinn.fitting import Fitted, Fitting, LeastSquaresRounds, refitted
 from sciml.lpinn.networks import last_layers
+from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
 
@@ -25,7 +28,7 @@ BINS = 16  # of time in a slab, for causal weights
 
 
 @dataclass(frozen=True)
-class Points:
+class CollocationPoints:
     """Where residuals are evaluated: in labels and times of a slab.
 
     Parameters
@@ -48,17 +51,14 @@ class Points:
 
     def __post_init__(self) -> None:
         for name in ("count", "boundary"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"the {name} of points is {value!r}, expected a whole number of at least 1.")
-        if not 0 <= self.adaptive <= 1:
-            raise InputError(f"the adaptive share of the points is {self.adaptive!r}, expected a number from 0 to 1.")
-        if self.causal is not None and not 0 < self.causal < math.inf:
-            raise InputError(f"causal is {self.causal!r}, expected a number over 0.")
+            whole_number(f"the {name} of points", getattr(self, name), at_least=1)
+        number("the adaptive share of the points", self.adaptive, at_least=0, at_most=1)
+        if self.causal is not None:
+            positive("causal", self.causal)
 
 
 @dataclass(frozen=True)
-class State:
+class SpaceTimeState:
     """Where a run is: rounds done in all, weights of every slab ``(slabs, p)``, damping, and residual of each slab."""
 
     round: int
@@ -103,28 +103,32 @@ class SpaceTimeSolver:
         characteristics: Characteristics,
         rounds: int = 10,
         fitting: Fitting | None = None,
-        points: Points | None = None,
+        points: CollocationPoints | None = None,
         seed: int = 0,
     ) -> None:
-        if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-            raise InputError(f"the number of rounds is {rounds!r}, expected a whole number of at least 1.")
-        warn(cautions(characteristics.problem, characteristics.frame))
+        whole_number("the number of rounds", rounds, at_least=1)
+        _warn(characteristics.frame.cautions(characteristics.problem))
         self.characteristics, self.rounds, self.seed = characteristics, rounds, seed
-        self.fitting, self.points = fitting or LeastSquares(), points or Points()
+        self.fitting, self.points = fitting or LeastSquaresRounds(), points or CollocationPoints()
 
-    def initial(self) -> State:
+    @property
+    def labelled_problem(self) -> TransportProblem:
+        """The problem as it is solved on the labels of the frame; see :class:`Characteristics`."""
+        return self.characteristics.labelled_problem
+
+    def initial(self) -> SpaceTimeState:
         """Nothing fitted yet: every slab has the weights of the network."""
         slabs = self.characteristics.slabs
-        return State(0, self.characteristics.network.vector().repeat(slabs, 1), 0.0, (math.inf,) * slabs)
+        return SpaceTimeState(0, self.characteristics.network.vector().repeat(slabs, 1), 0.0, (math.inf,) * slabs)
 
-    def run(self, state: State | None = None) -> Iterator[tuple[State, RoundReport]]:
+    def run(self, state: SpaceTimeState | None = None) -> Iterator[tuple[SpaceTimeState, RoundReport]]:
         """Yield the state after every round, up to the last one of the last slab."""
         state = state or self.initial()
         while state.round < self.rounds * self.characteristics.slabs:
             state, report = self.advance(state)
             yield state, report
 
-    def advance(self, state: State) -> tuple[State, RoundReport]:
+    def advance(self, state: SpaceTimeState) -> tuple[SpaceTimeState, RoundReport]:
         """Make one round; nothing is done in a slab whose residual is below the tolerance.
 
         Raises
@@ -154,10 +158,10 @@ class SpaceTimeSolver:
         every = state.weights.clone()
         every[slab] = weights
         reached = (*state.rms[:slab], rms, *state.rms[slab + 1 :])
-        after = State(state.round + 1, every, damping, reached)
+        after = SpaceTimeState(state.round + 1, every, damping, reached)
         return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
 
-    def groups(self, state: State, slab: int, draws: torch.Generator) -> list[Residuals]:
+    def groups(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
         """What a round fits, for diagnostics: the equations of a slab at evenly spread points, and values on faces.
 
         Raises
@@ -171,7 +175,7 @@ class SpaceTimeSolver:
         points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
         return [self._group(state, slab, points), *self._boundary(state, slab, draws)]
 
-    def _fit(self, state: State, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
+    def _fit(self, state: SpaceTimeState, slab: int, number: int, draws: torch.Generator, damping: float) -> Fitted:
         if slab and not number:
             state, damping = self._begin(state, slab)
         points = self._draw(state, slab, number, draws)
@@ -179,7 +183,7 @@ class SpaceTimeSolver:
         groups += self._boundary(state, slab, draws)
         return self.fitting.fit(groups, state.weights[slab], damping, draws)
 
-    def _begin(self, state: State, slab: int) -> tuple[State, float]:
+    def _begin(self, state: SpaceTimeState, slab: int) -> tuple[SpaceTimeState, float]:
         """Begin from the slab before, with its damping, if that is better: it often moves in the same way.
 
         Where the flow has turned, or is slower, what comes before the last layer still fits.
@@ -188,7 +192,7 @@ class SpaceTimeSolver:
         points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
         group, last = self._group(state, slab, points), state.weights[slab - 1]
         candidates = [state.weights[slab], last]
-        if self.characteristics.frame.moves and isinstance(self.fitting, LeastSquares):
+        if self.characteristics.frame.moves and self.fitting.second_order:
             candidates.append(refitted(group, last, last_layers(self.characteristics.network.module)))
         with torch.no_grad():
             losses = [float(group.loss(candidate)) for candidate in candidates]
@@ -201,9 +205,9 @@ class SpaceTimeSolver:
 
     def _space_time(self, slab: int) -> Box:
         length = self.characteristics.length
-        return self.characteristics.problem.labels.during(slab * length, (slab + 1) * length)
+        return self.labelled_problem.labels.during(slab * length, (slab + 1) * length)
 
-    def _draw(self, state: State, slab: int, number: int, draws: torch.Generator) -> Tensor:
+    def _draw(self, state: SpaceTimeState, slab: int, number: int, draws: torch.Generator) -> Tensor:
         box = self._space_time(slab)
         moved = round(self.points.count * self.points.adaptive) if number or slab else 0
         points = box.interior(self.points.count - moved, draws, kind="shifted") if moved < self.points.count else None
@@ -215,9 +219,9 @@ class SpaceTimeSolver:
         chosen = draw_where_large(candidates, size, moved, draws)
         return chosen if points is None else torch.cat([points, chosen])
 
-    def _group(self, state: State, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:
+    def _group(self, state: SpaceTimeState, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:
         """The equations at points, each row scaled."""
-        made, problem = self.characteristics, self.characteristics.problem
+        made, problem = self.characteristics, self.labelled_problem
         order = 2 if problem.viscosity and made.has_state else 1
         with torch.no_grad():
             start = made.in_time(slab, points, made.start(state.weights, slab, points[:, :-1], order))
@@ -229,7 +233,7 @@ class SpaceTimeSolver:
 
         return Residuals("equations", residual, (points, scale, *(jet.rows.transpose(0, 1) for jet in start)))
 
-    def _causal(self, state: State, slab: int, points: Tensor) -> Tensor | None:
+    def _causal(self, state: SpaceTimeState, slab: int, points: Tensor) -> Tensor | None:
         """Square roots of the causal weights of points."""
         if self.points.causal is None:
             return None
@@ -242,9 +246,9 @@ class SpaceTimeSolver:
         earlier = torch.cumsum(means, 0) - means
         return torch.exp(-self.points.causal / 2 * earlier)[bins][:, None]
 
-    def _boundary(self, state: State, slab: int, draws: torch.Generator) -> list[Residuals]:
+    def _boundary(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
         """The values on the faces, where there are any and the form does not hold them; labels are positions there."""
-        made, problem = self.characteristics, self.characteristics.problem
+        made, problem = self.characteristics, self.labelled_problem
         if all(problem.domain.periodic) or made.holds:
             return []
         at, normals = problem.domain.boundary(self.points.boundary, draws)
@@ -266,3 +270,12 @@ class SpaceTimeSolver:
 
         data = (torch.cat([at, times], 1), values, *(jet.rows.transpose(0, 1) for jet in start))
         return [Residuals("boundary", residual, data, weight=10.0)]
+
+
+def _warn(sentences: list[str]) -> None:
+    """Warn in the name of the first caller outside of the package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
+        frame, level = frame.f_back, level + 1
+    for sentence in sentences:
+        warnings.warn(sentence, UserWarning, stacklevel=level)

@@ -1,40 +1,35 @@
-"""``sciml solve``: a transport problem as a task, one round of one slab of time an epoch."""
+"""``sciml solve`` of a transport problem: a task whose epochs are the rounds of its time slabs."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import lightning
 import torch
 from torch import Tensor, nn
 
-from sciml.domains.output_points import check_inside
 from sciml.errors import InputError
-from sciml.lpinn import output as out
-from sciml.lpinn.cautions import cautions
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.fitting import Fitting
-from sciml.lpinn.frames import Ale, Frame, Lagrangian
-from sciml.lpinn.least_action import EntropyField, field_of
+from sciml.lpinn.frames import Frame, default_frame
 from sciml.lpinn.networks import start_at_zero
-from sciml.lpinn.output import LabelErrors, Output
+from sciml.lpinn.output import VALUES_PER_AXIS, WATCHED, SpaceTimeOutput, draw_characteristics
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.readout import Field
-from sciml.lpinn.solver import Points, SpaceTimeSolver, State
-from sciml.mesh import read_mesh
-from sciml.mesh.files import write_fields
+from sciml.lpinn.readout import LabelErrors, SpaceTimeField, errors, field_of
+from sciml.lpinn.solver import CollocationPoints, SpaceTimeSolver, SpaceTimeState
+from sciml.mesh.series import Series
 from sciml.numerics.flat import FlatModule
-from sciml.training.callbacks import read_rows
 from sciml.training.settings import Training
-from sciml.training.task import Task
+from sciml.training.solve_task import Fields, SolveTask
 
-WATCHED = 4  # times of a slab at which the error is watched
+MONITORED = 4  # times of a slab at which the error is monitored
 
 
-class SpaceTimeFitting(Task):
-    """Solve a transport problem by networks of characteristics.
+class SpaceTimeFitting(SolveTask):
+    """Solve a transport problem by networks for its characteristics.
 
     Parameters
     ----------
@@ -55,6 +50,8 @@ class SpaceTimeFitting(Task):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("64-true",)
+    values_per_axis: ClassVar[Mapping[int, int]] = VALUES_PER_AXIS
+    watched: ClassVar[tuple[str, ...]] = WATCHED
     epochs_of: ClassVar[str | tuple[str, ...] | None] = ("rounds", "slabs")
 
     def __init__(  # noqa: PLR0913 - the sections of a config
@@ -65,43 +62,42 @@ class SpaceTimeFitting(Task):
         slabs: int = 1,
         rounds: int = 10,
         fitting: Fitting | None = None,
-        points: Points | None = None,
-        output: Output | None = None,
+        points: CollocationPoints | None = None,
+        output: SpaceTimeOutput | None = None,
         zero_start: bool = True,
     ) -> None:
-        super().__init__()
-        if frame is None:
-            frame = Ale() if problem.viscosity and not problem.passive else Lagrangian()
+        super().__init__(problem, output or SpaceTimeOutput())
         if zero_start:
             if not hasattr(getattr(network, "state", network), "layers"):
                 raise InputError(
                     f"{type(network).__name__} has no layers of which the last one could be 0; set zero_start to false."
                 )
             start_at_zero(network)
-        self.network, self.output = network.double(), output or Output()
-        self._made = Characteristics(problem, frame, FlatModule(network), slabs)
+        self.network = network.double()
+        made = Characteristics(problem, frame or default_frame(problem), FlatModule(network), slabs)
         with warnings.catch_warnings():  # describe() says the same, once a run
             warnings.simplefilter("ignore", UserWarning)
-            self.solver = SpaceTimeSolver(self._made, rounds, fitting, points)
-        self._place = self.output.place(problem.domain)
-        start = self.solver.initial()
-        self.register_buffer("weights", start.weights)
-        self.register_buffer("damping", torch.tensor(start.damping, dtype=torch.float64))
-        self.register_buffer("rms", torch.tensor(start.rms, dtype=torch.float64))
-        self._errors: LabelErrors | None = None
+            self.solver = SpaceTimeSolver(made, rounds, fitting, points)
+        initial = self.solver.initial()
+        self.register_buffer("weights", initial.weights)
+        self.register_buffer("damping", torch.tensor(initial.damping, dtype=torch.float64))
+        self.register_buffer("rms", torch.tensor(initial.rms, dtype=torch.float64))
 
     def describe(self) -> str:
-        """Problem, frame, weights and fits on one line, and what is known to go wrong."""
-        made, solver = self._made, self.solver
-        slabs = f"{made.slabs} slabs of time" if made.slabs > 1 else "one slab of time"
+        """Return problem, frame, parameters and fits on one line, with what is known to go wrong."""
+        made, solver = self.solver.characteristics, self.solver
+        slabs = f"{made.slabs} time slabs" if made.slabs > 1 else "one time slab"
+        notes = (
+            "" if self._field().labels_may_cross else "".join(f". Note: {n}" for n in made.frame.cautions(made.problem))
+        )
         return (
-            f"{type(made.problem).__name__} in the {type(made.frame).__name__} frame, {slabs} with "
-            f"{made.network.count} weights, {solver.rounds} rounds by {type(solver.fitting).__name__} on "
-            f"{solver.points.count} points{self._cautions()}"
+            f"{made.shown_problem} in the {type(made.frame).__name__} frame, {slabs} with {made.network.count} "
+            f"parameters, {solver.rounds} rounds by {type(solver.fitting).__name__} on {solver.points.count} "
+            f"points{notes}"
         )
 
     def prepare(self, settings: Training, seed: int) -> None:
-        """Say how to train, and with which random numbers."""
+        """Set how to train, and the seed of all points."""
         super().prepare(settings, seed)
         self.solver.seed = seed
 
@@ -112,16 +108,15 @@ class SpaceTimeFitting(Task):
         self.weights.copy_(after.weights)
         self.damping.fill_(after.damping)
         self.rms.copy_(torch.tensor(after.rms, dtype=torch.float64))
-        self._made.network.assign(after.weights[report.slab])
-        field, length = self._field(), self._made.length
-        if self._errors is None:
-            self._errors = LabelErrors(self._made.problem)
-        times = [length * (report.slab + (number + 1) / WATCHED) for number in range(WATCHED)]
+        made = self.solver.characteristics
+        made.network.assign(after.weights[report.slab])
+        field, length = self._field(), made.length
+        times = [length * (report.slab + (number + 1) / MONITORED) for number in range(MONITORED)]
         # A time is in the slab that begins there: the end of this one would be in the next, which is not fitted yet.
         times = [min(time, length * (report.slab + 1) * (1 - 1e-9)) for time in times]
-        # What labels carry past a shock, where they are overtaken, is no error of u.
-        known = self._errors.known and not isinstance(field, EntropyField)
-        numbers = {"error": self._errors(field, times)} if known else {}
+        # The state of labels that a shock has overtaken is no error of u.
+        known = self._label_errors.known and not field.labels_may_cross
+        numbers = {"error": self._label_errors(field, times)} if known else {}
         stretch = min(float(field.stretch(time)) for time in times)
         return {
             **numbers,
@@ -131,14 +126,27 @@ class SpaceTimeFitting(Task):
             "slab": report.slab,
         }
 
-    def solution(self, folder: Path) -> dict[str, float]:
-        """Write u and pictures; return errors over the run, and the memory of the representation."""
+    def fields_at(self, time: float) -> Fields:
+        """Return u at a time."""
         field = self._field()
+        return lambda points: {"u": field(points, time)}
+
+    def metrics(self) -> dict[str, float]:
+        """Return errors over the run, and the largest residual of the slabs."""
         with torch.no_grad():
-            numbers = self._numbers(field)
-            out.write_series(field, folder, self._place, self.output.moments(self._made.problem))
-            out.draw(field, folder, animation=self.output.animation)
-        out.draw_history(read_rows(folder / "metrics.csv"), folder)
+            return {**errors(self._field()), "residual": float(self.rms.max())}
+
+    def memory_bytes(self) -> int:
+        """Return the bytes of the weights of all slabs."""
+        return self.weights.numel() * self.weights.element_size()
+
+    def draw_more(self, series: Series, figures: Path) -> None:
+        """Draw the characteristics over u(x, t) in one dimension."""
+        draw_characteristics(self._field(), series, figures)
+
+    def solution(self, folder: Path) -> dict[str, float]:
+        """Write fields, pictures and, if asked for, diagnostics; return the metrics of the run."""
+        numbers = super().solution(folder)
         if self.output.diagnostics:
             self.diagnose(folder)
         return numbers
@@ -151,37 +159,19 @@ class SpaceTimeFitting(Task):
         Returns
         -------
         dict
-            What is in the file: ``frame``, ``modes`` and bandwidths by history, ``spectrum``, ``landscape``.
+            The contents of the file: ``frame``, ``modes`` and bandwidths by history, ``spectrum``, ``landscape``.
         """
+        from sciml.lpinn.diagnostics.report import diagnose
+
         with torch.no_grad():
-            return out.diagnose(self._field(), self.solver, self._state(), Path(folder))
+            return diagnose(self._field(), self.solver, self._state(), Path(folder))
 
-    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Errors over the run."""
-        with torch.no_grad():
-            return self._numbers(self._field())
+    @cached_property
+    def _label_errors(self) -> LabelErrors:
+        return LabelErrors(self.problem, self.solver.labelled_problem.labels)
 
-    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
-        """Evaluate u at the end of the run at the points of a mesh file, and write it to another one."""
-        mesh = read_mesh(source)[0]
-        problem = self._made.problem
-        check_inside(mesh, problem.domain, source)
-        with torch.no_grad():
-            write_fields(output, mesh, out.sample_on(self._field(), mesh, problem.duration))
-        return {"points": float(mesh.n_points)}
+    def _state(self) -> SpaceTimeState:
+        return SpaceTimeState(self.current_epoch, self.weights, float(self.damping), tuple(self.rms.tolist()))
 
-    def _cautions(self) -> str:
-        made = self._made
-        if isinstance(self._field(), EntropyField):  # labels may cross
-            return ""
-        return "".join(f". Note: {sentence}" for sentence in cautions(made.problem, made.frame))
-
-    def _state(self) -> State:
-        return State(self.current_epoch, self.weights, float(self.damping), tuple(self.rms.tolist()))
-
-    def _field(self) -> Field:
-        return field_of(self._made, self.weights)
-
-    def _numbers(self, field: Field) -> dict[str, float]:
-        memory = self.weights.numel() * self.weights.element_size()
-        return {**out.errors(field), "residual": float(self.rms.max()), "memory_bytes": float(memory)}
+    def _field(self) -> SpaceTimeField:
+        return field_of(self.solver.characteristics, self.weights)

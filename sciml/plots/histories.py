@@ -61,7 +61,7 @@ def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names:
         points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
         axes.plot(*zip(*points, strict=True), linewidth=1.6, marker="o" if len(points) <= 40 else "", label=name)
     axes.set(xlabel="epoch", yscale="log")
-    entitle(axes, "Training")
+    entitle(axes, "Convergence history")
     if axes.lines:
         axes.legend(frameon=False, labelcolor=INK, fontsize=10)
     tidy(axes)

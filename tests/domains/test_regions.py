@@ -15,22 +15,24 @@ from sciml.domains.box import KINDS
 from sciml.errors import InputError
 from sciml.lpinn import (
     Characteristics,
+    CollocationPoints,
     Eulerian,
-    Field,
     Lagrangian,
-    LeastSquares,
-    Points,
+    LeastSquaresRounds,
     SolidBodyRotation,
+    SpaceTimeField,
     SpaceTimeSolver,
     TransportProblem,
     relative_error,
 )
 from sciml.lpinn.networks import start_at_zero
-from sciml.lpinn.output import Output, relative_errors, sample_on, write_series
+from sciml.lpinn.readout import relative_errors
 from sciml.mesh import read_series
 from sciml.nets import TanhNetwork
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator, seeded
+from sciml.training.output import Output
+from sciml.training.solve_task import Fields, SolveTask
 from tests.lpinn.plate import AroundTheHole
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning")  # DeepXDE's
@@ -125,15 +127,28 @@ def test_what_is_no_region_is_refused() -> None:
 # ----------------------------------------------------------------------------------------------------- problems on them
 
 
-def solved(problem: TransportProblem, frame: Lagrangian | Eulerian, rounds: int, points: Points, width: int) -> Field:
+class Written(SolveTask):
+    """A field that is known already, as a task."""
+
+    def __init__(self, field: SpaceTimeField, output: Output) -> None:
+        super().__init__(field.problem, output)
+        self.field = field
+
+    def fields_at(self, time: float) -> Fields:
+        return lambda points: {"u": self.field(points, time)}
+
+
+def solved(
+    problem: TransportProblem, frame: Lagrangian | Eulerian, rounds: int, points: CollocationPoints, width: int
+) -> SpaceTimeField:
     """By one slab and a small network."""
     lower, upper = problem.labels.lower, problem.labels.upper
     with seeded(0):
         network = TanhNetwork(3, 2 if frame.moves else 1, width, 2, [[*lower, 0.0], [*upper, 1.0]]).double()
     start_at_zero(network)
     made = Characteristics(problem, frame, FlatModule(network))
-    *_, (state, _) = SpaceTimeSolver(made, rounds, LeastSquares(), points).run()
-    return Field(made, state.weights)
+    *_, (state, _) = SpaceTimeSolver(made, rounds, LeastSquaresRounds(), points).run()
+    return SpaceTimeField(made, state.weights)
 
 
 def test_a_bump_turns_in_a_disc_and_files_have_nothing_outside_of_it(tmp_path: Path) -> None:
@@ -142,15 +157,15 @@ def test_a_bump_turns_in_a_disc_and_files_have_nothing_outside_of_it(tmp_path: P
     assert problem.labels is disc
     problem.check()
     assert bool(disc.contains(problem.probes()).all())
-    field = solved(problem, Lagrangian(), 2, Points(400), 10)
+    field = solved(problem, Lagrangian(), 2, CollocationPoints(400), 10)
     assert relative_errors(field)["relative_l2"] < 1e-4
-    place = Output(grid=[21, 17]).place(disc)
-    sampled = sample_on(field, place, 0.05)
+    task = Written(field, Output(grid=[21, 17], times=2))
+    place, sampled = task.place, task.sample_on(task.place, 0.05)
     inside = disc.contains(torch.tensor(place.coordinates())).numpy()
     assert sampled["u"].shape == (21, 17) and 0.6 < inside.mean() < 0.8
     for values in sampled.values():
         assert np.array_equal(np.isfinite(values), inside)
-    write_series(field, tmp_path, place, [0.0, 0.1])
+    task.write_series(tmp_path)
     last = read_series(tmp_path / "fields.xdmf")["u"].values[-1]
     assert np.array_equal(np.isfinite(np.asarray(last)).reshape(inside.shape), inside)
     with pytest.raises(InputError, match="outside of the domain"):
@@ -160,6 +175,6 @@ def test_a_bump_turns_in_a_disc_and_files_have_nothing_outside_of_it(tmp_path: P
 @pytest.mark.parametrize("viscosity", [0.0, 0.1])
 def test_what_flows_through_a_plate_with_a_hole_is_found(viscosity: float) -> None:
     problem = AroundTheHole(viscosity)
-    field = solved(problem, Eulerian(), 1, Points(500, boundary=120), 10)
+    field = solved(problem, Eulerian(), 1, CollocationPoints(500, boundary=120), 10)
     points = problem.domain.interior(300, generator(5), "shifted")
     assert relative_error(field, [0.1, 0.3, 0.5], points) < 2e-3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.lpinn import Characteristics, Frame, TransportProblem
-from sciml.lpinn.frames import Motion, label_directions
+from sciml.lpinn.frames import LabelMotion, label_directions
 from sciml.nets import FourierNetwork, TanhNetwork
 from sciml.numerics.derivatives import Jet, jet_of
 from sciml.numerics.flat import FlatModule
@@ -25,7 +25,7 @@ def directions(dim: int, order: int) -> Tensor:
     return torch.cat([rows, torch.eye(dim + 1, dtype=rows.dtype)[-1:]])
 
 
-def motion_of(position: Map, state: Map, points: Tensor, order: int = 2) -> Motion:
+def motion_of(position: Map, state: Map, points: Tensor, order: int = 2) -> LabelMotion:
     """Exact ``X(label, t)`` and ``u(x, t)``, of labels ``(n, dim)`` and times ``(n, 1)``, at points of both."""
     dim = points.shape[1] - 1
     along = directions(dim, order)
@@ -34,7 +34,7 @@ def motion_of(position: Map, state: Map, points: Tensor, order: int = 2) -> Moti
         return state(position(at[:, :dim], at[:, dim:]), at[:, dim:])
 
     moved = jet_of(lambda at: position(at[:, :dim], at[:, dim:]), points, order, along)
-    return Motion(moved, jet_of(carried, points, order, along), points[:, dim:])
+    return LabelMotion(moved, jet_of(carried, points, order, along), points[:, dim:])
 
 
 def differences(function: Callable[[np.ndarray], np.ndarray], points: Tensor, step: float = 2e-3) -> Jet:

@@ -28,7 +28,7 @@ def values_of(**arguments: Any) -> dict[str, Any]:
         "slabs": SLABS,
         "rounds": ROUNDS,
         "points": {"count": 250},
-        "fitting": {"class_path": "sciml.lpinn.LeastSquares", "init_args": {"method": solves}},
+        "fitting": {"class_path": "sciml.lpinn.LeastSquaresRounds", "init_args": {"method": solves}},
         "output": {"grid": [40], "times": 5, "animation": False},
         **arguments,
     }

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.lpinn import (
-    Burgers,
     Convection,
     DeformationalSwirl,
     SolidBodyRotation,
     StandardBurgers,
     TransportProblem,
     VariableConvection,
+    ViscousBurgers,
 )
 
 CASES: dict[str, TransportProblem] = {
@@ -26,8 +26,8 @@ CASES: dict[str, TransportProblem] = {
     "rotation": SolidBodyRotation(),
     "rotation and diffusion": SolidBodyRotation(0.01),
     "swirl": DeformationalSwirl(),
-    "burgers": Burgers(50.0, 0.05, cosines=(0.2,)),
-    "burgers without viscosity": Burgers(2.0, 0.0, duration=0.8),
+    "burgers": ViscousBurgers(50.0, 0.05, cosines=(0.2,)),
+    "burgers without viscosity": ViscousBurgers(2.0, 0.0, duration=0.8),
     "standard burgers": StandardBurgers(0.05),
 }
 each = pytest.mark.parametrize("name", CASES)
@@ -107,14 +107,14 @@ def test_labels_of_the_rotation_contain_all_that_turns_through_the_domain() -> N
 def test_burgers_equation_is_galilean_invariant() -> None:
     x = torch.linspace(0, 6, 50, dtype=torch.float64)[:, None]
     for viscosity, time in ((0.05, 0.7), (0.0, 1.6)):
-        moving, resting = Burgers(50.0, viscosity), Burgers(0.0, viscosity)
+        moving, resting = ViscousBurgers(50.0, viscosity), ViscousBurgers(0.0, viscosity)
         found = moving.exact(x + 50 * time, time) - 50
         torch.testing.assert_close(found, resting.exact(x, time), rtol=0, atol=1e-10)
 
 
 def test_without_viscosity_the_front_stands_where_both_sides_are_equally_far() -> None:
     x = math.pi + torch.tensor([[-1e-6], [1e-6]], dtype=torch.float64)
-    left, right = Burgers(0.0, 0.0, duration=2.0).exact(x, 2.0)[:, 0].tolist()
+    left, right = ViscousBurgers(0.0, 0.0, duration=2.0).exact(x, 2.0)[:, 0].tolist()
     assert left == pytest.approx(-right, rel=1e-5)
     assert left > 0.9
 
@@ -122,5 +122,5 @@ def test_without_viscosity_the_front_stands_where_both_sides_are_equally_far() -
 @pytest.mark.parametrize("problem", [SolidBodyRotation, DeformationalSwirl])
 @pytest.mark.parametrize("width", [0.0, -1.0, math.inf])
 def test_bumps_without_a_width_are_refused(problem: type, width: float) -> None:
-    with pytest.raises(InputError, match=r"the width of the bump is .*, expected a number over 0"):
+    with pytest.raises(InputError, match=r"the width of the bump is .*, expected a positive number"):
         problem(width=width)

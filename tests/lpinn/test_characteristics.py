@@ -13,7 +13,6 @@ from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
-    Burgers,
     Characteristics,
     Convection,
     DeformationalSwirl,
@@ -23,6 +22,7 @@ from sciml.lpinn import (
     SolidBodyRotation,
     TransportProblem,
     VariableConvection,
+    ViscousBurgers,
 )
 from sciml.lpinn.frames import residuals
 from sciml.numerics.flat import FlatModule
@@ -32,11 +32,11 @@ from tests.lpinn.maps import characteristics, directions, network, random_weight
 MADE: dict[str, tuple[TransportProblem, Frame, int]] = {
     "convection": (Convection(50.0, 0.1), Lagrangian(), 2),
     "map alone": (VariableConvection(), Lagrangian(), 1),
-    "burgers": (Burgers(3.0, 0.1, cosines=(0.2,), duration=0.5), Lagrangian(), 2),
-    "burgers, label": (Burgers(3.0, 0.1, duration=0.5), Lagrangian("label"), 2),
-    "mean": (Burgers(50.0, 0.05), Ale(), 1),
-    "relaxed": (Burgers(1.0, 0.05), Ale(0.2), 2),
-    "still": (Burgers(1.0, 0.05), Eulerian(), 1),
+    "burgers": (ViscousBurgers(3.0, 0.1, cosines=(0.2,), duration=0.5), Lagrangian(), 2),
+    "burgers, label": (ViscousBurgers(3.0, 0.1, duration=0.5), Lagrangian("label"), 2),
+    "mean": (ViscousBurgers(50.0, 0.05), Ale(), 1),
+    "relaxed": (ViscousBurgers(1.0, 0.05), Ale(0.2), 2),
+    "still": (ViscousBurgers(1.0, 0.05), Eulerian(), 1),
     "plane": (SolidBodyRotation(0.01), Lagrangian(), 3),
     "swirl": (DeformationalSwirl(), Lagrangian(), 2),
 }
@@ -172,7 +172,7 @@ def test_scales_are_those_of_what_will_happen_not_of_the_start_alone() -> None:
     still = characteristics(Convection(0.0), Lagrangian(), 2)
     assert still.speed == 1.0
     assert characteristics(Convection(50.0), Lagrangian(), 2).speed == pytest.approx(5e-5)
-    flat = Burgers(3.0, 0.1, sines=(0.0,))
+    flat = ViscousBurgers(3.0, 0.1, sines=(0.0,))
     assert characteristics(flat, Eulerian(), 1).size == pytest.approx(3e-6)
 
 
@@ -191,9 +191,9 @@ def test_only_what_is_unknown_has_a_residual() -> None:
 @pytest.mark.parametrize(
     ("problem", "frame", "outputs", "expected"),
     [
-        (Burgers(), Lagrangian(), 1, "2 outputs for the frame Lagrangian"),
-        (Burgers(), Ale(), 2, "1 outputs for the frame Ale"),
-        (Burgers(), Eulerian(), 3, "1 outputs for the frame Eulerian"),
+        (ViscousBurgers(), Lagrangian(), 1, "2 outputs for the frame Lagrangian"),
+        (ViscousBurgers(), Ale(), 2, "1 outputs for the frame Ale"),
+        (ViscousBurgers(), Eulerian(), 3, "1 outputs for the frame Eulerian"),
         (VariableConvection(), Lagrangian(), 3, "1 or 2 outputs for the frame Lagrangian"),
         (VariableConvection(), Ale(0.1), 1, "2 outputs for the frame Ale"),
         (DeformationalSwirl(), Lagrangian(), 1, r"2 or 3 outputs for the frame Lagrangian"),
@@ -208,16 +208,16 @@ def test_networks_of_another_shape_are_refused(
 
 def test_networks_without_time_or_in_single_precision_are_refused() -> None:
     with pytest.raises(InputError, match="the network has 3 inputs and 2 outputs, expected 2 inputs"):
-        Characteristics(Burgers(), Lagrangian(), network(DeformationalSwirl(), 2))
-    single = FlatModule(network(Burgers(), 2).module.float())
+        Characteristics(ViscousBurgers(), Lagrangian(), network(DeformationalSwirl(), 2))
+    single = FlatModule(network(ViscousBurgers(), 2).module.float())
     with pytest.raises(InputError, match=r"the network is in torch.float32, expected torch.float64: call double\(\)"):
-        Characteristics(Burgers(), Lagrangian(), single)
+        Characteristics(ViscousBurgers(), Lagrangian(), single)
 
 
 @pytest.mark.parametrize("slabs", [0, -1, 1.5, True])
 def test_numbers_of_slabs_that_are_none_are_refused(slabs: int) -> None:
     with pytest.raises(InputError, match=r"the number of slabs is .*expected a whole number of at least 1"):
-        characteristics(Burgers(), Lagrangian(), 2, slabs)
+        characteristics(ViscousBurgers(), Lagrangian(), 2, slabs)
 
 
 class Inflow(Convection):

@@ -14,8 +14,16 @@ from sciml.deepxde_backend import DISTRIBUTIONS, RANDOM, deepxde, double_precisi
 from sciml.deepxde_backend import seeded as drawn
 from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.lpinn import Burgers, Characteristics, Convection, Lagrangian, StandardBurgers, TransportProblem, TwoBranches
-from sciml.lpinn.deepxde_problem import Collocation, conditions, equation, space_time, time_pde
+from sciml.lpinn import (
+    Characteristics,
+    Convection,
+    Lagrangian,
+    StandardBurgers,
+    TransportProblem,
+    TwoBranches,
+    ViscousBurgers,
+)
+from sciml.lpinn.problems.deepxde_data import Collocation, conditions, equation, space_time, time_pde
 from sciml.nets import FourierNetwork
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import seeded
@@ -119,7 +127,7 @@ def test_conditions_that_the_network_holds_are_left_out() -> None:
 
 
 def test_wrong_counts_and_distributions_are_refused() -> None:
-    with pytest.raises(InputError, match="no distribution 'sobol', expected one of pseudo, LHS"):
+    with pytest.raises(InputError, match="the distribution of points is 'sobol', expected one of pseudo, LHS"):
         Collocation(distribution="sobol")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="number of domain points is 0"):
         Collocation(domain=0)
@@ -132,7 +140,7 @@ def test_wrong_counts_and_distributions_are_refused() -> None:
 
 def branches(width: tuple[int, int]) -> tuple[TwoBranches, Characteristics]:
     """Ours: random weights, one wave of the label, in the Lagrangian frame."""
-    problem = Burgers(mean=0.7, viscosity=0.05)
+    problem = ViscousBurgers(mean=0.7, viscosity=0.05)
     box = [[0.0, 0.0], [2 * math.pi, 1.0]]
     with seeded(0):
         parts = [FourierNetwork(2, 1, n, 2, box, modes=1, periodic=[True, False]).double() for n in width]

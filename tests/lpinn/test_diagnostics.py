@@ -16,17 +16,17 @@ from sciml.lpinn import (
     Ale,
     Channel,
     Characteristics,
+    CollocationPoints,
     Convection,
     Eulerian,
-    Field,
     Frame,
     Lagrangian,
-    LeastSquares,
+    LeastSquaresRounds,
     Modes,
-    Points,
     SolidBodyRotation,
+    SpaceTimeField,
     SpaceTimeSolver,
-    State,
+    SpaceTimeState,
     gauss_newton_spectrum,
     loss_landscape,
     modes,
@@ -59,21 +59,21 @@ def solver_of(
     net = network(problem, outputs)
     if zero:
         start_at_zero(net.module)
-    fitting = LeastSquares(LevenbergMarquardt(1e-12, 30, damping=1e-3, patience=30))
-    return SpaceTimeSolver(Characteristics(problem, frame, net, slabs), 1, fitting, Points(200))
+    fitting = LeastSquaresRounds(LevenbergMarquardt(1e-12, 30, damping=1e-3, patience=30))
+    return SpaceTimeSolver(Characteristics(problem, frame, net, slabs), 1, fitting, CollocationPoints(200))
 
 
-def fitted(solver: SpaceTimeSolver) -> State:
+def fitted(solver: SpaceTimeSolver) -> SpaceTimeState:
     *_, (state, _) = solver.run()
     return state
 
 
-def groups_of(solver: SpaceTimeSolver, state: State, slab: int = 0) -> list:
+def groups_of(solver: SpaceTimeSolver, state: SpaceTimeState, slab: int = 0) -> list:
     """At the points of diagnostics, which are drawn like this."""
     return solver.groups(state, slab, generator(solver.seed, slab, solver.rounds + 1))
 
 
-def differences(solver: SpaceTimeSolver, state: State, step: float = 1e-3) -> np.ndarray:
+def differences(solver: SpaceTimeSolver, state: SpaceTimeState, step: float = 1e-3) -> np.ndarray:
     """The Jacobian of the stacked residuals by central differences of order 4."""
     weights = state.weights[0]
     system = ResidualSystem(groups_of(solver, state), len(weights))
@@ -106,7 +106,7 @@ def test_the_bandwidth_of_a_bump_grows_with_its_speed():
 @pytest.mark.parametrize("speed", [10.0, 50.0])
 def test_labels_that_move_with_the_flow_have_one_mode_where_u_has_two(speed):
     solver = solver_of(Lagrangian(), 2, speed=speed)
-    found = modes(Field(solver.characteristics, fitted(solver).weights), grid=64, times=41)
+    found = modes(SpaceTimeField(solver.characteristics, fitted(solver).weights), grid=64, times=41)
     assert {name: kind.number for name, kind in found.items()} == {"u": 2, "u_exact": 2, "w": 1, "X": 2}
     assert found["u"].bandwidth == pytest.approx(speed / (2 * math.pi), abs=2)
     assert found["w"] == Modes(1, 0.0) and found["X"].bandwidth < 3
@@ -114,14 +114,14 @@ def test_labels_that_move_with_the_flow_have_one_mode_where_u_has_two(speed):
 
 def test_at_rest_u_and_w_are_the_same_and_labels_stay():
     solver = solver_of(Eulerian(), 1, speed=1.0)
-    found = modes(Field(solver.characteristics, fitted(solver).weights), grid=32, times=20, tolerance=1e-2)
+    found = modes(SpaceTimeField(solver.characteristics, fitted(solver).weights), grid=32, times=20, tolerance=1e-2)
     assert found["u"] == found["w"] and found["u"].number == found["u_exact"].number == 2
     assert found["X"] == Modes(1, 0.0)
 
 
 def test_there_are_enough_times_for_fast_waves():
     solver = solver_of(Ale(), 1, speed=340.0)
-    found = modes(Field(solver.characteristics, solver.initial().weights), grid=16)
+    found = modes(SpaceTimeField(solver.characteristics, solver.initial().weights), grid=16)
     assert found["u"].bandwidth == pytest.approx(340 / (2 * math.pi), abs=2)  # 101 times would show at most 50
     assert found["u"].number == 2
 
@@ -137,13 +137,13 @@ def test_a_large_mean_hides_nothing():
             return self.initial(x - self.speed * t)
 
     made = Characteristics(Lifted(5.0), Ale(), network(Lifted(5.0), 1))
-    found = modes(Field(made, torch.zeros(1, made.network.count, dtype=torch.float64)), grid=32, times=21)
+    found = modes(SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64)), grid=32, times=21)
     assert (found["u"].number, found["w"].number) == (2, 1)
 
 
 def test_two_dimensions_have_modes_too():
     made = characteristics(SolidBodyRotation(), Eulerian(), 1)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     found = modes(field, grid=8, times=5)  # nothing moves yet, but in the exact solution
     assert [found[name].number for name in ("u", "w", "X")] == [1, 1, 1]
     assert found["u_exact"].number == 4 and found["u_exact"].bandwidth > 0  # the fifth is the first again
@@ -177,7 +177,7 @@ def test_at_rest_the_largest_eigenvalue_grows_with_the_square_of_the_speed_and_i
 
 def test_the_slab_with_the_largest_residual_is_looked_at_unless_another_is_wanted():
     solver = solver_of(Ale(), 1, viscosity=0.1, slabs=3, zero=False)
-    state = State(0, random_weights(solver.characteristics), 0.0, (1e-3, 1e-1, 1e-2))
+    state = SpaceTimeState(0, random_weights(solver.characteristics), 0.0, (1e-3, 1e-1, 1e-2))
     wanted = [gauss_newton_spectrum(solver, state, slab=slab).values for slab in range(3)]
     assert torch.equal(gauss_newton_spectrum(solver, state).values, wanted[1])
     assert not torch.allclose(wanted[0], wanted[1]) and not torch.allclose(wanted[2], wanted[1])
@@ -186,7 +186,7 @@ def test_the_slab_with_the_largest_residual_is_looked_at_unless_another_is_wante
 
 def test_values_on_faces_are_part_of_the_loss():
     problem = Channel()
-    solver = SpaceTimeSolver(characteristics(problem, Eulerian(), 1), points=Points(100, boundary=10))
+    solver = SpaceTimeSolver(characteristics(problem, Eulerian(), 1), points=CollocationPoints(100, boundary=10))
     state = solver.initial()
     assert [group.name for group in groups_of(solver, state)] == ["equations", "boundary"]
     jacobian = differences(solver, state)
@@ -243,9 +243,9 @@ def test_what_there_is_not_is_a_sentence():
             gauss_newton_spectrum(solver, state, slab=slab)
     with pytest.raises(InputError, match="the speed is nan, expected a finite number"):
         transported_modes("bump", math.nan)
-    with pytest.raises(InputError, match="there is no start 'square', expected one of bump, sine"):
+    with pytest.raises(InputError, match="the initial condition is 'square', expected one of bump, sine"):
         transported_modes("square", 1.0)
-    other = State(0, state.weights[:, 1:], 0.0, (0.0,))
+    other = SpaceTimeState(0, state.weights[:, 1:], 0.0, (0.0,))
     with pytest.raises(InputError, match="the weights of the slabs have shape"):
         loss_landscape(solver, other)
 

@@ -12,15 +12,15 @@ from torch.func import hessian, jacfwd, vmap
 from sciml.domains import Box, Disc
 from sciml.lpinn import (
     BoundaryLayer,
+    CollocationPoints,
     Eulerian,
-    Field,
-    LeastSquares,
-    Points,
+    LeastSquaresRounds,
+    SpaceTimeField,
     SpaceTimeSolver,
     TransportProblem,
     relative_error,
 )
-from sciml.lpinn.faces import can_hold
+from sciml.lpinn.boundary_form import can_hold
 from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.least_squares import LevenbergMarquardt
 from tests.lpinn.maps import characteristics, directions, random_weights, space_time
@@ -97,7 +97,7 @@ def test_rows_on_faces_are_needed_only_where_the_form_does_not_hold_them() -> No
     assert can_hold(problem)
     assert not any(can_hold(other) for other in (jumping, ideal, closed, carved))
     for given, groups in ((problem, 1), (jumping, 2)):
-        solver = SpaceTimeSolver(characteristics(given, Eulerian(), 1), points=Points(20, boundary=10))
+        solver = SpaceTimeSolver(characteristics(given, Eulerian(), 1), points=CollocationPoints(20, boundary=10))
         assert len(solver._boundary(solver.initial(), 0, torch.Generator())) == groups - 1
 
 
@@ -106,6 +106,6 @@ def test_a_layer_is_solved() -> None:
     made = characteristics(problem, Eulerian(), 1, width=10)
     start_at_zero(made.network.module)
     method = LevenbergMarquardt(1e-9, 40, damping=1e-3, increase=2.0, trials=20, patience=10)
-    ((state, _),) = SpaceTimeSolver(made, 1, LeastSquares(method), Points(400)).run()
+    ((state, _),) = SpaceTimeSolver(made, 1, LeastSquaresRounds(method), CollocationPoints(400)).run()
     x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
-    assert relative_error(Field(made, state.weights), [0.1, 0.3, 0.5], x) < 1e-3
+    assert relative_error(SpaceTimeField(made, state.weights), [0.1, 0.3, 0.5], x) < 1e-3

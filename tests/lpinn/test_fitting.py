@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import DivergenceError, InputError
-from sciml.lpinn import Gradient, LeastSquares
+from sciml.lpinn import GradientRounds, LeastSquaresRounds
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 
 X = torch.linspace(-1, 1, 21, dtype=torch.float64)[:, None]
@@ -32,14 +32,14 @@ def draws() -> torch.Generator:
 
 def test_least_squares_finds_what_linear_algebra_does() -> None:
     groups = [Residuals("inside", line, (X,)), Residuals("ends", line, (X[::20],), weight=10.0)]
-    fitted = LeastSquares().fit(groups, START, 0.0, draws())
+    fitted = LeastSquaresRounds().fit(groups, START, 0.0, draws())
     torch.testing.assert_close(fitted.weights, torch.tensor([1.0, 2.0]).double(), rtol=1e-11, atol=1e-11)
-    assert fitted.rms <= LeastSquares().tolerance
+    assert fitted.rms <= LeastSquaresRounds().tolerance
     assert 0 < fitted.solves < 10
 
 
 def test_the_next_round_goes_on_with_the_damping_of_the_last() -> None:
-    method = LeastSquares(LevenbergMarquardt(max_solves=3, damping=1.0, tolerance=0.0))
+    method = LeastSquaresRounds(LevenbergMarquardt(max_solves=3, damping=1.0, tolerance=0.0))
     groups = [Residuals("bend", bend, (X,))]
     first = method.fit(groups, START + 0.3, 0.0, draws())
     assert first.damping < 1.0
@@ -56,7 +56,7 @@ def test_optimizers_of_the_backbone_fit_too(
     optimizer: str, rate: float, updates: int, options: Mapping[str, Any] | None
 ) -> None:
     groups = [Residuals("line", line, (X,)), Residuals("ends", line, (X[::20],))]
-    method = Gradient(optimizer, rate, updates, options=options)
+    method = GradientRounds(optimizer, rate, updates, options=options)
     fitted = method.fit(groups, START, 0.0, draws())
     assert fitted.rms < 1e-2
     assert fitted.solves == updates
@@ -68,7 +68,7 @@ def test_optimizers_of_the_backbone_fit_too(
 
 def test_where_no_step_descends_the_fit_ends_without_an_error() -> None:
     groups = [Residuals("off", lambda weights, x: weights[0] * x + torch.ones_like(x), (X,))]
-    fitted = LeastSquares(LevenbergMarquardt(tolerance=0.0, max_solves=50)).fit(groups, START, 0.0, draws())
+    fitted = LeastSquaresRounds(LevenbergMarquardt(tolerance=0.0, max_solves=50)).fit(groups, START, 0.0, draws())
     assert fitted.rms == pytest.approx(1.0)
     assert fitted.solves < 10
 
@@ -76,45 +76,45 @@ def test_where_no_step_descends_the_fit_ends_without_an_error() -> None:
 def test_values_that_are_not_finite_are_told_not_returned() -> None:
     broken = [Residuals("equations", lambda weights, x: weights[0] / (x - x), (X,))]
     with pytest.raises(DivergenceError, match="the residuals equations are not finite at the start"):
-        LeastSquares().fit(broken, START + 1, 0.0, draws())
+        LeastSquaresRounds().fit(broken, START + 1, 0.0, draws())
     with pytest.raises(DivergenceError, match="the loss of adam is not finite in update 1; take a smaller"):
-        Gradient(updates=2).fit(broken, START + 1, 0.0, draws())
+        GradientRounds(updates=2).fit(broken, START + 1, 0.0, draws())
 
 
 def test_single_precision_is_refused_by_least_squares() -> None:
     groups = [Residuals("line", line, (X.float(),))]
     with pytest.raises(InputError, match=r"below what float32 resolves.*compute in float64"):
-        LeastSquares().fit(groups, START.float(), 0.0, draws())
+        LeastSquaresRounds().fit(groups, START.float(), 0.0, draws())
 
 
 def test_a_fit_without_enough_points_for_the_normal_equations_is_refused() -> None:
-    method = LeastSquares(LevenbergMarquardt(method="normal"))
+    method = LeastSquaresRounds(LevenbergMarquardt(method="normal"))
     groups = [Residuals("few", lambda weights, x: weights.sum() - x, (X[:3],))]
     with pytest.raises(InputError, match=r"3 residuals for 40 parameters.*draw more points, or use the method dual"):
         method.fit(groups, torch.zeros(40).double(), 0.0, draws())
 
 
 def test_a_fit_that_does_not_fit_into_the_memory_is_refused_before_it_is_made() -> None:
-    method = LeastSquares(LevenbergMarquardt(method="dual", memory=8 * 2 * 21 - 1))
+    method = LeastSquaresRounds(LevenbergMarquardt(method="dual", memory=8 * 2 * 21 - 1))
     with pytest.raises(InputError, match=r"dual needs .* for 21 residuals of 2 parameters, .*take fewer points"):
         method.fit([Residuals("line", line, (X,))], START, 0.0, draws())
 
 
 def test_little_memory_makes_the_jacobian_smaller_not_the_fit_fail() -> None:
     groups = [Residuals("bend", bend, (X,))]
-    small = LeastSquares(LevenbergMarquardt(memory=64, tolerance=1e-9, max_solves=60, patience=20))
+    small = LeastSquaresRounds(LevenbergMarquardt(memory=64, tolerance=1e-9, max_solves=60, patience=20))
     assert small.fit(groups, START + 0.5, 0.0, draws()).rms < 1e-6
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"optimizer": "lm"}, "there is no optimizer 'lm', expected adam, soap or lbfgs"),
+        ({"optimizer": "lm"}, "the optimizer is 'lm', expected one of adam, soap, lbfgs"),
         ({"learning_rate": 0.0}, "the learning rate is 0.0"),
         ({"learning_rate": math.nan}, "the learning rate is nan"),
-        ({"updates": 0}, "the updates 0, expected a number over 0 and at least 1"),
+        ({"updates": 0}, "the number of updates is 0, expected a whole number of at least 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        Gradient(**arguments)
+        GradientRounds(**arguments)

@@ -12,7 +12,6 @@ from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
-    Burgers,
     Convection,
     DeformationalSwirl,
     Eulerian,
@@ -21,14 +20,15 @@ from sciml.lpinn import (
     SolidBodyRotation,
     TransportProblem,
     VariableConvection,
+    ViscousBurgers,
 )
-from sciml.lpinn.frames import Motion, label_directions, residuals
+from sciml.lpinn.frames import LabelMotion, label_directions, residuals
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.reference.burgers_cole_hopf import periodic_burgers
 from tests.lpinn.maps import Map, differences, directions, motion_of, space_time
 
 
-def largest(problem: TransportProblem, frame: Frame, motion: Motion, *names: str) -> float:
+def largest(problem: TransportProblem, frame: Frame, motion: LabelMotion, *names: str) -> float:
     """Of the residuals that are asked for, in the frame's own drift; all of them unless named."""
     found = residuals(problem, frame, frame.drift(problem), motion)
     return max(float(found[name].abs().max()) for name in names or found)
@@ -85,16 +85,18 @@ def test_a_speed_that_varies_in_every_frame() -> None:
 
 @pytest.mark.parametrize("mean", [0.0, 50.0])
 def test_burgers_equation_without_viscosity_before_characteristics_cross(mean: float) -> None:
-    problem = Burgers(mean, 0.0, cosines=(0.3,), sines=(0.5, 0.1), duration=0.9)
+    problem = ViscousBurgers(mean, 0.0, cosines=(0.3,), sines=(0.5, 0.1), duration=0.9)
     points = space_time(problem)
     along = directions(1, 1)
     position = jet_of(lambda at: at[:, :1] + at[:, 1:] * problem.initial(at[:, :1]), points, 1, along)
     state = jet_of(lambda at: problem.initial(at[:, :1]), points, 1, along)
-    motion = Motion(position, state, points[:, 1:])
+    motion = LabelMotion(position, state, points[:, 1:])
     assert float(motion.stretch.min()) > 0.1
     assert largest(problem, Lagrangian(), motion) < 1e-12
     # the same values on labels that move faster are no solution
-    shifted = Motion(Jet(position.rows + 7 * coordinates(points, 1, along).channel(1).rows, 1), state, points[:, 1:])
+    shifted = LabelMotion(
+        Jet(position.rows + 7 * coordinates(points, 1, along).channel(1).rows, 1), state, points[:, 1:]
+    )
     assert largest(problem, Ale(), shifted, "state") > 1
     assert largest(problem, Ale(), motion, "state") < 1e-12
 
@@ -121,7 +123,7 @@ def test_the_swirl_follows_its_flow_map() -> None:
     points = space_time(problem, 200)
     position = differences(lambda at: problem.flow.map(at[:, :2], 0.0, at[:, 2]), points, 1e-3)
     state = jet_of(lambda at: problem.initial(at[:, :2]), points, 1, directions(2, 1))
-    motion = Motion(position, state, points[:, 2:])
+    motion = LabelMotion(position, state, points[:, 2:])
     assert largest(problem, Lagrangian(), motion) < 1e-10
     assert largest(problem, Ale(), motion, "state") < 1e-9
     assert float((motion.stretch - 1).abs().max()) < 1e-8  # it keeps areas
@@ -131,7 +133,7 @@ def test_the_swirl_follows_its_flow_map() -> None:
 # Diffusion in space and by label
 
 
-def burgers_motion(problem: Burgers, position: Map, count: int = 24) -> Motion:
+def burgers_motion(problem: ViscousBurgers, position: Map, count: int = 24) -> LabelMotion:
     def exact(x: Tensor, t: Tensor) -> Tensor:
         return periodic_burgers(x, t, problem.viscosity, problem.start, nodes=301)
 
@@ -139,7 +141,7 @@ def burgers_motion(problem: Burgers, position: Map, count: int = 24) -> Motion:
 
 
 def test_burgers_equation_with_viscosity_on_labels_that_do_not_follow_it() -> None:
-    problem = Burgers(0.0, 0.1)
+    problem = ViscousBurgers(0.0, 0.1)
     motion = burgers_motion(problem, bent)
     assert largest(problem, Ale(), motion, "state") < 1e-7
     # the Lagrangian residual leaves out the transport past labels; with it, only the operator of diffusion differs
@@ -218,7 +220,7 @@ def test_directions_are_the_axes_and_for_second_derivatives_the_sums_of_two() ->
 
 
 def test_the_frames_move_with_the_flow_its_mean_or_not_at_all() -> None:
-    problem = Burgers(50.0, 0.01)
+    problem = ViscousBurgers(50.0, 0.01)
     speed, stretch = torch.tensor([[51.0], [49.0]], dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
     drift = Ale().drift(problem)
     assert float(drift - 50) == pytest.approx(0, abs=1e-12)  # the mean is conserved, and computed
@@ -236,15 +238,15 @@ def test_relaxed_labels_follow_less_where_they_crowd_and_stop_at_a_fold() -> Non
 
 
 def test_a_singular_map_gives_residuals_that_are_not_finite_instead_of_stopping_everything() -> None:
-    problem = Burgers(0.0, 0.1)
+    problem = ViscousBurgers(0.0, 0.1)
     points = space_time(problem, 4)
     motion = motion_of(lambda label, t: 0 * label + t, lambda x, t: torch.sin(x), points)
     assert not residuals(problem, Ale(), torch.zeros(1), motion)["state"].isfinite().any()
 
 
 def test_frames_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(InputError, match="there is no diffusion 'eulerian', expected physical or label"):
+    with pytest.raises(InputError, match="diffusion is 'eulerian', expected one of physical, label"):
         Lagrangian("eulerian")
     for relaxation in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(InputError, match=r"the relaxation of a frame is .*, expected a number over 0"):
+        with pytest.raises(InputError, match=r"the relaxation of a frame is .*, expected a positive number"):
             Ale(relaxation)

@@ -9,14 +9,14 @@ import torch
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import (
     Ale,
-    Burgers,
     Characteristics,
     ConvexLaw,
     EntropyField,
-    Field,
     Lagrangian,
+    SpaceTimeField,
     SpaceTimeSolver,
     VariableConvection,
+    ViscousBurgers,
     field_of,
     relative_error,
 )
@@ -41,7 +41,7 @@ def characteristics(problem: TransportProblem, frame: Lagrangian | Ale, outputs:
     return Characteristics(problem, frame, FlatModule(network))
 
 
-def fitted(problem: TransportProblem) -> Field:
+def fitted(problem: TransportProblem) -> SpaceTimeField:
     made = characteristics(problem, Lagrangian())
     *_, (state, _) = SpaceTimeSolver(made, rounds=1).run()
     return field_of(made, state.weights)
@@ -49,18 +49,18 @@ def fitted(problem: TransportProblem) -> Field:
 
 @pytest.fixture(scope="module")
 def wavy() -> EntropyField:
-    return fitted(Burgers(viscosity=0.0, **WAVY))
+    return fitted(ViscousBurgers(viscosity=0.0, **WAVY))
 
 
 def test_past_the_shock_the_solution_is_that_of_least_action(wavy: EntropyField) -> None:
     assert relative_error(wavy, [0.5, 1.0, 2.0], X) < 1e-6
-    one_to_one = Field(wavy.characteristics, wavy.weights)
+    one_to_one = SpaceTimeField(wavy.characteristics, wavy.weights)
     with pytest.raises(CharacteristicCrossingError):
         one_to_one(X, 2.0)
 
 
 def test_before_the_shock_both_read_outs_agree(wavy: EntropyField) -> None:
-    assert torch.allclose(wavy(X, 0.4), Field(wavy.characteristics, wavy.weights)(X, 0.4), atol=1e-10)
+    assert torch.allclose(wavy(X, 0.4), SpaceTimeField(wavy.characteristics, wavy.weights)(X, 0.4), atol=1e-10)
 
 
 def test_shocks_are_where_they_belong(wavy: EntropyField) -> None:
@@ -73,7 +73,7 @@ def test_shocks_are_where_they_belong(wavy: EntropyField) -> None:
 
 @pytest.mark.parametrize("mean", [0.0, 0.7])
 def test_the_shock_of_a_sine_travels_with_the_mean_and_values_stay_in_their_range(mean: float) -> None:
-    field = fitted(Burgers(mean, 0.0, duration=2.0))
+    field = fitted(ViscousBurgers(mean, 0.0, duration=2.0))
     (position,), (left,), (right,) = field.shocks(2.0)
     assert position == pytest.approx((np.pi + 2 * mean) % CIRCLE, abs=1e-6)
     assert left - mean == pytest.approx(mean - right, abs=1e-6)
@@ -100,7 +100,7 @@ def test_other_convex_fluxes_jump_right(flux: str) -> None:
 
 
 def test_the_square_is_burgers_equation() -> None:
-    problem, burgers = ConvexLaw(**WAVY), Burgers(viscosity=0.0, **WAVY)
+    problem, burgers = ConvexLaw(**WAVY), ViscousBurgers(viscosity=0.0, **WAVY)
     assert torch.equal(problem.exact(X, 2.0), burgers.exact(X, 2.0))
     assert torch.equal(problem.velocity(X, 0 * X, problem.initial(X)), burgers.velocity(X, 0 * X, burgers.initial(X)))
 
@@ -108,8 +108,8 @@ def test_the_square_is_burgers_equation() -> None:
 @pytest.mark.parametrize(
     ("problem", "frame", "outputs"),
     [
-        (Burgers(viscosity=0.01), Lagrangian(), 2),
-        (Burgers(viscosity=0.0), Ale(), 1),
+        (ViscousBurgers(viscosity=0.01), Lagrangian(), 2),
+        (ViscousBurgers(viscosity=0.0), Ale(), 1),
         (VariableConvection(), Lagrangian(), 1),
     ],
 )
@@ -118,7 +118,7 @@ def test_other_problems_are_read_out_one_to_one(
 ) -> None:
     made = characteristics(problem, frame, outputs)
     weights = made.network.vector()[None]
-    assert type(field_of(made, weights)) is Field
+    assert type(field_of(made, weights)) is SpaceTimeField
     with pytest.raises(InputError, match="convex laws on a circle"):
         EntropyField(made, weights)
 
@@ -129,5 +129,5 @@ def test_weights_of_other_slabs_are_refused(wavy: EntropyField) -> None:
 
 
 def test_an_unknown_flux_is_refused() -> None:
-    with pytest.raises(InputError, match="there is no flux 'third', expected one of square"):
+    with pytest.raises(InputError, match="the flux is 'third', expected one of square"):
         ConvexLaw("third")

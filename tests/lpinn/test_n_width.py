@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciml.errors import InputError
-from sciml.lpinn.n_width import n_width, singular_values, temporal_bandwidth
+from sciml.lpinn.diagnostics.n_width import n_width, singular_values, temporal_bandwidth
 
 X = np.linspace(0, 2 * np.pi, 256, endpoint=False)
 T = np.linspace(0, 1, 101)[:, None]

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import CharacteristicCrossingError, ConfigError, InputError
-from sciml.lpinn import Burgers, Convection, SolidBodyRotation, StandardBurgers, VariableConvection, output
-from sciml.lpinn.published import LabelDiffusion, PublishedNetwork, SoftCharacteristics, label_diffusion_floor
-from sciml.lpinn.published_task import InterpolatedField, PublishedLagrangian, spectral_error
+from sciml.lpinn import Convection, SolidBodyRotation, StandardBurgers, VariableConvection, ViscousBurgers
+from sciml.lpinn.published.form import LabelDiffusion, PublishedNetwork, SoftCharacteristics, label_diffusion_floor
+from sciml.lpinn.published.task import InterpolatedField, PublishedLagrangian, spectral_error
 from sciml.lpinn.readout import relative_error
 from sciml.mesh import read_series
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
@@ -35,7 +35,7 @@ def quick():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "EVALUATION", {1: (64, 9)})
+        patch.setattr("sciml.lpinn.readout.error_norms.EVALUATION", {1: (64, 9)})
         yield
     torch.set_num_threads(threads)
 
@@ -143,7 +143,7 @@ def test_norms_are_not_squared():
 
 
 def test_burgers_solves_the_equations_of_physical_diffusion_and_not_those_by_label():
-    problem, moment = Burgers(0.5, 0.1), 0.7
+    problem, moment = ViscousBurgers(0.5, 0.1), 0.7
 
     def touching(label: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Labels in any order but one, which move with the exact solution at one moment, and carry it."""
@@ -184,11 +184,11 @@ def test_lengths_of_the_circle_and_sources_count():
 
 @pytest.mark.parametrize(("viscosity", "error"), [(0.1, 5.45e-2), (0.05, 3.70e-2), (0.01, 1.26e-2)])
 def test_diffusion_by_label_is_off_by_some_per_cent_for_burgers(viscosity, error):
-    assert label_diffusion_floor(Burgers(0.0, viscosity), times=21) == pytest.approx(error, rel=5e-3)
+    assert label_diffusion_floor(ViscousBurgers(0.0, viscosity), times=21) == pytest.approx(error, rel=5e-3)
 
 
 def test_its_closed_form_solves_its_equations():
-    problem = Burgers(0.7, 0.05, cosines=(0.1, 0.2), sines=(0.5,))
+    problem = ViscousBurgers(0.7, 0.05, cosines=(0.1, 0.2), sines=(0.5,))
     form, solution = SoftCharacteristics(problem, adds_label=True), LabelDiffusion(problem)
     points = torch.rand(9, 2, dtype=torch.float64)
 
@@ -208,12 +208,12 @@ def test_its_closed_form_solves_its_equations():
 
 
 def test_without_viscosity_it_is_exact_until_characteristics_cross():
-    solution = LabelDiffusion(Burgers(2.0, 0.0, duration=1.5))
+    solution = LabelDiffusion(ViscousBurgers(2.0, 0.0, duration=1.5))
     points = torch.linspace(0, 6, 50, dtype=torch.float64)[:, None]
     assert relative_error(solution, [0.3, 0.9], points) < 1e-9
     with pytest.raises(CharacteristicCrossingError, match=r"crossed before t = 1\.2: the smallest J is -0\.2"):
         solution(points, 1.2)
-    with pytest.raises(InputError, match="for Burgers, got Convection"):
+    with pytest.raises(InputError, match="for ViscousBurgers, got Convection"):
         LabelDiffusion(Convection())
 
 
@@ -250,7 +250,7 @@ def test_characteristics_that_cross_are_a_sentence_unless_they_are_sorted_as_pub
     inviscid = Known(lambda angle, time: (time * torch.sin(angle), torch.sin(angle)))
     points = torch.linspace(0, 6, 5, dtype=torch.float64)[:, None]
     for readout in ("linear", "spline"):
-        form = SoftCharacteristics(Burgers(0.0, 0.0, duration=2.0), adds_label=True, labels=129)
+        form = SoftCharacteristics(ViscousBurgers(0.0, 0.0, duration=2.0), adds_label=True, labels=129)
         field = InterpolatedField(form, inviscid, readout)
         assert field.crossed(0.9) == 0 and field.stretch(0.9) == pytest.approx(0.1)
         field(points, 0.9)
@@ -309,7 +309,7 @@ def state_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(output, "draw", lambda *arguments, **options: None)
+    monkeypatch.setattr(PublishedLagrangian, "draw", lambda *arguments: None)
     monkeypatch.setattr("sciml.plots.training_history", lambda *arguments: None)
 
 
@@ -396,15 +396,15 @@ def test_what_is_wrong_is_told_before_training():
     wrap, law = "misses both ends of the start by half of that", "off by 1 to 5 % for Burgers' equation"
     assert wrap in PublishedLagrangian(Convection()).describe()
     assert "Note" not in PublishedLagrangian(Convection(50.0, 0.1), adds_label=True).describe()
-    assert law in PublishedLagrangian(Burgers()).describe()
-    right = PublishedLagrangian(Burgers(), diffusion="physical", adds_label=True).describe()
-    assert right == "Burgers as published, 256 labels at 100 times"
+    assert law in PublishedLagrangian(ViscousBurgers()).describe()
+    right = PublishedLagrangian(ViscousBurgers(), diffusion="physical", adds_label=True).describe()
+    assert right == "ViscousBurgers as published, 256 labels at 100 times"
 
 
 WRONG = {
     "unknown diffusion": ({"diffusion": "labels"}, "diffusion"),
     "physical diffusion of a periodic position": (
-        {"diffusion": "physical", "problem": {"class_path": "sciml.lpinn.Burgers"}},
+        {"diffusion": "physical", "problem": {"class_path": "sciml.lpinn.ViscousBurgers"}},
         "X_xi = 0 somewhere, by which physical diffusion divides; set adds_label to true",
     ),
     "two dimensions": (
@@ -430,9 +430,9 @@ def test_what_does_not_go_together_is_refused_before_the_run(changes, sentence):
 
 
 def test_what_python_is_given_is_checked_too():
-    with pytest.raises(InputError, match="there is no diffusion 'heat', expected label or physical"):
+    with pytest.raises(InputError, match="diffusion is 'heat', expected one of label, physical"):
         SoftCharacteristics(Convection(), "heat")
-    with pytest.raises(InputError, match="there is no readout 'cubic', expected linear or spline"):
+    with pytest.raises(InputError, match="the read-out is 'cubic', expected one of linear, spline"):
         PublishedLagrangian(Convection(), readout="cubic")
     with pytest.raises(InputError, match="expected a circle"):
         SoftCharacteristics(SolidBodyRotation())

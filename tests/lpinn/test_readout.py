@@ -12,16 +12,16 @@ from sciml.domains import Box
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import (
     Ale,
-    Burgers,
     Characteristics,
     Convection,
     Eulerian,
-    Field,
     Lagrangian,
     SolidBodyRotation,
+    SpaceTimeField,
     StandardBurgers,
     TransportProblem,
     VariableConvection,
+    ViscousBurgers,
     relative_error,
 )
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
@@ -68,11 +68,11 @@ class Turn(Known):
         return share / self.speed
 
 
-def waving(amplitude: float, mean: float = 0.0, duration: float = 1.0) -> tuple[Field, Characteristics]:
+def waving(amplitude: float, mean: float = 0.0, duration: float = 1.0) -> tuple[SpaceTimeField, Characteristics]:
     """X = label + t (mean + amplitude sin label): characteristics of Burgers' equation without viscosity."""
-    problem = Burgers(mean, 0.0, sines=(amplitude,), duration=duration)
+    problem = ViscousBurgers(mean, 0.0, sines=(amplitude,), duration=duration)
     made = Characteristics(problem, Lagrangian(), FlatModule(Wave(2, 1)))
-    return Field(made, torch.full((1, 1), amplitude / made.speed, dtype=torch.float64)), made
+    return SpaceTimeField(made, torch.full((1, 1), amplitude / made.speed, dtype=torch.float64)), made
 
 
 CIRCLE = torch.linspace(0, 2 * math.pi, 301, dtype=torch.float64)[:-1, None]
@@ -109,20 +109,20 @@ def test_points_a_period_apart_have_one_value() -> None:
 
 def test_at_the_start_the_field_is_the_start() -> None:
     for made in (
-        characteristics(Burgers(2.0, 0.1), Lagrangian(), 2, 2),
+        characteristics(ViscousBurgers(2.0, 0.1), Lagrangian(), 2, 2),
         characteristics(VariableConvection(), Lagrangian(), 1, 3),
-        characteristics(Burgers(2.0, 0.1), Eulerian(), 1),
+        characteristics(ViscousBurgers(2.0, 0.1), Eulerian(), 1),
     ):
-        found = Field(made, random_weights(made))(CIRCLE, 0.0)
+        found = SpaceTimeField(made, random_weights(made))(CIRCLE, 0.0)
         torch.testing.assert_close(found, made.problem.initial(CIRCLE), rtol=0, atol=1e-12)
 
 
 def test_labels_are_followed_to_where_they_are_found() -> None:
     for made in (
-        characteristics(Burgers(2.0, 0.1), Lagrangian(), 2, 2),
+        characteristics(ViscousBurgers(2.0, 0.1), Lagrangian(), 2, 2),
         characteristics(VariableConvection(), Lagrangian(), 1, 3),
     ):
-        field, time = Field(made, random_weights(made, 0.01)), 0.7 * made.problem.duration
+        field, time = SpaceTimeField(made, random_weights(made, 0.01)), 0.7 * made.problem.duration
         position, state = field.follow(CIRCLE, time)
         torch.testing.assert_close(field(position, time), state, rtol=0, atol=1e-11)
 
@@ -130,7 +130,7 @@ def test_labels_are_followed_to_where_they_are_found() -> None:
 @pytest.mark.parametrize("slabs", [1, 3])
 def test_relaxed_labels_of_the_plane_are_found_where_they_were_followed_to(slabs: int) -> None:
     made = characteristics(SolidBodyRotation(0.01, duration=0.4), Ale(0.3), 3, slabs)
-    field = Field(made, random_weights(made, 0.02))
+    field = SpaceTimeField(made, random_weights(made, 0.02))
     labels = torch.rand(40, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
     for time in (0.1, 0.4):
         position, state = field.follow(labels, time)
@@ -148,7 +148,7 @@ def test_maps_of_slabs_compose_to_one(slabs: int) -> None:
     net = Turn(problem, slabs)
     made = Characteristics(problem, Lagrangian(), FlatModule(net), slabs)
     net.speed = made.speed
-    field = Field(made, torch.ones(slabs, 1, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.ones(slabs, 1, dtype=torch.float64))
     x = problem.domain.interior(80, torch.Generator().manual_seed(0), kind="uniform")
     times = [0.0, 0.1, 0.25, 0.3, 0.5, 0.77, 1.0, 1.25]
     assert made.restarts
@@ -160,17 +160,17 @@ def test_maps_of_slabs_compose_to_one(slabs: int) -> None:
 
 
 def test_without_motion_labels_only_drift() -> None:
-    problem = Burgers(50.0, 0.05)
+    problem = ViscousBurgers(50.0, 0.05)
     for frame, speed in ((Ale(), 50.0), (Eulerian(), 0.0)):
         made = characteristics(problem, frame, 1)
-        found = Field(made, random_weights(made)).labels(CIRCLE, 0.5)
+        found = SpaceTimeField(made, random_weights(made)).labels(CIRCLE, 0.5)
         torch.testing.assert_close(found, CIRCLE - 0.5 * speed, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("speed", [1.0, 50.0, 1000.0, 1e6])
 def test_however_fast_the_frame_is_it_is_read_out(speed: float) -> None:
     made = characteristics(Convection(speed), Lagrangian(), 2)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     assert relative_error(field, [0.0, 0.3, 1.0], CIRCLE) < 1e-15 * max(speed, 10.0)
 
 
@@ -215,7 +215,7 @@ class Plane(TransportProblem):
 def test_labels_behind_a_fold_of_the_plane_are_refused() -> None:
     made = Characteristics(Plane(), Lagrangian(), FlatModule(Folded(3, 2)))
     for amplitude, folded in ((0.5, False), (2.0, True)):
-        field = Field(made, torch.full((1, 1), amplitude / made.speed, dtype=torch.float64))
+        field = SpaceTimeField(made, torch.full((1, 1), amplitude / made.speed, dtype=torch.float64))
         x = torch.tensor([[math.pi, 0.3]], dtype=torch.float64)
         if folded:
             with pytest.raises(CharacteristicCrossingError, match=r"J is not over 0 at the labels that were found"):
@@ -247,7 +247,7 @@ class Lines(Known):
 def test_labels_of_a_law_in_the_plane_are_found_up_to_the_front(time: float) -> None:
     problem = Law()
     made = Characteristics(problem, Lagrangian(), FlatModule(Lines(3, 2)))
-    field = Field(made, torch.full((1, 1), 1 / made.speed, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.full((1, 1), 1 / made.speed, dtype=torch.float64))
     labels = problem.domain.interior(60, torch.Generator().manual_seed(0), kind="uniform")
     position = labels + time * (problem.initial(labels) - 3 + made.drift)  # the mean of points is 3 to 1e-5
     assert float((field.labels(position, time) - labels).abs().max()) < 1e-12
@@ -264,7 +264,7 @@ def test_times_outside_of_the_duration_have_no_field() -> None:
 def test_points_outside_of_a_box_that_is_not_periodic_have_no_field() -> None:
     problem = SolidBodyRotation()
     made = characteristics(problem, Lagrangian(), 2)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     for x in ([1.01, 0.0], [0.0, -7.0], [math.nan, 0.0], [math.inf, 0.0]):
         with pytest.raises(InputError, match="some points are outside of the domain; evaluate inside only"):
             field(torch.tensor([[0.0, 0.0], x], dtype=torch.float64), 0.0)
@@ -302,12 +302,12 @@ def test_points_whose_labels_were_never_fitted_are_refused() -> None:
     x = torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]
     for problem, frame, outputs in ((Leaving(), Lagrangian(), 1), (Leaving(), Ale(), 1)):
         made = characteristics(problem, frame, outputs)
-        field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+        field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
         field(x[5:], 0.5)
         with pytest.raises(InputError, match=r"some points at t = 0\.5 come from outside of the box of labels Box"):
             field(x, 0.5)
     made = characteristics(Entering(), Lagrangian(), 1)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     torch.testing.assert_close(field(x, 0.5), (x - 0.5).square(), rtol=0, atol=1e-13)
 
 
@@ -321,9 +321,9 @@ def test_errors_are_relative_to_the_fluctuation() -> None:
             return 0 * points[:, :1] + 0.01
 
     for mean in (0.0, 50.0):
-        problem = Burgers(mean, 1.0)
+        problem = ViscousBurgers(mean, 1.0)
         made = Characteristics(problem, Eulerian(), FlatModule(Off(2, 1)))
-        field = Field(made, torch.ones(1, 1, dtype=torch.float64))
+        field = SpaceTimeField(made, torch.ones(1, 1, dtype=torch.float64))
         exact = problem.exact(CIRCLE, 0.5)
         expected = float((field(CIRCLE, 0.5) - exact).norm() / (exact - mean).norm())
         assert relative_error(field, [0.5], CIRCLE) == pytest.approx(expected, rel=1e-6)
@@ -331,18 +331,18 @@ def test_errors_are_relative_to_the_fluctuation() -> None:
 
 def test_there_is_no_error_without_an_exact_solution_or_of_a_constant() -> None:
     made = characteristics(Leaving(), Lagrangian(), 1)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     with pytest.raises(InputError, match="Leaving has no exact solution"):
         relative_error(field, [0.1], CIRCLE[:3] / 10)
-    flat = characteristics(Burgers(1.0, 0.1, sines=(0.0,)), Eulerian(), 1)
-    field = Field(flat, torch.zeros(1, flat.network.count, dtype=torch.float64))
+    flat = characteristics(ViscousBurgers(1.0, 0.1, sines=(0.0,)), Eulerian(), 1)
+    field = SpaceTimeField(flat, torch.zeros(1, flat.network.count, dtype=torch.float64))
     with pytest.raises(InputError, match="the exact solution is constant"):
         relative_error(field, [0.0], CIRCLE)
 
 
 def test_the_standard_case_is_read_out_at_both_ends() -> None:
     made = characteristics(StandardBurgers(), Ale(0.1), 2)
-    field = Field(made, torch.zeros(1, made.network.count, dtype=torch.float64))
+    field = SpaceTimeField(made, torch.zeros(1, made.network.count, dtype=torch.float64))
     ends = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
     assert float(field(ends, 0.5).abs().max()) < 1e-12
     assert torch.equal(coordinates(ends).value, ends)

@@ -11,20 +11,20 @@ from torch.func import hessian, jacfwd, vmap
 
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn import (
-    Burgers,
     Characteristics,
+    CollocationPoints,
     Convection,
-    Field,
-    LeastSquares,
-    Points,
+    LeastSquaresRounds,
     Rezoned,
     SolidBodyRotation,
+    SpaceTimeField,
     SpaceTimeSolver,
     StandardBurgers,
+    ViscousBurgers,
     relative_error,
 )
+from sciml.lpinn.frames.circle_map import CircleMap, derivative, even, rezoned, samples, spacing
 from sciml.lpinn.networks import start_at_zero
-from sciml.lpinn.rezoning import CircleMap, derivative, even, rezoned, samples, spacing
 from sciml.nets import FourierNetwork
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt
@@ -160,28 +160,28 @@ def test_states_that_are_not_finite_are_refused() -> None:
 
 
 def made_of(slabs: int = 3, mean: float = 2.0) -> Characteristics:
-    return characteristics(Burgers(mean, 0.05, cosines=(0.2,), duration=1.2), Rezoned(), 1, slabs)
+    return characteristics(ViscousBurgers(mean, 0.05, cosines=(0.2,), duration=1.2), Rezoned(), 1, slabs)
 
 
 def test_starts_hold_exactly_and_labels_drift() -> None:
     made = made_of()
     weights = random_weights(made, 0.3)
     position, state, stretch = made.evaluate(weights, CIRCLE, 0.0)
-    torch.testing.assert_close(position, made.zones(weights, 0)(CIRCLE).value)
+    torch.testing.assert_close(position, made.label_map(weights, 0)(CIRCLE).value)
     torch.testing.assert_close(state, made.problem.initial(position), rtol=0, atol=1e-14)
     later = made.evaluate(weights, CIRCLE, 0.3)
     torch.testing.assert_close(later[0], position + 0.3 * made.drift, rtol=0, atol=1e-14)
     torch.testing.assert_close(later[2], stretch)
-    field = Field(made, weights)
+    field = SpaceTimeField(made, weights)
     torch.testing.assert_close(field(CIRCLE, 0.0), made.problem.initial(CIRCLE), rtol=0, atol=1e-13)
 
 
 def test_slabs_with_other_labels_join() -> None:
     made = made_of()
-    field = Field(made, random_weights(made, 0.3))
+    field = SpaceTimeField(made, random_weights(made, 0.3))
     for slab in (1, 2):
         edge = slab * made.length
-        assert not torch.equal(made.zones(field.weights, slab).sines, made.zones(field.weights, slab - 1).sines)
+        assert not torch.equal(made.label_map(field.weights, slab).sines, made.label_map(field.weights, slab - 1).sines)
         torch.testing.assert_close(field(CIRCLE, edge * (1 - 1e-15)), field(CIRCLE, edge), rtol=0, atol=1e-12)
 
 
@@ -199,38 +199,38 @@ def test_starts_of_later_slabs_have_the_derivatives_of_the_field() -> None:
 def test_labels_follow_from_the_weights_of_the_slabs_before_alone() -> None:
     made = made_of()
     weights = random_weights(made, 0.3)
-    zones = made.zones(weights, 2)
-    other = made_of().zones(weights, 2)
+    zones = made.label_map(weights, 2)
+    other = made_of().label_map(weights, 2)
     assert torch.equal(zones.sines, other.sines) and torch.equal(zones.cosines, other.cosines)
     later, earlier = weights.clone(), weights.clone()
     later[2] += 1
     earlier[0] += 0.1
-    assert torch.equal(made.zones(later, 2).sines, zones.sines)
-    assert not torch.equal(made.zones(earlier, 2).sines, zones.sines)
-    assert torch.equal(made.zones(weights, 2).sines, zones.sines)
+    assert torch.equal(made.label_map(later, 2).sines, zones.sines)
+    assert not torch.equal(made.label_map(earlier, 2).sines, zones.sines)
+    assert torch.equal(made.label_map(weights, 2).sines, zones.sines)
 
 
 def test_labels_crowd_before_the_front_is_there() -> None:
     made = characteristics(StandardBurgers(), Rezoned(), 1, 10)
-    zones = made.zones(torch.zeros(10, made.network.count).double(), 3)  # nothing has happened: still a sine
+    zones = made.label_map(torch.zeros(10, made.network.count).double(), 3)  # nothing has happened: still a sine
     assert 0.3 < float(zones(samples(zones), 1).first.min()) < 1
     at = zones(samples(zones), 1)
     assert abs(float(at.value[at.first[0].argmin()])) < 0.05  # where characteristics will meet
     shorter = characteristics(StandardBurgers(), Rezoned(), 1, 100)
-    then = shorter.zones(torch.zeros(100, shorter.network.count).double(), 0)
+    then = shorter.label_map(torch.zeros(100, shorter.network.count).double(), 0)
     assert float(then(samples(then), 1).first.min()) > float(at.first.min()) + 0.05
 
 
 def test_labels_of_the_start_are_followed_with_the_drift() -> None:
     made = made_of()
-    field = Field(made, random_weights(made, 0.1))
+    field = SpaceTimeField(made, random_weights(made, 0.1))
     position, state = field.follow(CIRCLE, 0.9)
     torch.testing.assert_close(position, CIRCLE + 0.9 * made.drift)
     torch.testing.assert_close(state, field(position, 0.9))
     assert 0 < float(field.stretch(0.9)) < 1
 
 
-def solved(problem: Burgers, slabs: int) -> float:
+def solved(problem: ViscousBurgers, slabs: int) -> float:
     """The error over the run with a small network."""
     with seeded(0):
         network = FourierNetwork(
@@ -238,25 +238,25 @@ def solved(problem: Burgers, slabs: int) -> float:
         ).double()
     start_at_zero(network)
     made = Characteristics(problem, Rezoned(), FlatModule(network), slabs)
-    method = LeastSquares(LevenbergMarquardt(1e-12, 20, damping=1e-3, increase=2.0, trials=40, patience=6))
-    solver = SpaceTimeSolver(made, 1, method, Points(500))
+    method = LeastSquaresRounds(LevenbergMarquardt(1e-12, 20, damping=1e-3, increase=2.0, trials=40, patience=6))
+    solver = SpaceTimeSolver(made, 1, method, CollocationPoints(500))
     state = solver.initial()
     for state, _ in solver.run():  # noqa: B007 - the last one is wanted
         pass
-    return relative_error(Field(made, state.weights), [0.3, 0.6, problem.duration], CIRCLE)
+    return relative_error(SpaceTimeField(made, state.weights), [0.3, 0.6, problem.duration], CIRCLE)
 
 
 @pytest.mark.parametrize("mean", [0.0, 50.0])
 def test_burgers_equation_alike_at_any_mean(mean: float) -> None:
-    assert solved(Burgers(mean, 0.05, duration=0.8), 2) < 3e-4
+    assert solved(ViscousBurgers(mean, 0.05, duration=0.8), 2) < 3e-4
 
 
 def test_a_run_goes_on_from_any_state_bit_for_bit() -> None:
     """The labels follow from the weights of the state, in a process that has never seen the slabs before."""
 
     def solver() -> SpaceTimeSolver:
-        method = LeastSquares(LevenbergMarquardt(1e-12, 2, damping=1e-3))
-        return SpaceTimeSolver(made_of(2), 2, method, Points(60, adaptive=0.5))
+        method = LeastSquaresRounds(LevenbergMarquardt(1e-12, 2, damping=1e-3))
+        return SpaceTimeSolver(made_of(2), 2, method, CollocationPoints(60, adaptive=0.5))
 
     states = [state for state, _ in solver().run()]
     again = [state for state, _ in solver().run(states[1])]
@@ -268,9 +268,9 @@ def test_a_run_goes_on_from_any_state_bit_for_bit() -> None:
 # Bad input
 
 
-@pytest.mark.parametrize("settings", [{"grading": 0.0}, {"grading": math.inf}, {"waves": -1.0}, {"waves": math.nan}])
+@pytest.mark.parametrize("settings", [{"grading": 0.0}, {"grading": math.inf}, {"modes": -1.0}, {"modes": math.nan}])
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
-    with pytest.raises(InputError, match=r"the (grading|waves) of a frame is .*expected a number over 0"):
+    with pytest.raises(InputError, match=r"the (grading|modes) of a frame is .*expected a positive number"):
         Rezoned(**settings)
 
 

@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sciml.lpinn import Characteristics, Gradient, Lagrangian, LeastSquares, Points, SpaceTimeSolver, TwoBranches
+from sciml.lpinn import (
+    Characteristics,
+    CollocationPoints,
+    GradientRounds,
+    Lagrangian,
+    LeastSquaresRounds,
+    SpaceTimeSolver,
+    TwoBranches,
+)
 from sciml.lpinn import SolidBodyRotation as Rotation
 from sciml.lpinn.fitting import Fitted, refitted
 from sciml.lpinn.networks import last_layers, start_at_zero
@@ -22,7 +30,7 @@ CORNERS = [[-1.45, -1.45, 0.0], [1.45, 1.45, 1.0]]
 BRIEF = LevenbergMarquardt(tolerance=1e-4, max_solves=12, increase=2.0, trials=40, smallest_damping=1e-12, patience=12)
 
 
-class Noting(LeastSquares):
+class Noting(LeastSquaresRounds):
     """Keeps the loss where each slab begins and ends."""
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
@@ -70,7 +78,7 @@ def test_a_slab_goes_on_where_the_flow_has_turned(viscosity: float) -> None:
     start_at_zero(network)
     made = Characteristics(Rotation(viscosity, duration=0.5), Lagrangian(), FlatModule(network), slabs=2)
     losses.clear()
-    list(SpaceTimeSolver(made, 1, Noting(BRIEF), Points(300)).run())
+    list(SpaceTimeSolver(made, 1, Noting(BRIEF), CollocationPoints(300)).run())
     (first, reached), (second, _) = losses
     assert reached < 0.05 * first and second < 0.2 * first, losses
 
@@ -80,6 +88,9 @@ def test_gradient_methods_begin_from_the_weights_before_alone() -> None:
         network = TanhNetwork(3, 2, 6, box=CORNERS).double()
     made = Characteristics(Rotation(duration=0.25), Lagrangian(), FlatModule(network), slabs=2)
     state = [
-        state for state, _ in SpaceTimeSolver(made, 1, Gradient(updates=1, learning_rate=1e-9), Points(200)).run()
+        state
+        for state, _ in SpaceTimeSolver(
+            made, 1, GradientRounds(updates=1, learning_rate=1e-9), CollocationPoints(200)
+        ).run()
     ][-1]
     assert math.isclose(float((state.weights[1] - state.weights[0]).abs().max()), 0.0, abs_tol=1e-8)

@@ -12,22 +12,22 @@ from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn import (
     Ale,
-    Burgers,
     Characteristics,
+    CollocationPoints,
     Convection,
     Eulerian,
-    Field,
     Frame,
-    Gradient,
+    GradientRounds,
     Lagrangian,
-    LeastSquares,
-    Points,
+    LeastSquaresRounds,
     SolidBodyRotation,
+    SpaceTimeField,
     SpaceTimeSolver,
-    State,
+    SpaceTimeState,
     TransportProblem,
     TwoBranches,
     VariableConvection,
+    ViscousBurgers,
     relative_error,
 )
 from sciml.lpinn.fitting import Fitted, Fitting
@@ -40,16 +40,22 @@ from tests.lpinn.maps import characteristics, network
 CIRCLE = torch.linspace(0, 2 * math.pi, 129, dtype=torch.float64)[:-1, None]
 
 
-def least_squares(solves: int = 30, tolerance: float = 1e-13, damping: float = 1e-3) -> LeastSquares:
-    return LeastSquares(LevenbergMarquardt(tolerance, solves, damping=damping, smallest_damping=1e-14, patience=solves))
+def least_squares(solves: int = 30, tolerance: float = 1e-13, damping: float = 1e-3) -> LeastSquaresRounds:
+    return LeastSquaresRounds(
+        LevenbergMarquardt(tolerance, solves, damping=damping, smallest_damping=1e-14, patience=solves)
+    )
 
 
-def solved(solver: SpaceTimeSolver) -> tuple[Field, list[float], int]:
+def solved(solver: SpaceTimeSolver) -> tuple[SpaceTimeField, list[float], int]:
     """The field, the residual after each round, and all solves."""
     reports, state = [], solver.initial()
     for state, report in solver.run():  # noqa: B007 - the last one is wanted
         reports.append(report)
-    return Field(solver.characteristics, state.weights), [r.rms for r in reports], sum(r.solves for r in reports)
+    return (
+        SpaceTimeField(solver.characteristics, state.weights),
+        [r.rms for r in reports],
+        sum(r.solves for r in reports),
+    )
 
 
 class Watch(Fitting):
@@ -68,7 +74,7 @@ class Watch(Fitting):
         return Fitted(start + self.step, float(sum(group.loss(start) for group in groups)) ** 0.5, 0, 0.0)
 
 
-def watched(made: Characteristics, points: Points, rounds: int = 1, seed: int = 0) -> list[list[Residuals]]:
+def watched(made: Characteristics, points: CollocationPoints, rounds: int = 1, seed: int = 0) -> list[list[Residuals]]:
     watch = Watch()
     solved(SpaceTimeSolver(made, rounds, watch, points, seed))
     return watch.groups
@@ -83,8 +89,8 @@ def test_convection_is_exact_at_any_speed_from_random_weights(speed: float) -> N
     problem = Convection(speed)
     branches = TwoBranches(network(problem, 1, 6).module, network(problem, 1, 8, seed=1).module)
     made = Characteristics(problem, Lagrangian(), FlatModule(branches))
-    solver = SpaceTimeSolver(made, 1, least_squares(), Points(400))
-    before = relative_error(Field(made, solver.initial().weights), [0.5, 1.0], CIRCLE)
+    solver = SpaceTimeSolver(made, 1, least_squares(), CollocationPoints(400))
+    before = relative_error(SpaceTimeField(made, solver.initial().weights), [0.5, 1.0], CIRCLE)
     field, (rms,), solves = solved(solver)
     assert before > 0.1
     assert rms < 1e-13
@@ -94,22 +100,22 @@ def test_convection_is_exact_at_any_speed_from_random_weights(speed: float) -> N
 
 def test_the_same_network_and_solves_fail_where_labels_stay() -> None:
     made = characteristics(Convection(50.0), Eulerian(), 1, width=12)
-    field, _, solves = solved(SpaceTimeSolver(made, 1, least_squares(), Points(500)))
+    field, _, solves = solved(SpaceTimeSolver(made, 1, least_squares(), CollocationPoints(500)))
     assert solves <= 30
     assert relative_error(field, [0.25, 0.5, 0.75, 1.0], CIRCLE) >= 0.5
 
 
 def test_a_moderate_speed_is_no_trouble_for_labels_that_stay() -> None:
     made = characteristics(Convection(1.0), Eulerian(), 1, width=10)
-    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), Points(500)))
+    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), CollocationPoints(500)))
     assert relative_error(field, [0.5, 1.0], CIRCLE) < 1e-4
 
 
 def test_residuals_fall_alike_at_any_mean_in_a_frame_that_moves_with_it() -> None:
     histories = []
     for mean in (0.0, 50.0):
-        made = characteristics(Burgers(mean, 0.1), Ale(), 1, width=8)
-        _, history, _ = solved(SpaceTimeSolver(made, 10, least_squares(1), Points(300)))
+        made = characteristics(ViscousBurgers(mean, 0.1), Ale(), 1, width=8)
+        _, history, _ = solved(SpaceTimeSolver(made, 10, least_squares(1), CollocationPoints(300)))
         histories.append(history)
     assert histories[1] == pytest.approx(histories[0], rel=1e-6)
     assert histories[0][-1] < 0.1 * histories[0][0]
@@ -117,22 +123,22 @@ def test_residuals_fall_alike_at_any_mean_in_a_frame_that_moves_with_it() -> Non
 
 def test_convection_and_diffusion() -> None:
     made = characteristics(Convection(50.0, 0.1), Ale(), 1, width=8)
-    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), Points(400)))
+    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), CollocationPoints(400)))
     assert relative_error(field, [0.0, 0.5, 1.0], CIRCLE) < 1e-4
 
 
 def test_slabs_of_a_speed_that_varies_are_joined() -> None:
     problem = VariableConvection(duration=2.0)
     made = characteristics(problem, Lagrangian(), 1, 2, width=10)
-    field, history, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), Points(400)))
+    field, history, _ = solved(SpaceTimeSolver(made, 1, least_squares(40), CollocationPoints(400)))
     assert len(history) == 2
     assert relative_error(field, [0.5, 1.0, 1.5, 2.0], CIRCLE) < 2e-4
 
 
 @pytest.mark.parametrize("frame", [Ale(), Lagrangian(), Ale(0.5)])
 def test_burgers_equation_in_frames_that_move(frame: Frame) -> None:
-    made = characteristics(Burgers(50.0, 0.2, duration=0.5), frame, 1 + frame.moves, width=8)
-    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(30), Points(300)))
+    made = characteristics(ViscousBurgers(50.0, 0.2, duration=0.5), frame, 1 + frame.moves, width=8)
+    field, _, _ = solved(SpaceTimeSolver(made, 1, least_squares(30), CollocationPoints(300)))
     assert relative_error(field, [0.25, 0.5], CIRCLE) < 2e-3
 
 
@@ -157,7 +163,7 @@ class Waking(TransportProblem):
 def test_a_wind_and_a_source_that_set_in_are_followed_from_rest() -> None:
     made = characteristics(Waking(), Lagrangian(), 2, width=10)
     start_at_zero(made.network.module)
-    field, _, _ = solved(SpaceTimeSolver(made, 2, points=Points(300)))
+    field, _, _ = solved(SpaceTimeSolver(made, 2, points=CollocationPoints(300)))
     x = CIRCLE[::4]
     assert float((field(x, 0.6) - made.problem.exact(x, 0.6)).abs().max()) < 1e-3
 
@@ -183,7 +189,7 @@ class Channel(TransportProblem):
 def test_what_flows_in_fills_an_interval_and_what_flows_out_is_free() -> None:
     made = characteristics(Channel(), Eulerian(), 1, width=8)
     start_at_zero(made.network.module)
-    field, _, _ = solved(SpaceTimeSolver(made, 3, points=Points(300, boundary=40)))
+    field, _, _ = solved(SpaceTimeSolver(made, 3, points=CollocationPoints(300, boundary=40)))
     x = torch.linspace(0, 1, 65, dtype=torch.float64)[:, None]
     assert float((field(x, 0.8) - made.problem.exact(x, 0.8)).abs().max()) < 2e-3
 
@@ -191,9 +197,9 @@ def test_what_flows_in_fills_an_interval_and_what_flows_out_is_free() -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "soap", "lbfgs"])
 def test_optimizers_of_the_backbone_go_down_too(optimizer: str) -> None:
     made = characteristics(VariableConvection(duration=1.0), Lagrangian(), 1)
-    method = Gradient(optimizer, 1.0 if optimizer == "lbfgs" else 5e-3, 5 if optimizer == "lbfgs" else 40)
-    _, history, solves = solved(SpaceTimeSolver(made, 2, method, Points(100)))
-    assert history[-1] < 0.7 * watched(made, Points(100))[0][0].loss(made.network.vector()).item() ** 0.5
+    method = GradientRounds(optimizer, 1.0 if optimizer == "lbfgs" else 5e-3, 5 if optimizer == "lbfgs" else 40)
+    _, history, solves = solved(SpaceTimeSolver(made, 2, method, CollocationPoints(100)))
+    assert history[-1] < 0.7 * watched(made, CollocationPoints(100))[0][0].loss(made.network.vector()).item() ** 0.5
     assert solves == 2 * method.updates
 
 
@@ -201,21 +207,21 @@ def test_optimizers_of_the_backbone_go_down_too(optimizer: str) -> None:
 # Derivatives
 
 PROBLEMS: dict[str, tuple[TransportProblem, Frame, int]] = {
-    "lagrangian": (Burgers(2.0, 0.1, duration=0.5), Lagrangian(), 2),
-    "label": (Burgers(2.0, 0.1, duration=0.5), Lagrangian("label"), 2),
-    "mean": (Burgers(2.0, 0.1), Ale(), 1),
-    "relaxed": (Burgers(2.0, 0.1, duration=0.5), Ale(0.3), 2),
+    "lagrangian": (ViscousBurgers(2.0, 0.1, duration=0.5), Lagrangian(), 2),
+    "label": (ViscousBurgers(2.0, 0.1, duration=0.5), Lagrangian("label"), 2),
+    "mean": (ViscousBurgers(2.0, 0.1), Ale(), 1),
+    "relaxed": (ViscousBurgers(2.0, 0.1, duration=0.5), Ale(0.3), 2),
     "plane": (SolidBodyRotation(0.01, duration=0.2), Lagrangian(), 3),
     "channel": (Channel(), Eulerian(), 1),
 }
 
 
-@pytest.mark.filterwarnings("ignore:the velocity of Burgers depends on u")
+@pytest.mark.filterwarnings("ignore:the velocity of ViscousBurgers depends on u")
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_jacobians_of_residuals_are_their_differences(name: str) -> None:
     problem, frame, outputs = PROBLEMS[name]
     made = characteristics(problem, frame, outputs, width=3)
-    for groups in watched(made, Points(12, boundary=6, causal=0.1)):
+    for groups in watched(made, CollocationPoints(12, boundary=6, causal=0.1)):
         system, start = ResidualSystem(groups, made.network.count), made.network.vector()
         jacobian = torch.cat(list(system.jacobian_chunks(start)))
         step = 1e-5
@@ -230,12 +236,12 @@ def test_jacobians_of_residuals_are_their_differences(name: str) -> None:
 
 
 def steep() -> Characteristics:
-    return characteristics(Burgers(0.0, 0.05), Eulerian(), 1, 2)
+    return characteristics(ViscousBurgers(0.0, 0.05), Eulerian(), 1, 2)
 
 
 def test_points_fill_labels_and_times_of_their_slab() -> None:
     made = steep()
-    for slab, groups in enumerate(watched(made, Points(500))):
+    for slab, groups in enumerate(watched(made, CollocationPoints(500))):
         points = groups[0].data[0]
         assert points.shape == (500, 2)
         assert bool(made.problem.labels.contains(points[:, :1]).all())
@@ -246,7 +252,7 @@ def test_points_fill_labels_and_times_of_their_slab() -> None:
 
 def test_adaptive_points_go_where_the_residual_is_large() -> None:
     made = steep()
-    evenly, adapted = (watched(made, Points(800, adaptive=share), 2)[1][0] for share in (0.0, 1.0))
+    evenly, adapted = (watched(made, CollocationPoints(800, adaptive=share), 2)[1][0] for share in (0.0, 1.0))
     weights = made.network.vector()
     size_of = [float(group(weights).norm(dim=1).mean()) for group in (evenly, adapted)]
     square = float(evenly(weights).norm(dim=1).square().mean())
@@ -258,24 +264,24 @@ def test_adaptive_points_go_where_the_residual_is_large() -> None:
 
 def test_the_first_round_and_a_share_of_each_stay_even() -> None:
     made = steep()
-    first, second, *_ = watched(made, Points(400, adaptive=0.25), 2)
-    assert torch.equal(first[0].data[0], watched(made, Points(400))[0][0].data[0])
+    first, second, *_ = watched(made, CollocationPoints(400, adaptive=0.25), 2)
+    assert torch.equal(first[0].data[0], watched(made, CollocationPoints(400))[0][0].data[0])
     assert len(second[0].data[0]) == 400
-    assert torch.equal(second[0].data[0][:300], watched(made, Points(300), 2)[1][0].data[0])
+    assert torch.equal(second[0].data[0][:300], watched(made, CollocationPoints(300), 2)[1][0].data[0])
 
 
 def test_a_later_slab_is_adapted_from_its_first_round_on() -> None:
     made = steep()
-    rounds = watched(made, Points(400, adaptive=0.5), 2)
-    even = watched(made, Points(200), 2)
+    rounds = watched(made, CollocationPoints(400, adaptive=0.5), 2)
+    even = watched(made, CollocationPoints(200), 2)
     assert [torch.equal(a[0].data[0][:200], b[0].data[0]) for a, b in zip(rounds, even, strict=True)][1:] == [True] * 3
 
 
 def test_new_rounds_slabs_and_seeds_have_new_points() -> None:
     made = steep()
-    sets = [groups[0].data[0] for seed in (0, 1) for groups in watched(made, Points(50), 2, seed)]
+    sets = [groups[0].data[0] for seed in (0, 1) for groups in watched(made, CollocationPoints(50), 2, seed)]
     assert len({tuple(points.flatten().tolist()) for points in sets}) == 8
-    again = [groups[0].data[0] for groups in watched(made, Points(50), 2, 1)]
+    again = [groups[0].data[0] for groups in watched(made, CollocationPoints(50), 2, 1)]
     assert all(torch.equal(a, b) for a, b in zip(sets[4:], again, strict=True))
 
 
@@ -283,7 +289,7 @@ def test_causal_weights_are_one_at_first_and_fall_with_the_losses_before() -> No
     made = steep()
     weights = made.network.vector()
     for slab, (groups, plain) in enumerate(
-        zip(watched(made, Points(2000, causal=0.02)), watched(made, Points(2000)), strict=True)
+        zip(watched(made, CollocationPoints(2000, causal=0.02)), watched(made, CollocationPoints(2000)), strict=True)
     ):
         points, scale = groups[0].data[:2]
         assert torch.equal(points, plain[0].data[0])
@@ -300,7 +306,7 @@ def test_causal_weights_are_one_at_first_and_fall_with_the_losses_before() -> No
 
 def test_no_global_setting_and_no_global_generator_is_touched() -> None:
     before = torch.get_default_dtype(), torch.get_rng_state(), torch.is_grad_enabled()
-    solved(SpaceTimeSolver(steep(), 1, least_squares(2), Points(50, adaptive=0.5)))
+    solved(SpaceTimeSolver(steep(), 1, least_squares(2), CollocationPoints(50, adaptive=0.5)))
     assert torch.get_default_dtype() == before[0] == torch.float32
     assert torch.equal(torch.get_rng_state(), before[1])
     assert torch.is_grad_enabled() is before[2]
@@ -310,23 +316,23 @@ def test_where_nothing_is_wrong_nothing_is_put_off() -> None:
     problem = Convection(50.0)
     made = characteristics(problem, Lagrangian(), 1)
     watch = Watch()
-    solver = SpaceTimeSolver(made, 1, watch, Points(100, causal=10.0))
-    solver.advance(State(0, torch.zeros(1, made.network.count, dtype=torch.float64), 0.0, (math.inf,)))
+    solver = SpaceTimeSolver(made, 1, watch, CollocationPoints(100, causal=10.0))
+    solver.advance(SpaceTimeState(0, torch.zeros(1, made.network.count, dtype=torch.float64), 0.0, (math.inf,)))
     assert bool((watch.groups[0][0].data[1] == 1).all())
 
 
 def test_values_on_faces_are_a_group_of_their_own_where_the_flow_enters() -> None:
     made = characteristics(Channel(), Eulerian(), 1)
-    (groups,) = watched(made, Points(50, boundary=30))
+    (groups,) = watched(made, CollocationPoints(50, boundary=30))
     assert [group.name for group in groups] == ["equations", "boundary"]
     points, values = groups[1].data[:2]
     assert len(points) == 15 and not points[:, 0].any()
     torch.testing.assert_close(values, torch.sin(-3 * points[:, 1:]))
     viscous = Channel()
     viscous.viscosity = 0.1
-    (groups,) = watched(characteristics(viscous, Eulerian(), 1), Points(50, boundary=30))
+    (groups,) = watched(characteristics(viscous, Eulerian(), 1), CollocationPoints(50, boundary=30))
     assert len(groups[1].data[0]) == 30
-    assert len(watched(steep(), Points(50))[0]) == 1
+    assert len(watched(steep(), CollocationPoints(50))[0]) == 1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -334,15 +340,15 @@ def test_values_on_faces_are_a_group_of_their_own_where_the_flow_enters() -> Non
 
 
 def burgers_solver(**settings: float) -> SpaceTimeSolver:
-    made = characteristics(Burgers(3.0, 0.1), Ale(), 1, 2)
-    return SpaceTimeSolver(made, 3, least_squares(3), Points(120, adaptive=0.5, causal=0.1), **settings)
+    made = characteristics(ViscousBurgers(3.0, 0.1), Ale(), 1, 2)
+    return SpaceTimeSolver(made, 3, least_squares(3), CollocationPoints(120, adaptive=0.5, causal=0.1), **settings)
 
 
 def test_a_run_goes_on_from_any_state_bit_for_bit() -> None:
     states = [state for state, _ in burgers_solver().run()]
     assert [state.round for state in states] == [1, 2, 3, 4, 5, 6]
     for state in states[:-1]:
-        copy = State(state.round, state.weights.clone(), state.damping, state.rms)
+        copy = SpaceTimeState(state.round, state.weights.clone(), state.damping, state.rms)
         rest = [later for later, _ in burgers_solver().run(copy)]
         assert len(rest) == 6 - state.round
         assert torch.equal(rest[-1].weights, states[-1].weights)
@@ -354,11 +360,11 @@ def test_a_state_of_other_slabs_or_another_network_is_refused() -> None:
     solver = burgers_solver()
     state = solver.initial()
     for weights in (state.weights[:1], state.weights[:, 1:]):
-        wrong = State(0, weights, 0.0, state.rms)
+        wrong = SpaceTimeState(0, weights, 0.0, state.rms)
         with pytest.raises(InputError, match=r"the weights of the slabs have shape .*, expected \(2, \d+\)"):
             solver.advance(wrong)
         with pytest.raises(InputError, match=r"the weights of the slabs have shape"):
-            Field(solver.characteristics, weights)
+            SpaceTimeField(solver.characteristics, weights)
 
 
 def test_the_seed_decides_everything() -> None:
@@ -385,7 +391,7 @@ def test_slabs_come_one_after_the_other_and_leave_the_others_alone() -> None:
 def test_a_slab_begins_from_the_one_before_if_that_fits_better(step: float) -> None:
     made = characteristics(VariableConvection(), Lagrangian(), 1, 2)
     watch = Watch(step)
-    solved(SpaceTimeSolver(made, 1, watch, Points(500)))
+    solved(SpaceTimeSolver(made, 1, watch, CollocationPoints(500)))
     given, reached = watch.starts[0], watch.starts[0] + step
     group = watch.groups[1][0]
     better = reached if float(group.loss(reached)) < float(group.loss(given)) else given
@@ -396,7 +402,7 @@ def test_a_slab_begins_from_the_one_before_if_that_fits_better(step: float) -> N
 
 def test_nothing_is_done_below_the_tolerance() -> None:
     made = characteristics(Convection(5.0), Lagrangian(), 1, 2)
-    solver = SpaceTimeSolver(made, 4, least_squares(tolerance=1e-9), Points(100))
+    solver = SpaceTimeSolver(made, 4, least_squares(tolerance=1e-9), CollocationPoints(100))
     reports = [report for _, report in solver.run()]
     assert [report.slab for report in reports] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert reports[0].solves > 0
@@ -431,10 +437,10 @@ def test_numbers_of_rounds_that_are_none_are_refused(rounds: int) -> None:
         ({"boundary": 0}, "the boundary of points is 0"),
         ({"adaptive": 1.5}, r"the adaptive share of the points is 1\.5, expected a number from 0 to 1"),
         ({"adaptive": math.nan}, "the adaptive share of the points is nan"),
-        ({"causal": 0.0}, r"causal is 0\.0, expected a number over 0"),
+        ({"causal": 0.0}, r"causal is 0\.0, expected a positive number"),
         ({"causal": math.inf}, "causal is inf"),
     ],
 )
 def test_points_that_make_no_sense_are_refused(settings: dict[str, float], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        Points(**settings)
+        CollocationPoints(**settings)

@@ -16,8 +16,7 @@ import yaml
 
 from sciml.cli import main
 from sciml.errors import CharacteristicCrossingError, ConfigError, InputError
-from sciml.lpinn import output
-from sciml.lpinn.readout import Field
+from sciml.lpinn.readout import SpaceTimeField, paths
 from sciml.lpinn.solver import SpaceTimeSolver
 from sciml.lpinn.task import SpaceTimeFitting
 from sciml.mesh import Mesh, make_mesh, read_series
@@ -36,7 +35,7 @@ def quick():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "EVALUATION", {1: (32, 9), 2: (9, 3)})
+        patch.setattr("sciml.lpinn.readout.error_norms.EVALUATION", {1: (32, 9), 2: (9, 3)})
         yield
     torch.set_num_threads(threads)
 
@@ -50,8 +49,8 @@ def whole(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(output, "draw", lambda *arguments, **options: None)
-    monkeypatch.setattr(output, "draw_history", lambda *arguments: None)
+    monkeypatch.setattr(SpaceTimeFitting, "draw", lambda *arguments: None)
+    monkeypatch.setattr(SpaceTimeFitting, "draw_history", lambda *arguments: None)
     monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)
 
 
@@ -69,7 +68,7 @@ def called(*words: object, capsys: pytest.CaptureFixture) -> tuple[int, str, str
 
 
 def exact(x: np.ndarray, time: float) -> np.ndarray:
-    problem = wave().build_task()._made.problem
+    problem = wave().build_task().problem
     return problem.exact(torch.tensor(x)[:, None], time)[:, 0].numpy()
 
 
@@ -126,8 +125,8 @@ def test_there_are_pictures_of_the_characteristics_and_a_film(whole):
 def test_the_paths_of_a_picture_are_those_of_particles(whole):
     task = load_task(whole)
     times = [0.0, 0.5, 1.0]
-    found = output.paths(task._field(), times)
-    flow = task._made.problem.flow
+    found = paths(task._field(), times)
+    flow = task.problem.flow
     for column, time in enumerate(times):
         known = flow.map(torch.tensor(found[:, :1]), 0.0, time)[:, 0].numpy()
         assert found[:, column] == pytest.approx(known, abs=1e-2)
@@ -153,7 +152,7 @@ def test_two_dimensions_have_snapshots_and_no_characteristics(tmp_path):
 
 
 def test_without_an_exact_solution_the_residual_comes_first(tmp_path, monkeypatch):
-    from sciml.lpinn.cases import VariableConvection
+    from sciml.lpinn.problems.cases import VariableConvection
 
     monkeypatch.setattr(VariableConvection, "exact", lambda self, x, t: None)
     metrics = train(wave(rounds=1), tmp_path / "run")["metrics"]
@@ -183,7 +182,11 @@ def stop_at(monkeypatch, owner: object, name: str, call: int) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
-    [*[(SpaceTimeSolver, "advance", call) for call in (1, 2, 3)], (output, "write_series", 1), (output, "draw", 1)],
+    [
+        *[(SpaceTimeSolver, "advance", call) for call in (1, 2, 3)],
+        (SpaceTimeFitting, "write_series", 1),
+        (SpaceTimeFitting, "draw", 1),
+    ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not(whole, tmp_path, no_pictures, owner, name, call):
@@ -221,7 +224,7 @@ def test_another_seed_gives_another_network(whole, tmp_path, no_pictures):
 
 
 def test_divergence_is_one_sentence_and_the_last_good_state_stays(tmp_path, capsys, no_pictures):
-    adam = {"class_path": "sciml.lpinn.Gradient", "init_args": {"updates": 3, "learning_rate": 1e160}}
+    adam = {"class_path": "sciml.lpinn.GradientRounds", "init_args": {"updates": 3, "learning_rate": 1e160}}
     (tmp_path / "wave.yaml").write_text(yaml.safe_dump(values_of(fitting=adam)))
     run = tmp_path / "run"
     code, _, err = called("solve", tmp_path / "wave.yaml", "-o", run, capsys=capsys)
@@ -230,12 +233,12 @@ def test_divergence_is_one_sentence_and_the_last_good_state_stays(tmp_path, caps
     assert json.loads((run / "result.json").read_text())["status"] == "diverged"
 
 
-INVISCID = {"class_path": "sciml.lpinn.Burgers", "init_args": {"mean": 0.3, "viscosity": 0.0, "duration": 2.0}}
+INVISCID = {"class_path": "sciml.lpinn.ViscousBurgers", "init_args": {"mean": 0.3, "viscosity": 0.0, "duration": 2.0}}
 
 
 def test_past_a_shock_u_is_that_of_least_action(tmp_path):
     solves = {"tolerance": 1e-6, "max_solves": 40, "damping": 1e-3, "patience": 10}
-    fitting = {"class_path": "sciml.lpinn.LeastSquares", "init_args": {"method": solves}}
+    fitting = {"class_path": "sciml.lpinn.LeastSquaresRounds", "init_args": {"method": solves}}
     metrics = train(wave(problem=INVISCID, slabs=1, rounds=1, fitting=fitting), tmp_path / "run")["metrics"]
     assert metrics["relative_l2"] < 1e-2 and metrics["smallest_stretch"] < 0
     assert "loss/error" not in rows_of(tmp_path / "run")[0]
@@ -247,7 +250,7 @@ def test_past_a_shock_u_is_that_of_least_action(tmp_path):
 
 
 def test_characteristics_that_cross_are_a_sentence_and_no_field(tmp_path, no_pictures, monkeypatch):
-    monkeypatch.setattr("sciml.lpinn.task.field_of", Field)
+    monkeypatch.setattr("sciml.lpinn.task.field_of", SpaceTimeField)
     with pytest.raises(CharacteristicCrossingError, match="the frame Ale"):
         train(wave(problem=INVISCID, slabs=1, rounds=1), tmp_path / "run")
     assert float(rows_of(tmp_path / "run")[0]["loss/smallest_stretch"]) < 0
@@ -264,6 +267,12 @@ def test_a_run_is_evaluated_on_a_mesh_file(whole, tmp_path):
     assert load_task(whole).predict_file(tmp_path / "line.vtu", tmp_path / "u.vtu") == {"points": mesh.n_points}
     read = meshio.read(tmp_path / "u.vtu")
     assert read.point_data["u"].ravel() == pytest.approx(exact(mesh.points[:, 0], 1.0), abs=1e-2)
+    half = load_task(whole)
+    half.predict_file(tmp_path / "line.vtu", tmp_path / "half.vtu", time=0.5)
+    values = meshio.read(tmp_path / "half.vtu").point_data["u"].ravel()
+    assert values == pytest.approx(exact(mesh.points[:, 0], 0.5), abs=1e-2)
+    with pytest.raises(InputError, match=r"the time is 1\.5, expected 0 to 1, the end of the run"):
+        half.predict_file(tmp_path / "line.vtu", tmp_path / "late.vtu", time=1.5)
     wide = Mesh(5 * mesh.points, mesh.cells)
     write_mesh(tmp_path / "wide.vtu", wide)
     with pytest.raises(InputError, match=r"wide\.vtu has \d+ of \d+ points outside the box of the problem"):
@@ -277,7 +286,7 @@ def test_a_run_that_is_loaded_has_the_field_of_the_one_that_was_trained_bit_for_
     for state, _ in solver.run():  # noqa: B007 - the last one is wanted
         pass
     x = torch.linspace(0, TURN, 50, dtype=torch.float64)[:, None]
-    trained, loaded = Field(solver.characteristics, state.weights), load_task(whole)._field()
+    trained, loaded = SpaceTimeField(solver.characteristics, state.weights), load_task(whole)._field()
     for time in (0.0, 0.4, 1.0):
         assert torch.equal(trained(x, time), loaded(x, time))
 
@@ -286,13 +295,13 @@ def test_a_run_that_is_loaded_has_the_field_of_the_one_that_was_trained_bit_for_
 
 
 def test_without_a_frame_viscous_fronts_get_that_of_the_mean_and_all_else_that_of_the_flow():
-    burgers = {"class_path": "sciml.lpinn.Burgers"}
-    assert type(wave(frame=None, problem=burgers).build_task()._made.frame).__name__ == "Ale"
-    assert type(wave(frame=None).build_task()._made.frame).__name__ == "Lagrangian"
+    burgers = {"class_path": "sciml.lpinn.ViscousBurgers"}
+    assert type(wave(frame=None, problem=burgers).build_task().solver.characteristics.frame).__name__ == "Ale"
+    assert type(wave(frame=None).build_task().solver.characteristics.frame).__name__ == "Lagrangian"
 
 
 def test_labels_start_straight_unless_told_otherwise():
-    problem, frame = {"class_path": "sciml.lpinn.Burgers"}, {"class_path": "sciml.lpinn.Ale"}
+    problem, frame = {"class_path": "sciml.lpinn.ViscousBurgers"}, {"class_path": "sciml.lpinn.Ale"}
     for zero in (True, False):
         field = wave(problem=problem, frame=frame, zero_start=zero).build_task()._field()
         x = torch.linspace(0, 6, 7, dtype=torch.float64)[:, None]
@@ -300,7 +309,7 @@ def test_labels_start_straight_unless_told_otherwise():
 
 
 def test_what_is_known_to_go_wrong_is_told_with_what_is_solved(recwarn):
-    burgers, label = "sciml.lpinn.Burgers", {"diffusion": "label"}
+    burgers, label = "sciml.lpinn.ViscousBurgers", {"diffusion": "label"}
     network = fourier(outputs=2)
     frame = {"class_path": "sciml.lpinn.Lagrangian", "init_args": label}
     task = wave(problem={"class_path": burgers}, frame=frame, network=network).build_task()
@@ -324,8 +333,8 @@ WRONG = {
         "label",
     ),
     "unknown optimizer": (
-        {"fitting": {"class_path": "sciml.lpinn.Gradient", "init_args": {"optimizer": "adamm"}}},
-        "there is no optimizer 'adamm', expected adam, soap or lbfgs",
+        {"fitting": {"class_path": "sciml.lpinn.GradientRounds", "init_args": {"optimizer": "adamm"}}},
+        "the optimizer is 'adamm', expected one of adam, soap, lbfgs",
     ),
     "no points": ({"points": {"count": 0}}, "the count of points is 0"),
     "grid of another dimension": ({"output": {"grid": [9, 9]}}, "at least 2 values along each of 1 axes"),
@@ -367,9 +376,9 @@ def test_every_shipped_case_loads_and_says_what_it_solves(repository):
         if config.task_class is not SpaceTimeFitting:
             continue  # has a test of its own
         task = config.build_task()
-        assert task.describe().startswith(type(task._made.problem).__name__)
+        assert task.describe().startswith(type(task.problem).__name__)
         assert "mojgani2023" in config.cite
-        assert config.training.epochs == task.solver.rounds * task._made.slabs
+        assert config.training.epochs == task.solver.rounds * task.solver.characteristics.slabs
         assert math.isinf(float(task.rms.max()))  # nothing fitted yet
 
 

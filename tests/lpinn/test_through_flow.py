@@ -15,11 +15,11 @@ from sciml.errors import InputError
 from sciml.lpinn import (
     Ale,
     Channel,
+    CollocationPoints,
     Eulerian,
-    Field,
     Lagrangian,
-    LeastSquares,
-    Points,
+    LeastSquaresRounds,
+    SpaceTimeField,
     SpaceTimeSolver,
     ThroughFlow,
     TransportProblem,
@@ -146,19 +146,20 @@ def test_derivatives_of_the_start_go_through_the_entry_time() -> None:
 # Fields
 
 
-def fitted(problem: TransportProblem) -> Field:
+def fitted(problem: TransportProblem) -> SpaceTimeField:
     """In the Lagrangian frame, by a small network that begins at 0."""
     made = characteristics(problem, Lagrangian(), 1, width=6)
     start_at_zero(made.network.module)
     method = LevenbergMarquardt(1e-7, 25, damping=1e-3, increase=2.0, trials=20, patience=10)
-    ((state, _),) = SpaceTimeSolver(made, 1, LeastSquares(method), Points(200)).run()
-    return Field(made, state.weights)
+    ((state, _),) = SpaceTimeSolver(made, 1, LeastSquaresRounds(method), CollocationPoints(200)).run()
+    return SpaceTimeField(made, state.weights)
 
 
 def test_the_lagrangian_frame_labels_by_itself_and_carries_the_jump_exactly() -> None:
     problem = Channel(1.0, 0.0, beats=2.0, duration=0.6)
     field = fitted(problem)
-    assert isinstance(field.problem, ThroughFlow)
+    assert field.problem is problem
+    assert isinstance(field.characteristics.labelled_problem, ThroughFlow)
     assert relative_error(field, [0.2, 0.4, 0.6], X[1::2]) < 1e-12
     front = 0.6  # of the start, which was 1 where the signal was 0
     sides = torch.tensor([[front - 1e-9], [front + 1e-9]], dtype=torch.float64)
@@ -176,7 +177,7 @@ def test_a_flow_that_draws_out_is_learned_and_a_jump_is_no_trouble() -> None:
 def test_the_smallest_stretch_is_that_of_all_labels_upstream_included() -> None:
     problem = Wind(velocity=lambda x, t, u: 1 + 0.5 * x.square(), duration=0.5)
     field = fitted(problem)
-    labels = torch.linspace(*field.problem.labels.lower, 1.0, 401, dtype=torch.float64)[:, None]
+    labels = torch.linspace(*field.label_box.lower, 1.0, 401, dtype=torch.float64)[:, None]
     everywhere = field.characteristics.evaluate(field.weights, labels, 0.5)[2].min()
     inside = field.characteristics.evaluate(field.weights, X, 0.5)[2].min()
     assert float(field.stretch(0.5)) == pytest.approx(float(everywhere), abs=2e-3)
@@ -197,9 +198,9 @@ def test_what_follows_the_flow_agrees_with_labels_that_stay() -> None:
     problem = Wind(initial=lambda x: -torch.sin(3 * x), inflow=lambda x, t: torch.sin(3 * t) + 0 * x, duration=0.5)
     made = characteristics(problem, Eulerian(), 1, width=8)
     start_at_zero(made.network.module)
-    ((state, _),) = SpaceTimeSolver(made, 1, points=Points(200, boundary=40)).run()
+    ((state, _),) = SpaceTimeSolver(made, 1, points=CollocationPoints(200, boundary=40)).run()
     moving = fitted(problem)
-    torch.testing.assert_close(Field(made, state.weights)(X, 0.5), moving(X, 0.5), rtol=0, atol=5e-3)
+    torch.testing.assert_close(SpaceTimeField(made, state.weights)(X, 0.5), moving(X, 0.5), rtol=0, atol=5e-3)
     torch.testing.assert_close(moving(X, 0.5), torch.sin(3 * (0.5 - X)), rtol=0, atol=1e-10)
 
 
@@ -238,7 +239,7 @@ def test_what_cannot_be_labelled_is_refused(problem: TransportProblem, sentence:
 
 
 def test_another_way_beyond_is_refused() -> None:
-    with pytest.raises(InputError, match="beyond is 'nothing', expected formula or face"):
+    with pytest.raises(InputError, match="beyond is 'nothing', expected one of formula, face"):
         ThroughFlow(Channel(), "nothing")
 
 

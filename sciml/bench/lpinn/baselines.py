@@ -10,10 +10,10 @@ from sciml.bench.lpinn.jobs import build
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.errors import SciMLError
-from sciml.lpinn import Points, baselines
+from sciml.lpinn import CollocationPoints, baselines
 from sciml.lpinn.diagnostics import transported_modes
-from sciml.lpinn.output import relative_errors
-from sciml.lpinn.published import LabelDiffusion
+from sciml.lpinn.published.form import LabelDiffusion
+from sciml.lpinn.readout import relative_errors
 
 SPEEDS = (1.0, 10.0, 30.0, 50.0, 100.0)  # at which modes are counted
 
@@ -27,7 +27,10 @@ def baseline(job: Job) -> dict[str, Any]:
         As of :func:`sciml.bench.lpinn.jobs.case`; ``solves`` are updates, and the residual is the root of the loss.
     """
     problem = build(job["config"], 0, job["changes"]).solver.characteristics.problem
-    settings = {name: Points(**value) if isinstance(value, dict) else value for name, value in job["settings"].items()}
+    settings = {
+        name: CollocationPoints(**value) if isinstance(value, dict) else value
+        for name, value in job["settings"].items()
+    }
     method = getattr(baselines, job["baseline"])(**settings)
     found: dict[str, Any] = {"failed": None, "load": load_average(), "last": {}}
     try:

@@ -18,7 +18,7 @@ _STEPS = ("semi_lagrangian", "semi-Lagrangian, quintic, {0} x {0} nodes", (65, 1
 _TRACED = ("traced", "paths traced backwards to 1e-{}", (10,))
 _RANDOM = f"{_TASK}.zero_start=false"  # a network that is zero would be the solution
 _ADAM = (
-    f"{_TASK}.fitting={{class_path: sciml.lpinn.Gradient, init_args: {{learning_rate: 0.003, updates: 500}}}}",
+    f"{_TASK}.fitting={{class_path: sciml.lpinn.GradientRounds, init_args: {{learning_rate: 0.003, updates: 500}}}}",
     f"{_TASK}.rounds=4",
     f"{_TASK}.points.count=600",
 )

@@ -13,7 +13,7 @@ from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.domains.output_points import points_of
 from sciml.lpinn import Convection, TransportProblem
-from sciml.lpinn.output import EVALUATION
+from sciml.lpinn.readout.error_norms import EVALUATION
 from sciml.metrics import relative_l2
 from sciml.reference import advection_semi_lagrangian as paths
 from sciml.reference import conservation_laws_fourier as fourier

@@ -9,8 +9,8 @@ import torch
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
 from sciml.errors import SciMLError
-from sciml.lpinn.least_action import field_of
-from sciml.lpinn.output import errors
+from sciml.lpinn.readout import errors
+from sciml.lpinn.readout.least_action import field_of
 from sciml.lpinn.task import SpaceTimeFitting
 from sciml.training.config import load_config
 

@@ -1,9 +1,9 @@
 """What one would try instead, under one call: ``baseline(problem, budget, seed)`` gives u(points, time)."""
 
+from sciml.lpinn.baselines.causal_fourier import FourierCausal
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
 from sciml.lpinn.baselines.curriculum import Curriculum
 from sciml.lpinn.baselines.deepxde_pinn import DeepXdePinn
-from sciml.lpinn.baselines.fourier import FourierCausal
 from sciml.lpinn.baselines.sequence import SequenceToSequence
 from sciml.lpinn.baselines.xpinn import Xpinn
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time as clock
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sciml.checks import positive, whole_number
 from sciml.errors import InputError
 from sciml.lpinn.problems import TransportProblem
 
@@ -28,19 +28,17 @@ class Budget:
     updates: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.seconds, int | float) or not 0 < self.seconds < math.inf:
-            raise InputError(f"the budget is {self.seconds!r} seconds, expected a number over 0.")
-        whole = isinstance(self.updates, int) and not isinstance(self.updates, bool)
-        if self.updates is not None and not (whole and self.updates >= 1):
-            raise InputError(f"the budget is {self.updates!r} updates, expected a whole number of at least 1.")
+        positive("the budget of CPU time", self.seconds)
+        if self.updates is not None:
+            whole_number("the budget of updates", self.updates, at_least=1)
 
-    def start(self) -> Purse:
+    def start(self) -> BudgetTracker:
         """Begin to spend it."""
-        return Purse(self, clock.process_time())
+        return BudgetTracker(self, clock.process_time())
 
 
 @dataclass
-class Purse:
+class BudgetTracker:
     """A budget that is being spent; ``spend`` says whether another update may be made, and counts it."""
 
     budget: Budget
@@ -68,7 +66,7 @@ class Purse:
 
 @dataclass(frozen=True)
 class Solution:
-    """``solution(points, time)`` is u, ``(n, 1)`` at points ``(n, dim)``, as of :class:`~sciml.lpinn.Field`.
+    """``solution(points, time)`` is u, ``(n, 1)`` at points ``(n, dim)``, as of :class:`~sciml.lpinn.SpaceTimeField`.
 
     Attributes
     ----------

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.domains import Box
-from sciml.errors import InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
+from sciml.lpinn.baselines.standard import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.solver import Points, SpaceTimeSolver
+from sciml.lpinn.solver import CollocationPoints, SpaceTimeSolver
 from sciml.nets.coordinate import check_counts
 
 
@@ -27,8 +27,7 @@ class SlowerProblem(TransportProblem):
     """
 
     def __init__(self, problem: TransportProblem, share: float) -> None:
-        if not 0 < share < math.inf:
-            raise InputError(f"the share of a velocity is {share!r}, expected a number over 0.")
+        positive("the share of a velocity", share)
         self.problem, self.share = problem, share
         self.domain, self.duration, self.viscosity = problem.domain, problem.duration, problem.viscosity
         self.passive = problem.passive
@@ -85,7 +84,7 @@ class Curriculum(Baseline):
     last: float = 0.5
     enough: float = 3e-2
     causal: float | None = None
-    points: Points = field(default_factory=lambda: Points(900, adaptive=0.5))
+    points: CollocationPoints = field(default_factory=lambda: CollocationPoints(900, adaptive=0.5))
     fitting: Fitting = field(default_factory=solves)
     device: str = "cpu"
 
@@ -93,16 +92,13 @@ class Curriculum(Baseline):
         check_counts(
             stages=1 if self.stages is None else self.stages, width=self.width, layers=self.layers, waves=self.waves
         )
-        if not 0 < self.radians < math.inf:
-            raise InputError(f"the radians of a stage are {self.radians!r}, expected a number over 0.")
-        if not 0 < self.last <= 1:
-            raise InputError(f"the share of the last stage is {self.last!r}, expected a number over 0, at most 1.")
-        if not 0 <= self.enough < math.inf:
-            raise InputError(f"the residual that is enough is {self.enough!r}, expected a number of at least 0.")
+        positive("radians of a stage", self.radians)
+        number("the share of the last stage", self.last, above=0, at_most=1)
+        number("the residual that is enough", self.enough, at_least=0)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Solve stage after stage."""
-        purse = budget.start()
+        tracker = budget.start()
         problem.check()
         network = network_on(
             space_time(problem.labels, 0.0, 1.0), self.width, self.layers, self.waves, seed, self.device
@@ -116,5 +112,5 @@ class Curriculum(Baseline):
             solver = SpaceTimeSolver(made, ROUNDS, self.fitting, points, seed)
             state = solver.initial() if state is None else replace(state, rms=(math.inf,))
             until = 1.0 if final else (1 - self.last) * stage / (stages - 1)
-            state = spend(solver, state, purse, until, 0.0 if final else self.enough * rate)
-        return read(made, state, purse)
+            state = spend(solver, state, tracker, until, 0.0 if final else self.enough * rate)
+        return read(made, state, tracker)

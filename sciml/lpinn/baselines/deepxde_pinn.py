@@ -10,14 +10,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from sciml.checks import choice, number, positive, whole_number
 from sciml.deepxde_backend import RANDOM, Distribution, deepxde, double_precision, forget_derivatives, seeded
 from sciml.domains import Box
-from sciml.errors import DivergenceError, InputError
-from sciml.lpinn.baselines.contract import Baseline, Budget, Purse, Solution
-from sciml.lpinn.deepxde_problem import Collocation, check_distribution, time_pde
+from sciml.errors import DivergenceError
+from sciml.lpinn.baselines.contract import Baseline, Budget, BudgetTracker, Solution
 from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.deepxde_data import Collocation, check_distribution, time_pde
 
-LOOK = 10  # iterations of L-BFGS between two looks at the purse
+LOOK = 10  # iterations of L-BFGS between two looks at the tracker
 HISTORY = 50  # pairs that L-BFGS keeps
 ENDLESS = 10**9
 DECAY_STEPS, DECAY = 1000, 0.8  # of Adam's rate
@@ -58,35 +59,30 @@ class DeepXdePinn(Baseline):
     weight: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.conditions not in ("hard", "soft"):
-            raise InputError(f"there are no conditions {self.conditions!r}, expected hard or soft.")
+        choice("conditions", self.conditions, ("hard", "soft"))
         for name in ("width", "layers", "waves", "points", "resampled"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} is {value!r}, expected a whole number of at least 1.")
+            whole_number(name, getattr(self, name), at_least=1)
         for name in ("learning_rate", "weight"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"the {name} is {getattr(self, name)!r}, expected a number over 0.")
-        if not 0 <= self.adam <= 1:
-            raise InputError(f"the share of Adam is {self.adam!r}, expected a number from 0 to 1.")
+            positive(name, getattr(self, name))
+        number("the share of Adam", self.adam, at_least=0, at_most=1)
         check_distribution(self.distribution)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Solve a problem within a budget; the import of DeepXDE is not counted."""
         deepxde()
-        purse = budget.start()
+        tracker = budget.start()
         with double_precision() as dde, seeded(seed):
             model = self._model(dde, problem)
             weights = [1.0] + [self.weight] * len(model.data.bcs)
             again = self.resampled if self.distribution in RANDOM else None
-            loss = train(model, purse, rate=self.learning_rate, adam=self.adam, resampled=again, weights=weights)
+            loss = train(model, tracker, rate=self.learning_rate, adam=self.adam, resampled=again, weights=weights)
         network = model.net.requires_grad_(False).eval()
 
         def evaluate(points: Tensor, time: float) -> Tensor:
             return network(torch.cat([points, points.new_full((len(points), 1), time)], 1))
 
         numbers = sum(weight.numel() for weight in network.parameters())
-        return Solution(problem, evaluate, numbers, purse.updates, purse.seconds, loss)
+        return Solution(problem, evaluate, numbers, tracker.updates, tracker.seconds, loss)
 
     def _model(self, dde: Any, problem: TransportProblem) -> Any:
         hard = self.conditions == "hard"
@@ -141,14 +137,20 @@ def held_at(start: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Ten
 
 
 def train(
-    model: Any, purse: Purse, *, rate: float, adam: float, resampled: int | None, weights: list[float] | None = None
+    model: Any,
+    tracker: BudgetTracker,
+    *,
+    rate: float,
+    adam: float,
+    resampled: int | None,
+    weights: list[float] | None = None,
 ) -> float:
-    """Train a ``dde.Model`` until the purse is empty, and return its loss on its last points.
+    """Train a ``dde.Model`` until the tracker is empty, and return its loss on its last points.
 
     Parameters
     ----------
     model : data and network
-    purse : of which Adam may spend the share ``adam``, L-BFGS the rest
+    tracker : of which Adam may spend the share ``adam``, L-BFGS the rest
     rate : of Adam at first
     adam : 0 to 1
     resampled : updates of Adam between two draws of points, if there is more than one
@@ -161,11 +163,11 @@ def train(
     """
     dde = deepxde()
     model.compile("adam", lr=rate, decay=("step", DECAY_STEPS, DECAY), loss_weights=weights, verbose=0)
-    if adam and purse.spend(adam):
+    if adam and tracker.spend(adam):
         drawn = [dde.callbacks.PDEPointResampler(period=resampled)] if resampled else []
-        model.train(iterations=ENDLESS, callbacks=[_spending(purse, adam), *drawn], **SETTINGS)
+        model.train(iterations=ENDLESS, callbacks=[_spending(tracker, adam), *drawn], **SETTINGS)
     begun = False
-    while purse.spend():
+    while tracker.spend():
         if begun:
             model.data.resample_train_points(bc_points=False)
         begun = True
@@ -179,32 +181,34 @@ def train(
             line_search_fn="strong_wolfe",
         )
         model.compile(optimizer, loss_weights=weights, verbose=0)
-        model.train(iterations=ENDLESS, callbacks=[_spending(purse, 1.0, optimizer)], **SETTINGS)
+        model.train(iterations=ENDLESS, callbacks=[_spending(tracker, 1.0, optimizer)], **SETTINGS)
     loss = float(model.outputs_losses_train(model.data.train_x, None, None)[1].detach().sum())
     forget_derivatives()
     if not loss < math.inf:
-        raise DivergenceError(f"the loss of the PINN is {loss} after {purse.updates} updates; lower its learning rate.")
+        raise DivergenceError(
+            f"the loss of the PINN is {loss} after {tracker.updates} updates; lower its learning rate."
+        )
     return loss
 
 
-def _spending(purse: Purse, until: float, optimizer: torch.optim.Optimizer | None = None) -> Any:
+def _spending(tracker: BudgetTracker, until: float, optimizer: torch.optim.Optimizer | None = None) -> Any:
     """A callback that ends training at a share of the budget, or where L-BFGS finds no step any more."""
 
     class Spending(deepxde().callbacks.Callback):
         made = 0
 
         def on_epoch_begin(self) -> None:
-            most = purse.budget.updates
+            most = tracker.budget.updates
             if optimizer is not None and most is not None:
-                optimizer.param_groups[0]["max_iter"] = min(LOOK, most - purse.updates + 1)
+                optimizer.param_groups[0]["max_iter"] = min(LOOK, most - tracker.updates + 1)
 
         def on_epoch_end(self) -> None:
             stuck = False
             if optimizer is not None:
                 state = next(iter(optimizer.state.values()))
-                purse.updates += state["n_iter"] - self.made - 1  # one was counted before it
+                tracker.updates += state["n_iter"] - self.made - 1  # one was counted before it
                 stuck = state["n_iter"] - self.made < optimizer.param_groups[0]["max_iter"]
                 self.made = state["n_iter"]
-            self.model.stop_training = stuck or not purse.spend(until)
+            self.model.stop_training = stuck or not tracker.spend(until)
 
     return Spending()

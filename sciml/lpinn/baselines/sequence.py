@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from sciml.errors import InputError
+from sciml.checks import positive
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.pinn import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
+from sciml.lpinn.baselines.standard import ROUNDS, at_rest, network_on, pace, read, solves, space_time, spend
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.solver import Points, SpaceTimeSolver
+from sciml.lpinn.solver import CollocationPoints, SpaceTimeSolver
 from sciml.nets.coordinate import check_counts
 
 
@@ -40,7 +40,7 @@ class SequenceToSequence(Baseline):
     width: int = 16
     layers: int = 3
     waves: int = 1
-    points: Points = field(default_factory=lambda: Points(700, adaptive=0.5))
+    points: CollocationPoints = field(default_factory=lambda: CollocationPoints(700, adaptive=0.5))
     fitting: Fitting = field(default_factory=solves)
     device: str = "cpu"
 
@@ -48,12 +48,11 @@ class SequenceToSequence(Baseline):
         check_counts(
             windows=1 if self.windows is None else self.windows, width=self.width, layers=self.layers, waves=self.waves
         )
-        if not 0 < self.radians < math.inf:
-            raise InputError(f"the radians of a window are {self.radians!r}, expected a number over 0.")
+        positive("radians of a window", self.radians)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Solve window after window, each with the same share of the budget."""
-        purse = budget.start()
+        tracker = budget.start()
         problem.check()
         windows = math.ceil(pace(problem) / self.radians) if self.windows is None else self.windows
         network = network_on(
@@ -64,5 +63,5 @@ class SequenceToSequence(Baseline):
         state = solver.initial()
         for window in range(windows):
             state = replace(state, round=window * ROUNDS)
-            state = spend(solver, state, purse, (window + 1) / windows)
-        return read(made, state, purse)
+            state = spend(solver, state, tracker, (window + 1) / windows)
+        return read(made, state, tracker)

@@ -18,10 +18,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from sciml.checks import positive
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution
-from sciml.lpinn.baselines.parts import Parts, Pieces
-from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, network_on, pace, solves, spread_points
+from sciml.lpinn.baselines.standard import SoftPinn, at_most, check_share, network_on, pace, solves, spread_points
+from sciml.lpinn.baselines.subdomains import SubdomainPinns, Subdomains
 from sciml.lpinn.fitting import Fitting
 from sciml.lpinn.problems import TransportProblem
 from sciml.nets.coordinate import check_counts
@@ -67,12 +68,10 @@ class Xpinn(Baseline):
         check_counts(times=1 if self.times is None else self.times)
         check_counts(**{f"part {number}": count for number, count in enumerate(self.parts or ())})
         check_share(self.adaptive)
-        if not 0 < self.radians < math.inf:
-            raise InputError(f"the radians of a part are {self.radians!r}, expected a number over 0.")
-        if not 0 < self.weight < math.inf:
-            raise InputError(f"the weight of interfaces is {self.weight!r}, expected a number over 0.")
+        positive("radians of a sub-domain", self.radians)
+        positive("the weight of interfaces", self.weight)
 
-    def cut(self, problem: TransportProblem) -> Parts:
+    def cut(self, problem: TransportProblem) -> Subdomains:
         """The parts of a problem.
 
         Raises
@@ -84,20 +83,20 @@ class Xpinn(Baseline):
         if len(parts) != problem.domain.dim:
             raise InputError(f"parts is {self.parts!r}, expected a number for each of {problem.domain.dim} axes.")
         times = max(2, math.ceil(pace(problem) / self.radians)) if self.times is None else self.times
-        return Parts(problem, [*parts, times])
+        return Subdomains(problem, [*parts, times])
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Make rounds as long as the budget lasts."""
-        purse, limit = budget.start(), budget.updates
+        tracker, limit = budget.start(), budget.updates
         problem.check()
         pieces = self.pieces(problem, seed)
         weights, damping, loss, number = pieces.vector(), 0.0, math.inf, 0
-        while purse.share < 1 and loss > self.fitting.tolerance**2:
+        while tracker.share < 1 and loss > self.fitting.tolerance**2:
             draws = generator(seed, 1, number, device=self.device)
-            fitting = at_most(self.fitting, limit - purse.updates if limit else None)
+            fitting = at_most(self.fitting, limit - tracker.updates if limit else None)
             fitted = fitting.fit(self.groups(pieces, weights, draws), weights, damping, draws)
             weights, damping, loss, number = fitted.weights, fitted.damping, fitted.rms**2, number + 1
-            purse.updates += max(fitted.solves, 1)
+            tracker.updates += max(fitted.solves, 1)
             if not loss < math.inf:
                 raise DivergenceError("the residuals of the parts are not finite any more; take more points or parts.")
 
@@ -105,16 +104,16 @@ class Xpinn(Baseline):
             at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
             return pieces.read(weights, at).to(points)
 
-        return Solution(problem, evaluate, len(weights), purse.updates, purse.seconds, loss)
+        return Solution(problem, evaluate, len(weights), tracker.updates, tracker.seconds, loss)
 
-    def pieces(self, problem: TransportProblem, seed: int) -> Pieces:
+    def pieces(self, problem: TransportProblem, seed: int) -> SubdomainPinns:
         """Networks on the parts of a problem."""
         cut, size = self.cut(problem), (self.width, self.layers, self.waves)
         draws = torch.randint(1 << 30, (len(cut.boxes),), generator=generator(seed, 0)).tolist()
         networks = [network_on(box, *size, draw, self.device) for box, draw in zip(cut.boxes, draws, strict=True)]
-        return Pieces(cut, [SoftPinn(problem, FlatModule(network)) for network in networks])
+        return SubdomainPinns(cut, [SoftPinn(problem, FlatModule(network)) for network in networks])
 
-    def groups(self, pieces: Pieces, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
+    def groups(self, pieces: SubdomainPinns, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
         """Residuals of the vector of all weights, on points for the given ones."""
         cut, found = pieces.cut, []
         for number, box in enumerate(cut.boxes):

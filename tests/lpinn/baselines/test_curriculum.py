@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.lpinn import Burgers, Convection, SolidBodyRotation, relative_error
+from sciml.lpinn import Convection, SolidBodyRotation, ViscousBurgers, relative_error
 from sciml.lpinn.baselines import Budget, Curriculum
 from sciml.lpinn.baselines.curriculum import SlowerProblem
-from sciml.lpinn.solver import Points
+from sciml.lpinn.solver import CollocationPoints
 from tests.lpinn.baselines.flows import Channel
 
 
@@ -26,9 +26,9 @@ def test_the_velocity_is_a_share_and_all_else_is_the_same() -> None:
 
 
 def test_a_velocity_that_depends_on_the_state_is_scaled_where_it_is() -> None:
-    x = Burgers().probes()[::50]
+    x = ViscousBurgers().probes()[::50]
     u = torch.rand_like(x)
-    assert torch.equal(SlowerProblem(Burgers(), 0.5).velocity(x, 0 * x, u), u / 2)
+    assert torch.equal(SlowerProblem(ViscousBurgers(), 0.5).velocity(x, 0 * x, u), u / 2)
 
 
 def test_labels_are_those_of_the_problem() -> None:
@@ -37,13 +37,13 @@ def test_labels_are_those_of_the_problem() -> None:
 
 
 def test_nobody_knows_the_exact_solution_of_a_slower_problem() -> None:
-    slower = SlowerProblem(Burgers(), 0.5)
+    slower = SlowerProblem(ViscousBurgers(), 0.5)
     assert slower.exact(slower.probes(), 0.5) is None
 
 
 def test_stages_share_the_updates_and_the_last_one_is_the_problem_itself() -> None:
     problem = Convection(4.0)
-    baseline = Curriculum(width=10, layers=2, points=Points(200))
+    baseline = Curriculum(width=10, layers=2, points=CollocationPoints(200))
     solution = baseline(problem, Budget(1000.0, 60))
     assert solution.problem is problem
     assert solution.updates <= 60
@@ -51,7 +51,7 @@ def test_stages_share_the_updates_and_the_last_one_is_the_problem_itself() -> No
 
 
 def test_causal_weights_are_a_choice() -> None:
-    baseline = Curriculum(stages=2, width=8, layers=2, causal=1.0, points=Points(200))
+    baseline = Curriculum(stages=2, width=8, layers=2, causal=1.0, points=CollocationPoints(200))
     problem = Convection(1.0)
     assert relative_error(baseline(problem, Budget(1000.0, 25)), [0.5, 1.0], problem.probes()[::8]) < 3e-2
 
@@ -59,4 +59,4 @@ def test_causal_weights_are_a_choice() -> None:
 @pytest.mark.parametrize("share", [0.0, -1.0, float("nan")])
 def test_shares_that_are_none_are_refused(share: float) -> None:
     with pytest.raises(InputError, match="share of a velocity"):
-        SlowerProblem(Burgers(), share)
+        SlowerProblem(ViscousBurgers(), share)

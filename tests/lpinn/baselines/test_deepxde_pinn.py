@@ -95,11 +95,11 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
 
 def test_settings_that_make_no_sense_are_refused() -> None:
     for settings, message in (
-        ({"conditions": "firm"}, "no conditions 'firm', expected hard or soft"),
+        ({"conditions": "firm"}, "conditions is 'firm', expected one of hard, soft"),
         ({"width": 0}, "width is 0"),
         ({"adam": 2.0}, "share of Adam is 2.0"),
         ({"weight": -1.0}, "weight is -1.0"),
-        ({"distribution": "grid"}, "no distribution 'grid'"),
+        ({"distribution": "grid"}, "the distribution of points is 'grid'"),
     ):
         with pytest.raises(InputError, match=message):
             DeepXdePinn(**settings)

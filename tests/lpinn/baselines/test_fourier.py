@@ -10,8 +10,8 @@ import torch
 from sciml.errors import InputError
 from sciml.lpinn import Convection, StandardBurgers, relative_error
 from sciml.lpinn.baselines import Budget, FourierCausal
-from sciml.lpinn.baselines.fourier import causal_weights
-from sciml.lpinn.baselines.pinn import SoftPinn
+from sciml.lpinn.baselines.causal_fourier import causal_weights
+from sciml.lpinn.baselines.standard import SoftPinn
 from sciml.numerics.derivatives import jet_of
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator

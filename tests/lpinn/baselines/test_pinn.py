@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sciml.domains import Box
-from sciml.lpinn import Burgers, Convection, Eulerian, Gradient, LeastSquares, TransportProblem
-from sciml.lpinn.baselines.pinn import (
+from sciml.lpinn import Convection, Eulerian, GradientRounds, LeastSquaresRounds, TransportProblem, ViscousBurgers
+from sciml.lpinn.baselines.standard import (
     SoftPinn,
     at_most,
     largest_speed,
@@ -19,7 +19,7 @@ from sciml.lpinn.baselines.pinn import (
     space_time,
     spread_points,
 )
-from sciml.lpinn.frames import Motion, residuals
+from sciml.lpinn.frames import LabelMotion, residuals
 from sciml.numerics.derivatives import coordinates
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator
@@ -34,7 +34,7 @@ def made(problem: TransportProblem) -> tuple[SoftPinn, torch.Tensor]:
     return SoftPinn(problem, network), torch.randn(network.count, generator=draws, dtype=torch.float64) / 2
 
 
-@pytest.mark.parametrize("problem", [Convection(7.0), Burgers(0.5, 0.1), Channel(0.5, 0.1), Torus(0.2)])
+@pytest.mark.parametrize("problem", [Convection(7.0), ViscousBurgers(0.5, 0.1), Channel(0.5, 0.1), Torus(0.2)])
 def test_the_equation_is_that_of_the_frame_at_rest(problem: TransportProblem) -> None:
     pinn, weights = made(problem)
     points = space_time(problem.labels, 0.0, problem.duration).interior(40, generator(1), kind="shifted")
@@ -43,7 +43,7 @@ def test_the_equation_is_that_of_the_frame_at_rest(problem: TransportProblem) ->
     state = pinn.network(weights, points, 2, along)
     state = type(state)(pinn.size * state.rows, 2).shifted(points.new_tensor(pinn.mean))
     position = coordinates(points, 2, along)
-    motion = Motion(type(position)(position.rows[..., :dim], 2), state, points[:, -1:])
+    motion = LabelMotion(type(position)(position.rows[..., :dim], 2), state, points[:, -1:])
     frame = Eulerian()
     expected = residuals(problem, frame, frame.drift(problem), motion)["state"] / pinn.rate
     u, found = pinn.equation(weights, points)
@@ -52,7 +52,7 @@ def test_the_equation_is_that_of_the_frame_at_rest(problem: TransportProblem) ->
 
 
 def test_scales_are_those_of_the_problem() -> None:
-    pinn, _ = made(Burgers(mean=50.0, viscosity=0.01))
+    pinn, _ = made(ViscousBurgers(mean=50.0, viscosity=0.01))
     assert pinn.mean == pytest.approx(50.0, abs=1e-3)
     assert pinn.size == pytest.approx(1.0, abs=1e-3)
     assert pinn.rate == pytest.approx(51.0, rel=1e-3)
@@ -86,8 +86,8 @@ def test_networks_start_at_zero_and_are_a_function_of_the_seed(periodic: list[bo
 def test_rounds_are_cut_to_what_is_left() -> None:
     assert at_most(solves(5), 3).method.max_solves == 3
     assert at_most(solves(5), None) == at_most(solves(5), 9) == solves(5)
-    assert at_most(Gradient(updates=100), 30).updates == 30
-    assert isinstance(solves(), LeastSquares)
+    assert at_most(GradientRounds(updates=100), 30).updates == 30
+    assert isinstance(solves(), LeastSquaresRounds)
 
 
 def test_the_pace_is_how_far_the_longest_wave_is_carried() -> None:

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.lpinn import Burgers, Convection, TransportProblem, relative_error
+from sciml.lpinn import Convection, TransportProblem, ViscousBurgers, relative_error
 from sciml.lpinn.baselines import Baseline, Budget, Curriculum, FourierCausal, SequenceToSequence, Xpinn
-from sciml.lpinn.solver import Points
+from sciml.lpinn.solver import CollocationPoints
 from tests.lpinn.baselines.flows import Channel, Torus
 
 SMALL = {
-    "curriculum": Curriculum(stages=3, width=8, layers=2, points=Points(200)),
-    "sequence": SequenceToSequence(windows=3, width=8, points=Points(150)),
+    "curriculum": Curriculum(stages=3, width=8, layers=2, points=CollocationPoints(200)),
+    "sequence": SequenceToSequence(windows=3, width=8, points=CollocationPoints(150)),
     "xpinn": Xpinn(times=2, width=8, points=150, known=50, interface=20),
     "fourier": FourierCausal(features=12, width=8, points=250, bins=8),
 }
@@ -38,7 +38,7 @@ def test_a_slow_wave_is_solved(name: str) -> None:
 
 @baselines
 def test_a_velocity_that_depends_on_the_state_and_viscosity_are_solved(name: str) -> None:
-    assert solved(name, Burgers(mean=0.5, viscosity=0.1, duration=0.5)) < TOLERANCE
+    assert solved(name, ViscousBurgers(mean=0.5, viscosity=0.1, duration=0.5)) < TOLERANCE
 
 
 @baselines
@@ -124,5 +124,5 @@ def test_wrong_settings_are_refused(kind: type[Baseline], settings: dict[str, ob
 
 @pytest.mark.parametrize(("seconds", "updates"), [("60", None), (0.0, None), (math.inf, None), (1.0, 2.5), (1.0, 0)])
 def test_budgets_that_are_no_numbers_are_refused(seconds: object, updates: object) -> None:
-    with pytest.raises(InputError, match=r"the budget is .*, expected a"):
+    with pytest.raises(InputError, match=r"the budget of .* is .*, expected a"):
         Budget(seconds, updates)

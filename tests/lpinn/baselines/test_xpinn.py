@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import InputError
-from sciml.lpinn import Burgers, Convection, TransportProblem, relative_error
+from sciml.lpinn import Convection, TransportProblem, ViscousBurgers, relative_error
 from sciml.lpinn.baselines import Budget, Xpinn
-from sciml.lpinn.baselines.parts import Parts, Pieces
-from sciml.lpinn.baselines.pinn import SoftPinn
+from sciml.lpinn.baselines.standard import SoftPinn
+from sciml.lpinn.baselines.subdomains import SubdomainPinns, Subdomains
 from sciml.numerics.derivatives import Jet, jet_of
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import generator
@@ -43,7 +43,7 @@ class Exact(nn.Module):
 def inserted(problem: TransportProblem, baseline: Xpinn, off: float = 0.0) -> dict[str, Tensor]:
     """All residuals with exact networks, the first of which is off."""
     cut = baseline.cut(problem)
-    pieces = Pieces(cut, [SoftPinn(problem, FlatModule(Exact(problem))) for _ in cut.boxes])
+    pieces = SubdomainPinns(cut, [SoftPinn(problem, FlatModule(Exact(problem))) for _ in cut.boxes])
     weights = torch.ones(len(cut.boxes), dtype=torch.float64)
     weights[0] += off
     return {group.name: group(weights) for group in baseline.groups(pieces, weights, generator(0))}
@@ -73,7 +73,7 @@ def test_on_interfaces_the_average_is_missed_by_half_of_the_jump_from_either_sid
 
 def test_parts_fill_the_box_and_know_their_points() -> None:
     problem = Torus()
-    cut = Parts(problem, [2, 3, 4])
+    cut = Subdomains(problem, [2, 3, 4])
     assert sum(box.measure for box in cut.boxes) == pytest.approx(problem.domain.measure * problem.duration)
     for number, box in enumerate(cut.boxes):
         assert bool((cut.which(box.interior(20, generator(0))) == number).all())
@@ -82,16 +82,16 @@ def test_parts_fill_the_box_and_know_their_points() -> None:
 
 
 def test_interfaces_are_those_of_neighbours_across_periods_too() -> None:
-    assert Parts(Convection(), [1, 3]).interfaces() == [(0, 1, 1), (1, 2, 1)]
-    around = Parts(Convection(), [3, 1]).interfaces()
+    assert Subdomains(Convection(), [1, 3]).interfaces() == [(0, 1, 1), (1, 2, 1)]
+    around = Subdomains(Convection(), [3, 1]).interfaces()
     assert around == [(0, 1, 0), (1, 2, 0), (2, 0, 0)]
-    assert Parts(Channel(), [3, 1]).interfaces() == around[:2]
+    assert Subdomains(Channel(), [3, 1]).interfaces() == around[:2]
 
 
 def test_each_point_is_read_from_the_network_of_its_part() -> None:
     problem = Convection(3.0)
-    cut = Parts(problem, [1, 2])
-    pieces = Pieces(cut, [SoftPinn(problem, FlatModule(Exact(problem))) for _ in cut.boxes])
+    cut = Subdomains(problem, [1, 2])
+    pieces = SubdomainPinns(cut, [SoftPinn(problem, FlatModule(Exact(problem))) for _ in cut.boxes])
     points = torch.tensor([[0.5, 0.2], [0.5, 0.7]], dtype=torch.float64)
     values = pieces.read(torch.tensor([1.0, 5.0], dtype=torch.float64), points)
     expected = torch.sin(points[:, :1] - 3 * points[:, 1:]) * torch.tensor([[1.0], [5.0]])
@@ -99,7 +99,7 @@ def test_each_point_is_read_from_the_network_of_its_part() -> None:
 
 
 def test_cuts_in_space_are_solved() -> None:
-    problem = Burgers(viscosity=0.1, duration=0.5)
+    problem = ViscousBurgers(viscosity=0.1, duration=0.5)
     solution = Xpinn(times=1, parts=(2,), width=8, points=150, known=60, interface=40)(problem, Budget(1000.0, 25))
     assert relative_error(solution, [0.25, 0.5], problem.probes()[::8]) < 3e-2
 

@@ -7,14 +7,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sciml.lpinn.baselines.pinn import largest_speed
+from sciml.lpinn.baselines.standard import largest_speed
 from sciml.lpinn.problems import TransportProblem
 from sciml.nets.coordinate import CoordinateNetwork, draw_normal
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, tanh
 from sciml.numerics.random import generator, seeded
 
 
-class WaveNetwork(CoordinateNetwork):
+class RandomFourierNetwork(CoordinateNetwork):
     """Waves in space and time, then a perceptron whose layers mix two encodings of them.
 
     Each layer's output g becomes ``g U + (1 - g) V`` with U and V layers of the features. Time, and coordinates that
@@ -66,9 +66,9 @@ class WaveNetwork(CoordinateNetwork):
         return jet.value if order is None else jet
 
 
-def wave_network(
+def random_fourier_network(
     problem: TransportProblem, features: int, waves: int, spread: float, width: int, layers: int, seed: int
-) -> WaveNetwork:
+) -> RandomFourierNetwork:
     """Draw a network whose waves fit the periods of a problem and its speed.
 
     Parameters
@@ -93,4 +93,6 @@ def wave_network(
     slopes = torch.diag(2 / sides)[torch.cat([free, torch.tensor([True])])]
     origin = torch.cat([lower, lower.new_zeros(1)])
     with seeded(seed):
-        return WaveNetwork(torch.cat([numbers * first, frequencies], 1), slopes, origin, width, layers).double()
+        return RandomFourierNetwork(
+            torch.cat([numbers * first, frequencies], 1), slopes, origin, width, layers
+        ).double()

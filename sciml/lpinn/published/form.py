@@ -26,11 +26,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import choice, whole_number
 from sciml.errors import CharacteristicCrossingError, InputError
-from sciml.lpinn.cases import Burgers
-from sciml.lpinn.frames import Motion
+from sciml.lpinn.frames import LabelMotion
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.readout import relative_error
+from sciml.lpinn.problems.cases import ViscousBurgers
+from sciml.lpinn.readout.error_norms import relative_error
 from sciml.nets.coordinate import check_counts, check_points
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
 from sciml.reference.trigonometric_series import TrigonometricSeries
@@ -114,12 +115,9 @@ class SoftCharacteristics:
 
     def __post_init__(self) -> None:
         self.problem.check()
-        if self.diffusion not in ("label", "physical"):
-            raise InputError(f"there is no diffusion {self.diffusion!r}, expected label or physical.")
+        choice("diffusion", self.diffusion, ("label", "physical"))
         for name in ("labels", "times"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 4:
-                raise InputError(f"{name} is {count!r}, expected a whole number of at least 4.")
+            whole_number(name, getattr(self, name), at_least=4)
         box = self.problem.domain
         if box.dim != 1 or not all(box.periodic):
             raise InputError(
@@ -144,7 +142,7 @@ class SoftCharacteristics:
         times = torch.linspace(0.0, self.problem.duration, self.times, dtype=torch.float64)
         return torch.stack([labels.repeat(self.times), times.repeat_interleave(self.labels)], 1)
 
-    def motion(self, network: NetworkOfLabels, points: Tensor, order: int, with_label: bool = True) -> Motion:
+    def motion(self, network: NetworkOfLabels, points: Tensor, order: int, with_label: bool = True) -> LabelMotion:
         """Position and state with their derivatives by label, if asked for, and time.
 
         Parameters
@@ -162,9 +160,9 @@ class SoftCharacteristics:
         position = jet.channel(0)
         if self.adds_label:
             position = position + coordinates(points, order, axes).channel(0)
-        return Motion(position, jet.channel(1), points[:, 1:])
+        return LabelMotion(position, jet.channel(1), points[:, 1:])
 
-    def residuals(self, motion: Motion) -> tuple[Tensor, Tensor]:
+    def residuals(self, motion: LabelMotion) -> tuple[Tensor, Tensor]:
         """Residuals of position and state, ``(n, 1)`` each, without any scale."""
         problem, position, state = self.problem, motion.position, motion.state
         given = (position.value, motion.time, state.value)
@@ -210,12 +208,12 @@ class LabelDiffusion:
     problem : Burgers' equation, of any mean
     """
 
-    problem: Burgers
+    problem: ViscousBurgers
 
     def __post_init__(self) -> None:
-        if not isinstance(self.problem, Burgers):
+        if not isinstance(self.problem, ViscousBurgers):
             raise InputError(
-                f"diffusion by label is known in closed form for Burgers, got {type(self.problem).__name__}."
+                f"diffusion by label is known in closed form for ViscousBurgers, got {type(self.problem).__name__}."
             )
 
     def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
@@ -263,7 +261,7 @@ class LabelDiffusion:
         return TrigonometricSeries(start.mean, *state), TrigonometricSeries(0.0, *shift)
 
 
-def label_diffusion_floor(problem: Burgers, points: int = 256, times: int = 101) -> float:
+def label_diffusion_floor(problem: ViscousBurgers, points: int = 256, times: int = 101) -> float:
     """Relative L2 error, of the fluctuation, over the run, that diffusion by label keeps however well it is trained.
 
     Parameters

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.base import TransportProblem
 
 
 class Channel(TransportProblem):

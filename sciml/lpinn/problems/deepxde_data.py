@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.checks import choice, whole_number
 from sciml.deepxde_backend import DISTRIBUTIONS, Distribution, deepxde, double_precision, quiet
 from sciml.domains import Box
-from sciml.errors import InputError
-from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.base import TransportProblem
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,13 @@ class Collocation:
 
     def __post_init__(self) -> None:
         for name in ("domain", "boundary", "initial"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < (name == "domain"):
-                raise InputError(f"the number of {name} points is {value!r}, expected a whole number, not below 0.")
+            whole_number(f"the number of {name} points", getattr(self, name), at_least=int(name == "domain"))
         check_distribution(self.distribution)
 
 
 def check_distribution(name: str) -> None:
     """Refuse a distribution that DeepXDE does not have."""
-    if name not in DISTRIBUTIONS:
-        raise InputError(f"DeepXDE has no distribution {name!r}, expected one of {', '.join(DISTRIBUTIONS)}.")
+    choice("the distribution of points", name, DISTRIBUTIONS)
 
 
 def geometry(domain: Box) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,8 +18,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.frames import Lagrangian
-from sciml.lpinn.readout import Field
+from sciml.lpinn.readout.field import SpaceTimeField
 from sciml.reference import conservation_laws_entropy as conservation
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
@@ -27,7 +27,7 @@ ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
-class EntropyField(Field):
+class EntropyField(SpaceTimeField):
     """``field(points, time)`` is u, the entropy solution of a convex law on a circle, before and after shocks.
 
     Parameters
@@ -36,6 +36,8 @@ class EntropyField(Field):
     weights : of the slabs, ``(slabs, p)``
     """
 
+    labels_may_cross: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not _suits(self.characteristics):
@@ -43,7 +45,7 @@ class EntropyField(Field):
             raise InputError(
                 "the read-out by least action is for convex laws on a circle whose labels follow the flow without "
                 f"viscosity, got {type(problem).__name__} in {problem.domain} with the viscosity {problem.viscosity:g} "
-                f"and the frame {type(frame).__name__}; use Field."
+                f"and the frame {type(frame).__name__}; use SpaceTimeField."
             )
 
     def labels(self, points: Tensor, time: float) -> Tensor:
@@ -91,12 +93,12 @@ class EntropyField(Field):
         return tuple(part[:, 0].cpu().numpy() for part in parts)
 
 
-def field_of(characteristics: Characteristics, weights: Tensor) -> Field:
+def field_of(characteristics: Characteristics, weights: Tensor) -> SpaceTimeField:
     """Return the read-out that suits: by least action where labels may overtake each other, else one to one."""
-    return (EntropyField if _suits(characteristics) else Field)(characteristics, weights)
+    return (EntropyField if _suits(characteristics) else SpaceTimeField)(characteristics, weights)
 
 
 def _suits(made: Characteristics) -> bool:
-    problem, follows = made.problem, isinstance(made.frame, Lagrangian)
+    problem, follows = made.problem, made.frame.follows_flow
     circle = problem.domain.dim == 1 and all(problem.domain.periodic)
     return circle and follows and problem.convex and not problem.viscosity

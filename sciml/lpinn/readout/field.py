@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.frames import Lagrangian, Rezoned
-from sciml.lpinn.problems import PROBES, TransportProblem
+from sciml.lpinn.problems.base import PROBES, TransportProblem
 
 NEWTON = 30  # steps at most
 CLOSE = 1e-12  # relative to the box
 ROUNDING = 1e-15
 BEYOND = 0.05  # of a side of the box of labels, as far as networks extrapolate
 SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
+PATHS = 24  # characteristics in a picture
 BACKWARD = 16  # steps back in time from which Newton starts on more axes, or steps towards it
 
 
@@ -33,8 +35,29 @@ class Readout(Protocol):
         """Evaluate u."""
 
 
+class Followed(Readout, Protocol):
+    """A read-out that also gives what happens to single labels."""
+
+    @property
+    def weights(self) -> Tensor:
+        """A tensor on the device, and of the data type, of the read-out."""
+
+    @property
+    def label_box(self) -> Box:
+        """The box of the labels."""
+
+    def home(self, points: Tensor) -> Tensor:
+        """Return points moved by whole periods into the domain, where axes are periodic."""
+
+    def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
+        """Return position ``(n, dim)`` and state ``(n, 1)`` of labels at a time."""
+
+    def stretch(self, time: float) -> Tensor:
+        """Return the smallest J of the labels at a time."""
+
+
 @dataclass(frozen=True)
-class Field:
+class SpaceTimeField:
     """``field(points, time)`` is u.
 
     Parameters
@@ -42,6 +65,9 @@ class Field:
     characteristics : problem, frame and network
     weights : of the slabs, ``(slabs, p)``
     """
+
+    labels_may_cross: ClassVar[bool] = False
+    """Whether several labels may be at one point, one of which is chosen."""
 
     characteristics: Characteristics
     weights: Tensor
@@ -53,6 +79,11 @@ class Field:
     def problem(self) -> TransportProblem:
         """What was solved."""
         return self.characteristics.problem
+
+    @property
+    def label_box(self) -> Box:
+        """The box of the labels, which contains those of everything that enters the domain."""
+        return self.characteristics.labelled_problem.labels
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
         """Evaluate u at points ``(n, dim)`` and a time: ``(n, 1)``.
@@ -69,7 +100,7 @@ class Field:
         if made.restarts:
             for slab in range(made.slab_of(time) - 1, -1, -1):
                 labels = self._invert(labels, (slab + 1) * made.length, slab)
-            return made.problem.initial(self.home(labels))
+            return made.labelled_problem.initial(self.home(labels))
         return made.evaluate(self.weights, self.home(labels), time)[1]
 
     def labels(self, points: Tensor, time: float) -> Tensor:
@@ -101,7 +132,7 @@ class Field:
         Nothing is inverted, so that both exist where characteristics have crossed.
         """
         made = self.characteristics
-        if isinstance(made.frame, Rezoned):  # labels of the start are not those of later slabs
+        if made.frame.rezones:  # labels of the start are not those of later slabs
             position = labels + made.drift.to(labels) * time
             return position, self(self.home(position), time)
         if not made.restarts:
@@ -110,11 +141,11 @@ class Field:
         for slab in range(last + 1):
             home = self.home(position)
             position = position - home + self._at(home, time if slab == last else (slab + 1) * made.length, slab)[0]
-        return position, made.problem.initial(self.home(labels))
+        return position, made.labelled_problem.initial(self.home(labels))
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
         """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
-        labels = self.problem.probes(self.problem.labels)[:: max(1, PROBES // count)].to(self.weights)
+        labels = self.problem.probes(self.label_box)[:: max(1, PROBES // count)].to(self.weights)
         return torch.linalg.det(self.characteristics.evaluate(self.weights, labels, time)[2]).min()
 
     @property
@@ -165,7 +196,7 @@ class Field:
                 f"characteristics have crossed before t = {time:.4g}: J is not over 0 at the labels that were found; "
                 "use more slabs or rounds, or the frame Ale."
             )
-        box = self.problem.labels
+        box = self.label_box
         lower, upper = labels.new_tensor(box.lower), labels.new_tensor(box.upper)
         margin = BEYOND * (upper - lower)
         outside = ((labels < lower - margin) | (labels > upper + margin)) & ~self._wraps.to(labels.device)
@@ -179,7 +210,7 @@ class Field:
         if points.shape[1] == 1:
             return self._from_table(points, time, slab)
         made, begin = self.characteristics, slab * self.characteristics.length
-        if not (made.problem.passive and isinstance(made.frame, Lagrangian)):
+        if not (made.problem.passive and made.frame.follows_flow):
             return self._continued(points, time)
         if not made.restarts:
             begin = 0.0
@@ -187,7 +218,7 @@ class Field:
         zero = points.new_zeros(len(points), 1)
 
         def speed(at: Tensor, t: float) -> Tensor:
-            return made.problem.velocity(at, zero + t, zero)
+            return made.labelled_problem.velocity(at, zero + t, zero)
 
         for number in range(BACKWARD):
             t = time + number * step
@@ -207,7 +238,7 @@ class Field:
 
     def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
         """Linear interpolation in a table of X, over three periods if the axis is periodic."""
-        box = self.problem.labels
+        box = self.label_box
         (lower,), (upper,) = box.lower, box.upper
         table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
         position = self._at(table, time, slab)[0][:, 0]
@@ -236,17 +267,14 @@ def _solved(deformation: Tensor, right: Tensor) -> Tensor:
     return torch.linalg.solve_ex(deformation, right[..., None])[0][..., 0]
 
 
-def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> float:
-    """``|u - exact| / |exact - mean|`` over all points and times: relative to the fluctuation, not to a large mean."""
-    problem = field.problem
-    if problem.exact(points, 0.0) is None:
-        raise InputError(f"{type(problem).__name__} has no exact solution, so that there is no error of it.")
-    difference = size = 0.0
-    mean = float(problem.initial(problem.probes()).mean())
-    for time in times:
-        exact = problem.exact(points, time)
-        difference += float((field(points, time).to(exact) - exact).square().sum())
-        size += float((exact - mean).square().sum())
-    if not size:
-        raise InputError("the exact solution is constant, so that no error is relative to its fluctuation.")
-    return (difference / size) ** 0.5
+def paths(field: Followed, times: Sequence[float]) -> np.ndarray:
+    """Return the positions of evenly spread labels of one dimension at some times, ``(labels, times)``.
+
+    There are :data:`PATHS` of them, fewer if each goes round a periodic domain several times.
+    """
+    box = field.label_box
+    length = box.upper[0] - box.lower[0]
+    labels = box.lower[0] + length * (torch.arange(PATHS, dtype=torch.float64) + 0.5)[:, None] / PATHS
+    found = torch.cat([field.follow(labels.to(field.weights), float(time))[0] for time in times], 1).cpu()
+    laps = float((found[:, -1:] - labels).abs().max()) / length
+    return found[:: round((1 + laps) ** 0.5)].numpy()

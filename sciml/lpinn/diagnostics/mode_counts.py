@@ -1,12 +1,12 @@
-r"""Why a frame makes a problem easy or hard: modes and bandwidth of what a network has to say, and the loss around it.
+r"""Number of modes and bandwidth of the functions that a network has to represent, in any frame.
 
-For any frame, so that two runs can be laid side by side: what labels carry in a frame that moves with the flow has few
-modes that change slowly, u at rest has many, or few that change fast, and either is hard to learn.
+Two runs can be compared side by side: the state on labels that move with the flow has few modes, which change slowly;
+u at fixed points has many, or few that change fast, and either is hard to learn.
 
 References
 ----------
 Mojgani, Balajewicz, Hassanzadeh, "Kolmogorov n-width and Lagrangian physics-informed neural networks", CMAME 404, 2023:
-n-widths and landscapes in both frames.
+n-widths in both frames.
 """
 
 from __future__ import annotations
@@ -20,16 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.checks import choice, number
 from sciml.domains.output_points import points_of
-from sciml.errors import InputError
-from sciml.lpinn.n_width import n_width, temporal_bandwidth
+from sciml.lpinn.diagnostics.n_width import n_width, temporal_bandwidth
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.readout import Field
-from sciml.lpinn.solver import SpaceTimeSolver, State
-from sciml.numerics import landscape as plane
+from sciml.lpinn.readout.field import SpaceTimeField
 from sciml.numerics.derivatives import jet_of
-from sciml.numerics.linearisation import Residuals
-from sciml.numerics.random import generator
 
 TOLERANCE = 1e-6  # share of the norm that the modes may miss
 GRID = {1: 256, 2: 48, 3: 16}  # points along each axis
@@ -50,7 +46,7 @@ class Modes:
 
 
 def modes(
-    field: Field, *, grid: int | None = None, times: int | None = None, tolerance: float = TOLERANCE
+    field: SpaceTimeField, *, grid: int | None = None, times: int | None = None, tolerance: float = TOLERANCE
 ) -> dict[str, Modes]:
     """Count modes and measure bandwidths over a run, side by side.
 
@@ -69,12 +65,12 @@ def modes(
 
     References
     ----------
-    See :mod:`sciml.lpinn.n_width`.
+    See :mod:`sciml.lpinn.diagnostics.n_width`.
     """
     problem, dim = field.problem, field.problem.domain.dim
     count = times or _enough_times(problem)
     every = [problem.duration * number / (count - 1) for number in range(count)]
-    lattices = ((box, points_of(box.lattice([grid or GRID[dim]] * dim))) for box in (problem.domain, problem.labels))
+    lattices = ((box, points_of(box.lattice([grid or GRID[dim]] * dim))) for box in (problem.domain, field.label_box))
     points, labels = (every_point[box.contains(every_point)].to(field.weights) for box, every_point in lattices)
     mean = problem.initial(problem.probes()).mean().to(field.weights)
     histories: dict[str, list[Tensor]] = {"u": [field(points, time) - mean for time in every]}
@@ -106,10 +102,8 @@ def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str,
         resolve some tenths of a cycle, up to the speed 100.
     """
     starts: dict[str, Callable[[np.ndarray], np.ndarray]] = {"bump": _bump, "sine": np.sin}
-    if start not in starts:
-        raise InputError(f"there is no start {start!r}, expected one of {', '.join(starts)}.")
-    if not math.isfinite(speed):
-        raise InputError(f"the speed is {speed!r}, expected a finite number.")
+    choice("the initial condition", start, starts)
+    number("the speed", speed)
     initial, circle = starts[start], np.linspace(0, 2 * math.pi, GRID[1], endpoint=False)
     histories: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         "u": lambda x, t: initial(x - speed * t),
@@ -121,71 +115,6 @@ def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str,
         name: Modes(n_width(history(circle, once), TOLERANCE), temporal_bandwidth(history(few, LONG), step))
         for name, history in histories.items()
     }
-
-
-def gauss_newton_spectrum(
-    solver: SpaceTimeSolver, state: State, *, slab: int | None = None, count: int | None = None
-) -> plane.Spectrum:
-    """Return the spectrum of ``J^T J`` of the equations of a slab, at points of its own.
-
-    Parameters
-    ----------
-    solver : problem, frame, network, and how many points
-    state : weights, fitted or not
-    slab : which one; that of the largest residual unless given
-    count : of the eigenvectors; all unless given
-    """
-    slab = _slab(state, slab)
-    return plane.gauss_newton(_groups(solver, state, slab), state.weights[slab], count)
-
-
-def loss_landscape(
-    solver: SpaceTimeSolver,
-    state: State,
-    *,
-    slab: int | None = None,
-    span: float = 1.0,
-    count: int = 41,
-    directions: Literal["spectrum", "random"] | Tensor = "spectrum",
-) -> plane.Landscape:
-    """Evaluate the loss of a slab in a plane through its weights.
-
-    Parameters
-    ----------
-    solver, state, slab : as for :func:`gauss_newton_spectrum`
-    span : largest multiple of a direction
-    count : of steps along each, odd
-    directions : the two leading eigenvectors of the Gauss-Newton matrix, along which the loss rises most; two random
-        ones of the size of the weights; or given, ``(p, 2)``
-
-    References
-    ----------
-    Li, Xu, Taylor, Studer, Goldstein, "Visualizing the loss landscape of neural nets", NeurIPS 2018: random directions.
-    """
-    slab = _slab(state, slab)
-    groups, weights, network = _groups(solver, state, slab), state.weights[slab], solver.characteristics.network
-    if isinstance(directions, Tensor):
-        along = directions
-    elif directions == "spectrum":
-        along = plane.gauss_newton(groups, weights, 2).vectors
-    elif directions == "random":
-        draws = _draws(solver, slab, 1, weights.device)
-        along = torch.stack([plane.filter_normalised(network, weights, draws) for _ in range(2)], 1)
-    else:
-        raise InputError(f"there are no directions {directions!r}, expected spectrum, random or a tensor (p, 2).")
-    return plane.landscape(groups, weights, along, span, count)
-
-
-def _slab(state: State, slab: int | None) -> int:
-    return max(range(len(state.rms)), key=state.rms.__getitem__) if slab is None else slab
-
-
-def _groups(solver: SpaceTimeSolver, state: State, slab: int) -> list[Residuals]:
-    return solver.groups(state, slab, _draws(solver, max(slab, 0), 0, state.weights.device))
-
-
-def _draws(solver: SpaceTimeSolver, slab: int, number: int, device: torch.device) -> torch.Generator:
-    return generator(solver.seed, slab, solver.rounds + 1 + number, device=device)  # of no round
 
 
 def _enough_times(problem: TransportProblem) -> int:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciml.domains.output_points import check_inside
+from sciml.checks import choice
+from sciml.domains import Box
 from sciml.errors import CharacteristicCrossingError, InputError
-from sciml.lpinn import output as out
-from sciml.lpinn.cautions import cautions
 from sciml.lpinn.frames import Lagrangian
-from sciml.lpinn.output import LabelErrors, Output
+from sciml.lpinn.output import VALUES_PER_AXIS, SpaceTimeOutput, draw_characteristics
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.published import PublishedNetwork, SoftCharacteristics
-from sciml.mesh import read_mesh
-from sciml.mesh.files import write_fields
-from sciml.training.task import Task
+from sciml.lpinn.published.form import PublishedNetwork, SoftCharacteristics
+from sciml.lpinn.readout import LabelErrors, errors
+from sciml.mesh.series import Series
+from sciml.training.solve_task import Fields, SolveTask
 
 CUT = 2  # points at either end that the published error leaves out
 WATCHED = 4  # times at which the error is watched during the run
@@ -51,6 +50,11 @@ class InterpolatedField:
     def problem(self) -> TransportProblem:
         """What was solved."""
         return self.form.problem
+
+    @property
+    def label_box(self) -> Box:
+        """The box of the labels."""
+        return self.problem.labels
 
     @property
     def weights(self) -> Tensor:
@@ -137,7 +141,7 @@ def spectral_error(field: InterpolatedField, cut: int = CUT) -> float:
     return float(torch.linalg.matrix_norm(found - exact, 2) / torch.linalg.matrix_norm(exact - mean, 2))
 
 
-class PublishedLagrangian(Task):
+class PublishedLagrangian(SolveTask):
     """Solve a transport problem on a circle as published: soft starts, norms, a full lattice, any optimiser.
 
     The terms of the loss are ``position``, ``state`` and ``start``; as published, ``training.weights`` has 10, 1 and
@@ -159,6 +163,8 @@ class PublishedLagrangian(Task):
     causality-conforming manifold for convection-dominated PDEs", CMAME 404, 2023, and its code.
     """
 
+    values_per_axis: ClassVar[Mapping[int, int]] = VALUES_PER_AXIS
+
     def __init__(  # noqa: PLR0913 - the choices of the published method
         self,
         problem: TransportProblem,
@@ -168,23 +174,21 @@ class PublishedLagrangian(Task):
         labels: int = 256,
         times: int = 100,
         readout: Literal["linear", "spline"] = "linear",
-        output: Output | None = None,
+        output: SpaceTimeOutput | None = None,
     ) -> None:
-        super().__init__()
-        if readout not in ("linear", "spline"):
-            raise InputError(f"there is no readout {readout!r}, expected linear or spline.")
-        if output is not None and output.diagnostics:
+        super().__init__(problem, output or SpaceTimeOutput())
+        choice("the read-out", readout, ("linear", "spline"))
+        if self.output.diagnostics:
             raise InputError("the published form has no diagnostics, which are of SpaceTimeFitting; leave them out.")
         self.form = SoftCharacteristics(problem, diffusion, adds_label, labels, times)
-        self.network, self.readout, self.output = network or PublishedNetwork(), readout, output or Output()
-        self._place = self.output.place(problem.domain)
+        self.network, self.readout = network or PublishedNetwork(), readout
         self.register_buffer("lattice", self.form.lattice(), persistent=False)
-        self._errors = LabelErrors(problem)
+        self._label_errors = LabelErrors(problem, problem.labels)
 
     def describe(self) -> str:
         """Problem and lattice on one line, and what is known to go wrong."""
         form = self.form
-        notes = cautions(form.problem, Lagrangian(diffusion=form.diffusion)) + ([] if form.adds_label else [WRAP])
+        notes = Lagrangian(diffusion=form.diffusion).cautions(form.problem) + ([] if form.adds_label else [WRAP])
         return f"{type(form.problem).__name__} as published, {form.labels} labels at {form.times} times" + "".join(
             f". Note: {sentence}" for sentence in notes
         )
@@ -195,40 +199,30 @@ class PublishedLagrangian(Task):
 
     def validate(self, batch: Any) -> dict[str, Tensor]:
         """Error of what labels carry to where they are, or the loss where the exact solution is unknown."""
-        if not self._errors.known:
+        if not self._label_errors.known:
             return super().validate(batch)
         duration = self.form.problem.duration
         times = [duration * (number + 1) / WATCHED for number in range(WATCHED)]
-        error = self._errors(self._field(), times)
+        error = self._label_errors(self._field(), times)
         return {"error": self.lattice.new_tensor(error)}
 
-    def solution(self, folder: Path) -> dict[str, float]:
-        """Write u and pictures; return errors over the run."""
+    def fields_at(self, time: float) -> Fields:
+        """Return u at a time."""
         field = self._field()
-        numbers = self._numbers(field)
-        out.write_series(field, folder, self._place, self.output.moments(self.form.problem))
-        out.draw(field, folder, animation=self.output.animation)
-        return numbers
+        return lambda points: {"u": field(points, time)}
 
-    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Errors over the run."""
-        return self._numbers(self._field())
+    def metrics(self) -> dict[str, float]:
+        """Return errors over the run, the published one among them, and the share of labels that have crossed."""
+        field = self._field()
+        numbers = errors(field)
+        if self._label_errors.known:
+            numbers["relative_spectral"] = spectral_error(field)
+        times = np.linspace(0.0, self.problem.duration, self.form.times)
+        return {**numbers, "largest_share_crossed": max(field.crossed(float(time)) for time in times)}
 
-    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
-        """Evaluate u at the end of the run at the points of a mesh file, and write it to another one."""
-        mesh, problem = read_mesh(source)[0], self.form.problem
-        check_inside(mesh, problem.domain, source)
-        write_fields(output, mesh, out.sample_on(self._field(), mesh, problem.duration))
-        return {"points": float(mesh.n_points)}
+    def draw_more(self, series: Series, figures: Path) -> None:
+        """Draw the characteristics over u(x, t)."""
+        draw_characteristics(self._field(), series, figures)
 
     def _field(self) -> InterpolatedField:
         return InterpolatedField(self.form, self.network, self.readout)
-
-    def _numbers(self, field: InterpolatedField) -> dict[str, float]:
-        numbers = out.errors(field)
-        if self._errors.known:
-            numbers["relative_spectral"] = spectral_error(field)
-        times = np.linspace(0.0, self.form.problem.duration, self.form.times)
-        numbers["largest_share_crossed"] = max(field.crossed(float(time)) for time in times)
-        numbers["memory_bytes"] = float(sum(weight.numel() * weight.element_size() for weight in self.parameters()))
-        return numbers

@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml.checks import choice, number, positive
 from sciml.domains import Box
-from sciml.errors import InputError
-from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.base import TransportProblem
 from sciml.reference.advection_flow_maps import FlowMap, Rotation, SineSpeed, Swirl
 from sciml.reference.arrays import array_module
 from sciml.reference.burgers_cole_hopf import periodic_burgers, standard_burgers
@@ -40,8 +40,7 @@ class Convection(TransportProblem):
     passive = True
 
     def __init__(self, speed: float = 50.0, viscosity: float = 0.0, waves: int = 1, duration: float = 1.0) -> None:
-        if not math.isfinite(speed):
-            raise InputError(f"the speed is {speed!r}, expected a finite number.")
+        number("the speed", speed)
         self.domain = Box([0.0], [CIRCLE], True)
         self.speed, self.viscosity, self.waves, self.duration = speed, viscosity, waves, duration
 
@@ -187,8 +186,7 @@ class ConvexLaw(TransportProblem):
         sines: Sequence[float] = (1.0,),
         duration: float = 1.0,
     ) -> None:
-        if flux not in FLUXES:
-            raise InputError(f"there is no flux {flux!r}, expected one of {', '.join(FLUXES)}.")
+        choice("the flux", flux, FLUXES)
         self.domain, self.duration = Box([0.0], [CIRCLE], True), duration
         self.law = ConservationLaw(TrigonometricSeries(mean, tuple(cosines), tuple(sines)), FLUXES[flux])
 
@@ -206,7 +204,7 @@ class ConvexLaw(TransportProblem):
         return torch.from_numpy(found).to(x)[:, None]
 
 
-class Burgers(TransportProblem):
+class ViscousBurgers(TransportProblem):
     """``u_t + u u_x = viscosity u_xx`` on the circle, from ``mean + sin x`` or another series.
 
     Parameters
@@ -274,6 +272,4 @@ class StandardBurgers(TransportProblem):
 
 
 def _checked_width(width: float) -> float:
-    if not 0 < width < math.inf:
-        raise InputError(f"the width of the bump is {width!r}, expected a number over 0.")
-    return width
+    return positive("the width of the bump", width)

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.lpinn.frames import Lagrangian
-from sciml.lpinn.readout import Field
+from sciml.lpinn.readout.field import SpaceTimeField
 
 
-def density(field: Field, points: Tensor, time: float, start: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+def density(
+    field: SpaceTimeField, points: Tensor, time: float, initial: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     r"""Return \rho of \rho_t + div(velocity \rho) = 0 at points and a time.
 
     In the form of the equation with which u is transported, u_t + velocity . grad u = 0, the value on a label stays;
@@ -27,7 +28,7 @@ def density(field: Field, points: Tensor, time: float, start: Callable[[Tensor],
     field : of a frame ``Lagrangian``, whose labels move with the velocity
     points : ``(n, dim)``
     time : 0 to the duration
-    start : \rho_0, maps ``(n, dim)`` to ``(n, 1)``; the initial u unless given
+    initial : \rho_0, maps ``(n, dim)`` to ``(n, 1)``; the initial u unless given
 
     Returns
     -------
@@ -42,13 +43,13 @@ def density(field: Field, points: Tensor, time: float, start: Callable[[Tensor],
         If the frame is another one, or points or time are outside, or come from labels that were not fitted.
     """
     frame = field.characteristics.frame
-    if not isinstance(frame, Lagrangian):
+    if not frame.follows_flow:
         raise InputError(
             f"the labels of the frame {type(frame).__name__} do not move with the velocity, so that their map does not "
             "know the density; use the frame Lagrangian."
         )
     labels, stretch = field.origin(points, time)
-    carried = (start or field.problem.initial)(labels)
+    carried = (initial or field.characteristics.labelled_problem.initial)(labels)
     if carried.shape != stretch.shape:
         raise InputError(f"the density at the start has shape {tuple(carried.shape)}, expected {tuple(stretch.shape)}.")
     return carried / stretch

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box
-from sciml.lpinn.baselines.pinn import SoftPinn
+from sciml.lpinn.baselines.standard import SoftPinn
 from sciml.lpinn.problems import TransportProblem
 
 
-class Parts:
+class Subdomains:
     """A box of space and time cut into equal parts.
 
     Parameters
@@ -58,7 +58,7 @@ class Parts:
         return number
 
 
-class Pieces:
+class SubdomainPinns:
     """A PINN for each part, whose weights are one vector.
 
     Parameters
@@ -67,7 +67,7 @@ class Pieces:
     pinns : one for each, with as many weights each
     """
 
-    def __init__(self, cut: Parts, pinns: Sequence[SoftPinn]) -> None:
+    def __init__(self, cut: Subdomains, pinns: Sequence[SoftPinn]) -> None:
         self.cut, self.pinns = cut, tuple(pinns)
         self.size = pinns[0].network.count
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.numerics.derivatives import jet_of
@@ -56,6 +57,13 @@ class TransportProblem(ABC):
         """
         return None
 
+    @property
+    def has_boundary_values(self) -> bool:
+        """Whether there are boundary values: some axes are not periodic, and :meth:`inflow` returns values."""
+        if all(self.domain.periodic):
+            return False
+        return self.inflow(self.probes()[:1], torch.zeros(1, 1, dtype=torch.float64)) is not None
+
     def exact(self, x: Tensor, t: float) -> Tensor | None:
         """The exact ``u``, ``(n, 1)``, where it is known."""
         return None
@@ -79,10 +87,8 @@ class TransportProblem(ABC):
         InputError
             With what was got and expected.
         """
-        if not 0 <= self.viscosity < float("inf"):
-            raise InputError(f"the viscosity is {self.viscosity!r}, expected a number of at least 0.")
-        if not 0 < self.duration < float("inf"):
-            raise InputError(f"the duration is {self.duration!r}, expected a number over 0.")
+        number("the viscosity", self.viscosity, at_least=0)
+        positive("the duration", self.duration)
         points, dim = self.probes(), self.domain.dim
         start = self._checked("initial", self.initial(points), (len(points), 1))
         times = torch.zeros_like(start)

@@ -10,17 +10,17 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import number
 from sciml.domains import Box
 from sciml.domains.adaptive import draw_where_large
-from sciml.errors import InputError
-from sciml.lpinn.baselines.contract import Purse, Solution
+from sciml.lpinn.baselines.contract import BudgetTracker, Solution
 from sciml.lpinn.characteristics import Characteristics
-from sciml.lpinn.fitting import Fitting, Gradient, LeastSquares
+from sciml.lpinn.fitting import Fitting, LeastSquaresRounds
 from sciml.lpinn.frames import Eulerian
 from sciml.lpinn.networks import start_at_zero
 from sciml.lpinn.problems import TransportProblem
-from sciml.lpinn.readout import Field
-from sciml.lpinn.solver import SpaceTimeSolver, State
+from sciml.lpinn.readout import SpaceTimeField
+from sciml.lpinn.solver import SpaceTimeSolver, SpaceTimeState
 from sciml.nets import FourierNetwork, TanhNetwork
 from sciml.nets.coordinate import CoordinateNetwork
 from sciml.numerics.derivatives import Jet
@@ -31,9 +31,9 @@ CANDIDATES = 4  # drawn for each adaptive point
 ROUNDS = 1_000_000  # more than any budget pays for
 
 
-def solves(count: int = 5) -> LeastSquares:
+def solves(count: int = 5) -> LeastSquaresRounds:
     """Least squares as elsewhere in this room, in short rounds, so that budgets are kept."""
-    return LeastSquares(replace(LeastSquares().method, max_solves=count))
+    return LeastSquaresRounds(replace(LeastSquaresRounds().method, max_solves=count))
 
 
 def network_on(
@@ -73,8 +73,7 @@ def spread_points(
 
 def check_share(adaptive: float) -> None:
     """Refuse shares that are none."""
-    if not 0 <= adaptive <= 1:
-        raise InputError(f"the adaptive share of the points is {adaptive!r}, expected a number from 0 to 1.")
+    number("the adaptive share of the points", adaptive, at_least=0, at_most=1)
 
 
 def at_rest(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Characteristics:
@@ -82,39 +81,37 @@ def at_rest(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Ch
     return Characteristics(problem, Eulerian(), FlatModule(network), slabs)
 
 
-def spend(solver: SpaceTimeSolver, state: State, purse: Purse, until: float, enough: float = 0.0) -> State:
+def spend(
+    solver: SpaceTimeSolver, state: SpaceTimeState, tracker: BudgetTracker, until: float, enough: float = 0.0
+) -> SpaceTimeState:
     """Make rounds of the slab that a state is in until a share of the budget is spent or its residual is small."""
-    slab, limit, fitting = state.round // solver.rounds, purse.budget.updates, solver.fitting
+    slab, limit, fitting = state.round // solver.rounds, tracker.budget.updates, solver.fitting
     enough = max(enough, fitting.tolerance)
-    while purse.share < until and state.rms[slab] > enough and state.round // solver.rounds == slab:
-        left = math.ceil(limit * until) - purse.updates if limit else None
+    while tracker.share < until and state.rms[slab] > enough and state.round // solver.rounds == slab:
+        left = math.ceil(limit * until) - tracker.updates if limit else None
         if left is not None and left < 1:
             break
         solver.fitting = at_most(fitting, left)
         state, report = solver.advance(state)
-        purse.updates += report.solves
+        tracker.updates += report.solves
     solver.fitting = fitting
     return state
 
 
 def at_most(fitting: Fitting, left: int | None) -> Fitting:
     """The same with no more updates than are left."""
-    if left is None:
-        return fitting
-    if isinstance(fitting, LeastSquares):
-        return LeastSquares(replace(fitting.method, max_solves=min(left, fitting.method.max_solves)))
-    return replace(fitting, updates=min(left, fitting.updates)) if isinstance(fitting, Gradient) else fitting
+    return fitting if left is None else fitting.limited(left)
 
 
-def read(made: Characteristics, state: State, purse: Purse) -> Solution:
+def read(made: Characteristics, state: SpaceTimeState, tracker: BudgetTracker) -> Solution:
     """What a solver in the fixed frame came to, as a solution."""
-    field = Field(made, state.weights)
+    field = SpaceTimeField(made, state.weights)
 
     def evaluate(points: Tensor, time: float) -> Tensor:
         return field(points, time).to(points)
 
     loss = max(state.rms) ** 2
-    return Solution(made.problem, evaluate, state.weights.numel(), purse.updates, purse.seconds, loss)
+    return Solution(made.problem, evaluate, state.weights.numel(), tracker.updates, tracker.seconds, loss)
 
 
 @dataclass(frozen=True)

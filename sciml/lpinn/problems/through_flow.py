@@ -22,9 +22,10 @@ from numpy.polynomial import Chebyshev
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from sciml.checks import choice
 from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.base import TransportProblem
 
 INSTANTS = 257  # at which the flow through a face is looked at
 DEGREES = (16, 32, 64, 128)
@@ -52,8 +53,7 @@ class ThroughFlow(TransportProblem):
     """
 
     def __init__(self, problem: TransportProblem, beyond: Literal["formula", "face"] = "formula") -> None:
-        if beyond not in ("formula", "face"):
-            raise InputError(f"beyond is {beyond!r}, expected formula or face.")
+        choice("beyond", beyond, ("formula", "face"))
         name, box = type(problem).__name__, problem.domain
         if type(box) is not Box or box.dim != 1 or box.periodic[0]:
             raise InputError(f"what flows in is labelled on intervals, but {name} is in {box}; use the frame Eulerian.")

@@ -22,10 +22,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciml.errors import DivergenceError, InputError
-from sciml.lpinn.baselines.contract import Baseline, Budget, Purse, Solution
-from sciml.lpinn.baselines.pinn import SoftPinn, at_most, check_share, solves, space_time, spread_points
-from sciml.lpinn.baselines.waves import WaveNetwork, wave_network
+from sciml.checks import choice, positive
+from sciml.errors import DivergenceError
+from sciml.lpinn.baselines.contract import Baseline, Budget, BudgetTracker, Solution
+from sciml.lpinn.baselines.random_fourier import RandomFourierNetwork, random_fourier_network
+from sciml.lpinn.baselines.standard import SoftPinn, at_most, check_share, solves, space_time, spread_points
 from sciml.lpinn.problems import TransportProblem
 from sciml.nets.coordinate import check_counts
 from sciml.numerics.flat import FlatModule
@@ -80,25 +81,22 @@ class FourierCausal(Baseline):
         names = ("features", "waves", "width", "layers", "points", "known", "bins")
         check_counts(**{name: getattr(self, name) for name in names})
         check_share(self.adaptive)
-        if self.optimizer not in OPTIMIZERS:
-            raise InputError(f"there is no optimizer {self.optimizer!r} here, expected {' or '.join(OPTIMIZERS)}.")
+        choice("the optimizer", self.optimizer, OPTIMIZERS)
         for name in ("spread", "weight", "epsilon", "learning_rate", "decay"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise InputError(f"{name} is {value!r}, expected a number over 0.")
+            positive(name, getattr(self, name))
 
-    def network(self, problem: TransportProblem, seed: int) -> WaveNetwork:
+    def network(self, problem: TransportProblem, seed: int) -> RandomFourierNetwork:
         """Waves and weights for a problem."""
         sizes = (self.features, self.waves, self.spread, self.width, self.layers)
-        return wave_network(problem, *sizes, seed).to(self.device)
+        return random_fourier_network(problem, *sizes, seed).to(self.device)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
         """Make updates as long as the budget lasts."""
-        purse = budget.start()
+        tracker = budget.start()
         problem.check()
         made = SoftPinn(problem, FlatModule(self.network(problem, seed)))
         fit = self._in_rounds if self.optimizer == "least_squares" else self._in_updates
-        loss = fit(made, purse, seed)
+        loss = fit(made, tracker, seed)
         weights = made.network.vector()
 
         def evaluate(points: Tensor, time: float) -> Tensor:
@@ -106,7 +104,7 @@ class FourierCausal(Baseline):
             with torch.no_grad():
                 return made.jet(weights, at, 0).value.to(points)
 
-        return Solution(problem, evaluate, made.network.count, purse.updates, purse.seconds, loss)
+        return Solution(problem, evaluate, made.network.count, tracker.updates, tracker.seconds, loss)
 
     def groups(self, made: SoftPinn, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
         """Residuals on new points, with the causal weights that the given weights of the network have there."""
@@ -127,20 +125,20 @@ class FourierCausal(Baseline):
         conditions = (("start", made.started(self.known, draws)), ("inflow", made.entered(self.known, draws)))
         return found + [Residuals(name, made.known, data, self.weight) for name, data in conditions if data is not None]
 
-    def _in_rounds(self, made: SoftPinn, purse: Purse, seed: int) -> float:
-        weights, damping, loss, limit = made.network.vector(), 0.0, math.inf, purse.budget.updates
-        while purse.share < 1 and loss > 0:
-            draws = generator(seed, 1, purse.updates, device=self.device)
-            fitting = at_most(solves(), limit - purse.updates if limit else None)
+    def _in_rounds(self, made: SoftPinn, tracker: BudgetTracker, seed: int) -> float:
+        weights, damping, loss, limit = made.network.vector(), 0.0, math.inf, tracker.budget.updates
+        while tracker.share < 1 and loss > 0:
+            draws = generator(seed, 1, tracker.updates, device=self.device)
+            fitting = at_most(solves(), limit - tracker.updates if limit else None)
             fitted = fitting.fit(self.groups(made, weights, draws), weights, damping, draws)
             weights, damping, loss = fitted.weights, fitted.damping, fitted.rms**2
-            purse.updates += max(fitted.solves, 1)
+            tracker.updates += max(fitted.solves, 1)
             if not loss < math.inf:
                 raise DivergenceError("the residuals on waves are not finite any more; take more points.")
         made.network.assign(weights)
         return loss
 
-    def _in_updates(self, made: SoftPinn, purse: Purse, seed: int) -> float:
+    def _in_updates(self, made: SoftPinn, tracker: BudgetTracker, seed: int) -> float:
         network, draws, loss = made.network.module, generator(seed, 1, device=self.device), math.inf
         optimizer = make_optimizer(self.optimizer, network.parameters(), self.learning_rate)
 
@@ -153,9 +151,9 @@ class FourierCausal(Baseline):
             loss = float(total.detach())
             return total
 
-        while purse.spend():
+        while tracker.spend():
             for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate * self.decay**purse.share
+                group["lr"] = self.learning_rate * self.decay**tracker.share
             optimizer.step(closure)
             if not loss < math.inf:
                 raise DivergenceError(f"the loss of {self.optimizer} is not finite; take a smaller learning rate.")

@@ -1,0 +1,105 @@
+"""The motion of labels and the state on them, and the residuals of a transport problem on moving labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciml.lpinn.problems import TransportProblem
+from sciml.numerics.derivatives import Jet
+
+if TYPE_CHECKING:
+    from sciml.lpinn.frames.base import Frame
+
+
+@dataclass(frozen=True)
+class LabelMotion:
+    """Derivatives of position and state by label and time at ``n`` points.
+
+    Attributes
+    ----------
+    position : jet of X along the labels' axes, the sums of two of them, and time, in this order
+    state : jet of w along the same
+    time : ``(n, 1)``
+    """
+
+    position: Jet
+    state: Jet
+    time: Tensor
+
+    @property
+    def dim(self) -> int:
+        """Number of axes of a label."""
+        return self.position.value.shape[1]
+
+    @property
+    def deformation(self) -> Tensor:
+        """F = dX/d label, ``(n, dim, dim)``: row i has the derivatives of X_i."""
+        return self.position.first[: self.dim].permute(1, 2, 0)
+
+    @property
+    def gradient(self) -> Tensor:
+        """Of u in space, ``(n, dim)``: F^{-T} grad w; not finite where F is singular."""
+        slopes = self.state.first[: self.dim, :, 0].T
+        return torch.linalg.solve_ex(self.deformation.transpose(1, 2), slopes[..., None])[0][..., 0]
+
+    @property
+    def stretch(self) -> Tensor:
+        """J = det F, ``(n, 1)``."""
+        return torch.linalg.det(self.deformation)[:, None]
+
+    def laplacian(self, gradient: Tensor) -> Tensor:
+        r"""Of u in space, ``(n, 1)``: sum over M = F^{-1} F^{-T} of w_{kl} - g . X_{kl}, exact for any map."""
+        inverse = torch.linalg.inv_ex(self.deformation)[0]
+        metric = inverse @ inverse.transpose(1, 2)
+        bent = _hessian(self.state, self.dim)[..., 0] - (_hessian(self.position, self.dim) * gradient).sum(-1)
+        return (metric * bent.permute(2, 0, 1)).sum((1, 2))[:, None]
+
+
+def residuals(problem: TransportProblem, frame: Frame, drift: Tensor, motion: LabelMotion) -> dict[str, Tensor]:
+    """Return the residuals of both equations, unscaled: ``"position"`` ``(n, dim)`` and ``"state"`` ``(n, 1)``.
+
+    That of the state is multiplied by J, which bounds it where labels crowd.
+
+    Parameters
+    ----------
+    problem : on the labels
+    frame : gives the velocity of the labels, and the terms of transport and diffusion
+    drift : the velocity that all labels share, ``(dim,)``
+    motion : position and state with their derivatives
+    """
+    position, state, stretch = motion.position, motion.state, motion.stretch
+    speed = problem.velocity(position.value, motion.time, state.value)
+    moved = position.first[-1] - frame.velocity(drift.to(speed), speed, stretch)
+    gradient = motion.gradient
+    changed = stretch * state.first[-1]
+    transport = frame.transport_term(motion, speed, gradient)
+    if transport is not None:
+        changed = changed + stretch * transport
+    source = problem.source(position.value, motion.time, state.value)
+    if source is not None:
+        changed = changed - stretch * source
+    if problem.viscosity:
+        changed = changed - problem.viscosity * stretch * frame.diffusion_term(motion, gradient)
+    return {"position": moved, "state": changed}
+
+
+def label_directions(dim: int, order: int) -> Tensor:
+    """Directions of the jets of a motion without time: the axes and, for mixed derivatives, the sums of two of them."""
+    axes = torch.eye(dim, dtype=torch.float64)
+    pairs = [axes[k] + axes[m] for k in range(dim) for m in range(k)] if order == 2 else []
+    return torch.cat([axes, *(pair[None] for pair in pairs)])
+
+
+def _hessian(jet: Jet, dim: int) -> Tensor:
+    """All second derivatives by label, ``(dim, dim, n, channels)``, by polarisation."""
+    rows = [[jet.second[k] if k == m else None for m in range(dim)] for k in range(dim)]
+    number = dim
+    for k in range(dim):
+        for m in range(k):
+            rows[k][m] = rows[m][k] = (jet.second[number] - jet.second[k] - jet.second[m]) / 2
+            number += 1
+    return torch.stack([torch.stack(row) for row in rows])
