@@ -26,7 +26,7 @@ def state():
     draws = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     return draws, dict(os.environ), torch.get_default_dtype(), torch.get_default_device()
 
-import sciml, sciml.lpinn, sciml.lpinn.baselines, sciml.lpinn.deepxde_problem
+import sciml, sciml.lpinn, sciml.lpinn.baselines, sciml.lpinn.problems.deepxde_data
 from sciml.deepxde_backend import deepxde
 before, early = state(), "deepxde" in sys.modules
 dde = deepxde()
