@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
+from types import EllipsisType
 from typing import Any, TypeVar
 
 from sciml.errors import InputError
@@ -134,7 +135,7 @@ def choice(name: str, value: T, known: Iterable[T], *, error: type[InputError] =
 def shape(
     name: str,
     array: T,
-    expected: Sequence[int | str],
+    expected: Sequence[int | str | EllipsisType],
     *,
     remedy: str = "",
     error: type[InputError] = InputError,
@@ -145,7 +146,7 @@ def shape(
     ----------
     name : what the array holds, such as ``"the points"``
     array : anything with a ``shape``, or nested sequences of numbers
-    expected : the length of each axis; a word stands for any length
+    expected : the length of each axis; a word stands for any length, ``...`` at the front for any leading axes
     remedy : what to do about it, the part of the sentence after the semicolon
     error : the class of the error
 
@@ -156,10 +157,12 @@ def shape(
     sciml.errors.InputError: the shape of the points is (1, 2), expected (number of points, 3).
     """
     found = shape_of(array)
-    if len(found) != len(expected) or any(
-        not isinstance(want, str) and have != want for have, want in zip(found, expected, strict=True)
+    axes = [axis for axis in expected if axis is not ...]
+    last = found[max(len(found) - len(axes), 0) :] if len(axes) < len(expected) else found
+    if len(last) != len(axes) or any(
+        not isinstance(want, str) and have != want for have, want in zip(last, axes, strict=True)
     ):
-        words = ", ".join(map(str, expected)) + "," * (len(expected) == 1)
+        words = ", ".join("..." if axis is ... else str(axis) for axis in expected) + "," * (len(expected) == 1)
         raise error(sentence(f"the shape of {name}", found, f"({words})", remedy))
     return array
 

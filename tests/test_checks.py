@@ -87,6 +87,11 @@ def test_shapes_are_compared_axis_by_axis_and_a_word_stands_for_any_length():
         assert checks.shape("the points", points, ("number of points", 2)) is points
     with refused("the shape of the points is (4, 3), expected (number of points, 2)."):
         checks.shape("the points", np.zeros((4, 3)), ("number of points", 2))
+    for points in (np.zeros(2), np.zeros((3, 4, 2))):
+        assert checks.shape("the points", points, (..., 2)) is points
+    for points in (np.zeros(()), np.zeros((2, 3))):
+        with refused(f"the shape of the points is {points.shape}, expected (..., 2)."):
+            checks.shape("the points", points, (..., 2))
     with refused("the shape of the vector is (4, 3), expected (12,); flatten it."):
         checks.shape("the vector", torch.zeros(4, 3), (12,), remedy="flatten it")
 

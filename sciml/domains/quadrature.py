@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.checks import number, whole_number
 from sciml.domains.box import Box
 from sciml.domains.mesh_domain import MeshDomain
 from sciml.errors import InputError
@@ -60,11 +60,8 @@ class GaussPoints(Quadrature):
 
     def __post_init__(self) -> None:
         for name in ("cells", "order"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} of Gauss points is {value!r}, expected a whole number of at least 1.")
-        if not 1 <= self.grading < math.inf:
-            raise InputError(f"the grading of Gauss points is {self.grading!r}, expected a number of at least 1.")
+            whole_number(f"{name} of Gauss points", getattr(self, name), at_least=1)
+        number("the grading of Gauss points", self.grading, at_least=1)
 
     def on(self, domain: Box | MeshDomain) -> tuple[Tensor, Tensor]:
         """Points and weights in a box."""
@@ -107,8 +104,7 @@ class CellPoints(Quadrature):
     degree: int = 2
 
     def __post_init__(self) -> None:
-        if isinstance(self.degree, bool) or self.degree not in range(1, 9):
-            raise InputError(f"the degree of cell points is {self.degree!r}, expected a whole number from 1 to 8.")
+        whole_number("the degree of cell points", self.degree, at_least=1, at_most=8)
 
     def on(self, domain: Box | MeshDomain) -> tuple[Tensor, Tensor]:
         """Points and weights in the cells of a mesh that fills its space."""

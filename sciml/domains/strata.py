@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
+from sciml.checks import choice, whole_number
 from sciml.errors import InputError
 
 
@@ -39,15 +39,13 @@ def check_draw(count: int, generator: torch.Generator, kind: str, kinds: Sequenc
     generator : a torch generator
     kind : one of ``kinds``
     """
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise InputError(f"the number of points is {count!r}, expected a whole number of at least 1.")
+    whole_number("the number of points", count, at_least=1)
     if not isinstance(generator, torch.Generator):
         raise InputError(
             f"points are drawn by a torch.Generator, got {type(generator).__name__}; "
             "make one with sciml.numerics.random.generator(seed)."
         )
-    if kind not in kinds:
-        raise InputError(f"there is no kind of points {kind!r}; expected one of {', '.join(kinds)}.")
+    choice("the kind of points", kind, kinds)
 
 
 def uniform(shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:

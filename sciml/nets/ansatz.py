@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from sciml.errors import InputError
-from sciml.nets.coordinate import CoordinateNetwork
+from sciml.nets.coordinate import CoordinateNetwork, corners_of
 from sciml.numerics.derivatives import Jet, coordinates
 
 
@@ -43,12 +41,7 @@ class VanishingOnBox(nn.Module):
     def __init__(self, network: CoordinateNetwork, box: Sequence[Sequence[float]] | None = None) -> None:
         super().__init__()
         self.network, self.inputs, self.outputs = network, network.inputs, network.outputs
-        given = [[-1.0] * self.inputs, [1.0] * self.inputs] if box is None else [list(corner) for corner in box]
-        if [len(corner) for corner in given] != [self.inputs] * 2:
-            raise InputError(f"the box of an ansatz is {given}, expected two corners of {self.inputs} numbers each.")
-        lower, upper = torch.tensor(given, dtype=torch.float64)
-        if not bool((lower < upper).all()) or not bool((upper - lower).isfinite().all()):
-            raise InputError(f"the box of an ansatz is {given}, expected every lower bound below its upper one.")
+        lower, upper = corners_of(self.inputs, box)
         self.register_buffer("lower", lower)
         self.register_buffer("upper", upper)
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import positive, shape, whole_number
 from sciml.errors import InputError
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
 
@@ -76,12 +77,8 @@ class Siren(CoordinateNetwork):
     def __init__(
         self, inputs: int, outputs: int = 1, width: int = 20, hidden_layers: int = 2, frequency: float = 30.0
     ) -> None:
-        if not 0 < frequency < math.inf:
-            raise InputError(f"the frequency of a sine network is {frequency!r}, expected a number greater than 0.")
-        if isinstance(hidden_layers, bool) or not isinstance(hidden_layers, int) or hidden_layers < 0:
-            raise InputError(
-                f"hidden_layers of a sine network is {hidden_layers!r}, expected a whole number of at least 0."
-            )
+        positive("the frequency of a sine network", frequency)
+        whole_number("hidden_layers of a sine network", hidden_layers, at_least=0)
         super().__init__(inputs, outputs, inputs, width, hidden_layers + 1)
         self.frequency = float(frequency)
         with torch.no_grad():
@@ -196,8 +193,7 @@ class FourierNetwork(CoordinateNetwork):
 def mode_amplitudes(modes: int, decay: float) -> Tensor:
     """``2 exp(-(k / decay)^2 / 2)`` for ``k = 1 ... waves``, ``(waves,)``."""
     check_counts(modes=modes)
-    if not 0 < decay < math.inf:
-        raise InputError(f"the decay of a network's modes is {decay!r}, expected a number greater than 0.")
+    positive("the decay of a network's modes", decay)
     return 2 * torch.exp(-((torch.arange(1, modes + 1, dtype=torch.float64) / decay) ** 2) / 2)
 
 
@@ -210,14 +206,12 @@ def phases(points: Jet, origin: Tensor, wave_numbers: Tensor) -> Jet:
 def check_counts(**counts: int) -> None:
     """Refuse numbers of channels, layers or units that are not whole and at least 1."""
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name} of a network is {value!r}, expected a whole number of at least 1.")
+        whole_number(f"{name} of a network", value, at_least=1)
 
 
 def check_points(points: Tensor, inputs: int) -> None:
     """Refuse points of another dimension than that of a network."""
-    if points.ndim != 2 or points.shape[1] != inputs:
-        raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {inputs}).")
+    shape("the points", points, ("number of points", inputs))
 
 
 def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
@@ -233,8 +227,7 @@ def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
 
 def draw_normal(layers: nn.ModuleList, spread: float) -> None:
     """Draw weights for ``tanh`` layers from the global generator, as torch's own layers do."""
-    if not 0 < spread < math.inf:
-        raise InputError(f"the spread of a network is {spread!r}, expected a number greater than 0.")
+    positive("the spread of a network", spread)
     with torch.no_grad():
         for number, layer in enumerate(layers):
             factor = 1.0 if number else spread

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import whole_number
 from sciml.errors import InputError
-from sciml.nets.coordinate import CoordinateNetwork
+from sciml.nets.coordinate import CoordinateNetwork, corners_of
 from sciml.numerics.derivatives import Jet, coordinates
 
 
@@ -53,12 +54,9 @@ class DirichletEnds(nn.Module):
         for values in (lower, upper):
             if values is not None and (len(values) != self.outputs or not all(math.isfinite(v) for v in values)):
                 raise InputError(f"the values at an end are {values!r}, expected {self.outputs} finite numbers.")
-        if axis not in range(self.inputs):
-            raise InputError(f"the axis is {axis!r}, expected 0 to {self.inputs - 1}.")
-        corners = [[-1.0] * self.inputs, [1.0] * self.inputs] if box is None else [list(corner) for corner in box]
-        if [len(corner) for corner in corners] != [self.inputs] * 2 or not corners[0][axis] < corners[1][axis]:
-            raise InputError(f"the box is {corners}, expected two corners of {self.inputs} numbers in order.")
-        self._start, self._length = float(corners[0][axis]), float(corners[1][axis] - corners[0][axis])
+        whole_number("the axis", axis, at_least=0, at_most=self.inputs - 1)
+        corners = corners_of(self.inputs, box)
+        self._start, self._length = float(corners[0, axis]), float(corners[1, axis] - corners[0, axis])
         self._ends = (lower is not None, upper is not None)
         first = lower if lower is not None else upper
         last = upper if upper is not None else lower

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sciml.errors import InputError
+from sciml.checks import positive
 from sciml.nets.coordinate import check_counts, check_points, corners_of
 from sciml.numerics.derivatives import Jet, coordinates, exponential, linear
 
@@ -45,8 +45,7 @@ class GaussianNetwork(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(inputs=inputs, outputs=outputs, units=units)
-        if not 0 < width < math.inf:
-            raise InputError(f"the width of the bumps is {width!r}, expected a number over 0.")
+        positive("the width of the bumps", width)
         self.inputs, self.outputs = inputs, outputs
         corners = corners_of(inputs, box)
         centres = corners[0] + (corners[1] - corners[0]) * torch.rand(units, inputs, dtype=torch.float64)

@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from sciml.checks import choice
 from sciml.errors import InputError
 from sciml.numerics.linearisation import System
 
@@ -219,8 +220,7 @@ def choose(method: Method, rows: int, columns: int, memory: int, block: int = BL
     InputError
         If a method by name does not suit the sizes, or its matrix does not fit into the memory.
     """
-    if method not in METHODS:
-        raise InputError(f"there is no least-squares method {method!r}, expected one of {', '.join(METHODS)}.")
+    choice("the method of least squares", method, METHODS)
     if method == "normal" and 2 * rows < columns:
         raise InputError(
             f"the normal equations have {rows} residuals for {columns} parameters, expected at least half as many as "

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
+from sciml.checks import shape, whole_number
 from sciml.errors import InputError
 
 LARGEST_ORDER = 2
@@ -110,19 +111,13 @@ def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None
     InputError
         If the order or a shape is wrong.
     """
-    if order not in range(LARGEST_ORDER + 1):
-        raise InputError(f"the order of a jet is {order!r}, expected 0, 1 or 2.")
-    if points.ndim != 2:
-        raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, dimension).")
+    whole_number("the order of a jet", order, at_least=0, at_most=LARGEST_ORDER)
+    shape("the points", points, ("number of points", "dimension"))
     rows = [points[None]]
     if order >= 1:
         if directions is None:
             directions = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
-        if directions.ndim != 2 or directions.shape[1] != points.shape[1]:
-            raise InputError(
-                f"the directions have shape {tuple(directions.shape)}, expected (number of directions, "
-                f"{points.shape[1]}) for points of shape {tuple(points.shape)}."
-            )
+        shape("the directions", directions, ("number of directions", points.shape[1]))
         rows.append(directions[:, None, :].expand(-1, len(points), -1))
     if order == 2:
         rows.append(torch.zeros_like(rows[1]))

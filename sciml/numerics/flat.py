@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from sciml.checks import shape
 from sciml.errors import InputError
 
 
@@ -46,10 +47,9 @@ class FlatModule:
 
     def views(self, vector: Tensor) -> dict[str, Tensor]:
         """The pieces of a vector by the names of the module's parameters."""
-        if vector.shape != (self.count,):
-            raise InputError(f"the vector of weights has shape {tuple(vector.shape)}, expected ({self.count},).")
+        shape("the vector of parameters", vector, (self.count,))
         pieces = vector.split([count for _, _, count in self._shapes])
-        return {name: piece.view(shape) for (name, shape, _), piece in zip(self._shapes, pieces, strict=True)}
+        return {name: piece.view(size) for (name, size, _), piece in zip(self._shapes, pieces, strict=True)}
 
     def __call__(self, vector: Tensor, *arguments: Any, **named: Any) -> Any:
         """Call the module with the weights of a vector."""

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from sciml.checks import positive, shape, whole_number
 from sciml.errors import InputError
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.linearisation import Residuals, ResidualSystem
@@ -147,12 +148,10 @@ def landscape(
     InputError
         If a shape, the span or the count does not suit.
     """
-    if directions.shape != (len(parameters), 2):
-        raise InputError(f"the directions have shape {tuple(directions.shape)}, expected ({len(parameters)}, 2).")
-    if not 0 < span < float("inf"):
-        raise InputError(f"the span of a landscape is {span!r}, expected a number over 0.")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 3 or count % 2 == 0:
-        raise InputError(f"the count of a landscape is {count!r}, expected an odd whole number of at least 3.")
+    shape("the directions", directions, (len(parameters), 2))
+    positive("the span of a landscape", span)
+    if whole_number("the count of a landscape", count, at_least=3) % 2 == 0:
+        raise InputError(f"the count of a landscape is {count}, expected an odd number.")
     half = count // 2
     steps = span / half * torch.arange(-half, half + 1, dtype=parameters.dtype, device=parameters.device)
     plane = torch.cartesian_prod(steps, steps)

@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.checks import number, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.damped_steps import (
     BLOCK,
@@ -136,19 +137,14 @@ class LevenbergMarquardt:
 
     def __post_init__(self) -> None:
         for name in ("max_solves", "trials", "patience", "memory", "block"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} of least squares is {value!r}, expected a whole number of at least 1.")
-        for name, low in (("damping", 0.0), ("decrease", 1.0), ("increase", 1.0)):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not low < value < float("inf"):
-                raise InputError(f"{name} of least squares is {value!r}, expected a number greater than {low:g}.")
-        if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < float("inf"):
-            raise InputError(f"tolerance of least squares is {self.tolerance!r}, expected a number of at least 0.")
+            whole_number(f"{name} of least squares", getattr(self, name), at_least=1)
+        for name, low in (("damping", 0), ("decrease", 1), ("increase", 1)):
+            number(f"{name} of least squares", getattr(self, name), above=low)
+        number("tolerance of least squares", self.tolerance, at_least=0)
         if not 0 < self.smallest_damping <= self.largest_damping:
             raise InputError(
                 f"the bounds of the damping are {self.smallest_damping!r} and {self.largest_damping!r}, expected two "
-                "numbers over 0 in order."
+                "positive numbers in order."
             )
         choose(self.method, 2, 2, self.memory)
 
@@ -208,7 +204,7 @@ class LevenbergMarquardt:
         # A random block may have nothing to gain where another has: there, patience counts rounds through all of them.
         patience = self.patience * (-(-system.columns // self.block) if blocks else 1)
         generator = generator or torch.Generator(device=start.device).manual_seed(0)
-        for number in range(self.max_solves):
+        for solve in range(self.max_solves):
             if state.cost**0.5 <= self.tolerance:
                 status = Status.CONVERGED
                 break
@@ -226,7 +222,7 @@ class LevenbergMarquardt:
                 break
             state = moved or state
             if callback is not None:
-                callback(number + 1, state.cost**0.5)
+                callback(solve + 1, state.cost**0.5)
             small = small + 1 if last - state.cost < SMALL_GAIN * last else 0
             if small >= patience and state.cost**0.5 > self.tolerance:
                 status = Status.STALLED

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, jvp, vjp, vmap
 
+from sciml.checks import positive
 from sciml.errors import InputError
 
 CHUNK_BYTES = 1 << 26  # of the Jacobian made at once; the batched backward pass holds a few times as much
@@ -40,8 +41,7 @@ class Residuals:
     pointwise: bool = True
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.weight, int | float) and 0 < self.weight < float("inf")):
-            raise InputError(f"the weight of the residuals {self.name!r} is {self.weight!r}, expected a number over 0.")
+        positive(f"the weight of the residuals {self.name!r}", self.weight)
         lengths = {len(tensor) for tensor in self.data}
         if self.pointwise and (len(lengths) != 1 or 0 in lengths):
             raise InputError(

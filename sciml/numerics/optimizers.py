@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from sciml.errors import ConfigError, InputError, MissingExtraError
+from sciml.checks import choice
+from sciml.errors import ConfigError, MissingExtraError
 from sciml.numerics.least_squares_optimizer import LeastSquaresOptimizer
+
+OPTIMIZERS = ("adam", "adamw", "soap", "lbfgs", "least_squares")
 
 
 def make_optimizer(
@@ -31,6 +34,8 @@ def make_optimizer(
 
     Raises
     ------
+    InputError
+        If there is no optimiser of that name.
     ConfigError
         If the optimiser does not take the options.
     MissingExtraError
@@ -40,6 +45,7 @@ def make_optimizer(
     ----------
     Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
+    choice("the optimizer", name, OPTIMIZERS)
     given = dict(options or {})
     parameters = list(parameters)
     try:
@@ -54,11 +60,9 @@ def make_optimizer(
             tolerances = {"tolerance_grad": 1e-12, "tolerance_change": 1e-12}
             given = {"history_size": 50, "line_search_fn": "strong_wolfe", **tolerances, **given}
             return torch.optim.LBFGS(parameters, learning_rate, **given)
-        if name == "least_squares":
-            return LeastSquaresOptimizer(parameters, **given)
+        return LeastSquaresOptimizer(parameters, **given)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the optimizer {name} does not take the options {dict(options or {})}: {error}.") from error
-    raise InputError(f"there is no optimizer {name!r}, expected adam, adamw, soap, lbfgs or least_squares.")
 
 
 def _soap() -> type[torch.optim.Optimizer]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from sciml.errors import InputError
+from sciml.checks import whole_number
 
 LARGEST = 2**63 - 1
 
@@ -37,8 +37,7 @@ def generator(seed: int, *counters: int, device: torch.device | str = "cpu") -> 
     True
     """
     for value in (seed, *counters):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= LARGEST:
-            raise InputError(f"a seed or counter is {value!r}, expected an integer from 0 to 2^63 - 1.")
+        whole_number("a seed or counter", value, at_least=0, at_most=LARGEST)
     # Two words each and their number in front: SeedSequence itself takes (1,) and (1, 0) for the same.
     words = np.array([len(counters), seed, *counters], dtype="<u8").view("<u4")
     state = np.random.SeedSequence(words.tolist()).generate_state(1, np.uint64)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, pi, prod, sqrt
 
+from sciml.checks import positive
 from sciml.errors import InputError
 from sciml.reference.arrays import Array, array_module, check_axes
 
@@ -56,9 +57,8 @@ def spreading_gaussian(
         (...).
     """
     check_axes(points, centre=centre)
-    variance = deviation**2 + 2.0 * diffusivity * time
-    if not (deviation > 0.0 and variance > 0.0):
-        raise InputError(f"a Gaussian needs deviation > 0 and a positive variance, got {deviation} and {variance}.")
+    variance = positive("the deviation of a Gaussian", deviation) ** 2 + 2.0 * diffusivity * time
+    positive("the variance of a Gaussian", variance)
     squares = sum((points[..., axis] - middle) ** 2 for axis, middle in enumerate(centre))
     return sqrt(deviation**2 / variance) ** len(centre) * array_module(points).exp(squares / (-2.0 * variance))
 
@@ -91,7 +91,10 @@ def decaying_sines(
     check_axes(points, lower=lower, upper=upper)
     lengths = [top - bottom for bottom, top in zip(lower, upper, strict=True)]
     if not modes or min(lengths) <= 0.0:
-        raise InputError(f"sines need at least one mode and lower < upper, got {modes}, {lower} and {upper}.")
+        raise InputError(
+            f"the sines have the modes {modes} in a box from {lower} to {upper}, expected at least one mode and every "
+            "lower bound below its upper one."
+        )
     xp, total = array_module(points), 0.0
     for numbers, amplitude in modes:
         check_axes(points, mode=numbers)

@@ -17,6 +17,7 @@ from math import pi, sqrt
 import numpy as np
 from scipy.special import ellipj
 
+from sciml.checks import positive, shape
 from sciml.errors import InputError
 from sciml.reference.arrays import Array, array_module
 
@@ -38,10 +39,7 @@ class FlowMap(ABC):
         """
 
     def _check(self, points: Array) -> None:
-        if points.ndim < 1 or points.shape[-1] != self.dim:
-            raise InputError(
-                f"a {type(self).__name__} needs points (..., {self.dim}), got shape {tuple(points.shape)}."
-            )
+        shape(f"the points of a {type(self).__name__}", points, (..., self.dim))
 
 
 def transported(start: Callable[[Array], Array], flow: FlowMap, points: Array, time: Array | float) -> Array:
@@ -114,7 +112,9 @@ class SineSpeed(FlowMap):
 
     def __post_init__(self) -> None:
         if not abs(self.amplitude) < self.mean < float("inf"):
-            raise InputError(f"the speed must keep its sign: got {self.mean} + {self.amplitude} sin x; take |a| < m.")
+            raise InputError(
+                f"the speed is {self.mean} + {self.amplitude} sin x, expected one that keeps its sign; take |a| < m."
+            )
 
     @property
     def turn(self) -> float:
@@ -202,8 +202,8 @@ class Swirl(FlowMap):
     dim = 2
 
     def __post_init__(self) -> None:
-        if self.period is not None and not 0.0 < self.period < float("inf"):
-            raise InputError(f"the period of a swirl must be positive, got {self.period}; None makes it steady.")
+        if self.period is not None:
+            positive("the period of a swirl", self.period, remedy="None makes it steady")
 
     def velocity(self, points: Array, time: Array | float) -> Array:
         """Return v(x, t)."""

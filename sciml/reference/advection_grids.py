@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from scipy.interpolate import CubicSpline
 from scipy.sparse.linalg import splu
 
+from sciml.checks import choice, finite, number, positive, shape, shown, whole_number
 from sciml.errors import InputError
 
 # Nodes of the formula behind and ahead of the node, seen in the direction of the flow.
@@ -49,7 +50,7 @@ def amplification(time: str, z: np.ndarray) -> np.ndarray:
     z = np.asarray(z)
     if time == "exact":
         return np.exp(-z)
-    _check_choice("time scheme", time, [*SCHEMES, "exact"])
+    choice("the time-stepping scheme", time, [*SCHEMES, "exact"])
     above, below = (np.polynomial.polynomial.polyval(z, coefficients) for coefficients in SCHEMES[time])
     return above / below
 
@@ -67,12 +68,12 @@ def difference_matrix(positions: np.ndarray, space: str, direction: float = 1.0)
     space : "upwind" (order 1), "central2" (order 2) or "central4" (order 4)
     direction : its sign is that of the flow
     """
-    _check_choice("space scheme", space, list(STENCILS))
+    choice("the space scheme", space, list(STENCILS))
     spacing, n = _spacing(positions), len(positions)
     behind, ahead = STENCILS[space]
     edge = min(behind + ahead + 1, 4)
     if n <= behind + ahead + 1:
-        raise InputError(f"the scheme {space} needs at least {behind + ahead + 2} nodes, got {n}.")
+        raise InputError(f"the number of nodes is {n}, expected at least {behind + ahead + 2} for the scheme {space}.")
     if direction < 0.0:
         return sp.csc_array(-difference_matrix(positions, space)[::-1, ::-1])
     inside = _formula(behind + ahead + 1, behind)
@@ -119,7 +120,7 @@ def advect_on_grid(
         If a scheme is unknown, shapes differ, nodes are not equally spaced, or a number is out of its range.
     """
     _check_run(start, positions, speed, time_step, steps)
-    _check_choice("time scheme", time, list(SCHEMES))
+    choice("the time-stepping scheme", time, list(SCHEMES))
     matrix = time_step * speed * difference_matrix(positions, space, speed)
     above, below = (_polynomial(matrix, coefficients) for coefficients in SCHEMES[time])
     factors = splu(below)
@@ -187,10 +188,8 @@ def advect_by_fourier_modes(
         If the scheme is unknown or a number is out of its range.
     """
     start = np.asarray(start, float)
-    if start.ndim != 1 or not length > 0.0:
-        raise InputError(
-            f"a periodic field needs values (n,) and a positive length, got {start.shape} and length {length}."
-        )
+    shape("the initial condition", start, ("n",))
+    positive("the length of the period", length)
     _check_steps(start, speed, time_step, steps)
     n = len(start)
     factor = amplification(time, 2j * np.pi * np.fft.rfftfreq(n, length / n) * speed * time_step)
@@ -211,29 +210,24 @@ def _polynomial(matrix: sp.csc_array, coefficients: tuple[float, ...]) -> sp.csc
     return sp.csc_array(total)
 
 
-def _check_choice(kind: str, name: str, known: list[str]) -> None:
-    if name not in known:
-        raise InputError(f"the {kind} {name!r} is unknown; choose one of {', '.join(known)}.")
-
-
 def _check_steps(start: np.ndarray, speed: float, time_step: float, steps: int) -> None:
-    if not (time_step > 0.0 and steps >= 1):
-        raise InputError(f"advection needs time_step > 0 and steps >= 1, got {time_step} and {steps}.")
-    if not (np.isfinite(speed) and np.all(np.isfinite(start))):
-        raise InputError(f"advection needs a finite speed and a finite start, got speed {speed}.")
+    positive("the time step of advection", time_step)
+    whole_number("the number of steps of advection", steps, at_least=1)
+    number("the speed of advection", speed)
+    finite("the initial condition", start)
 
 
 def _check_run(start: np.ndarray, positions: np.ndarray, speed: float, time_step: float, steps: int) -> None:
     _check_steps(start, speed, time_step, steps)
     _spacing(positions)
-    if np.shape(start) != np.shape(positions):
-        raise InputError(f"start has shape {np.shape(start)}, expected that of the positions, {np.shape(positions)}.")
+    shape("the initial condition", start, np.shape(positions), remedy="give it a value at each position")
 
 
 def _spacing(positions: np.ndarray) -> float:
     steps = np.diff(positions) if np.ndim(positions) == 1 and len(positions) > 1 else np.zeros(1)
     if not (steps.min() > 0.0 and np.ptp(steps) < 1e-8 * steps.mean()):
         raise InputError(
-            "the positions must be one axis of at least two equally spaced, rising nodes; make them with np.linspace."
+            f"the positions are {shown(positions)}, expected one axis of at least two equally spaced, rising nodes; "
+            "make them with np.linspace."
         )
     return float(positions[-1] - positions[0]) / (len(positions) - 1)

@@ -23,6 +23,7 @@ from scipy.integrate import solve_ivp
 from scipy.interpolate import NdBSpline, make_interp_spline
 from scipy.ndimage import spline_filter1d
 
+from sciml.checks import choice, finite, number, positive, rising, shape, whole_number
 from sciml.errors import DivergenceError, InputError
 
 Velocity = Callable[[np.ndarray, float], np.ndarray]
@@ -100,8 +101,8 @@ def feet(velocity: Velocity, points: np.ndarray, time: float, before: float, ste
     steps : of fourth order
     """
     step = (before - time) / steps
-    for number in range(steps):
-        now = time + number * step
+    for stage in range(steps):
+        now = time + stage * step
         first = velocity(points, now)
         second = velocity(points + step / 2.0 * first, now + step / 2.0)
         third = velocity(points + step / 2.0 * second, now + step / 2.0)
@@ -140,9 +141,9 @@ def traced(
     DivergenceError
         If paths cannot be followed.
     """
-    points, times = _checked_points(points), _checked_times(times, rising=False)
-    if not 1e-14 <= tolerance < 1.0:
-        raise InputError(f"the tolerance of traced paths is {tolerance!r}, expected a number from 1e-14 to 1.")
+    points, times = _checked_points(points), np.asarray(times, float)
+    rising("the times of traced paths", np.sort(shape("the times of traced paths", times, ("n",))), at_least=0)
+    number("the tolerance of traced paths", tolerance, at_least=1e-14, below=1)
     _checked_velocity(velocity, points)
 
     def change(time: float, state: np.ndarray) -> np.ndarray:
@@ -200,22 +201,19 @@ def semi_lagrangian(
     InputError
         If shapes do not fit or a number is out of its range.
     """
-    u, times = np.asarray(start, float), _checked_times(times, rising=True)
-    if u.shape != tuple(lattice.shape) or not np.all(np.isfinite(u)):
-        raise InputError(f"the start has shape {u.shape}, expected finite values of the shape {tuple(lattice.shape)}.")
-    if not (0.0 < time_step < np.inf and 0.0 <= viscosity < np.inf) or degree not in DEGREES:
-        raise InputError(
-            f"semi-Lagrangian steps need a time step > 0, viscosity >= 0 and degree 3 or 5, got {time_step!r}, "
-            f"{viscosity!r} and {degree!r}."
-        )
+    u, times = np.asarray(start, float), rising("the times of semi-Lagrangian steps", times, at_least=0)
+    finite("the initial condition", shape("the initial condition", u, lattice.shape))
+    positive("the time step of semi-Lagrangian steps", time_step)
+    number("the viscosity of semi-Lagrangian steps", viscosity, at_least=0)
+    choice("the degree of the splines", degree, DEGREES)
     points = lattice.points.reshape(-1, lattice.dim)
     _checked_velocity(velocity, points)
     now, result = 0.0, []
     for target in times:
         count = int(np.ceil((target - now) / time_step - 1e-9))
-        for number in range(count):
+        for taken in range(1, count + 1):
             step = (target - now) / count
-            time = now + (number + 1) * step
+            time = now + taken * step
             u = _diffused(u, lattice, viscosity * step / 2.0)
             there = lattice.home(feet(velocity, points, time, time - step))
             u = spline(u, lattice, degree)(there).reshape(u.shape)
@@ -269,22 +267,10 @@ def _diffused(u: np.ndarray, lattice: Lattice, amount: float) -> np.ndarray:
 
 
 def _checked_points(points: np.ndarray) -> np.ndarray:
-    points = np.asarray(points, float)
-    if points.ndim != 2 or not len(points) or not np.all(np.isfinite(points)):
-        raise InputError(f"the points have shape {points.shape}, expected finite ones (number of points, dim).")
+    points = finite("the points", shape("the points", np.asarray(points, float), ("number of points", "dimension")))
+    whole_number("the number of points", len(points), at_least=1)
     return points
 
 
-def _checked_times(times: np.ndarray, *, rising: bool) -> np.ndarray:
-    times = np.asarray(times, float)
-    if times.ndim != 1 or not len(times) or not np.all(np.isfinite(times)) or times.min() < 0.0:
-        raise InputError(f"the times are {times!r}, expected one axis of finite numbers >= 0.")
-    if rising and np.diff(times).min(initial=0.0) < 0.0:
-        raise InputError("the times of semi-Lagrangian steps must rise.")
-    return times
-
-
 def _checked_velocity(velocity: Velocity, points: np.ndarray) -> None:
-    speed = np.asarray(velocity(points, 0.0))
-    if speed.shape != points.shape or not np.all(np.isfinite(speed)):
-        raise InputError(f"the velocity returned shape {speed.shape} or infinities, expected finite {points.shape}.")
+    finite("the velocity", shape("the velocity", np.asarray(velocity(points, 0.0)), points.shape))

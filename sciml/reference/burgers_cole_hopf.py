@@ -21,6 +21,7 @@ from math import pi
 
 import numpy as np
 
+from sciml.checks import positive, shown
 from sciml.errors import InputError
 from sciml.reference.arrays import Array, array_module
 from sciml.reference.trigonometric_series import TrigonometricSeries
@@ -55,11 +56,7 @@ def periodic_burgers(
         If the viscosity is not positive, a time is negative, or there are too few nodes.
     """
     xp = array_module(points) if array_module(points) is not np else array_module(times)
-    if not 0.0 < viscosity < float("inf"):
-        raise InputError(
-            f"the quadrature of Cole and Hopf needs a viscosity > 0, got {viscosity}; without viscosity use "
-            "sciml.reference.conservation_laws_entropy."
-        )
+    positive("the viscosity", viscosity, remedy="without viscosity use sciml.reference.conservation_laws_entropy")
     if xp is np:
         points, times = np.asarray(points, float), np.asarray(times, float)
         _check_times(times, viscosity, start, nodes)
@@ -134,7 +131,10 @@ def _quadrature(x: Array, t: Array, viscosity: float, start: TrigonometricSeries
 def _check_times(times: np.ndarray, viscosity: float, start: TrigonometricSeries, nodes: int) -> None:
     latest = float(np.max(times, initial=0.0))
     if not (np.all(times >= 0.0) and latest < float("inf")):
-        raise InputError("the times of Burgers' equation must be finite and not negative; it cannot run backwards.")
+        raise InputError(
+            f"the times of Burgers' equation are {shown(times.tolist())}, expected finite numbers of at least 0; "
+            "it cannot run backwards."
+        )
     low, high = start.extremes
     steepest = float(np.abs(start.slope(start.period * np.linspace(0.0, 1.0, 1024))).max())
     needed = 2.0 * (1.0 + steepest * latest) ** 0.5 * (DEVIATIONS + (high - low) * (latest / (8.0 * viscosity)) ** 0.5)

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from sciml.checks import number
 from sciml.errors import InputError
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
@@ -291,8 +292,7 @@ class ConservationLaw:
 
     def characteristics(self, time: float) -> Characteristics:
         """Return the characteristics at a time t >= 0, with their actions."""
-        if not 0.0 <= time < float("inf"):
-            raise InputError(f"the time of a conservation law must be finite and not negative, got {time}.")
+        number("the time of a conservation law", time, at_least=0)
 
         def action(labels: np.ndarray) -> np.ndarray:
             u = self.start(labels)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sciml.checks import rising
+from sciml.checks import choice, finite, number, positive, rising, shape, whole_number
 from sciml.errors import InputError
 from sciml.reference.conservation_laws_entropy import Flux
 
@@ -98,8 +98,7 @@ def transport(
     start = _checked(start, period, times, viscosity, courant)
     faces = period / len(start) * np.arange(1, len(start) + 1)
     here = np.broadcast_to(np.asarray(speed(faces) if callable(speed) else speed, float), start.shape)
-    if not np.all(np.isfinite(here)):
-        raise InputError("the speed of the transport must be finite at all faces.")
+    finite("the speed at the faces", here)
 
     def through(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return here * np.where(here > 0.0, left, right)
@@ -139,8 +138,7 @@ def conservation(
         If shapes do not fit, a number is out of its range, or the flux is unknown or not convex as Godunov's needs it.
     """
     start = _checked(start, period, times, viscosity, courant)
-    if numerical_flux not in FLUXES:
-        raise InputError(f"the numerical flux {numerical_flux!r} is unknown; choose one of {', '.join(FLUXES)}.")
+    choice("the numerical flux", numerical_flux, FLUXES)
     states = np.linspace(start.min(), start.max(), 4097)
     slopes = np.asarray(flux.slope(states), float)
     fastest = float(np.abs(slopes).max())
@@ -151,7 +149,10 @@ def conservation(
 
     else:
         if np.diff(slopes).min() < -1e-12 * fastest:
-            raise InputError("the flux is not convex on the range of the start; choose the flux 'lax_friedrichs'.")
+            raise InputError(
+                "the flux is not convex on the range of the initial condition, expected a convex one; choose the "
+                "numerical flux 'lax_friedrichs'."
+            )
         sonic = _sonic(flux, states, slopes)
 
         def through(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -227,12 +228,10 @@ def _evolve(
 
 def _checked(start: np.ndarray, period: float, times: np.ndarray, viscosity: float, courant: float) -> np.ndarray:
     start = np.asarray(start, float)
-    if start.ndim != 1 or len(start) < 5 or not np.all(np.isfinite(start)):
-        raise InputError(f"finite volumes need at least 5 finite averages (n,), got shape {start.shape}.")
+    finite("the initial condition", shape("the initial condition", start, ("n",)))
+    whole_number("the number of finite volumes", len(start), at_least=5)
     rising("the times of finite volumes", times, at_least=0)
-    if not (0.0 < period < np.inf and 0.0 <= viscosity < np.inf and 0.0 < courant <= 1.5):
-        raise InputError(
-            "finite volumes need period > 0, viscosity >= 0 and 0 < courant <= 1.5, "
-            f"got {period}, {viscosity} and {courant}."
-        )
+    positive("the period of finite volumes", period)
+    number("the viscosity of finite volumes", viscosity, at_least=0)
+    number("the Courant number of finite volumes", courant, above=0, at_most=1.5)
     return start

@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from sciml.checks import rising
-from sciml.errors import DivergenceError, InputError
+from sciml.checks import finite, number, positive, rising, shape, whole_number
+from sciml.errors import DivergenceError
 from sciml.reference.conservation_laws_entropy import Flux
 
 CIRCLE = 64  # points of the means; the coefficients are entire functions, whose means converge like 1 / 64!
@@ -78,8 +78,7 @@ def convection(
     start = _checked(start, period, settings)
     here = speed(nodes(period, len(start))) if callable(speed) else speed
     here = np.broadcast_to(np.asarray(here, float), start.shape)
-    if not np.all(np.isfinite(here)):
-        raise InputError("the speed of the convection must be finite at all nodes.")
+    finite("the speed at the nodes", here)
     if np.ptp(here) == 0.0:
         return _evolve(start, period, float(here[0]), (None, 0.0), settings)
     slope = 1j * _waves(len(start), period)
@@ -207,14 +206,12 @@ def _kept(n: int) -> np.ndarray:
 def _checked(start: np.ndarray, period: float, settings: Settings) -> np.ndarray:
     times, viscosity, courant, time_step = settings
     start = np.asarray(start, float)
-    if start.ndim != 1 or len(start) < 4 or not np.all(np.isfinite(start)):
-        raise InputError(f"Fourier collocation needs at least 4 finite values (n,), got shape {start.shape}.")
+    finite("the initial condition", shape("the initial condition", start, ("n",)))
+    whole_number("the number of nodes", len(start), at_least=4)
     rising("the times of Fourier collocation", times, at_least=0)
-    if not (0.0 < period < np.inf and 0.0 <= viscosity < np.inf and 0.0 < courant <= 1.0):
-        raise InputError(
-            "Fourier collocation needs period > 0, viscosity >= 0 and 0 < courant <= 1, "
-            f"got {period}, {viscosity} and {courant}."
-        )
-    if time_step is not None and not 0.0 < time_step < np.inf:
-        raise InputError(f"the time step of Fourier collocation is {time_step!r}, expected a number over 0.")
+    positive("the period of Fourier collocation", period)
+    number("the viscosity of Fourier collocation", viscosity, at_least=0)
+    number("the Courant number of Fourier collocation", courant, above=0, at_most=1)
+    if time_step is not None:
+        positive("the time step of Fourier collocation", time_step)
     return start

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.checks import number, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.mesh import Field, Mesh
 from sciml.mesh.make import to_skfem
@@ -116,8 +117,7 @@ def solve_static(
     problem = _Discretisation(mesh, material, degree)
     fixed, target = problem.supports(dirichlet)
     load = problem.load(body_force)
-    if isinstance(load_steps, bool) or not isinstance(load_steps, int) or load_steps < 1:
-        raise InputError(f"load_steps is {load_steps!r}, expected a whole number of at least 1.")
+    whole_number("load_steps", load_steps, at_least=1)
     u, history, reached, share = np.zeros(problem.size), [], 0.0, 1 / load_steps
     while reached < 1:
         after = min(reached + share, 1.0)
@@ -148,8 +148,8 @@ def square(cells: int, grading: float = 1.0, crossed: bool = True) -> Mesh:
 
     from sciml.mesh.make import from_skfem
 
-    if cells < 1 or not grading >= 1:
-        raise InputError(f"cells is {cells!r} and grading {grading!r}, expected at least 1 of both.")
+    whole_number("the number of cells", cells, at_least=1)
+    number("the grading", grading, at_least=1)
     even = np.linspace(-1, 1, cells + 1)
     axis = np.sign(even) * (1 - (1 - np.abs(even)) ** grading)
     mesh = skfem.MeshQuad.init_tensor(axis, axis).to_meshtri(style="x" if crossed else None)

@@ -6,14 +6,13 @@ P = dW / dF, (..., d, d), the tangent dP / dF, (..., d, d, d, d).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Protocol
 
 import numpy as np
 
-from sciml.errors import InputError
+from sciml.checks import number, positive
 
 
 class Material(Protocol):
@@ -183,6 +182,5 @@ def _signed_svd(gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def _check_moduli(**moduli: float) -> None:
-    for number, (name, value) in enumerate(moduli.items()):
-        if not (isinstance(value, int | float) and math.isfinite(value) and (value > 0 or (number and value == 0))):
-            raise InputError(f"{name} is {value!r}, expected a number {'of at least' if number else 'over'} 0.")
+    for place, (name, value) in enumerate(moduli.items()):
+        number(name, value, at_least=0) if place else positive(name, value)

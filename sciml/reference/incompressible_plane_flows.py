@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi
 
+from sciml.checks import number, shape
 from sciml.errors import InputError
 from sciml.reference.arrays import Array, array_module
 
@@ -101,8 +102,7 @@ class Flow:
         return -sum(f[2] * g[0] + f[0] * g[2] for f, g in self._at(points))
 
     def _at(self, points: Array) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
-        if points.ndim < 1 or points.shape[-1] != 2:
-            raise InputError(f"a plane flow needs points (..., 2), got shape {tuple(points.shape)}.")
+        shape("the points of a plane flow", points, (..., 2))
         return [(f(points[..., 0]), g(points[..., 1])) for f, g in self.terms]
 
 
@@ -119,7 +119,9 @@ def sine_flow(*modes: tuple[int, int, float]) -> Flow:
         If there is no mode, or a number of half waves is not a positive integer.
     """
     if not modes or any(k < 1 or k != int(k) or m < 1 or m != int(m) for k, m, _ in modes):
-        raise InputError(f"a sine flow needs modes (k, l, amplitude) with whole numbers k, l >= 1, got {modes}.")
+        raise InputError(
+            f"the modes of a sine flow are {modes}, expected (k, l, amplitude) with whole numbers k, l of at least 1."
+        )
     return Flow(tuple((Sine(k, 4.0 * a / (pi**2 * (k**2 + m**2))), Sine(m)) for k, m, a in modes))
 
 
@@ -154,8 +156,7 @@ def two_vortices(taper: float = 0.05) -> Flow:
     ----------
     taper : half the thickness of the layers of the large cell; 0 < taper <= 0.25
     """
-    if not 0.0 < taper <= 0.25:
-        raise InputError(f"the taper must be in (0, 0.25], so that layers stay inside their cells, got {taper}.")
+    number("the taper", taper, above=0, at_most=0.25, remedy="wider layers would leave their cells")
     cells = ((2.0 * pi, 0.0, taper, -1), (8.0 * pi, 0.75, taper / 4.0, 1))
     return Flow(
         tuple(

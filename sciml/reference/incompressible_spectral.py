@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dct, dst
 
+from sciml.checks import finite, number, positive, rising, shape, shown, whole_number
 from sciml.errors import DivergenceError, InputError
 
 POINTS_AT_ONCE = 4096
@@ -69,8 +70,7 @@ class BoxFlow:
         ndarray
             (m, 2).
         """
-        if len(self.times) < 4:
-            raise InputError(f"paths need at least four times, got {len(self.times)}; ask flow_in_box for more.")
+        whole_number("the number of times", len(self.times), at_least=4, remedy="ask flow_in_box for more")
         places = np.asarray(points, float)
         for now in range(range(len(self.times))[step], 0, -1):
             span = self.times[now - 1] - self.times[now]
@@ -143,14 +143,12 @@ def flow_in_box(
     DivergenceError
         If the time step is too long.
     """
-    times = np.asarray(times, float)
-    if times.ndim != 1 or len(times) == 0 or times[0] < 0.0 or np.any(np.diff(times) <= 0.0):
-        raise InputError(f"times must rise from 0 or later, got {times.tolist()}.")
-    if cells < 4 or not time_step > 0.0 or not viscosity >= 0.0:
-        raise InputError(
-            f"a flow in the box needs cells >= 4, time_step > 0 and viscosity >= 0, got {cells}, {time_step} and "
-            f"{viscosity}."
-        )
+    times = rising("the times of a flow in a box", times, at_least=0)
+    if np.any(np.diff(times) == 0.0):
+        raise InputError(f"the times of a flow in a box are {shown(times.tolist())}, expected each one once.")
+    whole_number("the number of cells", cells, at_least=4)
+    positive("the time step", time_step)
+    number("the viscosity", viscosity, at_least=0)
     system = _Galerkin(cells, viscosity)
     # The start on a grid twice as fine: less of what the series cannot hold is mistaken for what it can.
     modes, now, kept = system.analysis(_at_inner_nodes(vorticity, 2 * cells)), 0.0, []
@@ -213,9 +211,8 @@ class _Galerkin:
 def _at_inner_nodes(vorticity: Callable[[np.ndarray], np.ndarray], cells: int) -> np.ndarray:
     axis = np.linspace(-1.0, 1.0, cells + 1)[1:-1]
     nodes = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    values = np.asarray(vorticity(nodes), float)
-    if values.shape != (len(nodes),) or not np.all(np.isfinite(values)):
-        raise InputError(f"vorticity must return {len(nodes)} finite values, one per point, got shape {values.shape}.")
+    values = shape("the vorticity", np.asarray(vorticity(nodes), float), (len(nodes),))
+    finite("the vorticity", values)
     return values.reshape(cells - 1, cells - 1)
 
 
@@ -228,9 +225,7 @@ def _velocity(stream_modes: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _series(modes: np.ndarray, points: np.ndarray, first: str, second: str) -> np.ndarray:
     """Sum a series of sines or cosines of k, l = 1 ... K along the axes at arbitrary points."""
-    points = np.asarray(points, float)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise InputError(f"a flow in the box is evaluated at points (m, 2), got shape {points.shape}.")
+    points = shape("the points", np.asarray(points, float), ("number of points", 2))
     functions, result = {"sin": np.sin, "cos": np.cos}, np.empty(len(points))
     for begin in range(0, len(points), POINTS_AT_ONCE):
         some = slice(begin, begin + POINTS_AT_ONCE)

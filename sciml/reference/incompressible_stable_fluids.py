@@ -30,6 +30,7 @@ import numpy as np
 from scipy.fft import dct, dctn, dst, idct, idctn, idst
 from scipy.ndimage import map_coordinates, spline_filter
 
+from sciml.checks import choice, number, positive, whole_number
 from sciml.errors import InputError
 
 ORDERS = {"linear": 1, "cubic": 3}
@@ -86,12 +87,9 @@ class StableFluids:
 
     def __post_init__(self) -> None:
         for name, known in (("interpolation", ORDERS), ("back_trace", BACK_TRACES), ("splitting", SPLITTINGS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name} {getattr(self, name)!r} is unknown; choose one of {', '.join(known)}.")
-        if self.cells < 4:
-            raise InputError(f"a grid needs at least 4 cells along each axis, got {self.cells}.")
-        if not self.viscosity >= 0.0:
-            raise InputError(f"viscosity must not be negative, got {self.viscosity}.")
+            choice(name, getattr(self, name), known)
+        whole_number("the number of cells along each axis", self.cells, at_least=4)
+        number("the viscosity", self.viscosity, at_least=0)
 
     def start(
         self,
@@ -128,8 +126,7 @@ class StableFluids:
 
     def step(self, flow: GridFlow, time_step: float) -> GridFlow:
         """Return the flow one time step later."""
-        if not time_step > 0.0:
-            raise InputError(f"the time step must be positive, got {time_step}.")
+        positive("the time step", time_step)
         flow = self._diffused(flow, time_step / 2)
         if self.splitting == "projection":
             moved = self.project(self._carried(flow, flow, time_step))
@@ -159,7 +156,7 @@ class StableFluids:
     def density(self, flow: GridFlow, points: np.ndarray) -> np.ndarray:
         """Return the density (m,) at points (m, 2), interpolated as the method does."""
         if flow.density is None:
-            raise InputError("this flow has no density; pass one to start.")
+            raise InputError("the flow has no density, expected one; pass it to start.")
         return self._interpolant(flow.density, "density")(points)
 
     @property

@@ -9,29 +9,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sciml.checks import shape as check_shape
 from sciml.errors import InputError
 
 
-def random_field(shape: Sequence[int], random: np.random.Generator, waves: int = 4) -> np.ndarray:
-    """Return a smooth random field of zero mean and unit variance, a trigonometric polynomial of few waves.
+def random_field(shape: Sequence[int], random: np.random.Generator, modes: int = 4) -> np.ndarray:
+    """Return a smooth random field of zero mean and unit variance, a trigonometric polynomial with few Fourier modes.
 
-    The coefficient of wave vector k is normal with deviation 1 / (1 + |k|^2), up to ``waves`` along each axis. They are
+    The coefficient of wave vector k is normal with deviation 1 / (1 + |k|^2), up to ``modes`` along each axis. They are
     drawn in an order that does not depend on the shape, so one seed gives one function at every resolution.
 
     Parameters
     ----------
-    shape : values along each axis, more than 2 ``waves``
+    shape : values along each axis, more than 2 ``modes``
     random : draws the coefficients
-    waves : largest wave number along each axis
+    modes : largest wave number along each axis
     """
-    if min(shape) <= 2 * waves:
-        raise InputError(f"a field with {waves} waves needs more than {2 * waves} values per axis, got {tuple(shape)}.")
+    if min(shape) <= 2 * modes:
+        raise InputError(
+            f"the shape of a field with {modes} Fourier modes is {tuple(shape)}, expected more than {2 * modes} values "
+            "per axis."
+        )
     dimension = len(shape)
-    numbers = np.arange(-waves, waves + 1)
+    numbers = np.arange(-modes, modes + 1)
     squares = sum(k**2 for k in np.meshgrid(*(numbers,) * dimension, indexing="ij"))
     parts = random.standard_normal((2, *squares.shape))
     coefficients = (parts[0] + 1j * parts[1]) / (1.0 + squares)
-    coefficients[(waves,) * dimension] = 0.0
+    coefficients[(modes,) * dimension] = 0.0
     spectrum = np.zeros(shape, complex)
     spectrum[np.ix_(*(numbers % n for n in shape))] = coefficients
     values = np.fft.ifftn(spectrum).real * np.prod(shape)
@@ -72,8 +76,7 @@ def advection(start: np.ndarray, velocity: Sequence[float], times: np.ndarray) -
     ndarray
         (steps, *shape of ``start``).
     """
-    if len(velocity) != start.ndim:
-        raise InputError(f"the velocity needs {start.ndim} components, got {len(velocity)}.")
+    check_shape("the velocity", velocity, (start.ndim,))
     phase = sum(c * k for c, k in zip(velocity, _wave_numbers(start.shape), strict=True))
     return _evolved(start, [np.exp(-1j * phase * t) for t in times])
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sciml.errors import InputError
+from sciml.checks import choice, whole_number
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2
 SMALLEST_SIZE = 12
@@ -69,8 +69,7 @@ class PoissonCase:
             exp(-60 |x - x_0|^2) low in the box, such as a plume
         seed : of the white noise
         """
-        if kind not in RIGHT_HAND_SIDES:
-            raise InputError(f"the right-hand side must be one of {', '.join(RIGHT_HAND_SIDES)}, got {kind!r}.")
+        choice("the right-hand side", kind, RIGHT_HAND_SIDES)
         shape = self.cells.shape
         if kind == "white":
             b = np.random.default_rng(seed).standard_normal(shape)
@@ -96,12 +95,9 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
     seed : of the random geometry and coefficient; box, smoke and walls do not depend on it
     dimension : 2 or 3
     """
-    if name not in CASES:
-        raise InputError(f"there is no Poisson case {name!r}, expected one of {', '.join(CASES)}.")
-    if size < SMALLEST_SIZE:
-        raise InputError(f"a Poisson case needs at least {SMALLEST_SIZE} cells per axis, got {size}.")
-    if dimension not in (2, 3):
-        raise InputError(f"dimension must be 2 or 3, got {dimension}.")
+    choice("the Poisson case", name, CASES)
+    whole_number("the number of cells per axis", size, at_least=SMALLEST_SIZE)
+    choice("the dimension", dimension, (2, 3))
     cells, outside = _MAKERS[name](size, seed, dimension)
     cells[_isolated(cells, outside)] = SOLID
     coefficient = (

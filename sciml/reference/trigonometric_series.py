@@ -13,7 +13,7 @@ from math import pi
 
 import numpy as np
 
-from sciml.errors import InputError
+from sciml.checks import finite, positive, shape, whole_number
 from sciml.reference.arrays import Array, array_module
 
 
@@ -44,37 +44,31 @@ class TrigonometricSeries:
     period: float = 2.0 * pi
 
     def __post_init__(self) -> None:
-        if not (0.0 < self.period < float("inf")) or not np.all(np.isfinite([self.mean, *self.cosines, *self.sines])):
-            raise InputError(
-                f"a trigonometric series needs a positive period and finite coefficients, got period {self.period}, "
-                f"mean {self.mean}, cosines {tuple(self.cosines)} and sines {tuple(self.sines)}."
-            )
+        positive("the period of a trigonometric series", self.period)
+        finite("the coefficients of a trigonometric series", [self.mean, *self.cosines, *self.sines])
 
     @classmethod
     def interpolating(
-        cls, function: Callable[[np.ndarray], np.ndarray], period: float, waves: int
+        cls, function: Callable[[np.ndarray], np.ndarray], period: float, modes: int
     ) -> TrigonometricSeries:
         """Return the series of ``waves`` waves that equals a periodic function at 2 ``waves`` + 1 equidistant points.
 
-        For a function that is analytic on the circle its error falls exponentially with the number of waves.
+        For a function that is analytic on the circle its error falls exponentially with the number of Fourier modes.
 
         Parameters
         ----------
         function : maps (n,) to (n,)
         period : L
-        waves : K >= 1
+        modes : K >= 1
 
         Raises
         ------
         InputError
-            If ``waves`` is not positive or the function does not return one finite number per point.
+            If ``modes`` is not positive or the function does not return one finite number per point.
         """
-        if waves < 1:
-            raise InputError(f"a trigonometric series needs at least one wave, got {waves}.")
-        count = 2 * waves + 1
+        count = 2 * whole_number("the number of Fourier modes", modes, at_least=1) + 1
         values = np.asarray(function(period * np.arange(count) / count), float)
-        if values.shape != (count,) or not np.all(np.isfinite(values)):
-            raise InputError(f"the function must return {count} finite values for {count} points, got {values.shape}.")
+        finite("the function", shape("the values of the function", values, (count,)))
         spectrum = np.fft.rfft(values) / count
         return cls(float(spectrum[0].real), tuple(2.0 * spectrum[1:].real), tuple(-2.0 * spectrum[1:].imag), period)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sciml.checks import positive
 from sciml.errors import InputError
 
 FLUID, SOLID = 0, 2
@@ -44,11 +45,10 @@ class WindTunnel:
     def __post_init__(self) -> None:
         if self.solid.dtype != bool or self.solid.ndim not in (2, 3):
             raise InputError(
-                f"The obstacle must be a mask of two or three dimensions: got {self.solid.dtype} of shape "
-                f"{self.solid.shape}."
+                f"the obstacle is {self.solid.dtype} of shape {self.solid.shape}, expected a Boolean mask of two or "
+                "three dimensions."
             )
-        if not self.spacing > 0.0:
-            raise InputError(f"The spacing must be positive: got {self.spacing}.")
+        positive("the spacing", self.spacing)
 
     @property
     def cells(self) -> np.ndarray:

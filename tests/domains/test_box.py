@@ -217,7 +217,7 @@ def test_what_no_points_can_be_drawn_from_is_refused() -> None:
     for count in (0, -3, 1.5, True, "4"):
         with pytest.raises(InputError, match=r"number of points is .* at least 1"):
             box.interior(count, generator(0))
-    with pytest.raises(InputError, match="'jittered'; expected one of uniform, stratified, shifted"):
+    with pytest.raises(InputError, match="'jittered', expected one of uniform, stratified, shifted"):
         box.interior(10, generator(0), "jittered")
     with pytest.raises(InputError, match=r"drawn by a torch\.Generator, got int"):
         box.interior(10, 0)

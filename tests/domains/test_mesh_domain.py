@@ -247,7 +247,7 @@ def test_flipped_cells_are_found_and_named() -> None:
 
 def test_what_no_points_can_be_drawn_from_is_refused() -> None:
     domain = MeshDomain("disk", 1)
-    with pytest.raises(InputError, match="'shifted'; expected one of uniform, stratified"):
+    with pytest.raises(InputError, match="'shifted', expected one of uniform, stratified"):
         domain.interior(10, generator(0), "shifted")
     for draw in (domain.interior, domain.boundary):
         with pytest.raises(InputError, match="number of points is 0"):

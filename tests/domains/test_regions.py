@@ -116,7 +116,7 @@ def test_what_is_no_region_is_refused() -> None:
         (lambda: Disc([0.0, 0.0], -1.0), "radius -1.0"),
         (lambda: Polygon([[0.0, 0.0], [1.0, 1.0]]), "at least 3 finite points"),
         (lambda: RING - Disc([0.0, 0.0, 0.0], 1.0), "the difference is of two regions of 2 axes"),
-        (lambda: RING.interior(5, generator(0), "grid"), "no kind of points 'grid'"),
+        (lambda: RING.interior(5, generator(0), "grid"), "the kind of points is 'grid', expected one of"),
         (lambda: RING.boundary(5, generator(0), "hole"), "no face 'hole'"),
         (lambda: RING.onto_faces(torch.zeros(1, 2)), "faces of boxes only"),
     ):

@@ -52,7 +52,7 @@ def test_directions_combine_the_derivatives_along_the_axes() -> None:
 
 
 def test_a_box_that_does_not_suit_is_refused_in_a_sentence() -> None:
-    with pytest.raises(InputError, match="two corners of 2 numbers"):
+    with pytest.raises(InputError, match="a lower and an upper corner of 2 numbers"):
         VanishingOnBox(TanhNetwork(2), [[0.0], [1.0]])
     with pytest.raises(InputError, match="below its upper"):
         VanishingOnBox(TanhNetwork(1), [[1.0], [1.0]])

@@ -158,7 +158,7 @@ def test_networks_work_in_single_precision_too(kind: str) -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    with pytest.raises(InputError, match="the frequency of a sine network is 0, expected a number greater than 0"):
+    with pytest.raises(InputError, match="the frequency of a sine network is 0, expected a positive number"):
         Siren(1, frequency=0)
     with pytest.raises(
         InputError, match="hidden_layers of a sine network is -1, expected a whole number of at least 0"
@@ -168,11 +168,11 @@ def test_what_makes_no_sense_is_refused() -> None:
         TanhNetwork(1, width=0)
     with pytest.raises(InputError, match=r"inputs of a network is 1\.5"):
         TanhNetwork(1.5)
-    with pytest.raises(InputError, match="the spread of a network is -1, expected a number greater than 0"):
+    with pytest.raises(InputError, match="the spread of a network is -1, expected a positive number"):
         TanhNetwork(1, spread=-1)
     with pytest.raises(InputError, match="modes of a network is 0, expected a whole number of at least 1"):
         FourierNetwork(1, modes=0)
-    with pytest.raises(InputError, match="the decay of a network's modes is 0, expected a number greater than 0"):
+    with pytest.raises(InputError, match="the decay of a network's modes is 0, expected a positive number"):
         FourierNetwork(1, decay=0)
     for box in ([[0.0], [0.0]], [[1.0], [-1.0]], [[0.0], [math.inf]], [[math.nan], [1.0]]):
         with pytest.raises(InputError, match="expected every lower bound below its upper one"):
@@ -185,7 +185,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 def test_points_of_another_dimension_are_refused(kind: str) -> None:
     net = make(kind, 2, 1)
     for shape in [(5, 3), (2,), (5, 4, 2)]:
-        with pytest.raises(InputError, match=r"the points have shape \(.*\), expected \(number of points, 2\)"):
+        with pytest.raises(InputError, match=r"the shape of the points is \(.*\), expected \(number of points, 2\)"):
             net(torch.zeros(shape, dtype=torch.float64))
 
 

@@ -68,7 +68,7 @@ def test_ends_that_do_not_suit_the_network_are_refused() -> None:
         DirichletEnds(TanhNetwork(2, 2))
     with pytest.raises(InputError, match="expected 2 finite numbers"):
         DirichletEnds(TanhNetwork(2, 2), lower=[0.0])
-    with pytest.raises(InputError, match="axis is 2, expected 0 to 1"):
+    with pytest.raises(InputError, match="axis is 2, expected a whole number from 0 to 1"):
         DirichletEnds(TanhNetwork(2, 2), lower=[0.0, 0.0], axis=2)
-    with pytest.raises(InputError, match="two corners of 2 numbers"):
+    with pytest.raises(InputError, match="expected every lower bound below its upper one"):
         DirichletEnds(TanhNetwork(2, 2), lower=[0.0, 0.0], box=[[1, 0], [0, 1]])

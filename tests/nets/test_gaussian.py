@@ -133,12 +133,12 @@ def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(InputError, match="units of a network is 0, expected a whole number of at least 1"):
         GaussianNetwork(2, units=0)
     for width in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(InputError, match=r"the width of the bumps is .+, expected a number over 0"):
+        with pytest.raises(InputError, match=r"the width of the bumps is .+, expected a positive number"):
             GaussianNetwork(2, width=width)
     with pytest.raises(InputError, match="expected every lower bound below its upper one"):
         GaussianNetwork(2, box=[[0, 0], [1, 0]])
     for shape in [(5, 3), (5,), (5, 1)]:
-        with pytest.raises(InputError, match=r"the points have shape \(.*\), expected \(number of points, 2\)"):
+        with pytest.raises(InputError, match=r"the shape of the points is \(.*\), expected \(number of points, 2\)"):
             bumps(2, 1, 3)(torch.zeros(shape))
 
 

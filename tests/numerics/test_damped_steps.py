@@ -213,7 +213,7 @@ def test_the_method_follows_from_the_sizes_and_the_memory() -> None:
 
 
 def test_a_method_that_does_not_exist_or_does_not_suit_is_refused() -> None:
-    with pytest.raises(InputError, match="no least-squares method 'newton', expected one of auto, normal, dual"):
+    with pytest.raises(InputError, match="the method of least squares is 'newton', expected one of auto, normal, dual"):
         choose("newton", 10, 10, GIB)
     with pytest.raises(InputError, match=r"10 residuals for 30 parameters.*draw more points, or use the method dual"):
         choose("normal", 10, 30, GIB)

@@ -104,9 +104,9 @@ def test_precision_and_device_are_kept(dtype: torch.dtype) -> None:
 def test_vectors_of_other_lengths_and_modules_without_weights_are_refused() -> None:
     flat = FlatModule(nn.Linear(2, 1))
     for wrong in (torch.zeros(4), torch.zeros(3, 1)):
-        with pytest.raises(InputError, match=r"the vector of weights has shape \(.*\), expected \(3,\)"):
+        with pytest.raises(InputError, match=r"the shape of the vector of parameters is \(.*\), expected \(3,\)"):
             flat(wrong, torch.zeros(1, 2))
-        with pytest.raises(InputError, match="the vector of weights"):
+        with pytest.raises(InputError, match="the vector of parameters"):
             flat.assign(wrong)
     with pytest.raises(InputError, match="Tanh has no weights; expected a network with parameters"):
         FlatModule(nn.Tanh())

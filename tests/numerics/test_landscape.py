@@ -146,9 +146,9 @@ def test_what_does_not_suit_is_a_sentence():
         gauss_newton([Residuals("root", lambda w, x: torch.sqrt(w[:1] * x), (normal(3).abs(),))], torch.zeros_like(at))
     directions = normal(COLUMNS, 2)
     for arguments, sentence in (
-        ((directions.T, 1.0, 3), r"shape \(2, 6\), expected \(6, 2\)"),
-        ((directions, 0.0, 3), "the span of a landscape is 0.0, expected a number over 0"),
-        ((directions, 1.0, 4), "the count of a landscape is 4, expected an odd whole number"),
+        ((directions.T, 1.0, 3), r"directions is \(2, 6\), expected \(6, 2\)"),
+        ((directions, 0.0, 3), "the span of a landscape is 0.0, expected a positive number"),
+        ((directions, 1.0, 4), "the count of a landscape is 4, expected an odd number"),
         ((directions, 1.0, 1), "the count of a landscape is 1"),
     ):
         with pytest.raises(InputError, match=sentence):

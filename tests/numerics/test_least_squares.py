@@ -313,13 +313,13 @@ def test_starts_that_are_no_real_vectors_are_refused() -> None:
         ({"max_solves": 0}, "max_solves of least squares is 0, expected a whole number of at least 1"),
         ({"trials": 2.5}, "trials of least squares is 2.5"),
         ({"patience": True}, "patience of least squares is True"),
-        ({"damping": 0}, "damping of least squares is 0, expected a number greater than 0"),
+        ({"damping": 0}, "damping of least squares is 0, expected a positive number"),
         ({"decrease": 1.0}, "decrease of least squares is 1.0, expected a number greater than 1"),
         ({"increase": float("inf")}, "increase of least squares is inf"),
         ({"tolerance": -1.0}, "tolerance of least squares is -1.0, expected a number of at least 0"),
         ({"tolerance": "1e-8"}, "tolerance of least squares is '1e-8'"),
         ({"smallest_damping": 1.0, "largest_damping": 0.1}, "the bounds of the damping are 1.0 and 0.1"),
-        ({"method": "newton"}, "there is no least-squares method 'newton'"),
+        ({"method": "newton"}, "the method of least squares is 'newton'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:

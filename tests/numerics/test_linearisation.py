@@ -147,7 +147,7 @@ def test_a_single_number_is_a_residual_too() -> None:
 
 @pytest.mark.parametrize("weight", [0, -1.0, float("nan"), float("inf"), "1"])
 def test_weights_that_are_no_positive_numbers_are_refused(weight: object) -> None:
-    with pytest.raises(InputError, match=r"the weight of the residuals 'wall' is .*, expected a number over 0"):
+    with pytest.raises(InputError, match=r"the weight of the residuals 'wall' is .*, expected a positive number"):
         Residuals("wall", ends, (normal(3, 2),), weight)
 
 

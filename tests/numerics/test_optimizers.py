@@ -57,7 +57,7 @@ def test_weight_decay_of_adamw_shrinks_what_the_loss_leaves_alone() -> None:
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(ConfigError, match=r"adam does not take the options.*momentun"):
         make_optimizer("adam", [nn.Parameter(torch.ones(1))], 0.1, options={"momentun": 0.9})
-    with pytest.raises(InputError, match="expected adam"):
+    with pytest.raises(InputError, match="expected one of adam"):
         make_optimizer("sgd", [nn.Parameter(torch.ones(1))], 0.1)
 
 

@@ -33,7 +33,7 @@ def test_counters_over_many_updates_do_not_repeat() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, 2**63, 1.5, True, "1"])
 def test_what_is_no_counter_is_refused(wrong) -> None:
-    with pytest.raises(InputError, match="expected an integer from 0"):
+    with pytest.raises(InputError, match="expected a whole number from 0"):
         generator(0, wrong)
 
 

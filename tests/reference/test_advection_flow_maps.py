@@ -145,12 +145,12 @@ def test_maps_in_closed_form_have_derivatives_in_torch() -> None:
 
 def test_what_makes_no_sense_is_refused() -> None:
     for arguments in ((1.0, 1.0), (0.5, -1.0), (-1.0, 0.5), (np.inf, 1.0)):
-        with pytest.raises(InputError, match="keep its sign"):
+        with pytest.raises(InputError, match="keeps its sign"):
             SineSpeed(*arguments)
     for period in (0.0, -1.0, np.nan):
         with pytest.raises(InputError):
             Swirl(period)
     for flow in FLOWS.values():
         for call in (lambda x, flow=flow: flow.velocity(x, 0.0), lambda x, flow=flow: flow.map(x, 0.0, 1.0)):
-            with pytest.raises(InputError, match=rf"points \(\.\.\., {flow.dim}\)"):
+            with pytest.raises(InputError, match=rf"expected \(\.\.\., {flow.dim}\)"):
                 call(np.zeros((5, 4)))

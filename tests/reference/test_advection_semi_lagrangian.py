@@ -153,8 +153,8 @@ def test_times_of_a_run_do_not_change_what_comes_later() -> None:
     ("changes", "said"),
     [
         ({"start": np.zeros(5)}, "shape"),
-        ({"times": np.array([1.0, 0.0])}, "rise"),
-        ({"times": np.array([-1.0])}, ">= 0"),
+        ({"times": np.array([1.0, 0.0])}, "rising"),
+        ({"times": np.array([-1.0])}, "of at least 0"),
         ({"time_step": 0.0}, "time step"),
         ({"viscosity": -1.0}, "viscosity"),
         ({"degree": 4}, "degree"),

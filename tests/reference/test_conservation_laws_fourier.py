@@ -147,12 +147,12 @@ def test_too_few_modes_for_a_shock_are_said_to_be_too_few() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"start": np.zeros((4, 4))}, "finite values"),
-        ({"start": np.array([1.0, np.nan, 0.0, 1.0])}, "finite values"),
+        ({"start": np.zeros((4, 4))}, r"is \(4, 4\), expected \(n,\)"),
+        ({"start": np.array([1.0, np.nan, 0.0, 1.0])}, "not finite"),
         ({"times": np.array([1.0, 0.5])}, "rising"),
         ({"times": np.array([])}, "rising"),
-        ({"viscosity": -1.0}, "viscosity >= 0"),
-        ({"courant": 0.0}, "courant"),
+        ({"viscosity": -1.0}, "viscosity .* is -1.0, expected a number of at least 0"),
+        ({"courant": 0.0}, "Courant"),
         ({"time_step": 0.0}, "time step"),
         ({"period": np.inf}, "period"),
         ({"speed": lambda x: x / 0.0 * np.inf}, "speed"),

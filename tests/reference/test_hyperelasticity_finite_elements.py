@@ -147,7 +147,7 @@ def test_bad_input_is_answered_in_a_sentence() -> None:
         _bad(left=[0, 0, 0])
     with pytest.raises(InputError, match="outside of the mesh"):
         _bad()(np.array([[3.0, 0.0]]))
-    with pytest.raises(InputError, match=r"grading 0\.5"):
+    with pytest.raises(InputError, match=r"grading is 0\.5"):
         square(4, 0.5)
     with pytest.raises(DivergenceError, match="use more load steps"):
         solve_static(square(4), ArapVolumeMaterial(), {"left": [0, 0], "right": [4e4, 0]})

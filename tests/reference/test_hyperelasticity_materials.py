@@ -65,7 +65,7 @@ def test_the_cofactor_is_that_of_the_inverse_and_finite_without_one(dim: int) ->
 
 
 def test_moduli_that_are_none_are_refused() -> None:
-    with pytest.raises(InputError, match="stiffness is 0, expected a number over 0"):
+    with pytest.raises(InputError, match="stiffness is 0, expected a positive number"):
         ArapVolumeMaterial(0)
     with pytest.raises(InputError, match="lame_parameter is -1, expected a number of at least 0"):
         NeoHookeanMaterial(1.0, -1)

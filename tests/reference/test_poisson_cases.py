@@ -107,9 +107,9 @@ def test_the_box_has_the_eigenvalues_of_the_sine_transform() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("maze", 16), "no Poisson case 'maze'"),
-        (("box", 11), "at least 12 cells"),
-        (("box", 16, 0, 1), "dimension must be 2 or 3"),
+        (("maze", 16), "the Poisson case is 'maze', expected one of"),
+        (("box", 11), "per axis is 11, expected a whole number of at least 12"),
+        (("box", 16, 0, 1), "the dimension is 1, expected one of 2, 3"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, words: str) -> None:
