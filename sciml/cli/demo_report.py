@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 _SHORT_COMMIT = 10
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)(\d+)(?![\w.]*\w)")
 _NUMBER = ' class="number"'
 
 
@@ -65,7 +67,7 @@ def report_page(entries: Sequence[Entry], environment: Mapping[str, Any], second
 def _contents(entry: Entry) -> str:
     said = entry.problem or (entry.story.summary if entry.story else "")
     mark = ' class="failed"' if entry.problem else ""
-    return f'<li{mark}><a href="#{escape(entry.name)}">{escape(entry.title)}</a><span>{escape(said)}</span></li>\n'
+    return f'<li{mark}><a href="#{escape(entry.name)}">{escape(entry.title)}</a><span>{_prose(said)}</span></li>\n'
 
 
 def _chapter(number: int, entry: Entry) -> str:
@@ -94,7 +96,17 @@ def _story(story: Story) -> list[str]:
 
 
 def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f'<p class="{kind}">{_prose(text)}</p>' if kind else f"<p>{_prose(text)}</p>"
+
+
+def _prose(text: str) -> str:
+    """Escape a text, and set powers of ten as such: 8.7e-07 as 8.7 x 10 to the power of -7."""
+
+    def power(found: re.Match[str]) -> str:
+        sign = "\u2212" if found[2] == "-" else ""
+        return f'<span class="power">{found[1]} × 10<sup>{sign}{int(found[3])}</sup></span>'
+
+    return _POWER.sub(power, escape(text))
 
 
 def _figure(picture: Picture) -> str:
@@ -103,21 +115,22 @@ def _figure(picture: Picture) -> str:
     data = base64.b64encode(Path(picture.path).read_bytes()).decode()
     return (
         f'<figure><img src="data:{kind};base64,{data}" alt="{escape(picture.alt)}">'
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+        f"<figcaption>{_prose(picture.caption)}</figcaption></figure>"
     )
 
 
 def _table(table: Table) -> str:
     rows = [list(row) for row in table.rows]
     numeric = [_is_numeric(row[column] for row in rows) for column in range(len(table.columns))]
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    caption = f'<p class="caption">{_prose(table.caption)}</p>' if table.caption else ""
+    label = escape(table.caption or "Table")
     head = _row(table.columns, numeric, "th", ' scope="col"')
     body = "\n".join(
-        f'<tr><th scope="row">{escape(cell_text(row[0]))}</th>{_cells(row[1:], numeric[1:], "td", "")}</tr>'
+        f'<tr><th scope="row">{_prose(cell_text(row[0]))}</th>{_cells(row[1:], numeric[1:], "td", "")}</tr>'
         for row in rows
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>{caption}'
+        f'{caption}<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table>'
         f"<thead>{head}</thead>\n<tbody>{body}</tbody></table></div>"
     )
 
@@ -128,7 +141,7 @@ def _row(cells: Sequence[Any], numeric: Sequence[bool], tag: str, scope: str) ->
 
 def _cells(cells: Sequence[Any], numeric: Sequence[bool], tag: str, scope: str) -> str:
     return "".join(
-        f"<{tag}{scope}{_NUMBER if right else ''}>{escape(cell_text(cell))}</{tag}>"
+        f"<{tag}{scope}{_NUMBER if right else ''}>{_prose(cell_text(cell))}</{tag}>"
         for cell, right in zip(cells, numeric, strict=True)
     )
 
@@ -187,7 +200,7 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 1.0625rem/1.6 "Source Serif 4", "Iowan Old Style", Charter, Georgia, Cambria, serif; }
 main, header, footer { max-width: 60rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 3.5rem; }
-h1, h2, h3, nav, table, figcaption, dl, .time, .kicker { font-family: system-ui, "Segoe UI", "Helvetica Neue", Arial,
+h1, h2, h3, nav, table, figcaption, dl, .time, .caption, .kicker { font-family: system-ui, "Segoe UI", Helvetica, Arial,
   sans-serif; }
 h1 { font-size: clamp(1.9rem, 5vw, 2.7rem); line-height: 1.12; letter-spacing: -0.02em; margin: 0.2rem 0 0.8rem; }
 h2 { font-size: clamp(1.35rem, 3.5vw, 1.7rem); line-height: 1.2; letter-spacing: -0.01em; margin: 0 0 0.6rem; }
@@ -220,7 +233,9 @@ figcaption { font-size: 0.875rem; line-height: 1.45; color: var(--faint); margin
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
 table { border-collapse: collapse; font-size: 0.9rem; line-height: 1.35; width: 100%;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--faint); padding-bottom: 0.5rem; font-size: 0.875rem; }
+.caption { color: var(--faint); font-size: 0.875rem; margin: 0 0 0.4rem; }
+.power { white-space: nowrap; }
+sup { font-size: 0.72em; line-height: 0; }
 th, td { padding: 0.45rem 1rem 0.45rem 0; text-align: left; border-bottom: 1px solid var(--line); font-weight: 400;
   vertical-align: top; }
 .scroll th, .scroll td { white-space: nowrap; }

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from sciml.errors import InputError
-from sciml.plots.style import COLOURS, FAINT, INK, entitle, pale, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, pale, save, tidy
 
 
 class Run(Protocol):
@@ -40,7 +40,7 @@ def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path,
     path : .png, .pdf or .svg
     rtol : the tolerance, drawn as a line
     """
-    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     draw_histories(figure.subplots(), histories, rtol)
     save(figure, path)
 
@@ -78,7 +78,7 @@ def solver_seconds(runs: Mapping[str, Run], path: str | Path) -> None:
     """
     if not runs:
         raise InputError("Bars of times need at least one run: got none.")
-    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     draw_seconds(figure.subplots(), runs)
     save(figure, path)
 

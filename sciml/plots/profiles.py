@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.plots.style import COLOURS, FAINT, INK, entitle, labelled, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, labelled, save, tidy
 
 GRID = "#e6e8eb"
 MARKERS = "oDsv^P"
@@ -39,7 +39,7 @@ def profiles(
     """
     if not fields:
         raise InputError("Profiles need at least one field, got none.")
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     axes = figure.subplots()
     seen = []
     curves = [(name, field, {"color": COLOURS[k % len(COLOURS)], "linewidth": 2.2 if k == 0 else 1.5})
@@ -86,7 +86,7 @@ def work_precision(
     """
     if not points or not all(seconds > 0.0 and size > 0.0 for seconds, size in points.values()):
         raise InputError(f"Errors against costs need positive seconds and errors, got {dict(points)}.")
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     axes = figure.subplots()
     spans = [np.log10([pair[k] for pair in points.values()]) for k in (0, 1)]
     middle = 0.5 * (spans[0].min() + spans[0].max())

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.plots.style import FAINT, INK, colour_bar, colouring, entitle, labelled, save, tidy
+from sciml.plots.style import FAINT, INK, PANEL, colour_bar, colouring, entitle, labelled, save, tidy
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2  # the codes of cells, as in the files of linear systems
 OTHER_CELLS = ((DIRICHLET, "#d8ecf8", "////", "Dirichlet"), (SOLID, "#b4b9bf", "", "solid"))
@@ -34,7 +34,7 @@ def field_slice(
         cells, or of the box where there are none
     """
     section = section_of(field, cells, axis, index)
-    figure = Figure(figsize=(7.6, 6.4), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     draw_slice(figure, figure.subplots(), section)
     save(figure, path)
 

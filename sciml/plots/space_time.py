@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.plots.style import INK, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
+from sciml.plots.style import INK, PANEL, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
 
 
 def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = None, title: str = "") -> None:
@@ -38,7 +38,7 @@ def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = Non
 
 def space_time_figure(field: Field, paths: np.ndarray | None, title: str = "") -> Figure:
     """Return the figure of `space_time`."""
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    figure = Figure(figsize=PANEL, layout="constrained")
     axes = figure.subplots()
     shown = draw_space_time(axes, field, paths)
     entitle(axes, title or ("Space and time" if paths is None else "Paths in space and time"))

@@ -19,6 +19,7 @@ from sciml.mesh.field import Field
 
 COLOURS = ("#c8102e", "#1f5fa8", "#e08a00", "#2a8a57", "#7a4fa3", "#6b6f76")
 INK, FAINT = "#22262b", "#7d848c"
+PANEL = (5.8, 4.6)  # inches, of a picture with one pair of axes
 _FORMATS = (".png", ".pdf", ".svg")
 
 

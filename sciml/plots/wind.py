@@ -16,7 +16,7 @@ from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
-from sciml.plots.style import FAINT, INK, entitle, save
+from sciml.plots.style import FAINT, INK, PANEL, save
 from sciml.plots.surfaces import lit, triangles_of
 
 CLAY = "#d9d4cb"
@@ -36,11 +36,11 @@ def wind_around(velocity: Field, surface: Mesh, path: str | Path, *, title: str 
     path : .png, .pdf or .svg
     title : one line; "Streamlines around the obstacle" by default
     """
-    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
-    axes = figure.add_subplot(projection="3d")
-    shown = draw_wind(axes, velocity, surface)
-    entitle(axes, title or "Streamlines around the obstacle")
-    draw_speeds(figure, axes, shown)
+    figure = Figure(figsize=PANEL)
+    axes = figure.add_axes((-0.04, -0.1, 0.92, 1.1), projection="3d")
+    shown = draw_wind(axes, velocity, surface, zoom=1.7)
+    figure.text(0.02, 0.94, title or "Streamlines around the obstacle", fontsize=12, fontweight="bold", color=INK)
+    draw_speeds(figure, shown)
     save(figure, path)
 
 
@@ -80,9 +80,9 @@ def draw_wind(axes: Axes3D, velocity: Field, surface: Mesh, *, zoom: float = 1.5
     return ScalarMappable(scale, SPEEDS)
 
 
-def draw_speeds(figure: Figure, axes: Axes3D, shown: ScalarMappable) -> None:
-    """Draw the scale of the colours of streamlines right of the axes."""
-    bar = figure.colorbar(shown, ax=axes, shrink=0.62, pad=0.0, aspect=24, extend="both")
+def draw_speeds(figure: Figure, shown: ScalarMappable) -> None:
+    """Draw the scale of the colours of streamlines at the right side of the figure."""
+    bar = figure.colorbar(shown, cax=figure.add_axes((0.87, 0.17, 0.022, 0.62)), extend="both")
     bar.set_label("speed / speed of the wind", color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, colors=FAINT, labelcolor=INK)

@@ -73,13 +73,14 @@ class WindTunnelChapter(Chapter):
         self, folder: Path, runs: dict[str, SolveResult], metrics: dict[str, float], pictures: Sequence[Picture]
     ) -> Story:
         seconds = {name: run.setup_seconds + run.solve_seconds for name, run in runs.items()}
-        slower = [f"{seconds[name] / seconds[OURS]:.3g} times as long by {name}" for name in (PEER, "plain CG")]
+        slower = [f"{name} takes {seconds[name] / seconds[OURS]:.3g} times as long" for name in (PEER, "plain CG")]
         unknowns = int((self.tunnel[2].cells == 0).sum())
         failed = [f"{name} ended with the status {run.status}" for name, run in runs.items() if not run.converged]
         command = f"sciml demo {quoted(self.settings.surface)}--size {self.size} --only poisson"
         return Story(
             summary=(
-                f"{unknowns:,} unknowns: {seconds[OURS]:.2g} s by multigrid on one thread, {' and '.join(slower)}."
+                f"Multigrid solves for {unknowns:,} unknowns in {seconds[OURS]:.2g} s on one thread; "
+                f"{', '.join(slower)}."
             ),
             text=(
                 (
