@@ -248,6 +248,9 @@ code { font: 0.875em/1.5 ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consol
 dl { margin: 0; font-size: 0.9375rem; }
 dt { background: var(--tint); border-radius: 5px; padding: 0.35rem 0.7rem; }
 dd { color: var(--faint); margin: 0.2rem 0 0.8rem 0.7rem; font-size: 0.875rem; }
+@media (min-width: 48rem) { dl { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 3fr);
+  gap: 0.4rem 1.2rem; }
+  dd { margin: 0; align-self: center; } }
 footer { padding-top: 3.5rem; padding-bottom: 4rem; }
 footer h2 { color: var(--ink); }
 footer table th { color: var(--ink); white-space: nowrap; }

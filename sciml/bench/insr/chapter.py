@@ -93,7 +93,7 @@ class AdvectionChapter(Chapter):
                 "faster by orders of magnitude. INSR shares its time integrator with the Fourier modes, and most of "
                 "the error that is left is that of the time steps: its network resolves the pulse nearly as well as a "
                 "spectral method."),
-                ("What the network offers is not speed on one axis. Its cost does not grow with a mesh, so that the "
+                ("What the network offers is not speed on one axis. It needs no mesh, so that the "
                 "same few lines solve on other domains and in five dimensions, where a grid no longer fits."),
             ),
             tables=[table],
