@@ -151,6 +151,14 @@ class TrainingBar:
             self._bar.stop()
             self._bar = None
 
+    def print(self, text: str) -> None:
+        """Print text on standard output, above the bar."""
+        if self._bar is not None:
+            self._bar.stop()  # while it is shown, rich sends all output to standard error
+        print(text, flush=True)
+        if self._bar is not None:
+            self._bar.start()
+
     def __call__(self, done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
         """Show how far the training is.
 

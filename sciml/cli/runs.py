@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from sciml.training.config import Config
+    from sciml.training.task import Task
 
 RUNS = Path("runs")
 FIELDS, FILM = "fields.xdmf", "animation.gif"
@@ -74,11 +75,16 @@ def run_config(
     from sciml.training import run
 
     leads = rank_zero_only.rank == 0  # of several processes one speaks
-    finished = run.finished(folder) if resume else None
-    if leads and not json:
-        print(f"{folder} has finished already." if finished else header(checked, folder), flush=True)
+    speaks = leads and not json
+    if speaks and resume and run.finished(folder):
+        print(f"{folder} has finished already.", flush=True)
     with TrainingBar(_unit(checked), enabled=None if leads else False) as bar:
-        result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar)
+
+        def announce(task: Task) -> None:
+            if speaks:
+                bar.print(header(task, checked, folder))
+
+        result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce)
     if not leads:
         return
     if json:
@@ -140,11 +146,10 @@ def _unit(config: Config) -> str:
     return "step" if config.training.is_own else "epoch"
 
 
-def header(config: Config, folder: Path) -> str:
-    """What is about to be trained or solved, on a few lines."""
+def header(task: Task, config: Config, folder: Path) -> str:
+    """Return what is about to be trained or solved, on a few lines."""
     import torch
 
-    task = config.build_task()
     parameters = sum(weight.numel() for weight in task.parameters())
     accelerator = config.trainer["accelerator"]
     if accelerator != "cpu" and torch.cuda.is_available():

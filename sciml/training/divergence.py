@@ -12,14 +12,14 @@ from torch import Tensor
 from sciml.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
-    from sciml.training.task import Task
+    from lightning import LightningModule
 
 ADVICE = {"loss": "lower the learning rate, or set training.gradient_clip", "step": "take smaller steps"}
 
 
 @torch.no_grad()
 def check_finite(
-    task: Task,
+    task: LightningModule,
     history: list[dict[str, Tensor]],
     start: int,
     earlier: dict[str, Tensor],
@@ -79,7 +79,7 @@ def check_finite(
     )
 
 
-def _worst_weight(task: Task) -> str:
+def _worst_weight(task: LightningModule) -> str:
     for name, weight in task.named_parameters():
         if weight.grad is not None and not torch.isfinite(weight.grad).all():
             return f"the gradient of {name} is not finite"

@@ -13,7 +13,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
 from sciml.training.config_files import read_yaml
 from sciml.training.renamed import current_values
-from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task
+from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import Task
 
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
@@ -55,6 +55,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    started: Callable[[Task], None] | None = None,
 ) -> dict[str, Any]:
     """Train what a config says, or solve it.
 
@@ -68,7 +69,8 @@ def train(
     folder : of the run; new or empty unless one of the next two is True
     resume : go on from the last checkpoint in the folder; in a new folder start, and after the end do nothing
     overwrite : remove the run that is in the folder
-    progress : is told how far the run is
+    progress : called now and then with the state of the run
+    started : called with the task once the folder is ready, before the first update; not if the run has finished
 
     Returns
     -------
@@ -90,6 +92,8 @@ def train(
     if resume and overwrite:
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
+    # Built before the folder is made: what a task refuses leaves nothing behind.
+    task = None if resume and finished(folder) else config.build_task()
     with ExitStack() as stack:
         writer = None
         if _rank() == 0:
@@ -101,15 +105,15 @@ def train(
             writer = _open(config, folder, resume, overwrite)
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
-        task, data = config.build_task(), config.build_data()
+        task, data = task or config.build_task(), config.build_data()
         task.prepare(config.training, config.seed)
+        if started is not None:
+            started(task)
         rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
-            if writer is not None:
-                _draw(folder)  # first, so that a solution may draw a better history
-            solved = _write_solution(folder, trainer.strategy.root_device) if writer is not None else {}
+            solved = _conclude(task, config, folder, trainer) if writer is not None else {}
         except DivergenceError:
             _finish(writer, config, Status.DIVERGED, rows)
             raise
@@ -235,13 +239,27 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
         signals.restore()
 
 
-def _write_solution(folder: Path, device: torch.device) -> dict[str, float]:
-    """Let a task that solves write its solution; return its metrics."""
-    task = load_task(folder)  # and not the one at hand: a run resumed after the last epoch has no other
-    solved = {}
-    if type(task).solution is not Task.solution:
-        with torch.no_grad():
-            solved = task.to(device).solution(folder)
+def _conclude(task: Task, config: Config, folder: Path, trainer: lightning.Trainer) -> dict[str, float]:
+    """Draw the run, and let a task that solves write its solution; return the metrics of the solution.
+
+    The task has the weights of the last checkpoint: averaged ones where the run averages them.
+    """
+    from sciml.plots import training_history
+
+    if trainer.world_size > 1:  # a strategy may have sharded the weights of the one at hand
+        task = config.build_task()
+        task.prepare(config.training, config.seed)
+    task.trainer = None  # as a task that is loaded from the folder
+    restore(task, folder)
+    figures = folder / FIGURES
+    figures.mkdir(exist_ok=True)
+    training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
+    if hasattr(task, "figures"):
+        task.figures(figures)
+    if type(task).solution is Task.solution:
+        return {}
+    with torch.no_grad():
+        solved = task.to(trainer.strategy.root_device).solution(folder)
     return {name: float(value) for name, value in solved.items()}
 
 
@@ -276,18 +294,6 @@ def _peak_memory() -> int | None:
     except ImportError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _draw(folder: Path) -> None:
-    """Draw the errors over the epochs, and what the task has to show."""
-    from sciml.plots import training_history
-
-    figures = folder / FIGURES
-    figures.mkdir(exist_ok=True)
-    training_history(read_rows(folder / METRICS), figures / "history.png")
-    task = load_task(folder)
-    if hasattr(task, "figures"):
-        task.figures(figures)
 
 
 @contextmanager

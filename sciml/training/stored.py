@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import lightning
-
 from sciml import __version__, weights
 from sciml.atomic import write_text
 from sciml.errors import CheckpointError, ConfigError, InputError
@@ -45,8 +43,8 @@ def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str,
     data_path : another file for ``data.init_args.path``; the data of the run unless given
     """
     path = Path(path)
-    task, config = _load(path)
-    data = _data(config, data_path)
+    task, config = _load(path, data_path)
+    data = config.build_data()
     data.prepare_data()
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
     if path.is_dir():
@@ -88,45 +86,48 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
     )
 
 
-def _load(path: Path) -> tuple[Task, Config]:
-    if path.suffix == weights.ENDING:
-        return _load_published(path)
-    file = path / LAST if path.is_dir() else path
-    config_file = file.parent.parent / CONFIG
-    if not file.exists() and not config_file.exists():
-        raise CheckpointError(f"{path} is no run: there is no {config_file}; train one with 'sciml train'.")
-    checkpoint = read_checkpoint(file)
-    config = config_from_values(read_yaml(config_file), str(config_file))
-    task = _build(config, checkpoint["state_dict"], file)
-    task.loaded_from = file.parent.parent
-    return task, config
-
-
-def _load_published(path: Path) -> tuple[Task, Config]:
-    card = weights.read_card(path)
-    try:
-        config = config_from_values(card.config, str(card.path))
-    except ConfigError as error:
-        raise CheckpointError(f"{path} cannot be used: {error}") from error
-    return _build(config, weights.read_tensors(path, card), path), config
-
-
-def _build(config: Config, tensors: dict[str, Any], file: Path) -> Task:
-    task = config.build_task()
-    task.prepare(config.training, config.seed)
-    weights.assign(task, tensors, file)
+def restore(task: Task, folder: Path) -> Task:
+    """Give a task the weights of the last checkpoint of a run, and evaluation mode; return it."""
+    task.loaded_from = folder
+    weights.assign(task, read_checkpoint(folder / LAST)["state_dict"], folder / LAST)
     return task.eval()
 
 
-def _data(config: Config, path: str | Path | None) -> lightning.LightningDataModule:
-    if path is None:
-        return config.build_data()
-    section = config.values["data"]
+def _load(path: Path, data_path: str | Path | None = None) -> tuple[Task, Config]:
+    """Return the task of a run or of published weights, and its config, with other data if a file is given."""
+    values, source, tensors, folder = _read(path)
+    try:
+        config = config_from_values(values if data_path is None else _with_data(values, data_path), source)
+    except ConfigError as error:
+        if folder is None:
+            raise CheckpointError(f"{path} cannot be used: {error}") from error
+        raise
+    task = config.build_task()
+    task.prepare(config.training, config.seed)
+    task.loaded_from = folder
+    weights.assign(task, tensors, path)
+    return task.eval(), config
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str, dict[str, Any], Path | None]:
+    """Return the config as it was written and its name, the tensors, and the folder if they are those of a run."""
+    if path.suffix == weights.ENDING:
+        card = weights.read_card(path)
+        return card.config, str(card.path), weights.read_tensors(path, card), None
+    file = path / LAST if path.is_dir() else path
+    folder = file.parent.parent
+    if not file.exists() and not (folder / CONFIG).exists():
+        raise CheckpointError(f"{path} is no run: there is no {folder / CONFIG}; train one with 'sciml train'.")
+    tensors = read_checkpoint(file)["state_dict"]
+    return read_yaml(folder / CONFIG), str(folder / CONFIG), tensors, folder
+
+
+def _with_data(values: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Return a config whose data lie in another file."""
+    section = values.get("data")
     if section is None:
-        raise InputError(
-            f"{config.task_class.__name__} draws its points itself, so there is no other data to evaluate on."
-        )
+        task = values["task"]["class_path"].rpartition(".")[2]
+        raise InputError(f"{task} draws its points itself, so there is no other data to evaluate on.")
     if "path" not in section["init_args"]:
         raise InputError(f"{section['class_path']} takes no path, so there is no other data to evaluate on.")
-    data = {**section, "init_args": {**section["init_args"], "path": str(path)}}
-    return config_from_values({**config.values, "data": data}, config.source).build_data()
+    return {**values, "data": {**section, "init_args": {**section["init_args"], "path": str(path)}}}

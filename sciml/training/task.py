@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import lightning
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -24,6 +23,7 @@ from torch import Tensor
 from sciml.errors import ConfigError, InputError
 from sciml.numerics.optimizers import make_optimizer
 from sciml.numerics.random import generator
+from sciml.training.batches import count_samples, to_float64
 from sciml.training.divergence import check_finite
 from sciml.training.settings import SECOND_ORDER, Training
 
@@ -146,10 +146,10 @@ class Task(lightning.LightningModule):
         samples = 0
         with torch.no_grad():
             for batch in batches:
-                count = _samples(batch)
+                count = count_samples(batch)
                 batch = move_data_to_device(batch, self.device)
                 if self.dtype == torch.float64:
-                    batch = DoublePrecision().convert_input(batch)  # as the trainer does
+                    batch = to_float64(batch)  # as in training
                 for name, value in self.validate(batch).items():
                     sums[name] = sums.get(name, 0.0) + float(value) * count
                 samples += count
@@ -241,6 +241,10 @@ class Task(lightning.LightningModule):
             for phase in phases
         ]
 
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Return the batch in the precision of the task; the trainer knows tensors and collections, but no graphs."""
+        return to_float64(batch) if self.trainer.precision == "64-true" else batch
+
     def training_step(self, batch: Any, index: int) -> None:
         """Update the weights ``updates_per_batch`` times on one batch.
 
@@ -279,7 +283,7 @@ class Task(lightning.LightningModule):
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Log the means of :meth:`validate` over the epoch as ``val/NAME``."""
-        self._log(self.validate(batch), "val", _samples(batch))
+        self._log(self.validate(batch), "val", count_samples(batch))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient; Lightning calls this after the backward pass, once the gradients are unscaled."""
@@ -389,14 +393,3 @@ def _check_scalars(terms: Terms, what: str) -> None:
     for name, term in terms.items():
         if term.ndim:
             raise InputError(f"the term {name} of {what} has shape {tuple(term.shape)}, expected a scalar.")
-
-
-def _samples(batch: Any) -> int:
-    """Number of samples in a batch: the length of the first tensor in it, 1 if there is none."""
-    if isinstance(batch, Tensor):
-        return len(batch) if batch.ndim else 1
-    if isinstance(batch, dict):
-        batch = list(batch.values())
-    if isinstance(batch, list | tuple):
-        return next((_samples(item) for item in batch if isinstance(item, Tensor | dict | list | tuple)), 1)
-    return 1

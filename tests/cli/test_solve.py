@@ -7,14 +7,16 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
-from toy_runs import toy, wait_for
-from toy_solves import start_command, states_of, values_of
+from toy_runs import Noisy, toy, wait_for
+from toy_solves import Decay, start_command, states_of, values_of
 
 from sciml.cli.progress import TrainingBar
+from sciml.training import config
 from sciml.training.run import finished
 
 PAPER = {"claim": "an error of the order of the step", "source": "Euler 1768", "metrics": {"final_error": 0.02}}
@@ -58,6 +60,47 @@ def test_the_header_says_what_is_solved_and_the_table_stands_beside_the_paper(fo
     assert row == ["final_error", f"{exact:.4g}", "0.02"]
     assert "paper: an error of the order of the step (Euler 1768)" in out
     assert "finished after" in out and "position" in out and "loss/" not in out
+
+
+@pytest.fixture
+def counted(monkeypatch) -> Counter[str]:
+    """How often a config is parsed and a task is built."""
+    count: Counter[str] = Counter()
+
+    def counting(name: str, function):
+        def call(*words, **more):
+            count[name] += 1
+            return function(*words, **more)
+
+        return call
+
+    monkeypatch.setattr(config, "_config", counting("parsed", config._config))
+    for task in (Decay, Noisy):
+        monkeypatch.setattr(task, "__init__", counting("built", task.__init__))
+    return count
+
+
+def test_a_config_is_parsed_once_and_its_task_is_built_once(folder, command, tmp_path, counted):
+    (folder / "three.txt").write_text("3")
+    once = {"parsed": 1, "built": 1}
+    for words in (
+        ["solve", "decay.yaml", "-o", tmp_path / "solved"],
+        ["train", "learns.yaml", "training.phases=[{epochs: 1}]", "-o", tmp_path / "trained"],
+        ["solve", tmp_path / "solved", "--resume", "--json"],
+        ["evaluate", tmp_path / "trained"],
+        ["predict", tmp_path / "solved", "three.txt", "-o", tmp_path / "thrice.txt"],
+    ):
+        counted.clear()
+        code, _, err = command(*words)
+        assert (code, err) == (0, "")
+        assert counted == (once if "--resume" not in words else {"parsed": 1}), words
+
+
+def test_what_a_task_refuses_leaves_no_folder_behind(folder, command, tmp_path):
+    assert "step is -1.0, expected a positive" in refused(
+        command("solve", "decay.yaml", "task.init_args.step=-1.0", "-o", tmp_path / "run")
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_json_is_one_object_and_changes_reach_the_task(folder, command, tmp_path):

@@ -15,8 +15,9 @@ import yaml
 import sciml
 from sciml import strict_yaml
 from sciml.errors import ConfigError
+from sciml.training import constructors
 from sciml.training.citations import OF_OPTIMIZERS, keys_of, read_citations
-from sciml.training.config import config_from_values, load_config
+from sciml.training.config import Head, Paper, config_from_values, load_config
 from sciml.training.config_files import apply_overrides, read_yaml, shipped_configs
 from sciml.training.settings import OptimizerName, Phase, Training
 from sciml.training.task import Task
@@ -189,6 +190,31 @@ def test_null_is_refused_where_a_value_is_needed(file, key):
 def test_numbers_are_read_as_everybody_writes_them(text, value):
     read = strict_yaml.parse(text, "")
     assert read == value and type(read) is type(value)
+
+
+def test_one_parser_is_made_of_each_class_and_kept(file, monkeypatch):
+    import jsonargparse
+
+    made, make = [], jsonargparse.ArgumentParser.__init__
+    monkeypatch.setattr(
+        jsonargparse.ArgumentParser,
+        "__init__",
+        lambda self, *words, **more: made.append(1) or make(self, *words, **more),
+    )
+    constructors._parser.cache_clear()
+    values = {"title": "t", "task": {"class_path": "sciml.tiny.Line", "init_args": {"activation": "torch.nn.Tanh"}}}
+    values |= {
+        "data": {"class_path": "sciml.tiny.Points", "init_args": {"count": 2}},
+        "paper": {"claim": "c", "source": "s"},
+    }
+    values |= {"training": {"phases": [{"epochs": 1}, {"epochs": 2}]}}
+    config_from_values(values, "a").build_task()
+    classes = {Head, Line, Points, Training, Phase, TrainerSettings, Paper, torch.nn.Tanh}
+    assert 0 < len(made) <= len(classes)
+    made.clear()
+    again = config_from_values(values, "b")
+    assert isinstance(again.build_task(), Line) and again.build_data().count == 2
+    assert not made
 
 
 def test_overrides_reach_lists_and_new_keys_and_leave_the_original_alone():
