@@ -71,6 +71,17 @@ class Box:
         return math.prod(self._widths)
 
     @property
+    def has_boundary(self) -> bool:
+        """Whether the domain ends somewhere: all boxes do but those that are periodic along every axis."""
+        return not all(self.periodic)
+
+    @property
+    def boundary_measure(self) -> float:
+        """Number of ends, length or area of the boundary."""
+        closed = [width for width, periodic in zip(self._widths, self.periodic, strict=True) if not periodic]
+        return sum(2 * self.measure / width for width in closed)
+
+    @property
     def _widths(self) -> list[float]:
         return [b - a for a, b in zip(self.lower, self.upper, strict=True)]
 

@@ -89,6 +89,16 @@ class MeshDomain:
         return float(self._interior.measures.sum())
 
     @property
+    def has_boundary(self) -> bool:
+        """Whether the domain ends somewhere, as every mesh does."""
+        return True
+
+    @property
+    def boundary_measure(self) -> float:
+        """Length or area of the boundary."""
+        return float(self.mesh.boundary().volumes().sum())
+
+    @property
     def vertices(self) -> torch.Tensor:
         """The points that are corners of cells, (vertices, dim) float64 on the CPU, in the order of the mesh."""
         return torch.from_numpy(self.mesh.points[np.unique(self._cells)])
@@ -104,6 +114,10 @@ class MeshDomain:
         """
         check_draw(count, generator, kind, KINDS)
         return self._interior.draw(count, generator, kind)[0]
+
+    def wrap(self, points: torch.Tensor) -> torch.Tensor:
+        """Return the points unchanged: points on a mesh are inside, and no mesh is periodic."""
+        return points
 
     def boundary(self, count: int, generator: torch.Generator, group: str | None = None) -> BoundaryPoints:
         """Return random points, each uniform on the boundary, one in each of ``count`` parts of equal measure.

@@ -119,6 +119,17 @@ class Region(Carved):
         points = Box(self.lower, self.upper).interior(MEASURED, torch.Generator().manual_seed(0), "shifted")
         return math.prod(self._widths) * float(self.contains(points).double().mean())
 
+    @property
+    def boundary_measure(self) -> float:
+        """Refused, as DeepXDE does not know the length of a boundary.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("the length of the boundary of a region is not known; use a MeshDomain of the same shape.")
+
     def boundary(self, count: int, generator: torch.Generator, group: str | None = None) -> BoundaryPoints:
         """Return random points of the boundary with their outward normals, both by DeepXDE.
 

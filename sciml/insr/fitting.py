@@ -72,7 +72,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Points:
+class FitPoints:
     """Where residuals are evaluated.
 
     Parameters
@@ -123,14 +123,14 @@ class Points:
             )
         interior = [domain.interior(self.count - moved, generator, kind=self.kind)] if moved < self.count else []
         boundary = None
-        if has_boundary(domain):
+        if domain.has_boundary:
             boundary = domain.boundary(self.boundary or max(10, self.count // 100), generator)
         if not moved:
             return Sample(torch.cat(interior), boundary)
         candidates = domain.interior(CANDIDATES * moved, generator, kind="uniform")
         for propose in proposals:
             proposed = propose(CANDIDATES * moved, generator).to(candidates)
-            candidates = torch.cat([candidates, moved_inside(domain, proposed)])
+            candidates = torch.cat([candidates, domain.wrap(proposed)])
         on_faces = boundary is not None and isinstance(domain, Box)
         surface = domain.onto_faces(candidates) if on_faces else boundary
         equation, *conditions = fit.residuals(Sample(candidates, surface).to(fit.start.dtype))
@@ -166,7 +166,7 @@ class Fitting(ABC):
 
 
 @dataclass(frozen=True)
-class LeastSquares(Fitting):
+class LeastSquaresFit(Fitting):
     """Levenberg-Marquardt on one set of points for each fit.
 
     Parameters
@@ -216,7 +216,7 @@ class LeastSquares(Fitting):
 
 
 @dataclass(frozen=True)
-class Adam(Fitting):
+class AdamFit(Fitting):
     """The published method: a new Adam for every fit, new points in every iteration, a rate that falls on plateaus.
 
     It ends after ``iterations``, or once the rate has fallen to its lowest value.
@@ -227,7 +227,7 @@ class Adam(Fitting):
     iterations : at most
     factor, patience, smallest_rate : of ``torch.optim.lr_scheduler.ReduceLROnPlateau``
     seconds : of processor time for each fit, at most; for comparisons at equal time
-    initial_tolerance : as for :class:`LeastSquares`
+    initial_tolerance : as for :class:`LeastSquaresFit`
 
     References
     ----------
@@ -278,13 +278,3 @@ class Adam(Fitting):
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit the start, in the same way."""
         return self.fit(fit, draw, generator)
-
-
-def has_boundary(domain: Domain) -> bool:
-    """Whether a domain ends somewhere: all but boxes that are periodic along every axis."""
-    return not all(getattr(domain, "periodic", (False,)))
-
-
-def moved_inside(domain: Domain, points: Tensor) -> Tensor:
-    """Move points outside a box onto its faces, or around it where it is periodic; proposals on a mesh are inside."""
-    return domain.wrap(points) if isinstance(domain, Box) else points

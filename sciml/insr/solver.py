@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
-from sciml.insr.fitting import Fit, Fitted, Fitting, LeastSquares, Points, Sample, moved_inside
-from sciml.insr.integrators import Integrator, NeuralFields, Step, boundary_residuals
+from sciml.insr.fitting import Fit, FitPoints, Fitted, Fitting, LeastSquaresFit, Sample
+from sciml.insr.integrators.base import Integrator, NeuralFields, Step, boundary_residuals
 from sciml.insr.problems import Problem
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.numerics.flat import FlatModule
@@ -27,7 +27,7 @@ LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
 
 
 @dataclass(frozen=True)
-class State:
+class TimeStepState:
     """Weights of all fields at a time, and those one step before.
 
     Attributes
@@ -100,7 +100,7 @@ class TimeStepper:
         time_step: float,
         *,
         fitting: Fitting | None = None,
-        points: Points | None = None,
+        points: FitPoints | None = None,
         seed: int = 0,
     ) -> None:
         if not 0 < time_step < float("inf"):
@@ -117,12 +117,12 @@ class TimeStepper:
             _check_faces(problem, name, network)
         self.problem, self.integrator, self.time_step = problem, integrator, time_step
         self.networks = {name: FlatModule(networks[name]) for name in problem.fields}
-        self.fitting, self.points = fitting or LeastSquares(), points or Points()
+        self.fitting, self.points = fitting or LeastSquaresFit(), points or FitPoints()
         self.seed = seed
-        if isinstance(self.fitting, LeastSquares):
+        if isinstance(self.fitting, LeastSquaresFit):
             self._check_count()
 
-    def initial(self) -> tuple[State, StepReport]:
+    def initial(self) -> tuple[TimeStepState, StepReport]:
         """Fit the start.
 
         Raises
@@ -136,10 +136,10 @@ class TimeStepper:
             self._check_initial(name, fitted)
             weights[name] = fitted.parameters
             fits.append(fitted)
-        state = State(0, 0.0, weights)
+        state = TimeStepState(0, 0.0, weights)
         return state, self._report(state, fits, begin)
 
-    def advance(self, state: State) -> tuple[State, StepReport]:
+    def advance(self, state: TimeStepState) -> tuple[TimeStepState, StepReport]:
         """Make one step.
 
         Raises
@@ -159,12 +159,12 @@ class TimeStepper:
                 fit = stages.send(fits[-1].parameters)
         except StopIteration as end:
             weights = end.value
-        after = State(state.step + 1, (state.step + 1) * self.time_step, weights, state.weights)
+        after = TimeStepState(state.step + 1, (state.step + 1) * self.time_step, weights, state.weights)
         report = self._report(after, fits, begin)
         self._check(report, state)
         return after, report
 
-    def run(self, steps: int, state: State | None = None) -> Iterator[tuple[State, StepReport]]:
+    def run(self, steps: int, state: TimeStepState | None = None) -> Iterator[tuple[TimeStepState, StepReport]]:
         """Yield the start, unless a state to go on from is given, and the state after each of ``steps`` steps."""
         if state is None:
             state, report = self.initial()
@@ -184,7 +184,7 @@ class TimeStepper:
             return problem.observe(name, network(weights, points, problem.observed_order(name))) - target
 
         def residuals(sample: Sample) -> list[Residuals]:
-            target = problem.initial(name, sample.interior)
+            target = problem.initial_field(name, sample.interior)
             boundary = boundary_residuals(problem, network, name, sample, 0.0)
             return [Residuals("start", left, (sample.interior, target)), *boundary]
 
@@ -220,8 +220,8 @@ class TimeStepper:
     def _check_initial(self, name: str, fitted: Fitted) -> None:
         network = self.networks[name]
         draws = generator(self.seed, 0, device=fitted.parameters.device)
-        points = moved_inside(self.problem.domain, self.problem.propose(name, 2048, draws)).to(fitted.parameters)
-        target = self.problem.initial(name, points)
+        points = self.problem.domain.wrap(self.problem.propose(name, 2048, draws)).to(fitted.parameters)
+        target = self.problem.initial_field(name, points)
         size = float(target.square().sum(1).mean()) ** 0.5
         limit = self.fitting.initial_tolerance
         # At these points, not at those of the fit, which may have missed all that there is.
@@ -237,14 +237,14 @@ class TimeStepper:
         """Refuse so few points that a fit would hold at them and nowhere else."""
         point = self.problem.domain.interior(1, generator(0), kind="uniform")
         for name, flat in self.networks.items():
-            channels = self.problem.initial(name, point).shape[1]
+            channels = self.problem.initial_field(name, point).shape[1]
             if 2 * self.points.count * channels < flat.count:
                 raise InputError(
                     f"there are {self.points.count} points for the {flat.count} weights of {name!r}; least squares "
                     f"needs at least {-(-flat.count // (2 * channels))}, better {2 * flat.count // channels}."
                 )
 
-    def _report(self, state: State, fits: list[Fitted], begin: float) -> StepReport:
+    def _report(self, state: TimeStepState, fits: list[Fitted], begin: float) -> StepReport:
         quantities = self.problem.quantities(self.fields(state.weights), state.time)
         return StepReport(
             state.step,
@@ -255,7 +255,7 @@ class TimeStepper:
             quantities,
         )
 
-    def _check(self, report: StepReport, last: State) -> None:
+    def _check(self, report: StepReport, last: TimeStepState) -> None:
         if "energy" not in report.quantities:
             return
         now = report.quantities["energy"]

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from sciml.errors import InputError
-from sciml.insr.fitting import Fitting, LeastSquares, Points
+from sciml.insr.fitting import FitPoints, Fitting, LeastSquaresFit
 from sciml.insr.integrators import Integrator, NeuralFields
 from sciml.insr.problems import Problem
-from sciml.insr.solver import State, TimeStepper
+from sciml.insr.solver import TimeStepper, TimeStepState
 from sciml.training.output import Output
 from sciml.training.point_errors import ERRORS
 from sciml.training.solve_task import Fields, SolveTask
@@ -52,14 +52,14 @@ class TimeStepping(SolveTask):
         time_step: float,
         steps: int,
         fitting: Fitting | None = None,
-        points: Points | None = None,
+        points: FitPoints | None = None,
         output: Output | None = None,
     ) -> None:
         super().__init__(problem, output)
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise InputError(f"steps is {steps!r}, expected a whole number of at least 1.")
         self.integrator, self.time_step, self.steps = integrator, time_step, steps
-        self.fitting, self.points = fitting or LeastSquares(), points or Points()
+        self.fitting, self.points = fitting or LeastSquaresFit(), points or FitPoints()
         self.networks = nn.ModuleDict(networks)
         self._stepper()  # refuses what does not go together before the run begins
         for name, network in networks.items():
@@ -127,7 +127,7 @@ class TimeStepping(SolveTask):
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the exact headline field where the problem knows it."""
-        return self.problem.exact(self.problem.headline, points, time)
+        return self.problem.exact_field(self.problem.headline, points, time)
 
     def fields_at(self, time: float) -> Fields:
         """Return the fields after the step that ends at a time."""
@@ -190,7 +190,9 @@ class TimeStepping(SolveTask):
             seed=self._seed,
         )
 
-    def _state(self, stepper: TimeStepper) -> State:
+    def _state(self, stepper: TimeStepper) -> TimeStepState:
         step = self.current_epoch
         weights = {name: flat.vector() for name, flat in stepper.networks.items()}
-        return State(step, step * self.time_step, weights, {name: getattr(self, f"before_{name}") for name in weights})
+        return TimeStepState(
+            step, step * self.time_step, weights, {name: getattr(self, f"before_{name}") for name in weights}
+        )

@@ -11,8 +11,23 @@ from typing import Any
 
 # Former dotted path of a class or of a module -> its path today. A row for a module holds for all that is in it.
 PATHS: dict[str, str] = {
+    "sciml.insr.Adam": "sciml.insr.AdamFit",
+    "sciml.insr.Burgers": "sciml.insr.PeriodicBurgers",
     "sciml.insr.CellPoints": "sciml.domains.CellPoints",
     "sciml.insr.GaussPoints": "sciml.domains.GaussPoints",
+    "sciml.insr.LeastSquares": "sciml.insr.LeastSquaresFit",
+    "sciml.insr.contact": "sciml.insr.problems.contact",
+    "sciml.insr.elastic_steps": "sciml.insr.integrators.elastic",
+    "sciml.insr.elasticity": "sciml.insr.problems.elasticity",
+    "sciml.insr.energies": "sciml.insr.problems.energies",
+    "sciml.insr.fitting.Adam": "sciml.insr.fitting.AdamFit",
+    "sciml.insr.fitting.LeastSquares": "sciml.insr.fitting.LeastSquaresFit",
+    "sciml.insr.fluids": "sciml.insr.problems.stream_function",
+    "sciml.insr.scalar_problems": "sciml.insr.problems.scalar",
+    "sciml.insr.scalar_problems.Burgers": "sciml.insr.problems.scalar.PeriodicBurgers",
+    "sciml.insr.semi_lagrangian": "sciml.insr.integrators.semi_lagrangian",
+    "sciml.insr.splitting": "sciml.insr.problems.velocity_pressure",
+    "sciml.insr.splitting.ChorinSplitting": "sciml.insr.integrators.splitting.ChorinSplitting",
     "sciml.linalg.n_width": "sciml.lpinn.diagnostics.n_width",
     "sciml.lpinn.Burgers": "sciml.lpinn.ViscousBurgers",
     "sciml.lpinn.Difference": "sciml.domains.Difference",

@@ -64,8 +64,14 @@ def test_configs_and_links_of_a_page_exist(each: Page) -> None:
 @pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn"])
 def test_the_table_of_source_files_is_complete(method: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
-    files = {name for row in rows for name in re.findall(r"`(\w+\.py)`", row)}
-    assert files == {path.name for path in (Path(sciml.__file__).parent / method).glob("*.py")} - {"__init__.py"}
+    files = {Path(name) for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)}
+    package = Path(sciml.__file__).parent / method
+    found = {
+        path.relative_to(package)
+        for folder in {file.parent for file in files}
+        for path in (package / folder).glob("*.py")
+    }
+    assert files == {path for path in found if path.name != "__init__.py"}
 
 
 @pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)

@@ -19,7 +19,7 @@ Check = Callable[[dict, str], None]
 
 def heat_cools_as_it_must(names: dict, printed: str) -> None:
     vertices, time = names["problem"].domain.vertices, names["state"].time
-    exact = names["problem"].exact("u", vertices, time)
+    exact = names["problem"].exact(vertices, time)
     found = names["stepper"].fields(names["state"].weights)("u", vertices)
     assert float((found - exact).norm() / exact.norm()) < 3e-3
     assert len(printed.splitlines()) == 5 and time == pytest.approx(0.8)
@@ -32,7 +32,7 @@ def heat_is_in_the_file(names: dict, printed: str) -> None:
 
 
 def the_pulse_is_that_of_the_paper(names: dict, printed: str) -> None:
-    exact = names["stepper"].problem.exact("u", names["x"], names["state"].time)
+    exact = names["stepper"].problem.exact(names["x"], names["state"].time)
     assert float((names["values"] - exact).norm() / exact.norm()) < 1e-3
     assert names["jet"].second.shape == (1, 101, 1)
 

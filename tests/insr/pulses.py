@@ -22,7 +22,7 @@ def values_of(**arguments: Any) -> dict[str, Any]:
         "steps": STEPS,
         "points": {"count": 150, "kind": "shifted"},
         "fitting": {
-            "class_path": "sciml.insr.LeastSquares",
+            "class_path": "sciml.insr.LeastSquaresFit",
             "init_args": {"step": {"tolerance": 1e-6, "max_solves": 4, "damping": 1e-8}, "initial": solves},
         },
         "output": {"grid": [41], "animation": False},

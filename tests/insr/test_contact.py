@@ -9,7 +9,7 @@ import torch
 from torch.func import jacrev, vmap
 
 from sciml.errors import InputError
-from sciml.insr.contact import Plane, Sphere
+from sciml.insr.problems.contact import Plane, Sphere
 from sciml.numerics.random import generator
 
 

@@ -11,13 +11,13 @@ import torch
 from sciml.domains import Box, CellPoints, GaussPoints, MeshDomain
 from sciml.domains.quadrature import Quadrature
 from sciml.errors import InputError
-from sciml.insr.contact import Plane, Sphere
-from sciml.insr.elastic_steps import Equilibrium, IncrementalPotential
-from sciml.insr.elasticity import ElasticBody, Motion, Tension, deformation_gradient, material_of
-from sciml.insr.energies import ArapVolume, StableNeoHookean
-from sciml.insr.fitting import LeastSquares, Points
+from sciml.insr.fitting import FitPoints, LeastSquaresFit
 from sciml.insr.integrators import RungeKutta
-from sciml.insr.scalar_problems import Advection
+from sciml.insr.integrators.elastic import Equilibrium, IncrementalPotential
+from sciml.insr.problems.contact import Plane, Sphere
+from sciml.insr.problems.elasticity import ElasticBody, Motion, Tension, deformation_gradient, material_of
+from sciml.insr.problems.energies import ArapVolume, StableNeoHookean
+from sciml.insr.problems.scalar import Advection
 from sciml.insr.solver import TimeStepper
 from sciml.mesh import make_mesh
 from sciml.nets.coordinate import TanhNetwork
@@ -26,7 +26,7 @@ from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
 from sciml.reference.hyperelasticity_finite_elements import solve_static, square, tension
 
-FITTING = LeastSquares(
+FITTING = LeastSquaresFit(
     step=LevenbergMarquardt(tolerance=1e-8, max_solves=8, patience=8, damping=1e-6, smallest_damping=1e-10),
     initial=LevenbergMarquardt(tolerance=1e-12, max_solves=30, patience=10, damping=1e-10),
 )
@@ -43,10 +43,10 @@ def network(dim: int, width: int = 12) -> TanhNetwork:
 
 def moving(
     body: ElasticBody,
-    points: Points,
+    points: FitPoints,
     width: int = 12,
     quadrature: Quadrature | None = None,
-    fitting: LeastSquares = FITTING,
+    fitting: LeastSquaresFit = FITTING,
 ) -> TimeStepper:
     nets = {name: network(body.domain.dim, width) for name in body.fields}
     rule = IncrementalPotential(quadrature)
@@ -64,7 +64,7 @@ def test_free_fall_is_the_parabola_and_momentum_grows_by_the_weight(dim: int) ->
     velocity, gravity = [1.0, 2.0, -0.5][:dim], [0.0, -3.0, -10.0][:dim]
     body = ElasticBody(MeshDomain("disk" if dim == 2 else "ball", 1), Motion(0.1, velocity, gravity), density=2.0)
     mass = 2.0 * body.domain.measure
-    for state, report in moving(body, Points(60)).run(6):
+    for state, report in moving(body, FitPoints(60)).run(6):
         for axis, name in enumerate("xyz"[:dim]):
             exact = velocity[axis] * state.time + gravity[axis] * state.time**2 / 2
             assert abs(report.quantities[f"mean_displacement_{name}"] - exact) < 1e-6
@@ -80,7 +80,7 @@ def test_a_disk_that_falls_on_a_plane_touches_it_and_leaves_again() -> None:
         StableNeoHookean(100.0, 200.0),
         obstacles=[Plane([0.0, -1.1], [0.0, 1.0], 1e5)],
     )
-    states = [report.quantities for _, report in moving(body, Points(250, boundary=600)).run(14)]
+    states = [report.quantities for _, report in moving(body, FitPoints(250, boundary=600)).run(14)]
     momentum = [numbers["momentum_y"] for numbers in states]
     assert momentum[0] < -6 and momentum[-1] > 3
     assert 0 < max(numbers["penetration"] for numbers in states) < 0.01 * 2.0
@@ -99,7 +99,7 @@ def test_a_ball_of_tetrahedra_falls_bounces_and_hardly_enters_the_plane() -> Non
         obstacles=[Plane([0.0, 0.0, -1.21], [0.0, 0.0, 1.0], 1e6)],
     )
     falling, momentum = 0, []
-    for state, report in moving(body, Points(600, boundary=2000), 16).run(20):
+    for state, report in moving(body, FitPoints(600, boundary=2000), 16).run(20):
         numbers = report.quantities
         if numbers["contact_energy"] == 0 and min(momentum, default=0) > -7.5:
             falling += 1
@@ -117,7 +117,7 @@ def test_a_body_pushed_by_a_sphere_moves_away_from_it() -> None:
         ArapVolume(50.0, 100.0),
         obstacles=[Sphere([-0.9, 0.0], 0.45, 1e3)],
     )
-    (_, start), (_, first) = list(moving(body, Points(200, boundary=400)).run(1))
+    (_, start), (_, first) = list(moving(body, FitPoints(200, boundary=400)).run(1))
     assert start.quantities["penetration"] > 0.04
     assert first.quantities["momentum_x"] > 0.01
     assert abs(first.quantities["momentum_y"]) < 0.3 * first.quantities["momentum_x"]
@@ -128,7 +128,9 @@ def test_a_block_that_hangs_comes_to_rest_where_finite_elements_say() -> None:
     """Long steps of implicit Euler damp all motion; the side x = -1 is held by a penalty."""
     energy, gravity = StableNeoHookean(20.0, 20.0), [2.0, 0.0]
     body = ElasticBody(Box([-1, -1], [1, 1]), Motion(2.0, gravity=gravity), energy, held=["x-"], held_stiffness=3e3)
-    stepper = moving(body, Points(300), quadrature=GaussPoints(6, 3, 2.0), fitting=LeastSquares(PATIENT, FITTING.step))
+    stepper = moving(
+        body, FitPoints(300), quadrature=GaussPoints(6, 3, 2.0), fitting=LeastSquaresFit(PATIENT, FITTING.step)
+    )
     *_, (state, _) = stepper.run(3)
     found = solve_static(square(8), material_of(energy), {"left": [0, 0]}, degree=2, body_force=gravity)
     points = body.domain.interior(500, torch.Generator().manual_seed(0))
@@ -141,9 +143,9 @@ def test_tension_is_far_closer_to_quadratic_elements_than_linear_ones_with_as_ma
     with seeded(0):
         net = DirichletEnds(TanhNetwork(2, 2, 16, 3, spread=1.5), [0, 0], [2, 0]).double()
     assert sum(weight.numel() for weight in net.parameters()) == 626
-    fitting = LeastSquares(PATIENT, LevenbergMarquardt(tolerance=0.03, damping=1e-2, patience=99))
+    fitting = LeastSquaresFit(PATIENT, LevenbergMarquardt(tolerance=0.03, damping=1e-2, patience=99))
     problem, rule = Tension(), Equilibrium(GaussPoints(8, 3, 2.0))
-    stepper = TimeStepper(problem, {"displacement": net}, rule, 1.0, fitting=fitting, points=Points(324))
+    stepper = TimeStepper(problem, {"displacement": net}, rule, 1.0, fitting=fitting, points=FitPoints(324))
     *_, (state, report) = stepper.run(1)
     material, points = material_of(problem.energy), problem.domain.interior(900, torch.Generator().manual_seed(0))
     reference = tension(square(10, grading=2.0), material, 2)
@@ -161,8 +163,8 @@ def test_tension_is_far_closer_to_quadratic_elements_than_linear_ones_with_as_ma
 
 def test_without_the_ansatz_a_penalty_holds_the_ends() -> None:
     problem = Tension(energy=ArapVolume(1.0, 5.0), extension=0.3, boundary_weight=100.0)
-    fitting = LeastSquares(LevenbergMarquardt(tolerance=0, max_solves=6, damping=1e-4, smallest_damping=1e-9))
-    points = Points(200, boundary=100)
+    fitting = LeastSquaresFit(LevenbergMarquardt(tolerance=0, max_solves=6, damping=1e-4, smallest_damping=1e-9))
+    points = FitPoints(200, boundary=100)
     stepper = TimeStepper(problem, {"displacement": network(2)}, Equilibrium(), 1.0, fitting=fitting, points=points)
     *_, (state, _) = stepper.run(3)
     ends = torch.tensor([[-1.0, 0.4], [-1.0, -0.7], [1.0, 0.1], [1.0, -0.5]], dtype=torch.float64)
@@ -173,17 +175,17 @@ def test_without_the_ansatz_a_penalty_holds_the_ends() -> None:
 def test_the_exact_tension_is_that_of_quadratic_elements() -> None:
     problem = Tension(energy=StableNeoHookean(1.0, 4.0), extension=0.5, reference_cells=4)
     points = torch.tensor([[-1.0, 0.3], [1.0, 0.2], [0.0, 0.0]], dtype=torch.float64)
-    exact = problem.exact("displacement", points, 0.0)
+    exact = problem.exact_field("displacement", points, 0.0)
     assert torch.allclose(exact[:, 0], torch.tensor([0.0, 0.5, 0.25], dtype=torch.float64), atol=1e-7)
-    assert Tension().exact("displacement", points, 0.0) is None
+    assert Tension().exact_field("displacement", points, 0.0) is None
 
 
 def test_a_run_goes_on_from_a_state_as_if_never_stopped() -> None:
     body = ElasticBody(
         MeshDomain("disk", 1), Motion(0.05, gravity=[0.0, -10.0]), obstacles=[Plane([0, -1.01], [0, 1], 1e3)]
     )
-    whole = [state for state, _ in moving(body, Points(60)).run(4)]
-    parts = [state for state, _ in moving(body, Points(60)).run(2, whole[2])]
+    whole = [state for state, _ in moving(body, FitPoints(60)).run(4)]
+    parts = [state for state, _ in moving(body, FitPoints(60)).run(2, whole[2])]
     assert all(torch.equal(whole[4].weights[name], parts[1].weights[name]) for name in body.fields)
     assert torch.equal(whole[4].weights["previous"], whole[3].weights["displacement"])
 
@@ -236,7 +238,12 @@ def test_points_at_which_an_energy_would_be_least_alone_are_refused() -> None:
     with pytest.raises(InputError, match=r"36 points of quadrature for 218 weights.* at least 55"):
         list(few.run(1))
     adaptive = TimeStepper(
-        Tension(), {"displacement": network(2)}, Equilibrium(), 1.0, fitting=FITTING, points=Points(200, adaptive=0.5)
+        Tension(),
+        {"displacement": network(2)},
+        Equilibrium(),
+        1.0,
+        fitting=FITTING,
+        points=FitPoints(200, adaptive=0.5),
     )
     with pytest.raises(InputError, match=r"adaptive points would change the energy.* got 0\.5"):
         list(adaptive.run(1))

@@ -9,7 +9,7 @@ import torch
 from torch.func import hessian, jacrev, jvp, vmap
 
 from sciml.errors import InputError
-from sciml.insr.energies import ArapVolume, StableNeoHookean
+from sciml.insr.problems.energies import ArapVolume, StableNeoHookean
 from sciml.numerics.random import generator
 from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial, NeoHookeanMaterial
 

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
-from sciml.insr import LeastSquares, Pade22, Points, RungeKutta, TimeStepper
-from sciml.insr.fluids import TaylorGreen
+from sciml.insr import FitPoints, LeastSquaresFit, Pade22, RungeKutta, TimeStepper
 from sciml.insr.integrators import Integrator, NeuralFields
 from sciml.insr.problems import EvolutionProblem
+from sciml.insr.problems.stream_function import TaylorGreen
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt
 
-EXACT = LeastSquares(
+EXACT = LeastSquaresFit(
     LevenbergMarquardt(tolerance=1e-15, max_solves=8, damping=1e-14, smallest_damping=1e-15),
     LevenbergMarquardt(tolerance=1e-14, max_solves=8, damping=1e-14, smallest_damping=1e-15),
 )
@@ -67,10 +67,10 @@ class FadingWaves(Circle):
         super().__init__()
         self.decay, self.speed = decay, speed
 
-    def start(self, points: Tensor) -> Tensor:
-        return self.solution(points, 0.0)
+    def initial(self, points: Tensor) -> Tensor:
+        return self.exact(points, 0.0)
 
-    def solution(self, points: Tensor, time: float) -> Tensor:
+    def exact(self, points: Tensor, time: float) -> Tensor:
         moved = points - self.speed * time
         return math.exp(-self.decay * time) * (torch.sin(moved) + torch.cos(2 * moved) / 2 + 1)
 
@@ -86,10 +86,10 @@ class Quadratic(Circle):
 
     order = 0
 
-    def start(self, points: Tensor) -> Tensor:
-        return self.solution(points, 0.0)
+    def initial(self, points: Tensor) -> Tensor:
+        return self.exact(points, 0.0)
 
-    def solution(self, points: Tensor, time: float) -> Tensor:
+    def exact(self, points: Tensor, time: float) -> Tensor:
         return 1 / (1 / (1 + 0.4 * torch.sin(points)) + math.sin(time))
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
@@ -106,7 +106,7 @@ class Scalar(Circle):
         super().__init__()
         self.factor = factor
 
-    def start(self, points: Tensor) -> Tensor:
+    def initial(self, points: Tensor) -> Tensor:
         return torch.sin(points)
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
@@ -119,7 +119,12 @@ class Scalar(Circle):
 def solve(problem: EvolutionProblem, integrator: Integrator, modes: int, time_step: float, steps: int) -> Tensor:
     """The field on ``X`` after some steps."""
     stepper = TimeStepper(
-        problem, {"u": FourierSeries(modes)}, integrator, time_step, fitting=EXACT, points=Points(8 * modes, "shifted")
+        problem,
+        {"u": FourierSeries(modes)},
+        integrator,
+        time_step,
+        fitting=EXACT,
+        points=FitPoints(8 * modes, "shifted"),
     )
     state, _ = list(stepper.run(steps))[-1]
     return stepper.fields(state.weights)("u", X)
@@ -153,7 +158,7 @@ def test_rules_for_stiff_problems_wipe_out_what_is_infinitely_stiff(rule: str) -
 def test_the_order_on_waves_that_travel_and_fade_is_that_of_the_rule(rule: str) -> None:
     problem = FadingWaves()
     errors = [
-        float((solve(problem, RULES[rule], 2, 1 / steps, steps) - problem.solution(X, 1.0)).abs().max())
+        float((solve(problem, RULES[rule], 2, 1 / steps, steps) - problem.exact(X, 1.0)).abs().max())
         for steps in (8, 16)
     ]
     assert math.log2(errors[0] / errors[1]) == pytest.approx(RULES[rule].order, abs=0.25)
@@ -164,7 +169,7 @@ def test_the_order_on_waves_that_travel_and_fade_is_that_of_the_rule(rule: str) 
 def test_the_order_on_a_nonlinear_problem_that_depends_on_time_is_that_of_the_rule(rule: str) -> None:
     problem = Quadratic()
     errors = [
-        float((solve(problem, RULES[rule], 14, 1 / steps, steps) - problem.solution(X, 1.0)).abs().max())
+        float((solve(problem, RULES[rule], 14, 1 / steps, steps) - problem.exact(X, 1.0)).abs().max())
         for steps in (16, 32)
     ]
     assert math.log2(errors[0] / errors[1]) == pytest.approx(ORDERS[rule], abs=0.25)
@@ -174,7 +179,7 @@ def test_the_order_on_a_nonlinear_problem_that_depends_on_time_is_that_of_the_ru
 def test_symmetric_rules_keep_the_size_of_waves_that_do_not_fade(rule: str) -> None:
     problem = FadingWaves(decay=0.0)
     after = solve(problem, RULES[rule], 2, 0.8, 5) - 1
-    start = problem.start(X) - 1
+    start = problem.initial(X) - 1
     assert float(after[:-1].square().mean()) == pytest.approx(float(start[:-1].square().mean()), rel=1e-10)
 
 
@@ -191,7 +196,7 @@ def test_boundary_conditions_are_those_at_the_times_of_the_stages() -> None:
             return u.value
 
     def seen(integrator: Integrator) -> list[float]:
-        stepper = TimeStepper(Walled(), {"u": FourierSeries(1)}, integrator, 0.5, fitting=EXACT, points=Points(20))
+        stepper = TimeStepper(Walled(), {"u": FourierSeries(1)}, integrator, 0.5, fitting=EXACT, points=FitPoints(20))
         state, _ = stepper.initial()
         times.clear()
         stepper.advance(state)
@@ -208,7 +213,7 @@ def test_a_rule_makes_one_fit_for_each_stage_that_is_not_known() -> None:
     for rule, fits in {"explicit_euler": 1, "implicit_euler": 1, "midpoint": 1, "sdirk3": 3, "rk4": 4}.items():
         made: list[str] = []
 
-        class Counting(LeastSquares):
+        class Counting(LeastSquaresFit):
             def fit(self, fit, draw, generator, made=made):
                 made.append(fit.field)
                 return super().fit(fit, draw, generator)
@@ -219,7 +224,7 @@ def test_a_rule_makes_one_fit_for_each_stage_that_is_not_known() -> None:
             RungeKutta(rule),
             0.1,
             fitting=Counting(EXACT.step, EXACT.initial),
-            points=Points(20),
+            points=FitPoints(20),
         )
         state, _ = stepper.initial()
         stepper.advance(state)

@@ -15,7 +15,7 @@ from torch.func import hessian, jacfwd, vmap
 
 from sciml.domains import BoundaryPoints
 from sciml.errors import InputError
-from sciml.insr import Advection, Burgers, Heat, LeastSquares, Points, RungeKutta, TimeStepper
+from sciml.insr import Advection, FitPoints, Heat, LeastSquaresFit, PeriodicBurgers, RungeKutta, TimeStepper
 from sciml.insr.problems import EvolutionProblem
 from sciml.nets.coordinate import FourierNetwork, TanhNetwork
 from sciml.numerics.derivatives import Jet
@@ -43,20 +43,20 @@ def in_time(problem: EvolutionProblem, points: Tensor, time: float, order: int) 
         1: ({-2: 1 / 12, -1: -2 / 3, 1: 2 / 3, 2: -1 / 12}, 1e-3),
         2: ({-2: -1 / 12, -1: 4 / 3, 0: -5 / 2, 1: 4 / 3, 2: -1 / 12}, 4e-3),
     }[order]
-    return sum(w * problem.solution(points, time + k * step) for k, w in weights.items()) / step**order
+    return sum(w * problem.exact(points, time + k * step) for k, w in weights.items()) / step**order
 
 
-class ColeHopf(Burgers):
+class ColeHopf(PeriodicBurgers):
     """Burgers' equation by ``1 + a exp(-v t) cos x``, which solves the heat equation: its logarithmic derivative."""
 
     def __init__(self, viscosity: float = 0.3, amplitude: float = 0.7) -> None:
         super().__init__(viscosity)
         self.amplitude = amplitude
 
-    def start(self, points: Tensor) -> Tensor:
-        return self.solution(points, 0.0)
+    def initial(self, points: Tensor) -> Tensor:
+        return self.exact(points, 0.0)
 
-    def solution(self, points: Tensor, time: float) -> Tensor:
+    def exact(self, points: Tensor, time: float) -> Tensor:
         a = self.amplitude * math.exp(-self.viscosity * time)
         return 2 * self.viscosity * a * torch.sin(points) / (1 + a * torch.cos(points))
 
@@ -75,13 +75,13 @@ PROBLEMS: dict[str, EvolutionProblem] = {
 def test_the_rate_of_an_exact_solution_is_its_time_derivative(name: str) -> None:
     problem, time = PROBLEMS[name], 0.3
     points = problem.domain.interior(40, generator(0), kind="uniform")
-    jet = jet_of(lambda x: problem.solution(x, time), points, problem.directions(points))
+    jet = jet_of(lambda x: problem.exact(x, time), points, problem.directions(points))
     expected = in_time(problem, points, time, 1)
     assert float(expected.abs().max()) > 1e-3
     torch.testing.assert_close(problem.rate(points, jet, time), expected, rtol=1e-6, atol=1e-8)
-    torch.testing.assert_close(problem.start(points), problem.solution(points, 0.0))
-    torch.testing.assert_close(problem.exact("u", points, time), problem.solution(points, time))
-    torch.testing.assert_close(problem.initial("u", points), problem.start(points))
+    torch.testing.assert_close(problem.initial(points), problem.exact(points, 0.0))
+    torch.testing.assert_close(problem.exact_field("u", points, time), problem.exact(points, time))
+    torch.testing.assert_close(problem.initial_field("u", points), problem.initial(points))
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(PROBLEMS) if "advection" in name])
@@ -89,12 +89,12 @@ def test_the_rate_of_the_rate_is_the_second_time_derivative(name: str) -> None:
     problem = PROBLEMS[name]
     points = problem.domain.interior(40, generator(0), kind="uniform")
     directions = problem.directions(points)
-    twice = problem.rate_of_rate(points, jet_of(lambda x: problem.solution(x, 0.3), points, directions))
+    twice = problem.rate_of_rate(points, jet_of(lambda x: problem.exact(x, 0.3), points, directions))
     torch.testing.assert_close(twice, in_time(problem, points, 0.3, 2), rtol=1e-5, atol=1e-5)
 
     def once(x: Tensor) -> Tensor:
         """The rate, as a field that has derivatives itself."""
-        slopes = vmap(jacfwd(lambda y: problem.solution(y[None], 0.3)[0]))(x)
+        slopes = vmap(jacfwd(lambda y: problem.exact(y[None], 0.3)[0]))(x)
         return -(slopes @ directions[0])
 
     torch.testing.assert_close(
@@ -105,7 +105,7 @@ def test_the_rate_of_the_rate_is_the_second_time_derivative(name: str) -> None:
 @given(k=st.integers(1, 4), phase=st.floats(0, 6), time=st.floats(0, 2))
 @settings(max_examples=20, deadline=None)
 def test_the_rate_of_burgers_of_any_wave_is_that_of_the_formula(k: int, phase: float, time: float) -> None:
-    problem = Burgers(0.07)
+    problem = PeriodicBurgers(0.07)
     points = problem.domain.interior(20, generator(0))
     argument = k * points + phase
     jet = jet_of(lambda x: torch.sin(k * x + phase) + 2, points, None)
@@ -120,10 +120,10 @@ def test_the_rate_of_burgers_of_any_wave_is_that_of_the_formula(k: int, phase: f
 def test_a_periodic_pulse_comes_back_and_one_in_a_box_leaves() -> None:
     points = torch.linspace(-2, 2, 81, dtype=torch.float64)[:, None]
     ring, box = Advection(), Advection(boundary="zero")
-    torch.testing.assert_close(ring.solution(points, 16.0), ring.start(points))  # 4 / 0.25 is once around
-    assert float(box.solution(points, 20.0).max()) < 1e-15
+    torch.testing.assert_close(ring.exact(points, 16.0), ring.initial(points))  # 4 / 0.25 is once around
+    assert float(box.exact(points, 20.0).max()) < 1e-15
     # The pulse of the paper moves to 1.5 within 12 time units.
-    torch.testing.assert_close(box.solution(points, 12.0), torch.exp(-((points - 1.5) ** 2) / 0.02), atol=1e-12, rtol=0)
+    torch.testing.assert_close(box.exact(points, 12.0), torch.exp(-((points - 1.5) ** 2) / 0.02), atol=1e-12, rtol=0)
 
 
 def test_the_mass_of_a_pulse_is_its_integral_at_any_time() -> None:
@@ -132,7 +132,7 @@ def test_the_mass_of_a_pulse_is_its_integral_at_any_time() -> None:
         for time in (0.0, 2.0):
 
             def fields(name: str, points: Tensor, problem=problem, time=time) -> Tensor:
-                return problem.solution(points, time)
+                return problem.exact(points, time)
 
             mass = problem.quantities(fields, time)["mass"]
             assert mass == pytest.approx((2 * math.pi) ** (dim / 2) * width**dim, rel=0.01)
@@ -141,7 +141,7 @@ def test_the_mass_of_a_pulse_is_its_integral_at_any_time() -> None:
 def test_the_width_grows_with_the_root_of_the_dimension() -> None:
     assert Advection(velocity=(1.0,) * 4, width=0.1).width == pytest.approx(0.2)
     at_the_centre = torch.full((1, 4), -1.5, dtype=torch.float64)
-    assert float(Advection(velocity=(1.0,) * 4).start(at_the_centre)) == 1.0
+    assert float(Advection(velocity=(1.0,) * 4).initial(at_the_centre)) == 1.0
 
 
 def test_points_are_proposed_around_the_pulse_and_jets_need_one_direction_in_any_dimension() -> None:
@@ -149,7 +149,7 @@ def test_points_are_proposed_around_the_pulse_and_jets_need_one_direction_in_any
     points = problem.propose("u", 500, generator(0))
     assert points.shape == (500, 5)
     anywhere = problem.domain.interior(500, generator(0), kind="uniform")
-    assert float(problem.start(points).mean()) > 10 * float(problem.start(anywhere).mean())
+    assert float(problem.initial(points).mean()) > 10 * float(problem.initial(anywhere).mean())
     assert problem.directions(points).tolist() == [[0.5, -0.3, 0.1, 0.2, 0.4]]
     velocity = problem.velocity_at(lambda name, x: x, points, 0.0)
     assert velocity.shape == (500, 5) and bool((velocity == problem.directions(points)).all())
@@ -161,7 +161,7 @@ def test_conditions_on_the_boundary_are_there_where_the_box_is_not_periodic() ->
     assert Advection().boundary("u", at, jet, 0.0) is None
     assert torch.equal(Advection(boundary="zero").boundary("u", at, jet, 0.0), jet.value)
     assert torch.equal(Heat().boundary("u", at, jet, 0.0), jet.value)
-    assert Burgers().boundary("u", at, jet, 0.0) is None
+    assert PeriodicBurgers().boundary("u", at, jet, 0.0) is None
 
 
 def test_at_an_inflow_the_pulse_comes_in_from_free_space_and_leaves_freely_at_the_outflow() -> None:
@@ -179,13 +179,13 @@ def test_at_an_inflow_the_pulse_comes_in_from_free_space_and_leaves_freely_at_th
 def test_modes_of_heat_vanish_on_the_boundary_and_decay_as_they_must() -> None:
     problem = PROBLEMS["heat 3-D"]
     at = problem.domain.boundary(60, generator(0)).points
-    assert float(problem.solution(at, 0.4).abs().max()) < 1e-14
+    assert float(problem.exact(at, 0.4).abs().max()) < 1e-14
     points = problem.domain.interior(50, generator(0))
     waves = math.pi**2 * ((2 / 2) ** 2 + (1 / 2) ** 2 + (3 / 0.5) ** 2)
-    torch.testing.assert_close(problem.solution(points, 0.4), math.exp(-0.02 * 0.4 * waves) * problem.start(points))
+    torch.testing.assert_close(problem.exact(points, 0.4), math.exp(-0.02 * 0.4 * waves) * problem.initial(points))
 
 
-FITTING = LeastSquares(
+FITTING = LeastSquaresFit(
     LevenbergMarquardt(tolerance=1e-7, max_solves=10, damping=1e-8),
     LevenbergMarquardt(tolerance=1e-6, max_solves=80, damping=1e-2, patience=10),
 )
@@ -195,7 +195,7 @@ def test_a_network_of_heat_decays_at_the_right_rate() -> None:
     problem = Heat(diffusivity=0.3)
     with seeded(0):
         network = TanhNetwork(1, width=8).double()
-    stepper = TimeStepper(problem, {"u": network}, RungeKutta("sdirk3"), 0.25, fitting=FITTING, points=Points(200))
+    stepper = TimeStepper(problem, {"u": network}, RungeKutta("sdirk3"), 0.25, fitting=FITTING, points=FitPoints(200))
     state, _ = list(stepper.run(4))[-1]
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
     u = stepper.fields(state.weights)("u", x)
@@ -207,11 +207,11 @@ def test_a_network_solves_burgers_equation_as_cole_and_hopf_do() -> None:
     problem = ColeHopf()
     with seeded(1):
         network = FourierNetwork(1, width=8, modes=2, box=[[0.0], [2 * math.pi]]).double()
-    stepper = TimeStepper(problem, {"u": network}, RungeKutta("sdirk3"), 0.1, fitting=FITTING, points=Points(200))
+    stepper = TimeStepper(problem, {"u": network}, RungeKutta("sdirk3"), 0.1, fitting=FITTING, points=FitPoints(200))
     reports = list(stepper.run(5))
     state = reports[-1][0]
     x = torch.linspace(0, 2 * math.pi, 200, dtype=torch.float64)[:, None]
-    error = (stepper.fields(state.weights)("u", x) - problem.solution(x, state.time)).abs().max()
+    error = (stepper.fields(state.weights)("u", x) - problem.exact(x, state.time)).abs().max()
     assert float(error) < 1e-4
     energies = [report.quantities["energy"] for _, report in reports]
     assert all(b < a for a, b in pairwise(energies))
@@ -236,7 +236,7 @@ def test_a_network_solves_burgers_equation_as_cole_and_hopf_do() -> None:
         (lambda: Heat(modes=(1, 2)), r"the modes are \[1, 2\], expected a whole number over 0 for each axis"),
         (lambda: Heat(modes=(0,)), r"the modes are \[0\]"),
         (lambda: Heat((0.0, 0.0), (1.0,)), "lower and upper of a box need one coordinate per axis each"),
-        (lambda: Burgers(0.0), "the viscosity is 0.0, expected a number over 0"),
+        (lambda: PeriodicBurgers(0.0), "the viscosity is 0.0, expected a number over 0"),
     ],
 )
 def test_problems_that_make_no_sense_are_refused(make: Callable[[], object], message: str) -> None:

@@ -13,18 +13,18 @@ from torch import Tensor
 
 from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
-from sciml.insr import Adam, Advection, Heat, LeastSquares, Pade22, Points, RungeKutta, TimeStepper
+from sciml.insr import AdamFit, Advection, FitPoints, Heat, LeastSquaresFit, Pade22, RungeKutta, TimeStepper
 from sciml.insr.fitting import Fit, Sample
 from sciml.insr.integrators import Fits, Integrator, Step
 from sciml.insr.problems import EvolutionProblem, Fields, Problem
-from sciml.insr.solver import State
+from sciml.insr.solver import TimeStepState
 from sciml.nets.coordinate import FourierNetwork, TanhNetwork
 from sciml.nets.gaussian import GaussianNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.random import seeded
 
-FITTING = LeastSquares(
+FITTING = LeastSquaresFit(
     LevenbergMarquardt(tolerance=1e-6, max_solves=6, damping=1e-7),
     LevenbergMarquardt(tolerance=1e-5, max_solves=60, damping=1e-2, patience=10),
 )
@@ -40,7 +40,7 @@ class Waves(EvolutionProblem):
     def __init__(self, factor: float = -1.0) -> None:
         self.domain, self.factor = CIRCLE, factor
 
-    def start(self, points: Tensor) -> Tensor:
+    def initial(self, points: Tensor) -> Tensor:
         return torch.sin(points)
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
@@ -56,7 +56,7 @@ def circle_network(seed: int = 0, width: int = 5, outputs: int = 1) -> FourierNe
 
 
 def waves(factor: float = -1.0, rule: str = "explicit_euler", **options: object) -> TimeStepper:
-    settings = {"fitting": FITTING, "points": Points(64), **options}
+    settings = {"fitting": FITTING, "points": FitPoints(64), **options}
     return TimeStepper(Waves(factor), {"u": circle_network()}, RungeKutta(rule), 0.1, **settings)
 
 
@@ -65,7 +65,7 @@ def pulse(**options: object) -> TimeStepper:
     problem = Advection(velocity=(0.5, 0.2), centre=0.0, width=0.3, boundary="zero")
     with seeded(0):
         network = GaussianNetwork(2, units=4, box=[[-1, -1], [1, 1]]).double()
-    points = Points(100, "uniform", adaptive=0.5)
+    points = FitPoints(100, "uniform", adaptive=0.5)
     return TimeStepper(problem, {"u": network}, Pade22(), 0.1, fitting=FITTING, points=points, **options)
 
 
@@ -93,7 +93,7 @@ def test_states_and_reports_follow_each_other() -> None:
 def test_a_run_from_a_state_goes_on_bit_by_bit_even_in_a_new_stepper(make) -> None:
     whole = [state for state, _ in make().run(4)]
     middle = whole[2]
-    kept = State(
+    kept = TimeStepState(
         middle.step,
         middle.time,
         {name: weights.clone() for name, weights in middle.weights.items()},
@@ -122,7 +122,7 @@ def test_steps_leave_the_states_before_them_alone() -> None:
 
 def test_adam_steps_too() -> None:
     state, _ = waves().initial()
-    by_adam = waves(fitting=Adam(rate=0.01, iterations=400, patience=400))
+    by_adam = waves(fitting=AdamFit(rate=0.01, iterations=400, patience=400))
     after, report = by_adam.advance(state)
     assert report.solves == 400
     error = by_adam.fields(after.weights)("u", X) - 0.9 * torch.sin(X)
@@ -148,9 +148,9 @@ def test_a_rate_that_is_not_finite_is_named_and_keeps_the_state() -> None:
         def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
             return u.value / (0.0 if time > 0.15 else 1.0)
 
-    for fitting in (FITTING, Adam(rate=1e-3, iterations=5)):
+    for fitting in (FITTING, AdamFit(rate=1e-3, iterations=5)):
         stepper = TimeStepper(
-            Broken(), {"u": circle_network()}, RungeKutta("explicit_euler"), 0.1, fitting=FITTING, points=Points(64)
+            Broken(), {"u": circle_network()}, RungeKutta("explicit_euler"), 0.1, fitting=FITTING, points=FitPoints(64)
         )
         states = [stepper.initial()[0]]
         for _ in range(2):
@@ -163,11 +163,11 @@ def test_a_rate_that_is_not_finite_is_named_and_keeps_the_state() -> None:
 
 def test_a_network_too_small_for_the_start_is_refused_in_a_sentence() -> None:
     class Fine(Waves):
-        def start(self, points: Tensor) -> Tensor:
+        def initial(self, points: Tensor) -> Tensor:
             return torch.sin(9 * points)
 
     stepper = TimeStepper(
-        Fine(), {"u": circle_network(width=2)}, RungeKutta("midpoint"), 0.1, fitting=FITTING, points=Points(200)
+        Fine(), {"u": circle_network(width=2)}, RungeKutta("midpoint"), 0.1, fitting=FITTING, points=FitPoints(200)
     )
     with pytest.raises(DivergenceError, match=r"the network of 'u' with 13 weights fits the start to .* of its size"):
         stepper.initial()
@@ -183,7 +183,7 @@ class Pair(Problem):
     fields: ClassVar[dict[str, int]] = {"v": 2, "q": 1}
     domain = CIRCLE
 
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         if name == "v":
             return torch.cat([torch.sin(points), torch.cos(points)], 1)
         return 1 + torch.sin(points) / 2
@@ -220,10 +220,10 @@ class Turn(Integrator):
 
 def test_fields_of_different_channels_have_networks_of_their_own() -> None:
     networks = {"q": circle_network(1), "v": circle_network(2, width=7, outputs=2)}
-    patient = LeastSquares(
+    patient = LeastSquaresFit(
         LevenbergMarquardt(tolerance=1e-5, max_solves=80, damping=1e-3, patience=10), FITTING.initial
     )
-    stepper = TimeStepper(Pair(), networks, Turn(), 0.5, fitting=patient, points=Points(80))
+    stepper = TimeStepper(Pair(), networks, Turn(), 0.5, fitting=patient, points=FitPoints(80))
     (start, begin), (state, report) = stepper.run(1)
     assert list(start.weights) == ["v", "q"]  # in the order of the problem
     fields = stepper.fields(state.weights)
@@ -271,7 +271,7 @@ def refused() -> Iterator[tuple[str, dict[str, object]]]:
         "there are 10 points for the 31 weights of 'u'; least squares needs at least 16, better 62",
         {
             **good,
-            "points": Points(10),
+            "points": FitPoints(10),
         },
     )
 
@@ -284,12 +284,12 @@ def test_what_does_not_fit_together_is_refused(message: str, arguments: dict[str
 
 def test_a_start_of_nothing_needs_no_fit_to_a_size() -> None:
     class Cold(Heat):
-        def start(self, points: Tensor) -> Tensor:
+        def initial(self, points: Tensor) -> Tensor:
             return 0 * points
 
     with seeded(0):
         network = TanhNetwork(1, width=4, layers=1).double()
-    stepper = TimeStepper(Cold(), {"u": network}, RungeKutta(), 0.1, fitting=FITTING, points=Points(40))
+    stepper = TimeStepper(Cold(), {"u": network}, RungeKutta(), 0.1, fitting=FITTING, points=FitPoints(40))
     state, report = list(stepper.run(1))[-1]
     assert report.rms < 1e-4 and float(stepper.fields(state.weights)("u", X / 7).abs().max()) < 1e-3
 
@@ -297,7 +297,7 @@ def test_a_start_of_nothing_needs_no_fit_to_a_size() -> None:
 def test_adaptive_points_leave_the_networks_as_they_are() -> None:
     network = GaussianNetwork(2, units=3, box=[[-2, -2], [-1, -1]]).double()
     problem = Advection(velocity=(0.25, 0.25), boundary="inflow")
-    points = Points(200, "shifted", boundary=20, adaptive=0.5)
+    points = FitPoints(200, "shifted", boundary=20, adaptive=0.5)
     stepper = TimeStepper(problem, {"u": network}, Pade22(), 0.1, points=points)
     before = [weight.clone() for weight in network.parameters()]
     first, second = stepper.initial()[0], stepper.initial()[0]

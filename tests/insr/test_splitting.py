@@ -9,25 +9,33 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.insr import Advection, LeastSquares, Points, TimeStepper
+from sciml.insr import (
+    Advection,
+    ChorinSplitting,
+    FitPoints,
+    IncompressibleFlow,
+    LeastSquaresFit,
+    TaylorGreenPrimitive,
+    TimeStepper,
+    TwoVorticesPrimitive,
+)
 from sciml.insr.fitting import Fit, Fitted, Sample
-from sciml.insr.fluids import TaylorGreen, largest_divergence
-from sciml.insr.semi_lagrangian import SemiLagrangian
-from sciml.insr.splitting import ChorinSplitting, IncompressibleFlow, TaylorGreenPrimitive, TwoVorticesPrimitive
-from sciml.insr.transport import BackTrace
+from sciml.insr.integrators.paths import BackTrace
+from sciml.insr.integrators.semi_lagrangian import SemiLagrangian
+from sciml.insr.problems.stream_function import TaylorGreen, largest_divergence
 from sciml.nets.coordinate import FourierNetwork, Siren
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.random import seeded
 from sciml.reference.incompressible_plane_flows import sine_flow
 from sciml.reference.incompressible_spectral import flow_in_box
 
-FITTING = LeastSquares(
+FITTING = LeastSquaresFit(
     LevenbergMarquardt(tolerance=1e-6, max_solves=15, damping=1e-7, smallest_damping=1e-10),
     LevenbergMarquardt(tolerance=1e-4, max_solves=60, damping=1e-3, patience=10),
 )
 
 
-class Remembering(LeastSquares):
+class Remembering(LeastSquaresFit):
     """Least squares that keep the weights of every fit."""
 
     def __init__(self) -> None:
@@ -40,13 +48,13 @@ class Remembering(LeastSquares):
         return fitted
 
 
-def stepper(back_trace: BackTrace, fitting: LeastSquares = FITTING) -> TimeStepper:
+def stepper(back_trace: BackTrace, fitting: LeastSquaresFit = FITTING) -> TimeStepper:
     with seeded(0):
         networks = {
             "velocity": Siren(2, 2, width=16, hidden_layers=1, frequency=5.0).double(),
             "pressure": Siren(2, 1, width=12, hidden_layers=1, frequency=5.0).double(),
         }
-    points = Points(500, boundary=100)
+    points = FitPoints(500, boundary=100)
     return TimeStepper(
         TaylorGreenPrimitive(), networks, ChorinSplitting(back_trace), 0.1, fitting=fitting, points=points
     )
@@ -68,7 +76,7 @@ def test_the_correction_takes_the_divergence_out_of_what_was_advected(back_trace
     assert advected == pytest.approx(0.2, abs=0.05)  # 2 dt, the largest trace of dt (grad u)^2
     assert corrected < advected / 5
     assert report.quantities["through_walls"] < 0.02
-    error = steps.fields(state.weights)("velocity", points) - steps.problem.exact("velocity", points, state.time)
+    error = steps.fields(state.weights)("velocity", points) - steps.problem.exact_field("velocity", points, state.time)
     assert error.square().mean() < 3.35e-4 / 10  # a tenth of the published error after 100 steps
 
 
@@ -79,7 +87,7 @@ def test_a_flow_that_changes_does_so_as_the_spectral_reference_says() -> None:
             "velocity": Siren(2, 2, width=18, hidden_layers=1, frequency=4.0).double(),
             "pressure": Siren(2, 1, width=14, hidden_layers=1, frequency=4.0).double(),
         }
-    problem, points = IncompressibleFlow(start), Points(500, boundary=100)
+    problem, points = IncompressibleFlow(start), FitPoints(500, boundary=100)
     steps = TimeStepper(problem, networks, ChorinSplitting("rk4"), 0.1, fitting=FITTING, points=points)
     *_, (state, _) = steps.run(1)
     places = problem.domain.interior(400, torch.Generator().manual_seed(0))

@@ -207,7 +207,7 @@ def test_a_run_is_not_resumed_with_another_config(whole, tmp_path):
 # What goes wrong on the way
 
 UNSTABLE = {
-    "problem": {"class_path": "sciml.insr.Burgers"},
+    "problem": {"class_path": "sciml.insr.PeriodicBurgers"},
     "networks": {
         "u": {
             "class_path": "sciml.nets.FourierNetwork",
@@ -247,7 +247,7 @@ def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pi
     from sciml.training.config import config_from_values
 
     loose = {"tolerance": 1e-4, "max_solves": 40, "damping": 1e-2, "patience": 10}
-    fitting = {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": loose, "initial": loose}}
+    fitting = {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": loose, "initial": loose}}
     values = values_of(fitting=fitting, steps=2)
     values["trainer"]["precision"] = "32-true"
     metrics = train(config_from_values(values, "single.yaml"), tmp_path / "run")["metrics"]
@@ -263,7 +263,7 @@ def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pi
 
 def test_a_config_may_say_infinity(tmp_path, no_pictures):
     step = {"tolerance": 1e-4, "max_solves": 4, "damping": 1e-8, "largest_damping": float("inf")}
-    fitting = {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": step, "initial": {"tolerance": 1e-3}}}
+    fitting = {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": step, "initial": {"tolerance": 1e-3}}}
     train(pulse(fitting=fitting, steps=1), tmp_path / "run")
     assert load_task(tmp_path / "run").fitting.step.largest_damping == float("inf")
     assert "Infinity" not in (tmp_path / "run" / "result.json").read_text()
@@ -291,7 +291,7 @@ def test_a_run_is_evaluated_at_the_time_of_any_step(whole, tmp_path):
     task.predict_file(tmp_path / "line.vtu", tmp_path / "u.vtu", time=2 * STEP)
     read = meshio.read(tmp_path / "u.vtu")
     x = read.points[:, 0]
-    expected = task.problem.exact("u", torch.tensor(x[:, None]), 2 * STEP)[:, 0].numpy()
+    expected = task.problem.exact_field("u", torch.tensor(x[:, None]), 2 * STEP)[:, 0].numpy()
     assert read.point_data["u"].ravel() == pytest.approx(expected, abs=2e-4)
     assert read.point_data["u_exact"].ravel() == pytest.approx(expected, abs=1e-12)
     with pytest.raises(InputError, match=r"the time is 0\.25, expected that of a step, a multiple of 0\.1"):
@@ -334,7 +334,7 @@ WRONG = {
         "no Runge-Kutta rule 'rk5', expected one of explicit_euler, implicit_euler, midpoint, sdirk3, rk4",
     ),
     "unknown integrator": ({"integrator": {"class_path": "sciml.insr.Pade33"}}, "did you mean 'Pade22'"),
-    "unknown solver": ({"fitting": {"class_path": "sciml.insr.LeastSquare"}}, "did you mean 'LeastSquares'"),
+    "unknown solver": ({"fitting": {"class_path": "sciml.insr.LeastSquare"}}, "did you mean 'LeastSquaresFit'"),
     "unknown network": (
         {"networks": network("sciml.nets.Relu")},
         "sciml.nets has no class 'Relu'; there are CoordinateNetwork",
@@ -342,12 +342,12 @@ WRONG = {
     "class of another kind": ({"networks": network("sciml.insr.Heat")}, "expected a class that is a Module"),
     "misspelt argument": ({"networks": network(widht=3)}, "networks.u.init_args has no 'widht'; did you mean 'width'"),
     "unknown method of least squares": (
-        {"fitting": {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": {"method": "cholesky"}}}},
+        {"fitting": {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": {"method": "cholesky"}}}},
         "normal",
     ),
     "linear rule for Burgers": (
-        {"problem": {"class_path": "sciml.insr.Burgers"}, "networks": network(box=[[0], [6.283185307179586]])},
-        "pade22 needs a linear problem .* Burgers is not; use the Runge-Kutta rule sdirk3 or rk4",
+        {"problem": {"class_path": "sciml.insr.PeriodicBurgers"}, "networks": network(box=[[0], [6.283185307179586]])},
+        "pade22 needs a linear problem .* PeriodicBurgers is not; use the Runge-Kutta rule sdirk3 or rk4",
     ),
     "rule for another kind of problem": (
         {"integrator": {"class_path": "sciml.insr.ChorinSplitting"}},
@@ -386,11 +386,11 @@ WRONG = {
     "two outputs": ({"output": {"grid": [21], "mesh": "a.vtu"}}, "on a grid or on a mesh, got both"),
     "never written": ({"output": {"every": 0}}, "every of the output is 0, expected a whole number of at least 1"),
     "no damping": (
-        {"fitting": {"class_path": "sciml.insr.LeastSquares", "init_args": {"step": {"damping": 0.0}}}},
+        {"fitting": {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": {"damping": 0.0}}}},
         "damping of least squares is 0.0, expected a number greater than 0",
     ),
     "Adam without a rate": (
-        {"fitting": {"class_path": "sciml.insr.Adam", "init_args": {"rate": 0.0}}},
+        {"fitting": {"class_path": "sciml.insr.AdamFit", "init_args": {"rate": 0.0}}},
         "Adam has rate 0.0",
     ),
     "pulse without width": (

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box, MeshDomain
+from sciml.domains.walls import continuation
 from sciml.errors import InputError
-from sciml.insr.transport import BackTrace, continuation, random_feet, trace_back
+from sciml.insr.integrators.paths import BackTrace, random_feet, trace_back
 from sciml.numerics.random import generator
 
 BOX = Box([-4.0, -4.0], [4.0, 4.0])

@@ -15,8 +15,8 @@ from sciml.bench.worker import Job
 from sciml.domains.output_points import evaluation_points
 from sciml.errors import DivergenceError, InputError
 from sciml.insr import ElasticBody, Tension
-from sciml.insr.elasticity import material_of
 from sciml.insr.integrators import NeuralFields
+from sciml.insr.problems.elasticity import material_of
 from sciml.metrics import relative_l2
 from sciml.reference.hyperelasticity_finite_elements import FiniteElementDisplacement, square
 from sciml.reference.hyperelasticity_finite_elements import tension as pull
@@ -65,7 +65,7 @@ def tension_fem(job: Job) -> dict[str, Any]:
     except DivergenceError as error:
         return answer | {"numbers": 0, "memory_bytes": 0, "seconds": 0.0, "last": {}, "failed": str(error)}
     points = evaluation_points(problem.domain)
-    exact, values = problem.exact("displacement", points, 0.0).numpy(), found(points.numpy())
+    exact, values = problem.exact_field("displacement", points, 0.0).numpy(), found(points.numpy())
     errors = {
         "relative_l2": relative_l2(values, exact),
         "mean_absolute_error": float(np.abs(values - exact).mean()),
@@ -150,7 +150,7 @@ def _problem(case: Case) -> Tension:
     problem = case.task.problem
     if (
         not isinstance(problem, Tension)
-        or problem.exact(problem.headline, evaluation_points(problem.domain)[:1], 0.0) is None
+        or problem.exact_field(problem.headline, evaluation_points(problem.domain)[:1], 0.0) is None
     ):
         raise InputError(f"{type(problem).__name__} is no tension test with a reference; set its reference_cells.")
     return problem

@@ -13,7 +13,7 @@ from sciml.bench.measure import load_average
 from sciml.errors import DivergenceError
 from sciml.insr import TimeStepper, TimeStepping
 from sciml.insr.integrators import NeuralFields
-from sciml.insr.solver import State, StepReport
+from sciml.insr.solver import StepReport, TimeStepState
 from sciml.training.config import load_config
 
 KEPT = 24  # times of the history that are written
@@ -88,7 +88,7 @@ def with_fitting(case: Case, **changes: Any) -> Case:
     return replace(case, stepper=stepper)
 
 
-def solve(case: Case, measure: Measure | None = None, start: State | None = None) -> dict[str, Any]:
+def solve(case: Case, measure: Measure | None = None, start: TimeStepState | None = None) -> dict[str, Any]:
     """Solve a case; a failure on the way is part of the result.
 
     Parameters
@@ -143,7 +143,7 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     }
 
 
-def _row(case: Case, state: State, report: StepReport, measure: Measure) -> dict[str, float]:
+def _row(case: Case, state: TimeStepState, report: StepReport, measure: Measure) -> dict[str, float]:
     with torch.no_grad():
         errors = measure(case.stepper.fields(state.weights), state.time)
     return {"time": state.time, "rms": report.rms, **report.quantities, **errors}

@@ -59,7 +59,7 @@ def sampled_error(problem: Advection, fields: NeuralFields, time: float) -> floa
     offsets = points[:, :, None] - centre[:, None] - period
     normal = torch.exp(-offsets.square() / (2 * deviation**2)).sum(2) / (math.sqrt(2 * math.pi) * deviation)
     density = 0.5 / box.measure + 0.5 * normal.prod(1)
-    square = (fields("u", points) - problem.solution(points, time)).square()[:, 0]
+    square = (fields("u", points) - problem.exact(points, time)).square()[:, 0]
     x = torch.linspace(box.lower[0], box.upper[0], FINE, dtype=torch.float64)
     shifted = x[:, None] - centre
     if problem.periodic:

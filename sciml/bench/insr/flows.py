@@ -63,7 +63,7 @@ def stable_fluids(job: Job) -> dict[str, Any]:
     cells = job["nodes"] or int((math.sqrt(1 + 2 * case.numbers) - 1) / 2)  # 2 n (n + 1) velocities
     method = StableFluids(cells, **job["scheme"], viscosity=case.task.problem.viscosity)
     reference = reference_of(job["config"], job["cells"], case.steps)
-    state, seconds = cpu_timed(lambda: method.start(case.task.problem.start.velocity))
+    state, seconds = cpu_timed(lambda: method.start(case.task.problem.initial.velocity))
     rows = []
     for step in range(1, case.steps + 1):
         state, more = cpu_timed(lambda old=state: method.step(old, case.task.time_step))
@@ -103,9 +103,9 @@ def points() -> np.ndarray:
 
 def _series(case: Case, cells: int, steps: int) -> BoxFlow:
     problem = case.task.problem
-    speed = float(np.abs(problem.start.velocity(points())).max())
+    speed = float(np.abs(problem.initial.velocity(points())).max())
     times = case.task.time_step * np.arange(steps + 1)
-    return flow_in_box(problem.start.vorticity, cells, times, COURANT / (speed * cells), problem.viscosity)
+    return flow_in_box(problem.initial.vorticity, cells, times, COURANT / (speed * cells), problem.viscosity)
 
 
 def _errors(velocity: np.ndarray, reference: Reference, step: int) -> dict[str, float]:

@@ -14,7 +14,7 @@ from sciml.bench.insr.cases import Case, build, summary
 from sciml.bench.measure import cpu_timed, load_average
 from sciml.bench.worker import Job
 from sciml.domains.output_points import evaluation_points
-from sciml.insr import Advection, Burgers
+from sciml.insr import Advection, PeriodicBurgers
 from sciml.metrics import relative_l2
 from sciml.reference import periodic_fourier as periodic
 from sciml.reference.advection_grids import advect_by_fourier_modes, advect_by_splines, advect_on_grid
@@ -75,14 +75,14 @@ def burgers_reference(config: str, steps: int) -> np.ndarray:
     return burgers_by_fourier_modes(task.problem, REFERENCE_NODES, times, REFERENCE_STEP)
 
 
-def burgers_by_fourier_modes(problem: Burgers, nodes: int, times: np.ndarray, time_step: float) -> np.ndarray:
+def burgers_by_fourier_modes(problem: PeriodicBurgers, nodes: int, times: np.ndarray, time_step: float) -> np.ndarray:
     """Solve by Fourier series; on the unit interval speeds are less by 2 pi, diffusivities by its square."""
     x = np.linspace(0.0, 2 * np.pi, nodes, endpoint=False)
-    start = problem.start(torch.from_numpy(x)[:, None])[:, 0].numpy() / (2 * np.pi)
+    start = problem.initial(torch.from_numpy(x)[:, None])[:, 0].numpy() / (2 * np.pi)
     return 2 * np.pi * periodic.burgers(start, problem.viscosity / (2 * np.pi) ** 2, times, time_step)
 
 
-def _burgers_by_differences(problem: Burgers, nodes: int, times: np.ndarray, space: str) -> np.ndarray:
+def _burgers_by_differences(problem: PeriodicBurgers, nodes: int, times: np.ndarray, space: str) -> np.ndarray:
     from scipy.integrate import solve_ivp
 
     x = np.linspace(0.0, 2 * np.pi, nodes, endpoint=False)
@@ -99,7 +99,7 @@ def _burgers_by_differences(problem: Burgers, nodes: int, times: np.ndarray, spa
             diffusion = diffusion + second[shift] * (np.roll(u, -shift) + np.roll(u, shift))
         return problem.viscosity * diffusion / h**2 - flux / h
 
-    start = problem.start(torch.from_numpy(x)[:, None])[:, 0].numpy()
+    start = problem.initial(torch.from_numpy(x)[:, None])[:, 0].numpy()
     solution = solve_ivp(rate, (0.0, times[-1]), start, "LSODA", times, rtol=1e-8, atol=1e-10)
     return solution.y.T
 
@@ -148,7 +148,7 @@ def _evaluate(job: Job, x: np.ndarray, values: np.ndarray, length: float) -> Eva
 
 
 def _pulse(problem: Advection, x: np.ndarray, time: float) -> np.ndarray:
-    return problem.solution(torch.from_numpy(np.ascontiguousarray(x))[:, None], time)[:, 0].numpy()
+    return problem.exact(torch.from_numpy(np.ascontiguousarray(x))[:, None], time)[:, 0].numpy()
 
 
 def _answer(numbers: int, seconds: float, rows: list[dict[str, float]]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def burgers(job: Job) -> dict[str, Any]:
 
     def measure(fields: NeuralFields, time: float) -> Mapping[str, float]:
         step = round(time / made.task.time_step)
-        exact = reference[step - 1] if step else made.task.problem.start(points)[:, 0].numpy()
+        exact = reference[step - 1] if step else made.task.problem.initial(points)[:, 0].numpy()
         return {"relative_l2": relative_l2(fields("u", points)[:, 0].numpy(), exact)}
 
     return solve(made, measure)

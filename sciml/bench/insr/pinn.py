@@ -60,7 +60,7 @@ def _model(dde: Any, case: Case) -> Any:
     shown = Features(problem.domain, span, WAVES, beats=TIME_WAVES)
     network = dde.nn.FNN([shown.count, *[WIDTH] * LAYERS, 1], "tanh", "Glorot normal")
     network.apply_feature_transform(shown)
-    network.apply_output_transform(held_at(lambda x: problem.solution(x, 0.0)))
+    network.apply_output_transform(held_at(lambda x: problem.exact(x, 0.0)))
     return dde.Model(data, network)
 
 
@@ -70,7 +70,7 @@ def _rows(model: Any, case: Case) -> list[dict[str, float]]:
     for step in range(1, case.steps + 1):
         time = step * case.task.time_step
         found = model.predict(np.column_stack([points.numpy(), np.full(len(points), time)]))
-        exact = problem.solution(points, time).numpy()
+        exact = problem.exact(points, time).numpy()
         error = {"mean_absolute_error": float(np.abs(found - exact).mean())}
         rows.append({"time": time, **error, "relative_l2": relative_l2(found, exact)})
     return rows

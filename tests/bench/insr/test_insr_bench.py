@@ -104,7 +104,7 @@ def test_an_error_in_five_dimensions_is_found_although_random_points_miss_the_pu
             self.scale = scale
 
         def __call__(self, name: str, points: torch.Tensor) -> torch.Tensor:
-            return self.scale * problem.solution(points, 3.0)
+            return self.scale * problem.exact(points, 3.0)
 
     assert insr_dimensions.sampled_error(problem, Exact(1.0), 3.0) == 0
     assert insr_dimensions.sampled_error(problem, Exact(1.01), 3.0) == pytest.approx(0.01, rel=0.02)
@@ -192,7 +192,7 @@ def test_grids_of_equal_memory_have_no_more_numbers_than_the_network_and_hardly_
 
 def test_errors_of_velocities_are_integrals_over_the_box() -> None:
     case = build(insr.FLOWS["taylor_green"], 0, steps=1)
-    velocity = case.task.problem.start.velocity(insr_flows.points())
+    velocity = case.task.problem.initial.velocity(insr_flows.points())
     reference = insr_flows.reference_of(insr.FLOWS["taylor_green"], 16, 1)
     np.testing.assert_allclose(reference.velocities[1], velocity, atol=1e-14)
     # u and v are sin sin and cos cos over pi, each with mean square 1/4.

@@ -59,7 +59,7 @@ class Problem(ABC):
         return None
 
     @abstractmethod
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Observation of a field at the start, ``(n, m)``."""
 
     def propose(self, name: str, count: int, generator: torch.Generator) -> Tensor:
@@ -78,7 +78,7 @@ class Problem(ABC):
         """Residual of the boundary condition, ``(n, m)``, from a jet of order 1; None where there is none."""
         return None
 
-    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
+    def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
         """The exact field as :meth:`present` shows it, ``(n, channels)``, where it is known."""
         return None
 
@@ -111,8 +111,8 @@ class EvolutionProblem(Problem):
         return {"u": self.channels}
 
     @abstractmethod
-    def start(self, points: Tensor) -> Tensor:
-        """``u`` at time 0, ``(n, channels)``."""
+    def initial(self, points: Tensor) -> Tensor:
+        """Return the initial condition, ``u`` at time 0, ``(n, channels)``."""
 
     @abstractmethod
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
@@ -130,18 +130,18 @@ class EvolutionProblem(Problem):
         """Residual of the boundary condition, from a jet of order 1 along the axes; None where there is none."""
         return None
 
-    def solution(self, points: Tensor, time: float) -> Tensor | None:
+    def exact(self, points: Tensor, time: float) -> Tensor | None:
         """The exact ``u``, where it is known."""
         return None
 
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         """``u`` at time 0."""
-        return self.start(points)
+        return self.initial(points)
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor | None:
         """Residual of the boundary condition."""
         return self.on_boundary(at, jet, time)
 
-    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """The exact ``u``."""
-        return self.solution(points, time)
+    def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
+        """Return the exact ``u``."""
+        return self.exact(points, time)

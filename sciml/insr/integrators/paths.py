@@ -1,53 +1,16 @@
-"""Where the fluid that is at a point now came from: characteristics, and what lies beyond the walls of a box.
-
-Fields that a flow carries obey ``f(x, t + dt) = f(X, t)``, with ``X`` the foot of the path that ends in ``x``.
-"""
+"""Paths traced back in time by a one-step method, with diffusion along random ones, and with reflection at walls."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
-from sciml.domains import Box, Domain
-from sciml.errors import InputError
-from sciml.insr.problems import Fields
+from sciml.domains.walls import Continue
 
 BackTrace = Literal["euler", "rk2", "rk4"]
 BACK_TRACES = get_args(BackTrace)
-Walls = Literal["clamp", "reflect"]
-
-
-class Transport(ABC):
-    """A problem whose fields are carried by a flow; an ancestor beside :class:`~sciml.insr.problems.Problem`.
-
-    Attributes
-    ----------
-    active : fields that the velocity depends on, carried first
-    passive : fields that it does not depend on
-    walls : what happens to a path that leaves a box where it is not periodic: ``"clamp"`` it to the wall, for outflow
-        and inflow, or ``"reflect"`` it, for walls that nothing crosses
-    """
-
-    domain: Domain
-    active: Sequence[str] = ()
-    passive: Sequence[str] = ()
-    walls: Walls = "clamp"
-
-    @abstractmethod
-    def velocity_at(self, fields: Fields, points: Tensor, time: float) -> Tensor:
-        """Velocity at points inside, ``(n, dim)``."""
-
-    def diffusivity(self, name: str) -> float:
-        """Diffusivity of a field, at least 0."""
-        return 0.0
-
-    def is_odd(self, name: str) -> bool:
-        """Whether a field continues beyond a wall with the other sign, as it does if it is 0 there."""
-        return False
 
 
 class Velocity(Protocol):
@@ -55,30 +18,6 @@ class Velocity(Protocol):
 
     def __call__(self, points: Tensor, fraction: float) -> Tensor:
         """Velocity ``(n, dim)`` at points inside, when this fraction of the step has passed."""
-
-
-Continue = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Points ``(n, dim)`` to points inside and, per axis, -1 where a point was reflected and 1 elsewhere."""
-
-
-def continuation(domain: Domain, walls: Walls) -> Continue:
-    """Return how a box continues beyond its faces: periodic axes wrap, others clamp or reflect."""
-    if not isinstance(domain, Box):
-        raise InputError(f"paths need a box to stay in, got a {type(domain).__name__}; use a Box as domain.")
-    if walls == "clamp":
-        return lambda points: (domain.wrap(points), torch.ones_like(points))
-
-    def reflect(points: Tensor) -> tuple[Tensor, Tensor]:
-        lower, upper = points.new_tensor(domain.lower), points.new_tensor(domain.upper)
-        closed = ~torch.tensor(domain.periodic, device=points.device)
-        # two boxes side by side, the second one a mirror image, repeat for ever
-        depth = torch.remainder(points - lower, 2 * (upper - lower)) - (upper - lower)
-        outside = closed & ((points < lower) | (points > upper))
-        mirrored = outside & (depth > 0)
-        folded = torch.where(outside, upper - depth.abs(), points)
-        return domain.wrap(folded), torch.where(mirrored, -1.0, 1.0).to(points)
-
-    return reflect
 
 
 def trace_back(velocity: Velocity, points: Tensor, length: float, rule: BackTrace, inside: Continue) -> Tensor:

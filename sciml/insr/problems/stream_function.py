@@ -19,8 +19,8 @@ from torch.func import jvp
 
 from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
-from sciml.insr.problems import Fields, Problem
-from sciml.insr.transport import Transport
+from sciml.insr.problems.base import Fields, Problem
+from sciml.insr.problems.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
 from sciml.reference.incompressible_plane_flows import Flow, sine_flow, taylor_green, two_vortices
 
@@ -55,7 +55,7 @@ class StreamFunctionFlow(Problem, Transport):
 
     Parameters
     ----------
-    start : flow at time 0
+    initial : flow at time 0
     viscosity : at least 0
     smoke : carried along, if given
     """
@@ -64,9 +64,9 @@ class StreamFunctionFlow(Problem, Transport):
     active = ("stream",)
     headline = "velocity"
 
-    def __init__(self, start: Flow, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
+    def __init__(self, initial: Flow, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
         check_viscosity(viscosity)
-        self.start, self.viscosity, self.smoke = start, viscosity, smoke
+        self.initial, self.viscosity, self.smoke = initial, viscosity, smoke
         self.domain = Box([-1.0, -1.0], [1.0, 1.0])
         self.passive = () if smoke is None else ("density",)
 
@@ -75,9 +75,9 @@ class StreamFunctionFlow(Problem, Transport):
         """The stream function and perhaps a density."""
         return dict.fromkeys((*self.active, *self.passive), 1)
 
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Vorticity or density at the start."""
-        return self.smoke(points) if name == "density" else self.start.vorticity(points)[:, None]
+        return self.smoke(points) if name == "density" else self.initial.vorticity(points)[:, None]
 
     def observe(self, name: str, jet: Jet) -> Tensor:
         """Minus the Laplacian of the stream function, the vorticity; a density itself."""
@@ -151,12 +151,12 @@ class TaylorGreen(StreamFunctionFlow):
     def __init__(self, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
         super().__init__(taylor_green(), viscosity, smoke)
 
-    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
+    def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
         """Velocity and vorticity."""
         decay = math.exp(-2 * self.viscosity * math.pi**2 * time)
         if name == "velocity":
-            return decay * self.start.velocity(points)
-        return decay * self.start.vorticity(points)[:, None] if name == "vorticity" else None
+            return decay * self.initial.velocity(points)
+        return decay * self.initial.vorticity(points)[:, None] if name == "vorticity" else None
 
 
 class MultiModeEuler(StreamFunctionFlow):

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sciml.domains.walls import continuation
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
-from sciml.insr.integrators import Fits, Integrator, NeuralFields, Step
-from sciml.insr.problems import Problem
-from sciml.insr.transport import BACK_TRACES, BackTrace, Transport, Velocity, continuation, random_feet, trace_back
+from sciml.insr.integrators.base import Fits, Integrator, NeuralFields, Step
+from sciml.insr.integrators.paths import BACK_TRACES, BackTrace, Velocity, random_feet, trace_back
+from sciml.insr.problems.base import Problem
+from sciml.insr.problems.transport import Transport
 from sciml.numerics.least_squares import Residuals
 
 
@@ -22,8 +24,8 @@ class SemiLagrangian(Integrator):
     There is no limit on the step from stability, and no splitting: a vorticity is carried by the flow that it makes.
     The velocity during a step is extrapolated from the last two times, ``(1 + s) v_n - s v_(n-1)`` at the fraction
     ``s``; each correction fits again with the velocity interpolated between the old time and the new one.
-    Where a field diffuses, paths are random (:func:`~sciml.insr.transport.random_feet`): explicit, stable for any step,
-    second order.
+    Where a field diffuses, paths are random (:func:`~sciml.insr.integrators.paths.random_feet`): explicit, stable for
+    any step, second order.
 
     Parameters
     ----------

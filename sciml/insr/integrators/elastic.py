@@ -11,10 +11,10 @@ from torch import Tensor
 
 from sciml.domains.quadrature import Quadrature
 from sciml.errors import InputError
-from sciml.insr.elasticity import ElasticBody, ElasticProblem, deformation_gradient
 from sciml.insr.fitting import Fit, Sample
-from sciml.insr.integrators import Fits, Integrator, Step
-from sciml.insr.problems import Problem
+from sciml.insr.integrators.base import Fits, Integrator, Step
+from sciml.insr.problems.base import Problem
+from sciml.insr.problems.elasticity import ElasticBody, ElasticProblem, deformation_gradient
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 
@@ -117,7 +117,7 @@ class IncrementalPotential(Integrator):
             target = target + h**2 * problem.motion.acceleration(points, step.time + h)
             groups = [Residuals("motion", equation, (points, root, target)), *_held(step, network)]
             if problem.obstacles and sample.boundary is not None:
-                share = problem.boundary_measure / problem.domain.measure
+                share = problem.domain.boundary_measure / problem.domain.measure
                 groups.append(Residuals("contact", contact, (sample.boundary.points,), share))
             return groups
 

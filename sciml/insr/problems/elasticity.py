@@ -1,7 +1,7 @@
 r"""Elastic bodies: a network is the displacement u(x) of the undeformed body, phi = x + u.
 
 Motion minimises the incremental potential of implicit Euler in every step, equilibrium the energy; both are sums of
-squares (:mod:`sciml.insr.energies`, :mod:`sciml.insr.contact`), so that they are fits like all others.
+squares (:mod:`sciml.insr.problems.energies`, :mod:`sciml.insr.problems.contact`), so that they are least-squares fits.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch import Tensor
 from sciml.domains import BoundaryPoints, Box, Domain, MeshDomain
 from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
-from sciml.insr.contact import Obstacle
-from sciml.insr.energies import ArapVolume, Energy, determinant
-from sciml.insr.problems import Fields, Problem
+from sciml.insr.problems.base import Fields, Problem
+from sciml.insr.problems.contact import Obstacle
+from sciml.insr.problems.energies import ArapVolume, Energy, determinant
 from sciml.numerics.derivatives import Jet
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Tension(ElasticProblem):
     """A box that is held at the lower end of the first axis and pulled at the upper one; the other sides are free.
 
     The ends are exact with a network inside of :class:`~sciml.nets.dirichlet_ends.DirichletEnds`, and held by a
-    penalty of ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.elastic_steps.Equilibrium` is a
+    penalty of ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.integrators.elastic.Equilibrium` is a
     further fit.
 
     Parameters
@@ -127,7 +127,7 @@ class Tension(ElasticProblem):
         if reference_cells:
             material_of(self.energy)
 
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Uniform stretch along the first axis."""
         share = (points[:, :1] - self.domain.lower[0]) / (self.domain.upper[0] - self.domain.lower[0])
         return torch.cat([self.extension * share, torch.zeros_like(points[:, 1:])], 1)
@@ -135,9 +135,9 @@ class Tension(ElasticProblem):
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor:
         """Distance from the given displacement, at the ends."""
         at_end = at.normals[:, :1].abs() > 0.5
-        return torch.where(at_end, jet.value - self.initial(name, at.points), torch.zeros_like(jet.value))
+        return torch.where(at_end, jet.value - self.initial_field(name, at.points), torch.zeros_like(jet.value))
 
-    def exact(self, name: str, points: Tensor, time: float) -> Tensor | None:
+    def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
         """Displacement by finite elements, where it is asked for."""
         if not self.reference_cells:
             return None
@@ -240,16 +240,7 @@ class ElasticBody(ElasticProblem):
         """The displacement now and one step before."""
         return dict.fromkeys(("displacement", "previous"), self.domain.dim)
 
-    @cached_property
-    def boundary_measure(self) -> float:
-        """Length or area of the boundary."""
-        if isinstance(self.domain, MeshDomain):
-            return float(self.domain.mesh.boundary().volumes().sum())
-        widths = [b - a for a, b in zip(self.domain.lower, self.domain.upper, strict=True)]
-        closed = [width for width, periodic in zip(widths, self.domain.periodic, strict=True) if not periodic]
-        return sum(2 * self.domain.measure / width for width in closed)
-
-    def initial(self, name: str, points: Tensor) -> Tensor:
+    def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Zero, and where the parabola was one step before."""
         start, step = torch.zeros_like(points), self.motion.time_step
         if name == "previous":
@@ -263,7 +254,7 @@ class ElasticBody(ElasticProblem):
         result = []
         for name in self.held:
             at = self.domain.boundary(HELD, torch.Generator().manual_seed(0), group=name)
-            weight = self.held_stiffness / 2 * self.boundary_measure / self.domain.measure
+            weight = self.held_stiffness / 2 * self.domain.boundary_measure / self.domain.measure
             result.append((f"held {name}", at.points, torch.zeros_like(at.points), weight))
         return result
 
@@ -285,7 +276,7 @@ class ElasticBody(ElasticProblem):
         depths = [obstacle.depth(positions).max() for obstacle in self.obstacles]
         contact = sum(float(obstacle.residuals(positions).square().mean()) for obstacle in self.obstacles)
         quantities["kinetic_energy"] = mass / 2 * float(velocity.square().sum(1).mean())
-        quantities["contact_energy"] = contact * self.boundary_measure
+        quantities["contact_energy"] = contact * self.domain.boundary_measure
         quantities["gravity_energy"] = -mass * float(moved @ self.motion.acceleration(displacement, time))
         quantities["total_energy"] = sum(value for name, value in quantities.items() if name.endswith("_energy"))
         quantities["penetration"] = float(max(depths, default=0.0))
@@ -313,7 +304,7 @@ def material_of(energy: Energy) -> Material:
     InputError
         If there is none.
     """
-    from sciml.insr.energies import StableNeoHookean
+    from sciml.insr.problems.energies import StableNeoHookean
     from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial, NeoHookeanMaterial
 
     if isinstance(energy, ArapVolume):

@@ -13,8 +13,8 @@ from torch import Tensor
 from sciml.domains import BoundaryPoints, Box, Domain
 from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
-from sciml.insr.problems import EvolutionProblem, Fields
-from sciml.insr.transport import Transport
+from sciml.insr.problems.base import EvolutionProblem, Fields
+from sciml.insr.problems.transport import Transport
 from sciml.numerics.derivatives import Jet, laplacian
 
 
@@ -64,11 +64,11 @@ class Advection(EvolutionProblem, Transport):
         self.boundary_weight = boundary_weight
         self._length = upper - lower
 
-    def start(self, points: Tensor) -> Tensor:
+    def initial(self, points: Tensor) -> Tensor:
         """The pulse."""
-        return self.solution(points, 0.0)
+        return self.exact(points, 0.0)
 
-    def solution(self, points: Tensor, time: float) -> Tensor:
+    def exact(self, points: Tensor, time: float) -> Tensor:
         """The pulse, moved; its nearest image if the box is periodic."""
         distance = points - self.centre - time * points.new_tensor(self.velocity)
         if self.periodic:
@@ -101,7 +101,7 @@ class Advection(EvolutionProblem, Transport):
         if self.periodic or not self.inflow:
             return None if self.periodic else u.value
         enters = at.normals @ at.normals.new_tensor(self.velocity) < 0
-        return torch.where(enters[:, None], u.value - self.solution(at.points, time), 0.0)
+        return torch.where(enters[:, None], u.value - self.exact(at.points, time), 0.0)
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
         """The integral of ``u``."""
@@ -147,11 +147,11 @@ class Heat(EvolutionProblem):
         self._waves = [mode * math.pi / side for mode, side in zip(self.modes, sides, strict=True)]
         self._lower = list(lower)
 
-    def start(self, points: Tensor) -> Tensor:
+    def initial(self, points: Tensor) -> Tensor:
         """The mode."""
-        return self.solution(points, 0.0)
+        return self.exact(points, 0.0)
 
-    def solution(self, points: Tensor, time: float) -> Tensor:
+    def exact(self, points: Tensor, time: float) -> Tensor:
         """The mode, decayed."""
         waves = points.new_tensor(self._waves)
         shape = torch.sin(waves * (points - points.new_tensor(self._lower))).prod(1, keepdim=True)
@@ -166,7 +166,7 @@ class Heat(EvolutionProblem):
         return u.value
 
 
-class Burgers(EvolutionProblem):
+class PeriodicBurgers(EvolutionProblem):
     """``u_t + u u_x = viscosity * u_xx``, periodic on [0, 2 pi], from ``sin x + cos(2 x) / 2``.
 
     Parameters
@@ -182,7 +182,7 @@ class Burgers(EvolutionProblem):
         self.viscosity = viscosity
         self.domain = Box([0.0], [2 * math.pi], True)
 
-    def start(self, points: Tensor) -> Tensor:
+    def initial(self, points: Tensor) -> Tensor:
         """Two waves."""
         return torch.sin(points) + torch.cos(2 * points) / 2
 
