@@ -134,7 +134,9 @@ def test_particles_keep_their_vorticity_in_inviscid_flow() -> None:
 def test_many_points_are_evaluated_in_parts() -> None:
     flow = flow_in_box(unsteady_modes().vorticity, 8, [0.0], 0.1)
     many = np.tile(POINTS, (20, 1))
-    assert np.array_equal(flow.velocity(0, many)[-300:], flow.velocity(0, many)[:300])
+    assert (
+        np.abs(flow.velocity(0, many)[-300:] - flow.velocity(0, many)[:300]).max() < 1e-12
+    )  # blocks round differently
 
 
 def test_what_makes_no_sense_is_refused() -> None:
