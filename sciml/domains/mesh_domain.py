@@ -11,7 +11,8 @@ import torch
 
 from sciml.domains.strata import BoundaryPoints, check_draw, descend, levels, locate, positions, uniform
 from sciml.errors import InputError
-from sciml.mesh.mesh import Group, Mesh
+from sciml.mesh.groups import Group
+from sciml.mesh.mesh import Mesh
 from sciml.mesh.shapes import signed_measures, simplex_measures
 
 KINDS = ("uniform", "stratified")

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from sciml.mesh.field import Field
     from sciml.mesh.files import read_mesh, write_fields, write_mesh
     from sciml.mesh.grid import Grid
+    from sciml.mesh.groups import Group
     from sciml.mesh.make import make_mesh
-    from sciml.mesh.mesh import Group, Mesh
+    from sciml.mesh.mesh import Mesh
     from sciml.mesh.series import Series, SeriesWriter, read_series
     from sciml.mesh.voxelise import voxelise
 
 _WHERE = {
     "Field": "field",
     "Grid": "grid",
-    "Group": "mesh",
+    "Group": "groups",
     "Mesh": "mesh",
     "Series": "series",
     "SeriesWriter": "series",

@@ -19,7 +19,6 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.atomic import AtomicFile
 from sciml.errors import InputError, MeshFileError
 from sciml.mesh.field import Field
 from sciml.mesh.gmsh_data import Table, check_node_numbers, place, take_data
@@ -115,12 +115,8 @@ def write_mesh(path: str | os.PathLike[str], mesh: Mesh | Grid, fields: Iterable
     if isinstance(mesh, Grid):
         mesh, fields = _grid_as_mesh(mesh, fields)
     parts = parts_from_mesh(mesh, fields, suffix)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-    try:
-        _guarded(lambda: _write(folder / path.name, parts, suffix), path, "written")
-        os.replace(folder / path.name, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with AtomicFile(path, keep_name=True) as file:
+        _guarded(lambda: _write(file.part, parts, suffix), path, "written")
 
 
 def write_fields(path: str | os.PathLike[str], on: Mesh | Grid, fields: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Ready-made meshes by name, and the way to scikit-fem."""
+"""Ready-made meshes by name, and meshes from scikit-fem."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciml.errors import InputError
-from sciml.mesh.mesh import Group, Mesh
-from sciml.mesh.shapes import LINEAR_TYPE, SHAPES
+from sciml.mesh.groups import Group
+from sciml.mesh.mesh import Mesh
+from sciml.mesh.scikit_fem import HEXAHEDRON, SKFEM
+from sciml.mesh.shapes import SHAPES
 
 if TYPE_CHECKING:
     import skfem
 
-# corner order of hexahedra: scikit-fem's node k is VTK's node _HEXAHEDRON[k]
-_HEXAHEDRON = (0, 4, 3, 1, 7, 5, 2, 6)
-_SKFEM = {
-    "line": "MeshLine1",
-    "triangle": "MeshTri1",
-    "quad": "MeshQuad1",
-    "tetra": "MeshTet1",
-    "hexahedron": "MeshHex1",
-    "wedge": "MeshWedge1",
-}
 _LONGEST = 5_000_000  # cells; more are a slip of the refinement number
 
 
@@ -122,15 +114,15 @@ MESH_NAMES = tuple(_SHAPES)
 
 def from_skfem(mesh: skfem.Mesh) -> Mesh:
     """Return a first-order scikit-fem mesh as `Mesh`, its subdomains and boundaries as groups."""
-    kind = next((k for k, name in _SKFEM.items() if type(mesh).__name__ == name), None)
+    kind = next((k for k, name in SKFEM.items() if type(mesh).__name__ == name), None)
     if kind is None:
         raise InputError(
-            f"Only first-order scikit-fem meshes convert, of the types {', '.join(_SKFEM.values())}; "
+            f"Only first-order scikit-fem meshes convert, of the types {', '.join(SKFEM.values())}; "
             f"got {type(mesh).__name__}."
         )
     nodes = mesh.t.T
     if kind == "hexahedron":
-        nodes = nodes[:, np.argsort(_HEXAHEDRON)]
+        nodes = nodes[:, np.argsort(HEXAHEDRON)]
     groups = {
         name: Group(SHAPES[kind].dim, cells=np.asarray(members)) for name, members in (mesh.subdomains or {}).items()
     }
@@ -139,53 +131,3 @@ def from_skfem(mesh: skfem.Mesh) -> Mesh:
         for name, members in (mesh.boundaries or {}).items()
     }
     return Mesh(mesh.p.T, {kind: nodes}, groups)
-
-
-def to_skfem(mesh: Mesh) -> skfem.Mesh:
-    """Return the cells of the largest dimension as a scikit-fem mesh.
-
-    Groups of these cells become subdomains; groups of facets, or of cells of one dimension less, boundaries. Points
-    keep their numbers when cells are of first order.
-
-    Raises
-    ------
-    InputError : cells of several types, of a type that scikit-fem lacks, or on a surface in space
-    """
-    import skfem
-
-    top = [(name, nodes, where) for name, nodes, where in mesh.blocks() if SHAPES[name].dim == mesh.topological_dim]
-    names = [name for name, _, _ in top]
-    if len(top) != 1 or names[0] not in _SKFEM or mesh.dim != mesh.topological_dim:
-        raise InputError(
-            f"scikit-fem takes cells of one type, one of {', '.join(_SKFEM)}, that fill their space; "
-            f"got {', '.join(names) or 'none'} in {mesh.dim}-D."
-        )
-    name, nodes, where = top[0]
-    nodes = nodes[:, _HEXAHEDRON] if name == "hexahedron" else nodes
-    made = getattr(skfem, _SKFEM[name])(np.ascontiguousarray(mesh.points.T), np.ascontiguousarray(nodes.T))
-    subdomains = {
-        key: group.cells - where.start
-        for key, group in mesh.groups.items()
-        if group.dim == mesh.topological_dim and group.cells is not None
-    }
-    numbers = {tuple(sorted(facet)): k for k, facet in enumerate(made.facets.T.tolist())} if mesh.groups else {}
-    boundaries = {}
-    for key, group in mesh.groups.items():
-        if group.dim != mesh.topological_dim - 1:
-            continue
-        found = [numbers.get(tuple(sorted(set(facet)))) for facet in _facets_of(mesh, group)]
-        if None in found:
-            raise InputError(f"Group {key!r} has a facet that no cell of the mesh has.")
-        boundaries[key] = np.array(found, dtype=np.int32)
-    return made.with_subdomains(subdomains).with_boundaries(boundaries) if mesh.groups else made
-
-
-def _facets_of(mesh: Mesh, group: Group) -> list[list[int]]:
-    """Return the corners of the facets or cells of a group, a list for each."""
-    if group.facets is not None:
-        return [list(map(int, facet)) for facet in group.facets]
-    out: list[list[int]] = []
-    for name, nodes, where in mesh.blocks():
-        inside = group.members[(group.members >= where.start) & (group.members < where.stop)] - where.start
-        out += nodes[inside, : SHAPES[LINEAR_TYPE.get(name, name)].corners].tolist()
-    return out

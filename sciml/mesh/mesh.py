@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciml.errors import InputError
+from sciml.mesh.groups import Group, facet_type, integers
+from sciml.mesh.scikit_fem import to_skfem
 from sciml.mesh.shapes import LINEAR_TYPE, SHAPES, shape_of, signed_measures, simplex_measures
 
 if TYPE_CHECKING:
@@ -17,37 +19,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16  # cells measured at a time: bounds the temporary memory to some tens of MB
 _FLAT = 1e-14  # a cell is degenerate below this fraction of its diameter to the power of its dimension
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """A named part of a mesh: some of its cells by number, or facets by their nodes.
-
-    Parameters
-    ----------
-    dim : topological dimension of the members (1 for a boundary of a plane mesh)
-    cells : (k,) numbers of cells, counted through the blocks of `Mesh.cells` in order
-    facets : (k, nodes) point numbers of facets that are not cells of the mesh
-    """
-
-    dim: int
-    cells: np.ndarray | None = None
-    facets: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        if (self.cells is None) == (self.facets is None):
-            raise InputError("A group holds either cells or facets; give exactly one of the two.")
-        name, ndim = ("cells", 1) if self.facets is None else ("facets", 2)
-        members = _integers(getattr(self, name), ndim, f"The {name} of a group")
-        object.__setattr__(self, name, members)
-
-    @property
-    def members(self) -> np.ndarray:
-        """The cell numbers, or the point numbers of the facets."""
-        return self.cells if self.cells is not None else np.asarray(self.facets)
-
-    def __len__(self) -> int:
-        return len(self.members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,10 +224,16 @@ class Mesh:
         return x
 
     def to_skfem(self) -> skfem.Mesh:
-        """Return the cells of the largest dimension as a scikit-fem mesh, groups as its boundaries and subdomains."""
-        from sciml.mesh.make import to_skfem
+        """Return the cells of the largest dimension as a scikit-fem mesh.
 
-        return to_skfem(self)
+        Groups of these cells become subdomains; groups of facets, or of cells of one dimension less, boundaries. Points
+        keep their numbers when cells are of first order.
+
+        Raises
+        ------
+        InputError : cells of several types, of a type that scikit-fem lacks, or on a surface in space
+        """
+        return to_skfem(self.points, list(self.blocks()), self.groups)
 
     def __repr__(self) -> str:
         blocks = ", ".join(f"{len(nodes)} {name}" for name, nodes in self.cells.items()) or "no cells"
@@ -264,21 +241,9 @@ class Mesh:
         return f"Mesh({self.n_points} points in {self.dim}-D, {blocks}{', groups: ' + groups if groups else ''})"
 
 
-def _integers(values: Any, ndim: int, what: str) -> np.ndarray:
-    """Return a read-only int64 copy, or raise `InputError`."""
-    raw = np.asarray(values)
-    if raw.ndim != ndim:
-        raise InputError(f"{what} must be a {ndim}-dimensional array; got shape {raw.shape}.")
-    if raw.size and raw.dtype.kind not in "iu":
-        raise InputError(f"{what} must be integers; got {raw.dtype}.")
-    out = np.array(raw, dtype=np.int64, order="C")
-    out.setflags(write=False)
-    return out
-
-
 def _checked_block(name: str, nodes: Any, points: np.ndarray) -> np.ndarray:
     shape = shape_of(name)
-    block = _integers(nodes, 2, f"The {name} cells")
+    block = integers(nodes, 2, f"The {name} cells")
     if block.shape[1] != shape.nodes:
         raise InputError(f"A {name} has {shape.nodes} points; got cells of shape {block.shape}.")
     if shape.dim > points.shape[1]:
@@ -312,15 +277,6 @@ def _check_group(name: str, group: Group, mesh: Mesh) -> None:
         inside = (members >= where.start) & (members < where.stop)
         if inside.any() and SHAPES[cell_type].dim != group.dim:
             raise InputError(f"Group {name!r} has dimension {group.dim}, but contains a {cell_type}.")
-
-
-def facet_type(group: Group) -> str:
-    """Return the cell type of the facets of a group, from its dimension and their number of nodes."""
-    nodes = group.facets.shape[1] if group.facets is not None else 0
-    for name, shape in SHAPES.items():
-        if shape.dim == group.dim and shape.nodes == nodes:
-            return name
-    raise InputError(f"No cell type of dimension {group.dim} has {nodes} points, as the facets of a group have.")
 
 
 def _check_measures(mesh: Mesh) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from sciml.errors import InputError, MeshFileError
 from sciml.mesh.field import Field, storable
-from sciml.mesh.mesh import Group, Mesh, facet_type
+from sciml.mesh.groups import Group, facet_type
+from sciml.mesh.mesh import Mesh
 from sciml.mesh.shapes import SHAPES, shape_of
 
 GROUP = "group:"  # prefix of the 0/1 cell data that hold groups where the format has none

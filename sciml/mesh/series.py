@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from sciml.atomic import AtomicFile
 from sciml.errors import DataFormatError, InputError, MeshFileError
 from sciml.mesh.field import Field, storable
 from sciml.mesh.grid import Grid
@@ -180,14 +181,14 @@ class _Pair:
             raise InputError(f"Fields are on a Mesh or a Grid; got {type(on).__name__}.")
         self.on = on
         self.h5 = self.xdmf.with_suffix(".h5")
-        self.part = self.h5.with_name(self.h5.name + ".part")
+        self._files = AtomicFile(self.h5), AtomicFile(self.xdmf)
         self.columns: dict[str, Column] = {}
         try:
             # this version of the format has checksums on its own structures too: in older ones a flipped bit can make
             # the library loop for ever
-            self.file: Any = h5py.File(self.part, "w", libver=("v110", "v110"))  # None once closed
+            self.file: Any = h5py.File(self._files[0].part, "w", libver=("v110", "v110"))  # None once closed
         except OSError as error:
-            raise MeshFileError(f"{self.part} cannot be written: {error}.") from error
+            raise MeshFileError(f"{self._files[0].part} cannot be written: {error}.") from error
         self.file.attrs["sciml_format"] = text_attribute("1")
         try:
             write_place(self.file, on)
@@ -255,17 +256,17 @@ class _Pair:
             self.file.create_dataset("time", data=np.array(times, dtype=np.float64))
         self.file.close()
         self.file = None
-        xml_part = self.xdmf.with_name(self.xdmf.name + ".part")
+        values, description = self._files
         tree = xdmf_tree(self.h5.name, self.on, self.columns, times)
         ElementTree.indent(tree)
-        ElementTree.ElementTree(tree).write(xml_part, xml_declaration=True, encoding="utf-8")
-        os.replace(self.part, self.h5)
-        os.replace(xml_part, self.xdmf)
+        ElementTree.ElementTree(tree).write(description.part, xml_declaration=True, encoding="utf-8")
+        values.commit()
+        description.commit()
 
     def abandon(self) -> None:
         """Close and remove what was written so far."""
         if self.file is not None:
             self.file.close()
             self.file = None
-        self.part.unlink(missing_ok=True)
-        self.xdmf.with_name(self.xdmf.name + ".part").unlink(missing_ok=True)
+        for file in self._files:
+            file.discard()

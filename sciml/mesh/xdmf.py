@@ -12,7 +12,8 @@ import numpy as np
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.mesh.mesh import Group, Mesh
+from sciml.mesh.groups import Group
+from sciml.mesh.mesh import Mesh
 
 MARK = "sciml"  # name of the XDMF domain of our own files
 _CHUNK_BYTES = 1 << 23

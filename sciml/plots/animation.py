@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image  # Pillow is a dependency of matplotlib
 
+from sciml.atomic import AtomicFile
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.plots.panels import Scene
-from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle, whole_file
+from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle
 from sciml.plots.timelines import evenly
 
 _DPI = 100
@@ -122,9 +123,9 @@ def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, second
     images = [_with_palette(frame(time), palette) for time in times]
     gaps = np.diff(times, append=2 * times[-1] - times[-2])
     lasting = np.maximum(10 * np.round(100 * seconds * gaps / gaps.sum()), _SHORTEST).astype(int)
-    with whole_file(path) as part:
+    with AtomicFile(path) as file:
         images[0].save(
-            part,
+            file.part,
             format="GIF",
             save_all=True,
             append_images=images[1:],
@@ -135,12 +136,12 @@ def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, second
 
 
 def _palette(pixels: np.ndarray) -> np.ndarray:
-    """Choose 256 colours (256, 3) for pixels (n, m, 3): those of the house as they are, the others however rare."""
-    house = np.round(255 * np.array([to_rgb(colour) for colour in ("white", INK, FAINT, *COLOURS)])).astype(np.uint8)
+    """Choose 256 colours (256, 3) for pixels (n, m, 3): those of the style as they are, the others however rare."""
+    own = np.round(255 * np.array([to_rgb(colour) for colour in ("white", INK, FAINT, *COLOURS)])).astype(np.uint8)
     others = Image.fromarray(np.unique(pixels.reshape(-1, 3), axis=0)[None])
-    chosen = others.quantize(256 - len(house), dither=Image.Dither.NONE).getpalette()
-    found = np.array(chosen, dtype=np.uint8).reshape(-1, 3)[: 256 - len(house)]
-    return np.concatenate([house, found])
+    chosen = others.quantize(256 - len(own), dither=Image.Dither.NONE).getpalette()
+    found = np.array(chosen, dtype=np.uint8).reshape(-1, 3)[: 256 - len(own)]
+    return np.concatenate([own, found])
 
 
 def _with_palette(pixels: np.ndarray, palette: np.ndarray) -> Image.Image:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 
+from sciml.atomic import AtomicFile
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 
@@ -87,23 +86,11 @@ def checked_path(path: str | Path, formats: Sequence[str] = _FORMATS) -> Path:
     return path
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield the name to write under; it becomes ``path`` when all went well, and vanishes otherwise."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def save(figure: Figure, path: str | Path, *, dpi: int = 160) -> None:
     """Write a figure as .png, .pdf or .svg."""
     path = checked_path(path)
     kind = path.suffix.lower()
     dateless = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(kind)  # equal data, equal files
-    with whole_file(path) as part:
-        figure.savefig(
-            part, format=kind[1:], dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.2, metadata=dateless
-        )
+    look = {"facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.2, "metadata": dateless}
+    with AtomicFile(path) as file:
+        figure.savefig(file.part, format=kind[1:], dpi=dpi, **look)

@@ -17,7 +17,6 @@ import numpy as np
 from sciml.checks import number, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.mesh import Field, Mesh
-from sciml.mesh.make import to_skfem
 from sciml.reference.hyperelasticity_materials import Material
 
 if TYPE_CHECKING:
@@ -335,7 +334,7 @@ def _basis(mesh: Mesh, degree: int, vector: bool) -> Any:
         (3, 1): skfem.ElementTetP1,
         (3, 2): skfem.ElementTetP2,
     }
-    converted = to_skfem(mesh)
+    converted = mesh.to_skfem()
     if (mesh.dim, degree) not in elements or type(converted).__name__ not in ("MeshTri1", "MeshTet1"):
         raise InputError(
             f"finite elements of degree {degree!r} on {', '.join(mesh.cells)} in {mesh.dim}-D do not exist here; "

@@ -24,6 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sciml.atomic import AtomicFile
 from sciml.data.formats import native
 from sciml.data.formats.dataset import DataField, Description
 from sciml.errors import DataFormatError, InputError
@@ -61,7 +62,7 @@ class DatasetWriter:
         import h5py
 
         self.path, self.description = Path(path), description
-        self._part = self.path.with_name(self.path.name + ".part")
+        self._atomic = AtomicFile(self.path)
         self._options: dict[str, Any] = {"fletcher32": True, **({"compression": "gzip"} if compress else {})}
         self._written = 0
         self._file: Any = None
@@ -73,11 +74,11 @@ class DatasetWriter:
             raise InputError(f"{self.path} is a folder, expected a file name.")
         try:
             # this version of the format has checksums on its own structures too
-            self._file = h5py.File(self._part, "w", libver=("v110", "v110"))
+            self._file = h5py.File(self._atomic.part, "w", libver=("v110", "v110"))
             self._write_head()
         except OSError as error:
             self.abandon()
-            raise DataFormatError(f"{self._part} cannot be written: {error}.") from error
+            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
         except BaseException:
             self.abandon()
             raise
@@ -106,7 +107,7 @@ class DatasetWriter:
             for name, value in given.items():
                 self._write_parameter(name, np.asarray(value, dtype=np.float64))
         except OSError as error:
-            raise DataFormatError(f"{self._part} cannot be written: {error}.") from error
+            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
         self._written += 1
 
     def close(self) -> None:
@@ -122,9 +123,9 @@ class DatasetWriter:
             self._file.close()
         except OSError as error:
             self.abandon()
-            raise DataFormatError(f"{self._part} cannot be written: {error}.") from error
+            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
         self._file = None
-        os.replace(self._part, self.path)
+        self._atomic.commit()
 
     def abandon(self) -> None:
         """Close and remove what was written so far."""
@@ -133,7 +134,7 @@ class DatasetWriter:
             if file is not None:
                 file.close()
         finally:
-            self._part.unlink(missing_ok=True)
+            self._atomic.discard()
 
     def __enter__(self) -> Self:
         return self
