@@ -1,6 +1,6 @@
-"""Random points in domains and on their boundaries: `Box`, and `MeshDomain` for any triangle or tetrahedral mesh.
+"""The domain `Box`, with periodic axes and in any dimension, and random points in it and on its boundary.
 
-All draws are a pure function of the generator that is passed, and lie on its device.
+All draws are pure functions of the generator that is passed, and lie on its device.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Box:
 
     @property
     def dim(self) -> int:
-        """Number of axes."""
+        """The number of axes, the dimension of the box."""
         return len(self.lower)
 
     @property
     def measure(self) -> float:
-        """Length, area or volume."""
+        """The length, area or volume of the box."""
         return math.prod(self._widths)
 
     @property
@@ -244,7 +244,7 @@ class Box:
         return torch.tensor(self.lower, **like), torch.tensor(self.upper, **like)
 
     def _place(self, unit: torch.Tensor) -> torch.Tensor:
-        """Map [0, 1]^dim onto the box, its ends exactly."""
+        """Return points of [0, 1]^dim mapped onto the box, its ends exactly."""
         lower, upper = self._corners(unit)
         return torch.where(unit == 1.0, upper, torch.minimum(lower + (upper - lower) * unit, upper))
 

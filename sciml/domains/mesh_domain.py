@@ -1,4 +1,4 @@
-"""`MeshDomain`: random points in a mesh of lines, triangles or tetrahedra, and on its boundary."""
+"""The domain `MeshDomain`, filled by the lines, triangles or tetrahedra of a mesh, and random points in it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class MeshDomain:
 
     @property
     def measure(self) -> float:
-        """Length, area or volume."""
+        """The length, area or volume of the cells."""
         return float(self._interior.measures.sum())
 
     @property

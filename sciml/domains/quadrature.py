@@ -1,4 +1,4 @@
-"""Fixed points and weights in boxes and meshes: integrals of smooth functions without the noise of random points."""
+"""Quadrature in boxes and meshes, for integrals of smooth functions without the noise of random points."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sciml.errors import InputError
 
 
 class Quadrature(ABC):
-    """A rule for integrals over a domain."""
+    """Base of the quadratures: points and weights for integrals over a domain."""
 
     @abstractmethod
     def on(self, domain: Box | MeshDomain) -> tuple[Tensor, Tensor]:
-        """Points (n, dim) and weights (n,), which add up to the measure; both float64, always the same.
+        """Return points (n, dim) and weights (n,) that add up to the measure, both float64 and deterministic.
 
         Raises
         ------
         InputError
-            If the rule is for another kind of domain.
+            If the quadrature is for another kind of domain.
         """
 
 
@@ -64,7 +64,7 @@ class GaussPoints(Quadrature):
         number("the grading of Gauss points", self.grading, at_least=1)
 
     def on(self, domain: Box | MeshDomain) -> tuple[Tensor, Tensor]:
-        """Points and weights in a box."""
+        """Return the points and weights in a box."""
         if not isinstance(domain, Box):
             raise InputError("Gauss points are for a box, the domain is a mesh; use CellPoints.")
         box = domain
@@ -107,7 +107,7 @@ class CellPoints(Quadrature):
         whole_number("the degree of cell points", self.degree, at_least=1, at_most=8)
 
     def on(self, domain: Box | MeshDomain) -> tuple[Tensor, Tensor]:
-        """Points and weights in the cells of a mesh that fills its space."""
+        """Return the points and weights in the cells of a mesh that fills its space."""
         import skfem
         from skfem.quadrature import get_quadrature
 

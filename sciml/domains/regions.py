@@ -1,4 +1,4 @@
-"""Regions of any shape as domains: DeepXDE's geometries, their points and normals, where a problem has a box.
+"""Domains of any shape: DeepXDE's geometries, their points and normals, for problems that otherwise have a box.
 
 A geometry is a disc, a polygon, or what is left of one without another; on files and in pictures it is its bounding
 box, with nothing outside of it.
@@ -31,11 +31,11 @@ ROUNDING = 1e-9  # of the size, by which points of a boundary may be outside
 
 
 class Carved(Box):
-    """Some points of a box: those of a region, or of a region at some times."""
+    """Base of the domains that are a part of a box: a region, or a region during a time interval."""
 
     @abstractmethod
     def _drawn(self, count: int, distribution: Distribution) -> np.ndarray:
-        """Points by DeepXDE."""
+        """Return points drawn by DeepXDE, ``(count, dim)``."""
 
     def interior(self, count: int, generator: torch.Generator, kind: str = "stratified") -> Tensor:
         """Return random points, ``(count, dim)`` float64, a pure function of the generator.
@@ -54,7 +54,7 @@ class Carved(Box):
         return _as_tensor(self._by_deepxde(lambda: self._drawn(count, OURS.get(kind, kind)), generator), generator)
 
     def _shifted(self, count: int, generator: torch.Generator) -> Tensor:
-        """The first of Sobol's points that are inside, all moved by the same vector."""
+        """Return the first Sobol points that are inside, all moved by one random vector."""
         begin, tried = generator.get_state(), 2 * count
         while True:
             generator.set_state(begin)
@@ -66,7 +66,7 @@ class Carved(Box):
 
     @staticmethod
     def _by_deepxde(draw: Any, generator: torch.Generator) -> Any:
-        """What DeepXDE draws with a seed from a generator."""
+        """Return what DeepXDE draws with a seed from a generator."""
         seed = int(torch.randint(LARGEST, (1,), generator=generator, device=generator.device))
         with seeded(seed), double_precision(), quiet(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The balance properties of Sobol")  # which matter for integrals
@@ -159,7 +159,7 @@ class Region(Carved):
         return BoundaryPoints(*(_as_tensor(each, generator) for each in self._by_deepxde(draw, generator)))
 
     def onto_faces(self, points: Tensor) -> BoundaryPoints:
-        """Refused: a region has no faces of axes."""
+        """Refuse to move points to faces, which a region does not have."""
         raise InputError("points are moved to the faces of boxes only, and a region has none.")
 
     def contains(self, points: Tensor) -> Tensor:
@@ -183,15 +183,15 @@ class Region(Carved):
         return self.geometry.random_points(count, random=distribution)
 
     def __sub__(self, other: Region) -> Region:
-        """This one without another."""
+        """Return the difference of two regions."""
         return self._joined("difference", other)
 
     def __or__(self, other: Region) -> Region:
-        """Both together."""
+        """Return the union of two regions."""
         return self._joined("union", other)
 
     def __and__(self, other: Region) -> Region:
-        """What they share."""
+        """Return the intersection of two regions."""
         return self._joined("intersection", other)
 
     def _joined(self, how: str, other: Region) -> Region:
@@ -233,14 +233,14 @@ class Disc(Region):
     Parameters
     ----------
     centre : 2 or 3 coordinates
-    radius : over 0
+    radius : a positive number
     """
 
     def __init__(self, centre: Sequence[float], radius: float) -> None:
         if len(centre) not in (2, 3) or not 0 < radius < math.inf:
             raise InputError(
                 f"the centre of a disc is {list(centre)} and its radius {radius!r}, expected 2 or 3 coordinates and a "
-                "number over 0."
+                "positive number."
             )
         with double_precision() as dde:
             shape = dde.geometry.Disk if len(centre) == 2 else dde.geometry.Sphere
@@ -288,7 +288,7 @@ def _as_tensor(points: np.ndarray, generator: torch.Generator) -> Tensor:
 
 
 def _is_single(geometry: Any) -> bool:
-    """Whether some numbers of a geometry, or of what it is made of, are float32."""
+    """Return whether a geometry, or a part of it, has numbers in single precision."""
     parts = [getattr(geometry, name) for name in ("geom1", "geom2") if hasattr(geometry, name)]
     own = (value for value in vars(geometry).values() if isinstance(value, np.ndarray))
     return any(value.dtype in (np.float32, np.float16) for value in own) or any(map(_is_single, parts))

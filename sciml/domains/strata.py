@@ -1,4 +1,4 @@
-"""Random positions in [0, 1), one in each of equal parts, and the way from there into pieces of a domain.
+"""Stratified random positions in [0, 1), and their map into the pieces of a domain.
 
 A domain cut into pieces is the interval [0, total measure): a position on the interval is a piece and a place in it.
 Where neighbours on the interval are neighbours in space, equal parts of the interval are compact parts of the domain,
@@ -18,7 +18,7 @@ from sciml.errors import InputError
 
 
 class BoundaryPoints(NamedTuple):
-    """Points on a boundary.
+    """Points on a boundary with their outward normals.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class BoundaryPoints(NamedTuple):
 
 
 def check_draw(count: int, generator: torch.Generator, kind: str, kinds: Sequence[str]) -> None:
-    """Refuse what no draw of points can be made from.
+    """Refuse a number of points, a generator or a kind from which no points can be drawn.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Networks. Those of coordinates give derivatives too: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet."""
+"""Coordinate networks with exact derivatives: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet."""
 
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork

@@ -1,4 +1,4 @@
-"""Networks that fulfil a boundary condition by their form, so that no fit has to.
+"""Networks that satisfy a homogeneous Dirichlet condition by construction.
 
 >>> net = VanishingOnBox(Siren(2, width=8, frequency=3.0), [[-1, -1], [1, 1]])
 >>> float(net(torch.tensor([[1.0, 0.3]])).detach())
@@ -16,7 +16,7 @@ from sciml.numerics.derivatives import Jet, coordinates
 
 
 class VanishingOnBox(nn.Module):
-    r"""A network that is 0 on all faces of a box.
+    r"""A network that vanishes on all faces of a box.
 
     B(x) N(x),    B(x) = \prod_i 4 (x_i - l_i) (u_i - x_i) / (u_i - l_i)^2,
 
@@ -25,7 +25,7 @@ class VanishingOnBox(nn.Module):
     Parameters
     ----------
     network : of coordinates, any number of channels
-    box : lower and upper corner; [-1, 1] along every axis unless given
+    box : lower and upper corner; [-1, 1] along every axis by default
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Networks from coordinates to fields: sine, tanh and periodic Fourier networks, each with exact derivatives."""
+"""Coordinate networks: sine, tanh and periodic Fourier networks, each with exact derivatives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, si
 
 
 class CoordinateNetwork(nn.Module, ABC):
-    """Base of the networks of coordinates: linear layers with an activation between them, jets all the way.
+    """Base of the coordinate networks: linear layers with activations between them, evaluated on jets.
 
     ``net(points)`` is a tensor ``(n, outputs)``; ``net(points, order, directions)`` a
     :class:`~sciml.numerics.derivatives.Jet`.
@@ -43,7 +43,7 @@ class CoordinateNetwork(nn.Module, ABC):
 
     @abstractmethod
     def activate(self, jet: Jet) -> Jet:
-        """Apply the activation."""
+        """Apply the activation function to a jet."""
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
         """Evaluate the network at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
@@ -56,7 +56,7 @@ class CoordinateNetwork(nn.Module, ABC):
 
 
 class Siren(CoordinateNetwork):
-    """``sin(frequency (W x + b))`` in every hidden layer, linear at the end.
+    """A network with ``sin(frequency (W x + b))`` in every hidden layer and a linear output layer.
 
     Weights of the first layer are uniform in ``+-1 / inputs``, all others in ``+-sqrt(6 / fan_in) / frequency``, biases
     in ``+-1 / sqrt(fan_in)``. There are ``hidden_layers + 1`` sine layers: the network of the paper on implicit neural
@@ -88,12 +88,12 @@ class Siren(CoordinateNetwork):
                 layer.weight.uniform_(-bound, bound)
 
     def activate(self, jet: Jet) -> Jet:
-        """``sin(frequency * x)``."""
+        """Return ``sin(frequency * x)``."""
         return sine(jet, self.frequency)
 
 
 class TanhNetwork(CoordinateNetwork):
-    """``tanh`` in every hidden layer, linear at the end, on coordinates scaled from a box to [-1, 1].
+    """A network with ``tanh`` in every hidden layer and a linear output layer, on a box scaled to [-1, 1].
 
     Weights are normal with variance ``1 / fan_in``, that of the first layer with ``spread^2 / fan_in``; biases are
     normal with deviation 0.3, in the first layer ``0.3 spread``.
@@ -101,7 +101,7 @@ class TanhNetwork(CoordinateNetwork):
     Parameters
     ----------
     inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
-    box : lower and upper corner of what is scaled to [-1, 1]; that cube itself unless given
+    box : lower and upper corner of what is scaled to [-1, 1]; that cube itself by default
     spread : of the first layer; larger values suit fields with finer details
     """
 
@@ -121,30 +121,30 @@ class TanhNetwork(CoordinateNetwork):
         draw_normal(self.layers, spread)
 
     def encode(self, points: Jet) -> Jet:
-        """Scale the box to [-1, 1]."""
+        """Return the coordinates, scaled from the box to [-1, 1]."""
         scale = self.scale.to(points.rows.dtype)
         rows = points.rows * scale
         return Jet(torch.cat([rows[:1] - self.centre.to(scale.dtype) * scale, rows[1:]]), points.order)
 
     def activate(self, jet: Jet) -> Jet:
-        """``tanh``."""
+        """Return ``tanh(x)``, elementwise."""
         return tanh(jet)
 
 
 class FourierNetwork(CoordinateNetwork):
-    """Waves that are periodic in a box, then ``tanh`` layers: periodic exactly, with all derivatives.
+    """A network of ``tanh`` layers on Fourier modes of a box: exactly periodic, with all derivatives.
 
-    The features are ``g_k sin(2 pi k x_i / L_i)`` and ``g_k cos(...)`` for every axis and ``k = 1 ... waves``, with
-    ``g_k = 2 exp(-(k / decay)^2 / 2)``, so that the network starts smooth and still has the fine waves at hand. An axis
-    that is not periodic, such as time, enters scaled from the box to [-1, 1].
+    The features are ``g_k sin(2 pi k x_i / L_i)`` and ``g_k cos(...)`` for every axis and ``k = 1 ... modes``, with
+    ``g_k = 2 exp(-(k / decay)^2 / 2)``: the network is smooth at first, and fine modes are available. An axis that is
+    not periodic, such as time, enters scaled from the box to [-1, 1].
 
     Parameters
     ----------
     inputs, outputs, width, layers : as in :class:`CoordinateNetwork`
-    box : lower and upper corner, [-1, 1] along every axis unless given
-    waves : along each axis
-    decay : of the amplitudes
-    periodic : whether each axis is; all unless given
+    box : lower and upper corner, [-1, 1] along every axis by default
+    modes : number of Fourier modes along each axis
+    decay : wave number over which the amplitudes decay
+    periodic : whether each axis is periodic; all by default
     """
 
     def __init__(  # noqa: PLR0913 - sizes and features
@@ -173,7 +173,7 @@ class FourierNetwork(CoordinateNetwork):
         draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
-        """Return the waves, and the other coordinates."""
+        """Return the Fourier modes, and the other coordinates."""
         dtype = points.rows.dtype
         phase = phases(points, self.origin, self.wave_numbers)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
@@ -186,25 +186,25 @@ class FourierNetwork(CoordinateNetwork):
         return concatenate(waves, others)
 
     def activate(self, jet: Jet) -> Jet:
-        """``tanh``."""
+        """Return ``tanh(x)``, elementwise."""
         return tanh(jet)
 
 
 def mode_amplitudes(modes: int, decay: float) -> Tensor:
-    """``2 exp(-(k / decay)^2 / 2)`` for ``k = 1 ... waves``, ``(waves,)``."""
+    """Return the amplitudes ``2 exp(-(k / decay)^2 / 2)`` of the Fourier modes ``k = 1 ... modes``, ``(modes,)``."""
     check_counts(modes=modes)
     positive("the decay of a network's modes", decay)
     return 2 * torch.exp(-((torch.arange(1, modes + 1, dtype=torch.float64) / decay) ** 2) / 2)
 
 
 def phases(points: Jet, origin: Tensor, wave_numbers: Tensor) -> Jet:
-    """Angles of waves at points, counted from an origin ``(inputs,)``: wave numbers are ``(waves, inputs)``."""
+    """Return the phases of Fourier modes at points, from an origin ``(inputs,)``; wave numbers ``(modes, inputs)``."""
     dtype = points.rows.dtype  # the buffers stay in float64: rounded wave numbers would break the period
     return linear(points.shifted(-origin.to(dtype)), wave_numbers.to(dtype))
 
 
 def check_counts(**counts: int) -> None:
-    """Refuse numbers of channels, layers or units that are not whole and at least 1."""
+    """Refuse numbers of channels, layers or units that are not whole numbers of at least 1."""
     for name, value in counts.items():
         whole_number(f"{name} of a network", value, at_least=1)
 
@@ -215,7 +215,7 @@ def check_points(points: Tensor, inputs: int) -> None:
 
 
 def corners_of(inputs: int, box: Sequence[Sequence[float]] | None) -> Tensor:
-    """Lower and upper corner of a box, ``(2, inputs)``."""
+    """Return the lower and the upper corner of a box, ``(2, inputs)``, by default those of [-1, 1]^inputs."""
     given = [[-1.0] * inputs, [1.0] * inputs] if box is None else [list(corner) for corner in box]
     if [len(corner) for corner in given] != [inputs, inputs]:
         raise InputError(f"the box of a network is {given}, expected a lower and an upper corner of {inputs} numbers.")

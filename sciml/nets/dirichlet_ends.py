@@ -1,4 +1,4 @@
-"""Networks for bodies that are held or pulled at the ends of a box.
+"""Networks with Dirichlet values at the ends of a box, for bodies that are clamped or pulled there.
 
 >>> from sciml.nets.coordinate import TanhNetwork
 >>> bar = DirichletEnds(TanhNetwork(2, 2), lower=[0, 0], upper=[2, 0])
@@ -21,7 +21,7 @@ from sciml.numerics.derivatives import Jet, coordinates
 
 
 class DirichletEnds(nn.Module):
-    r"""A network with given constant values at one or both ends of an axis of a box; free on the other sides.
+    r"""A network with constant Dirichlet values at one or both ends of an axis of a box, free on the other sides.
 
     a + (b - a) s + 4 s (1 - s) N(x) with s = (x_i - l_i) / (u_i - l_i), N the network and a, b the values at s = 0, 1;
     with one end only, a + s N(x) or b + (1 - s) N(x). It is called as the network is; the derivatives are exact.
@@ -31,12 +31,12 @@ class DirichletEnds(nn.Module):
     network : of coordinates
     lower, upper : values at the ends, one per channel; None for an end that is free
     axis : i, counted from 0
-    box : lower and upper corner; [-1, 1] along every axis unless given
+    box : lower and upper corner; [-1, 1] along every axis by default
 
     Raises
     ------
     InputError
-        If no end is held, or values, axis or corners do not suit the network.
+        If neither end has values, or values, axis or corners do not suit the network.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class DirichletEnds(nn.Module):
         super().__init__()
         self.network, self.inputs, self.outputs, self.axis = network, network.inputs, network.outputs, axis
         if lower is None and upper is None:
-            raise InputError("no end is held; give the values at the lower end, at the upper one, or at both.")
+            raise InputError(
+                "neither end has values, expected Dirichlet values at one end or both; give lower or upper."
+            )
         for values in (lower, upper):
             if values is not None and (len(values) != self.outputs or not all(math.isfinite(v) for v in values)):
                 raise InputError(f"the values at an end are {values!r}, expected {self.outputs} finite numbers.")
@@ -73,7 +75,7 @@ class DirichletEnds(nn.Module):
         return jet.value if order is None else jet
 
     def _factor(self, place: Jet) -> Jet:
-        """Zero at the ends that are held."""
+        """Return a factor that vanishes at the ends with Dirichlet values."""
         s, one = place.value, torch.ones_like(place.value)
         if self._ends == (True, True):
             return place.apply(4 * s * (1 - s), 4 - 8 * s, -8 * one)

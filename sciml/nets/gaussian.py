@@ -1,4 +1,4 @@
-"""A sum of Gaussian bumps: localised fields in many dimensions with few weights, and 0 everywhere else for free."""
+"""A sum of Gaussian bumps: localised fields in many dimensions with few parameters, vanishing everywhere else."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ FAR = -30.0  # deviations from the centre beyond which a normal distribution is 
 
 
 class GaussianNetwork(nn.Module):
-    """``u(x) = sum_k c_k exp(-sum_i s_ki^2 (x_i - b_ki)^2 / 2)``, all of ``c``, ``s`` and ``b`` weights.
+    """``u(x) = sum_k c_k exp(-sum_i s_ki^2 (x_i - b_ki)^2 / 2)``, with the parameters ``c``, ``s`` and ``b``.
 
-    A field that lives in a small part of a box of five dimensions is hopeless for grids and for networks of waves or
-    ridges, which have to cancel everywhere else. A bump vanishes there by itself, moves by its centre alone, and says
-    where points are needed: :meth:`propose`.
+    A field that lives in a small part of a box of five dimensions is out of reach of grids and of networks of
+    Fourier modes or ridges, which have to cancel everywhere else. A bump vanishes there by itself, moves with its
+    centre, and tells where points are needed: :meth:`propose`.
 
     Parameters
     ----------
     inputs, outputs : dimension of the points, channels of the field
     units : number of bumps
-    box : lower and upper corner of where the centres lie at first; [-1, 1] along every axis unless given
+    box : lower and upper corner of where the centres lie at first; [-1, 1] along every axis by default
     width : of the bumps at first
 
     References
@@ -91,7 +91,7 @@ class GaussianNetwork(nn.Module):
 
 
 def _cut_normal(centre: Tensor, width: Tensor, lower: Tensor, upper: Tensor, uniform: Tensor) -> Tensor:
-    """Map uniform numbers to normal ones that are cut off at the faces of a box, however far away the centre is."""
+    """Return truncated normal numbers from uniform ones, for a box however far away from the centre."""
     low, high = (lower - centre) / width, (upper - centre) / width
     above = (
         low + high > 0

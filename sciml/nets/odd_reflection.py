@@ -1,4 +1,4 @@
-"""A network that its mirror images continue, with the other sign, beyond the faces of a box.
+"""A network that is odd under reflection about every face of a box, and hence vanishes there.
 
 >>> net = OddReflectionNetwork(2, width=8, modes=3).double()
 >>> float(net(torch.tensor([[1.0, 0.3]], dtype=torch.float64)).abs().detach()) < 1e-12
@@ -18,20 +18,20 @@ from sciml.numerics.derivatives import Jet, coordinates, tanh
 
 
 class OddReflectionNetwork(CoordinateNetwork):
-    r"""``tanh`` layers on waves that are even about all faces of a box, times a product that is odd about them.
+    r"""A network of ``tanh`` layers on even Fourier modes of a box, times a product that is odd about all faces.
 
     S(x) N(g_1 cos \theta_1, ..., g_K cos K \theta_d),    \theta_i = \pi (x_i - l_i) / (u_i - l_i),
     S = \prod_i sin \theta_i,    g_k = 2 exp(-(k / decay)^2 / 2).
 
-    Field and even derivatives are 0 on the faces, exactly: what a stream function and its vorticity are between
-    slippery walls. Every smooth field that is odd about the faces has this form, as every even function of an angle is
-    one of its cosine. It is called as any other network of coordinates is.
+    Field and even derivatives are 0 on the faces, exactly: as for a stream function and its vorticity between
+    slip walls. Every smooth field that is odd about the faces has this form, as every even function of an angle is
+    one of its cosine. It is called as any other coordinate network.
 
     Parameters
     ----------
     inputs, outputs, width, layers : as in :class:`~sciml.nets.coordinate.CoordinateNetwork`
-    box : lower and upper corner, [-1, 1] along every axis unless given
-    waves : K, along each axis; the finest has a wavelength of 2 / K of the box
+    box : lower and upper corner, [-1, 1] along every axis by default
+    modes : K, along each axis; the finest mode has a wavelength of 2 / K of the box
     decay : of the amplitudes; about K where small details matter, half of it where the field is smooth
     """
 
@@ -57,14 +57,14 @@ class OddReflectionNetwork(CoordinateNetwork):
         draw_normal(self.layers, 1.0)
 
     def encode(self, points: Jet) -> Jet:
-        """Return the even waves."""
+        """Return the Fourier cosine modes, even about all faces."""
         phase = phases(points, self.origin, self.wave_numbers)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
         waves = phase.apply(cosines, -sines, -cosines)
         return Jet(waves.rows * self.amplitudes.to(waves.rows.dtype), waves.order)
 
     def activate(self, jet: Jet) -> Jet:
-        """``tanh``."""
+        """Return ``tanh(x)``, elementwise."""
         return tanh(jet)
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:

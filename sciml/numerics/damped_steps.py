@@ -1,4 +1,4 @@
-"""The damped Gauss-Newton step ``argmin |r + J d|^2 + damping |d|^2``, by the size of the problem.
+"""Damped Gauss-Newton steps ``argmin |r + J d|^2 + damping |d|^2`` by four methods, for problems of every size.
 
 =============  ===========================================  ====================================================
 method         solves                                       for
@@ -35,7 +35,7 @@ TRACE_DRAWS = 8
 
 
 class DampedSteps(ABC):
-    """A linearisation at one point, which answers with a step for every damping.
+    """Base of the methods: a linearisation at one point, which returns the step for any damping.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class DampedSteps(ABC):
 
     @abstractmethod
     def step(self, damping: float) -> Tensor:
-        """Step for an absolute damping, ``(p,)``; not finite where the factorisation fails."""
+        """Return the step for an absolute damping, ``(p,)``; it is not finite where the factorisation fails."""
 
 
 class NormalEquations(DampedSteps):
@@ -63,7 +63,7 @@ class NormalEquations(DampedSteps):
     ----------
     system, parameters, residual : what is linearised, where, and its value there
     memory : bytes; a larger Jacobian is added to ``J^T J`` block by block and not kept
-    chosen : numbers of the parameters that move, ``(k,)``; all unless given
+    chosen : indices of the parameters that move, ``(k,)``; all by default
 
     References
     ----------
@@ -106,7 +106,7 @@ class NormalEquations(DampedSteps):
 
 
 class DualEquations(DampedSteps):
-    """The same step from ``J J^T``, which is the smaller matrix where residuals are fewer than parameters."""
+    """The dual equations with ``J J^T``, the smaller matrix where there are fewer residuals than parameters."""
 
     def __init__(self, system: System, parameters: Tensor, residual: Tensor) -> None:
         self._jacobian = _whole(system, parameters, len(residual))
@@ -130,7 +130,7 @@ class DualEquations(DampedSteps):
 
 
 class RandomBlock(DampedSteps):
-    """Normal equations of a random part of the parameters; the others stay as they are.
+    """Normal equations of a random subset of the parameters; the others stay as they are.
 
     References
     ----------
@@ -155,7 +155,7 @@ class RandomBlock(DampedSteps):
         self.gradient = self._among_all(self._part.gradient)
 
     def step(self, damping: float) -> Tensor:
-        """Step of the part, zero elsewhere."""
+        """Return the step of the chosen parameters, zero for all others."""
         return self._among_all(self._part.step(damping))
 
     def _among_all(self, part: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ class MatrixFree(DampedSteps):
         self.scale = self._trace() / len(self.gradient)
 
     def _trace(self) -> float:
-        """``|J^T s|^2`` over random signs ``s`` has the trace of ``J^T J`` as its mean (Hutchinson).
+        """Return Hutchinson's estimate of the trace of ``J^T J``, the mean of ``|J^T s|^2`` over random signs ``s``.
 
         Its relative variance over k draws is at most 2 / (k r), with r the effective rank ``trace^2 / |J^T J|^2``; a
         factor of two is nothing to a damping that moves by factors of ten. The draws are always the same ones.
@@ -273,7 +273,7 @@ def _solve(matrix: Tensor, damping: float, right: Tensor, defect: Callable[[Tens
 
 
 def _whole(system: System, parameters: Tensor, rows: int) -> Tensor:
-    """The Jacobian, held once: its blocks are copied into place."""
+    """Return the whole Jacobian, whose blocks are copied into one matrix."""
     jacobian = torch.empty(rows, system.columns, dtype=torch.float64, device=parameters.device)
     begin = 0
     for chunk in system.jacobian_chunks(parameters):
@@ -283,6 +283,6 @@ def _whole(system: System, parameters: Tensor, rows: int) -> Tensor:
 
 
 def _stacked(matrix: Tensor, damping: float) -> Tensor:
-    """``[matrix; sqrt(damping) I]``."""
+    """Return the stacked matrix ``[matrix; sqrt(damping) I]``."""
     identity = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
     return torch.cat([matrix, damping**0.5 * identity])

@@ -46,7 +46,7 @@ class Jet:
 
     @property
     def value(self) -> Tensor:
-        """The function, ``(n, channels)``."""
+        """The values of the function, ``(n, channels)``."""
         return self.rows[0]
 
     @property
@@ -61,15 +61,15 @@ class Jet:
 
     @property
     def count(self) -> int:
-        """Number ``k`` of directions."""
+        """The number ``k`` of directions of the derivatives."""
         return (len(self.rows) - 1) // self.order if self.order else 0
 
     def channel(self, index: int) -> Jet:
-        """One channel, which remains an axis of length 1."""
+        """Return the jet of one channel, which remains an axis of length 1."""
         return Jet(self.rows[..., index : index + 1], self.order)
 
     def __mul__(self, other: Jet) -> Jet:
-        """Product by Leibniz' rule; channels broadcast."""
+        """Return the product by Leibniz' rule; channels broadcast."""
         a, b = self, _alike(self, other)
         rows = [(a.value * b.value)[None]]
         if self.order >= 1:
@@ -79,15 +79,15 @@ class Jet:
         return Jet(torch.cat(rows), self.order)
 
     def __add__(self, other: Jet) -> Jet:
-        """Sum."""
+        """Return the sum of two jets with the same derivatives."""
         return Jet(self.rows + _alike(self, other).rows, self.order)
 
     def shifted(self, offset: Tensor) -> Jet:
-        """Sum with a constant."""
+        """Return the sum with a constant offset."""
         return Jet(torch.cat([self.rows[:1] + offset, self.rows[1:]]), self.order)
 
     def apply(self, value: Tensor, slope: Tensor | None = None, curvature: Tensor | None = None) -> Jet:
-        """Composition ``f(self)``, given ``f``, ``f'`` and ``f''`` at the value, as far as the order needs them."""
+        """Return ``f(self)`` from ``f``, ``f'`` and ``f''`` at the value, as far as the order needs them."""
         rows = [value[None]]
         if self.order >= 1:
             rows.append(slope * self.first)
@@ -97,13 +97,13 @@ class Jet:
 
 
 def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None) -> Jet:
-    """Return the jet of the coordinates themselves: where every other jet begins.
+    """Return the jet of the coordinates themselves, from which every other jet is made.
 
     Parameters
     ----------
     points : (n, dim)
     order : highest derivative, 0 to 2
-    directions : (k, dim); the axes unless given. Second derivatives along one direction cost the same in any
+    directions : (k, dim); the axes by default. Second derivatives along one direction cost the same in any
         dimension, which is what transport along a constant velocity needs.
 
     Raises
@@ -127,7 +127,7 @@ def coordinates(points: Tensor, order: int = 0, directions: Tensor | None = None
 def jet_of(function: Callable[[Tensor], Tensor], points: Tensor, order: int, directions: Tensor | None = None) -> Jet:
     """Return the jet of any function of the points ``(n, dim) -> (n, channels)``, by nested forward differentiation.
 
-    For what is evaluated once, such as a start given in closed form; parameters as in :func:`coordinates`.
+    For what is evaluated once, such as an initial condition in closed form; parameters as in :func:`coordinates`.
     """
     tangents = coordinates(points, order, directions).first
     rows = [function(points)[None]]
@@ -153,7 +153,7 @@ def _alike(jet: Jet, other: Jet) -> Jet:
 
 
 def linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
-    """Affine map of the channels, ``x weight^T + bias``: weight ``(outputs, inputs)``, bias ``(outputs,)``."""
+    """Return ``x weight^T + bias`` for the channels: weight ``(outputs, inputs)``, bias ``(outputs,)``."""
     rows = jet.rows @ weight.T
     if bias is None:
         return Jet(rows, jet.order)
@@ -161,7 +161,7 @@ def linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
 
 
 def sine(jet: Jet, frequency: float | Tensor = 1.0) -> Jet:
-    """``sin(frequency * x)``, elementwise."""
+    """Return ``sin(frequency * x)``, elementwise."""
     argument = frequency * jet.value
     value = torch.sin(argument)
     if not jet.order:
@@ -171,7 +171,7 @@ def sine(jet: Jet, frequency: float | Tensor = 1.0) -> Jet:
 
 
 def tanh(jet: Jet) -> Jet:
-    """``tanh(x)``, elementwise."""
+    """Return ``tanh(x)``, elementwise."""
     value = torch.tanh(jet.value)
     if not jet.order:
         return jet.apply(value)
@@ -180,16 +180,16 @@ def tanh(jet: Jet) -> Jet:
 
 
 def exponential(jet: Jet) -> Jet:
-    """``exp(x)``, elementwise."""
+    """Return ``exp(x)``, elementwise."""
     value = torch.exp(jet.value)
     return jet.apply(value, value if jet.order else None, value if jet.order == 2 else None)
 
 
 def concatenate(*jets: Jet) -> Jet:
-    """Channels of several jets side by side."""
+    """Return one jet with the channels of several jets side by side."""
     return Jet(torch.cat([_alike(jets[0], jet).rows for jet in jets], -1), jets[0].order)
 
 
 def laplacian(jet: Jet) -> Tensor:
-    """Sum of the second derivatives along the axes, ``(n, channels)``, of a jet of order 2 without directions."""
+    """Return the Laplacian, ``(n, channels)``, of a jet of order 2 along the axes."""
     return jet.second.sum(0)

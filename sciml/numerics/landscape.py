@@ -1,4 +1,4 @@
-r"""How a sum of squares looks around a point: the spectrum of its Gauss-Newton matrix, and its values in a plane.
+r"""Loss landscapes of least squares: the spectrum of the Gauss-Newton matrix at a point, and the loss in a plane.
 
 With stacked residuals r(\theta), whose square is the loss, and their Jacobian J, the loss at \theta + a d along a unit
 eigenvector d of J^T J is that at \theta plus a^2 times the eigenvalue, if \theta is a minimum and r linear. How far the
@@ -32,7 +32,7 @@ AROUND = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Of the Gauss-Newton matrix ``J^T J``, by singular values of J, which resolve small eigenvalues.
+    """The spectrum of a Gauss-Newton matrix ``J^T J``, from singular values of J, which resolve small eigenvalues.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def gauss_newton(
     ----------
     groups : of residuals, stacked and scaled as in the loss
     parameters : where, ``(p,)``
-    count : of the eigenvectors; as many as eigenvalues that can differ from 0 unless given
+    count : of the eigenvectors; by default as many as eigenvalues that can differ from 0
     memory : bytes that the Jacobian may take
 
     Raises
@@ -92,7 +92,7 @@ def gauss_newton(
 
 @dataclass(frozen=True)
 class Landscape:
-    """Losses in a plane of parameters.
+    """The losses at a lattice of points in a plane of the parameters.
 
     Attributes
     ----------

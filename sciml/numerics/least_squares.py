@@ -40,7 +40,7 @@ Callback = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class LeastSquaresResult:
-    """What a minimisation came to.
+    """The result of a minimisation: parameters, status, history of the loss and the last linearisation.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class LeastSquaresResult:
 
     @property
     def solves(self) -> int:
-        """Number of linearisations."""
+        """The number of linearisations, each with one solve."""
         return len(self.history) - 1
 
     @cached_property
@@ -108,7 +108,7 @@ class LevenbergMarquardt:
     ----------
     tolerance : root mean square residual (the square root of the loss) at which it has converged
     max_solves : linearisations, at least 1
-    damping : at the start
+    damping : of the first step
     smallest_damping, largest_damping : bounds; a floor of 1e-12 to 1e-9 keeps directions that the residuals do not
         see from growing step by step
     decrease, increase : factors after an accepted and a rejected step, both greater than 1
@@ -162,7 +162,7 @@ class LevenbergMarquardt:
         ----------
         groups : of residuals, at least one
         start : ``(p,)``; float64, because float32 resolves root mean squares of about 1e-5 only
-        generator : of the random blocks of the method ``"block"``; a fixed seed unless given
+        generator : of the random blocks of the method ``"block"``; a fixed seed by default
         callback : called with the number of the solve and the root mean square after each
 
         Raises
@@ -195,7 +195,7 @@ class LevenbergMarquardt:
         generator: torch.Generator | None = None,
         callback: Callback | None = None,
     ) -> LeastSquaresResult:
-        """Minimise the sum of squares of a system; where that is not finite any more, return the last value."""
+        """Minimise the sum of squares of a system; if it is no longer finite, return the last finite value."""
         residual = system.residual(start).double()
         state = _State(start, residual, float(residual.square().sum()), self.damping)
         history, small, steps, status = [state.cost], 0, None, Status.LIMIT
@@ -246,7 +246,7 @@ class LevenbergMarquardt:
         return MatrixFree(*arguments, iterations=200, rtol=1e-4)
 
     def _move(self, system: System, state: _State, steps: DampedSteps) -> _State | None:
-        """The first damping, from the last one upwards, whose step descends; None if there is none."""
+        """Return the state after the first damping, from the last one upwards, that descends; None if none does."""
         damping = state.damping
         if not steps.scale > 0:
             return None
@@ -281,7 +281,7 @@ def _what_is_not_finite(system: ResidualSystem, start: Tensor) -> str:
 
 @dataclass(frozen=True)
 class _State:
-    """Where the iteration is."""
+    """The state of the iteration between two linearisations."""
 
     parameters: Tensor
     residual: Tensor

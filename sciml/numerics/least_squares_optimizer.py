@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt as an optimiser of torch, for the weights of any module and residuals given as a closure."""
+"""Levenberg-Marquardt as a torch optimiser, for the parameters of any module and residuals given as a closure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LeastSquaresOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor], *, residuals: Callable[[], Tensor]) -> Tensor:
-        """Take one step.
+        """Take one Levenberg-Marquardt step and update the parameters.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class LeastSquaresOptimizer(torch.optim.Optimizer):
 
 
 class _ClosureSystem:
-    """Residuals of a closure that reads the weights from where they are."""
+    """A least-squares system of a closure that reads the parameters of the module in place."""
 
     def __init__(self, weights: list[nn.Parameter], residuals: Callable[[], Tensor]) -> None:
         self._weights, self._closure = weights, residuals

@@ -23,7 +23,7 @@ POINTS_AT_ONCE = 1 << 16  # at which pointwise residuals are evaluated or multip
 
 @dataclass(frozen=True)
 class Residuals:
-    """A group of residuals ``function(parameters, *data)``.
+    """A named group of residuals ``function(parameters, *data)`` with its data and weight.
 
     Parameters
     ----------
@@ -62,32 +62,32 @@ class Residuals:
         return list(zip(*(tensor.split(POINTS_AT_ONCE) for tensor in self.data), strict=True))
 
     def loss(self, parameters: Tensor) -> Tensor:
-        """Weighted mean over the points of the squared norm of the residual: a scalar with a graph."""
+        """Return the weighted mean over the points of the squared norm of the residual, a scalar with a graph."""
         values = self(parameters)
         return self.weight * values.square().sum() / len(values)
 
 
 class System(Protocol):
-    """What a least-squares method needs to know of its residuals."""
+    """The interface of residuals that the least-squares methods use."""
 
     columns: int
 
     @property
     def rows(self) -> int:
-        """Number of residuals."""
+        """The number of scalar residuals."""
 
     def residual(self, parameters: Tensor) -> Tensor:
-        """All residuals, ``(rows,)``, without a graph."""
+        """Return all residuals, ``(rows,)``, without a graph."""
 
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
-        """Row blocks of the Jacobian, in order; ``chosen`` columns only if given."""
+        """Yield row blocks of the Jacobian, in order, restricted to the ``chosen`` columns if given."""
 
     def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """Products with the Jacobian and with its transpose."""
+        """Return the products with the Jacobian and with its transpose."""
 
 
 class ResidualSystem:
-    """Groups of residuals stacked and scaled.
+    """A system of groups of residuals, stacked and scaled.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ class ResidualSystem:
 
     @property
     def rows(self) -> int:
-        """Number of residuals; 0 before the first evaluation."""
+        """The number of scalar residuals; 0 before the first evaluation."""
         return sum(n * m for n, m in self._sizes)
 
     def residual(self, parameters: Tensor) -> Tensor:
-        """All residuals, ``(rows,)``."""
+        """Return all residuals, stacked and scaled, ``(rows,)``."""
         with torch.no_grad():
             values = [group(parameters) for group in self.groups]
         self._sizes = [tuple(value.shape) for value in values]
@@ -120,7 +120,7 @@ class ResidualSystem:
         return torch.cat(scaled)
 
     def jacobian_chunks(self, parameters: Tensor, chosen: Tensor | None = None) -> Iterator[Tensor]:
-        """Row blocks of the Jacobian."""
+        """Yield row blocks of the Jacobian, group by group."""
         if not self._sizes:
             self.residual(parameters)
         for group, (n, m) in zip(self.groups, self._sizes, strict=True):
@@ -134,7 +134,7 @@ class ResidualSystem:
                 yield scale * (block if chosen is None else block[:, chosen])
 
     def products(self, parameters: Tensor) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """Products with the Jacobian, by forward mode, and with its transpose, by reverse mode."""
+        """Return the products with the Jacobian, by forward mode, and with its transpose, by reverse mode."""
 
         parts = [
             (lambda vector, group=group, piece=piece: _as_rows(group.function(vector, *piece)).flatten(), scale)
@@ -164,7 +164,7 @@ class ResidualSystem:
         return [self._scale(group, n) for group, (n, _) in zip(self.groups, self._sizes, strict=True)]
 
     def losses(self, parameters: Tensor) -> dict[str, float]:
-        """Weighted mean square of each group by name."""
+        """Return the weighted mean square of each group by name."""
         with torch.no_grad():
             return {group.name: float(group.loss(parameters)) for group in self.groups}
 
@@ -174,7 +174,7 @@ class ResidualSystem:
 
 
 def _as_rows(values: Tensor) -> Tensor:
-    """Residuals as ``(n, m)``."""
+    """Return residuals as an array ``(n, m)``."""
     return values.reshape(len(values), -1) if values.ndim else values.reshape(1, 1)
 
 

@@ -22,7 +22,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     options: Mapping[str, Any] | None = None,
 ) -> torch.optim.Optimizer:
-    """Return a new optimiser.
+    """Return a new optimiser by its name.
 
     Parameters
     ----------

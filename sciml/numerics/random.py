@@ -1,4 +1,4 @@
-"""Randomness as a function of explicit counters, never of global state: a run killed and resumed draws the same."""
+"""Random generators as functions of counters, never of global state: a killed and resumed run draws the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def generator(seed: int, *counters: int, device: torch.device | str = "cpu") -> 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global CPU generator inside the block and restore it after: for initial weights of networks.
+    """Seed torch's global CPU generator inside the block and restore it afterwards, for initial weights of networks.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def test_a_network_that_is_zero_leaves_the_straight_line_between_the_ends() -> N
 
 
 def test_ends_that_do_not_suit_the_network_are_refused() -> None:
-    with pytest.raises(InputError, match="no end is held"):
+    with pytest.raises(InputError, match="neither end has values"):
         DirichletEnds(TanhNetwork(2, 2))
     with pytest.raises(InputError, match="expected 2 finite numbers"):
         DirichletEnds(TanhNetwork(2, 2), lower=[0.0])

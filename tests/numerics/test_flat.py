@@ -108,5 +108,5 @@ def test_vectors_of_other_lengths_and_modules_without_weights_are_refused() -> N
             flat(wrong, torch.zeros(1, 2))
         with pytest.raises(InputError, match="the vector of parameters"):
             flat.assign(wrong)
-    with pytest.raises(InputError, match="Tanh has no weights; expected a network with parameters"):
+    with pytest.raises(InputError, match="Tanh has no parameters, expected a network with some"):
         FlatModule(nn.Tanh())
