@@ -22,6 +22,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 docs: $(DOCS_INSTALLED)
+	rm -rf docs/api/generated
 	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs build/docs
 	@echo "build/docs/index.html"
 

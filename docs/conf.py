@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
 ]
+exclude_patterns = ["images/README.md"]
 suppress_warnings = ["config.cache"]  # of the function that templates call
 templates_path = ["_templates"]
 root_doc = "index"
