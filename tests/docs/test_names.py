@@ -64,14 +64,12 @@ def test_configs_and_links_of_a_page_exist(each: Page) -> None:
 @pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn"])
 def test_the_table_of_source_files_is_complete(method: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
-    files = {Path(name) for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)}
+    listed = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}
     package = Path(sciml.__file__).parent / method
-    found = {
-        path.relative_to(package)
-        for folder in {file.parent for file in files}
-        for path in (package / folder).glob("*.py")
-    }
-    assert files == {path for path in found if path.name != "__init__.py"}
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if path.name != "__init__.py"}
+    folders = {name for name in listed if name.endswith("/")}
+    assert all((package / name).exists() for name in listed)
+    assert {name for name in files if not name.startswith(tuple(folders))} == listed - folders
 
 
 @pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)

@@ -1,0 +1,46 @@
+"""README.md is short, shows a picture of the repository, and prints what its code prints."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sciml.numerics.random import seeded
+from tests.docs.pages import REPOSITORY, page
+
+README = page("README.md")
+PAPERS = ("2205.10763", "2210.00124", "2205.02902", "2402.13412", "2106.01680", "2410.11247", "2410.01153")
+MOST_LINES, MOST_BYTES, MOST_ROWS = 130, 400_000, 10
+
+
+def test_it_has_at_most_130_lines() -> None:
+    assert len(README.text.splitlines()) <= MOST_LINES
+
+
+def test_its_picture_is_in_the_repository_and_small() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README.text)
+    assert pictures
+    for picture in pictures:
+        assert (REPOSITORY / picture).stat().st_size <= MOST_BYTES
+
+
+def test_the_seven_methods_have_a_state_and_a_paper() -> None:
+    rows = [row for row in README.text.splitlines() if row.startswith("|") and "arxiv.org/abs/" in row]
+    assert [re.search(r"abs/([\d.]+)", row)[1] for row in rows] == list(PAPERS)
+    assert [row.split("|")[-2].strip() for row in rows] == ["complete"] * 3 + ["planned"] * 4
+
+
+def test_its_scoreboard_has_at_most_ten_rows() -> None:
+    board = README.text.split("<!-- scoreboard -->")[1].split("<!-- /scoreboard -->")[0]
+    assert 1 <= len([row for row in board.splitlines() if row.startswith("| ")]) - 2 <= MOST_ROWS
+
+
+def test_its_code_prints_about_what_it_shows(capsys) -> None:
+    (code,), (shown,) = README.blocks("python"), README.blocks("text")
+    with seeded(0):
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    told, printed = shown.splitlines(), capsys.readouterr().out.splitlines()
+    assert told[1:] == printed[1:] == ["SciPy agrees: True"]
+    expected, found = (re.fullmatch(r"converged in (\d+) iterations", lines[0]) for lines in (told, printed))
+    assert int(found[1]) == pytest.approx(int(expected[1]), abs=1)
