@@ -1,4 +1,4 @@
-"""The folder of one run: what ran, where, and what came out.
+"""The folder of one run: its environment, its files and its result.
 
 ``environment.json`` (versions, commit, processor, threads, command) is there from the start, ``result.json``
 (``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``) only after the run has finished. Whatever else
@@ -40,7 +40,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class RunFolder:
-    """A new folder for one run; its clock starts when it is made.
+    """Writer of the folder of one run; the clock of the run starts when it is made.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ class RunFolder:
         config: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
-        """Write ``result.json``.
+        """Write ``result.json``, the last file of a run; nothing else in the package writes it.
 
         Parameters
         ----------
         status : how the run ended: a :class:`~sciml.status.Status` or its value, such as ``"converged"``
-        metrics : numbers by name; the first is the headline error
+        metrics : values by name; the first is the headline error
         seed : of the random numbers, None where there were none
         config : what the run was asked to do
         more : further entries; ``seconds`` takes the place of the time since the folder was made
@@ -120,7 +120,7 @@ class RunFolder:
 
 
 class FolderLock:
-    """Keep every other run out of a folder for the length of a ``with`` block.
+    """A lock that keeps every other run out of a folder for the length of a ``with`` block.
 
     The operating system holds the lock and frees it when the process ends in whatever way, so that what a killed run
     leaves behind keeps nobody out. The file names process and host for the sentence that a second run gets.
@@ -213,7 +213,7 @@ def _make_folder(path: Path) -> None:
 
 
 def environment() -> dict[str, Any]:
-    """What a result depends on beside its inputs: versions, commit, machine, threads, command line."""
+    """Return the environment of a run: versions, commit, machine, threads and command line."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -263,7 +263,7 @@ def plain(value: Any) -> Any:
 
 
 def _commit() -> dict[str, Any]:
-    """Commit of the clone this package lies in and whether tracked files differ from it; empty if it is installed."""
+    """Return the commit of the clone this package lies in and whether it is modified; nothing if it is installed."""
     clone = Path(__file__).resolve().parent.parent
     if not (clone / ".git").exists():
         return {}
@@ -294,5 +294,5 @@ def _processor() -> str:
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

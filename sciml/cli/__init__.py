@@ -7,12 +7,12 @@ from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command ``sciml`` and leave the process with its exit code.
+    """Run the command ``sciml`` and end the process with its exit code.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after ``sciml``; those of the process unless given.
+        The words after ``sciml``; by default those of the process.
 
     Raises
     ------

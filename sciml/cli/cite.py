@@ -1,4 +1,4 @@
-"""``sciml cite``: the references of what a config uses."""
+"""``sciml cite``: the references of the methods that a config uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-app = verb_app("Print the BibTeX of what a config uses.")
+app = verb_app("Print the BibTeX entries of the methods that a config uses.")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``sciml data``: make data sets, look at them, check and convert them."""
+"""``sciml data``: generate, inspect, check and convert data sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sciml.data.formats import FieldReport
 
 app = verb_app(
-    "Make data sets, look at them, check and convert them. "
+    "Generate, inspect, check and convert data sets. "
     "Reads our HDF5 layout, The Well's, the three of PDEBench and OpenFWI's .npy, told apart by what is in them."
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -23,9 +23,7 @@ Source = Annotated[Path, typer.Argument(help="Data set in any layout.")]
 
 @app.command()
 def generate(
-    name: Annotated[
-        str, typer.Argument(help="poisson, heat, advection or burgers; `sciml data generators` tells more.")
-    ],
+    name: Annotated[str, typer.Argument(help="Name of a generator; `sciml data generators` lists them.")],
     count: Annotated[int, typer.Option("-n", "--count", help="Number of trajectories.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     options: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options, as size=128.")] = None,
@@ -36,7 +34,7 @@ def generate(
     ] = "1/1",
     dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Run the jobs on this Dask cluster.")] = "",
 ) -> None:
-    """Make a data set. A run that was stopped goes on where it was when called again."""
+    """Generate a data set. Called again after an interruption, the command continues where it stopped."""
     from contextlib import nullcontext
 
     from sciml.cli.progress import ResidualLine
@@ -67,14 +65,14 @@ def generate(
 
 @app.command()
 def generators() -> None:
-    """List what can be generated, with its options."""
+    """List the generators of data sets with their options."""
     from dataclasses import fields
 
     from sciml.cli.output import print_table
     from sciml.data.generators import GENERATORS
 
     print_table(
-        ["name", "what", "options"],
+        ["name", "content", "options"],
         [
             (name, kind.summary, " ".join(f"{entry.name}={entry.default}" for entry in fields(kind)))
             for name, kind in GENERATORS.items()

@@ -1,4 +1,4 @@
-"""``sciml evaluate``: the errors of a trained task."""
+"""``sciml evaluate``: the metrics of a trained task on held-out data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-app = verb_app("Measure a trained task on data that it has not seen.")
+app = verb_app("Evaluate a trained task on held-out data.")
 
 
 @app.command()
 def evaluate(
     run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
-    data: Annotated[Path | None, typer.Option("--data", help="A data set in place of that of the config.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Data set to evaluate on; that of the config by default.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the metrics of a trained task, in physical units; the first is the headline error."""

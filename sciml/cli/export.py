@@ -1,4 +1,4 @@
-"""``sciml export``: the weights of a run as a file to pass on."""
+"""``sciml export``: the weights of a run as a file for publication."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 
-app = verb_app("Write the weights of a finished run as NAME.safetensors, and what made them as NAME.yaml.")
+app = verb_app("Export the weights of a finished run as NAME.safetensors, with a card NAME.yaml that describes them.")
 
 
 @app.command()
@@ -57,4 +57,4 @@ def check_card(card: Path) -> None:
 
     check_writable(card, (".yaml",))
     if card.exists() and not is_card(card):
-        raise InputError(f"{card} is there and describes no weights; choose another name, or move it away.")
+        raise InputError(f"{card} exists and does not describe weights; choose another name, or move it away.")

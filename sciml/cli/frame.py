@@ -1,4 +1,4 @@
-"""What all verbs share: the list of verbs, lazy loading, and the exit codes.
+"""The frame of the command line: the list of verbs, lazy loading, and the exit codes.
 
 A verb is a module with a Typer application called ``app``, made by :func:`verb_app`, and a row in :data:`VERBS`.
 A verb raises; the frame turns what was raised into one sentence on standard error and an exit code.
@@ -24,15 +24,15 @@ from sciml.errors import DivergenceError, SciMLError
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
-    "solve": ("sciml.cli.solve", "Solve the case of a config, without data, or go on with a run."),
-    "train": ("sciml.cli.train", "Train the task of a config, or go on with a run."),
-    "evaluate": ("sciml.cli.evaluate", "Measure a trained task on data that it has not seen."),
+    "solve": ("sciml.cli.solve", "Solve the case of a config without data, or resume a run."),
+    "train": ("sciml.cli.train", "Train the task of a config, or resume a run."),
+    "evaluate": ("sciml.cli.evaluate", "Evaluate a trained task on held-out data."),
     "predict": ("sciml.cli.predict", "Apply a trained task to a file."),
-    "export": ("sciml.cli.export", "Write the weights of a run as a file to pass on."),
-    "cite": ("sciml.cli.cite", "The BibTeX of what a config uses."),
-    "list": ("sciml.cli.list", "What there is: methods, configs, weights, cases, datasets."),
-    "data": ("sciml.cli.data", "Make data sets, look at them, check and convert them."),
-    "mesh": ("sciml.cli.mesh", "Look at mesh files, convert them, make ready shapes."),
+    "export": ("sciml.cli.export", "Export the weights of a run for publication."),
+    "cite": ("sciml.cli.cite", "Print the BibTeX entries of the methods that a config uses."),
+    "list": ("sciml.cli.list", "List methods, configs, weights, cases, data sets and benchmarks."),
+    "data": ("sciml.cli.data", "Generate, inspect, check and convert data sets."),
+    "mesh": ("sciml.cli.mesh", "Inspect and convert mesh files, and make standard shapes."),
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }
 
@@ -40,14 +40,14 @@ FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived.
+    """Exception that is raised when SIGTERM arrives.
 
     A child of KeyboardInterrupt, so that code which saves its work on Ctrl-C saves it on SIGTERM as well.
     """
 
 
 def verb_app(help_text: str) -> typer.Typer:
-    """Return an empty Typer application with the settings of the house.
+    """Return an empty Typer application with the settings that all verbs share.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class VerbGroup(TyperGroup):
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """Return the sentence and the exit code for an error that is no fault of ours, None for one that may be."""
+    """Return the sentence and the exit code of an error that is no defect of sciml, None for one that may be."""
     if isinstance(error, Terminated):
         return "terminated", TERMINATED
     if isinstance(error, KeyboardInterrupt):
@@ -107,14 +107,14 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     # torch.OutOfMemoryError is a RuntimeError, and torch may not be loaded here
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         detail = f" ({error})" if str(error) else ""
-        return f"this needs more memory than there is{detail}; choose a smaller problem", WRONG_USAGE
+        return f"this needs more memory than is available{detail}; choose a smaller problem", WRONG_USAGE
     if isinstance(error, OSError):
         return explain_file(error)
     return None
 
 
 def explain_file(error: OSError) -> tuple[str, int] | None:
-    """Return the sentence and the exit code for a named path that cannot be used, None for any other fault."""
+    """Return the sentence and the exit code of a named path that cannot be used, None for any other error."""
     path = error.filename
     if error.errno == errno.ENOSPC:
         return f"the disk is full, {path or 'the output'} could not be written; free some space", FAILED
@@ -132,7 +132,7 @@ def explain_file(error: OSError) -> tuple[str, int] | None:
 
 
 def print_version(wanted: bool) -> None:
-    """Print the version and leave, if it is wanted."""
+    """Print the version and exit, if it is requested."""
     if wanted:
         from sciml import __version__
 
@@ -146,7 +146,7 @@ application = typer.Typer(cls=VerbGroup, add_completion=False, no_args_is_help=T
 @application.callback(context_settings={"help_option_names": ["-h", "--help"]})
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Neural methods for partial differential equations beside the best classical solvers."""
@@ -158,7 +158,7 @@ def raise_terminated(number: int, frame: FrameType | None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run ``sciml`` with these words (those of the process unless given) and leave with the exit code."""
+    """Run ``sciml`` with these words (by default those of the process) and exit with its code."""
     signal.signal(signal.SIGTERM, raise_terminated)
     command = typer.main.get_command(application)
     try:

@@ -1,4 +1,4 @@
-"""``sciml list``: what there is, one line each."""
+"""``sciml list``: methods, configs, weights, cases, data sets and benchmarks, one line each."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sciml.cli.frame import verb_app
 
 SOLVED = "; `sciml solve`"  # how the line of a config that needs no data ends
 
-app = verb_app("What there is, one line each.")
+app = verb_app("List methods, configs, weights, cases, data sets and benchmarks, one line each.")
 
 
 @app.command("list")
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="methods, configs, weights, cases, datasets or benchmarks; all of them unless given."),
+        typer.Argument(help="methods, configs, weights, cases, datasets or benchmarks; all of them by default."),
     ] = None,
 ) -> None:
-    """List the methods of `precondition`, what can be trained or solved, the weights, cases and data sets there are."""
+    """List the methods of `precondition`, the configs of `train` and `solve`, weights, cases, data sets, benchmarks."""
     from sciml.bench.registry import load_benchmarks
     from sciml.cli.output import print_table
     from sciml.data.generators import GENERATORS
@@ -47,7 +47,7 @@ def list_(
 
 
 def _configs() -> dict[str, str]:
-    """The title of each shipped config, the paper's claim, and the verb where that is `solve`."""
+    """Return the title of each shipped config, the claim of the paper, and the verb where that is `solve`."""
     from sciml.training.config_files import read_yaml, shipped_configs
 
     about = {}
@@ -60,7 +60,7 @@ def _configs() -> dict[str, str]:
 
 
 def _weights() -> dict[str, str]:
-    """What each shipped network was trained for, and its headline numbers."""
+    """Return the title, size and headline metrics of all shipped weights by name."""
     from sciml.cli.output import cell_text
     from sciml.weights import read_card, shipped
 

@@ -1,4 +1,4 @@
-"""``sciml mesh``: look at mesh files, convert them, make some."""
+"""``sciml mesh``: inspect and convert mesh files, and make standard shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from sciml.cli.frame import verb_app
 
 app = verb_app(
-    "Look at mesh files, convert them, make ready shapes. "
+    "Inspect and convert mesh files, and make standard shapes. "
     "Reads .vtu .vtk .xdmf .msh .med .inp .stl .obj .ply, writes .vtu .xdmf .msh .med."
 )
 
@@ -102,7 +102,7 @@ def make(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .vtu .xdmf .msh .med.")],
     refinements: Annotated[int, typer.Option("-r", "--refinements", help="Uniform refinements.")] = 3,
 ) -> None:
-    """Make the mesh of a ready shape; its boundary is a group."""
+    """Make the mesh of a standard shape; its boundary is a group."""
     from sciml.mesh import make_mesh, write_mesh
 
     mesh = make_mesh(name, refinements)

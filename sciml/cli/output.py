@@ -1,4 +1,4 @@
-"""What verbs write on standard output: one JSON object for programs, tables for people."""
+"""Standard output of the verbs: one JSON object for programs, tables for people."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ResidualLine:
     label : str
         What is being done.
     enabled : bool, optional
-        Whether to show the line; if standard error is a terminal unless given.
+        Whether to show the line; by default if standard error is a terminal.
     """
 
     def __init__(self, label: str, *, enabled: bool | None = None) -> None:
@@ -119,7 +119,7 @@ class TrainingBar:
     unit : str
         What an epoch is called; a ``"step"`` is shown without the prefix ``loss/`` of its numbers.
     enabled : bool, optional
-        Whether to show the bar; if standard error is a terminal unless given.
+        Whether to show the bar; by default if standard error is a terminal.
     """
 
     def __init__(self, unit: str = "epoch", *, enabled: bool | None = None) -> None:
@@ -180,7 +180,7 @@ class TrainingBar:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: 45 s, 3 min, 2 h 05 min."""
+    """Return a duration in words: 45 s, 3 min, 2 h 05 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""What the verbs that run a config share: their options, the header, the bar, the table at the end."""
+"""Options, header, progress bar and final table of the verbs that run a config."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ConfigArgument = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", help=f"Folder of the run; {RUNS}/NAME-OF-CONFIG unless given.")
+    Path | None, typer.Option("-o", "--output", help=f"Folder of the run; {RUNS}/NAME-OF-CONFIG by default.")
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on after the last checkpoint in the folder.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in the folder.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Use a folder that is not empty.")]
 PrintConfigOption = Annotated[
-    bool, typer.Option("--print-config", help="Print the whole config, defaults included, and leave.")
+    bool, typer.Option("--print-config", help="Print the whole config, defaults included, and exit.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
@@ -47,7 +47,7 @@ def run_config(
     print_config: bool,
     json: bool,
 ) -> None:
-    """Do what a config says, and leave checkpoints, metrics and the result in a folder.
+    """Train or solve as a config says, and write checkpoints, metrics and the result into a folder.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def run_config(
 
 
 def _what_now(folder: Path) -> str:
-    """Where the fields and pictures of a solution are, or how to measure what was trained."""
+    """Return where the fields and figures of a solution are, or the command that evaluates a trained task."""
     if not (folder / FIELDS).is_file():
         return f"; to measure it, `sciml evaluate {folder}`"
     pictures = sorted(str(path) for path in folder.glob("figures/*.png"))
@@ -109,11 +109,11 @@ def _what_now(folder: Path) -> str:
 def _folder(
     verb: str, config: Path, changes: list[str], output: Path | None, *, resume: bool, overwrite: bool, reads: bool
 ) -> Path:
-    """The folder of the run; what does not go together is refused soon, before the slow imports."""
+    """Return the folder of the run; options that exclude each other are refused early, before the slow imports."""
     from sciml.errors import InputError
 
     if resume and overwrite:
-        raise InputError("--resume goes on with a run and --overwrite starts it afresh; leave one of the two out.")
+        raise InputError("--resume continues a run and --overwrite starts it anew; leave one of the two out.")
     is_run = (config / "config.yaml").is_file()
     if is_run and output is not None and output.resolve() != config.resolve():
         raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
@@ -125,7 +125,7 @@ def _folder(
     # Among several ranks the others would find what the first has just written.
     alone = LAUNCHED.isdisjoint(os.environ)
     if alone and (folder / "config.yaml").is_file() and not (resume or overwrite or reads):
-        raise InputError(f"{folder} holds a run already; go on with it by --resume, or start it afresh by --overwrite.")
+        raise InputError(f"{folder} holds a run already; continue it with --resume, or start it anew with --overwrite.")
     return folder
 
 
@@ -136,18 +136,18 @@ def _check_solvable(config: Config) -> None:
 
     if config.task_class.solution is Task.solution:
         raise InputError(
-            f"{config.source} has the task {config.task_class.__name__}, which learns from data and solves nothing by "
-            "itself; use 'sciml train'."
+            f"{config.source} has the task {config.task_class.__name__}, which learns from data and has no solution of "
+            "its own; use 'sciml train'."
         )
 
 
 def _unit(config: Config) -> str:
-    """What an epoch is called."""
+    """Return the name of an epoch: a task that updates its weights itself makes steps."""
     return "step" if config.training.is_own else "epoch"
 
 
 def header(task: Task, config: Config, folder: Path) -> str:
-    """Return what is about to be trained or solved, on a few lines."""
+    """Return a few lines about the run that begins: its task, parameters, training and device."""
     import torch
 
     parameters = sum(weight.numel() for weight in task.parameters())
@@ -227,5 +227,5 @@ def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None,
 
 
 def _short(section: Mapping[str, Any]) -> str:
-    """The name of a class without its package."""
+    """Return the name of a class without its package."""
     return section["class_path"].rpartition(".")[2]

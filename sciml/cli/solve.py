@@ -18,7 +18,7 @@ from sciml.cli.runs import (
 )
 
 app = verb_app(
-    "Solve the case of a config, without data. Exit code 0: finished, 1: diverged, 2: wrong input, 130 or 143: stopped."
+    "Solve the case of a config without data. Exit code 0: finished, 1: diverged, 2: wrong input, 130 or 143: stopped."
 )
 
 
@@ -34,7 +34,7 @@ def solve(
     print_config: PrintConfigOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Solve, and leave the fields, checkpoints, metrics and the result in a folder."""
+    """Solve, and write the fields, checkpoints, metrics and the result into a folder."""
     run_config(
         "solve",
         config,

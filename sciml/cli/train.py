@@ -32,7 +32,7 @@ def train(
     print_config: PrintConfigOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train, and leave checkpoints, metrics and the result in a folder."""
+    """Train, and write checkpoints, metrics and the result into a folder."""
     run_config(
         "train",
         config,

@@ -15,11 +15,11 @@ from torch import Tensor
 
 @runtime_checkable
 class GraphBatch(Protocol):
-    """Several graphs as one."""
+    """A batch of several graphs that are stored as one."""
 
     @property
     def num_graphs(self) -> int:
-        """The number of graphs."""
+        """Number of graphs in the batch."""
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> GraphBatch:
         """Replace each tensor by the value of a function of it, and return the batch."""

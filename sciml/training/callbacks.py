@@ -1,7 +1,7 @@
-"""What happens around the batches of a run: rows, checkpoints, signals, progress.
+"""Callbacks of a run: rows of metrics, checkpoints, signals and progress.
 
-All of it goes by epochs. A checkpoint is the state at the end of one, and there is one before the first, so a run that
-is stopped at any moment loses at most the epoch in progress and then repeats it exactly.
+All of them work by epochs. A checkpoint is the state at the end of one, and there is one before the first, so a run
+that is stopped at any moment loses at most the epoch in progress and then repeats it exactly.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _LEADING = ("epoch", "update", "seconds")
 
 
 class Progress(Protocol):
-    """What a run tells about itself while it goes on."""
+    """A function that receives the progress of a run."""
 
     def __call__(self, done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
-        """Take note of the state.
+        """Receive the state of the run.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class GlobalDraws(Callback):
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *arguments: Any
     ) -> None:
-        """Set the state of the generators."""
+        """Set the states of torch's global generators."""
         counters = (trainer.global_step, trainer.global_rank)
         torch.set_rng_state(generator(self.seed, *counters).get_state())
         if pl_module.device.type == "cuda":
@@ -68,7 +68,7 @@ class GlobalDraws(Callback):
 
 
 class Rows(Callback):
-    """One row of ``metrics.csv`` for each epoch, and the same numbers for TensorBoard if it is asked for.
+    """Writer of ``metrics.csv``, one row for each epoch, and of the same values for TensorBoard if requested.
 
     A row is written before the checkpoint of its epoch; a run that goes on from a checkpoint drops the rows after it.
     So no epoch is missing, and none is there twice.
@@ -102,7 +102,7 @@ class Rows(Callback):
         self.seconds = self._before = float(state_dict["seconds"])
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Drop the rows of epochs that come again."""
+        """Drop the rows of epochs that are repeated."""
         self._start = time.perf_counter()
         if trainer.is_global_zero:
             self._rewrite([row for row in read_rows(self.path) if int(row["epoch"]) <= trainer.current_epoch])
@@ -128,7 +128,7 @@ class Rows(Callback):
             self._events.flush()
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Close TensorBoard's file."""
+        """Close the event file of TensorBoard."""
         if self._events is not None:
             self._events.close()
             self._events = None
@@ -159,7 +159,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 class EpochCheckpoints(Checkpoint):
-    """``last.ckpt`` at the end of each epoch and before the first, ``best.ckpt`` by the first error of the validation.
+    """Writer of ``last.ckpt``, at the end of each epoch and before the first, and of ``best.ckpt``, by the first error.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class EpochCheckpoints(Checkpoint):
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Save the epoch."""
+        """Save the checkpoint of the epoch."""
         last, best = self.folder / "last.ckpt", self.folder / "best.ckpt"
         if not self._is_better(trainer):
             trainer.save_checkpoint(last)
@@ -209,7 +209,7 @@ class EpochCheckpoints(Checkpoint):
 
 
 class Signals(Callback):
-    """Let Ctrl-C and SIGTERM take effect after the batch in progress, and a second one at once.
+    """Handler of Ctrl-C and SIGTERM: the first takes effect after the batch in progress, a second one at once.
 
     Parameters
     ----------
@@ -229,16 +229,16 @@ class Signals(Callback):
                     self._earlier[number] = signal.signal(number, self._note)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *arguments: Any) -> None:
-        """Leave, but not after the last batch of an epoch, whose checkpoint comes next."""
+        """Stop the run, but not after the last batch of an epoch, whose checkpoint comes next."""
         if not trainer.is_last_batch:
             self._leave()
 
     def on_validation_batch_end(self, *arguments: Any) -> None:
-        """Leave."""
+        """Stop the run if a signal has arrived."""
         self._leave()
 
     def on_train_epoch_start(self, *arguments: Any) -> None:
-        """Leave; the checkpoint of the epoch before has been written."""
+        """Stop the run; the checkpoint of the epoch before has been written."""
         self._leave()
 
     def restore(self) -> None:
@@ -259,7 +259,7 @@ class Signals(Callback):
 
 
 def obey(number: int) -> NoReturn:
-    """Do what the process does on a signal, now that the work is saved: its handler's exception, or leave with 128 + n.
+    """Deliver a signal now that the work is saved: call its handler, or exit with the code 128 + n.
 
     Parameters
     ----------
@@ -272,12 +272,12 @@ def obey(number: int) -> NoReturn:
 
 
 class Reports(Callback):
-    """Tell a :class:`Progress` how far the run is.
+    """Reporter that passes the state of the run to a :class:`Progress`.
 
     Parameters
     ----------
     progress : called on the first rank
-    rows : its last row is what is told
+    rows : their last row is reported
     """
 
     def __init__(self, progress: Progress, rows: Rows) -> None:
@@ -285,19 +285,19 @@ class Reports(Callback):
         self._last_report = -math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock of the estimate."""
         self._start, self._first = time.monotonic(), trainer.current_epoch
         self._report(trainer, trainer.current_epoch)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Report now and then."""
+        """Report at most every half second."""
         if time.monotonic() - self._last_report >= SECONDS_BETWEEN_REPORTS:
             self._report(trainer, trainer.current_epoch + (batch_idx + 1) / max(trainer.num_training_batches, 1))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Report the epoch."""
+        """Report the end of the epoch."""
         self._report(trainer, trainer.current_epoch + 1)
 
     def _report(self, trainer: lightning.Trainer, done: float) -> None:

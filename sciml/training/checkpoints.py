@@ -1,7 +1,7 @@
-"""Checkpoints that are whole or refused.
+"""Checkpoints that are read only if they are complete.
 
 A checkpoint is what Lightning saves, as torch writes it: a zip archive of tensors. torch reads most damaged archives
-without a word (185 of 200 flipped bits went unnoticed, and still 18 with the checksums that zip keeps of each record),
+silently (185 of 200 flipped bits went unnoticed, and still 18 with the checksums that zip keeps of each record),
 so the comment of the archive carries the SHA-256 of every byte before it. torch and zip tools skip that comment.
 Nothing is ever unpickled, and a file is written beside its name and renamed into place.
 """
@@ -29,10 +29,10 @@ _CHUNK = 1 << 20
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """How the trainer saves and loads: :func:`write_checkpoint` and :func:`read_checkpoint`."""
+    """Checkpoint files of the trainer, by :func:`write_checkpoint` and :func:`read_checkpoint`."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Save what the trainer collected."""
+        """Save the state that the trainer collected."""
         write_checkpoint(checkpoint, Path(path))
 
     def load_checkpoint(self, path: str | Path, *arguments: Any, **options: Any) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises whatever its parser stumbles over
         reason = str(error).strip().splitlines()
         raise CheckpointError(
-            f"{path} holds something else than tensors and plain values, nothing of it was run: "
+            f"{path} holds objects other than tensors and plain values; none of its code was run: "
             f"{reason[0] if reason else type(error).__name__}"
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
-        raise CheckpointError(f"{path} has no weights in it, expected a checkpoint of 'sciml train'.")
+        raise CheckpointError(f"{path} holds no weights, expected a checkpoint of 'sciml train'.")
     return checkpoint
 
 

@@ -11,7 +11,7 @@ from sciml.training.config_errors import Where, did_you_mean
 
 FILE = Path(__file__).resolve().parents[1] / "citations.bib"
 
-# What a config uses without saying so.
+# References of the optimisers, which a config uses without citing them.
 OF_OPTIMIZERS = {
     "adam": "kingma2015",
     "adamw": "loshchilov2019",

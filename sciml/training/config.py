@@ -1,10 +1,10 @@
-"""Configs: one YAML file that says which task learns from which data, and how; or what is solved, without data.
+"""Configs: one YAML file with a task, its data and its training, or with a case to solve without data.
 
 >>> config = load_config("configs/dcdm/box_2d_cpu.yaml", ["training.phases.0.epochs=5"])   # doctest: +SKIP
 >>> task, data = config.build_task(), config.build_data()                                  # doctest: +SKIP
 
 A task that writes a solution or updates its weights itself needs no ``data``, and the latter no ``training``: what is
-not given stays null in ``config.yaml``, so that the arguments of the task are the only place that says it.
+not given stays null in ``config.yaml``, so that the arguments of the task remain the only source.
 
 The parameters of a class are its config keys. Types are checked against the annotations by jsonargparse; keys that do
 not exist, and classes from outside, are found here first, because then the sentence can say which key was meant.
@@ -36,7 +36,7 @@ LARGEST_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class Paper:
-    """What the paper says about the case of a config.
+    """The claim of the paper about the case of a config.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Head:
-    """The keys of a config that are no class of their own; they are checked like those of a class."""
+    """The keys of a config that belong to no section; they are checked like those of a class."""
 
     title: str
     seed: int = 0
@@ -61,7 +61,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Config:
-    """A checked config.
+    """A config that has been checked, with all of its defaults.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Config:
 
     @property
     def task_class(self) -> type[Task]:
-        """The class of the task."""
+        """Class of the task, imported from its dotted path."""
         return import_class(Where(self.source), "task.class_path", self.values["task"]["class_path"])
 
     def build_task(self) -> Task:
@@ -195,7 +195,7 @@ def _section(where: Where, key: str, values: Any) -> tuple[type, dict[str, Any]]
 
 
 def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapping[str, Any]) -> Training:
-    """Return how to train; it follows from the arguments of a task that updates its weights itself."""
+    """Return the training settings; those of a task that updates its weights itself follow from its arguments."""
     given = None
     if values is not None:
         given = construct(where, Training, check(where, Training, values, "training"), "training")
@@ -239,7 +239,7 @@ def _check_there(where: Where, values: Mapping[str, Any], keys: Sequence[str]) -
 
 
 def _task() -> type[Task]:
-    """The base class, imported late because Lightning is slow to import."""
+    """Return the base class, imported late because Lightning is slow to import."""
     from sciml.training.task import Task
 
     return Task

@@ -50,7 +50,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: s
         key, equals, text = override.partition("=")
         steps = key.split(".")
         if not equals or not all(steps):
-            raise ConfigError(f"{override!r} is no change of {file}, expected key=value such as seed=5.")
+            raise ConfigError(f"{override!r} does not change {file}, expected key=value such as seed=5.")
         where, place, done = Where(file, (override,)), result, ""
         for step in steps[:-1]:
             place, done = _descend(where, place, step, done), f"{done}.{step}".lstrip(".")
@@ -86,7 +86,7 @@ def find_config(name: str | Path) -> Path:
 
 
 def _near_file(path: Path) -> str:
-    """The nearest config beside a path that does not exist, or among those that are shipped."""
+    """Return words for the nearest config beside a path that does not exist, or among the shipped ones."""
     beside = [other.stem for other in sorted(path.parent.glob("*.yaml"))]
     if near := get_close_matches(path.stem, beside, 1):
         return f"; did you mean {path.with_name(near[0] + '.yaml')}?"
@@ -108,7 +108,7 @@ def _copy(value: Any) -> Any:
 
 
 def _descend(where: Where, place: Any, step: str, done: str) -> Any:
-    """The mapping or list under one step of a dotted key; a mapping that is missing is made."""
+    """Return the mapping or list under one step of a dotted key; a missing mapping is created."""
     if isinstance(place, list):
         return place[_index(where, place, step, done)]
     if not isinstance(place, dict):

@@ -1,4 +1,4 @@
-"""Plain values of a config and the constructors they are for: checked against the annotations, then called.
+"""Constructors and the plain values of a config: checked against the annotations, then called.
 
 Types are checked by jsonargparse. Keys that do not exist, and classes from outside, are found here first, because then
 the sentence can say which key was meant, and because importing is running code.
@@ -120,7 +120,7 @@ def _checked(
 
 
 def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
-    """Check what lies inside one value, so that the sentence names the innermost key; and let no string import."""
+    """Check the parts of one value, so that the sentence names the innermost key; no string imports anything."""
     if isinstance(value, Mapping):
         if "class_path" in value:
             cls = import_class(where, f"{key}.class_path", value["class_path"])
@@ -142,7 +142,7 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
 
 
 def _check_kind(where: Where, hint: Any, cls: type, key: str) -> None:
-    """Refuse a class that is not of the kind an annotation asks for, if that is one that can be told."""
+    """Refuse a class that is no subclass of the annotated one, where the annotation can be compared."""
     parts = [part for part in members(hint) if part is not types.NoneType]
     untold = any(part is Any or not isinstance(part, type) or getattr(part, "_is_protocol", False) for part in parts)
     if not untold and not issubclass(cls, tuple(parts)):
@@ -151,7 +151,7 @@ def _check_kind(where: Where, hint: Any, cls: type, key: str) -> None:
 
 
 def _inner(hint: Any) -> Any:
-    """What an annotation says about the items of a list or the values of a mapping."""
+    """Return the annotation of the items of a list or of the values of a mapping."""
     inner = [
         member
         for part in members(hint)
@@ -162,7 +162,7 @@ def _inner(hint: Any) -> Any:
 
 
 def _is_object(hint: Any) -> bool:
-    """Whether jsonargparse would import what a string names."""
+    """Return whether jsonargparse would import the object that a string names."""
     kind = get_origin(hint) or hint
     if kind is Any or kind is Literal:
         return False
@@ -188,7 +188,7 @@ def _parser(target: Callable[..., Any], skip: frozenset[str] = frozenset()) -> _
 def _parse(
     where: Where, parser: jsonargparse.ArgumentParser, values: dict[str, Any], hints: Mapping[str, Any], key: str
 ) -> Any:
-    """Let jsonargparse check the types; its errors name the key, ours say what was expected."""
+    """Check the types with jsonargparse, whose errors name the key; ours add what was expected."""
     import jsonargparse
 
     try:
@@ -222,7 +222,7 @@ def construct(where: Where, cls: type, values: Mapping[str, Any], key: str) -> A
 
 
 def _of_a_member(report: str) -> str | None:
-    """The sentence in which a class refused its arguments, out of what jsonargparse reports of an optional one."""
+    """Return the sentence in which a class refused its arguments, from the report of jsonargparse on a union."""
     if "Union subtypes" not in report:
         return None
     lines = [line.strip().removeprefix("- ") for line in report.splitlines()[1:]]

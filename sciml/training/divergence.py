@@ -1,4 +1,4 @@
-"""Find the update at which training diverged."""
+"""Checks that losses and weights are finite; the update at which they were not is named."""
 
 from __future__ import annotations
 

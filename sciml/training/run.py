@@ -57,7 +57,7 @@ def train(
     progress: Progress | None = None,
     started: Callable[[Task], None] | None = None,
 ) -> dict[str, Any]:
-    """Train what a config says, or solve it.
+    """Train the task of a config, or solve its case.
 
     A run that is stopped in whatever way and resumed ends with the same weights, bit for bit on the CPU, as one that
     is not stopped. SIGINT and SIGTERM take effect after the batch in progress; the checkpoint is that of the last end
@@ -135,7 +135,7 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
 
 
 def _rank() -> int:
-    """The number of this process before torch.distributed is there, from what launched it."""
+    """Return the rank of this process before torch.distributed is initialised, from its launcher."""
     return rank_zero_only.rank or 0
 
 
@@ -173,7 +173,7 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
 
 
 def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFolder:
-    """Make the folder ready."""
+    """Prepare the folder: remove old files where that is asked for, and write the config."""
     for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
         for path in folder.glob(pattern):
             if not path.is_dir():
@@ -185,12 +185,12 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFol
 
 
 def _resolved(config: Config) -> dict[str, Any]:
-    """All values as a file gives them back; infinity remains, which JSON lacks."""
+    """Return all values as they are read back from a file; infinity remains, which JSON lacks."""
     return strict_yaml.parse(strict_yaml.dump(config.values), config.source)
 
 
 def _difference(old: Any, new: Any, key: str = "") -> str | None:
-    """The dotted key of the first value that differs, None if there is none."""
+    """Return the dotted key of the first value that differs, None if there is none."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         pairs = [(name, old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -219,7 +219,7 @@ def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightni
 
 
 def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataModule, checkpoint: Path | None) -> None:
-    """Fit; Lightning turns each interrupt into ``SystemExit``, which is turned back."""
+    """Run the trainer; Lightning turns each interrupt into ``SystemExit``, which is turned back."""
     signals = next(callback for callback in trainer.callbacks if isinstance(callback, Signals))
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint)
@@ -288,7 +288,7 @@ def _finish(
 
 
 def _peak_memory() -> int | None:
-    """The most memory that this process has held, in bytes."""
+    """Return the peak memory of this process in bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -298,7 +298,7 @@ def _peak_memory() -> int | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's banners, tips and warnings about what we do on purpose; what others say is left alone."""
+    """Silence the banners, tips and intended warnings of Lightning; those of other packages are left alone."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

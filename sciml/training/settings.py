@@ -1,4 +1,4 @@
-"""What a config may say about training: phases, each with an optimiser and a schedule, and what holds for all of them.
+"""Training settings of a config: phases, each with an optimiser and a schedule, and what all phases share.
 
 The learning rate is a pure function of the number of the update, so a resumed run goes on exactly.
 """
@@ -20,7 +20,7 @@ SECOND_ORDER = ("lbfgs", "least_squares")
 
 @dataclass(frozen=True)
 class Phase:
-    """Some epochs with one optimiser.
+    """A number of epochs with one optimiser and one schedule.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Phase:
     optimizer : ``"adam"``, ``"adamw"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line search),
         ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks), or ``"none"``: the task
         updates its weights itself, in ``Task.advance``; then only ``epochs`` may be given
-    learning_rate : after the warm-up; 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others unless given, None
+    learning_rate : after the warm-up; by default 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others, None
         without an optimiser
     schedule : ``"constant"``, or ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it
     warmup_epochs : over which the rate first rises linearly, less than ``epochs``
@@ -69,10 +69,10 @@ class Phase:
         _check_number("final_fraction", self.final_fraction, low=0, high=1)
         _check_number("weight_decay", self.weight_decay, low=0)
         if self.weight_decay and self.optimizer in SECOND_ORDER:
-            raise ConfigError(f"weight_decay does not go with {self.optimizer}; leave it out or choose adamw.")
+            raise ConfigError(f"weight_decay cannot be combined with {self.optimizer}; leave it out or choose adamw.")
 
     def rate(self, update: int, updates_per_epoch: int) -> float:
-        """Learning rate of one update.
+        """Return the learning rate of one update.
 
         With ``w`` updates of warm-up and ``n`` updates in all, it is ``learning_rate`` times ``(update + 1) / w``
         during the warm-up, and then 1 or ``f + (1 - f) (1 + cos(pi (update - w) / (n - w))) / 2``,
@@ -95,7 +95,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Training:
-    """How a task is trained.
+    """Settings of the training of a task: its phases, and what they share.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Training:
 
     @property
     def is_own(self) -> bool:
-        """Whether the task updates its weights itself: the optimizer is ``"none"``."""
+        """True if the task updates its weights itself: the optimizer is ``"none"``."""
         return any(phase.optimizer == "none" for phase in self.phases)
 
     @property
@@ -157,12 +157,12 @@ class Training:
 
 
 def _check_unset(settings: Phase | Training, names: tuple[str, ...]) -> None:
-    """Refuse what acts on an optimiser where there is none."""
+    """Refuse settings of an optimiser where there is none."""
     for entry in fields(settings):
         usual = entry.default_factory() if entry.default is MISSING and entry.name in names else entry.default
         if entry.name in names and getattr(settings, entry.name) != usual:
             raise ConfigError(
-                f"{entry.name} does not go with the optimizer none, where the task updates its weights itself; "
+                f"{entry.name} cannot be combined with the optimizer none: the task updates its weights itself; "
                 "leave it out."
             )
 

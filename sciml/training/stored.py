@@ -1,4 +1,4 @@
-"""Tasks from disk: the weights of a run, and those that sciml ships."""
+"""Tasks from disk: with the weights of a run, or with published ones."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def load_task(path: str | Path) -> Task:
 
 
 def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str, float]:
-    """Return what ``Task.evaluate`` measures, the headline error first; a run's folder keeps it in ``evaluation.json``.
+    """Return the metrics of ``Task.evaluate``, the headline error first; a run keeps them in ``evaluation.json``.
 
     Parameters
     ----------
     path : as :func:`load_task` takes it
-    data_path : another file for ``data.init_args.path``; the data of the run unless given
+    data_path : another file for ``data.init_args.path``; by default the data of the run
     """
     path = Path(path)
     task, config = _load(path, data_path)
@@ -127,7 +127,7 @@ def _with_data(values: dict[str, Any], path: str | Path) -> dict[str, Any]:
     section = values.get("data")
     if section is None:
         task = values["task"]["class_path"].rpartition(".")[2]
-        raise InputError(f"{task} draws its points itself, so there is no other data to evaluate on.")
+        raise InputError(f"{task} draws its points itself, so there are no other data to evaluate on.")
     if "path" not in section["init_args"]:
-        raise InputError(f"{section['class_path']} takes no path, so there is no other data to evaluate on.")
+        raise InputError(f"{section['class_path']} takes no path, so there are no other data to evaluate on.")
     return {**values, "data": {**section, "init_args": {**section["init_args"], "path": str(path)}}}

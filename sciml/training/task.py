@@ -1,4 +1,4 @@
-"""The one base class of everything that is trained or solved.
+"""The base class of every method that is trained or solved.
 
 The loop is manual optimisation with a closure, so that Adam, L-BFGS and least squares go the same way, and with
 ``updates_per_batch`` updates for each batch, because the trainer's own cost per batch exceeds that of an update of a
@@ -35,7 +35,7 @@ PredictionProgress = Callable[[float, str], None]
 
 
 class Task(lightning.LightningModule):
-    """Every method is a Task: it owns networks and says what its loss on one batch is.
+    """A method as the backbone sees it: the owner of its networks, with a loss on one batch.
 
     Override :meth:`loss`, and what else differs from the defaults. ``training_step`` and ``configure_optimizers`` are
     ours: they follow the :class:`~sciml.training.settings.Training` that :meth:`prepare` was given.
@@ -55,7 +55,7 @@ class Task(lightning.LightningModule):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
-    """Precisions of the trainer that the method stands, the usual one first: ``"bf16-mixed"`` has to be listed."""
+    """Precisions of the trainer that the method supports, the default first; ``"bf16-mixed"`` has to be listed."""
 
     epochs_of: ClassVar[str | tuple[str, ...] | None] = None
     """The argument of ``__init__`` that holds the number of epochs, such as ``"steps"``, or several of which it is the
@@ -80,18 +80,18 @@ class Task(lightning.LightningModule):
         Their sum, weighted by ``training.weights``, is minimised. Must be a function of the batch and the weights
         alone, as a line search evaluates it several times: draws belong into :meth:`sample`.
         """
-        raise InputError(f"{type(self).__name__} does not say what its loss is; override Task.loss.")
+        raise InputError(f"{type(self).__name__} has no loss; override Task.loss.")
 
     def sample(self, batch: Any) -> Any:
         """Return what :meth:`loss` takes, once per update: the batch itself, or points drawn with :meth:`generator`."""
         return batch
 
     def converged(self, terms: dict[str, Tensor]) -> bool:
-        """Whether the remaining updates of this batch may be left out; ``terms`` are those before the last update."""
+        """Return whether to skip the remaining updates of this batch; ``terms`` are those before the last update."""
         return False
 
     def validate(self, batch: Any) -> dict[str, Tensor]:
-        """Errors on one batch, each a scalar mean over its samples, in physical units; the first is the headline.
+        """Return the errors on one batch, each a scalar mean over its samples, in physical units, the headline first.
 
         By default the loss, and its terms if there are several. No gradients are recorded around it; what needs
         derivatives opens ``torch.enable_grad()``.
@@ -100,7 +100,7 @@ class Task(lightning.LightningModule):
         return {"loss": self._total(terms), **terms} if len(terms) > 1 else terms
 
     def advance(self, batch: Any) -> dict[str, Tensor | float]:
-        """Update the weights without an optimiser, such as by one time step; return numbers about it by name.
+        """Update the weights without an optimiser, such as by one time step; return diagnostics by name.
 
         Called once per batch where the optimizer is ``none``, as it is where :attr:`epochs_of` is set: the batch is
         0, a time step is an epoch, and ``self.current_epoch`` counts the steps done before. The names are the same at
@@ -115,18 +115,18 @@ class Task(lightning.LightningModule):
         it unless it opens ``torch.enable_grad()``.
         """
         raise ConfigError(
-            f"{type(self).__name__} does not update its weights itself, which the optimizer none asks for; "
+            f"{type(self).__name__} does not update its weights itself, which the optimizer none requires; "
             "choose another one."
         )
 
     def residuals(self, batch: Any) -> Tensor:
-        """Residuals whose sum of squares is the loss but for a factor, any shape: for least-squares optimisers."""
+        """Return the residuals, of any shape, whose sum of squares is proportional to the loss: for least squares."""
         raise ConfigError(
             f"{type(self).__name__} has no residuals, which the optimizer least_squares needs; choose another one."
         )
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """What ``sciml evaluate`` reports: numbers by name, the first is the headline error.
+        """Return the metrics that ``sciml evaluate`` reports by name, the headline error first.
 
         By default the mean of :meth:`validate` over the samples of the test set, of the validation set if ``data`` has
         no test set.
@@ -161,7 +161,7 @@ class Task(lightning.LightningModule):
     def predict_file(
         self, source: Path, output: Path, *, progress: PredictionProgress | None = None
     ) -> dict[str, float]:
-        """Apply the task to a file and write the result, for ``sciml predict``; return numbers about it by name.
+        """Apply the task to a file and write the result, for ``sciml predict``; return diagnostics by name.
 
         An override declares its options as further keyword-only parameters with annotations, such as
         ``time: float | None = None`` or ``prompt: str``: they become ``KEY=VALUE`` of ``sciml predict``, checked
@@ -179,17 +179,17 @@ class Task(lightning.LightningModule):
         ``--overwrite`` removes ``states/``, ``fields.*``, ``animation.*``, ``diagnostics.*`` and ``figures/``; write no
         other names.
         """
-        raise InputError(f"{type(self).__name__} learns from data and solves nothing by itself; use 'sciml train'.")
+        raise InputError(f"{type(self).__name__} learns from data and has no solution of its own; use 'sciml train'.")
 
     def describe(self) -> str | None:
-        """One line about what is solved or learnt, for the header, such as ``"Pade(2,2), 240 steps of 0.05"``."""
+        """Return one line about problem and method for the header, such as ``"Pade(2,2), 240 steps of 0.05"``."""
         return None
 
     # What a method uses
 
     @property
     def run_folder(self) -> Path:
-        """The folder of the run in progress, or of the one that the task was loaded from.
+        """Folder of the run in progress, or of the one that the task was loaded from.
 
         Raises
         ------
@@ -212,17 +212,17 @@ class Task(lightning.LightningModule):
     # The loop
 
     def prepare(self, settings: Training, seed: int) -> None:
-        """Say how to train, and with which random numbers; before ``fit``."""
+        """Set how the task is trained and the seed of its random numbers; to be called before ``fit``."""
         self._settings, self._seed = settings, seed
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimiser of each phase, none if the task updates its weights itself."""
         if self._settings is None:
-            raise InputError(f"{type(self).__name__} does not know how to train; call prepare(settings, seed) first.")
+            raise InputError(f"{type(self).__name__} has no training settings; call prepare(settings, seed) first.")
         if self.trainer.precision not in self.precisions:
             raise ConfigError(
                 f"trainer.precision is {self.trainer.precision}, expected one of {', '.join(self.precisions)}: "
-                f"{type(self).__name__} does not stand another."
+                f"{type(self).__name__} supports no other."
             )
         phases = self._settings.phases
         if self.trainer.world_size > 1 and any(phase.optimizer == "least_squares" for phase in phases):
@@ -293,7 +293,7 @@ class Task(lightning.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
 
     def _step(self, optimizer: LightningOptimizer, batch: Any) -> Terms:
-        """One update; return the terms before it."""
+        """Make one update; return the terms of the loss before it."""
         first: Terms = {}
         plain = optimizer.optimizer
         searches = isinstance(plain, torch.optim.LBFGS) and self.trainer.world_size > 1
@@ -343,7 +343,7 @@ class Task(lightning.LightningModule):
         self._log(terms, "loss", 1)
 
     def _least_squares_step(self, optimizer: LightningOptimizer, batch: Any) -> Terms:
-        """One update of a least-squares optimiser; return the terms before it."""
+        """Make one update of a least-squares optimiser; return the terms of the loss before it."""
         terms: Terms = {}
 
         def closure() -> Tensor:
@@ -374,7 +374,7 @@ class Task(lightning.LightningModule):
         return self.trainer.precision_plugin.forward_context() if self._is_mixed else nullcontext()
 
     def _full_precision(self) -> AbstractContextManager[None]:
-        """Lift Lightning's autocast around the whole step: optimisers and backward passes are not made for it."""
+        """Suspend Lightning's autocast for the whole step: optimisers and backward passes are not made for it."""
         return torch.autocast(self.device.type, enabled=False) if self._is_mixed else nullcontext()
 
     def _log(self, terms: Terms, prefix: str, samples: int) -> None:

@@ -1,4 +1,4 @@
-"""The keys of a config's ``trainer`` section: those of Lightning that say where and how exactly to compute."""
+"""The keys of a config's ``trainer`` section: those of Lightning that select devices and precision."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OWNED = {
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """What a config passes to ``lightning.Trainer``, under Lightning's names.
+    """Arguments that a config passes to ``lightning.Trainer``, under Lightning's names.
 
     Parameters
     ----------

@@ -175,7 +175,7 @@ def test_listing_the_verbs_imports_none_of_them(boom) -> None:
         (
             "memory",
             2,
-            "sciml: this needs more memory than there is (Unable to allocate 9 TiB); choose a smaller problem\n",
+            "sciml: this needs more memory than is available (Unable to allocate 9 TiB); choose a smaller problem\n",
         ),
         ("missing", 2, "sciml: no/such/file.npz does not exist; check the name\n"),
         ("folder", 2, "sciml: . is a folder, expected a file\n"),

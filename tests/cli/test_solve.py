@@ -153,7 +153,7 @@ def test_evaluate_and_predict_take_a_solved_case(run, command, folder):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["learns.yaml"], "task Noisy, which learns from data and solves nothing by itself; use 'sciml train'"),
+        (["learns.yaml"], "task Noisy, which learns from data and has no solution of its own; use 'sciml train'"),
         (["decoy.yaml"], "decoy.yaml does not exist; did you mean decay.yaml?"),
         (["decay.yaml", "task.init_args.steps=0"], "task.init_args.steps is 0, expected a whole number of at least 1"),
         (["decay.yaml", "task.init_args.step=0"], "step is 0.0, expected a positive time"),

@@ -110,7 +110,7 @@ def test_a_checkpoint_without_weights_is_refused(tmp_path, contents):
     path = tmp_path / "last.ckpt"
     if isinstance(contents, dict):
         write_checkpoint(contents, path)
-        with pytest.raises(CheckpointError, match="has no weights in it"):
+        with pytest.raises(CheckpointError, match="holds no weights"):
             read_checkpoint(path)
     else:
         torch.save(contents, path)

@@ -66,7 +66,7 @@ def test_settings_are_plain_values() -> None:
         ({"warmup_epochs": 2}, "less than the 2 epochs"),
         ({"final_fraction": 1.5}, "final_fraction is 1.5"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
-        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "does not go with lbfgs"),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "cannot be combined with lbfgs"),
     ],
 )
 def test_a_wrong_phase_is_refused_with_a_sentence(values: dict, words: str) -> None:

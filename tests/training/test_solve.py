@@ -222,11 +222,11 @@ def test_overwriting_removes_what_a_solution_left_and_nothing_else(tmp_path):
     [
         ({"phases": [{"epochs": 5}]}, "training has the optimizer adam, but Decay updates its weights itself"),
         ({"phases": [{"epochs": 7, "optimizer": "none"}]}, "training has 7 epochs, but task.init_args.steps is 5"),
-        ({"phases": [{"epochs": 5, "optimizer": "none", "learning_rate": 0.1}]}, "learning_rate does not go with"),
-        ({"phases": [{"epochs": 5, "optimizer": "none", "schedule": "cosine"}]}, "schedule does not go with"),
-        ({"phases": [{"epochs": 5, "optimizer": "none", "options": {"a": 1}}]}, "options does not go with"),
-        ({"phases": [{"epochs": 5, "optimizer": "none"}], "ema_decay": 0.9}, "ema_decay does not go with"),
-        ({"phases": [{"epochs": 5, "optimizer": "none"}], "updates_per_batch": 2}, "updates_per_batch does not"),
+        ({"phases": [{"epochs": 5, "optimizer": "none", "learning_rate": 0.1}]}, "learning_rate cannot be combined"),
+        ({"phases": [{"epochs": 5, "optimizer": "none", "schedule": "cosine"}]}, "schedule cannot be combined"),
+        ({"phases": [{"epochs": 5, "optimizer": "none", "options": {"a": 1}}]}, "options cannot be combined"),
+        ({"phases": [{"epochs": 5, "optimizer": "none"}], "ema_decay": 0.9}, "ema_decay cannot be combined"),
+        ({"phases": [{"epochs": 5, "optimizer": "none"}], "updates_per_batch": 2}, "updates_per_batch cannot"),
         ({"phases": [{"epochs": 4, "optimizer": "none"}, {"epochs": 1}]}, "the optimizers none and adam"),
     ],
 )
@@ -267,7 +267,7 @@ def test_several_processes_are_refused(trainer):
 
 
 def test_other_data_than_what_the_task_draws_is_refused(noisy):
-    with pytest.raises(InputError, match="Decay draws its points itself, so there is no other data"):
+    with pytest.raises(InputError, match="Decay draws its points itself, so there are no other data"):
         evaluate(noisy, "other.h5")
 
 
@@ -291,6 +291,6 @@ def test_a_task_without_a_solution_says_what_to_do(tmp_path):
     class Plain(Parabola):
         solution = Task.solution
 
-    with pytest.raises(InputError, match="Plain learns from data and solves nothing by itself; use 'sciml train'"):
+    with pytest.raises(InputError, match="Plain learns from data and has no solution of its own; use 'sciml train'"):
         Plain().solution(tmp_path)
     assert Plain().describe() is None
