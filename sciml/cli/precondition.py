@@ -46,13 +46,13 @@ def precondition(
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", help="For a learned method: exported weights (.safetensors), or the name of shipped ones."
+            "--weights", help="For a learned method: exported weights (.safetensors), or the name of published ones."
         ),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance of the true residual.")] = 1e-6,
-    maxiter: Annotated[int, typer.Option("--maxiter", help="Most iterations.")] = 10_000,
+    maxiter: Annotated[int, typer.Option("--maxiter", help="Largest number of iterations.")] = 10_000,
     shape: Annotated[
-        str | None, typer.Option("--shape", help="Cells per axis, 64x64x32, where the file does not tell.")
+        str | None, typer.Option("--shape", help="Cells per axis, such as 64x64x32, where the file does not say.")
     ] = None,
     project: Annotated[
         bool, typer.Option("--project", help="Remove the part of b that makes a closed component unsolvable.")
@@ -65,7 +65,7 @@ def precondition(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Solve A x = b and print how it went."""
+    """Solve A x = b and print the outcome."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ResidualLine
     from sciml.linalg import VoxelPoisson, solve
@@ -96,7 +96,7 @@ def precondition(
 
 
 def find_weights(weights: str, method: str) -> Path:
-    """The file of the weights for a learned method, given by its path or as the name of shipped ones."""
+    """Return the file of the weights of a learned method, given by its path or by the name of published ones."""
     from sciml.cli.runs import find_run
     from sciml.errors import InputError
 
@@ -125,7 +125,7 @@ def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Pa
 
 
 def print_report(result: SolveResult, *written: Path | None) -> None:
-    """Print how the solve went, what to do if it failed, and the files that were written."""
+    """Print the outcome of a solve, what to do if it failed, and the files that were written."""
     print(sentence(result))
     if not result.converged:
         print(result.status.meaning, result.status.remedy)
@@ -135,7 +135,7 @@ def print_report(result: SolveResult, *written: Path | None) -> None:
 
 
 def sentence(result: SolveResult) -> str:
-    """How the solve went, on one line."""
+    """Return the outcome of a solve on one line."""
     return (
         f"{result.method}: {result.status} in {result.iterations} iterations, "
         f"relative residual {result.true_residual:.2e}, "
@@ -144,7 +144,7 @@ def sentence(result: SolveResult) -> str:
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:
-    """Cells per axis from ``64x64x32``."""
+    """Return the cells per axis from a text such as ``64x64x32``."""
     from sciml.errors import InputError
 
     if text is None:
@@ -156,7 +156,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
 
 
 def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> None:
-    """Refuse what could not be written, and what would replace an input, before anything is computed."""
+    """Refuse outputs that cannot be written or would replace an input, before anything is computed."""
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
 
@@ -171,7 +171,7 @@ def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> 
 
 
 def refuse_grid_file(output: Path | None) -> None:
-    """Say why a solution without a grid cannot go into a mesh file."""
+    """Refuse to write a solution without a grid into a mesh file."""
     from sciml.errors import InputError
 
     if output is None or output.suffix.lower() not in GRID_ENDINGS:
@@ -182,7 +182,7 @@ def refuse_grid_file(output: Path | None) -> None:
 
 
 def problem_of(file: SystemFile, method: str, shape: tuple[int, ...] | None) -> VoxelPoisson | sp.csr_array:
-    """The problem on its grid, or the matrix where it is none and the method does not need one."""
+    """Return the problem on its grid, or the matrix where it has none and the method needs none."""
     from sciml.errors import NotStructuredError
     from sciml.linalg import VoxelPoisson
 
@@ -227,7 +227,7 @@ def draw(path: Path, result: SolveResult, problem: VoxelPoisson | sp.csr_array, 
 
 
 def grid_of(problem: VoxelPoisson, file: SystemFile) -> Grid:
-    """The grid of a problem, of unit spacing where the file has none."""
+    """Return the grid of a problem, with unit spacing where the file has none."""
     from sciml.mesh import Grid
 
     return Grid.from_spacing(problem.shape, file.spacing or 1.0)

@@ -1,4 +1,4 @@
-"""Right-hand sides to learn directions from, drawn anew for every update."""
+"""Random right-hand sides that directions are learned from, drawn anew for every update."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SystemKind = Literal["trained", "unseen", "resized"]
 
 
 class DirectionBatch(NamedTuple):
-    """Unit right-hand sides of one problem.
+    """A batch of unit right-hand sides of one problem.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class DirectionBatch(NamedTuple):
 
 
 class HeldOutSystem(NamedTuple):
-    """A system to count iterations on: the right-hand side, or the whole geometry, is new to the network.
+    """A system on which iterations are counted: its right-hand side, or its whole geometry, is new to the network.
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ class RitzDirections(Draws):
         return DirectionBatch(operator.to(random.device), draws.draw(self.batch_size, random))
 
     def make_sources(self, seed: int) -> list[_Source]:
-        """Return the problems of every size and case, with what draws their right-hand sides; geometry seeds from
+        """Return the problems of every size and case, with samplers of their right-hand sides; geometry seeds from
         ``seed`` on.
         """
         sources = []
@@ -191,7 +191,7 @@ class RitzDirections(Draws):
 
 
 class _HeldOut(Dataset):
-    """Batches of right-hand sides, each a function of its number."""
+    """A data set of batches of right-hand sides, each a function of its number."""
 
     def __init__(self, sources: Sequence[_Source], count: int, batch_size: int) -> None:
         self.sources, self.count, self.batch_size = sources, count, batch_size
@@ -213,7 +213,7 @@ def make_problem(name: str, size: int, seed: int, dimension: int) -> VoxelPoisso
 def make_draws(
     problem: VoxelPoisson, vectors: int = 200, low_share: float = 0.5, seed: int = 0
 ) -> BoxDraws | RitzDraws:
-    """Return what draws Ritz-like right-hand sides of a problem: exactly on a plain box, from Lanczos elsewhere."""
+    """Return a sampler of Ritz-like right-hand sides of a problem: exact on a plain box, by Lanczos elsewhere."""
     if problem.constant and problem.outside is not None and problem.fluid.all():
         return BoxDraws(problem, low_share)
     return RitzDraws(problem, vectors, low_share, seed)

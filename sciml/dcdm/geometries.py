@@ -1,4 +1,4 @@
-"""Random voxel problems to learn on: coefficients as in the benchmarks, of any correlation length and contrast.
+"""Random voxel problems for training: coefficients as in the benchmarks, of any correlation length and contrast.
 
 A blob of the coefficient is as many cells wide as the grid is fine. What a rule sees in a large problem it therefore
 sees in a small one with wide blobs, which is what makes training on small grids carry over.

@@ -1,8 +1,9 @@
 """The deep conjugate direction iteration: directions of a network, made A-orthogonal, with exact line search.
 
-The published iteration asks the network once, at full resolution. Its field of view is some twenty cells, so the number
-of iterations grows with the size of the problem. Ours asks the same network on coarser images of the residual first,
-from the coarsest on, with an exact line search after each; it costs a third more (a seventh more in 3-D).
+The published iteration evaluates the network once, at full resolution. Its field of view is some twenty cells, so the
+number of iterations grows with the size of the problem. Ours evaluates the same network on coarser images of the
+residual first, from the coarsest on, with an exact line search after each; an iteration costs a third more (a seventh
+more in 3-D).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.checks import number, whole_number
 from sciml.dcdm.stencil import StencilOperator
-from sciml.errors import DivergenceError, InputError
+from sciml.errors import DivergenceError
 from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.krylov import Callback, KrylovResult
 from sciml.linalg.systems import remove_means
@@ -36,7 +38,7 @@ DEPENDENT = 1e-10
 
 
 class _Iteration:
-    """x, r and the last directions of one solve; every vector a float64 image on the device of the operator."""
+    """The vectors x and r and the last directions of one solve, as float64 images on the device of the operator."""
 
     def __init__(self, operator: StencilOperator, b: Tensor, x: Tensor, history: int) -> None:
         self.operator, self.b, self.x = operator, b, x
@@ -103,8 +105,8 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
         q = f(r / |r|);  q -= sum over the last directions p of p (q . A p) / (p . A p)
         x += q (q . r) / (q . A q);  r = b - A x
 
-    The A-norm of the error sinks monotonically whatever f is. With f = A^-1 one iteration does it; with the identity
-    and ``history=2`` these are conjugate gradients. With several f an iteration
+    The A-norm of the error decreases monotonically whatever f is. With f = A^-1 one iteration is enough; with the
+    identity and ``history=2`` these are conjugate gradients. With several f an iteration
     makes such a step along each in turn. Three things differ from the published iteration unless ``faithful``: the last
     step of an iteration is the best over the span of f(r), r itself and the last directions; r takes the place of a
     direction that is not finite or has no curvature; and when the directions prove useless the solve ends in conjugate
@@ -116,7 +118,7 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
     b : right-hand side, shape of the problem, 0 off the fluid, compatible on closed components
     directions : f, from a float64 unit residual of the shape of the problem to a direction of that shape; or several
     rtol : relative tolerance on the residual norm
-    maxiter : most iterations, those of conjugate gradients included
+    maxiter : the largest number of iterations, those of conjugate gradients included
     history : number of iterations whose directions the next are made A-orthogonal to
     faithful : the published iteration and nothing else; of several f, the last
     callback : called as callback(iteration, |r| / |b|)
@@ -131,11 +133,9 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
     ---------
     Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023, algorithm 1.
     """
-    if history < 1 or maxiter < 1 or not 0.0 < rtol < 1.0:
-        raise InputError(
-            "history and maxiter must be at least 1 and rtol within (0, 1); "
-            f"got history={history}, maxiter={maxiter}, rtol={rtol}."
-        )
+    whole_number("history", history, at_least=1)
+    whole_number("maxiter", maxiter, at_least=1)
+    number("rtol", rtol, above=0, below=1)
     largest = float(np.abs(b).max())
     if largest == 0.0:
         return np.zeros(problem.shape), KrylovResult(Status.CONVERGED, 0, [0.0], true_residual=0.0)
@@ -164,7 +164,7 @@ def _iterate(
     faithful: bool,
     callback: Callback | None,
 ) -> bool:
-    """Iterate until convergence, the most iterations, or (False) until the directions prove useless."""
+    """Iterate until convergence or the largest number of iterations, or (False) until the directions prove useless."""
     looked, gained = state.norm, 0.0
     while state.norm > rtol:
         if result.iterations == maxiter:
@@ -190,7 +190,7 @@ def _iterate(
 def _steps(
     state: _Iteration, functions: Sequence[Directions], result: KrylovResult, rtol: float, faithful: bool
 ) -> float:
-    """One iteration: a step along the direction of each function, and of r itself; return what they gain together."""
+    """Step along the direction of each function, and of r itself; return the total decrease of the energy."""
     gain = 0.0
     for index, function in enumerate(functions, 1):
         q = state.operator.mask(function(state.r / state.norm))
@@ -201,7 +201,9 @@ def _steps(
             candidates.append(state.r)
         gain += state.step(candidates)
         if not math.isfinite(state.norm):
-            raise DivergenceError(f"the residual became {state.norm} in iteration {result.iterations + 1}.")
+            raise DivergenceError(
+                f"the residual became {state.norm} in iteration {result.iterations + 1}; scale the system."
+            )
         if state.norm <= rtol:
             break
     return gain
@@ -216,7 +218,7 @@ def _conjugate_gradients(
     maxiter: int,
     callback: Callback | None,
 ) -> np.ndarray:
-    """Finish a solve whose network is useless; x is where it got to."""
+    """Finish a solve whose network is useless by conjugate gradients that start from x."""
     before = result.iterations
 
     def report(iteration: int, norm: float) -> None:

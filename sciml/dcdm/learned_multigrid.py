@@ -1,6 +1,6 @@
-"""Multigrid whose interpolation weights and smoothing polynomials are learned: a network looks at the matrix, once.
+"""Multigrid with learned interpolation weights and smoothing polynomials, from a network that sees the matrix once.
 
-The network never sees a residual. At set-up it looks around every odd cell of every coarsening (see
+The network never sees a residual. At set-up it reads the couplings around every odd cell of every coarsening (see
 :mod:`sciml.linalg.kernels.stencil`) and moves the share with which the cell interpolates from its left neighbour; the
 rest of the method stays as it is. So the cycle stays symmetric, costs the same per iteration, and is the classical one
 before training. Two moves make up the rule:
@@ -35,7 +35,7 @@ FEATURES = ROUNDS + 1 + 1 + 4 + 1
 
 
 class LearnedRules(nn.Module):
-    """Learned rules for :class:`~sciml.linalg.MultigridPreconditioner`.
+    """Learned interpolation and smoothing for :class:`~sciml.linalg.MultigridPreconditioner`.
 
     With s_k = log(left / right) of the weights after k rounds of relaxation,
 
@@ -69,11 +69,11 @@ class LearnedRules(nn.Module):
 
     @classmethod
     def from_weights(cls, weights: str | Path | None = None) -> LearnedRules:
-        """Read trained rules.
+        """Return trained rules from a file or by name.
 
         Parameters
         ----------
-        weights : name of shipped weights, or a ``.safetensors`` file beside its ``.yaml``; None takes the shipped ones
+        weights : name of published weights, or a ``.safetensors`` file beside its ``.yaml``; None for those published
 
         Raises
         ------
@@ -86,7 +86,7 @@ class LearnedRules(nn.Module):
         return published.load(path, TASK, "rules.", lambda words: cls(words["hidden"], words["intervals"]))
 
     def smoothing(self, *, tensors: bool = False) -> list[list[Factors]]:
-        """Factors of the smoothing steps on the finest and on the other levels: numbers, or learned tensors."""
+        """Return the factors of the smoothing steps on the finest and the other levels: numbers, or learned tensors."""
         low = LOWEST + (HIGHEST - LOWEST) * torch.sigmoid(self.intervals)
         ends = low if tensors and low.requires_grad else low.tolist()
         return [chebyshev_factors(d, end, SMOOTHING_INTERVAL[1]) for d, end in zip(DEGREES, ends, strict=True)]
@@ -94,7 +94,7 @@ class LearnedRules(nn.Module):
     def interpolation(
         self, stencil: Tensor, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[Tensor, Tensor]:
-        """Weights of the odd cells along an axis, without halo."""
+        """Return the weights of the odd cells along an axis, without halo."""
         cells = OddCells.of(stencil, offsets, axis)
         weights = [(cells.left, cells.right)]
         for _ in range(ROUNDS):
@@ -118,7 +118,7 @@ class LearnedRules(nn.Module):
     def interpolate(
         self, stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights of the odd cells along an axis, with halo: those of :meth:`interpolation`, fast and on the CPU."""
+        """Return the weights of :meth:`interpolation` with halo, computed by a compiled kernel on the CPU."""
         shape = (2, *coarse_halo(stencil.shape[1:], axis))
         shifts = tables(offsets, axis, stencil.shape[1:], shape[1:])
         # The last round is kept on its own: the hierarchy holds on to it.
@@ -131,7 +131,7 @@ class LearnedRules(nn.Module):
 
 
 def _layers(network: nn.Sequential | None, level: int, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    """Weights and biases of a network, of size 0 for none; the last feature, the level, becomes part of the bias."""
+    """Return weights and biases of a network, of size 0 for none; the last feature, the level, joins the bias."""
     if network is None:
         return tuple(np.zeros((0,) * (2 - k % 2), dtype) for k in range(6))
     first, bias, *others = (values.detach().cpu().numpy().astype(dtype) for values in network.parameters())
@@ -141,7 +141,7 @@ def _layers(network: nn.Sequential | None, level: int, dtype: np.dtype) -> tuple
 def _features(
     cells: OddCells, weights: list[tuple[Tensor, Tensor]], where: Tensor, level: int
 ) -> tuple[Tensor, Tensor]:
-    """What the network sees of the cells ``where``, and of their mirror images, (cells, FEATURES) each.
+    """Return the features of the cells ``where``, and of their mirror images, (cells, FEATURES) each.
 
     No derivatives are taken through it: those of logarithms of nearly 0 overflow.
     """

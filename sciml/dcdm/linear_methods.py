@@ -1,5 +1,6 @@
-"""The learned methods for linear systems, which join those of :mod:`sciml.linalg` under the names ``dcdm`` and
-``learned``: ``solve(problem, b, method="dcdm")``. Importing this module loads no numerics.
+"""The learned methods for linear systems, which join those of :mod:`sciml.linalg` under two names of their own.
+
+They are ``dcdm`` and ``learned``: ``solve(problem, b, method="dcdm")``. Importing this module loads no numerics.
 """
 
 from __future__ import annotations

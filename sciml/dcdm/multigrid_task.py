@@ -1,4 +1,4 @@
-"""Training of the multigrid rules: a few iterations of flexible conjugate gradients should reduce the residual most."""
+"""Training of the multigrid rules: minimise the residual after a few iterations of flexible conjugate gradients."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class System(NamedTuple):
 
 
 class RandomGeometries(Draws):
-    """Random voxel problems (:func:`~sciml.dcdm.geometries.random_problem`) with white right-hand sides.
+    """A source of random voxel problems (:func:`~sciml.dcdm.geometries.random_problem`) with white right-hand sides.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class MultigridTask(Task):
         return System(problem, with_halo(torch.from_numpy(b)).to(self.device))
 
     def loss(self, batch: System) -> dict[str, Tensor]:
-        """Mean logarithmic reduction per iteration."""
+        """Return the mean logarithmic reduction per iteration."""
         preconditioner = MultigridPreconditioner(
             batch.problem, dtype=np.float64, backend="torch", device=str(self.device), rules=self.rules
         )
@@ -84,13 +84,13 @@ class MultigridTask(Task):
         return {"reduction": torch.log10(norms[-1] / norms[0]) / self.steps}
 
     def validate(self, batch: Any) -> dict[str, Tensor]:
-        """Iterations on held-out jumps at 32^3 over those of the classical cycle."""
+        """Return the iterations on held-out jumps at 32^3 relative to those of the classical cycle."""
         ours, classical = (iterations("jumps", 32, TEST_SEEDS, rules) for rules in (self.rules, None))
         ratio = float(np.mean(ours) / np.mean(classical))
         return {"ratio": torch.tensor(ratio), "iterations": torch.tensor(float(np.mean(ours)))}
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Mean iterations to 1e-6 per family and size, ours, classical, and of the relaxed weights without learning.
+        """Return mean iterations to 1e-6 per family and size: ours, classical, and relaxed weights without learning.
 
         ``ratio`` is the largest ratio of ours to classical iterations on jumps over the sizes, and ``families_worse``
         counts families and sizes on which ours takes more.
@@ -108,7 +108,7 @@ class MultigridTask(Task):
 
 
 def unrolled(preconditioner: MultigridPreconditioner, b: Tensor, steps: int) -> list[Tensor]:
-    """Residual norms of flexible conjugate gradients from x = 0, differentiable.
+    """Return residual norms of flexible conjugate gradients from x = 0, differentiable.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def unrolled(preconditioner: MultigridPreconditioner, b: Tensor, steps: int) -> 
 
 
 def iterations(name: str, size: int, seeds: tuple[int, ...], rules: LearnedRules | None) -> list[int]:
-    """Iterations to 1e-6 on cases of a name, white right-hand sides."""
+    """Return the iterations to 1e-6 on cases of a name, with white right-hand sides."""
     counts = []
     with torch.no_grad():
         for seed in seeds:

@@ -1,4 +1,4 @@
-"""Right-hand sides made of Ritz vectors: what the network learns from.
+"""Right-hand sides made of Ritz vectors, which the network learns from.
 
 A right-hand side is a sum of (approximate) eigenvectors of A with normal coefficients, nine times larger for the lower
 part of the spectrum. On a box with constant coefficients the eigenvectors are known and no Lanczos is needed.
@@ -41,7 +41,7 @@ class RitzPairs:
 
 
 def lanczos(matvec: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int) -> tuple[np.ndarray, ...]:
-    """Orthonormal basis V of the Krylov space of A and ``start``, and the tridiagonal V A V^T.
+    """Return the orthonormal basis V of the Krylov space of A and ``start``, and the tridiagonal V A V^T.
 
     Every new vector is made orthogonal to all others, twice, so that V V^T = 1 to rounding.
 
@@ -78,7 +78,7 @@ def lanczos(matvec: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps
 
 
 def ritz_pairs(problem: VoxelPoisson, count: int, seed: int = 0) -> RitzPairs:
-    """Ritz pairs of A from a Krylov space of dimension ``count``, without those of the null space.
+    """Return the Ritz pairs of A from a Krylov space of dimension ``count``, without those of the null space.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def ritz_pairs(problem: VoxelPoisson, count: int, seed: int = 0) -> RitzPairs:
 
 
 class RitzDraws:
-    """Right-hand sides sum_i c_i q_i of a general problem, q_i Ritz vectors, c_i normal and 9 times larger below a cut.
+    """A sampler of sums c_i q_i on a general problem, q_i Ritz vectors, c_i normal and 9 times larger below a cut.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class RitzDraws:
         self._basis = torch.as_tensor(np.where(low, LOW_WEIGHT, 1.0)[:, None] * pairs.vectors, dtype=torch.float32)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Unit right-hand sides, float32, shape (count, 1, *cells), on the generator's device."""
+        """Return unit right-hand sides, float32, shape (count, 1, *cells), on the generator's device."""
         device = generator.device
         self._basis, self._fluid = self._basis.to(device), self._fluid.to(device)
         coefficients = torch.randn(count, len(self._basis), generator=generator, device=device)
@@ -132,7 +132,7 @@ class RitzDraws:
 
 
 class BoxDraws:
-    """The same distribution on a box of constant coefficient, from its exact eigenvectors, sines and cosines.
+    """A sampler of the same distribution on a box of constant coefficient, from its eigenvectors, sines and cosines.
 
     The Ritz values of Lanczos spread over the spectrum whatever the density of the eigenvalues, so every bin of
     eigenvalues gets the same energy here, the part below ``low_share`` of the largest 81 times as much.
@@ -160,7 +160,7 @@ class BoxDraws:
         self._amplitudes = torch.as_tensor(self.amplitudes, dtype=torch.float32)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Unit right-hand sides, float32, shape (count, 1, *cells), on the generator's device."""
+        """Return unit right-hand sides, float32, shape (count, 1, *cells), on the generator's device."""
         device = generator.device
         self._amplitudes = self._amplitudes.to(device)
         self._modes = [mode.to(device) for mode in self._modes]
@@ -173,7 +173,7 @@ class BoxDraws:
 
 
 def _second_difference(extent: int, low: bool, high: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues, ascending, and eigenvectors (columns) of the second difference with Dirichlet (True) ends or not."""
+    """Return the ascending eigenvalues and the eigenvectors of the second difference; True is a Dirichlet end."""
     diagonal = np.full(extent, 2.0)
     diagonal[0] -= not low
     diagonal[-1] -= not high
@@ -181,7 +181,7 @@ def _second_difference(extent: int, low: bool, high: bool) -> tuple[np.ndarray, 
 
 
 def _amplitudes(values: np.ndarray, low_share: float) -> np.ndarray:
-    """Standard deviation of the coefficient of each eigenvector: density^(-1/2), times 9 below the cut; 0 at 0."""
+    """Return the standard deviation of each coefficient: density^(-1/2), times 9 below the cut; 0 at 0."""
     largest = values.max()
     counts, edges = np.histogram(values, BINS)
     density = np.interp(values, (edges[1:] + edges[:-1]) / 2, np.maximum(counts, 1) / values.size)

@@ -41,7 +41,7 @@ Work = tuple[Array, Array, Array]
 
 
 def tables(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]) -> Tables:
-    """Couplings of an odd cell as flat shifts, for grids of these shapes with halo.
+    """Return the couplings of an odd cell as flat shifts, for grids of these shapes with halo.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def tables(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse
 
 @njit(parallel=True, **_OPTIONS)
 def relax(stencil: Array, axis: int, tables: Tables, weights: Array, network: Network, out: Array) -> None:
-    """One round of relaxation, and the correction by the network unless that is empty.
+    """Carry out one round of relaxation, and the correction by the network unless that is empty.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _correct_segment(
 def _describe(
     diagonal: Array, old: Array, new: Array, place: Place, sums: Array, features: Array, scratch: Array
 ) -> None:
-    """Features of all cells of a batch; they mean something where the cell interpolates from both sides."""
+    """Compute the features of all cells of a batch; only those of cells that interpolate from both sides are valid."""
     c, f, n, stride, odd = place
     sides = old.shape[0] + 1
     own, even, beyond, across = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n]
@@ -228,7 +228,7 @@ def _select(diagonal: Array, old: Array, place: Place, features: Array, where: A
 
 @njit(**_OPTIONS)
 def _layer(weight: Array, bias: Array, inputs: Array, out: Array, count: int) -> None:
-    """out = weight inputs + bias for ``count`` columns, four inputs at a time."""
+    """Set out = weight inputs + bias for ``count`` columns, four inputs at a time."""
     units, width = weight.shape
     for u in range(units):
         row = out[u, :count]
@@ -246,7 +246,7 @@ def _layer(weight: Array, bias: Array, inputs: Array, out: Array, count: int) ->
 
 @njit(**_OPTIONS)
 def _silu(values: Array, units: int, count: int) -> None:
-    """x / (1 + e^-x) in place."""
+    """Replace x by x / (1 + e^-x) in place."""
     one, largest = values.dtype.type(1), values.dtype.type(LARGEST_CORRECTION)
     for u in range(units):
         row = values[u]
@@ -255,12 +255,12 @@ def _silu(values: Array, units: int, count: int) -> None:
 
 
 def exponential(x: float) -> float:
-    """e^x for |x| <= 80, in kernels; in float32 a polynomial that is vectorised, right to 1e-6."""
+    """Return e^x for |x| <= 80, in kernels; in float32 by a vectorised polynomial, accurate to 1e-6."""
     return np.exp(x)
 
 
 def logarithm(x: float) -> float:
-    """log x for x of moderate size, in kernels; in float32 a polynomial that is vectorised, right to 1e-6."""
+    """Return log x for x of moderate size, in kernels; in float32 by a vectorised polynomial, accurate to 1e-6."""
     return np.log(x)
 
 
@@ -275,7 +275,7 @@ def _logarithm(x: float) -> Callable:
 
 
 def _exponential_32(x: float) -> float:
-    """2^n e^r with |r| <= log(2) / 2."""
+    """Return 2^n e^r with |r| <= log(2) / 2."""
     number = np.floor(x * np.float32(LOG2_E) + np.float32(0.5))
     r = x - number * np.float32(LN2)
     one, half, third, fourth = np.float32(1), np.float32(1 / 2), np.float32(1 / 6), np.float32(1 / 24)
@@ -286,7 +286,7 @@ def _exponential_32(x: float) -> float:
 
 
 def _logarithm_32(x: float) -> float:
-    """n log 2 + 2 artanh((m - 1) / (m + 1)) with x = 2^n m and m^2 between 1/2 and 2."""
+    """Return n log 2 + 2 artanh((m - 1) / (m + 1)) with x = 2^n m and m^2 between 1/2 and 2."""
     bits = np.float32(x).view(np.int32)
     number = np.int32((bits - np.int32(ROOT_HALF_BITS)) >> np.int32(23))
     mantissa = np.int32(bits - np.int32(number << np.int32(23))).view(np.float32)

@@ -10,7 +10,7 @@ from sciml.linalg import VoxelPoisson
 
 
 class StencilOperator:
-    """A as a function of images: (A q)_c = D_c q_c - sum over neighbours n of w_cn q_n.
+    """The operator A as a function of images: (A q)_c = D_c q_c - sum over neighbours n of w_cn q_n.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ class StencilOperator:
         self._couplings = [tensor(problem.face_weights_along(axis)[inner[axis]]) for axis in range(dimension)]
 
     def to(self, device: torch.device | str, **options: object) -> StencilOperator:
-        """Move to a device, in place."""
+        """Move the couplings to a device, in place."""
         self.fluid, self._diagonal = self.fluid.to(device), self._diagonal.to(device)
         self._couplings = [couplings.to(device) for couplings in self._couplings]
         return self
 
     def mask(self, images: Tensor) -> Tensor:
-        """The images with 0 off the unknowns."""
+        """Return the images with 0 off the unknowns."""
         return images if self._all_fluid else torch.where(self.fluid, images, 0.0)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A q for images q of shape (..., *cells) that are 0 off the unknowns; the result is 0 there too."""
+        """Return A q for images q of shape (..., *cells) that are 0 off the unknowns; the result is 0 there too."""
         result = self._diagonal * images
         dimension = len(self.shape)
         for axis, couplings in enumerate(self._couplings):

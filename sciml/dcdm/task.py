@@ -1,4 +1,4 @@
-"""Training of a direction network: the residual after one step along its direction should be small."""
+"""Training of a direction network: minimise the residual after one step along its direction."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class DirectionTask(Task):
         return self.trainer.datamodule.draw(batch, self.generator())
 
     def loss(self, batch: DirectionBatch) -> dict[str, Tensor]:
-        """Mean over the batch of the squared residual norm after one step."""
+        """Return the mean over the batch of the squared residual norm after one step."""
         left = remaining_residual(self.network, batch)
         return {"residual": left.square().flatten(1).sum(1).mean()}
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Iterations to 1e-4 on held-out right-hand sides, unseen domains and other sizes, and those of CG.
+        """Return iterations to 1e-4 on held-out right-hand sides, unseen domains and other sizes, and those of CG.
 
         ``ratio`` is the largest ratio to conjugate gradients over the domains and sizes of training, ``unseen_ratio``
         and ``resized_ratio`` over the others; ``NAME``, ``NAME_published`` and ``NAME_cg`` are the iterations on each
@@ -115,7 +115,7 @@ class DirectionTask(Task):
 
 
 def remaining_residual(network: DirectionNet, batch: DirectionBatch) -> Tensor:
-    """r - alpha A q of every unit residual r of the batch, q its direction, alpha the step of the exact line search."""
+    """Return r - alpha A q of every unit residual r of the batch, q its direction, alpha the exact line search."""
     operator, residuals = batch
     q = network.directions(residuals, operator)
     image = operator(q)

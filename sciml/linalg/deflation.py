@@ -25,7 +25,7 @@ EIGEN_ITERATIONS = 5
 def lowest_ritz_vectors(
     problem: VoxelPoisson, count: int = VECTORS, *, iterations: int = EIGEN_ITERATIONS, seed: int = 0
 ) -> np.ndarray:
-    """Approximate eigenvectors of the ``count`` lowest eigenvalues, from LOBPCG preconditioned by our multigrid.
+    """Return approximate eigenvectors of the ``count`` lowest eigenvalues, by LOBPCG with multigrid.
 
     A block method, for a Lanczos process from one vector finds only one vector of each multiple eigenvalue, and on a
     box most of them are multiple.
@@ -84,11 +84,11 @@ class Deflation:
         self.inverse = np.linalg.inv(small)
 
     def start(self, b: np.ndarray) -> np.ndarray:
-        """x0 = W E^-1 W^T b, whose residual is orthogonal to W."""
+        """Return x0 = W E^-1 W^T b, whose residual is orthogonal to W."""
         return self.vectors @ (self.inverse @ (self.vectors.T @ b))
 
     def __call__(self, r: np.ndarray) -> np.ndarray:
-        """Projected residual, r - W E^-1 (A W)^T r."""
+        """Return the projected residual r - W E^-1 (A W)^T r."""
         return r - self.vectors @ (self.inverse @ (self.images.T @ r))
 
 
@@ -112,7 +112,7 @@ def deflated_conjugate_gradients(
     b : right-hand side, shape (n,)
     deflation : of this matrix
     rtol : relative to |b|
-    maxiter : most iterations
+    maxiter : the largest number of iterations
     callback : called as callback(iteration, |r| / |b|)
 
     Returns

@@ -79,7 +79,7 @@ def poisson_solve(
 
 
 class _Solution(torch.autograd.Function):
-    """x = A^+ b with one adjoint solve as its derivative."""
+    """The function x = A^+ b with one adjoint solve as its derivative."""
 
     @staticmethod
     def forward(ctx: Any, b: torch.Tensor, coefficient: torch.Tensor | None, system: _System, project: bool) -> Any:
@@ -116,7 +116,7 @@ class _System:
         self.preconditioner = None if plain else MultigridPreconditioner(problem, device=self.device)
 
     def solve(self, b: torch.Tensor, project: bool) -> torch.Tensor:
-        """A^+ b, float64, on the device of b."""
+        """Return A^+ b, float64, on the device of b."""
         right = _to_numpy(b)
         result = solve(
             self.problem,
@@ -135,7 +135,7 @@ class _System:
         return torch.from_numpy(result.x).to(b.device)
 
     def bilinear_form(self, coefficient: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """<y, A(k) x> = sum over faces of w(k) (y_l - y_r) (x_l - x_r), for x and y that are 0 off the fluid.
+        """Return <y, A(k) x> = sum over faces of w(k) (y_l - y_r) (x_l - x_r), for x and y that are 0 off the fluid.
 
         The faces and ghost faces of :meth:`VoxelPoisson.from_cells`, in tensor expressions.
         """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BoxTransform:
-    """A^-1 on a box as transform, division by the eigenvalues, inverse transform.
+    """The inverse A^-1 of a box as transform, division by the eigenvalues and inverse transform.
 
     Per axis, with ghost cells at p = 0 (Dirichlet) or closed faces (Neumann): both Dirichlet is the sine transform of
     type I, both Neumann the cosine transform of type II. A mixed axis is folded out at its closed end to twice the
@@ -91,7 +91,7 @@ class BoxTransform:
 
 
 def _eigenvalues(kind: tuple[bool, bool], n: int) -> np.ndarray:
-    """Eigenvalues 4 sin^2(angle / 2) of the second difference of n cells, in the order of the transform."""
+    """Return the eigenvalues 4 sin^2(angle / 2) of the second difference of n cells, in the order of the transform."""
     low, high = kind
     if low and high:
         angles = np.pi * np.arange(1, n + 1) / (n + 1)

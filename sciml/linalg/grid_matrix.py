@@ -1,4 +1,4 @@
-"""Recognise the 5-point and 7-point matrices of a grid, so that a matrix from anywhere gets the grid's fast solvers."""
+"""Recognise the 5-point and 7-point matrices of a grid, so that the fast solvers of grids apply to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOMINANCE_TOLERANCE = 1e-10
 def recognise(
     matrix: sp.sparray | sp.spmatrix, shape: Sequence[int] | None = None, fluid_index: np.ndarray | None = None
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
-    """Fluid mask, face weights, Dirichlet couplings and diagonal of a matrix that couples neighbours on a grid.
+    """Return fluid mask, face weights, Dirichlet couplings and diagonal of a matrix that couples neighbours on a grid.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _check_index(fluid_index: np.ndarray, rows: int, cells: int) -> np.ndarray:
 
 
 def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:
-    """Grid shape from the distances between coupled rows: 1, n_z and n_y n_z in 3-D, 1 and n_y in 2-D."""
+    """Return the grid shape from the distances between coupled rows: 1, n_z and n_y n_z in 3-D, 1 and n_y in 2-D."""
     positive = [int(s) for s in strides if s > 0]
     plausible = positive[:1] == [1] and len(positive) in (2, 3)
     if plausible and len(positive) == 2 and rows % positive[1] == 0:

@@ -1,4 +1,4 @@
-"""Flexible conjugate gradients that a bad preconditioner cannot break.
+"""Flexible conjugate gradients with a safeguard against preconditioners that are not positive or not useful.
 
 One loop serves every operator and every device; what differs is hidden in a small set of vector operations, `Vectors`.
 """
@@ -21,7 +21,7 @@ Callback = Callable[[int, float], None]
 # The preconditioner is dropped for good after this many useless directions.
 MAX_FALLBACKS = 3
 # After this many iterations, and after 2, 4, 8, ... times as many, a residual above this share of the last one looked
-# at puts the preconditioner on trial. The residual does not convict it: in mazes it stays high while the error sinks.
+# at puts the preconditioner on trial. The residual alone does not decide: in mazes it stays high while the error falls.
 TRIAL_ITERATIONS = 10
 TRIAL_REDUCTION = 0.5
 # One iteration has to lower the energy of the error this many times as much as one step along D^-1 r does.
@@ -54,7 +54,7 @@ class Vectors(Protocol):
 
 @dataclass
 class KrylovResult:
-    """How a solve went; ``history`` holds |r| / |b|, the start included."""
+    """The outcome of a solve; ``history`` holds |r| / |b|, the initial one included."""
 
     status: Status
     iterations: int
@@ -65,7 +65,7 @@ class KrylovResult:
 
 @dataclass
 class _Trial:
-    """Watches whether the preconditioner is worth its while; ``gain`` is the energy that it took off the error."""
+    """A watch on whether the preconditioner is worth its cost; ``gain`` is the energy that it took off the error."""
 
     norm: float
     next: int = TRIAL_ITERATIONS
@@ -73,7 +73,7 @@ class _Trial:
     gain: float = 0.0
 
     def due(self, iterations: int, norm: float) -> bool:
-        """Whether the residual has stalled for long enough to compare with a Jacobi step."""
+        """Return whether the residual has stalled for long enough to compare with a Jacobi step."""
         if iterations < self.next:
             return False
         stalled = norm > TRIAL_REDUCTION * self.norm
@@ -82,7 +82,7 @@ class _Trial:
         return stalled
 
     def passed(self, iterations: int, norm: float, jacobi_gain: float) -> bool:
-        """Whether the iterations since the last look took more energy off the error than a Jacobi step does."""
+        """Return whether the iterations since the last look took more energy off the error than a Jacobi step does."""
         mean = self.gain / (iterations - self.start)
         self._restart(iterations, norm)
         return mean > TRIAL_GAIN * jacobi_gain
@@ -110,14 +110,15 @@ def flexible_conjugate_gradients(
        them, or when the residual stalls and D^-1 r is the better direction, Jacobi takes over for good and ``status``
        is ``"fallback"``;
     3. the true residual decides: when the recursive one has arrived it is recomputed, and if it has not arrived itself
-       the iteration restarts from it, until rounding lets it sink no further: ``status`` is then ``"stagnated"``.
+       the iteration restarts from it, until rounding errors keep it from decreasing any further: ``status`` is then
+       ``"stagnated"``.
 
     Parameters
     ----------
-    vectors : with x at its start
+    vectors : x holds the initial guess
     tolerance : bound on the true residual norm
     scale : |b|, by which ``history`` is divided
-    maxiter : most iterations
+    maxiter : the largest number of iterations
     callback : called as callback(iteration, |r| / |b|)
     guarded : False for plain conjugate gradients, where there is no preconditioner to distrust
 
@@ -192,7 +193,7 @@ def _jacobi_direction(vectors: Vectors, result: KrylovResult) -> tuple[float, fl
 
 
 def norm(values: np.ndarray) -> float:
-    """Euclidean norm without the threads of a BLAS, which on a busy machine take longer to wake than the sum takes."""
+    """Return the Euclidean norm without the threads of a BLAS, which on a busy machine cost more than the sum."""
     flat = values.reshape(-1)
     return math.sqrt(np.einsum("i,i", flat, flat))
 
@@ -204,7 +205,7 @@ class MatrixVectors:
     ----------
     matrix : symmetric positive semi-definite, shape (n, n)
     diagonal : its diagonal, shape (n,); zeros are left alone by Jacobi
-    b, x : right-hand side and start, shape (n,); x is updated in place
+    b, x : right-hand side and initial guess, shape (n,); x is updated in place
     preconditioner : M as a function of r; None for plain conjugate gradients
     """
 
@@ -222,7 +223,7 @@ class MatrixVectors:
         self.r, self.z, self.p, self.q = (np.zeros_like(b) for _ in range(4))
 
     def residual(self) -> float:
-        """Set r = b - A x."""
+        """Set r = b - A x; return |r|."""
         self.r = self.b - self.matrix @ self.x
         return float(np.linalg.norm(self.r))
 

@@ -199,10 +199,10 @@ class Multigrid(LinearMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for each in self.degree:
-            whole_number("the degree of the smoother", each, at_least=1)
-        whole_number("visits", self.visits, at_least=1)
-        choice("backend", self.backend, ("auto", "numba", "torch"))
+        from sciml.linalg.multigrid.preconditioner import check_cycle, choose_backend
+
+        check_cycle(self.degree, self.visits)
+        choose_backend(self.backend, self.device)
 
     def prepare(self, system: System) -> Prepared:
         """Set up the hierarchy, unless it was given."""

@@ -1,4 +1,4 @@
-"""Linear systems in files: what :mod:`sciml.linalg` solves from disk, told apart by content and not by name.
+"""Linear systems in files, recognised by their content and not by their name.
 
 ==========================  =====================================================================================
 file                        content
@@ -19,7 +19,6 @@ or a DCDM vector ``.bin`` (an 8-byte count, then float64).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from typing import IO, Literal
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.atomic import AtomicFile
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import sparse_formats as formats
 from sciml.linalg.validation import check_outside, check_spacing, side_names
@@ -137,7 +137,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _read_content(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, np.ndarray], sp.csr_array | None]:
-    """Arrays of a system by name, and its matrix unless it is a grid of cells."""
+    """Return the arrays of a system by name, and its matrix unless it is a grid of cells."""
     head = _first_bytes(path)
     if head.startswith(b"PK"):
         arrays = formats.read_npz(path, {*CELL_ARRAYS, *SPARSE_ARRAYS})
@@ -270,13 +270,9 @@ def _write_npz(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A stream beside `path` that is renamed into place when all went well and removed otherwise."""
-    part = path.with_name(path.name + ".part")
+    """Open a stream whose content appears under the name `path` when all of it is written."""
     try:
-        with part.open("wb") as stream:
+        with AtomicFile(path) as atomic, atomic.part.open("wb") as stream:
             yield stream
-        os.replace(part, path)
     except OSError as error:
         raise DataFormatError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)

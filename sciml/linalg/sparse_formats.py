@@ -72,7 +72,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
 
 
 def memory_limit() -> int:
-    """Bytes that one file may expand to: half of the machine's memory, 8 GiB where that is unknown."""
+    """Return the bytes that one file may expand to: half of the machine's memory, 8 GiB where that is unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
@@ -91,7 +91,7 @@ def _check_expanded_size(size: int) -> None:
 
 
 def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """Arrays of an ``.npz`` file by name; with `wanted`, only those. Members that hold objects are refused."""
+    """Return the arrays of an ``.npz`` file by name, only those in `wanted` if given; object arrays are refused."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -110,7 +110,7 @@ def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """The array of an ``.npy`` file."""
+    """Return the array of an ``.npy`` file."""
     with path.open("rb") as stream:
         check_npy_header(stream, path.stat().st_size, "array")
         stream.seek(0)
@@ -140,7 +140,7 @@ def check_npy_header(stream: IO[bytes], size: int, name: str) -> None:
 
 
 def sparse_from_arrays(arrays: dict[str, np.ndarray], file_bytes: int) -> sp.csr_array:
-    """Matrix from the arrays that ``scipy.sparse.save_npz`` writes for the formats csr, csc, coo and dia."""
+    """Return the matrix from the arrays that ``scipy.sparse.save_npz`` writes for the formats csr, csc, coo and dia."""
     kind = arrays["format"].item()
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
     shape = _integers(arrays, "shape")
@@ -183,7 +183,7 @@ def _check_range(indices: np.ndarray, end: int, name: str) -> None:
 
 
 def compressed(data: np.ndarray, indices: np.ndarray, starts: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:
-    """CSR matrix of the given shape from its three arrays, after checking every index."""
+    """Return the CSR matrix of the given shape from its three arrays, after checking every index."""
     if data.ndim != 1 or data.shape != indices.shape:
         raise ValueError(f"it has {data.shape} values but {indices.shape} column numbers")
     if starts.shape != (shape[0] + 1,):
@@ -198,7 +198,7 @@ def compressed(data: np.ndarray, indices: np.ndarray, starts: np.ndarray, shape:
 
 
 def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
-    """Content of a ``.mtx`` or ``.mtx.gz`` file: a sparse matrix (symmetric storage expanded) or a 2-D array.
+    """Return the content of a ``.mtx[.gz]`` file: a sparse matrix (symmetric storage expanded) or a 2-D array.
 
     Equivalent to ``scipy.io.mmread`` for real files; that reader ends the process on some damaged files, this one
     raises ValueError.
@@ -235,7 +235,7 @@ def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
 
 
 def _split_matrix_market(text: bytes) -> tuple[str, str, str, list[int], bytes]:
-    """Layout, field, symmetry, the counts of the size line, and the text after it."""
+    """Return layout, field, symmetry, the counts of the size line, and the text after it."""
     stream = io.BytesIO(text)
     banner = stream.readline(200).decode("ascii").lower().split()
     if len(banner) != 5 or banner[:2] != ["%%matrixmarket", "matrix"] or banner[2] not in ("coordinate", "array"):
@@ -253,7 +253,7 @@ def _split_matrix_market(text: bytes) -> tuple[str, str, str, list[int], bytes]:
 
 
 def _parse_numbers(text: bytes) -> np.ndarray:
-    """All numbers of a text, as float64: exact for the integers below 2^53."""
+    """Return all numbers of a text as float64: exact for the integers below 2^53."""
     if not text.strip():
         return np.empty(0)
     with warnings.catch_warnings():
@@ -272,7 +272,7 @@ def _one_based(numbers: np.ndarray, end: int, name: str) -> np.ndarray:
 
 
 def _dense_entries(numbers: np.ndarray, counts: list[int], symmetry: str) -> np.ndarray:
-    """Array from its columns, or from the lower triangle of its columns."""
+    """Return an array from its columns, or from the lower triangle of its columns."""
     rows, columns = counts
     expected = rows * columns if symmetry == "general" else rows * (rows + 1) // 2
     if numbers.size != expected or (symmetry == "symmetric" and rows != columns):
@@ -289,7 +289,7 @@ def _dense_entries(numbers: np.ndarray, counts: list[int], symmetry: str) -> np.
 
 
 def binary_kind(path: Path) -> str:
-    """``"matrix"``, ``"flags"``, ``"vector"`` or ``"unknown"``: which raw layout agrees with the size of the file."""
+    """Return the raw layout that agrees with the size: ``"matrix"``, ``"flags"``, ``"vector"`` or ``"unknown"``."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(20)
@@ -308,7 +308,7 @@ def binary_kind(path: Path) -> str:
 
 
 def read_binary_matrix(path: Path) -> sp.csr_array:
-    """DCDM matrix, little-endian.
+    """Return the matrix in a little-endian DCDM file.
 
     int32 rows, columns, count, outer size (= rows), inner size (= columns); `count` float32 or float64 values, told
     apart by the size of the file; the int32 start of each row; `count` int32 column numbers.
@@ -323,12 +323,12 @@ def read_binary_matrix(path: Path) -> sp.csr_array:
 
 
 def read_binary_vector(path: Path) -> np.ndarray:
-    """DCDM vector: an 8-byte count, then float64 values, little-endian."""
+    """Return a DCDM vector: an 8-byte count, then float64 values, little-endian."""
     return np.fromfile(path, "<f8", offset=8)
 
 
 def read_binary_flags(path: Path, shape: tuple[int, ...] | None) -> np.ndarray:
-    """MLPCG flags (uint64 count, then int32, the last axis fastest) as cell codes.
+    """Return MLPCG flags (uint64 count, then int32, the last axis fastest) as cell codes.
 
     0 boundary and 1 solid become 2 Neumann solid, 2 fluid becomes 0 fluid, 3 air becomes 1 Dirichlet. The grid is a
     cube unless `shape` is given.

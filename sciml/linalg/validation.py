@@ -19,12 +19,12 @@ BOUNDARY_KINDS = ("neumann", "dirichlet")
 
 
 def side_names(dimension: int) -> tuple[str, ...]:
-    """Names of the sides of a box in the order used everywhere: ``x-, x+, y-, y+`` and in 3-D ``z-, z+``."""
+    """Return the names of the sides of a box in the order used everywhere: ``x-, x+, y-, y+`` and in 3-D ``z-, z+``."""
     return tuple(axis + end for axis in "xyz"[:dimension] for end in "-+")
 
 
 def check_cells(cells: object) -> np.ndarray:
-    """Cell codes as a C-ordered uint8 array of shape (nx, ny) or (nx, ny, nz): 0 fluid, 1 Dirichlet, 2 Neumann solid.
+    """Return cell codes (0 fluid, 1 Dirichlet, 2 solid) as a C-ordered uint8 array of shape (nx, ny) or (nx, ny, nz).
 
     Raises
     ------
@@ -54,7 +54,7 @@ def check_cells(cells: object) -> np.ndarray:
 
 
 def check_coefficient(coefficient: object, shape: tuple[int, ...]) -> np.ndarray:
-    """Coefficient per cell as a C-ordered float64 array of the given shape, finite and > 0 everywhere."""
+    """Return the coefficient per cell as a C-ordered float64 array of the given shape, finite and > 0 everywhere."""
     array = _real_array(coefficient, "coefficient")
     if array.shape != tuple(shape):
         raise InputError(f"coefficient has shape {array.shape}, expected {tuple(shape)}: one value per cell.")
@@ -70,7 +70,7 @@ def check_coefficient(coefficient: object, shape: tuple[int, ...]) -> np.ndarray
 
 
 def check_spacing(spacing: object, dimension: int) -> tuple[float, ...]:
-    """Cell size per axis as a tuple of `dimension` positive floats; one number stands for all axes."""
+    """Return the cell size per axis as a tuple of `dimension` positive floats; one number stands for all axes."""
     array = _real_array(spacing, "spacing")
     if array.size == 1:
         array = np.full(dimension, array.item())
@@ -84,7 +84,7 @@ def check_spacing(spacing: object, dimension: int) -> tuple[float, ...]:
 
 
 def check_outside(outside: str | Mapping[str, str], dimension: int) -> dict[str, str]:
-    """Boundary kind of every side of the box, in the order of :func:`side_names`.
+    """Return the boundary condition of every side of the box, in the order of :func:`side_names`.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def check_outside(outside: str | Mapping[str, str], dimension: int) -> dict[str,
 
 
 def check_right_hand_side(b: object, fluid: np.ndarray) -> np.ndarray:
-    """Right-hand side as a new C-ordered float64 array, zero off the fluid.
+    """Return a right-hand side as a new C-ordered float64 array, zero off the fluid.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def check_right_hand_side(b: object, fluid: np.ndarray) -> np.ndarray:
 
 
 def check_spd_matrix(matrix: object) -> sp.csr_array:
-    """Matrix as a sorted float64 CSR array after cheap necessary conditions of symmetric positive semi-definiteness.
+    """Return a matrix as a sorted float64 CSR array after cheap checks of symmetric positive semi-definiteness.
 
     Square, finite, max |A - A^T| <= 1e-10 max |A|, no negative diagonal value, and a zero on the diagonal only in a row
     that is zero altogether (such rows stand for cells that are not unknowns). The argument is never changed.

@@ -30,7 +30,7 @@ EXPONENT = 60
 
 
 class VoxelPoisson:
-    """Positive Poisson operator on the fluid cells of a 2-D or 3-D voxel grid.
+    """The positive Poisson operator on the fluid cells of a 2-D or 3-D voxel grid.
 
     (A p)_c = sum over neighbours n of c that are not solid of w_cn (p_c - p_n), with p = 0 at the centre of Dirichlet
     cells.
@@ -81,13 +81,13 @@ class VoxelPoisson:
         spacing: float | Sequence[float] | None = None,
         outside: str | Mapping[str, str] = "neumann",
     ) -> VoxelPoisson:
-        """Problem from cell codes: w = 1 / h^2 times the harmonic mean of the two coefficients.
+        """Return the problem of cell codes: w = 1 / h^2 times the harmonic mean of the two coefficients.
 
         Parameters
         ----------
         cells : integer array, shape (nx, ny) or (nx, ny, nz): 0 fluid, 1 Dirichlet (p = 0), 2 Neumann solid
         coefficient : > 0, shape of ``cells``; permeability or 1 / density per cell. None means 1.
-        spacing : cell size h per axis, or one for all; None means 1, the usual integer matrix of MAC grids
+        spacing : cell size h per axis, or one for all; None means 1, the integer matrix of MAC grids
         outside : ``"neumann"`` or ``"dirichlet"`` for the whole box, or a mapping from side (``"x-"``, ``"y+"``, ...)
             to one of them. ``"dirichlet"`` is a ghost cell with p = 0 at its centre and the coefficient of its
             neighbour.
@@ -133,7 +133,7 @@ class VoxelPoisson:
         shape: Sequence[int] | None = None,
         fluid_index: np.ndarray | None = None,
     ) -> VoxelPoisson:
-        """Problem from a sparse 5-point or 7-point matrix; see :func:`sciml.linalg.grid_matrix.recognise`."""
+        """Return the problem of a sparse 5-point or 7-point matrix; see :func:`sciml.linalg.grid_matrix.recognise`."""
         from sciml.linalg.grid_matrix import recognise
 
         return cls(*recognise(matrix, shape, fluid_index))
@@ -148,7 +148,7 @@ class VoxelPoisson:
         close_holes: bool = False,
         outside: str | Mapping[str, str] = "neumann",
     ) -> VoxelPoisson:
-        """Flow around a solid obstacle: a closed surface, centred in the box [0, 1]^d of ``shape`` cells.
+        """Return the problem of the flow around a closed surface, centred in the box [0, 1]^d of ``shape`` cells.
 
         Parameters
         ----------
@@ -169,12 +169,12 @@ class VoxelPoisson:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Cells per axis."""
+        """Number of cells along each axis."""
         return self.fluid.shape
 
     @cached_property
     def unknowns(self) -> int:
-        """Number of fluid cells."""
+        """Number of fluid cells, which are the unknowns."""
         return int(np.count_nonzero(self.fluid))
 
     @property
@@ -183,7 +183,7 @@ class VoxelPoisson:
         return all(np.isscalar(weight) for weight in self.face_weights)
 
     def face_weights_along(self, axis: int) -> np.ndarray:
-        """Couplings of fluid neighbours along an axis, float64, one entry more than cells along that axis."""
+        """Return the couplings of fluid neighbours along an axis, float64, one entry more than cells along it."""
         weight = self.face_weights[axis]
         if isinstance(weight, np.ndarray):
             return weight
@@ -195,7 +195,7 @@ class VoxelPoisson:
         return result
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
-        """A x for a full-grid float64 array x; what x holds off the fluid is ignored, and the result is 0 there."""
+        """Return A x for a full-grid float64 array x; values off the fluid are ignored, and the result is 0 there."""
         x = np.where(self.fluid, x, 0.0)
         result = self.diagonal * x
         for axis in range(self.fluid.ndim):
@@ -206,7 +206,7 @@ class VoxelPoisson:
         return result
 
     def to_csr(self) -> sp.csr_array:
-        """Matrix over the fluid cells in C order, float64 CSR with int32 indices where they fit."""
+        """Return the matrix over the fluid cells in C order, float64 CSR with int32 indices where they fit."""
         number = np.full(self.shape, -1, np.int64)
         number[self.fluid] = np.arange(self.unknowns)
         rows, columns = [number[self.fluid]], [number[self.fluid]]
@@ -224,7 +224,7 @@ class VoxelPoisson:
 
     @cached_property
     def closed_components(self) -> tuple[np.ndarray, int]:
-        """Label 1..count of the cells of each closed component, 0 elsewhere, and the count.
+        """The label 1..count of the cells of each closed component, 0 elsewhere, and the count.
 
         A closed component is a connected part of the fluid without Dirichlet neighbour; its constants are null vectors
         of A.
@@ -238,7 +238,7 @@ class VoxelPoisson:
         return np.where(closed, np.cumsum(closed), 0).astype(np.int32)[labels], int(closed.sum())
 
     def components(self) -> tuple[np.ndarray, int]:
-        """Label 1..count of each fluid cell's connected component, 0 off the fluid, and the count."""
+        """Return the label 1..count of each fluid cell's connected component, 0 off the fluid, and the count."""
         from scipy import ndimage
 
         if all(self._couples_all_neighbours(axis) for axis in range(self.fluid.ndim)):
@@ -255,7 +255,7 @@ class VoxelPoisson:
         return bool(((_inner(weights, axis) > 0) == np.logical_and(*_pair(self.fluid, axis))).all())
 
     def normalised(self) -> tuple[VoxelPoisson, float]:
-        """The problem times a power of two that makes its couplings fit single precision, and that power."""
+        """Return the problem times a power of two that makes its couplings fit single precision, and that power."""
         largest = float(self.diagonal.max())
         if largest == 0.0 or 2.0**-EXPONENT < largest < 2.0**EXPONENT:
             return self, 1.0
@@ -267,7 +267,7 @@ class VoxelPoisson:
         return scaled, float(factor)
 
     def divergence(self, *velocity: np.ndarray, spacing: float | Sequence[float] = 1.0) -> np.ndarray:
-        """Right-hand side -div u of the pressure projection from face velocities of a MAC grid.
+        """Return the right-hand side -div u of the pressure projection from face velocities of a MAC grid.
 
         b_c = - sum over axes of (u_right - u_left) / h in fluid cells, 0 elsewhere. Faces that touch a solid cell, and
         the sides of the box that are ``"neumann"``, count as closed, so that b is compatible on closed components.
@@ -317,7 +317,7 @@ def _pair(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _couplings(cells: np.ndarray, coefficient: np.ndarray | None, weight: float, axis: int) -> np.ndarray:
-    """Couplings of neighbours along an axis that are both not solid, one entry more than cells along that axis."""
+    """Return the couplings of neighbours along an axis that are both not solid, one entry more than cells along it."""
     shape = list(cells.shape)
     shape[axis] += 1
     faces = np.zeros(shape)

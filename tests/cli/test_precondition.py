@@ -18,6 +18,7 @@ from sciml.linalg import VoxelPoisson
 from sciml.linalg.linear_methods import METHODS
 from sciml.linalg.sparse_files import write_binary_matrix, write_binary_vector, write_cells
 from sciml.mesh import read_mesh, read_series
+from sciml.status import Status
 
 KEYS = ["status", "method", "iterations", "true_residual", "setup_seconds", "solve_seconds", "unknowns"]
 
@@ -165,6 +166,14 @@ def test_too_few_iterations_end_with_code_one_and_still_write(sciml, tmp_path, o
     x = np.load(tmp_path / "x.npz")["x"]
     residual = np.linalg.norm(b - obstacle.matvec(x)) / np.linalg.norm(b)
     assert residual == pytest.approx(answer["true_residual"], rel=1e-9)
+
+
+def test_a_solve_that_does_not_converge_says_what_to_do(in_process, tmp_path, obstacle, b):
+    write_obstacle(tmp_path / "s.npz", obstacle, b)
+    code, out, err = in_process("s.npz", "--method", "cg", "--maxiter", "3")
+    summary, advice = out.splitlines()
+    assert (code, err) == (1, "") and summary.startswith("cg: maxiter in 3 iterations")
+    assert advice == f"{Status.MAXITER.meaning} {Status.MAXITER.remedy}"
 
 
 def test_a_closed_room_is_solved_for_the_projected_right_hand_side(sciml, tmp_path):

@@ -229,9 +229,10 @@ def test_repr_is_the_table_of_the_hierarchy(make_case):
     ("options", "sentence"),
     [
         ({"degree": (0, 1)}, "at least 1"),
-        ({"visits": 0}, "at least 1"),
-        ({"dtype": np.float16}, "float32 or float64, got float16"),
-        ({"backend": "cupy"}, "'auto', 'numba' or 'torch', got 'cupy'"),
+        ({"visits": 0}, "visits is 0, expected a whole number of at least 1"),
+        ({"degree": (1,)}, "expected two numbers"),
+        ({"dtype": np.float16}, "dtype is float16, expected float32 or float64"),
+        ({"backend": "cupy"}, "backend is 'cupy', expected one of auto, numba, torch"),
         ({"backend": "numba", "device": "cuda"}, "runs on the CPU"),
     ],
 )

@@ -330,6 +330,18 @@ def test_the_summary_holds_what_the_result_says(make_case, noise):
     assert result.setup_seconds > 0.0 and result.solve_seconds > 0.0
 
 
+def test_a_result_prints_itself_as_a_table_and_says_what_to_do_where_it_failed(make_case, noise):
+    problem = make_case("mixed", 16)
+    good, bad = solve(problem, noise(problem)), solve(problem, noise(problem), maxiter=1)
+    rows = dict(line.strip().rsplit(maxsplit=1) for line in repr(good).splitlines()[1:])
+    assert rows["status"] == "converged" and rows["method"] == "multigrid"
+    assert rows["unknowns"] == f"{problem.unknowns:,}" and rows["iterations"] == str(good.iterations)
+    assert float(rows["true residual"]) == pytest.approx(good.true_residual, rel=1e-2)
+    assert float(rows["mean reduction"]) == pytest.approx(good.history[-1] ** (1 / good.iterations), abs=1e-3)
+    assert repr(bad).splitlines()[-1].strip() == bad.status.remedy
+    assert good.summary()["status"] == "converged" and "converged" in f"{good.status}"
+
+
 def test_too_few_iterations_are_no_error_but_say_so(make_case, noise):
     problem = make_case("jumps", 16)
     result = solve(problem, noise(problem), maxiter=2)

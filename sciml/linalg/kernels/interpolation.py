@@ -1,4 +1,4 @@
-"""What the odd cells of a coarsening along one axis see, as differentiable tensor expressions.
+"""The couplings of the odd cells of a coarsening along one axis, as differentiable tensor expressions.
 
 The operator-dependent weights of :mod:`sciml.linalg.kernels.stencil` know the couplings of one cell alone. A rule that
 wants to know more starts here: it is a function of (stencil, offsets, axis, level) that returns other weights.
@@ -12,14 +12,14 @@ import torch
 
 from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane, couplings_to_plane
 from sciml.linalg.kernels.torch_setup import interpolation_weights
-from sciml.linalg.kernels.torch_stencil import add, at_even, reciprocal, room, shifted, unit, with_halo
+from sciml.linalg.kernels.torch_stencil import add, at_even, padded, reciprocal, shifted, unit, with_halo
 
 Weights = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class OddCells:
-    """Couplings of the odd cells along an axis; tensors of the shape of the coarse cells, without halo.
+    """The couplings of the odd cells along an axis; tensors of the shape of the coarse cells, without halo.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class OddCells:
 
     @classmethod
     def of(cls, stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int) -> OddCells:
-        """Look around every odd cell; the arguments are those of a coarsening."""
+        """Collect the couplings of every odd cell; the arguments are those of a coarsening."""
         count = (stencil.shape[1 + axis] - 1) // 2
-        fine, odd = room(stencil, axis), unit(axis, 1)
+        fine, odd = padded(stencil, axis), unit(axis, 1)
         own, even, beyond = (at_even(fine[-1], shift, axis, count) for shift in (odd, unit(axis, 0), add(odd, odd)))
         left, right = interpolation_weights(fine, offsets, axis, count)
         before, after = (
@@ -69,7 +69,7 @@ class OddCells:
         return (self.left > NEGLIGIBLE) & (self.right > NEGLIGIBLE) & (self.even > 0)
 
     def relaxed(self, left: torch.Tensor, right: torch.Tensor) -> Weights:
-        """One Jacobi step towards weights that are harmonic in the plane of the odd cells; their sum is kept.
+        """Take one Jacobi step towards weights that are harmonic in the plane of the odd cells; their sum is kept.
 
         A cell that is strongly coupled within its plane then interpolates as its neighbours do: where they do not,
         the difference of their values costs an energy that no solution has.

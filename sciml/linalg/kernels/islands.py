@@ -1,8 +1,8 @@
-"""Islands: small parts of a grid that no coarser grid knows, and that smoothing hardly moves.
+"""Islands: small parts of a grid that no coarser grid represents and that smoothing hardly reduces the error on.
 
 Where the coefficient jumps, a few cells may be coupled strongly to each other and weakly to all others. If one of them
 is a cell of the coarser grid, the coarser grid corrects their common value. If none is, that value is interpolated from
-strangers, and one such island holds up the whole iteration. Its common value is corrected directly,
+unrelated cells, and one such island slows the whole iteration down. Its common value is corrected directly,
 
     x += sum over islands of v (v . (b - A x)) / e,        v = 1 on the island, 0 elsewhere,
 
@@ -31,7 +31,7 @@ _OPTIONS = {"nogil": True, "cache": True}
 
 @dataclass(frozen=True)
 class Islands:
-    """The islands of one grid; all cells are flat indices, with halo.
+    """The islands of one level; all cells are flat indices, with halo.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Islands:
     row_values: np.ndarray
 
     def correct(self, b: np.ndarray, x: np.ndarray) -> None:
-        """Correct x in place."""
+        """Correct the common value of every island of x in place."""
         count, flat = self.energies.size, x.reshape(-1)
         sums = np.bincount(self.labels, weights=b.reshape(-1)[self.cells], minlength=count)
         sums -= np.bincount(self.row_labels, weights=self.row_values * flat[self.row_cells], minlength=count)
@@ -56,7 +56,7 @@ class Islands:
 
 
 def find_islands(stencil: np.ndarray, offsets: tuple[Offset, ...], axes: list[int]) -> Islands | None:
-    """Islands of a grid that is coarsened along some axes, None if it has none.
+    """Return the islands of a grid that is coarsened along some axes, None if it has none.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def find_islands(stencil: np.ndarray, offsets: tuple[Offset, ...], axes: list[in
 
 
 def _with_rows(flat: np.ndarray, neighbours: np.ndarray, cells: np.ndarray, labels: np.ndarray) -> Islands:
-    """The islands with these cells, and their rows of the operator."""
+    """Return the islands with these cells, and their rows of the operator."""
     count = int(labels.max()) + 1
     island = np.full(flat.shape[1], -1)
     island[cells] = labels
@@ -97,7 +97,7 @@ def _with_rows(flat: np.ndarray, neighbours: np.ndarray, cells: np.ndarray, labe
 
 
 def _neighbours(offsets: tuple[Offset, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """Rows (slot, flat shift to the stored coupling, flat shift to the neighbour) of all couplings of a cell."""
+    """Return rows (slot, flat shift to the coupling, flat shift to the neighbour) of all couplings of a cell."""
     steps = [(o[0] * shape[1] + o[1]) * shape[2] + o[2] for o in offsets]
     rows = [(slot, 0, step) for slot, step in enumerate(steps)] + [
         (slot, -step, -step) for slot, step in enumerate(steps)
@@ -107,7 +107,7 @@ def _neighbours(offsets: tuple[Offset, ...], shape: tuple[int, ...]) -> np.ndarr
 
 @njit(inline="always")
 def _strong(flat: Array, neighbours: Array, row: int, cell: int) -> float:
-    """The coupling of a cell to a neighbour if it is strong, else 0."""
+    """Return the coupling of a cell to a neighbour if it is strong, else 0."""
     coupling = flat[neighbours[row, 0], cell + neighbours[row, 1]]
     own, other = flat[-1, cell], flat[-1, cell + neighbours[row, 2]]
     return coupling if coupling > STRONG * max(own, other) else 0.0
@@ -133,7 +133,7 @@ def _root(parent: Array, i: int) -> int:
 
 @njit(**_OPTIONS)
 def _parts(flat: Array, neighbours: Array, cells: Array, known: Array) -> tuple[Array, Array, Array]:
-    """Strongly connected parts of some cells: label of each cell; per part the sum of its diagonals, and what leaves.
+    """Label the strongly connected parts of some cells; per part, return the sums of diagonals and outer couplings.
 
     A part of one cell, and one that leans on a marked cell, has nothing that leaves.
     """

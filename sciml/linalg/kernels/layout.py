@@ -1,4 +1,4 @@
-"""Every problem as three axes: what both back ends need to know about its shape and couplings."""
+"""Shape and couplings of every problem along three axes, as both back ends need them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Weights = tuple[float, ...] | tuple[np.ndarray, ...]
 
 
 def three_axes(array: np.ndarray) -> np.ndarray:
-    """A 2-D array (nx, ny) as (nx, 1, ny); the first axis is the one threads share, the last the contiguous one."""
+    """Return a 2-D array (nx, ny) as (nx, 1, ny); threads share the first axis, the last one is contiguous."""
     return array if array.ndim == 3 else array[:, None, :]
 
 
 def three_weights(weights: tuple[float, ...]) -> tuple[float, float, float]:
-    """Constant couplings along three axes; the middle axis of a 2-D problem has none."""
+    """Return constant couplings along three axes; the middle axis of a 2-D problem has none."""
     return weights if len(weights) == 3 else (weights[0], 0.0, weights[1])
 
 
 def coupling_strength(problem: VoxelPoisson) -> tuple[float, float, float]:
-    """Mean coupling of neighbouring unknowns along each of three axes."""
+    """Return the mean coupling of neighbouring unknowns along each of three axes."""
     means = []
     for weight in problem.face_weights:
         if isinstance(weight, np.ndarray):

@@ -34,7 +34,7 @@ Rule = Callable[[np.ndarray, tuple[Offset, ...], int, int], tuple[np.ndarray, np
 
 @dataclass(frozen=True)
 class Interpolation:
-    """Weights of one coarsening along one axis; both arrays have the shape of the coarse cells, with halo."""
+    """The interpolation of one coarsening along one axis; its weights have the shape of the coarse cells, with halo."""
 
     steps: Offset
     left: np.ndarray
@@ -42,7 +42,7 @@ class Interpolation:
 
 
 class Level:
-    """One grid: its operator, its work arrays and the transfers to the next coarser grid.
+    """One level of the hierarchy: its operator, its work arrays and the transfers to the next coarser grid.
 
     Parameters
     ----------
@@ -64,23 +64,23 @@ class Level:
         self.islands: Islands | None = None
 
     def attach(self, interpolations: list[Interpolation], islands: Islands | None) -> None:
-        """Give the level its way to the next coarser one, and the grids between them room to work."""
+        """Attach the interpolation to the next coarser level, the islands of this one and work space between."""
         self.interpolations, self.islands = interpolations, islands
         self.between = [np.zeros_like(each.left) for each in interpolations[:-1]]
 
     def start(self, step: float) -> None:
-        """First smoothing step: x = step D^-1 b."""
+        """Set x = step D^-1 b, the first smoothing step from 0."""
         smoother.start(self.b, self.inverse, self.inverse.dtype.type(step), self.chunks, self.x)
 
     def smooth(self, factors: tuple[float, float, float]) -> None:
-        """One Chebyshev step x, old = a x + s D^-1 (b - A x) - g old, x."""
+        """Carry out one Chebyshev step: x, old = a x + s D^-1 (b - A x) - g old, x."""
         kernel = smoother.smooth_full if self.full else smoother.smooth_seven
         factors = tuple(self.inverse.dtype.type(f) for f in factors)
         kernel(self.x, self.old, self.b, self.inverse, self.operator, factors, self.chunks)
         self.x, self.old = self.old, self.x
 
     def restrict_residual(self, coarse: Level) -> None:
-        """coarse.b = P^T (b - A x)."""
+        """Set coarse.b = P^T (b - A x)."""
         kernel = smoother.residual_full if self.full else smoother.residual_seven
         kernel(self.x, self.b, self.inverse, self.operator, self.chunks, self.old)
         grids = [self.old, *self.between, coarse.b]
@@ -88,7 +88,7 @@ class Level:
             transfers.restrict(fine, each.steps, each.left, each.right, out)
 
     def add_correction(self, coarse: Level) -> None:
-        """x += P coarse.x."""
+        """Add the correction: x += P coarse.x."""
         values = coarse.x
         for each, out in zip(self.interpolations[:0:-1], self.between[::-1], strict=True):
             transfers.prolong(values, each.steps, each.left, each.right, out)
@@ -106,7 +106,7 @@ class Level:
         return np.ascontiguousarray(inverse, self.inverse.dtype), active
 
     def solve_directly(self, prepared: tuple[np.ndarray, np.ndarray]) -> None:
-        """x = A^-1 b: the direct solver of the coarsest level."""
+        """Set x = A^-1 b by the dense inverse of the coarsest level."""
         inverse, active = prepared
         transfers.solve_dense(inverse, active, self.b, self.x)
 
@@ -115,7 +115,7 @@ class Level:
         inner(self.b)[...] = three_axes(b)
 
     def unload(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The result as a float64 array without halo, of the shape of the problem."""
+        """Return the result as a float64 array without halo, of the shape of the problem."""
         return inner(self.x).astype(np.float64).reshape(shape)
 
     def unknowns(self) -> int:
@@ -143,7 +143,7 @@ class Level:
 
 
 def finest(problem: VoxelPoisson, dtype: np.dtype) -> tuple[Level, np.ndarray]:
-    """Level of the problem itself, and its stencil (z, y, x couplings and diagonal), with halo, for the coarsening."""
+    """Return the finest level of a problem, and its stencil (z, y, x couplings and diagonal) with halo."""
     diagonal = three_axes(problem.diagonal)
     stencil = np.zeros((4, *(n + 2 for n in diagonal.shape)), dtype)
     inverse = np.zeros(stencil.shape[1:], dtype)
@@ -166,7 +166,7 @@ def finest(problem: VoxelPoisson, dtype: np.dtype) -> tuple[Level, np.ndarray]:
 def coarsen(
     stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, rule: Rule | None = None, level: int = 0
 ) -> tuple[np.ndarray, Interpolation]:
-    """Galerkin stencil and interpolation of a coarsening along one axis; a rule makes other weights than the usual."""
+    """Return Galerkin stencil and interpolation of a coarsening along one axis; a rule replaces the default weights."""
     left, right = rule(stencil, offsets, axis, level) if rule else interpolation_weights(stencil, offsets, axis)
     out = np.zeros((len(coarse_offsets(offsets, axis)) + 1, *left.shape), stencil.dtype)
     if setup.galerkin(stencil, axis, _flat_terms(offsets, axis, stencil.shape[1:], left.shape), left, right, out):
@@ -175,7 +175,7 @@ def coarsen(
 
 
 def interpolation_weights(stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Operator-dependent weights of the odd cells along an axis, of the shape of the coarse cells with halo."""
+    """Return operator-dependent weights of the odd cells along an axis, in the shape of the coarse cells with halo."""
     left, right = (np.zeros(coarse_halo(stencil.shape[1:], axis), stencil.dtype) for _ in range(2))
     fill_weights(stencil, offsets, axis, left, right)
     return left, right
@@ -189,19 +189,19 @@ def fill_weights(
 
 
 def coarse_halo(halo: tuple[int, ...], axis: int) -> Offset:
-    """Shape with halo after a coarsening along an axis, from that before."""
+    """Return the shape with halo after a coarsening along an axis, from that before."""
     return tuple(n + 2 for n in coarse_shape(tuple(n - 2 for n in halo), axis))  # type: ignore[return-value]
 
 
 def groups_of_odd_cells(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Rows (plane, slot, flat shift from the even cell before) of every coupling of an odd cell; see `_groups`."""
+    """Return rows (plane, slot, flat shift from the even cell before) of the couplings of an odd cell."""
     return _groups(offsets, axis, shape, flat_shift(unit(axis), shape))
 
 
 def build(
     problem: VoxelPoisson, dtype: np.dtype, coarsest: int, rule: Rule | None = None
 ) -> tuple[list[Level], np.ndarray]:
-    """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
+    """Return all levels down to at most ``coarsest`` cells, and the stencil of the last one."""
     prefer_work_stealing()
     level, stencil = finest(problem, dtype)
     levels, offsets = [level], SEVEN_POINT
@@ -229,12 +229,12 @@ def build(
 
 
 def inner(array: np.ndarray) -> np.ndarray:
-    """The cells of an array with halo."""
+    """Return the cells of an array with halo."""
     return array[1:-1, 1:-1, 1:-1]
 
 
 def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:
-    """The stencil with all 13 forward couplings, those that are absent being 0."""
+    """Return the stencil with all 13 forward couplings, those that are absent being 0."""
     if offsets == FORWARD:
         return stencil
     result = np.zeros((len(FORWARD) + 1, *stencil.shape[1:]), stencil.dtype)
@@ -245,17 +245,17 @@ def _complete(stencil: np.ndarray, offsets: tuple[Offset, ...]) -> np.ndarray:
 
 
 def flat_shift(shift: Offset, shape: tuple[int, ...]) -> int:
-    """A shift in cells as a distance in the flat array with halo."""
+    """Return a shift in cells as a distance in the flat array with halo."""
     return (shift[0] * shape[1] + shift[1]) * shape[2] + shift[2]
 
 
 def unit(axis: int) -> Offset:
-    """The shift by one cell along an axis."""
+    """Return the shift by one cell along an axis."""
     return tuple(int(a == axis) for a in range(3))  # type: ignore[return-value]
 
 
 def _groups(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...], start: int = 0) -> np.ndarray:
-    """Rows (plane, slot, flat shift) of every coupling of a cell; planes 0 before, 1 after, 2 beside along an axis."""
+    """Return rows (plane, slot, flat shift) of all couplings of a cell; planes 0 before, 1 after, 2 beside an axis."""
     return np.array(
         [
             (plane, slot, start + flat_shift(shift, shape))
@@ -266,7 +266,7 @@ def _groups(offsets: tuple[Offset, ...], axis: int, shape: tuple[int, ...], star
 
 
 def _flat_terms(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse: tuple[int, ...]) -> np.ndarray:
-    """Terms of the Galerkin product with flat shifts, in the columns that the kernel takes."""
+    """Return the terms of the Galerkin product with flat shifts, in the columns that the kernel takes."""
     return np.array(
         [
             (

@@ -18,7 +18,7 @@ _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 @njit(inline="always")
 def add_row(target: Array, source: Array, stride: int) -> None:
-    """target += source, every cell or every other one of it."""
+    """Add source to target, every cell or every other one of it."""
     if stride == 1:
         for k in range(target.size):
             target[k] += source[k]
@@ -59,7 +59,7 @@ def _add_twice_weighted(target: Array, sign: float, p: Array, q: Array, source: 
 
 @njit(inline="always")
 def segment(axis: int, i: int, part: int, coarse: Pair, fine: Pair, size: int) -> Triple:
-    """Flat places (coarse, fine) and length of a part of plane i: chunks along axis 0, rows along the others."""
+    """Return the flat indices (coarse, fine) and the length of a part of plane i: chunks along axis 0, else rows."""
     c0, c1 = coarse
     f0, f1 = fine
     if axis == 0:
@@ -94,7 +94,7 @@ def seven_point(diagonal: Array, weights: Factors, out: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array, right: Array) -> None:
-    """Weights l, r of the odd cells along an axis.
+    """Compute the weights l, r of the odd cells along an axis.
 
     ``groups`` has rows (plane, slot, flat shift from the even cell): the couplings of the odd cell to the plane before
     (0), after (1) and its own (2). One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled
@@ -216,7 +216,7 @@ def drop_couplings(stencil: Array, shifts: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def inverse_diagonal(stencil: Array, groups: Array, out: Array) -> None:
-    """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2.
+    """Set 1 / max(d, (d + sum |w|) / 2), 0 where d = 0, for which all eigenvalues of D^-1 A are at most 2.
 
     ``groups`` has rows (plane, slot, flat shift) of all couplings of a cell; without rows this is 1 / d.
     """

@@ -27,7 +27,7 @@ OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
-    """Ranges (start, stop) of the flat array, at most CHUNK long, that hold unknowns; shape is that of the cells."""
+    """Return the ranges (start, stop) of the flat array, at most CHUNK long, that hold unknowns."""
     margin = (shape[1] + 2) * (shape[2] + 2) + (shape[2] + 2) + 1
     starts = np.arange(margin, inverse.size - margin, CHUNK)
     ranges = np.stack([starts, np.minimum(starts + CHUNK, inverse.size - margin)], axis=1)
@@ -49,7 +49,7 @@ def _holds_unknowns(inverse: Array, ranges: Array) -> Array:
 def _sum_seven(
     acc: Array, x: Array, b: Array, sign: float, weights: Weights, low: int, high: int, strides: Pair
 ) -> None:
-    """acc = b + sign sum of w x over the six neighbours."""
+    """Set acc = b + sign sum of w x over the six neighbours."""
     raise TypeError("to be called from compiled code")
 
 
@@ -96,7 +96,7 @@ def _relax_seven(
     high: int,
     strides: Pair,
 ) -> None:
-    """out = a x + s D^-1 (b - A x) - g out on a chunk, D being the diagonal of A."""
+    """Set out = a x + s D^-1 (b - A x) - g out on a chunk, D being the diagonal of A."""
     raise TypeError("to be called from compiled code")
 
 
@@ -187,7 +187,7 @@ def _multiply_seven_typed(
 
 @njit(inline="always")
 def _neighbours(x: Array, low: int, high: int, strides: Pair) -> tuple[Array, ...]:
-    """Slices of x one row or plane away, and the chunk itself with one value more on each end."""
+    """Return slices of x one row or plane away, and the chunk itself with one value more on each end."""
     s0, s1 = strides
     return (
         x[low - s0 : high - s0],
@@ -206,7 +206,7 @@ def _add_three(acc: Array, x: Array, w0: Array, w1: Array, w2: Array, n: int) ->
 
 @njit(inline="always")
 def _add_full(acc: Array, x: Array, s: Array, low: int, high: int, strides: Pair) -> None:
-    """acc += sum of w x over the 26 neighbours, less d x; s holds the 13 forward couplings and the diagonal, flat."""
+    """Add the sum of w x over the 26 neighbours, less d x; s holds 13 forward couplings and the diagonal, flat."""
     s0, s1 = strides
     n = high - low
     own, along, diagonal = x[low - 1 : high + 1], s[0, low - 1 : high], s[13, low:high]
@@ -229,7 +229,7 @@ def _add_full(acc: Array, x: Array, s: Array, low: int, high: int, strides: Pair
 
 @njit(parallel=True, **OPTIONS)
 def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> None:
-    """First smoothing step from x = 0: out = step D^-1 b."""
+    """Set out = step D^-1 b, the first smoothing step from x = 0."""
     b, inverse, out = b.reshape(-1), inverse.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
@@ -242,7 +242,7 @@ def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> N
 def smooth_seven(
     x: Array, old: Array, b: Array, inverse: Array, weights: Weights, factors: Factors, chunks: Array
 ) -> None:
-    """Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g; D is the diagonal of A."""
+    """Carry out a Chebyshev step of a 7-point level, written over ``old``; factors are a, s, g; D = diag(A)."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -254,7 +254,7 @@ def smooth_seven(
 def smooth_full(
     x: Array, old: Array, b: Array, inverse: Array, stencil: Array, factors: Factors, chunks: Array
 ) -> None:
-    """Chebyshev step of a 27-point level, written over ``old``; factors are a, s, g."""
+    """Carry out a Chebyshev step of a 27-point level, written over ``old``; factors are a, s, g."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, old, b, inverse = x.reshape(-1), old.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     stencil = stencil.reshape(stencil.shape[0], -1)
@@ -270,7 +270,7 @@ def smooth_full(
 
 @njit(parallel=True, **OPTIONS)
 def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks: Array, out: Array) -> None:
-    """out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
+    """Set out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     for c in prange(chunks.shape[0]):
@@ -284,7 +284,7 @@ def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks:
 
 @njit(parallel=True, **OPTIONS)
 def residual_full(x: Array, b: Array, inverse: Array, stencil: Array, chunks: Array, out: Array) -> None:
-    """out = b - A x of a 27-point level."""
+    """Set out = b - A x of a 27-point level."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
     x, out, b, inverse = x.reshape(-1), out.reshape(-1), b.reshape(-1), inverse.reshape(-1)
     stencil = stencil.reshape(stencil.shape[0], -1)

@@ -11,7 +11,7 @@ from sciml.linalg.kernels.numba_smoother import OPTIONS
 
 @njit(parallel=True, **OPTIONS)
 def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
-    """out = P^T fine along the axis whose entry of ``steps`` is 2."""
+    """Set out = P^T fine along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     for i in prange(1, n0 + 1):
         for j in range(1, n1 + 1):
@@ -30,7 +30,7 @@ def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) 
 
 @njit(parallel=True, **OPTIONS)
 def prolong(coarse: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
-    """out = P coarse along the axis whose entry of ``steps`` is 2."""
+    """Set out = P coarse along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     m0, m1, m2 = out.shape[0] - 2, out.shape[1] - 2, out.shape[2] - 2
     for i in prange(1, n0 + 1):
@@ -62,7 +62,7 @@ def _add_where(target: Array, values: Array, scale: Array) -> None:
 
 @njit(parallel=True, **OPTIONS)
 def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inverse: Array, x: Array) -> None:
-    """x += P coarse along the axis whose entry of ``steps`` is 2, on the unknowns: P also fills cells that are none."""
+    """Add P coarse along the axis whose entry of ``steps`` is 2 to x, on the unknowns: P also fills other cells."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
     m0, m1, m2 = x.shape[0] - 2, x.shape[1] - 2, x.shape[2] - 2
     for i in prange(1, n0 + 1):

@@ -22,7 +22,7 @@ _OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 @njit(parallel=True, **_OPTIONS)
 def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
-    """out = factor * values."""
+    """Set out = factor * values."""
     values, out = values.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
@@ -33,7 +33,7 @@ def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
-    """out = scale * values, entry by entry."""
+    """Set out = scale * values, entry by entry."""
     values, scale, out = values.reshape(-1), scale.reshape(-1), out.reshape(-1)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
@@ -44,7 +44,7 @@ def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, float]:
-    """z . r and z . q."""
+    """Return z . r and z . q."""
     z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
     zr, zq = 0.0, 0.0
     for c in prange(chunks.shape[0]):
@@ -61,7 +61,7 @@ def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, f
 
 @njit(parallel=True, **_OPTIONS)
 def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
-    """p = z + beta p."""
+    """Set p = z + beta p on the unknowns."""
     z, p = z.reshape(-1), p.reshape(-1)
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
@@ -72,7 +72,7 @@ def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array) -> float:
-    """q = A p, 0 off the unknowns; returns p . q."""
+    """Set q = A p, 0 off the unknowns; return p . q."""
     strides = (p.shape[1] * p.shape[2], p.shape[2])
     p, diagonal, q = p.reshape(-1), diagonal.reshape(-1), q.reshape(-1)
     total = 0.0
@@ -89,7 +89,7 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
 
 @njit(parallel=True, **_OPTIONS)
 def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -> float:
-    """Set x += alpha p and r -= alpha q; returns r . r."""
+    """Set x += alpha p and r -= alpha q; return r . r."""
     p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
     total = 0.0
     for c in prange(chunks.shape[0]):
@@ -130,7 +130,7 @@ def _extract(source: Array, out: Array) -> None:
 
 @njit(parallel=True, **_OPTIONS)
 def _difference(b: Array, applied: Array, out: Array) -> None:
-    """out = b - applied; b comes without halo."""
+    """Set out = b - applied; b comes without halo."""
     n0, n1, n2 = b.shape
     for i in prange(n0):
         for j in range(n1):
@@ -140,7 +140,7 @@ def _difference(b: Array, applied: Array, out: Array) -> None:
 
 
 class GridOperator:
-    """A and D^-1 of a problem in float64 arrays with halo, shared by all solves with the same problem."""
+    """The operators A and D^-1 of a problem in float64 arrays with halo, shared by all solves with the same problem."""
 
     def __init__(self, problem: VoxelPoisson) -> None:
         prefer_work_stealing()
@@ -233,7 +233,7 @@ class NumbaVectors:
         return math.sqrt(_step(alpha, self.p, self.q, self.operator.chunks, self.x, self.r))
 
     def solution(self) -> np.ndarray:
-        """x in the shape of the problem."""
+        """Return x in the shape of the problem."""
         return self._without_halo(self.x)
 
     def _without_halo(self, array: np.ndarray) -> np.ndarray:
@@ -249,7 +249,7 @@ def _with_halo(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:
 
 
 def _exact_dtype(array: np.ndarray) -> type:
-    """float32 where that loses nothing, as for the small integers of unit spacing: it halves what is read."""
+    """Return float32 where no digit is lost, as for small integers of unit spacing, to halve the memory traffic."""
     probe = array[:: max(1, len(array) // 8)]
     return (
         np.float32 if (probe.astype(np.float32) == probe).all() and (array.astype(np.float32) == array).all() else float

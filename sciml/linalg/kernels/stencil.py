@@ -30,7 +30,7 @@ ONE, LEFT, RIGHT = 0, 1, 2
 
 
 class Term(NamedTuple):
-    """One product of the Galerkin sum.
+    """One product of coupling and weights in the Galerkin sum P^T A P.
 
     out[slot][c] += sign * p[c + p_shift] * stencil[source][fine cell of c + shift] * q[c + q_shift]
     """
@@ -46,34 +46,34 @@ class Term(NamedTuple):
 
 
 def slots(offsets: tuple[Offset, ...]) -> dict[Offset, int]:
-    """Slot of each stored forward offset; the diagonal, offset (0, 0, 0), comes after them."""
+    """Return the slot of each stored forward offset; the diagonal, offset (0, 0, 0), comes after them."""
     return {offset: slot for slot, offset in enumerate((*offsets, (0, 0, 0)))}
 
 
 @cache
 def coarse_offsets(offsets: tuple[Offset, ...], axis: int) -> tuple[Offset, ...]:
-    """Forward offsets that the Galerkin product along an axis couples."""
+    """Return the forward offsets that the Galerkin product along an axis couples."""
     reached = {_set(o, axis, step) for o in _symmetric(offsets) for step in (-1, 0, 1)}
     return tuple(o for o in FORWARD if o in reached)
 
 
 @cache
 def couplings_to_plane(offsets: tuple[Offset, ...], axis: int, step: int) -> list[tuple[int, Offset]]:
-    """(slot, shift) of every coupling of a cell to the plane ``step`` = -1, 0, 1 away along an axis."""
+    """Return (slot, shift) of every coupling of a cell to the plane ``step`` = -1, 0, 1 away along an axis."""
     table = slots(offsets)
     return [_locate(table, o) for o in _symmetric(offsets) if o[axis] == step and o != (0, 0, 0)]
 
 
 @cache
 def couplings_in_plane(offsets: tuple[Offset, ...], axis: int) -> list[tuple[Offset, int, Offset]]:
-    """(offset, slot, shift) of every neighbour of a cell in its own plane across an axis."""
+    """Return (offset, slot, shift) of every neighbour of a cell in its own plane across an axis."""
     table = slots(offsets)
     return [(o, *_locate(table, o)) for o in _symmetric(offsets) if o[axis] == 0 and o != (0, 0, 0)]
 
 
 @cache
 def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
-    """Terms of P^T A P for a coarsening along an axis, for the slots of :func:`coarse_offsets` and the diagonal.
+    """Return the terms of P^T A P for a coarsening along an axis, for the slots of :func:`coarse_offsets` and diagonal.
 
     Shifts of the stencil are relative to the even fine cell; shifts of p and q are in coarse cells. p is the weight
     with which the first fine cell belongs to the coarse cell, q that of the second fine cell to the second coarse cell.
@@ -101,12 +101,12 @@ def galerkin_terms(offsets: tuple[Offset, ...], axis: int) -> list[Term]:
 
 
 def coarse_shape(shape: Offset, axis: int) -> Offset:
-    """Shape after a coarsening along an axis: every other cell, the first included."""
+    """Return the shape after a coarsening along an axis: every other cell, the first included."""
     return _set(shape, axis, (shape[axis] + 1) // 2)
 
 
 def axes_to_coarsen(shape: Offset, strength: tuple[float, ...]) -> list[int]:
-    """Axes along which a level is coarsened: those coupled at least a quarter as strongly as the strongest.
+    """Return the axes along which a level is coarsened: those coupled at least a quarter as strongly as the strongest.
 
     Coarsening along the strong axes alone is what keeps point smoothing sufficient on stretched cells.
     """
@@ -120,14 +120,14 @@ def _symmetric(offsets: tuple[Offset, ...]) -> list[Offset]:
 
 
 def _locate(table: dict[Offset, int], offset: Offset) -> tuple[int, Offset]:
-    """Slot and shift under which the coupling of a cell to the one at ``offset`` is stored."""
+    """Return the slot and shift under which the coupling of a cell to the one at ``offset`` is stored."""
     if offset in table:
         return table[offset], (0, 0, 0)
     return table[_negative(offset)], offset
 
 
 def _weight(position: int, axis: int) -> tuple[int, Offset]:
-    """Interpolation weight of the fine cell at 2I + position for the coarse cell I, and where it is stored."""
+    """Return the weight of the fine cell at 2I + position for the coarse cell I, and where it is stored."""
     if position == 0:
         return ONE, (0, 0, 0)
     return (LEFT, (0, 0, 0)) if position == 1 else (RIGHT, _set((0, 0, 0), axis, -1))

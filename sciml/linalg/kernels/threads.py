@@ -1,8 +1,8 @@
-"""The threads that the numba kernels share: a pool that survives company.
+"""The thread pool that the numba kernels share, chosen to stay fast while other processes use the cores.
 
-numba's usual pool, OpenMP, makes the threads of a kernel wait for one another in a busy loop. As soon as another
+The default pool of numba, OpenMP, makes the threads of a kernel wait for one another in a busy loop. As soon as another
 process wants one of the cores, every kernel waits for a time slice, and a solve becomes a hundred times slower. The
-pool of oneTBB steals work instead: whoever runs does what is left.
+pool of oneTBB schedules by work stealing instead: the threads that run take over what is left.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Level:
-    """One grid: its operator, its work arrays and the transfers to the next coarser grid.
+    """One level of the hierarchy: its operator, its work arrays and the transfers to the next coarser grid.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Level:
         self.recorded: RecordedCycle | None = None
 
     def attach(self, interpolations: list[Interpolation], islands: Islands | None) -> None:
-        """Give the level its way to the next coarser one."""
+        """Attach the interpolation to the next coarser level and the islands of this one."""
         self.interpolations = interpolations
         if islands is not None:
             tensors = [torch.from_numpy(each).to(self.inverse.device) for each in astuple(islands)]
@@ -57,11 +57,11 @@ class Level:
         return (self.b - product).masked_fill(self.known, 0.0)
 
     def start(self, step: float) -> None:
-        """First smoothing step: x = step D^-1 b."""
+        """Set x = step D^-1 b, the first smoothing step from 0."""
         self.x = step * self.inverse * self.b
 
     def smooth(self, factors: tuple[float, float, float]) -> None:
-        """One Chebyshev step x, old = a x + s D^-1 (b - A x) - g old, x."""
+        """Carry out one Chebyshev step: x, old = a x + s D^-1 (b - A x) - g old, x."""
         a, s, g = factors
         new = a * self.x + s * self.inverse * self.residual()
         self.x, self.old = new - g * self.old if g else new, self.x
@@ -95,7 +95,7 @@ class Level:
         return torch.as_tensor(inverse).to(self.inverse), torch.as_tensor(active, device=self.inverse.device)
 
     def solve_directly(self, prepared: tuple[torch.Tensor, torch.Tensor]) -> None:
-        """Set x = A^-1 b: the direct solver of the coarsest level."""
+        """Set x = A^-1 b by the dense inverse of the coarsest level."""
         inverse, active = prepared
         values = inverse @ self.b.reshape(-1).index_select(0, active)
         self.x = torch.zeros_like(self.b).reshape(-1).index_copy(0, active, values).reshape(self.b.shape)
@@ -105,7 +105,7 @@ class Level:
         self.b.copy_(with_halo(torch.as_tensor(three_axes(b))))
 
     def unload(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The result as a float64 array without halo, of the shape of the problem."""
+        """Return the result as a float64 array without halo, of the shape of the problem."""
         return shifted(self.x).detach().to("cpu", torch.float64).reshape(shape).numpy()
 
     def unknowns(self) -> int:
@@ -167,7 +167,7 @@ def build(
     device: torch.device | str | None = None,
     rule: Rule | None = None,
 ) -> tuple[list[Level], torch.Tensor]:
-    """All levels down to at most ``coarsest`` cells, and the stencil of the last one."""
+    """Return all levels down to at most ``coarsest`` cells, and the stencil of the last one."""
     stencil, offsets = finest_stencil(problem, dtype, device), SEVEN_POINT
     diagonal = stencil[-1]
     levels = [Level(stencil, offsets, reciprocal(diagonal, diagonal > 0))]

@@ -26,8 +26,8 @@ from sciml.linalg.kernels.torch_stencil import (
     add,
     apply_stencil,
     at_even,
+    padded,
     reciprocal,
-    room,
     shifted,
     unit,
     with_halo,
@@ -42,7 +42,7 @@ Rule = Callable[[torch.Tensor, tuple[Offset, ...], int, int], tuple[torch.Tensor
 
 
 def finest_stencil(problem: VoxelPoisson, dtype: np.dtype, device: torch.device | str | None = None) -> torch.Tensor:
-    """Couplings of :data:`SEVEN_POINT` and diagonal of a problem, (4, *shape with halo)."""
+    """Return the couplings of :data:`SEVEN_POINT` and the diagonal of a problem, (4, *shape with halo)."""
     diagonal = three_axes(problem.diagonal)
     stencil = np.zeros((4, *(n + 2 for n in diagonal.shape)), dtype)
     inside = stencil[:, 1:-1, 1:-1, 1:-1]
@@ -58,7 +58,7 @@ def finest_stencil(problem: VoxelPoisson, dtype: np.dtype, device: torch.device 
 def coarsen(
     stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, rule: Rule | None = None, level: int = 0
 ) -> tuple[torch.Tensor, Interpolation]:
-    """Galerkin stencil P^T A P and interpolation P of a coarsening along one axis; differentiable in the stencil.
+    """Return the Galerkin stencil P^T A P and the interpolation P of a coarsening along one axis, differentiably.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def coarsen(
     interpolation
     """
     count = (stencil.shape[1 + axis] - 1) // 2
-    fine = room(stencil, axis)
+    fine = padded(stencil, axis)
     weights = rule(stencil, offsets, axis, level) if rule else interpolation_weights(fine, offsets, axis, count)
     left, right = (with_halo(w) for w in weights)
     totals: dict[int, torch.Tensor] = {}
@@ -96,7 +96,7 @@ def coarsen(
 def interpolation_weights(
     fine: torch.Tensor, offsets: tuple[Offset, ...], axis: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights l, r of the odd cells along an axis, without halo; ``fine`` is the stencil with :func:`room`.
+    """Return the weights l, r of the odd cells along an axis, without halo; ``fine`` is the stencil, padded.
 
     One-sided cells lose weight to the Dirichlet boundary beside them; cells coupled to neither plane copy the even one.
     A faint coupling to a coarse cell that stands for no unknown is dropped.
@@ -122,7 +122,7 @@ def interpolation_weights(
 
 
 def inverse_diagonal(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torch.Tensor:
-    """1 / max(d, (d + sum |w|) / 2), 0 where d = 0: the scaling for which all eigenvalues of D^-1 A are at most 2."""
+    """Return 1 / max(d, (d + sum |w|) / 2), 0 where d = 0, for which all eigenvalues of D^-1 A are at most 2."""
     diagonal = shifted(stencil[-1])
     couplings = [shifted(stencil[s], o) for step in (-1, 0, 1) for s, o in couplings_to_plane(offsets, 0, step)]
     total = _total([diagonal, *(coupling.abs() for coupling in couplings)])
@@ -130,14 +130,14 @@ def inverse_diagonal(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torc
 
 
 def complete(stencil: torch.Tensor, offsets: tuple[Offset, ...]) -> torch.Tensor:
-    """The stencil with all 13 forward couplings, those that are absent being 0."""
+    """Return the stencil with all 13 forward couplings, those that are absent being 0."""
     absent = torch.zeros_like(stencil[-1])
     couplings = [stencil[offsets.index(o)] if o in offsets else absent for o in FORWARD]
     return torch.stack([*couplings, stencil[-1]])
 
 
 def regular_inverse(stencil: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inverse of a 27-point operator over its active cells, and their flat indices, differentiable.
+    """Return the inverse of a 27-point operator over its active cells, and their flat indices, differentiably.
 
     A shift by 1e-7 of the diagonal, or more where that is not enough, keeps it regular on closed components.
     """
@@ -153,7 +153,10 @@ def regular_inverse(stencil: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         factor, failed = torch.linalg.cholesky_ex(matrix + shift * identity)
         if not failed:
             return torch.cholesky_inverse(factor) * torch.outer(scale, scale), active
-    raise DivergenceError("the coarsest operator is not positive definite; the interpolation weights are useless.")
+    raise DivergenceError(
+        "the coarsest operator is not positive definite, so the interpolation weights are unusable; start training "
+        "anew with a smaller learning rate."
+    )
 
 
 def _drop_isolated(

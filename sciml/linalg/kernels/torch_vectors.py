@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class GridOperator:
-    """A and D^-1 of a problem as float64 tensors with halo on a device, shared by all solves with the same problem."""
+    """The operators A and D^-1 of a problem as float64 tensors with halo on a device, shared by all its solves."""
 
     def __init__(self, problem: VoxelPoisson, device: torch.device | str | None = None) -> None:
         self.stencil = finest_stencil(problem, np.dtype(np.float64), device)
@@ -32,11 +32,11 @@ class GridOperator:
         self.inverse = torch.where(self.unknown, 1.0 / self.stencil[-1], 0.0)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """A x, both with halo."""
+        """Return A x, both with halo."""
         return with_halo(apply_stencil(self.stencil, SEVEN_POINT, x))
 
     def load(self, values: np.ndarray) -> torch.Tensor:
-        """An array of the shape of the problem as a tensor with halo, 0 off the unknowns."""
+        """Return an array of the shape of the problem as a tensor with halo, 0 off the unknowns."""
         tensor = torch.from_numpy(np.ascontiguousarray(three_axes(values), dtype=np.float64)).to(self.stencil.device)
         return torch.where(self.unknown, with_halo(tensor), 0.0)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from sciml.checks import choice, whole_number
 from sciml.errors import InputError
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid.coarsest import dense_inverse
@@ -20,17 +21,18 @@ if TYPE_CHECKING:
 
 # Cells of the coarsest level, which is inverted as a dense matrix: 8^3 and a little more.
 COARSEST_CELLS = 700
+BACKENDS = ("auto", "numba", "torch")
 
 
 class Rules(Protocol):
-    """What may differ from the classical multigrid; the cycle stays symmetric whatever they are.
+    """Interpolation weights and smoothing polynomials other than the classical ones; the cycle stays symmetric.
 
     Both methods make the same weights of the odd cells along an axis; see :mod:`sciml.linalg.kernels.interpolation`.
     ``stencil`` holds the couplings of the ``offsets`` and the diagonal, with halo, of grid number ``level``.
     """
 
     def smoothing(self, *, tensors: bool) -> list[list[Factors]]:
-        """Factors of the smoothing steps, as of :func:`chebyshev_factors`, on the finest and on the other levels.
+        """Return the factors of the smoothing steps (:func:`chebyshev_factors`) on the finest and the other levels.
 
         They are numbers, or where ``tensors`` is set they may be tensors.
         """
@@ -38,16 +40,16 @@ class Rules(Protocol):
     def interpolation(
         self, stencil: torch.Tensor, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights left and right without halo, differentiable: for the torch back end."""
+        """Return the weights left and right without halo, differentiably: for the torch back end."""
 
     def interpolate(
         self, stencil: np.ndarray, offsets: tuple[Offset, ...], axis: int, level: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights left and right with halo: for the numba back end."""
+        """Return the weights left and right with halo: for the numba back end."""
 
 
 class MultigridPreconditioner:
-    """M close to A^-1, symmetric positive definite, for flexible or plain conjugate gradients.
+    """A multigrid cycle M close to A^-1, symmetric positive definite, for flexible or plain conjugate gradients.
 
     Parameters
     ----------
@@ -82,11 +84,10 @@ class MultigridPreconditioner:
         device: str | None = None,
         rules: Rules | None = None,
     ) -> None:
-        if min(degree) < 1 or visits < 1:
-            raise InputError(f"degree and visits must be at least 1, got degree={degree} and visits={visits}.")
+        check_cycle(degree, visits)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise InputError(f"dtype must be float32 or float64, got {self.dtype}.")
+            raise InputError(f"dtype is {self.dtype}, expected float32 or float64.")
         self.backend = choose_backend(backend, device)
         self.device = device
         self.visits = visits
@@ -122,7 +123,7 @@ class MultigridPreconditioner:
         self._cycle(0)
 
     def __call__(self, residual: np.ndarray) -> np.ndarray:
-        """M r for a residual of shape ``problem.shape``; 0 off the fluid.
+        """Return M r for a residual of shape ``problem.shape``; 0 off the fluid.
 
         The cycle works on r / max |r|, so that float32 neither overflows nor loses small residuals.
         """
@@ -139,7 +140,7 @@ class MultigridPreconditioner:
         return finest.unload(self.problem.shape) * (size * self._factor)
 
     def as_linear_operator(self) -> LinearOperator:
-        """M over the unknowns, in the order of ``problem.to_csr()``, for ``scipy.sparse.linalg.cg(A, b, M=M)``."""
+        """Return M over the unknowns in the order of ``problem.to_csr()``, for ``M=`` of ``scipy.sparse.linalg.cg``."""
         from scipy.sparse.linalg import LinearOperator
 
         fluid = self.problem.fluid
@@ -220,12 +221,19 @@ class MultigridPreconditioner:
         smooth(level, factors)
 
 
+def check_cycle(degree: tuple[int, int], visits: int) -> None:
+    """Refuse degrees of the smoother, two of them, and numbers of visits that are not positive."""
+    if len(degree) != 2:
+        raise InputError(f"degree is {degree}, expected two numbers: for the finest and for the other levels.")
+    for each in degree:
+        whole_number("the degree of the smoother", each, at_least=1)
+    whole_number("visits", visits, at_least=1)
+
+
 def choose_backend(backend: str, device: str | None) -> str:
-    """``"numba"`` on the CPU and ``"torch"`` on other devices, unless one is named."""
-    if backend == "auto":
+    """Return the back end by name; ``"auto"`` is ``"numba"`` on the CPU and ``"torch"`` on other devices."""
+    if choice("backend", backend, BACKENDS) == "auto":
         return "numba" if device in (None, "cpu") else "torch"
-    if backend not in ("numba", "torch"):
-        raise InputError(f"backend must be 'auto', 'numba' or 'torch', got {backend!r}.")
     if backend == "numba" and device not in (None, "cpu"):
         raise InputError(f"the numba back end runs on the CPU, got device={device!r}; choose backend='torch'.")
     return backend
