@@ -215,7 +215,7 @@ def test_error_in_the_callback_passes_through():
 @pytest.mark.parametrize("options", [{"history": 0}, {"maxiter": 0}, {"rtol": 0.0}, {"rtol": float("nan")}])
 def test_wrong_options(options):
     problem, b = system("box")
-    with pytest.raises(InputError, match="expected a (whole )?number"):
+    with pytest.raises(InputError, match=r"expected a (whole )?number"):
         conjugate_directions(problem, b, rough(problem), **options)
 
 
