@@ -33,7 +33,7 @@ def pinn(job: Job) -> dict[str, Any]:
     case = build(job["config"], job["seed"], steps=job.get("steps"))
     with double_precision() as dde, seeded(job["seed"]):
         model = _model(dde, case)
-        purse = Budget(job["seconds"]).start()
+        purse = Budget(job["seconds"], job.get("updates")).start()
         loss = train(model, purse, rate=RATE, adam=ADAM_SHARE, resampled=None)
         seconds, rows = purse.seconds, _rows(model, case)
     numbers = sum(weight.numel() for weight in model.net.parameters())

@@ -120,6 +120,15 @@ def test_iterations_are_counted_as_scipy_counts_them(name: str) -> None:
         assert counted < 0.8 * expected if name == "deflated" else abs(counted - expected) <= 1
 
 
+@pytest.mark.parametrize("name", [name for name in CONTENDERS if name not in ("cg", "ic0", "deflated")])
+def test_every_other_contender_reaches_both_tolerances_in_fewer_iterations_than_cg(name: str) -> None:
+    one = tiny("jumps", 12)
+    run = timed_solve(CONTENDERS[name].setup(one), one, one.b, ENDLESS)
+    plain = timed_solve(CONTENDERS["cg"].setup(one), one, one.b, ENDLESS)
+    assert run["status"] == "converged" and run["residual"] <= 1.01e-6
+    assert 0 < run["iterations"]["0.0001"] <= run["iterations"]["1e-06"] < 0.5 * plain["iterations"]["1e-06"]
+
+
 def test_a_solver_that_takes_too_long_is_stopped_and_what_it_reached_stays() -> None:
     watch = Stopwatch(limit=2.0, clock=itertools.count(step=3.0).__next__)
     with pytest.raises(TimeIsUpError):

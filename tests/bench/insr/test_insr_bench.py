@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -38,16 +37,6 @@ def changed(key: str, **parameters):
 
 
 # -------------------------------------------------------------------------------------------------------------- plan
-
-
-@pytest.mark.parametrize("plan", [insr.Plan(), insr.QUICK])
-def test_every_group_is_planned_and_every_function_exists(plan: insr.Plan) -> None:
-    jobs = insr.plan_jobs(plan, ("deepxde",))
-    assert len({job["key"] for job in jobs}) == len(jobs)
-    assert {job["group"] for job in jobs} == set(insr.GROUPS)
-    for function in {job["function"] for job in jobs}:
-        module, _, name = function.partition(":")
-        assert callable(getattr(import_module(module), name))
 
 
 def test_whatever_draws_weights_has_three_seeds_and_a_classical_rival() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 
 from sciml.bench.lpinn import grids as lpinn_grids
@@ -21,17 +19,11 @@ from sciml.training.config_files import find_config
 JOBS = {job["key"]: job for job in lpinn.plan_jobs(lpinn.Plan())}
 
 
-@pytest.mark.parametrize("plan", [lpinn.Plan(), lpinn.QUICK])
-def test_every_group_is_planned_and_every_function_and_config_exists(plan: lpinn.Plan) -> None:
-    jobs = lpinn.plan_jobs(plan)
-    assert len({job["key"] for job in jobs}) == len(jobs) and {job["group"] for job in jobs} == set(lpinn.GROUPS)
-    for job in jobs:
-        module, _, name = job["function"].partition(":")
-        assert callable(getattr(import_module(module), name))
-        assert "config" not in job or find_config(job["config"]).is_file()
-    planned = {(job["group"], job["method"]) for job in jobs}
+def test_every_config_exists_and_every_comparison_is_planned() -> None:
+    assert all(find_config(job["config"]).is_file() for job in JOBS.values() if "config" in job)
+    planned = {(job["group"], job["method"]) for job in JOBS.values()}
     assert {(row.group, row.method) for row in CASES} | {problem.ours for problem in COMPARISONS} <= planned
-    assert all(issubclass(getattr(baselines, rival.baseline), baselines.Baseline) for rival in EULERIAN_PINNS)
+    assert all(issubclass(getattr(baselines, pinn.baseline), baselines.Baseline) for pinn in EULERIAN_PINNS)
 
 
 def test_whatever_draws_weights_has_three_seeds() -> None:

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sciml.bench import runner
+from sciml.bench.poisson import hypre
 from sciml.bench.poisson import jobs as poisson_jobs
 from sciml.bench.poisson import plan as poisson
 from sciml.bench.poisson.benchmark import BENCHMARK
@@ -18,7 +20,7 @@ from sciml.bench.poisson.peers import PEERS, Peer
 from sciml.bench.provenance import code_digest, is_changed
 from sciml.bench.results import read_results
 from sciml.bench.runner import run_benchmark
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import DataFormatError, InputError, MissingExtraError
 
 TINY = poisson.Plan(12, 16, 16, seeds=(100,), jump_seeds=(100,), repetitions=1, quick=True)
 
@@ -85,6 +87,49 @@ def test_memory_is_measured_beside_the_problem() -> None:
     entries = 7 * used["unknowns"]
     assert used["extra_bytes"] > 12 * entries  # smoothed aggregation stores more than one more matrix
     assert used["process_peak_bytes"] >= used["peak_bytes"] >= used["before_bytes"]
+
+
+def tiny(function: str, case: str = "mixed", **parameters) -> dict:
+    job = {"case": case, "size": 12, "seed": 100, "rtol": 1e-6}
+    return getattr(poisson_jobs, function)(job | parameters)
+
+
+def test_every_measurement_solves_its_system() -> None:
+    counted = tiny("iterations")
+    assert counted["white_status"] == counted["smooth_status"] == "converged"
+    assert 0 < counted["white"] <= 7 and counted["white_residual"] <= 1e-6
+    assert tiny("accuracy")["true_residual"] <= 1.1e-10
+    useless = tiny("sabotage")
+    assert all(run["true_residual"] <= 1e-6 for run in useless["preconditioners"].values())
+    assert max(run["iterations"] for run in useless["preconditioners"].values()) <= 1.1 * useless["cg"] + 10
+    large = tiny("large", "walls")
+    assert large["true_residual"] <= 1e-6 and large["process_peak_bytes"] >= large["before_bytes"] > 0
+    assert min(tiny("compilation").values()) > 0
+
+
+def test_hypre_and_ours_take_turns_on_the_same_system(monkeypatch) -> None:
+    asked = []
+
+    def run_hypre(problem, b, rtol, solvers):
+        asked.append((problem.unknowns, float(np.linalg.norm(b)), solvers))
+        return [{"setup_seconds": 1.0, "solve_seconds": 2.0, "iterations": 3, "true_residual": 1e-7}]
+
+    monkeypatch.setattr(hypre, "run_hypre", run_hypre)
+    found = tiny("hypre")
+    assert [solvers for *_, solvers in asked] == [("pfmg",), ("boomeramg",)] and len({each[:2] for each in asked}) == 1
+    assert len(found["runs"]["multigrid"]) == 3 and found["unknowns"] == asked[0][0]
+    assert found["solvers"].keys() == {"multigrid", "pfmg", "boomeramg"}
+
+
+def test_programs_of_hypre_are_required_before_anything_is_measured(tmp_path: Path, monkeypatch) -> None:
+    def missing():
+        raise MissingExtraError("hypre's PFMG needs a C compiler.")
+
+    monkeypatch.setattr(hypre, "build_pfmg", missing)
+    for options in ({"peers": ("hypre",)}, {"only": ("hypre",)}):
+        with pytest.raises(MissingExtraError, match="needs a C compiler"):
+            run_benchmark(BENCHMARK, tmp_path / "new", TINY, **options)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_peer_that_is_not_installed_is_left_out_and_said_to_be(monkeypatch) -> None:

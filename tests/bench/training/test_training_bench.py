@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from sciml.bench.results import read_results
 from sciml.bench.runner import run_benchmark
+from sciml.bench.training import overhead
 from sciml.bench.training.benchmark import BENCHMARK
 from sciml.errors import InputError
 
@@ -48,6 +50,23 @@ def test_wrong_names_are_refused(tmp_path: Path) -> None:
         run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick, peers=["hypre"])
     with pytest.raises(InputError, match="group"):
         run_benchmark(BENCHMARK, tmp_path, BENCHMARK.quick, only=["times"])
+
+
+def test_both_loops_take_turns_and_the_ratio_is_that_of_their_batches(monkeypatch) -> None:
+    class Clock:
+        """Three seconds for a batch of the trainer, two for one of the bare loop: both read the clock in turn."""
+
+        def __init__(self) -> None:
+            self.steps, self.now = itertools.cycle((3.0, 2.0)), 0.0
+
+        def __call__(self) -> float:
+            self.now += next(self.steps)
+            return self.now
+
+    monkeypatch.setattr(overhead.time, "process_time", Clock())
+    found = overhead.overhead({"updates_per_batch": 10, "updates": 30})
+    assert found["ratio"] == 1.5
+    assert found["microseconds"] == pytest.approx(3e5) and found["bare_microseconds"] == pytest.approx(2e5)
 
 
 @pytest.mark.timing
