@@ -27,11 +27,11 @@ def continuation(domain: Domain, walls: Walls) -> Continue:
     def reflect(points: Tensor) -> tuple[Tensor, Tensor]:
         lower, upper = points.new_tensor(domain.lower), points.new_tensor(domain.upper)
         closed = ~torch.tensor(domain.periodic, device=points.device)
-        # two boxes side by side, the second one a mirror image, repeat for ever
+        # the box and its reflection, side by side, continue periodically
         depth = torch.remainder(points - lower, 2 * (upper - lower)) - (upper - lower)
         outside = closed & ((points < lower) | (points > upper))
-        mirrored = outside & (depth > 0)
+        reflected = outside & (depth > 0)
         folded = torch.where(outside, upper - depth.abs(), points)
-        return domain.wrap(folded), torch.where(mirrored, -1.0, 1.0).to(points)
+        return domain.wrap(folded), torch.where(reflected, -1.0, 1.0).to(points)
 
     return reflect

@@ -1,4 +1,4 @@
-"""One fit of one network: what is fitted, at which points, by which method."""
+"""The fit of one network: its residuals, its points, and the algorithms that minimise them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Draw = Callable[[int, Tensor], "Sample"]
 
 @dataclass(frozen=True)
 class Sample:
-    """Points of one fit: ``interior`` ``(n, dim)``, and ``boundary`` where the problem has one."""
+    """The points of one fit: ``interior`` ``(n, dim)``, and ``boundary`` where the domain has one."""
 
     interior: Tensor
     boundary: BoundaryPoints | None = None
 
     def to(self, dtype: torch.dtype) -> Sample:
-        """The points in another precision."""
+        """Return the points in another precision."""
         boundary = None if self.boundary is None else BoundaryPoints(*(part.to(dtype) for part in self.boundary))
         return Sample(self.interior.to(dtype), boundary)
 
     def joined(self, other: Sample) -> Sample:
-        """The points of both."""
+        """Return the points of both samples together."""
         pairs = () if self.boundary is None else zip(self.boundary, other.boundary, strict=True)
         boundary = [torch.cat(pair) for pair in pairs]
         return Sample(torch.cat([self.interior, other.interior]), BoundaryPoints(*boundary) if boundary else None)
@@ -44,15 +44,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fit:
-    """Find weights whose observation meets a target.
+    """A fit of one network: find the parameters whose observation meets a target.
 
     Attributes
     ----------
     field : whose network is fitted
-    start : weights to start from
+    start : parameters from which the fit begins
     residuals : groups at given points; the first one is the equation, whose size guides adaptive points
     integral : whether the sum of squares is an integral such as an energy, which does not vanish where it is least:
-        adaptive points would change what is sought
+        adaptive points would change the minimiser
     """
 
     field: str
@@ -63,7 +63,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit came to: weights, root mean square residual, solves or iterations, and why it ended."""
+    """The result of a fit: parameters, root mean square residual, number of solves or iterations, and status."""
 
     parameters: Tensor
     rms: float
@@ -73,15 +73,15 @@ class Fitted:
 
 @dataclass(frozen=True)
 class FitPoints:
-    """Where residuals are evaluated.
+    """The points at which the residuals of a fit are evaluated.
 
     Parameters
     ----------
     count : in the interior; two to three times the number of weights are enough for least squares
     kind : ``"uniform"``, ``"stratified"`` or ``"shifted"``
-    boundary : how many on the boundary; one per cent of ``count``, at least ten, unless given
-    adaptive : share of the interior points that go where the residual at the start of the fit is large, 0 to 1; on the
-        faces of a box, as many as that share are added
+    boundary : number of points on the boundary; one per cent of ``count``, at least ten, by default
+    adaptive : share of the interior points that are drawn where the residual at the beginning of the fit is large, 0 to
+        1; on the faces of a box, that share of points is added
 
     References
     ----------
@@ -113,7 +113,7 @@ class FitPoints:
         ----------
         domain : where
         generator : draws them
-        fit : whose residuals at its start guide the adaptive points; without it none are adaptive
+        fit : whose residuals at its beginning guide the adaptive points; without it none are adaptive
         proposals : draw points where something is to be found, in boxes so large that random points would miss it
         """
         moved = round(self.count * self.adaptive) if fit is not None else 0
@@ -145,38 +145,38 @@ class FitPoints:
 def _where_large(
     group: Residuals, weights: Tensor, candidates: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Some of the candidates, by the size of the residual there."""
+    """Return some of the candidates, more of them where the residual is large."""
     with torch.no_grad():
         size = group(weights).norm(dim=1)
     return draw_where_large(candidates, size, count, generator)
 
 
 class Fitting(ABC):
-    """A method to fit with; ``initial_tolerance`` bounds the residual of the start relative to its size."""
+    """An algorithm for fits; ``initial_tolerance`` bounds the relative residual of the initial condition."""
 
     initial_tolerance: float
 
     @abstractmethod
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit; ``draw(k, weights)`` gives the ``k``-th set of points, adapted to some weights, always the same ones."""
+        """Fit one step; ``draw(k, weights)`` returns the ``k``-th set of points, adapted to weights, reproducibly."""
 
     @abstractmethod
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit the start, from weights that know nothing yet."""
+        """Fit the initial condition, beginning from random parameters."""
 
 
 @dataclass(frozen=True)
 class LeastSquaresFit(Fitting):
-    """Levenberg-Marquardt on one set of points for each fit.
+    """Fits by the Levenberg-Marquardt method, each on one set of points.
 
     Parameters
     ----------
-    step : how a time step is fitted. It starts almost there, so the damping begins small
-    initial : how the start is fitted
-    rounds : sets of points for the start, one after the other
+    step : settings for time steps, which begin near the solution, so that the damping is small at first
+    initial : settings for the initial condition
+    rounds : number of successive sets of points for the initial condition
     checks : times that a step is checked on new points, adapted to its new weights, which are added if the residual is
         much larger there; adaptive points need one or two, or else a part of a network may grow where none were
-    initial_tolerance : largest root mean square residual of the start, relative to its root mean square
+    initial_tolerance : largest root mean square residual of the initial condition, relative to its root mean square
     """
 
     step: LevenbergMarquardt = field(
@@ -190,7 +190,7 @@ class LeastSquaresFit(Fitting):
     initial_tolerance: float = 0.05
 
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit a time step."""
+        """Fit one time step, and check it on new points if asked."""
         sample = draw(0, fit.start)
         result = self.step.minimise(fit.residuals(sample), fit.start, generator=generator)
         solves = result.solves
@@ -205,7 +205,7 @@ class LeastSquaresFit(Fitting):
         return Fitted(result.value, result.rms, solves, result.status)
 
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit the start, again on new points until it holds on points that it has not seen."""
+        """Fit the initial condition on one set of points after the other, until it holds on new ones."""
         weights, solves = fit.start, 0
         for number in range(self.rounds):
             result = self.initial.minimise(fit.residuals(draw(number, weights)), weights, generator=generator)
@@ -217,16 +217,16 @@ class LeastSquaresFit(Fitting):
 
 @dataclass(frozen=True)
 class AdamFit(Fitting):
-    """The published method: a new Adam for every fit, new points in every iteration, a rate that falls on plateaus.
+    """Fits as published: a new Adam for every fit, new points in every iteration, a learning rate reduced on plateaus.
 
     It ends after ``iterations``, or once the rate has fallen to its lowest value.
 
     Parameters
     ----------
-    rate : learning rate at the start of each fit
+    rate : learning rate at the beginning of each fit
     iterations : at most
     factor, patience, smallest_rate : of ``torch.optim.lr_scheduler.ReduceLROnPlateau``
-    seconds : of processor time for each fit, at most; for comparisons at equal time
+    seconds : limit on the CPU time [s] of each fit, for comparisons at equal time
     initial_tolerance : as for :class:`LeastSquaresFit`
 
     References
@@ -246,11 +246,11 @@ class AdamFit(Fitting):
         if not self.rate > 0 or not 0 < self.factor < 1 or self.iterations < 1 or self.patience < 1:
             raise InputError(
                 f"Adam has rate {self.rate!r}, factor {self.factor!r}, {self.iterations!r} iterations and patience "
-                f"{self.patience!r}; expected a rate over 0, a factor between 0 and 1, and at least 1 of the others."
+                f"{self.patience!r}; expected a positive rate, a factor between 0 and 1, and at least 1 of the others."
             )
 
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit anything."""
+        """Fit by Adam until the learning rate has fallen or a limit is reached."""
         weights = fit.start.clone().requires_grad_()
         optimizer = torch.optim.Adam([weights], self.rate)
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -276,5 +276,5 @@ class AdamFit(Fitting):
         return Fitted(weights.detach(), loss**0.5, iteration, status)
 
     def fit_initial(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
-        """Fit the start, in the same way."""
+        """Fit the initial condition in the same way as a step."""
         return self.fit(fit, draw, generator)

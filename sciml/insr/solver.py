@@ -1,4 +1,4 @@
-"""The time stepper: networks, weights now and before, and the fits that lead from one time to the next."""
+"""The time stepper: networks, their parameters now and one step before, and the fits that advance them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sciml.nets.ansatz import VanishingOnBox
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
+from sciml.tables import summary
 
 PERIOD_POINTS = 32
 SAME_PERIOD = 1e-3  # relative; single precision leaves 1e-5
@@ -28,14 +29,14 @@ LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
 
 @dataclass(frozen=True)
 class TimeStepState:
-    """Weights of all fields at a time, and those one step before.
+    """The parameters of all fields at a time, and those one step before.
 
     Attributes
     ----------
     step : number of steps made
     time : in the unit of the problem
     weights : by field
-    before : one step before; None at the start
+    before : one step before; None at time 0
     """
 
     step: int
@@ -46,15 +47,15 @@ class TimeStepState:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step came to.
+    """The report of one time step.
 
     Attributes
     ----------
     step, time : after it
     rms : largest root mean square residual of its fits
     solves : of all its fits together; iterations for Adam
-    seconds : of processor time
-    quantities : that the problem watches, such as energy
+    seconds : CPU time [s]
+    quantities : that the problem monitors, such as energy
     """
 
     step: int
@@ -64,18 +65,23 @@ class StepReport:
     seconds: float
     quantities: Mapping[str, float]
 
+    def __str__(self) -> str:
+        """Return the step on one line."""
+        watched = "".join(f", {name} {value:.6g}" for name, value in self.quantities.items())
+        return f"step {self.step}, t = {self.time:.6g}: residual {self.rms:.2e} after {self.solves} solves{watched}"
+
 
 class TimeStepper:
     """Solve a problem in time with networks as the only representation of its fields in space.
 
     Parameters
     ----------
-    problem : what is solved
-    networks : by field; their weights are where the fit of the start begins
-    integrator : rule for one step
-    time_step : its length, greater than 0
-    fitting : method of all fits
-    points : where residuals are evaluated
+    problem : to be solved
+    networks : by field; the fit of the initial condition begins from their parameters
+    integrator : time-stepping scheme
+    time_step : its length, a positive number
+    fitting : algorithm of all fits
+    points : at which residuals are evaluated
     seed : of the points
 
     Raises
@@ -104,7 +110,7 @@ class TimeStepper:
         seed: int = 0,
     ) -> None:
         if not 0 < time_step < float("inf"):
-            raise InputError(f"the time step is {time_step!r}, expected a number over 0.")
+            raise InputError(f"the time step is {time_step!r}, expected a positive number.")
         if set(networks) != set(problem.fields):
             raise InputError(
                 f"there are networks for {', '.join(networks) or 'nothing'}, expected one for each field of "
@@ -123,7 +129,7 @@ class TimeStepper:
             self._check_count()
 
     def initial(self) -> tuple[TimeStepState, StepReport]:
-        """Fit the start.
+        """Fit the initial condition; return the state at time 0.
 
         Raises
         ------
@@ -140,7 +146,7 @@ class TimeStepper:
         return state, self._report(state, fits, begin)
 
     def advance(self, state: TimeStepState) -> tuple[TimeStepState, StepReport]:
-        """Make one step.
+        """Advance the state by one time step.
 
         Raises
         ------
@@ -165,7 +171,7 @@ class TimeStepper:
         return after, report
 
     def run(self, steps: int, state: TimeStepState | None = None) -> Iterator[tuple[TimeStepState, StepReport]]:
-        """Yield the start, unless a state to go on from is given, and the state after each of ``steps`` steps."""
+        """Yield the state at time 0, unless a state is given, and the state after each of ``steps`` steps."""
         if state is None:
             state, report = self.initial()
             yield state, report
@@ -173,8 +179,17 @@ class TimeStepper:
             state, report = self.advance(state)
             yield state, report
 
+    def __repr__(self) -> str:
+        """Return the problem, the networks and the settings as a table."""
+        networks = [
+            f"{name}: {type(net.module).__name__}, {net.count} parameters" for name, net in self.networks.items()
+        ]
+        rows = {"problem": self.problem, "networks": "\n".join(networks), "integrator": self.integrator}
+        rows |= {"time step": float(self.time_step), "fits": type(self.fitting).__name__, "points": self.points}
+        return summary(type(self).__name__, rows)
+
     def fields(self, weights: Mapping[str, Tensor]) -> NeuralFields:
-        """The fields of some weights, to evaluate."""
+        """Return the fields with given parameters, to be evaluated."""
         return NeuralFields(self.networks, weights)
 
     def _initial_fit(self, name: str) -> Fit:
@@ -186,7 +201,7 @@ class TimeStepper:
         def residuals(sample: Sample) -> list[Residuals]:
             target = problem.initial_field(name, sample.interior)
             boundary = boundary_residuals(problem, network, name, sample, 0.0)
-            return [Residuals("start", left, (sample.interior, target)), *boundary]
+            return [Residuals("initial condition", left, (sample.interior, target)), *boundary]
 
         return Fit(name, network.vector(), residuals)
 
@@ -229,18 +244,19 @@ class TimeStepper:
         rest = float((found - target).square().sum(1).mean()) ** 0.5
         if size and not rest <= limit * size:
             raise DivergenceError(
-                f"the network of {name!r} with {network.count} weights fits the start to {rest / size:.1e} of "
-                f"its size only, expected {limit:g}; make it wider, or change the frequency or waves."
+                f"the network of {name!r} with {network.count} parameters fits the initial condition with a relative "
+                f"error of {rest / size:.1e}, expected at most {limit:g}; make it wider, or change its frequency or "
+                "modes."
             )
 
     def _check_count(self) -> None:
-        """Refuse so few points that a fit would hold at them and nowhere else."""
+        """Refuse fewer points than the fit needs to hold between them."""
         point = self.problem.domain.interior(1, generator(0), kind="uniform")
         for name, flat in self.networks.items():
             channels = self.problem.initial_field(name, point).shape[1]
             if 2 * self.points.count * channels < flat.count:
                 raise InputError(
-                    f"there are {self.points.count} points for the {flat.count} weights of {name!r}; least squares "
+                    f"there are {self.points.count} points for the {flat.count} parameters of {name!r}; least squares "
                     f"needs at least {-(-flat.count // (2 * channels))}, better {2 * flat.count // channels}."
                 )
 
@@ -278,7 +294,7 @@ def _check_networks(problem: Problem, networks: Mapping[str, nn.Module]) -> None
 
 
 def _check_period(problem: Problem, name: str, network: nn.Module) -> None:
-    """Refuse a network that is not periodic where the box is: nothing else would hold its faces together."""
+    """Refuse a network that is not periodic where the box is, as no condition joins opposite faces."""
     domain = problem.domain
     if not isinstance(domain, Box) or not any(domain.periodic):
         return
@@ -299,7 +315,7 @@ def _check_period(problem: Problem, name: str, network: nn.Module) -> None:
 
 
 def _check_faces(problem: Problem, name: str, network: nn.Module) -> None:
-    """Refuse a network that is 0 on the faces of another box than that of the problem."""
+    """Refuse a network that vanishes on the faces of another box than that of the problem."""
     if not isinstance(network, VanishingOnBox):
         return
     corners, domain = [network.lower.tolist(), network.upper.tolist()], problem.domain

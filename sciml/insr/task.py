@@ -1,4 +1,4 @@
-"""``sciml solve``: a case of implicit neural spatial representations as a task, one time step an epoch."""
+"""``sciml solve`` by implicit neural spatial representations: a task whose epochs are time steps."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class TimeStepping(SolveTask):
 
     Parameters
     ----------
-    problem : what is solved
+    problem : to be solved
     networks : one for each field of the problem, by name
-    integrator : rule for one step
+    integrator : time-stepping scheme
     time_step : its length
-    steps : how many
-    fitting : method of the fits; least squares unless given
-    points : where residuals are evaluated
-    output : where the solution is written
+    steps : number of time steps
+    fitting : algorithm of the fits; least squares by default
+    points : at which residuals are evaluated
+    output : where and when the solution is written
 
     References
     ----------

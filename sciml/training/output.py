@@ -1,4 +1,4 @@
-"""Where and when a solution is written: the settings that every method that solves has in common."""
+"""The output settings of tasks that solve a problem: the points and times at which the solution is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sciml.mesh import Grid, Mesh
 
 @dataclass(frozen=True)
 class Output:
-    """Where and when the fields of a solution are written.
+    """The points and times at which the fields of a solution are written.
 
     Parameters
     ----------

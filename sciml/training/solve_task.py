@@ -33,15 +33,15 @@ Fields = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 class SolvedProblem(Protocol):
-    """What a problem needs for its solution to be written, drawn and measured: the domain of its equations."""
+    """The interface of a problem whose solution is written, drawn and measured: the domain of its equations."""
 
     domain: Domain
 
 
 class SolveTask(Task):
-    """Solve a problem: what all methods share that need no data.
+    """The base class of tasks that solve a problem without data.
 
-    The base class writes the fields as a series for ParaView, draws them, measures them against the exact solution,
+    It writes the fields as a series for ParaView, draws them, measures them against the exact solution,
     evaluates them on any mesh, and keeps the states of single steps. A method says what its fields are
     (:meth:`fields_at`) and how they are found, by :meth:`~sciml.training.task.Task.advance` or
     :meth:`~sciml.training.task.Task.loss`.
@@ -129,12 +129,12 @@ class SolveTask(Task):
         return None if known is None else known(points, time)
 
     def metrics(self) -> dict[str, float]:
-        """Return what is known of the solution at the end of the run by name, errors first."""
+        """Return the metrics of the solution at the end of the run by name, errors first."""
         with torch.no_grad():
             return self.errors(self.fields_at(self.duration), self.duration)
 
     def history(self, folder: Path) -> list[dict[str, Any]]:
-        """Return rows of numbers over the run: by default those of ``metrics.csv``, one for each epoch."""
+        """Return rows of numbers over the run, by default those of ``metrics.csv``, one for each epoch."""
         return read_rows(folder / "metrics.csv")
 
     def run_metrics(self, history: list[dict[str, Any]]) -> dict[str, float]:
@@ -154,7 +154,7 @@ class SolveTask(Task):
             plots.training_history(history, path, names)
 
     def draw_more(self, series: Series, figures: Path) -> None:
-        """Draw what this method alone has to show of the written series into ``figures/``; nothing by default."""
+        """Draw the figures of this method alone from the written series into ``figures/``; none by default."""
 
     # What every method has
 
@@ -201,7 +201,7 @@ class SolveTask(Task):
         return {"points": float(mesh.n_points)}
 
     def moment(self, time: float) -> float:
-        """Return the time of the run that a number means.
+        """Return the time of the run that is nearest to a given one.
 
         Raises
         ------

@@ -235,7 +235,7 @@ def test_bad_input_is_answered_in_a_sentence() -> None:
 
 def test_points_at_which_an_energy_would_be_least_alone_are_refused() -> None:
     few = TimeStepper(Tension(), {"displacement": network(2)}, Equilibrium(GaussPoints(2)), 1.0, fitting=FITTING)
-    with pytest.raises(InputError, match=r"36 points of quadrature for 218 weights.* at least 55"):
+    with pytest.raises(InputError, match=r"36 points of quadrature for 218 parameters.* at least 55"):
         list(few.run(1))
     adaptive = TimeStepper(
         Tension(),

@@ -150,7 +150,7 @@ def test_the_nearest_rotation_has_its_exact_derivative(dim: int) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, "1"])
 def test_a_stiffness_that_is_none_is_refused(value) -> None:
-    with pytest.raises(InputError, match="expected a number over 0"):
+    with pytest.raises(InputError, match="expected a positive number"):
         ArapVolume(value)
     with pytest.raises(InputError, match="shear_modulus is"):
         StableNeoHookean(value)

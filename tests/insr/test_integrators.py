@@ -250,7 +250,7 @@ def test_fields_of_given_weights_have_no_graph_and_can_be_seen_as_a_fit_sees_the
 
 
 def test_rules_refuse_problems_that_they_are_not_for() -> None:
-    with pytest.raises(InputError, match="no Runge-Kutta rule 'rk5', expected one of explicit_euler, implicit_euler"):
+    with pytest.raises(InputError, match="no Runge-Kutta method 'rk5', expected one of explicit_euler, implicit_euler"):
         RungeKutta("rk5")
     with pytest.raises(InputError, match="pade22 needs a linear problem that gives its rate_of_rate, which Quadratic"):
         Pade22().check(Quadratic())
@@ -258,7 +258,7 @@ def test_rules_refuse_problems_that_they_are_not_for() -> None:
     class NoSecond(Scalar):
         rate_of_rate = EvolutionProblem.rate_of_rate
 
-    with pytest.raises(InputError, match="rate_of_rate, which NoSecond is not; use the Runge-Kutta rule sdirk3 or rk4"):
+    with pytest.raises(InputError, match="rate_of_rate, which NoSecond is not; use RungeKutta with sdirk3 or rk4"):
         Pade22().check(NoSecond(1.0))
     for integrator in (RungeKutta("rk4"), Pade22()):
         with pytest.raises(InputError, match=r"needs a problem with a rate, .* which TaylorGreen is not; use the"):

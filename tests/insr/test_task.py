@@ -240,7 +240,10 @@ def test_a_network_that_cannot_hold_the_start_is_a_sentence(tmp_path, capsys, no
     (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(values_of(problem=narrow)))
     code, _, err = called("solve", tmp_path / "narrow.yaml", "-o", tmp_path / "run", capsys=capsys)
     assert (code, err.count("\n")) == (1, 1)
-    assert "fits the start to" in err and "make it wider, or change the frequency or waves" in err
+    assert (
+        "fits the initial condition with a relative error of" in err
+        and "make it wider, or change its frequency or modes" in err
+    )
 
 
 def test_single_precision_solves_to_what_it_resolves_and_says_so(tmp_path, no_pictures):
@@ -326,12 +329,12 @@ HARD = {"network": {"class_path": "sciml.nets.TanhNetwork", "init_args": {"input
 OPEN = {"class_path": "sciml.insr.Advection", "init_args": {"width": WIDTH, "boundary": "zero"}}
 WRONG = {
     "no steps": ({"steps": 0}, "steps is 0, expected a whole number of at least 1"),
-    "no time": ({"time_step": 0.0}, "the time step is 0.0, expected a number over 0"),
-    "back in time": ({"time_step": -0.1}, "the time step is -0.1, expected a number over 0"),
-    "endless step": ({"time_step": float("inf")}, "the time step is inf, expected a number over 0"),
+    "no time": ({"time_step": 0.0}, "the time step is 0.0, expected a positive number"),
+    "back in time": ({"time_step": -0.1}, "the time step is -0.1, expected a positive number"),
+    "endless step": ({"time_step": float("inf")}, "the time step is inf, expected a positive number"),
     "unknown rule": (
         {"integrator": {"class_path": "sciml.insr.RungeKutta", "init_args": {"rule": "rk5"}}},
-        "no Runge-Kutta rule 'rk5', expected one of explicit_euler, implicit_euler, midpoint, sdirk3, rk4",
+        "no Runge-Kutta method 'rk5', expected one of explicit_euler, implicit_euler, midpoint, sdirk3, rk4",
     ),
     "unknown integrator": ({"integrator": {"class_path": "sciml.insr.Pade33"}}, "did you mean 'Pade22'"),
     "unknown solver": ({"fitting": {"class_path": "sciml.insr.LeastSquare"}}, "did you mean 'LeastSquaresFit'"),
@@ -347,7 +350,7 @@ WRONG = {
     ),
     "linear rule for Burgers": (
         {"problem": {"class_path": "sciml.insr.PeriodicBurgers"}, "networks": network(box=[[0], [6.283185307179586]])},
-        "pade22 needs a linear problem .* PeriodicBurgers is not; use the Runge-Kutta rule sdirk3 or rk4",
+        "pade22 needs a linear problem .* PeriodicBurgers is not; use RungeKutta with sdirk3 or rk4",
     ),
     "rule for another kind of problem": (
         {"integrator": {"class_path": "sciml.insr.ChorinSplitting"}},
@@ -374,7 +377,7 @@ WRONG = {
         {"problem": OPEN, "networks": {"u": {"class_path": "sciml.nets.ansatz.VanishingOnBox", "init_args": HARD}}},
         r"vanishes on the faces of the box \[-1\.0\] to \[1\.0\], but the domain of Advection is the box \(-2\.0,\)",
     ),
-    "too few points": ({"points": {"count": 30}}, "there are 30 points for the 103 weights of 'u'.* at least 52"),
+    "too few points": ({"points": {"count": 30}}, "there are 30 points for the 103 parameters of 'u'.* at least 52"),
     "no points": ({"points": {"count": 0}}, "the count of points is 0, expected a whole number of at least 1"),
     "unknown kind of points": ({"points": {"kind": "sobol"}}, "stratified"),
     "share over 1": ({"points": {"adaptive": 1.5}}, "adaptive share of the points is 1.5, expected a number from 0"),
@@ -395,7 +398,7 @@ WRONG = {
     ),
     "pulse without width": (
         {"problem": {"class_path": "sciml.insr.Advection", "init_args": {"width": 0.0}}},
-        "the width of the pulse is 0.0, expected a number over 0",
+        "the width of the pulse is 0.0, expected a positive number",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Time steps as sequences of fits.
+"""The base class of integrators: a time step as a sequence of fits.
 
 An integrator is a generator: it yields a :class:`~sciml.insr.fitting.Fit`, is sent the fitted weights, and at last
 returns the weights of all fields at the new time. It knows neither how points are drawn nor how fits are made.
@@ -25,7 +25,7 @@ Fits = Generator[Fit, Tensor, Weights]
 
 @dataclass(frozen=True)
 class NeuralFields:
-    """The fields of a problem at one time: networks and their weights."""
+    """The fields of a problem at one time, as networks and their parameters."""
 
     networks: Mapping[str, FlatModule]
     weights: Mapping[str, Tensor]
@@ -33,19 +33,19 @@ class NeuralFields:
     def __call__(
         self, name: str, points: Tensor, order: int | None = None, directions: Tensor | None = None
     ) -> Tensor | Jet:
-        """Evaluate a field, or its jet."""
+        """Evaluate a field at points, or its jet if an order is given."""
         weights = self.weights[name]
         with torch.no_grad():
             return self.networks[name](weights, points.to(weights), order, directions)
 
     def observe(self, problem: Problem, name: str, points: Tensor) -> Tensor:
-        """What a fit of the field compares, ``(n, m)``."""
+        """Return the observation of a field, which a fit compares, ``(n, m)``."""
         return problem.observe(name, self(name, points, problem.observed_order(name)))
 
 
 @dataclass(frozen=True)
 class Step:
-    """Where a step begins: fields now and one step before, the time, and the length of the step."""
+    """The data of one time step: fields now and one step before, the time, and the length of the step."""
 
     problem: Problem
     now: NeuralFields
@@ -55,18 +55,18 @@ class Step:
 
     @property
     def networks(self) -> Mapping[str, FlatModule]:
-        """Networks by field."""
+        """The networks by name of field."""
         return self.now.networks
 
     def boundary(self, name: str, sample: Sample, time: float) -> list[Residuals]:
-        """The group of residuals of the boundary condition, if there is one."""
+        """Return the residuals of the boundary condition as a list of one group, empty if there is none."""
         return boundary_residuals(self.problem, self.networks[name], name, sample, time)
 
 
 def boundary_residuals(
     problem: Problem, network: FlatModule, name: str, sample: Sample, time: float
 ) -> list[Residuals]:
-    """The group of residuals of the boundary condition of one field, or none."""
+    """Return the residuals of the boundary condition of one field as a list of one group, empty if there is none."""
     at = sample.boundary
     if at is None:
         return []
@@ -80,14 +80,14 @@ def boundary_residuals(
 
 
 class Integrator(ABC):
-    """A rule for one time step; ``order`` is its order of accuracy."""
+    """A time-stepping scheme; ``order`` is its order of accuracy."""
 
     order: int
 
     @abstractmethod
     def check(self, problem: Problem) -> None:
-        """Refuse a problem that the rule is not for."""
+        """Refuse a problem to which the scheme does not apply."""
 
     @abstractmethod
     def advance(self, step: Step) -> Fits:
-        """Yield the fits of one step; return the weights after it."""
+        """Yield the fits of one step; return the parameters of all fields after it."""

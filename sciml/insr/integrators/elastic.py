@@ -1,4 +1,4 @@
-"""Steps of elastic bodies: one fit of the energy for equilibrium, one of the incremental potential for motion."""
+"""Time steps of elastic bodies: a fit of the energy for equilibrium, of the incremental potential for motion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sciml.numerics.least_squares import Residuals
 
 @dataclass(frozen=True)
 class Equilibrium(Integrator):
-    """Minimise the mean energy density, and the penalty of what is held: a step is a fit.
+    """Equilibrium of an elastic body: each step is a further minimisation of the energy and the penalties.
 
     There is no time; the energy falls from step to step as far as fit and points allow. Random points let it fall by
     deforming the body between them, and the least energy at new points is another one; fixed ones do not.
@@ -35,7 +35,7 @@ class Equilibrium(Integrator):
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
-        """Refuse what has no elastic energy, and moving bodies."""
+        """Refuse problems without an elastic energy, and moving bodies."""
         if not isinstance(problem, ElasticProblem) or isinstance(problem, ElasticBody):
             raise InputError(
                 f"equilibrium is for elastic bodies at rest such as Tension, got {type(problem).__name__}; use "
@@ -45,7 +45,7 @@ class Equilibrium(Integrator):
             self.quadrature.on(problem.domain)  # refuses another kind of domain
 
     def advance(self, step: Step) -> Fits:
-        """One fit."""
+        """Yield the one fit of the step."""
         problem, network = step.problem, step.networks["displacement"]
         start = step.now.weights["displacement"]
         integral = _integral(self.quadrature, problem, network, start)
@@ -63,12 +63,13 @@ class Equilibrium(Integrator):
 
 @dataclass(frozen=True)
 class IncrementalPotential(Integrator):
-    r"""Implicit Euler for rho u_tt = div P + rho g with contact: u^{n+1} is the least of a sum of squares.
+    r"""Implicit Euler for rho u_tt = div P + rho g with contact: u^{n+1} minimises a sum of squares.
 
     .. math:: \int \frac{\rho}{2 h^2} |u - 2 u^n + u^{n-1} - h^2 g|^2 + W(1 + \nabla u) \, dx
         + \int_{\partial\Omega} \frac{k}{2} \mathrm{depth}(x + u)^2 \, ds
 
-    The square contains the work of gravity. It damps waves that the step does not resolve, and keeps momentum.
+    The square contains the work of gravity. The scheme damps oscillations that the step does not resolve, and conserves
+    momentum.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class IncrementalPotential(Integrator):
     order: int = field(default=1, init=False)
 
     def check(self, problem: Problem) -> None:
-        """Refuse what does not move."""
+        """Refuse problems that are no moving body."""
         if not isinstance(problem, ElasticBody):
             raise InputError(
                 f"the incremental potential is for bodies that move, ElasticBody, got {type(problem).__name__}."
@@ -92,7 +93,7 @@ class IncrementalPotential(Integrator):
             self.quadrature.on(problem.domain)  # refuses another kind of domain
 
     def advance(self, step: Step) -> Fits:
-        """One fit."""
+        """Yield the one fit of the step."""
         problem, network, h = step.problem, step.networks["displacement"], step.length
         if not math.isclose(h, problem.motion.time_step, rel_tol=1e-9):
             raise InputError(
@@ -128,13 +129,13 @@ class IncrementalPotential(Integrator):
 def _integral(
     quadrature: Quadrature | None, problem: ElasticProblem, network: FlatModule, like: Tensor
 ) -> Callable[[Sample], tuple[Tensor, Tensor]]:
-    """Points of a fit, and factors (n, 1) of its rows whose mean square is then a mean over the body."""
+    """Return the points of a fit, and factors (n, 1) of its rows that make their mean square a mean over the body."""
     if quadrature is None:
         return lambda sample: (sample.interior, torch.ones_like(sample.interior[:, :1]))
     points, weights = quadrature.on(problem.domain)
     if problem.domain.dim**2 * len(points) < network.count:
         raise InputError(
-            f"there are {len(points)} points of quadrature for {network.count} weights; the energy would be least at "
+            f"there are {len(points)} points of quadrature for {network.count} parameters; the energy would be least at "
             f"these points alone. Take at least {-(-network.count // problem.domain.dim**2)}."
         )
     points, weights = points.to(like), weights.to(like)
@@ -155,6 +156,6 @@ def _check_alike(network: FlatModule, previous: FlatModule) -> None:
     shapes = [{n: tuple(v.shape) for n, v in flat.module.state_dict().items()} for flat in (network, previous)]
     if shapes[0] != shapes[1] or type(network.module) is not type(previous.module):
         raise InputError(
-            f"the networks of displacement and previous are unlike, with {network.count} and {previous.count} weights; "
+            f"the networks of displacement and previous differ, with {network.count} and {previous.count} parameters; "
             "expected two of the same kind and size."
         )

@@ -16,7 +16,7 @@ from sciml.numerics.least_squares import Residuals
 
 @dataclass(frozen=True)
 class _Tableau:
-    """Coefficients of a diagonally implicit Runge-Kutta rule; its last stage is the new time."""
+    """The coefficients of a stiffly accurate diagonally implicit Runge-Kutta method."""
 
     matrix: tuple[tuple[float, ...], ...]
     order: int
@@ -35,19 +35,19 @@ _TABLEAUS = {
     "sdirk3": _Tableau(((_ALPHA,), ((1 - _ALPHA) / 2, _ALPHA), (*_SDIRK3_LAST, _ALPHA)), 3),
     "rk4": _Tableau(((0.0,), (0.5, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1.0, 0.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6, 0.0)), 4),
 }
-"""By the names of the paper: its "midpoint" is the trapezoidal rule of Crank and Nicolson."""
+"""By the names of the paper, whose "midpoint" is the Crank-Nicolson method."""
 
 
 @dataclass(frozen=True)
 class RungeKutta(Integrator):
-    """A (diagonally implicit) Runge-Kutta rule, one fit for each stage.
+    """An explicit or diagonally implicit Runge-Kutta method with one fit per stage.
 
     Stage ``i`` fits ``U_i - dt a_ii F(U_i) = u + dt sum_{j < i} a_ij F(U_j)``; the last one is the new field.
 
     Parameters
     ----------
-    rule : ``"explicit_euler"``, ``"implicit_euler"``, ``"midpoint"`` (trapezoidal, the paper's), ``"sdirk3"`` (third
-        order, L-stable) or ``"rk4"``
+    rule : ``"explicit_euler"``, ``"implicit_euler"``, ``"midpoint"`` (Crank-Nicolson by its name in the paper),
+        ``"sdirk3"`` (third order, L-stable) or ``"rk4"``
 
     References
     ----------
@@ -58,19 +58,19 @@ class RungeKutta(Integrator):
 
     def __post_init__(self) -> None:
         if self.rule not in _TABLEAUS:
-            raise InputError(f"there is no Runge-Kutta rule {self.rule!r}, expected one of {', '.join(_TABLEAUS)}.")
+            raise InputError(f"there is no Runge-Kutta method {self.rule!r}, expected one of {', '.join(_TABLEAUS)}.")
 
     @property
     def order(self) -> int:
-        """Order of accuracy."""
+        """The order of accuracy in time."""
         return _TABLEAUS[self.rule].order
 
     def check(self, problem: Problem) -> None:
-        """Refuse problems without a rate."""
-        _need_rate(problem, f"the rule {self.rule}")
+        """Refuse problems that are not given by a rate."""
+        _need_rate(problem, f"the Runge-Kutta method {self.rule}")
 
     def advance(self, step: Step) -> Fits:
-        """One fit for each stage that is not the present field itself."""
+        """Yield one fit for each stage that differs from the present field."""
         tableau = _TABLEAUS[self.rule]
         stages: list[NeuralFields] = []
         for row, node in zip(tableau.matrix, tableau.nodes, strict=True):
@@ -113,9 +113,11 @@ class RungeKutta(Integrator):
 
 @dataclass(frozen=True)
 class Pade22(Integrator):
-    """``(1 - z/2 + z^2/12) u' = (1 + z/2 + z^2/12) u``, ``z = dt F``, for linear problems: fourth order in one fit.
+    """The Padé(2,2) approximation of the exponential for linear problems: fourth order with one fit per step.
 
-    Symmetric and A-stable; equal to the two-stage rule of Gauss and Legendre.
+    ``(1 - z/2 + z^2/12) u_{n+1} = (1 + z/2 + z^2/12) u_n`` with ``z = dt F``.
+
+    Symmetric and A-stable; equal to the two-stage Gauss-Legendre method.
 
     References
     ----------
@@ -125,16 +127,16 @@ class Pade22(Integrator):
     order: int = field(default=4, init=False)
 
     def check(self, problem: Problem) -> None:
-        """Refuse problems that are not linear or do not know their rate of rate."""
+        """Refuse problems that are not linear or do not define ``rate_of_rate``."""
         _need_rate(problem, "pade22")
         if not problem.linear or type(problem).rate_of_rate is EvolutionProblem.rate_of_rate:
             raise InputError(
                 f"pade22 needs a linear problem that gives its rate_of_rate, which {type(problem).__name__} is not; "
-                "use the Runge-Kutta rule sdirk3 or rk4."
+                "use RungeKutta with sdirk3 or rk4."
             )
 
     def advance(self, step: Step) -> Fits:
-        """One fit."""
+        """Yield the one fit of the step."""
         problem, network, dt = step.problem, step.networks["u"], step.length
 
         def combine(points: Tensor, u: Jet, sign: float) -> Tensor:

@@ -14,10 +14,10 @@ BACK_TRACES = get_args(BackTrace)
 
 
 class Velocity(Protocol):
-    """A velocity during one step."""
+    """The velocity of a flow during one time step."""
 
     def __call__(self, points: Tensor, fraction: float) -> Tensor:
-        """Velocity ``(n, dim)`` at points inside, when this fraction of the step has passed."""
+        """Return the velocity ``(n, dim)`` at points inside of the box, at a fraction of the step."""
 
 
 def trace_back(velocity: Velocity, points: Tensor, length: float, rule: BackTrace, inside: Continue) -> Tensor:
@@ -29,7 +29,7 @@ def trace_back(velocity: Velocity, points: Tensor, length: float, rule: BackTrac
     points : (n, dim)
     length : of the step in time
     rule : ``"euler"``, ``"rk2"`` (midpoint) or ``"rk4"``, whose orders are 1, 2 and 4
-    inside : what lies beyond the walls
+    inside : the continuation beyond the walls
 
     Returns
     -------
@@ -64,7 +64,7 @@ def random_feet(
     f(x, t + dt) = E f(X, t),    dX = -v dt + sqrt(2 \nu) dW backwards from X = x.
 
     Half a step along the flow, the increment of the Brownian motion in the middle, the other half (Strang's splitting):
-    second order in time, even where transport and diffusion do not commute, and as exact as the rule is where a fluid
+    second order in time, even where transport and diffusion do not commute, and as accurate as the method where a fluid
     turns fast but diffuses little. The increment becomes the three nodes 0, +-sqrt(3 dt) of Gauss and Hermite with
     weights 2/3, 1/6, 1/6 along each axis. Averages with positive weights cannot grow, whatever the step.
 
@@ -96,6 +96,6 @@ def random_feet(
 
 
 def flow_beyond(velocity: Velocity, inside: Continue, points: Tensor, fraction: float) -> Tensor:
-    """Velocity at points inside or beyond a wall, where its mirror image flows."""
+    """Return the velocity at points inside, or beyond a wall, where the flow is reflected."""
     folded, signs = inside(points)
     return signs * velocity(folded, fraction)

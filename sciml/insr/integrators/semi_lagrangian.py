@@ -1,4 +1,4 @@
-"""Semi-Lagrangian steps: the new field at a point is the old one at the foot of the path that ends there."""
+"""Semi-Lagrangian time steps: the new value at a point is the old one at the foot of the path that ends there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sciml.numerics.least_squares import Residuals
 
 @dataclass(frozen=True)
 class SemiLagrangian(Integrator):
-    """Fit what is observed of each carried field to what was observed at the feet of the paths.
+    """The semi-Lagrangian scheme: fit each carried field to its old values at the feet of the paths.
 
     There is no limit on the step from stability, and no splitting: a vorticity is carried by the flow that it makes.
     The velocity during a step is extrapolated from the last two times, ``(1 + s) v_n - s v_(n-1)`` at the fraction
@@ -52,7 +52,7 @@ class SemiLagrangian(Integrator):
         object.__setattr__(self, "order", 1 if self.back_trace == "euler" else 2)
 
     def check(self, problem: Problem) -> None:
-        """Refuse problems without a velocity, and domains that paths cannot stay in."""
+        """Refuse problems without a velocity, and domains other than boxes."""
         if not isinstance(problem, Transport) or not (problem.active or problem.passive):
             raise InputError(
                 f"semi-Lagrangian steps need a problem whose fields are carried by a velocity, which "
@@ -61,7 +61,7 @@ class SemiLagrangian(Integrator):
         continuation(problem.domain, problem.walls)
 
     def advance(self, step: Step) -> Fits:
-        """Fit the active fields, once and for every correction, then the passive ones."""
+        """Yield the fits of the active fields, once and for every correction, then those of the passive ones."""
         problem, weights = step.problem, {}
         velocity = _extrapolated(step)
         for _ in range(1 + self.corrections if problem.active else 0):
@@ -88,7 +88,7 @@ class SemiLagrangian(Integrator):
         return Fit(name, start, residuals)
 
     def _carried(self, step: Step, name: str, points: Tensor, velocity: Velocity) -> Tensor:
-        """The field a step later, ``(n, m)``."""
+        """Return the field one step later, ``(n, m)``."""
         problem, diffusivity = step.problem, step.problem.diffusivity(name)
         inside = continuation(problem.domain, problem.walls)
 
@@ -105,7 +105,7 @@ class SemiLagrangian(Integrator):
 
 
 def _extrapolated(step: Step) -> Velocity:
-    """The velocity during a step from what is known at its start."""
+    """Return the velocity during a step, extrapolated from its beginning."""
 
     def velocity(points: Tensor, fraction: float) -> Tensor:
         if not step.problem.active:
@@ -120,7 +120,7 @@ def _extrapolated(step: Step) -> Velocity:
 
 
 def _interpolated(step: Step, after: NeuralFields) -> Velocity:
-    """The velocity during a step from both its ends."""
+    """Return the velocity during a step, interpolated between both ends."""
 
     def velocity(points: Tensor, fraction: float) -> Tensor:
         ends = ((1 - fraction, step.now, step.time), (fraction, after, step.time + step.length))

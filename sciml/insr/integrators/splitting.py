@@ -22,7 +22,7 @@ from sciml.numerics.least_squares import Residuals
 
 @dataclass(frozen=True)
 class ChorinSplitting(Integrator):
-    r"""Advect, find the pressure, correct: three fits, all with the penalty of the walls.
+    r"""The operator splitting of Chorin: advection, pressure and correction, three fits with a penalty at the walls.
 
     u*(x) = u^n(X(x)),    \Delta p = \nabla . u*  with  dp/dn = 0,    u^{n+1} = u* - \nabla p.
 
@@ -54,7 +54,7 @@ class ChorinSplitting(Integrator):
         continuation(problem.domain, "clamp")
 
     def advance(self, step: Step) -> Fits:
-        """Three fits."""
+        """Yield the fits of advection, pressure and correction."""
         weights = dict(step.now.weights)
         weights["velocity"] = yield self._advection(step)
         weights["pressure"] = yield self._poisson(step, NeuralFields(step.networks, dict(weights)))

@@ -1,4 +1,4 @@
-"""Problems in time: what is solved, where, from what start; nothing about networks or time steps.
+"""The base classes of problems in time: equation, domain, initial and boundary conditions; no networks, no time steps.
 
 An :class:`EvolutionProblem` is ``du/dt = rate(x, u, grad u, diag Hessian u)`` for one field; a user writes one as a
 class of a few lines. A :class:`Problem` with several fields, such as a velocity and a pressure, names them.
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Domain
 from sciml.numerics.derivatives import Jet
+from sciml.tables import summary
 
 
 class Fields(Protocol):
-    """The fields of a problem at one time."""
+    """Evaluates the fields of a problem at one time."""
 
     def __call__(
         self, name: str, points: Tensor, order: int | None = None, directions: Tensor | None = None
@@ -27,16 +28,16 @@ class Fields(Protocol):
 
 
 class Problem(ABC):
-    """Some fields on a domain, and how each is seen by a fit.
+    """A problem in time for one or more fields on a domain.
 
-    A fit never sees a network, only an *observation* of its jet: the value itself unless :meth:`observe` says
-    otherwise, the vorticity of a stream function for example.
+    A fit never sees a network, only an *observation* of its jet: the value itself by default,
+    the vorticity of a stream function for example.
 
     Attributes
     ----------
-    domain : where the points are drawn
-    fields : number of channels by name of field; the first is the headline
-    boundary_weight : of the mean square of the boundary residuals beside that of the equation
+    domain : of the equations
+    fields : number of channels of each field by name; the first is the headline
+    boundary_weight : of the mean square of the boundary residuals relative to that of the equation
     """
 
     domain: Domain
@@ -45,12 +46,12 @@ class Problem(ABC):
 
     @property
     def headline(self) -> str:
-        """Which of the presented fields :meth:`exact` is about."""
+        """The name of the presented field that :meth:`exact_field` may know."""
         return next(iter(self.fields))
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Which of the presented fields are drawn, scalars; the first one as an animation too."""
+        """The names of the presented scalar fields that are drawn; the first one is animated too."""
         return (self.headline,) if self.fields[self.headline] == 1 else ()
 
     @property
@@ -60,45 +61,52 @@ class Problem(ABC):
 
     @abstractmethod
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """Observation of a field at the start, ``(n, m)``."""
+        """Return the observation of a field at time 0, ``(n, m)``."""
 
     def propose(self, name: str, count: int, generator: torch.Generator) -> Tensor:
-        """Points where the start of a field is worth fitting, ``(about count, dim)``; anywhere unless overridden."""
+        """Return points ``(about count, dim)`` where the initial condition varies; uniform ones by default."""
         return self.domain.interior(count, generator, kind="uniform")
 
     def observe(self, name: str, jet: Jet) -> Tensor:
-        """What a fit compares, ``(n, m)``, from a jet of the order :meth:`observed_order`."""
+        """Return the quantity that a fit compares, ``(n, m)``, from a jet of the order :meth:`observed_order`."""
         return jet.value
 
     def observed_order(self, name: str) -> int:
-        """Highest derivative that :meth:`observe` needs."""
+        """Return the order of the highest derivative that :meth:`observe` needs."""
         return 0
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor | None:
-        """Residual of the boundary condition, ``(n, m)``, from a jet of order 1; None where there is none."""
+        """Return the residual of the boundary condition, ``(n, m)``, from a jet of order 1; None if there is none."""
         return None
 
     def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """The exact field as :meth:`present` shows it, ``(n, channels)``, where it is known."""
+        """Return the exact field as :meth:`present` shows it, ``(n, channels)``; None where it is not known."""
         return None
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """What is written: fields by name, each ``(n, channels)``; the fields themselves unless overridden."""
+        """Return the fields to write by name, ``(n, channels)`` each; by default the fields of the problem."""
         return {name: fields(name, points) for name in self.fields}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Numbers to watch at a time: mass, energy, errors. What is conserved tells of errors without a reference."""
+        """Return quantities to monitor at a time, such as mass and energy; the drift of conserved ones is an error."""
         return {}
+
+    def __repr__(self) -> str:
+        """Return the domain, the fields and the parameters as a table."""
+        fields = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in self.fields.items())
+        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        plain = {name: value for name, value in public.items() if isinstance(value, int | float | str | tuple)}
+        return summary(type(self).__name__, {"domain": self.domain, "fields": fields, **plain})
 
 
 class EvolutionProblem(Problem):
-    """One field ``u`` with ``du/dt = rate``.
+    """A problem for one field, ``du/dt = rate(x, u, grad u, diag Hessian u)``.
 
     Attributes
     ----------
     order : highest derivative in the rate, 0 to 2
-    linear : whether the rate is linear in ``u``, which Padé steps need
-    channels : of ``u``
+    linear : whether the rate is linear in ``u``, as Padé(2,2) requires
+    channels : number of components of ``u``
     """
 
     order: int = 1
@@ -107,7 +115,7 @@ class EvolutionProblem(Problem):
 
     @property
     def fields(self) -> Mapping[str, int]:
-        """One field."""
+        """The channels of the one field, by its name ``u``."""
         return {"u": self.channels}
 
     @abstractmethod
@@ -116,32 +124,32 @@ class EvolutionProblem(Problem):
 
     @abstractmethod
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
-        """``du/dt``, ``(n, channels)``, from the jet of ``u`` of the order :attr:`order`."""
+        """Return ``du/dt``, ``(n, channels)``, from the jet of ``u`` of the order :attr:`order`."""
 
     def rate_of_rate(self, points: Tensor, u: Jet) -> Tensor | None:
-        """The rate applied twice, ``(n, channels)``, from a jet of order 2; None if that is not known."""
+        """Return the rate applied twice, ``(n, channels)``, from a jet of order 2; None where it is not known."""
         return None
 
     def directions(self, points: Tensor) -> Tensor | None:
-        """Directions of the jets, ``(k, dim)``; None for the axes."""
+        """Return the directions of the derivatives, ``(k, dim)``; None for the axes."""
         return None
 
     def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor | None:
-        """Residual of the boundary condition, from a jet of order 1 along the axes; None where there is none."""
+        """Return the residual of the boundary condition from a jet of order 1 along the axes; None if there is none."""
         return None
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
-        """The exact ``u``, where it is known."""
+        """Return the exact solution, ``(n, channels)``; None where it is not known."""
         return None
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """``u`` at time 0."""
+        """Return the initial condition."""
         return self.initial(points)
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor | None:
-        """Residual of the boundary condition."""
+        """Return the residual of the boundary condition."""
         return self.on_boundary(at, jet, time)
 
     def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """Return the exact ``u``."""
+        """Return the exact solution where it is known."""
         return self.exact(points, time)

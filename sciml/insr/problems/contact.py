@@ -1,6 +1,6 @@
 r"""Contact with solid obstacles as a penalty potential, a sum of squares like the energies.
 
-An obstacle knows how deep a position phi lies inside of it. The potential ``k / 2 * depth^2`` has the force
+An obstacle computes the penetration depth of a position phi. The potential ``k / 2 * depth^2`` has the force
 ``-grad = k * depth * n``, n the outward normal: zero on the surface, outward, growing with the depth. The code of the
 INSR paper differs: its force on a sphere grows with the distance from the centre, and it is no gradient of a potential.
 """
@@ -23,23 +23,23 @@ _TINY = 1e-24  # under the root of a squared distance: the derivative stays fini
 
 
 class Obstacle(Protocol):
-    """What elasticity needs to know of an obstacle."""
+    """The interface of a rigid obstacle."""
 
     def depth(self, positions: Tensor) -> Tensor:
-        """Penetration (...) of positions (..., d), zero outside."""
+        """Return the penetration depth (...) of positions (..., d), zero outside."""
 
     def residuals(self, positions: Tensor) -> Tensor:
-        """Rows (..., 1) whose square is the potential."""
+        """Return rows (..., 1) whose square is the contact potential."""
 
     def force(self, positions: Tensor) -> Tensor:
-        """Minus the gradient of the potential, (..., d)."""
+        """Return the contact force, minus the gradient of the potential, (..., d)."""
 
     def picture(self) -> Any:
         """Return the shape as :mod:`sciml.plots` draws it."""
 
 
 class Plane:
-    """The half space below a plane, ``(phi - point) . normal < 0``.
+    """A rigid half space below a plane, ``(phi - point) . normal < 0``.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ class Plane:
         self.stiffness = _stiffness(stiffness)
 
     def depth(self, positions: Tensor) -> Tensor:
-        """max(0, -(phi - point) . normal)."""
+        """Return the depth max(0, -(phi - point) . normal)."""
         height = _relative(positions, self.point) @ positions.new_tensor(self.normal)
         return torch.relu(-height)
 
     def residuals(self, positions: Tensor) -> Tensor:
-        """sqrt(k / 2) depth."""
+        """Return the rows sqrt(k / 2) depth, (..., 1)."""
         return math.sqrt(self.stiffness / 2) * self.depth(positions)[..., None]
 
     def force(self, positions: Tensor) -> Tensor:
-        """k depth normal."""
+        """Return the force k depth normal, (..., d)."""
         return self.stiffness * self.depth(positions)[..., None] * positions.new_tensor(self.normal)
 
     def picture(self) -> plots.Plane:
@@ -79,32 +79,32 @@ class Plane:
 
 
 class Sphere:
-    """A solid ball (a disk in the plane), ``|phi - center| < radius``.
+    """A rigid ball (a disk in the plane), ``|phi - center| < radius``.
 
     Parameters
     ----------
     center : d coordinates
-    radius : over 0
+    radius : a positive number
     stiffness : k > 0, as of `Plane`
     """
 
     def __init__(self, center: Sequence[float], radius: float, stiffness: float) -> None:
         self.center = _coordinates("center", center)
         if not (isinstance(radius, int | float) and 0 < radius < math.inf):
-            raise InputError(f"the radius of a sphere is {radius!r}, expected a number over 0.")
+            raise InputError(f"the radius of a sphere is {radius!r}, expected a positive number.")
         self.radius = float(radius)
         self.stiffness = _stiffness(stiffness)
 
     def depth(self, positions: Tensor) -> Tensor:
-        """max(0, radius - |phi - center|)."""
+        """Return the depth max(0, radius - |phi - center|)."""
         return torch.relu(self.radius - self._distance(positions))
 
     def residuals(self, positions: Tensor) -> Tensor:
-        """sqrt(k / 2) depth."""
+        """Return the rows sqrt(k / 2) depth, (..., 1)."""
         return math.sqrt(self.stiffness / 2) * self.depth(positions)[..., None]
 
     def force(self, positions: Tensor) -> Tensor:
-        """k depth (phi - center) / |phi - center|; zero at the centre, where no way out is the shortest."""
+        """Return the force k depth (phi - center) / |phi - center|; zero at the centre, where it has no direction."""
         outward = _relative(positions, self.center) / self._distance(positions)[..., None]
         return self.stiffness * self.depth(positions)[..., None] * outward
 
@@ -133,5 +133,5 @@ def _coordinates(name: str, values: Sequence[float]) -> tuple[float, ...]:
 
 def _stiffness(value: float) -> float:
     if not (isinstance(value, int | float) and 0 < value < math.inf):
-        raise InputError(f"the stiffness of an obstacle is {value!r}, expected a number over 0.")
+        raise InputError(f"the stiffness of an obstacle is {value!r}, expected a positive number.")
     return float(value)

@@ -1,4 +1,4 @@
-r"""Elastic bodies: a network is the displacement u(x) of the undeformed body, phi = x + u.
+r"""Hyperelastic bodies: a network is the displacement u(x) of the undeformed body, phi = x + u.
 
 Motion minimises the incremental potential of implicit Euler in every step, equilibrium the energy; both are sums of
 squares (:mod:`sciml.insr.problems.energies`, :mod:`sciml.insr.problems.contact`), so that they are least-squares fits.
@@ -32,13 +32,13 @@ HELD = 400  # points in each group that is held
 
 
 def deformation_gradient(displacement: Jet) -> Tensor:
-    """F = 1 + du/dx, (n, d, d), from a jet of order 1 along the axes."""
+    """Return the deformation gradient F = 1 + du/dx, (n, d, d), from a jet of order 1 along the axes."""
     gradient = displacement.first.permute(1, 2, 0)
     return gradient + torch.eye(gradient.shape[-1], dtype=gradient.dtype, device=gradient.device)
 
 
 class ElasticProblem(Problem):
-    """A body with an elastic energy; the first field is its displacement.
+    """A hyperelastic body, whose first field is the displacement.
 
     Attributes
     ----------
@@ -50,15 +50,15 @@ class ElasticProblem(Problem):
 
     @property
     def fields(self) -> Mapping[str, int]:
-        """The displacement."""
+        """The channels of the displacement."""
         return {"displacement": self.domain.dim}
 
     def held_groups(self) -> list[tuple[str, Tensor, Tensor, float]]:
-        """What a penalty holds: name, points, their displacement, and weight of its mean square."""
+        """Return the Dirichlet groups of a penalty: name, points, their displacement, and weight of the mean square."""
         return []
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """Displacement, energy density, ratio of volumes, and the largest principal stretch."""
+        """Return displacement, energy density, volume ratio, and the largest principal stretch."""
         jet = fields("displacement", points, 1)
         gradient = deformation_gradient(jet)
         return {
@@ -69,7 +69,7 @@ class ElasticProblem(Problem):
         }
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Elastic energy, and the smallest ratio of volumes: not positive where the body is inside out."""
+        """Return the elastic energy and the smallest volume ratio, which is not positive where the body is inverted."""
         gradient = deformation_gradient(fields("displacement", self._points, 1))
         return {
             "elastic_energy": float(self.energy.energy_density(gradient).mean()) * self.domain.measure,
@@ -82,7 +82,7 @@ class ElasticProblem(Problem):
 
 
 class Tension(ElasticProblem):
-    """A box that is held at the lower end of the first axis and pulled at the upper one; the other sides are free.
+    """A box with a fixed lower end and a displaced upper end along the first axis; the other faces are free.
 
     The ends are exact with a network inside of :class:`~sciml.nets.dirichlet_ends.DirichletEnds`, and held by a
     penalty of ``boundary_weight`` otherwise. Every step of :class:`~sciml.insr.integrators.elastic.Equilibrium` is a
@@ -102,7 +102,9 @@ class Tension(ElasticProblem):
     Chen et al., "Implicit neural spatial representations for time-dependent PDEs", ICML 2023: the 2-D tension test.
     """
 
-    pictures = ("stretch",)  # the energy of the start, which changes its volume, is a thousand times that at rest
+    pictures = (
+        "stretch",
+    )  # the energy of the initial condition, which changes the volume, is a thousand times that at rest
 
     def __init__(
         self,
@@ -118,7 +120,9 @@ class Tension(ElasticProblem):
             raise InputError(f"the body has {self.domain.dim} dimensions, expected 2 or 3.")
         length = upper[0] - lower[0]
         if not (math.isfinite(extension) and extension > -length):
-            raise InputError(f"the extension is {extension!r}, expected a number over {-length:g}, minus the length.")
+            raise InputError(
+                f"the extension is {extension!r}, expected a number greater than {-length:g}, minus the length."
+            )
         self.energy = energy or ArapVolume()
         self.extension, self.boundary_weight, self.reference_cells = extension, boundary_weight, reference_cells
         self._known: dict[tuple, tuple[Tensor, Tensor]] = {}  # values at the last points, asked for in every step
@@ -128,17 +132,17 @@ class Tension(ElasticProblem):
             material_of(self.energy)
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """Uniform stretch along the first axis."""
+        """Return a uniform stretch along the first axis."""
         share = (points[:, :1] - self.domain.lower[0]) / (self.domain.upper[0] - self.domain.lower[0])
         return torch.cat([self.extension * share, torch.zeros_like(points[:, 1:])], 1)
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor:
-        """Distance from the given displacement, at the ends."""
+        """Return the difference from the prescribed displacement at the two ends."""
         at_end = at.normals[:, :1].abs() > 0.5
         return torch.where(at_end, jet.value - self.initial_field(name, at.points), torch.zeros_like(jet.value))
 
     def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """Displacement by finite elements, where it is asked for."""
+        """Return the displacement by finite elements if ``reference_cells`` is set, else None."""
         if not self.reference_cells:
             return None
         key = (len(points), points.device, points.dtype)
@@ -150,7 +154,7 @@ class Tension(ElasticProblem):
 
     @cached_property
     def reference(self) -> FiniteElementDisplacement:
-        """Displacement by quadratic finite elements on a mesh graded towards the corners."""
+        """The displacement by quadratic finite elements on a mesh graded towards the corners."""
         from sciml.reference.hyperelasticity_finite_elements import square, tension
 
         mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)
@@ -159,13 +163,13 @@ class Tension(ElasticProblem):
 
 @dataclass(frozen=True)
 class Motion:
-    """How a body moves at the start, and what pulls at it.
+    """The initial velocity of a body, and gravity.
 
     Parameters
     ----------
     time_step : of the run; the state of a moving body holds its displacement one step before
-    velocity : at the start, one number per axis; at rest unless given
-    gravity : acceleration, one number per axis; none unless given
+    velocity : at time 0, one component per axis; zero by default
+    gravity : acceleration, one component per axis; zero by default
     until : time at which the gravity ends
     """
 
@@ -176,20 +180,20 @@ class Motion:
 
     def __post_init__(self) -> None:
         if not 0 < self.time_step < math.inf:
-            raise InputError(f"the time step of the motion is {self.time_step!r}, expected a number over 0.")
+            raise InputError(f"the time step of the motion is {self.time_step!r}, expected a positive number.")
         for name in ("velocity", "gravity"):
             values = getattr(self, name)
             if values is not None and not all(math.isfinite(value) for value in values):
                 raise InputError(f"the {name} is {values!r}, expected finite numbers.")
 
     def acceleration(self, points: Tensor, time: float) -> Tensor:
-        """Gravity at a time, ``(dim,)``."""
+        """Return the acceleration of gravity at a time, ``(dim,)``."""
         absent = self.gravity is None or time > self.until * (1 + 1e-12)
         return points.new_zeros(points.shape[1]) if absent else points.new_tensor(self.gravity)
 
 
 class ElasticBody(ElasticProblem):
-    r"""A moving body: rho u_tt = div P(1 + grad u) + rho g, free or held on its boundary, in contact with obstacles.
+    r"""A moving body: rho u_tt = div P(1 + grad u) + rho g, free or fixed on its boundary, in contact with obstacles.
 
     The fields are the displacement and, for a network of the same kind, the displacement one step ``"previous"``, so
     that the state is complete. It begins at u(-h) = -h v + h^2 g / 2, from where free fall is the exact parabola.
@@ -217,7 +221,7 @@ class ElasticBody(ElasticProblem):
     ) -> None:
         for name, value in (("density", density), ("held_stiffness", held_stiffness)):
             if not 0 < value < math.inf:
-                raise InputError(f"the {name} of a body is {value!r}, expected a number over 0.")
+                raise InputError(f"the {name} of a body is {value!r}, expected a positive number.")
         if domain.dim not in (2, 3):
             raise InputError(f"the body has {domain.dim} dimensions, expected 2 or 3.")
         for values in (motion.velocity, motion.gravity):
@@ -232,16 +236,16 @@ class ElasticBody(ElasticProblem):
 
     @property
     def obstacle(self) -> Any:
-        """The first obstacle, as pictures know it."""
+        """The first obstacle as a shape of :mod:`sciml.plots`, None if there is none."""
         return next((obstacle.picture() for obstacle in self.obstacles), None)
 
     @property
     def fields(self) -> Mapping[str, int]:
-        """The displacement now and one step before."""
+        """The channels of the displacement now and one step before."""
         return dict.fromkeys(("displacement", "previous"), self.domain.dim)
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """Zero, and where the parabola was one step before."""
+        """Return zero for the displacement, and the point of the parabola of free fall one step before."""
         start, step = torch.zeros_like(points), self.motion.time_step
         if name == "previous":
             start = start + step**2 / 2 * self.motion.acceleration(points, 0.0)
@@ -250,7 +254,7 @@ class ElasticBody(ElasticProblem):
         return start
 
     def held_groups(self) -> list[tuple[str, Tensor, Tensor, float]]:
-        """Always the same points of the held groups."""
+        """Return the Dirichlet groups, always at the same points."""
         result = []
         for name in self.held:
             at = self.domain.boundary(HELD, torch.Generator().manual_seed(0), group=name)
@@ -259,15 +263,15 @@ class ElasticBody(ElasticProblem):
         return result
 
     def velocity(self, fields: Fields, points: Tensor) -> Tensor:
-        """Mean velocity of the last step, ``(n, dim)``: that of its middle."""
+        """Return the mean velocity of the last step, ``(n, dim)``, which is that of its midpoint."""
         return (fields("displacement", points) - fields("previous", points)) / self.motion.time_step
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """Displacement, velocity, energy density and ratio of volumes."""
+        """Return displacement, velocity, energy density and volume ratio."""
         return super().present(fields, points, time) | {"velocity": self.velocity(fields, points)}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Energies, momentum, mean displacement, and the deepest penetration of obstacles."""
+        """Return energies, momentum, mean displacement, and the largest penetration depth."""
         quantities, mass = super().quantities(fields, time), self.density * self.domain.measure
         displacement, velocity = fields("displacement", self._points), self.velocity(fields, self._points)
         moved, momentum = displacement.mean(0), mass * velocity.mean(0)
@@ -287,7 +291,7 @@ class ElasticBody(ElasticProblem):
 
     @cached_property
     def _surface(self) -> Tensor:
-        """Points of the boundary; of a mesh, its corners too, which touch first."""
+        """The points at which penetration is measured; of a mesh its corners too, which touch first."""
         points = self.domain.boundary(WATCHED, torch.Generator().manual_seed(0)).points
         if isinstance(self.domain, MeshDomain):
             boundary = self.domain.mesh.boundary()
@@ -297,7 +301,7 @@ class ElasticBody(ElasticProblem):
 
 
 def material_of(energy: Energy) -> Material:
-    """The material of the finite elements with the same energy.
+    """Return the finite-element material with the same energy.
 
     Raises
     ------

@@ -19,16 +19,16 @@ _TINY = 1e-24  # under the root of a squared length: its derivative stays finite
 
 
 class Energy(Protocol):
-    """What elasticity needs to know of a material."""
+    """The interface of a hyperelastic material."""
 
     def residuals(self, gradients: Tensor) -> Tensor:
-        """Rows (..., m) whose sum of squares is the energy density."""
+        """Return rows (..., m) whose sum of squares is the energy density."""
 
     def energy_density(self, gradients: Tensor) -> Tensor:
-        """Energy per undeformed volume (...), zero at rest."""
+        """Return the energy per undeformed volume (...), zero at rest."""
 
     def lame(self) -> tuple[float, float]:
-        """Shear modulus and first Lame parameter of the linear elasticity that small strains obey."""
+        """Return the shear modulus and the first Lame parameter in the limit of small strains."""
 
 
 class ArapVolume:
@@ -60,7 +60,7 @@ class ArapVolume:
         self.volume_stiffness = _not_negative("volume_stiffness", volume_stiffness)
 
     def residuals(self, gradients: Tensor) -> Tensor:
-        """Rows (..., 4) in the plane, (..., 10) in space."""
+        """Return the rows of the energy, (..., 4) in the plane and (..., 10) in space."""
         dim = _dimension(gradients)
         volume = math.sqrt(self.volume_stiffness) * (determinant(gradients) - 1)
         if dim == 2:
@@ -75,11 +75,11 @@ class ArapVolume:
         return torch.cat([rows, volume[..., None]], -1)
 
     def energy_density(self, gradients: Tensor) -> Tensor:
-        """W(F)."""
+        """Return the energy density W(F), (...)."""
         return self.residuals(gradients).square().sum(-1)
 
     def lame(self) -> tuple[float, float]:
-        """(k_a, 2 k_v)."""
+        """Return the two parameters of linear elasticity, (k_a, 2 k_v)."""
         return self.stiffness, 2 * self.volume_stiffness
 
 
@@ -114,7 +114,7 @@ class StableNeoHookean:
         self._volume = self.lame_parameter + self.shear_modulus  # lambda' of Smith et al.
 
     def residuals(self, gradients: Tensor) -> Tensor:
-        """Rows (..., 3) in the plane, (..., 10) in space."""
+        """Return the rows of the energy, (..., 3) in the plane and (..., 10) in space."""
         if _dimension(gradients) == 2:
             rows = math.sqrt(self.shear_modulus / 2) * torch.stack(_anticonformal(gradients), -1)
             change = determinant(gradients) - 1
@@ -129,7 +129,7 @@ class StableNeoHookean:
         return ratio.clamp(min=1e-12).sqrt()[..., None] * rows
 
     def energy_density(self, gradients: Tensor) -> Tensor:
-        """W(F), from F - I so that small strains keep their digits."""
+        """Return the energy density W(F), computed from F - I to avoid cancellation at small strains."""
         dim = _dimension(gradients)
         strain = gradients - torch.eye(dim, dtype=gradients.dtype, device=gradients.device)
         trace = strain.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -140,12 +140,12 @@ class StableNeoHookean:
         return self.shear_modulus / 2 * stretch + self._volume / 2 * change**2
 
     def lame(self) -> tuple[float, float]:
-        """(mu, lambda)."""
+        """Return the two parameters of linear elasticity, (mu, lambda)."""
         return self.shear_modulus, self.lame_parameter
 
 
 def determinant(matrices: Tensor) -> Tensor:
-    """Determinant of (..., 2, 2) or (..., 3, 3) as a polynomial: torch's has no exact derivative at singular ones."""
+    """Return the determinant of (..., 2, 2) or (..., 3, 3), with exact derivatives at singular matrices too."""
     if _dimension(matrices) == 2:
         return matrices[..., 0, 0] * matrices[..., 1, 1] - matrices[..., 0, 1] * matrices[..., 1, 0]
     first, second, third = matrices.unbind(-2)
@@ -159,26 +159,26 @@ def _dimension(gradients: Tensor) -> int:
 
 
 def _plane_stretch(gradients: Tensor) -> Tensor:
-    """sigma_1 + sigma_2 of (..., 2, 2), the second with the sign of the determinant."""
+    """Return sigma_1 + sigma_2 of (..., 2, 2), the second with the sign of the determinant."""
     p = gradients[..., 0, 0] + gradients[..., 1, 1]
     q = gradients[..., 1, 0] - gradients[..., 0, 1]
     return torch.sqrt(p**2 + q**2 + _TINY)
 
 
 def _anticonformal(gradients: Tensor) -> list[Tensor]:
-    """What of (..., 2, 2) no rotation and scaling contains; its length is sigma_1 - sigma_2."""
+    """Return the anticonformal part of (..., 2, 2), whose length is sigma_1 - sigma_2."""
     return [gradients[..., 0, 0] - gradients[..., 1, 1], gradients[..., 0, 1] + gradients[..., 1, 0]]
 
 
 def _cofactor(gradients: Tensor) -> Tensor:
-    """Derivative of the determinant of (..., 3, 3): its rows are cross products of the rows of F."""
+    """Return the derivative of the determinant of (..., 3, 3): its rows are cross products of the rows of F."""
     first, second, third = gradients.unbind(-2)
     pairs = ((second, third), (third, first), (first, second))
     return torch.stack([torch.linalg.cross(a, b) for a, b in pairs], -2)
 
 
 def _signed_svd(gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """F = U diag(sigma) V^T without a graph, det(U V^T) = 1: the smallest sigma has the sign of det F."""
+    """Return U, sigma, V of F = U diag(sigma) V^T, det(U V^T) = 1, detached; the last sigma has the sign of det F."""
     u, sigma, vt = torch.linalg.svd(gradients.detach())
     sign = torch.linalg.det(u @ vt).sign()[..., None]
     last = torch.ones_like(sigma).cumsum(-1) > sigma.shape[-1] - 0.5
@@ -188,7 +188,7 @@ def _signed_svd(gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _positive(name: str, value: float) -> float:
     if not (isinstance(value, int | float) and 0 < value < math.inf):
-        raise InputError(f"{name} is {value!r}, expected a number over 0.")
+        raise InputError(f"{name} is {value!r}, expected a positive number.")
     return float(value)
 
 

@@ -1,4 +1,4 @@
-"""Transport, diffusion and their mixture: the scalar problems."""
+"""Scalar problems: advection in any dimension, the heat equation, and Burgers' equation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from sciml.numerics.derivatives import Jet, laplacian
 
 
 class Advection(EvolutionProblem, Transport):
-    """``u_t + velocity . grad u = 0`` with a Gaussian pulse in a box of ``dim`` dimensions.
+    """Advection of a Gaussian pulse in a box of any dimension, ``u_t + velocity . grad u = 0``.
 
     ``u(x, 0) = exp(-|x - centre|^2 / (2 dim width^2))``, as in the paper.
 
     Parameters
     ----------
-    velocity : one number per dimension
+    velocity : one component per dimension
     lower, upper : of the box along every axis
     centre : of the pulse along every axis
     width : of the pulse in one dimension; it grows with ``sqrt(dim)``
-    boundary : ``"periodic"``; ``"zero"``, u = 0 on all faces, as published; or ``"inflow"``, the pulse in free space
-        where it flows in, and no condition where it flows out
-    boundary_weight : of that condition
+    boundary : ``"periodic"``; ``"zero"``, u = 0 on all faces, as published; or ``"inflow"``, the exact solution in
+        free space where the flow enters, and no condition where it leaves
+    boundary_weight : of the mean square of that condition
 
     References
     ----------
@@ -57,7 +57,7 @@ class Advection(EvolutionProblem, Transport):
         if not velocity or not all(math.isfinite(v) for v in velocity) or not any(velocity):
             raise InputError(f"the velocity is {list(velocity)}, expected one finite number per dimension, not all 0.")
         if not width > 0:
-            raise InputError(f"the width of the pulse is {width!r}, expected a number over 0.")
+            raise InputError(f"the width of the pulse is {width!r}, expected a positive number.")
         dim, self.periodic, self.inflow = len(velocity), boundary == "periodic", boundary == "inflow"
         self.domain = Box([lower] * dim, [upper] * dim, self.periodic)
         self.velocity, self.centre, self.width = tuple(velocity), centre, width * math.sqrt(dim)
@@ -65,46 +65,46 @@ class Advection(EvolutionProblem, Transport):
         self._length = upper - lower
 
     def initial(self, points: Tensor) -> Tensor:
-        """The pulse."""
+        """Return the pulse at time 0."""
         return self.exact(points, 0.0)
 
     def exact(self, points: Tensor, time: float) -> Tensor:
-        """The pulse, moved; its nearest image if the box is periodic."""
+        """Return the translated pulse; in a periodic box its nearest image."""
         distance = points - self.centre - time * points.new_tensor(self.velocity)
         if self.periodic:
             distance = distance - self._length * torch.round(distance / self._length)
         return torch.exp(-distance.square().sum(1, keepdim=True) / (2 * self.width**2))
 
     def propose(self, name: str, count: int, generator: torch.Generator) -> Tensor:
-        """Points around the pulse: in many dimensions random ones would miss it."""
+        """Return points around the pulse, which uniform points would miss in many dimensions."""
         normal = torch.randn(count, self.domain.dim, generator=generator, device=generator.device, dtype=torch.float64)
         return self.centre + 2 * self.width * normal
 
     def directions(self, points: Tensor) -> Tensor:
-        """The one direction of transport: jets along it cost the same in every dimension."""
+        """Return the direction of transport, along which derivatives cost the same in every dimension."""
         return points.new_tensor([self.velocity])
 
     def velocity_at(self, fields: Fields, points: Tensor, time: float) -> Tensor:
-        """The velocity, the same everywhere."""
+        """Return the velocity, which is constant."""
         return points.new_tensor(self.velocity).expand_as(points)
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
-        """Minus the derivative along the velocity."""
+        """Return minus the derivative along the velocity."""
         return -u.first[0]
 
     def rate_of_rate(self, points: Tensor, u: Jet) -> Tensor:
-        """The second derivative along the velocity."""
+        """Return the second derivative along the velocity."""
         return u.second[0]
 
     def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor | None:
-        """``u`` itself, or its distance from the pulse where it flows in."""
+        """Return ``u``, or at an inflow its difference from the exact solution."""
         if self.periodic or not self.inflow:
             return None if self.periodic else u.value
         enters = at.normals @ at.normals.new_tensor(self.velocity) < 0
         return torch.where(enters[:, None], u.value - self.exact(at.points, time), 0.0)
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """The integral of ``u``."""
+        """Return the mass, the integral of ``u``."""
         return {"mass": float(fields("u", self._points).mean()) * self.domain.measure}
 
     @cached_property
@@ -113,16 +113,17 @@ class Advection(EvolutionProblem, Transport):
 
 
 class Heat(EvolutionProblem):
-    """``u_t = diffusivity * Laplace u`` with ``u = 0`` on the boundary of a box or mesh, from one of its modes.
+    """The heat equation ``u_t = diffusivity * Laplace u`` in a box with ``u = 0`` on its faces.
 
-    In a box ``u(x, 0) = prod sin(modes_i pi (x_i - lower_i) / L_i)``, which decays by ``exp(-diffusivity |k|^2 t)``.
+    The initial condition is an eigenfunction, ``u(x, 0) = prod sin(modes_i pi (x_i - lower_i) / L_i)``, which decays
+    as ``exp(-diffusivity |k|^2 t)``.
 
     Parameters
     ----------
     lower, upper : corners of the box
-    diffusivity : greater than 0
-    modes : half waves along each axis
-    boundary_weight : of the condition on the boundary; without effect where the network fulfils it
+    diffusivity : a positive number
+    modes : number of half periods of the sine along each axis
+    boundary_weight : of the mean square of the boundary condition; without effect where the network satisfies it
     """
 
     order = 2
@@ -137,61 +138,63 @@ class Heat(EvolutionProblem):
         boundary_weight: float = 1.0,
     ) -> None:
         if not diffusivity > 0:
-            raise InputError(f"the diffusivity is {diffusivity!r}, expected a number over 0.")
+            raise InputError(f"the diffusivity is {diffusivity!r}, expected a positive number.")
         self.domain: Domain = Box(lower, upper)
         self.modes = tuple(modes) if modes is not None else (1,) * len(lower)
         if len(self.modes) != len(lower) or any(mode < 1 for mode in self.modes):
-            raise InputError(f"the modes are {list(self.modes)}, expected a whole number over 0 for each axis.")
+            raise InputError(f"the modes are {list(self.modes)}, expected a positive whole number for each axis.")
         self.diffusivity, self.boundary_weight = diffusivity, boundary_weight
         sides = [high - low for low, high in zip(lower, upper, strict=True)]
-        self._waves = [mode * math.pi / side for mode, side in zip(self.modes, sides, strict=True)]
+        self._wavenumbers = [mode * math.pi / side for mode, side in zip(self.modes, sides, strict=True)]
         self._lower = list(lower)
 
     def initial(self, points: Tensor) -> Tensor:
-        """The mode."""
+        """Return the eigenfunction at time 0."""
         return self.exact(points, 0.0)
 
     def exact(self, points: Tensor, time: float) -> Tensor:
-        """The mode, decayed."""
-        waves = points.new_tensor(self._waves)
-        shape = torch.sin(waves * (points - points.new_tensor(self._lower))).prod(1, keepdim=True)
-        return shape * math.exp(-self.diffusivity * time * sum(wave**2 for wave in self._waves))
+        """Return the eigenfunction with the amplitude of the given time."""
+        wavenumbers = points.new_tensor(self._wavenumbers)
+        shape = torch.sin(wavenumbers * (points - points.new_tensor(self._lower))).prod(1, keepdim=True)
+        return shape * math.exp(-self.diffusivity * time * sum(k**2 for k in self._wavenumbers))
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
-        """The Laplacian."""
+        """Return the diffusivity times the Laplacian."""
         return self.diffusivity * laplacian(u)
 
     def on_boundary(self, at: BoundaryPoints, u: Jet, time: float) -> Tensor:
-        """``u`` itself."""
+        """Return ``u``, which is zero on the boundary."""
         return u.value
 
 
 class PeriodicBurgers(EvolutionProblem):
-    """``u_t + u u_x = viscosity * u_xx``, periodic on [0, 2 pi], from ``sin x + cos(2 x) / 2``.
+    """Burgers' equation ``u_t + u u_x = viscosity * u_xx`` on the periodic interval [0, 2 pi].
+
+    The initial condition is ``sin x + cos(2 x) / 2``.
 
     Parameters
     ----------
-    viscosity : greater than 0
+    viscosity : a positive number
     """
 
     order = 2
 
     def __init__(self, viscosity: float = 0.05) -> None:
         if not viscosity > 0:
-            raise InputError(f"the viscosity is {viscosity!r}, expected a number over 0.")
+            raise InputError(f"the viscosity is {viscosity!r}, expected a positive number.")
         self.viscosity = viscosity
         self.domain = Box([0.0], [2 * math.pi], True)
 
     def initial(self, points: Tensor) -> Tensor:
-        """Two waves."""
+        """Return the sum of two Fourier modes."""
         return torch.sin(points) + torch.cos(2 * points) / 2
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
-        """Convection and diffusion."""
+        """Return diffusion minus convection."""
         return self.viscosity * u.second[0] - u.value * u.first[0]
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Mass, which is conserved, and energy, which falls."""
+        """Return the mass, which is conserved, and the energy, which decreases."""
         u = fields("u", self._points)
         return {"mass": float(u.mean()) * self.domain.measure, "energy": float(u.square().mean()) / 2}
 

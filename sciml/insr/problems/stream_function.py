@@ -1,10 +1,10 @@
-r"""Incompressible flow in a box by its stream function: free of divergence, and closed at the walls, by its form.
+r"""Incompressible flow in a box by its stream function: divergence-free and tangential to the walls by construction.
 
     (u, v) = (\psi_y, -\psi_x),    \omega = v_x - u_y = -\Delta \psi,
     \omega_t + u \omega_x + v \omega_y = \nu \Delta \omega.
 
 The network, inside :class:`~sciml.nets.ansatz.VanishingOnBox`, is \psi; a fit compares \omega. There is no pressure, no
-projection, and one fit per step. Walls are slippery: \psi = \omega = 0.
+projection, and one fit per step. Walls are free of friction: \psi = \omega = 0.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ WATCHED = 400  # points at which the divergence and the flow through the walls a
 
 
 class Smoke:
-    """A puff of smoke, ``exp(-|x - centre|^2 / (2 width^2))``, that the flow carries along.
+    """A passive density ``exp(-|x - centre|^2 / (2 width^2))`` that the flow carries, at time 0.
 
     Parameters
     ----------
     centre : two coordinates
-    width : greater than 0
+    width : a positive number
     """
 
     def __init__(self, centre: Sequence[float] = (-0.5, -0.25), width: float = 0.2) -> None:
         if len(centre) != 2 or not all(math.isfinite(x) for x in centre) or not 0 < width < math.inf:
             raise InputError(
-                f"smoke has centre {list(centre)} and width {width!r}, expected two numbers and a width over 0."
+                f"smoke has centre {list(centre)} and width {width!r}, expected two numbers and a positive width."
             )
         self.centre, self.width = tuple(centre), width
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Density, ``(n, 1)``."""
+        """Return the density at points, ``(n, 1)``."""
         square = (points - points.new_tensor(self.centre)).square().sum(1, keepdim=True)
         return torch.exp(-square / (2 * self.width**2))
 
 
 class StreamFunctionFlow(Problem, Transport):
-    """A plane flow in [-1, 1]^2 from a given start; the fields are ``"stream"`` and, with smoke, ``"density"``.
+    """A plane flow in [-1, 1]^2 by its stream function, the field ``"stream"``, and with smoke ``"density"``.
 
     Parameters
     ----------
     initial : flow at time 0
     viscosity : at least 0
-    smoke : carried along, if given
+    smoke : a density that the flow carries; none by default
     """
 
     walls = "reflect"
@@ -72,41 +72,41 @@ class StreamFunctionFlow(Problem, Transport):
 
     @property
     def fields(self) -> Mapping[str, int]:
-        """The stream function and perhaps a density."""
+        """The channels of the stream function, and of the density if there is one."""
         return dict.fromkeys((*self.active, *self.passive), 1)
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """Vorticity or density at the start."""
+        """Return the vorticity or the density at time 0."""
         return self.smoke(points) if name == "density" else self.initial.vorticity(points)[:, None]
 
     def observe(self, name: str, jet: Jet) -> Tensor:
-        """Minus the Laplacian of the stream function, the vorticity; a density itself."""
+        """Return the vorticity, minus the Laplacian of the stream function; of a density its value."""
         return jet.value if name == "density" else -laplacian(jet)
 
     def observed_order(self, name: str) -> int:
-        """2 for the stream function."""
+        """Return 2 for the stream function and 0 for a density."""
         return 0 if name == "density" else 2
 
     def diffusivity(self, name: str) -> float:
-        """The viscosity, for the vorticity."""
+        """Return the viscosity for the vorticity and 0 for a density."""
         return 0.0 if name == "density" else self.viscosity
 
     def is_odd(self, name: str) -> bool:
-        """The vorticity is, at slippery walls."""
+        """Return whether the field is the stream function, whose vorticity has odd reflection at the walls."""
         return name == "stream"
 
     def velocity_at(self, fields: Fields, points: Tensor, time: float = 0.0) -> Tensor:
-        """Velocity of a stream function, ``(n, 2)``."""
+        """Return the velocity of the stream function, ``(n, 2)``."""
         slopes = fields("stream", points, 1).first
         return torch.cat([slopes[1], -slopes[0]], 1)
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """The smoke, if there is some, and the vorticity."""
+        """The names of the density, if there is one, and of the vorticity."""
         return (*self.passive, "vorticity")
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """Velocity, vorticity and density."""
+        """Return velocity and vorticity, and the density if there is one."""
         shown = {
             "velocity": self.velocity_at(fields, points, time),
             "vorticity": self.observe("stream", fields("stream", points, 2)),
@@ -114,7 +114,7 @@ class StreamFunctionFlow(Problem, Transport):
         return shown | {name: fields(name, points) for name in self.passive}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Energy and enstrophy, which last without viscosity, and what the form makes zero."""
+        """Return energy, enstrophy and mass, and divergence and flow through walls, which are zero by construction."""
         jet, half_area = fields("stream", self._points, 2), self.domain.measure / 2
         some, walls = self._points[:: PER_AXIS**2 // WATCHED], self._walls
         watched = {
@@ -138,21 +138,21 @@ class StreamFunctionFlow(Problem, Transport):
 
 
 class TaylorGreen(StreamFunctionFlow):
-    r"""Four vortices that stand still without viscosity, the paper's case, and else decay by \exp(-2 \nu \pi^2 t).
+    r"""The Taylor-Green vortices: stationary without viscosity, as in the paper, else decaying as \exp(-2 \nu \pi^2 t).
 
-    u = (sin X cos Y, -cos X sin Y) / \pi at the start, X = \pi (x + 1), Y = \pi (y + 1).
+    u = (sin X cos Y, -cos X sin Y) / \pi at time 0, X = \pi (x + 1), Y = \pi (y + 1).
 
     Parameters
     ----------
     viscosity : at least 0
-    smoke : carried along, if given
+    smoke : a density that the flow carries; none by default
     """
 
     def __init__(self, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
         super().__init__(taylor_green(), viscosity, smoke)
 
     def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """Velocity and vorticity."""
+        """Return the exact velocity or vorticity; None for a density."""
         decay = math.exp(-2 * self.viscosity * math.pi**2 * time)
         if name == "velocity":
             return decay * self.initial.velocity(points)
@@ -160,13 +160,13 @@ class TaylorGreen(StreamFunctionFlow):
 
 
 class MultiModeEuler(StreamFunctionFlow):
-    r"""Modes of several scales that stir one another: \omega = \sum a sin(k X / 2) sin(l Y / 2), not at rest.
+    r"""A flow of several interacting sine modes, \omega = \sum a sin(k X / 2) sin(l Y / 2), which is not stationary.
 
     Parameters
     ----------
     modes : (k, l, a) with whole numbers k, l >= 1
     viscosity : at least 0
-    smoke : carried along, if given
+    smoke : a density that the flow carries; none by default
     """
 
     def __init__(
@@ -181,13 +181,13 @@ class MultiModeEuler(StreamFunctionFlow):
 
 
 class TwoVortices(StreamFunctionFlow):
-    """A Taylor-Green cell in one corner and one of a quarter of its size in the other; both have speed 1.
+    """Two vortices, a Taylor-Green cell in one corner and one of a quarter of its size in the other, both of speed 1.
 
     Parameters
     ----------
     taper : half the thickness of the shear layers at the edge of the large cell
     viscosity : at least 0
-    smoke : carried along, if given
+    smoke : a density that the flow carries; none by default
     """
 
     def __init__(self, taper: float = 0.05, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
@@ -195,7 +195,7 @@ class TwoVortices(StreamFunctionFlow):
 
 
 def largest_divergence(velocity: Callable[[Tensor], Tensor], points: Tensor) -> float:
-    """Largest magnitude of the divergence, by automatic differentiation of a velocity ``(n, dim)`` at points."""
+    """Return the largest absolute divergence of a velocity ``(n, dim)`` at points, by automatic differentiation."""
     total = points.new_zeros(len(points))
     for axis in range(points.shape[1]):
         along = torch.zeros_like(points)
@@ -205,6 +205,6 @@ def largest_divergence(velocity: Callable[[Tensor], Tensor], points: Tensor) -> 
 
 
 def check_viscosity(viscosity: float) -> None:
-    """Refuse what is no viscosity."""
+    """Refuse a viscosity that is negative or not finite."""
     if not 0 <= viscosity < math.inf:
         raise InputError(f"the viscosity is {viscosity!r}, expected a number of at least 0.")

@@ -13,14 +13,14 @@ from sciml.insr.problems.base import Fields
 
 
 class Transport(ABC):
-    """A problem whose fields are carried by a flow; an ancestor beside :class:`~sciml.insr.problems.Problem`.
+    """A problem whose fields are carried by a flow; a base class beside :class:`~sciml.insr.problems.Problem`.
 
     Attributes
     ----------
     active : fields that the velocity depends on, carried first
     passive : fields that it does not depend on
-    walls : what happens to a path that leaves a box where it is not periodic: ``"clamp"`` it to the wall, for outflow
-        and inflow, or ``"reflect"`` it, for walls that nothing crosses
+    walls : continuation of paths that leave the box along an axis that is not periodic: ``"clamp"`` moves them to the
+        face, for inflow and outflow, ``"reflect"`` reflects them, for impermeable walls
     """
 
     domain: Domain
@@ -30,12 +30,12 @@ class Transport(ABC):
 
     @abstractmethod
     def velocity_at(self, fields: Fields, points: Tensor, time: float) -> Tensor:
-        """Velocity at points inside, ``(n, dim)``."""
+        """Return the velocity at points inside of the domain, ``(n, dim)``."""
 
     def diffusivity(self, name: str) -> float:
-        """Diffusivity of a field, at least 0."""
+        """Return the diffusivity of a field, at least 0."""
         return 0.0
 
     def is_odd(self, name: str) -> bool:
-        """Whether a field continues beyond a wall with the other sign, as it does if it is 0 there."""
+        """Return whether a field has odd reflection at walls, as it has if it is zero there."""
         return False

@@ -22,10 +22,10 @@ from sciml.reference.incompressible_plane_flows import Flow, taylor_green, two_v
 
 
 class IncompressibleFlow(Problem):
-    """A plane flow without viscosity in [-1, 1]^2 with closed walls, from a given start.
+    """A plane flow without viscosity in [-1, 1]^2 with impermeable walls, by its velocity and pressure.
 
     The fields are ``"velocity"`` and ``"pressure"``, which contains the density and the length of a time step as in the
-    paper, and is known but for a constant.
+    paper, and is determined up to a constant.
 
     Parameters
     ----------
@@ -38,32 +38,32 @@ class IncompressibleFlow(Problem):
 
     def __init__(self, initial: Flow, boundary_weight: float = 2.0) -> None:
         if not 0 < boundary_weight < float("inf"):
-            raise InputError(f"the weight of the boundary is {boundary_weight!r}, expected a number over 0.")
+            raise InputError(f"the weight of the boundary is {boundary_weight!r}, expected a positive number.")
         self.initial, self.boundary_weight = initial, boundary_weight
         self.domain = Box([-1.0, -1.0], [1.0, 1.0])
 
     @property
     def fields(self) -> Mapping[str, int]:
-        """Velocity and pressure."""
+        """The channels of velocity and pressure."""
         return {"velocity": 2, "pressure": 1}
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """The velocity at the start; no pressure."""
+        """Return the velocity at time 0; the pressure is zero."""
         return self.initial.velocity(points) if name == "velocity" else torch.zeros_like(points[:, :1])
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor:
-        """Flow through the wall, or the derivative of the pressure across it."""
+        """Return the flow through the wall, or the normal derivative of the pressure."""
         across = jet.value if name == "velocity" else jet.first[..., 0].T
         return (across * at.normals).sum(1, keepdim=True)
 
     def present(self, fields: Fields, points: Tensor, time: float) -> dict[str, Tensor]:
-        """Velocity, vorticity and pressure."""
+        """Return velocity, vorticity and pressure."""
         velocity = fields("velocity", points, 1)
         vorticity = velocity.first[0, :, 1:] - velocity.first[1, :, :1]
         return {"velocity": velocity.value, "vorticity": vorticity, "pressure": fields("pressure", points)}
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
-        """Energy, and how far divergence and the flow through the walls are from zero."""
+        """Return the energy, and the largest divergence and flow through the walls."""
         walls = self._walls
         return {
             "energy": float(fields("velocity", self._points).square().sum(1).mean()) * self.domain.measure / 2,
@@ -81,18 +81,18 @@ class IncompressibleFlow(Problem):
 
 
 class TaylorGreenPrimitive(IncompressibleFlow):
-    """The paper's four vortices, which stand still."""
+    """The Taylor-Green vortices of the paper, a stationary flow."""
 
     def __init__(self, boundary_weight: float = 2.0) -> None:
         super().__init__(taylor_green(), boundary_weight)
 
     def exact_field(self, name: str, points: Tensor, time: float) -> Tensor | None:
-        """The velocity of the start."""
+        """Return the velocity at time 0, which is stationary."""
         return self.initial.velocity(points) if name == "velocity" else None
 
 
 class TwoVorticesPrimitive(IncompressibleFlow):
-    """The paper's two vortices of unlike size, smoothed as in
+    """The two vortices of the paper, of different size, smoothed as in
     :func:`~sciml.reference.incompressible_plane_flows.two_vortices`.
 
     Parameters
