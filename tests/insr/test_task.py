@@ -390,7 +390,7 @@ WRONG = {
     "never written": ({"output": {"every": 0}}, "every of the output is 0, expected a whole number of at least 1"),
     "no damping": (
         {"fitting": {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": {"damping": 0.0}}}},
-        "damping of least squares is 0.0, expected a number greater than 0",
+        "damping of least squares is 0.0, expected a positive number",
     ),
     "Adam without a rate": (
         {"fitting": {"class_path": "sciml.insr.AdamFit", "init_args": {"rate": 0.0}}},

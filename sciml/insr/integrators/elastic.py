@@ -135,8 +135,8 @@ def _integral(
     points, weights = quadrature.on(problem.domain)
     if problem.domain.dim**2 * len(points) < network.count:
         raise InputError(
-            f"there are {len(points)} points of quadrature for {network.count} parameters; the energy would be least at "
-            f"these points alone. Take at least {-(-network.count // problem.domain.dim**2)}."
+            f"there are {len(points)} points of quadrature for {network.count} parameters; the energy would be minimal "
+            f"at these points only. Take at least {-(-network.count // problem.domain.dim**2)}."
         )
     points, weights = points.to(like), weights.to(like)
     root = (weights * len(points) / weights.sum()).sqrt()[:, None]
