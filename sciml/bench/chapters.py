@@ -131,7 +131,7 @@ class Chapter(ABC):
         Parameters
         ----------
         folder : of this chapter
-        progress : is told how far the work is
+        progress : receives reports of the progress
         """
 
 
@@ -143,7 +143,7 @@ def chapter_names() -> list[str]:
 
 
 def load_chapter(name: str) -> type[Chapter]:
-    """Import a chapter.
+    """Import the chapter of a method and return its class.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def solve_config(config: str, changes: Sequence[str], folder: Path, progress: Pr
     config : name of a shipped config
     changes : ``key=value`` as on the command line
     folder : of the run
-    progress : is told how far the run is
+    progress : receives reports of the progress
 
     Returns
     -------

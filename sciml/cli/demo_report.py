@@ -44,7 +44,7 @@ class Entry:
 
 
 def report_page(entries: Sequence[Entry], environment: Mapping[str, Any], seconds: float) -> str:
-    """Return the page.
+    """Return the HTML page of the demo.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _cells(cells: Sequence[Any], numeric: Sequence[bool], tag: str, scope: str) 
 
 
 def _is_numeric(cells: Iterable[Any]) -> bool:
-    """Whether a column is set flush right: its cells are numbers, as such or as text."""
+    """Return True if a column is set flush right, as its cells are numbers or read as such."""
     return any(isinstance(cell, int | float) or (isinstance(cell, str) and _reads_as_number(cell)) for cell in cells)
 
 

@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be generated: everything that the file depends on.
+    """A plan of a data set: everything that its file depends on.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def command(self) -> str:
-        """The command that makes the same data set, with all options."""
+        """The shell command that makes the same data set, with all options."""
         words = [f"{key}={value}" for key, value in asdict(self.generator).items()]  # type: ignore[call-overload]
         return " ".join(["sciml data generate", self.name, *words, f"-n {self.count} --seed {self.seed}"])
 
@@ -169,7 +169,7 @@ def write_part(plan: Plan, first: int, stop: int, path: Path) -> int:
 
 
 def _share(count: int, seed: int, jobs: int, shard: tuple[int, int] | None) -> tuple[int, int]:
-    """The trajectories that this call makes, after a look at its numbers."""
+    """Return the first and last trajectory of this call, after a check of its arguments."""
     if count < 1 or seed < 0 or jobs < 1:
         raise InputError(
             "a data set needs at least 1 trajectory and 1 job and a seed of at least 0; "
@@ -191,7 +191,7 @@ def _parts(first: int, stop: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_finished(path: Path, plan: Plan, first: int, stop: int) -> bool:
-    """Whether a part is there and was made by the same plan."""
+    """Return True if a part exists and was made by the same plan."""
     if not path.exists():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The data sets that sciml can make: each sample is a function of its random numbers alone.
+"""Generators of data sets, in which each sample is a function of its random numbers alone.
 
 A generator is a frozen dataclass whose fields are its options. :data:`GENERATORS` is the list of them; ``sciml data
 generate`` and :func:`sciml.data.generate` take any.
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from sciml.checks import choice, positive, whole_number
 from sciml.data.formats import DataField, Description
 from sciml.errors import InputError
 from sciml.mesh import Grid
@@ -21,7 +22,7 @@ Sample = tuple[dict[str, np.ndarray], dict[str, float]]  # fields and parameters
 
 
 class Generator(Protocol):
-    """What makes the samples of a data set."""
+    """The interface of a generator of the samples of a data set."""
 
     summary: ClassVar[str]
 
@@ -30,11 +31,11 @@ class Generator(Protocol):
         ...
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Make one sample.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
-        random : the only source of chance
+        random : the only source of randomness
         """
         ...
 
@@ -61,14 +62,14 @@ class Heat:
 
     def __post_init__(self) -> None:
         _check_box(self, size=9, dimension=3)
-        _check_positive(self, "diffusivity")
+        positive("diffusivity", self.diffusivity)
 
     def describe(self) -> Description:
         """Return what each sample holds: ``u``."""
         return _periodic(self, "heat")
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Make one sample.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
@@ -102,14 +103,14 @@ class Advection:
 
     def __post_init__(self) -> None:
         _check_box(self, size=9, dimension=3)
-        _check_positive(self, "speed")
+        positive("speed", self.speed)
 
     def describe(self) -> Description:
         """Return what each sample holds: ``u``, and the velocity as parameters."""
         return _periodic(self, "advection", *(f"velocity_{axis}" for axis in "xyz"[: self.dimension]))
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Make one sample.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
@@ -129,7 +130,7 @@ class Burgers:
 
     Parameters
     ----------
-    size : values along x; the waves up to size / 3 must resolve fronts of thickness nu
+    size : values along x; the Fourier modes up to size / 3 must resolve fronts of thickness nu
     steps : number of times
     duration : the last of them; the first is 0
     viscosity : nu
@@ -143,14 +144,14 @@ class Burgers:
 
     def __post_init__(self) -> None:
         _check_box(self, size=13, dimension=3)
-        _check_positive(self, "viscosity")
+        positive("viscosity", self.viscosity)
 
     def describe(self) -> Description:
         """Return what each sample holds: ``u``."""
         return _periodic(self, "burgers")
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Make one sample.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
@@ -186,11 +187,8 @@ class Poisson:
     def __post_init__(self) -> None:
         from sciml.reference.poisson_cases import RIGHT_HAND_SIDES, poisson_case
 
-        _check_positive(self, "tolerance")
-        if self.right_hand_side not in RIGHT_HAND_SIDES:
-            raise InputError(
-                f"right_hand_side must be one of {', '.join(RIGHT_HAND_SIDES)}, got {self.right_hand_side!r}."
-            )
+        positive("tolerance", self.tolerance)
+        choice("right_hand_side", self.right_hand_side, RIGHT_HAND_SIDES)
         poisson_case(self.case, max(self.size, 0) and min(self.size, 16), 0, self.dimension)  # refuses what is wrong
 
     def describe(self) -> Description:
@@ -205,7 +203,7 @@ class Poisson:
         return Description("poisson", grid, np.zeros(1), entries, 1, boundary=sides)
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Make one sample.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
@@ -241,14 +239,12 @@ def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generat
     name : key of :data:`GENERATORS`
     options : text by name of the option, ``{"size": "128"}``
     """
-    if name not in GENERATORS:
-        raise InputError(f"there is no generator {name!r}, expected one of {', '.join(GENERATORS)}.")
+    choice("the generator", name, GENERATORS)
     kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
     known = {entry.name: str(entry.type) for entry in fields(GENERATORS[name])}
     values = {}
     for key, value in (options or {}).items():
-        if key not in known:
-            raise InputError(f"the generator {name} has no option {key!r}, expected one of {', '.join(known)}.")
+        choice(f"the option of {name}", key, known)
         try:
             values[key] = kinds[known[key]](value)
         except ValueError:
@@ -289,16 +285,7 @@ def _periodic(generator: Any, name: str, *parameters: str) -> Description:
 
 
 def _check_box(generator: Any, size: int, dimension: int) -> None:
-    if generator.size < size:
-        raise InputError(f"size must be at least {size} values per axis, got {generator.size}.")
-    if not 1 <= getattr(generator, "dimension", 1) <= dimension:
-        raise InputError(f"dimension must be 1 to {dimension}, got {generator.dimension}.")
-    if generator.steps < 2:
-        raise InputError(f"steps must be at least 2, got {generator.steps}.")
-    _check_positive(generator, "duration")
-
-
-def _check_positive(generator: Any, name: str) -> None:
-    value = getattr(generator, name)
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be finite and positive, got {value}.")
+    whole_number("size", generator.size, at_least=size)
+    whole_number("dimension", getattr(generator, "dimension", 1), at_least=1, at_most=dimension)
+    whole_number("steps", generator.steps, at_least=2)
+    positive("duration", generator.duration)

@@ -1,4 +1,4 @@
-"""What training takes its batches from: draws without data, and windows of fields from a file."""
+"""Data modules of the training: batches of draws without data, and windows of fields from a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from sciml.checks import choice, whole_number
 from sciml.data.formats import Dataset, open_dataset
 from sciml.data.sampling import EpochShuffle
 from sciml.data.windows import Window, Windows, check_window, whole_trajectories
@@ -35,11 +36,8 @@ class Draws(LightningDataModule):
 
     def __init__(self, batches_per_epoch: int, validation_batches: int = 1) -> None:
         super().__init__()
-        if batches_per_epoch < 1 or validation_batches < 0:
-            raise InputError(
-                "an epoch needs at least one batch, and validation none or some; "
-                f"got batches_per_epoch={batches_per_epoch} and validation_batches={validation_batches}."
-            )
+        whole_number("batches_per_epoch", batches_per_epoch, at_least=1)
+        whole_number("validation_batches", validation_batches, at_least=0)
         self.batches_per_epoch, self.validation_batches = batches_per_epoch, validation_batches
 
     def train_dataloader(self) -> DataLoader:
@@ -74,8 +72,8 @@ class FieldData(LightningDataModule):
     path : of a data set in any layout that `open_dataset` reads
     history : steps given
     horizon : steps wanted; 0 wants the targets at the last step given, as for maps from coefficient to solution
-    inputs : names of fields, all unless given
-    targets : names of fields, all that vary in time unless given
+    inputs : names of fields; all by default
+    targets : names of fields; by default all that vary in time
     batch_size : samples in a batch; a last one that is smaller is kept
     fractions : of the trajectories for training and validation, the rest is for tests; training gets at least one
     seed : of the split and of the order
@@ -98,21 +96,19 @@ class FieldData(LightningDataModule):
         precision: Literal["float32", "float64"] = "float32",
     ) -> None:
         super().__init__()
-        if batch_size < 1 or workers < 0 or seed < 0:
-            raise InputError(
-                f"batch_size must be at least 1, workers and seed at least 0; got {batch_size}, {workers} and {seed}."
-            )
+        whole_number("batch_size", batch_size, at_least=1)
+        whole_number("workers", workers, at_least=0)
+        whole_number("seed", seed, at_least=0)
         if len(fractions) != 2 or min(fractions) < 0 or sum(fractions) > 1 + 1e-9:
             raise InputError(f"fractions are those of training and validation, at most 1 together; got {fractions}.")
-        if precision not in ("float32", "float64"):
-            raise InputError(f"precision must be float32 or float64, got {precision!r}.")
+        choice("precision", precision, ("float32", "float64"))
         self.path, self.batch_size, self.seed, self.workers = path, batch_size, seed, workers
         self._lengths, self._names = (history, horizon), (inputs, targets)
         self._fractions, self._dtype = tuple(fractions), getattr(torch, precision)
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The open data set."""
+        """The data set, opened when it is first needed."""
         return open_dataset(self.path)
 
     @cached_property

@@ -48,7 +48,7 @@ class Normaliser(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether there are statistics, from data or from a checkpoint."""
+        """True if there are statistics, from data or from a checkpoint."""
         return bool(self.count > 0)
 
     def fit(self, blocks: Iterable[Any]) -> None:
@@ -69,7 +69,7 @@ class Normaliser(nn.Module):
             if values.shape[-1:] != (channels,):
                 raise InputError(f"values need {channels} channels along the last axis, got shape {values.shape}.")
             if not np.isfinite(values).all():
-                raise InputError(f"block {number} of the values holds numbers that are not finite; check the data.")
+                raise InputError(f"block {number} of the values holds values that are not finite; check the data.")
             statistics.add(values)
         if not statistics.count:
             raise InputError("there are no values to take statistics of; the training split is empty.")

@@ -8,6 +8,7 @@ import numpy as np
 import torch.distributed as dist
 from torch.utils.data import DistributedSampler
 
+from sciml.checks import whole_number
 from sciml.errors import InputError
 
 
@@ -23,7 +24,7 @@ class EpochShuffle(DistributedSampler[int]):
     length : number of samples
     seed : of the permutations
     shuffle : False keeps the order 0, 1, 2, ...
-    rank, world : this process and their number; those of ``torch.distributed`` unless given, (0, 1) without it
+    rank, world : number of this process and of all; by default those of ``torch.distributed``, (0, 1) without it
 
     Examples
     --------
@@ -36,15 +37,13 @@ class EpochShuffle(DistributedSampler[int]):
     def __init__(
         self, length: int, seed: int = 0, *, shuffle: bool = True, rank: int | None = None, world: int | None = None
     ) -> None:
-        if length < 0:
-            raise InputError(f"a sampler needs a length of at least 0, got {length}.")
+        whole_number("the length of a sampler", length, at_least=0)
         if (rank is None) != (world is None):
             raise InputError(f"rank and world belong together, got rank={rank} and world={world}; give both or none.")
         if rank is None or world is None:
             together = dist.is_available() and dist.is_initialized()
             rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
-        if not 0 <= rank < world:
-            raise InputError(f"rank must be within 0..{world - 1}, got {rank}.")
+        whole_number("rank", rank, at_least=0, at_most=world - 1)
         # the constructor of DistributedSampler wants a data set and a process group, and we need neither
         self.length, self.seed, self.shuffle, self.rank, self.num_replicas = length, seed, shuffle, rank, world
         self.num_samples, self.total_size, self.drop_last = -(-length // world), -(-length // world) * world, False

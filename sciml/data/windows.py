@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as Samples
 
+from sciml.checks import whole_number
 from sciml.data.formats import Dataset, Description
 from sciml.errors import InputError
 
@@ -128,11 +129,8 @@ def check_window(about: Description, window: Window, source: str) -> None:
     window : lengths and fields
     source : name of the file, for sentences
     """
-    if window.history < 1 or window.horizon < 0:
-        raise InputError(
-            f"a window needs a history of at least 1 step and a horizon of at least 0; "
-            f"got {window.history} and {window.horizon}."
-        )
+    whole_number("the history of a window", window.history, at_least=1)
+    whole_number("the horizon of a window", window.horizon, at_least=0)
     if not window.inputs or not window.targets:
         raise InputError(f"{source}: a window needs fields as inputs and as targets; name them.")
     places = {about.places(name) for name in (*window.inputs, *window.targets)}  # names that are not there raise here

@@ -25,9 +25,9 @@ class Field:
     values : on a mesh ``([times,] places [, components])``, on a grid ``([times,] *shape [, components])``: channels
         last; numpy array or anything that converts, a torch tensor is detached and brought to the CPU
     on : the mesh or grid
-    location : "points" or "cells" of a mesh (points unless given); a grid decides by its centring
+    location : "points" (the default) or "cells" of a mesh; a grid decides by its centring
     times : (times,) increasing, of the first axis of ``values``; None for a static field
-    unit : for people, e.g. "m/s"
+    unit : for labels, e.g. "m/s"
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What meshio 5.3.5 reads wrongly in gmsh files: data of nodes and elements, and absurd node numbers.
+"""Parts of gmsh files that meshio 5.3.5 reads wrongly: data of nodes and elements, and absurd node numbers.
 
 Its reader of version 2.2 splits element data by the length of a tuple instead of that of the block, and both versions
 want the data of all elements in order, so these sections are taken out before it sees the file. Its readers also make

@@ -75,12 +75,12 @@ class Grid:
 
     @property
     def dim(self) -> int:
-        """Number of axes."""
+        """Number of axes, 1 to 3."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """Number of values."""
+        """Number of values on the whole grid."""
         return int(np.prod(self.shape))
 
     @property

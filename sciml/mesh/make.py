@@ -16,7 +16,7 @@ from sciml.mesh.shapes import SHAPES
 if TYPE_CHECKING:
     import skfem
 
-_LONGEST = 5_000_000  # cells; more are a slip of the refinement number
+_LONGEST = 5_000_000  # cells; a larger number of refinements is a mistake
 
 
 def make_mesh(name: str, refinements: int = 3) -> Mesh:

@@ -65,7 +65,7 @@ class Mesh:
 
     @property
     def dim(self) -> int:
-        """Dimension of the space."""
+        """Dimension of the space that the points are in."""
         return int(self.points.shape[1])
 
     @property
@@ -75,7 +75,7 @@ class Mesh:
 
     @property
     def n_points(self) -> int:
-        """Number of points."""
+        """Number of points, whether cells use them or not."""
         return len(self.points)
 
     @property

@@ -34,7 +34,7 @@ class Parts:
 
 # ------------------------------------------------------------------------------------------------------------ writing
 def parts_from_mesh(mesh: Mesh, fields: Sequence[Field], suffix: str) -> Parts:
-    """Return what to write.
+    """Return the parts of a mesh and its fields in the form of a file format.
 
     Facets of groups become cells marked by the data "group-facets". Groups become 0/1 data in .vtu, families in .med,
     physical names in .msh, where a cell in several groups is written once for each, as gmsh itself does.

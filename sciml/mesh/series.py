@@ -37,7 +37,7 @@ from sciml.mesh.xdmf import (
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """What `read_series` returns: the mesh or grid, the fields, and the times (None for a snapshot)."""
+    """The contents of a series: the mesh or grid, the fields, and the times (None for a snapshot)."""
 
     on: Mesh | Grid
     fields: list[Field]
@@ -77,7 +77,7 @@ class SeriesWriter:
         self._times: list[float] = []
 
     def append(self, time: float, **fields: Any) -> None:
-        """Write one step.
+        """Write the fields of one more time step.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None
     Parameters
     ----------
     path : ``name.xdmf`` or ``name.h5``
-    names : fields to read, all unless given
+    names : fields to read; all by default
     steps : which steps to read, e.g. ``slice(-1, None)`` for the last
 
     Raises

@@ -1,4 +1,4 @@
-"""Which cells of a grid lie inside a closed surface.
+"""Marking of the cells of a grid that lie inside a closed surface.
 
 One line per column of cells runs along the first axis through the cell centres; a cell is inside when its line has
 crossed the surface an odd number of times before it. Crossings are found triangle by triangle with a scan conversion

@@ -110,7 +110,7 @@ def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, second
     """Write a frame for each time, all with the layout of the first and one palette, so that nothing flickers."""
     canvas = FigureCanvasAgg(figure)
     show(times[0])
-    for _ in range(2):  # the first time changes the ticks, and with them the room that they need
+    for _ in range(2):  # the first time changes the ticks, and with them the space that they need
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
 

@@ -28,7 +28,7 @@ def time_curves(
 
     Parameters
     ----------
-    rows : one for each time, with ``time`` and numbers by name; or several such lists by the name of the method
+    rows : one for each time, with ``time`` and values by name; or several such lists by the name of the method
     path : .png, .pdf or .svg
     errors : names of what has a logarithmic axis; rows without the name are left out, zeros leave a gap
     amounts : names of what has a linear axis

@@ -27,7 +27,7 @@ from sciml.plots.style import FAINT, INK, checked_path, colour_bar, colouring, e
 from sciml.plots.surfaces import check_displacement, lit, moved_points, triangles_of
 from sciml.plots.timelines import at_time, shown_times
 
-_PICTURES = 4  # in a row, unless times are given
+_PICTURES = 4  # in a row, by default
 _BODY, _OBSTACLE = "#8fb8de", "#b4b9bf"
 _TILES = 16  # along each side of a plane in space
 
@@ -63,7 +63,7 @@ def deformed_mesh(
     ----------
     displacement : vectors at the points of a mesh in two or three dimensions; static or at times
     path : .png, .pdf or .svg
-    times : to draw, the nearest of the displacement are taken; four equal steps unless given
+    times : to draw, the nearest of the displacement are taken; by default at four equal steps
     obstacle : what the solid meets, in grey
     values : scalar on the same mesh at the same times or static, which colours the solid; in space at the points
 
@@ -122,7 +122,7 @@ class Body:
 
     @property
     def in_space(self) -> bool:
-        """Whether the points have three coordinates."""
+        """True if the points have three coordinates."""
         return self.displacement.on.dim == 3
 
     @cached_property

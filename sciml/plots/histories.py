@@ -1,4 +1,4 @@
-"""Residuals over iterations, losses over epochs, and the seconds of several solvers."""
+"""Residuals over iterations, losses over epochs, and the wall times of several solvers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, pale, save, t
 
 
 class Run(Protocol):
-    """What a picture needs to know about a solve; `sciml.linalg.SolveResult` has it."""
+    """The quantities of a linear solve that a picture shows; `sciml.linalg.SolveResult` has them."""
 
     @property
     def history(self) -> Sequence[float]:
@@ -24,11 +24,11 @@ class Run(Protocol):
 
     @property
     def setup_seconds(self) -> float:
-        """Time before the first iteration."""
+        """Time before the first iteration [s]."""
 
     @property
     def solve_seconds(self) -> float:
-        """Time of the iterations."""
+        """Time of all iterations [s]."""
 
 
 def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path, *, rtol: float | None = None) -> None:
@@ -50,9 +50,9 @@ def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names:
 
     Parameters
     ----------
-    rows : of ``metrics.csv``: ``epoch``, and numbers whose names have a slash in them, such as ``val/data``
+    rows : of ``metrics.csv``: ``epoch``, and values whose names contain a slash, such as ``val/data``
     path : .png, .pdf or .svg
-    names : of those to draw, all that some row has unless given
+    names : of those to draw; by default all that some row has
     """
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""How hard a least-squares problem is: losses in a plane of its parameters, and eigenvalues."""
+"""Pictures of the conditioning of a least-squares problem: losses in a plane of its parameters, and eigenvalues."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Scene:
 
     @property
     def is_curve(self) -> bool:
-        """Whether the field is drawn over one coordinate."""
+        """True if the field is drawn over one coordinate."""
         return self.field.on.dim == 1
 
     def panels(self) -> list[Scene]:

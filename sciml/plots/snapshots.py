@@ -15,7 +15,7 @@ from sciml.plots.panels import Flow, Scene
 from sciml.plots.style import INK, checked_path, entitle, save
 from sciml.plots.timelines import shown_times
 
-_PICTURES = 4  # in a row, unless times are given
+_PICTURES = 4  # in a row, by default
 _WIDTH = 3.0  # of a picture, in inches
 
 
@@ -38,7 +38,7 @@ def field_snapshots(
     fields : one or more, real scalars on grids of one dimension (curves) or two (images) or on plane meshes (coloured
         triangles), with values at the times of the first; static fields make one column
     path : .png, .pdf or .svg
-    times : to draw, the nearest of the first field are taken; four equal steps unless given
+    times : to draw, the nearest of the first field are taken; by default at four equal steps
     reference : of a single field, with values at the same times or static: a dashed curve, or a second row
     displacement : vectors at the points of the mesh, which is drawn where they move it
     velocity : two components on a plane grid, drawn over the images of the first field

@@ -153,6 +153,6 @@ def _seeds(grid: Grid, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _near(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Which points are not far behind the obstacle or before it."""
+    """Return the mask of the points that are not far upstream or downstream of the obstacle."""
     reach = 0.25 * float(high[0] - low[0])
     return (points[:, 0] >= low[0] - reach) & (points[:, 0] <= high[0] + reach)

@@ -99,7 +99,7 @@ def test_options_are_read_from_text_in_their_types() -> None:
         ("burgers", {"size": "12"}, "at least 13"),
         ("poisson", {"case": "sphere"}, "mixed"),
         ("poisson", {"size": "4"}, "at least 12"),
-        ("poisson", {"dimension": "1"}, "2 or 3"),
+        ("poisson", {"dimension": "1"}, "one of 2, 3"),
         ("poisson", {"right_hand_side": "pink"}, "white"),
     ],
 )

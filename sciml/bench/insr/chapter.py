@@ -1,4 +1,4 @@
-"""A pulse advected by INSR: a network fitted anew at each time step, beside grids with as many numbers or fewer."""
+"""A pulse advected by INSR: a network fitted anew at each time step, beside grids with fewer degrees of freedom."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ COLUMNS = ("method", "degrees of freedom", "wall time [s]", "relative L2 error",
 
 
 class FrontChapter(Chapter):
-    """A smooth wave that steepens into a shock, whose characteristics are a network."""
+    """A smooth profile that steepens into a shock, with characteristics that are a network."""
 
     title = "A moving front by LPINN"
     about = (
-        "Burgers' equation without viscosity: a smooth wave steepens until its characteristics meet in a shock. A "
+        "Burgers' equation without viscosity: a smooth profile steepens until its characteristics meet in a shock. A "
         "Lagrangian PINN (after Mojgani, Balajewicz and Hassanzadeh, CMAME 2023) fits the characteristics, which stay "
         "smooth, and reads the solution out by the principle of least action. Beside it stand finite volumes of fifth "
         "order (WENO) and the Hopf-Lax formula, which is exact here."

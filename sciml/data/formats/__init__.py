@@ -1,7 +1,7 @@
 """Files of trajectories: one description for every layout.
 
-`open_dataset` reads our layout, The Well's, the three of PDEBench and OpenFWI's arrays, told apart by what is in the
-file. `DatasetWriter` writes ours, `convert` turns any of them into it and joins shards, `inspect` reads everything.
+`open_dataset` reads our layout, The Well's, the three of PDEBench and OpenFWI's arrays, recognised by the contents of
+the file. `DatasetWriter` writes ours, `convert` turns any of them into it and joins shards, `inspect` reads everything.
 """
 
 from __future__ import annotations

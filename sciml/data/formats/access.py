@@ -89,7 +89,7 @@ def check_text_heaps(path: Path) -> None:
 
     Parameters
     ----------
-    path : of the file; of one larger than 64 MB the first and last 32 MB are looked at, where attributes usually are
+    path : of the file; of one larger than 64 MB the first and last 32 MB are looked at, where attributes mostly are
     """
     size = path.stat().st_size
     pieces = [(0, size)] if size <= 2 * HEAP_REACH else [(0, HEAP_REACH), (size - HEAP_REACH, size)]
@@ -105,7 +105,7 @@ def check_text_heaps(path: Path) -> None:
 
 
 def _is_sound_heap(content: bytes, start: int, limit: int) -> bool:
-    """Whether the objects of a collection follow one another up to its end."""
+    """Return True if the objects of a collection follow one another up to its end."""
     if start + 16 > len(content):
         return True  # cut off by the piece that was read, or by the end of the file, which the library notices
     end = start + int.from_bytes(content[start + 8 : start + 16], "little")

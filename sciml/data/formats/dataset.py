@@ -1,4 +1,4 @@
-"""What every data set looks like to the rest of sciml, whatever layout its file has."""
+"""The interface of a data set to the rest of sciml, whatever layout its file has."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DataField:
     name : such as ``"velocity"``
     components : shape of one value: () for a scalar, (2,) for a vector in the plane
     dtype : numpy's name of the stored numbers
-    unit : for people, e.g. "m/s"
+    unit : for labels, e.g. "m/s"
     location : "points" or "cells" of a mesh or grid
     time_varying : False for a quantity that has one value per trajectory, such as a coefficient
     """
@@ -56,7 +56,7 @@ class DataField:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """What there is in a data set.
+    """A description of the contents of a data set.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Description:
 
 
 class Source(Protocol):
-    """Where the values of one field are in an open file."""
+    """The location of the values of one field in an open file."""
 
     def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
         """Return (steps, *places, *components) of one trajectory."""
@@ -147,7 +147,7 @@ class Dataset:
         ----------
         name : of the field
         trajectory : 0 to ``trajectories - 1``
-        steps : which steps, all unless given
+        steps : the steps to read; all by default
 
         Raises
         ------

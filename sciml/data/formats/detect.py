@@ -1,4 +1,4 @@
-"""`open_dataset`: which layout a file has is told by what is in it, never by its name."""
+"""`open_dataset`: recognise the layout of a file by its contents, never by its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Open a data set in any layout that we know; the values are read when asked for.
 
     ========================  ===================================================================================
-    layout                    told by
+    layout                    recognised by
     ========================  ===================================================================================
     ``sciml``                 the attribute ``sciml_description``
     ``the_well``              groups ``dimensions`` and ``t0_fields``, ``t1_fields`` or ``t2_fields``

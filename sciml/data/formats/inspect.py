@@ -17,7 +17,7 @@ from sciml.errors import DataFormatError
 
 @dataclass
 class FieldReport:
-    """What was found in one field.
+    """The findings of a check of one field.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class FieldReport:
 
     @property
     def sound(self) -> bool:
-        """Whether everything could be read and is finite."""
+        """True if all values could be read and are finite."""
         return not self.damage and not self.not_finite
 
 

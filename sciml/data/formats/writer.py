@@ -84,7 +84,7 @@ class DatasetWriter:
             raise
 
     def append(self, fields: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
-        """Write the next trajectory.
+        """Write the fields and parameters of the next trajectory.
 
         Parameters
         ----------
