@@ -1,11 +1,11 @@
-r"""Values on all faces of a box, held by the form of the state instead of rows of the residual.
+r"""Boundary values on all faces of a box, satisfied by the form of the state instead of rows of the residual.
 
 In the slab from t_k, with s = t - t_k and a network N,
 
     w = w_k + lift(x, t) - lift(x, t_k) + s U b(x) N,        b = \prod_i 4 (x_i - l_i) (u_i - x_i) / (u_i - l_i)^2,
 
-where the lift is the transfinite interpolation of the values on the faces: 1 - \prod_i (1 - P_i), of the linear
-interpolations P_i between both faces of one axis. Products and factors are over axes that are not periodic.
+where the lift is the transfinite interpolation of the boundary values, 1 - \prod_i (1 - P_i), with P_i the linear
+interpolation between both faces of axis i. Products are over the axes that are not periodic.
 
 References
 ----------
@@ -24,14 +24,14 @@ from sciml.domains import Box
 from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 
-APART = 1e-9  # of a start from the values on the faces, relative to both, as rounding leaves
+APART = 1e-9  # relative difference of initial and boundary values, as rounding leaves
 CHECKED = 256
 
 
 def can_hold(problem: TransportProblem) -> bool:
-    """Whether all faces have values that the start meets; without viscosity only those where the flow enters do."""
+    """Return whether there is viscosity, and all faces have values that the initial condition matches."""
     box = problem.domain
-    if type(box) is not Box or not problem.viscosity or all(box.periodic):  # what is cut out of a box has other faces
+    if type(box) is not Box or not problem.viscosity or all(box.periodic):  # a region cut out of a box has other faces
         return False
     at = box.boundary(CHECKED, torch.Generator().manual_seed(0)).points
     values = problem.inflow(at, torch.zeros_like(at[:, :1]))
@@ -43,7 +43,15 @@ def can_hold(problem: TransportProblem) -> bool:
 
 
 def vanishing(problem: TransportProblem, jet: Jet, points: Tensor, directions: Tensor) -> Jet:
-    """A jet times b, which is 0 on the faces: of points ``(n, at least dim)`` along directions of the same."""
+    """Return a jet times b, which vanishes on the faces.
+
+    Parameters
+    ----------
+    problem : with the box
+    jet : of any function at the points
+    points : positions, and possibly times, ``(n, dim)`` or ``(n, dim + 1)``
+    directions : of the jet
+    """
     box, along = problem.domain, coordinates(points, jet.order, directions)
     for axis in _axes(problem):
         place, lower, upper = along.channel(axis), box.lower[axis], box.upper[axis]
@@ -54,7 +62,15 @@ def vanishing(problem: TransportProblem, jet: Jet, points: Tensor, directions: T
 
 
 def lifted(problem: TransportProblem, points: Tensor, begin: float, order: int, directions: Tensor) -> Jet:
-    """What the lift has changed since a time: jet at places and times ``(n, dim + 1)`` along directions of both."""
+    """Return the change of the lift since a time.
+
+    Parameters
+    ----------
+    problem : with the boundary values
+    points : positions and times, ``(n, dim + 1)``
+    begin : the time
+    order, directions : of the jet
+    """
     dim, axes = points.shape[1] - 1, _axes(problem)
 
     def change(at: Tensor) -> Tensor:
@@ -69,7 +85,7 @@ def _axes(problem: TransportProblem) -> list[int]:
 
 
 def _lift(problem: TransportProblem, axes: list[int], x: Tensor, t: Tensor) -> Tensor:
-    """The transfinite interpolation; each term takes some of the axes to one of their faces."""
+    """Return the transfinite interpolation; each of its terms moves points to faces along some of the axes."""
     box, total = problem.domain, torch.zeros_like(t)
     for sides in product((None, 0, 1), repeat=len(axes)):
         moved, weight = list(x.split(1, 1)), -torch.ones_like(t)

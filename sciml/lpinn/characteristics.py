@@ -1,13 +1,13 @@
-r"""Characteristics as networks, slab of time after slab.
+r"""Characteristics represented by networks, one time slab after the other.
 
 In the slab from t_k to t_{k+1}, with elapsed time s = t - t_k and a network N of the label and s / (t_{k+1} - t_k),
 
     X = X_k + s (drift + V N_X),        w = w_k + s U N_w,
 
-so that starts hold exactly and residuals are all that is left. X_k and w_k are what the slab before ended with, label
-by label. Where the map alone carries everything (a passive state without diffusion), labels begin anew instead, X_k =
-label, and the maps of the slabs are composed. In the frame :class:`~sciml.lpinn.frames.Rezoned`, X_k is a known map
-that follows from the state with which the slab begins, and w_k that state at X_k.
+so that initial conditions hold exactly, and only residuals are fitted. X_k and w_k are the final positions and states
+of the slab before, label by label. Where the map alone determines u (a passive state without diffusion), labels are
+reset instead, X_k = label, and the maps of the slabs are composed. In frames that rezone, X_k is a known map that
+follows from the state at the beginning of the slab, and w_k is that state at X_k.
 """
 
 from __future__ import annotations
@@ -29,24 +29,22 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
-MOMENTS = 8  # intervals between the times at which speeds are measured
-
-SLIGHT = 1e-6  # a share that leaves more than rounding
-TIMES = 9  # at which velocities are looked at
+SLIGHT = 1e-6  # relative size of what is more than rounding
+TIMES = 9  # at which velocities are sampled
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
 class Characteristics:
-    """A problem, a frame, and the network whose weights, slab by slab, are the solution.
+    """A problem in a frame, with the network whose weights in each time slab represent the solution.
 
     Parameters
     ----------
-    problem : what is solved; in the Lagrangian frame, what flows in is labelled beforehand (:class:`ThroughFlow`)
+    problem : to be solved; it is never replaced. See :attr:`labelled_problem` for how the frame solves it
     frame : how labels move
-    network : of ``(label, time scaled to [0, 1])``. Its outputs are the position, if the frame has an unknown one, and
+    network : of ``(label, time scaled to [0, 1])``. Its outputs are the position, if it is unknown in the frame, and
         the state, unless it is constant on characteristics
-    slabs : of time, of equal length
+    slabs : number of time slabs of equal length
     """
 
     problem: TransportProblem
@@ -88,28 +86,28 @@ class Characteristics:
         return f"{name} (boundary values met by the form of the state)" if self.holds else name
 
     def _state_outputs(self) -> tuple[int, ...]:
-        """A state that nothing changes along characteristics needs no network, but may have one."""
+        """Return the possible numbers of outputs for the state: a state that is constant on labels may have none."""
         points = self.problem.probes()[:1]
         zero = points.new_zeros(1, 1)
         changes = self.problem.viscosity > 0 or self.problem.source(points, zero, zero) is not None
         return (1,) if changes or not self.frame.follows_flow else (0, 1)
 
     def check_weights(self, weights: Tensor) -> None:
-        """Refuse weights that are not ``(slabs, p)``."""
+        """Check that weights have the shape ``(slabs, p)``."""
         expected = (self.slabs, self.network.count)
         if weights.shape != expected:
             raise InputError(f"the weights of the slabs have shape {tuple(weights.shape)}, expected {expected}.")
 
     @cached_property
     def drift(self) -> Tensor:
-        """Velocity that all labels share, ``(dim,)``."""
+        """The velocity that all labels share, ``(dim,)``."""
         return self.frame.drift(self.labelled_problem)
 
     @cached_property
     def speed(self) -> float:
-        """V: the largest speed beside the drift at some times, of the values of the start; not less than SLIGHT of it.
+        """V: the largest speed relative to the drift, for initial values at some times; at least SLIGHT of the drift.
 
-        Where all velocities are 0 it is 1.
+        It is 1 if all velocities are 0.
         """
         if not self.frame.moves:
             return 1.0
@@ -122,9 +120,9 @@ class Characteristics:
 
     @cached_property
     def size(self) -> float:
-        """U: half the range of the start and of what flows in, or what sources add; not less than SLIGHT of it.
+        """U: half the range of initial and boundary values, or the change by sources; at least SLIGHT of the values.
 
-        Where all of these are 0 it is 1.
+        It is 1 if all of these are 0.
         """
         problem, points = self.labelled_problem, self.labelled_problem.probes()
         start, zero = problem.initial(points), points.new_zeros(len(points), 1)
@@ -132,7 +130,7 @@ class Characteristics:
         values = [start]
         if not all(problem.domain.periodic):
             faces = problem.domain.boundary(len(points), torch.Generator().manual_seed(0)).points
-            # faces come in order; times that jump are spread over each
+            # the points are ordered by face; quasi-random times cover each of them
             times = problem.duration * (GOLDEN * torch.arange(len(faces), dtype=faces.dtype)[:, None] % 1)
             entering = problem.inflow(faces, times)
             values += [] if entering is None else [entering]
@@ -143,31 +141,31 @@ class Characteristics:
 
     @property
     def length(self) -> float:
-        """Of a slab in time."""
+        """The duration of a slab."""
         return self.labelled_problem.duration / self.slabs
 
     @property
     def has_state(self) -> bool:
-        """Whether the state has a network."""
+        """Whether the network has an output for the state."""
         return self.network.module.outputs > self.labelled_problem.domain.dim * self.frame.moves
 
     @cached_property
     def holds(self) -> bool:
-        """Whether values on faces hold by the form of the state: with viscosity, of labels that stay."""
+        """Whether boundary values are satisfied by the form of the state: with viscosity, for fixed labels."""
         return self.frame.fixed and can_hold(self.labelled_problem)
 
     @property
     def restarts(self) -> bool:
-        """Whether labels begin anew in every slab."""
+        """Whether labels are reset to positions in every slab, and maps composed."""
         return self.frame.moves and not self.has_state and self.labelled_problem.passive
 
-    def start(self, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int) -> tuple[Jet, Jet]:
-        """X and w where a slab begins, as jets along the labels' directions.
+    def initial(self, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int) -> tuple[Jet, Jet]:
+        """Return X and w at the beginning of a slab, as jets along the directions in label space.
 
         Parameters
         ----------
         weights : of the slabs before
-        slab : which one
+        slab : its number
         labels : ``(n, dim)``
         order : 0 to 2
         """
@@ -175,20 +173,20 @@ class Characteristics:
             return self.initial_on(self.label_map(weights, slab), weights, slab, labels, order)
         directions = label_directions(labels.shape[1], order).to(labels)
         if slab == 0 or self.restarts:
-            # What passive labels carry is not needed in between.
+            # The state of passive labels in between is not needed.
             state = jet_of(self.labelled_problem.initial, labels, order, directions)
             return coordinates(labels, order, directions), state
         before = slab - 1
-        start = self.start(weights, before, labels, order)
+        start = self.initial(weights, before, labels, order)
         return self.between(weights[before], before, labels, slab * self.length, start)
 
     def labels_at(self, weights: Sequence[Tensor], points: Tensor, time: float) -> Tensor:
-        """Labels of points ``(n, dim)`` at a time, in frames whose labels only drift."""
+        """Return the labels of points ``(n, dim)`` at a time, in frames whose labels only drift."""
         labels = points - self.drift.to(points) * time
         return self.label_map(weights, self.slab_of(time)).inverse(labels) if self.frame.rezones else labels
 
     def label_map(self, weights: Sequence[Tensor], slab: int) -> CircleMap:
-        """Return where the labels of a slab are, less the drift, in frames that rezone; it follows from the weights.
+        """Return the map from the labels of a slab to positions, less the drift, in frames that rezone.
 
         Parameters
         ----------
@@ -210,26 +208,26 @@ class Characteristics:
     def initial_on(
         self, label_map: CircleMap, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int
     ) -> tuple[Jet, Jet]:
-        """X and w where a slab begins, on labels that are spread by a map."""
+        """Return X and w at the beginning of a slab, on labels that are distributed by a map."""
         place = label_map(labels, order)
         if not slab:
             home = self.labelled_problem.domain.wrap(place.value)
             return place, _composed(jet_of(self.labelled_problem.initial, home, order), place)
         before, begin = slab - 1, slab * self.length
         labels = self.label_map(weights, before).after(label_map, labels, order)
-        start = self.start(weights, before, labels.value, order)
+        start = self.initial(weights, before, labels.value, order)
         state = self.between(weights[before], before, labels.value, begin, start)[1]
         return place.shifted(self.drift.to(place.value) * begin), _composed(state, labels)
 
     def motion(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> LabelMotion:
-        """Position and state with their derivatives by label and time.
+        """Return position and state with their derivatives by label and time.
 
         Parameters
         ----------
         weights : of the slab, ``(p,)``
-        slab : which one
+        slab : its number
         points : labels and times, ``(n, dim + 1)``
-        start : of the slab at the labels
+        start : X and w at the beginning of the slab, as of :meth:`initial`
         """
         labels, times = points[:, :-1], points[:, -1:]
         start = self.in_time(slab, points, start)
@@ -237,13 +235,15 @@ class Characteristics:
         return LabelMotion(position, state, times)
 
     def in_time(self, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> tuple[Jet, Jet]:
-        """A start with derivatives by time, which moves with values on faces; done once for all weights, if done first.
+        """Return X and w at the beginning of a slab with derivatives by time; the lift of boundary values moves w.
+
+        It is independent of the weights of the slab, so that fits compute it once.
 
         Parameters
         ----------
-        slab : which one
+        slab : its number
         points : labels and times, ``(n, dim + 1)``
-        start : of the slab at the labels
+        start : X and w at the beginning of the slab, as of :meth:`initial`
         """
         dim, (position, state) = points.shape[1] - 1, start
         if position.order and position.count > len(label_directions(dim, position.order)):
@@ -257,7 +257,7 @@ class Characteristics:
         return state + lifted(self.labelled_problem, points, slab * self.length, state.order, directions)
 
     def residuals(self, weights: Tensor, slab: int, points: Tensor, start: tuple[Jet, Jet]) -> Tensor:
-        """Residuals of position, over V, and state, over U / duration, as far as they are unknown, ``(n, m)``."""
+        """Return the residuals of position, over V, and state, over U / duration, if they are unknown: ``(n, m)``."""
         found = residuals(self.labelled_problem, self.frame, self.drift, self.motion(weights, slab, points, start))
         columns = [found["position"] / self.speed] if self.frame.moves else []
         if self.has_state:
@@ -265,31 +265,31 @@ class Characteristics:
         return torch.cat(columns, 1)
 
     def evaluate(self, weights: Sequence[Tensor], labels: Tensor, time: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Position ``(n, dim)``, state ``(n, 1)`` and F ``(n, dim, dim)`` of labels at a time.
+        """Return position ``(n, dim)``, state ``(n, 1)`` and F ``(n, dim, dim)`` of labels at a time.
 
-        The labels are those of the slab that the time is in.
+        The labels are those of the slab that contains the time.
         """
         slab = self.slab_of(time)
         with torch.no_grad():
-            start = self.start(weights, slab, labels, 1)
+            start = self.initial(weights, slab, labels, 1)
             position, state = self.between(weights[slab], slab, labels, time, start)
         return position.value, state.value, position.first.permute(1, 2, 0)
 
     def between(
         self, weights: Tensor, slab: int, labels: Tensor, time: float, start: tuple[Jet, Jet]
     ) -> tuple[Jet, Jet]:
-        """Position and state at one time of a slab, as jets along the labels' directions."""
+        """Return position and state at a time in a slab, as jets along the directions in label space."""
         times = labels.new_full((len(labels), 1), time)
         start = start[0], self._lifted(slab, torch.cat([labels, times], 1), start[1], False)
         return self._advance(weights, slab, times, labels, start)
 
     def slab_of(self, time: float) -> int:
-        """Which slab a time is in; the last one for the end.
+        """Return the number of the slab that contains a time; the last one for the final time.
 
         Raises
         ------
         InputError
-            If the time is outside.
+            If the time is not in the run.
         """
         if not -1e-12 <= time / self.labelled_problem.duration <= 1 + 1e-12:
             raise InputError(f"the time is {time:g}, expected 0 to {self.labelled_problem.duration:g}.")
@@ -326,12 +326,12 @@ class Characteristics:
 
 
 def _composed(outer: Jet, inner: Jet) -> Jet:
-    """A jet along one axis as one by what its points are a function of."""
+    """Return the jet of a composition in one dimension."""
     return inner.apply(outer.value, *outer.first, *outer.second) if inner.order else outer
 
 
 def _directions(points: Tensor, order: int, with_time: bool) -> Tensor:
-    """Those of a motion at labels and times ``(n, dim + 1)``: of labels and, if asked for, time."""
+    """Return the directions of a motion at labels and times ``(n, dim + 1)``: of labels and, if asked for, time."""
     directions = label_directions(points.shape[1] - 1, order).to(points)
     directions = torch.cat([directions, directions.new_zeros(len(directions), 1)], 1)
     time = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)[-1:]
@@ -339,7 +339,7 @@ def _directions(points: Tensor, order: int, with_time: bool) -> Tensor:
 
 
 def _with_time(jet: Jet) -> Jet:
-    """Rows of a derivative by time, 0, after those of the labels."""
+    """Return a jet with derivatives by time, which are 0, after those by label."""
     if not jet.order:
         return jet
     zero = torch.zeros_like(jet.rows[:1])

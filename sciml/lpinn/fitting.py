@@ -1,4 +1,4 @@
-"""One round of a fit on given points: least squares, or an optimiser of first order or L-BFGS."""
+"""Methods for one round of a fit on given points: Levenberg-Marquardt, Adam, SOAP or L-BFGS."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sciml.numerics.linearisation import ResidualSystem
 from sciml.numerics.optimizers import make_optimizer
 
 REFIT = 1e-12  # damping of the linear fit of last layers
-MEMORY = 1 << 30  # bytes for its Jacobian
+MEMORY = 1 << 30  # bytes for its Jacobian matrix
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a round came to: weights, root mean square residual, solves or updates, and the damping for the next."""
+    """The outcome of a round: weights, root mean square residual, solves or updates, and damping for the next."""
 
     weights: Tensor
     rms: float
@@ -32,11 +32,11 @@ class Fitted:
 
 
 class Fitting(ABC):
-    """A method for rounds; a slab is done when the root mean square residual is below ``tolerance``.
+    """A method for rounds; a slab is finished when the root mean square residual is below ``tolerance``.
 
     Attributes
     ----------
-    second_order : whether rounds are fits by least squares, for which the last layers are worth a fit beforehand
+    second_order : whether rounds solve least-squares problems, before which a fit of the last layers alone is worth it
     """
 
     second_order: ClassVar[bool] = False
@@ -48,17 +48,17 @@ class Fitting(ABC):
 
     @abstractmethod
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
-        """Fit one round from given weights, with the damping that the last round left (0 for the first)."""
+        """Fit one round from given weights, with the damping of the round before (0 in the first)."""
 
 
 @dataclass(frozen=True)
 class LeastSquaresRounds(Fitting):
-    """Levenberg-Marquardt: ``method.max_solves`` linearisations a round.
+    """Rounds of the Levenberg-Marquardt method, each of at most ``method.max_solves`` linearisations.
 
     Parameters
     ----------
-    method : its settings. Unless given, a rejected step raises the damping a little and an accepted one lowers it a
-        lot: steps stay almost as long as they can be, and residuals of characteristics fall much further
+    method : its settings. By default, a rejected step raises the damping a little, and an accepted step lowers it a
+        lot: steps stay almost as long as possible, and residuals of characteristics decrease much further
 
     References
     ----------
@@ -83,7 +83,7 @@ class LeastSquaresRounds(Fitting):
         return LeastSquaresRounds(replace(self.method, max_solves=min(updates, self.method.max_solves)))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
-        """Some solves."""
+        """Make some linear solves."""
         method = replace(self.method, damping=damping) if damping else self.method
         result = method.minimise(groups, start, generator=generator)
         return Fitted(result.value, result.rms, result.solves, result.damping)
@@ -91,14 +91,14 @@ class LeastSquaresRounds(Fitting):
 
 @dataclass(frozen=True)
 class GradientRounds(Fitting):
-    """Adam, SOAP or L-BFGS by their names in :mod:`sciml.numerics.optimizers`; each round begins a new one.
+    """Rounds of Adam, SOAP or L-BFGS, as in :mod:`sciml.numerics.optimizers`; each round starts a new optimiser.
 
     Parameters
     ----------
     optimizer : ``"adam"``, ``"soap"`` or ``"lbfgs"``
-    learning_rate : at the start of a round
-    updates : in a round
-    tolerance : root mean square residual at which a slab is done
+    learning_rate : positive
+    updates : number in a round
+    tolerance : root mean square residual at which a slab is finished
     options : further arguments of the optimiser
     """
 
@@ -118,7 +118,7 @@ class GradientRounds(Fitting):
         return replace(self, updates=min(updates, self.updates))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
-        """Some updates."""
+        """Make some updates."""
         weights = nn.Parameter(start.clone())
         optimizer = make_optimizer(self.optimizer, [weights], self.learning_rate, options=self.options)
         loss = torch.inf
@@ -141,13 +141,13 @@ class GradientRounds(Fitting):
 
 
 def refitted(group: Residuals, start: Tensor, chosen: Tensor) -> Tensor:
-    """Return weights of which some have made a Gauss-Newton step: what they enter linearly is fitted by it.
+    """Return weights after a Gauss-Newton step of some of them, which fits what depends on them linearly.
 
     Parameters
     ----------
-    group : what is to be small
+    group : the residuals
     start : ``(p,)``
-    chosen : numbers of the weights that move, ``(k,)``; none leave the start as it is
+    chosen : indices of the weights that change, ``(k,)``; if there are none, the start is returned
     """
     if not len(chosen):
         return start

@@ -1,4 +1,4 @@
-"""The network of characteristics: one branch for their position, one for the state on them."""
+"""Networks of characteristics: one branch for their position, one for the state on them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sciml.numerics.derivatives import Jet, concatenate
 
 
 class TwoBranches(nn.Module):
-    """Channels of two networks of the same coordinates side by side: first those of the position, then the state.
+    """A network with two branches of the same inputs: the outputs of the position first, then the state.
 
-    A single network with as many outputs is the shared trunk of the official code.
+    A single network with as many outputs has a shared trunk, as in the official code.
 
     Parameters
     ----------
-    position : network of ``(label, time)``, shallow; as many outputs as dimensions. It starts at 0: characteristics
-        are straight at first, and do not cross
-    state : network of ``(label, time)``, one output; it starts at 0 too
+    position : network of ``(label, time)``, shallow; as many outputs as dimensions. It is zero initially, so that
+        characteristics are straight and do not cross
+    state : network of ``(label, time)``, one output; it is zero initially, too
     """
 
     def __init__(self, position: CoordinateNetwork, state: CoordinateNetwork) -> None:
@@ -33,25 +33,25 @@ class TwoBranches(nn.Module):
 
     @property
     def parts(self) -> tuple[CoordinateNetwork, CoordinateNetwork]:
-        """Both branches."""
+        """The branches: position and state."""
         return self.position, self.state
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
-        """Evaluate both at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
+        """Evaluate both branches at points ``(n, inputs)``, with derivatives up to ``order`` if one is given."""
         jet = concatenate(*(net(points, order or 0, directions) for net in (self.position, self.state)))
         return jet.value if order is None else jet
 
 
 @torch.no_grad()
 def start_at_zero(network: nn.Module) -> None:
-    """Set the last layer of a network of coordinates, or of both branches, to 0."""
+    """Set the last layer of a coordinate network, or of both branches, to zero."""
     for part in _parts(network):
         for weight in part.layers[-1].parameters():
             weight.zero_()
 
 
 def last_layers(network: nn.Module) -> Tensor:
-    """Return where the weights of the last layers are among all, ``(k,)``; none of a network without layers."""
+    """Return the indices of the weights of the last layers among all, ``(k,)``; none for a network without layers."""
     last = {id(weight) for part in _parts(network) for weight in _last(part)}
     flags = [torch.full((weight.numel(),), id(weight) in last) for weight in network.parameters()]
     return torch.cat(flags).nonzero()[:, 0]

@@ -1,4 +1,4 @@
-"""From nothing to a solution: slabs of time one after the other, each fitted in rounds on new points."""
+"""The solver of transport problems: time slabs one after the other, each fitted in rounds on new points."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from sciml.lpinn.networks import last_layers
 from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
+from sciml.tables import summary
 
 CANDIDATES = 8  # drawn for each adaptive point
-BINS = 16  # of time in a slab, for causal weights
+BINS = 16  # time bins of a slab, for causal weights
 
 
 @dataclass(frozen=True)
 class CollocationPoints:
-    """Where residuals are evaluated: in labels and times of a slab.
+    """Collocation points: labels and times of a slab at which residuals are evaluated.
 
     Parameters
     ----------
-    count : in all; at least twice the number of weights for least squares, four times if they stay for long
-    adaptive : share of them that goes where the residual so far is large, 0 to 1; not in the very first round
-    boundary : on the faces of axes that are not periodic, where the problem has values there that do not hold by the
-        form of the state
-    causal : epsilon of the causal weights exp(-epsilon * sum of the losses before), in bins of time; none unless given
+    count : number of points; for least squares at least twice the number of parameters, four times in long rounds
+    adaptive : share of points that follows the size of the residual, 0 to 1; not in the first round of the first slab
+    boundary : number of points on the faces of axes that are not periodic, if there are boundary values that are not
+        satisfied by the form of the state
+    causal : epsilon of the causal weights exp(-epsilon * sum of earlier losses), in time bins; by default no weights
 
     References
     ----------
@@ -59,7 +60,7 @@ class CollocationPoints:
 
 @dataclass(frozen=True)
 class SpaceTimeState:
-    """Where a run is: rounds done in all, weights of every slab ``(slabs, p)``, damping, and residual of each slab."""
+    """The state of a run: completed rounds, weights of all slabs ``(slabs, p)``, damping, and residual of each slab."""
 
     round: int
     weights: Tensor
@@ -69,7 +70,7 @@ class SpaceTimeState:
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What one round came to."""
+    """The outcome of one round."""
 
     round: int
     slab: int
@@ -80,22 +81,27 @@ class RoundReport:
     def __str__(self) -> str:
         return f"round {self.round}, slab {self.slab}: residual {self.rms:.2e} after {self.solves} solves"
 
+    def table(self) -> str:
+        """Return the report as a table."""
+        rows = {"time slab": self.slab, "residual norm (rms)": f"{self.rms:.2e}", "solves or updates": self.solves}
+        return summary(f"Round {self.round}", {**rows, "CPU time [s]": self.seconds})
+
 
 class SpaceTimeSolver:
-    """Fit characteristics to their equations, slab after slab.
+    """Fit characteristics to their equations, one time slab after the other.
 
     Parameters
     ----------
     characteristics : problem, frame, network and slabs
-    rounds : of each slab, at most
-    fitting : of a round; least squares unless given
+    rounds : largest number of each slab
+    fitting : method of a round; least squares by default
     points : of a round
     seed : of all points
 
     Warns
     -----
     UserWarning
-        If characteristics will cross, or diffusion is by label where that is another equation.
+        If characteristics will cross, or diffusion is by label where that changes the equation.
     """
 
     def __init__(
@@ -111,32 +117,45 @@ class SpaceTimeSolver:
         self.characteristics, self.rounds, self.seed = characteristics, rounds, seed
         self.fitting, self.points = fitting or LeastSquaresRounds(), points or CollocationPoints()
 
+    def __str__(self) -> str:
+        made = self.characteristics
+        rows = {
+            "problem": made.shown_problem,
+            "frame": made.frame,
+            "time slabs": made.slabs,
+            "parameters of each": made.network.count,
+            "rounds of each": self.rounds,
+            "fitting": type(self.fitting).__name__,
+            "points of a round": self.points.count,
+        }
+        return summary("SpaceTimeSolver", rows)
+
     @property
     def labelled_problem(self) -> TransportProblem:
         """The problem as it is solved on the labels of the frame; see :class:`Characteristics`."""
         return self.characteristics.labelled_problem
 
     def initial(self) -> SpaceTimeState:
-        """Nothing fitted yet: every slab has the weights of the network."""
+        """Return the state before the first round: every slab has the weights of the network."""
         slabs = self.characteristics.slabs
         return SpaceTimeState(0, self.characteristics.network.vector().repeat(slabs, 1), 0.0, (math.inf,) * slabs)
 
     def run(self, state: SpaceTimeState | None = None) -> Iterator[tuple[SpaceTimeState, RoundReport]]:
-        """Yield the state after every round, up to the last one of the last slab."""
+        """Yield state and report after every round, up to the last one of the last slab."""
         state = state or self.initial()
         while state.round < self.rounds * self.characteristics.slabs:
             state, report = self.advance(state)
             yield state, report
 
     def advance(self, state: SpaceTimeState) -> tuple[SpaceTimeState, RoundReport]:
-        """Make one round; nothing is done in a slab whose residual is below the tolerance.
+        """Make one round; a slab whose residual is below the tolerance is left as it is.
 
         Raises
         ------
         DivergenceError
-            If residuals are not finite; ``state`` is the last good one.
+            If residuals are not finite; the given ``state`` is the last valid one.
         InputError
-            If the state is one of other slabs or another network.
+            If the state belongs to other slabs or another network.
         """
         begin = clock.process_time()
         self.characteristics.check_weights(state.weights)
@@ -153,7 +172,7 @@ class SpaceTimeSolver:
             weights, rms, solves, damping = fitted.weights, fitted.rms, fitted.solves, fitted.damping
         if not rms < math.inf:
             raise DivergenceError(
-                f"round {number + 1} of slab {slab}: the residuals are not finite any more; take more points or slabs."
+                f"round {number + 1} of slab {slab}: the residuals are no longer finite; use more points or slabs."
             )
         every = state.weights.clone()
         every[slab] = weights
@@ -162,12 +181,12 @@ class SpaceTimeSolver:
         return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
 
     def groups(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
-        """What a round fits, for diagnostics: the equations of a slab at evenly spread points, and values on faces.
+        """Return the residuals of a round, for diagnostics: the equations of a slab at evenly spread points, and faces.
 
         Raises
         ------
         InputError
-            If there is no such slab, or the state is one of other slabs or another network.
+            If there is no such slab, or the state belongs to other slabs or another network.
         """
         self.characteristics.check_weights(state.weights)
         if not 0 <= slab < self.characteristics.slabs:
@@ -184,11 +203,12 @@ class SpaceTimeSolver:
         return self.fitting.fit(groups, state.weights[slab], damping, draws)
 
     def _begin(self, state: SpaceTimeState, slab: int) -> tuple[SpaceTimeState, float]:
-        """Begin from the slab before, with its damping, if that is better: it often moves in the same way.
+        """Return the best initial guess of a slab: its own weights, or those of the slab before with its damping.
 
-        Where the flow has turned, or is slower, what comes before the last layer still fits.
+        Where the flow has changed direction or speed, the hidden layers of the slab before still fit, so that the last
+        layers alone are fitted anew.
         """
-        draws = generator(self.seed, slab, self.rounds, device=state.weights.device)  # of no other round
+        draws = generator(self.seed, slab, self.rounds, device=state.weights.device)  # used by no other round
         points = self._space_time(slab).interior(self.points.count, draws, kind="shifted")
         group, last = self._group(state, slab, points), state.weights[slab - 1]
         candidates = [state.weights[slab], last]
@@ -220,11 +240,11 @@ class SpaceTimeSolver:
         return chosen if points is None else torch.cat([points, chosen])
 
     def _group(self, state: SpaceTimeState, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:
-        """The equations at points, each row scaled."""
+        """Return the residuals of the equations at points, each row scaled."""
         made, problem = self.characteristics, self.labelled_problem
         order = 2 if problem.viscosity and made.has_state else 1
         with torch.no_grad():
-            start = made.in_time(slab, points, made.start(state.weights, slab, points[:, :-1], order))
+            start = made.in_time(slab, points, made.initial(state.weights, slab, points[:, :-1], order))
         scale = torch.ones_like(points[:, :1]) if scale is None else scale
 
         def residual(weights: Tensor, at: Tensor, scale: Tensor, *rows: Tensor) -> Tensor:
@@ -234,7 +254,7 @@ class SpaceTimeSolver:
         return Residuals("equations", residual, (points, scale, *(jet.rows.transpose(0, 1) for jet in start)))
 
     def _causal(self, state: SpaceTimeState, slab: int, points: Tensor) -> Tensor | None:
-        """Square roots of the causal weights of points."""
+        """Return the square roots of the causal weights of points."""
         if self.points.causal is None:
             return None
         length = self.characteristics.length
@@ -247,7 +267,7 @@ class SpaceTimeSolver:
         return torch.exp(-self.points.causal / 2 * earlier)[bins][:, None]
 
     def _boundary(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
-        """The values on the faces, where there are any and the form does not hold them; labels are positions there."""
+        """Return the residuals of boundary values that are not satisfied by the form; labels are positions there."""
         made, problem = self.characteristics, self.labelled_problem
         if all(problem.domain.periodic) or made.holds:
             return []
@@ -256,13 +276,13 @@ class SpaceTimeSolver:
         values = problem.inflow(at, times)
         if values is None:
             return []
-        if not problem.viscosity:  # what flows out has its value from inside
+        if not problem.viscosity:  # at the outflow, the value comes from inside
             enters = (problem.velocity(at, times, values) * normals).sum(1) < 0
             at, times, values = at[enters], times[enters], values[enters]
             if not len(at):
                 return []
         with torch.no_grad():
-            start = made.start(state.weights, slab, at, 0)
+            start = made.initial(state.weights, slab, at, 0)
 
         def residual(weights: Tensor, points: Tensor, values: Tensor, *rows: Tensor) -> Tensor:
             jets = tuple(replace(jet, rows=row.transpose(0, 1)) for jet, row in zip(start, rows, strict=True))

@@ -33,15 +33,15 @@ class SpaceTimeFitting(SolveTask):
 
     Parameters
     ----------
-    problem : what is solved
+    problem : to be solved; it is never replaced by another one
     network : of ``(label, time in its slab scaled to [0, 1])``; every slab has its own weights
-    frame : how labels move; unless given Ale for a velocity that depends on u with viscosity, else Lagrangian
-    slabs : of time, of equal length
-    rounds : of each slab
-    fitting : method of a round; least squares unless given
+    frame : how labels move; by default Ale for a velocity that depends on u with viscosity, otherwise Lagrangian
+    slabs : number of time slabs of equal length
+    rounds : number for each slab
+    fitting : method of a round; least squares by default
     points : where residuals are evaluated
-    output : where the solution is written
-    zero_start : whether the last layer starts at 0, so that labels move straight with the drift and carry the start
+    output : where and when the solution is written
+    zero_start : whether the last layer is zero initially, so that labels drift and keep their initial values
 
     References
     ----------
@@ -70,7 +70,8 @@ class SpaceTimeFitting(SolveTask):
         if zero_start:
             if not hasattr(getattr(network, "state", network), "layers"):
                 raise InputError(
-                    f"{type(network).__name__} has no layers of which the last one could be 0; set zero_start to false."
+                    f"{type(network).__name__} has no layers, expected a last one that can be set to zero; "
+                    "set zero_start to false."
                 )
             start_at_zero(network)
         self.network = network.double()

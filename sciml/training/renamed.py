@@ -71,6 +71,9 @@ PATHS: dict[str, str] = {
 
 # Path of a class today -> former names of its arguments -> their names today.
 ARGUMENTS: dict[str, dict[str, str]] = {
+    "sciml.lpinn.BoundaryLayer": {"beats": "frequency"},
+    "sciml.lpinn.Channel": {"beats": "frequency"},
+    "sciml.lpinn.Convection": {"waves": "wave_number"},
     "sciml.lpinn.Rezoned": {"waves": "modes"},
     "sciml.lpinn.frames.Rezoned": {"waves": "modes"},
     "sciml.nets.FourierNetwork": {"waves": "modes"},

@@ -21,7 +21,7 @@ from sciml.lpinn import (
 
 CASES: dict[str, TransportProblem] = {
     "convection": Convection(50.0),
-    "convection and diffusion": Convection(50.0, 0.1, waves=3),
+    "convection and diffusion": Convection(50.0, 0.1, wave_number=3),
     "variable speed": VariableConvection(),
     "rotation": SolidBodyRotation(),
     "rotation and diffusion": SolidBodyRotation(0.01),

@@ -78,7 +78,7 @@ def test_slabs_join(name: str) -> None:
     for slab in (1, 2):
         edge = slab * made.length
         assert made.slab_of(edge) == slab and made.slab_of(edge - 1e-9) == slab - 1
-        before = made.between(weights[slab - 1], slab - 1, labels, edge, made.start(weights, slab - 1, labels, 2))
+        before = made.between(weights[slab - 1], slab - 1, labels, edge, made.initial(weights, slab - 1, labels, 2))
         position, state, deformation = made.evaluate(weights, labels, edge)
         if made.restarts:
             assert torch.equal(position, labels)
@@ -87,7 +87,7 @@ def test_slabs_join(name: str) -> None:
         torch.testing.assert_close(state, before[1].value, rtol=1e-15, atol=1e-15)
         dim = labels.shape[1]
         torch.testing.assert_close(deformation, before[0].first[:dim].permute(1, 2, 0), rtol=1e-14, atol=1e-14)
-        start = made.start(weights, slab, labels, 2)
+        start = made.initial(weights, slab, labels, 2)
         for found, given in zip(start, before, strict=True):
             torch.testing.assert_close(found.rows, given.rows, rtol=1e-14, atol=1e-14)
 
@@ -107,10 +107,10 @@ def test_motions_are_the_nested_derivatives_of_what_is_evaluated(name: str, slab
 
     def both(point: Tensor) -> Tensor:
         at = point[None]
-        motion = made.motion(weights[slab], slab, at, made.start(weights, slab, at[:, :-1], 0))
+        motion = made.motion(weights[slab], slab, at, made.initial(weights, slab, at[:, :-1], 0))
         return torch.cat([motion.position.value, motion.state.value], 1)[0]
 
-    motion = made.motion(weights[slab], slab, points, made.start(weights, slab, points[:, :-1], 2))
+    motion = made.motion(weights[slab], slab, points, made.initial(weights, slab, points[:, :-1], 2))
     along = directions(dim, 2)
     first, second = vmap(jacfwd(both))(points), vmap(hessian(both))(points)
     close = {"rtol": 1e-9, "atol": 1e-9}
@@ -127,7 +127,7 @@ def test_straight_characteristics_need_no_training(speed: float) -> None:
     made = characteristics(Convection(speed), Lagrangian(), 2)
     points = space_time(made.problem)
     weights = torch.zeros(1, made.network.count, dtype=torch.float64)
-    found = made.residuals(weights[0], 0, points, made.start(weights, 0, points[:, :-1], 1))
+    found = made.residuals(weights[0], 0, points, made.initial(weights, 0, points[:, :-1], 1))
     assert found.shape == (50, 2)
     assert not found.any()
     position, state, _ = made.evaluate(weights, points[:, :1], 0.7)
@@ -139,11 +139,11 @@ def test_residuals_are_of_size_one_where_everything_moves_and_changes() -> None:
     made = made_of("burgers")
     points = space_time(made.problem)
     weights = random_weights(made)
-    start = made.start(weights, 0, points[:, :-1], 2)
+    start = made.initial(weights, 0, points[:, :-1], 2)
     motion = made.motion(weights[0], 0, points, start)
     raw = residuals(made.problem, made.frame, made.drift, motion)
     found = made.residuals(weights[0], 0, points, start)
-    low, high = made.problem.start.extremes
+    low, high = made.problem.initial_series.extremes
     assert made.size == pytest.approx((high - low) / 2, rel=1e-5)
     assert made.speed == pytest.approx(max(high - 3, 3 - low), rel=1e-5)
     torch.testing.assert_close(found[:, :1], raw["position"] / made.speed)
@@ -180,7 +180,7 @@ def test_only_what_is_unknown_has_a_residual() -> None:
     for name, columns in (("convection", 2), ("map alone", 1), ("mean", 1), ("relaxed", 2), ("plane", 3), ("swirl", 2)):
         made = made_of(name)
         points, weights = space_time(made.problem, 3), random_weights(made)
-        start = made.start(weights, 0, points[:, :-1], 2)
+        start = made.initial(weights, 0, points[:, :-1], 2)
         assert made.residuals(weights[0], 0, points, start).shape == (3, columns)
 
 

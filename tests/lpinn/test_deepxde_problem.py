@@ -120,9 +120,11 @@ def test_values_are_given_where_the_flow_enters_and_everywhere_with_viscosity() 
 def test_conditions_that_the_network_holds_are_left_out() -> None:
     problem = Channel(0.1)
     place = space_time(problem)
-    assert [type(found).__name__ for found in conditions(problem, place, start=False, periods=False)] == ["DirichletBC"]
+    assert [type(found).__name__ for found in conditions(problem, place, initial=False, periods=False)] == [
+        "DirichletBC"
+    ]
     with drawn(0), double_precision():
-        data = time_pde(Convection(), SMALL, start=False, periods=False)
+        data = time_pde(Convection(), SMALL, initial=False, periods=False)
     assert data.bcs == [] and data.train_x.shape == (60, 2)
 
 
@@ -206,7 +208,7 @@ def test_two_branches_of_deepxde_have_the_residuals_of_ours(starts: int) -> None
         losses = model.outputs_losses_train(data.train_x, None, None)[1].detach()
         assert not any(tables())  # a step forgets
     points = inputs.detach()
-    start = made.start([], 0, points[:, :1], 2)
+    start = made.initial([], 0, points[:, :1], 2)
     found = made.residuals(made.network.vector(), 0, points, start) * points.new_tensor([made.speed, made.size])
     assert float(found.abs().max()) > 0.1
     assert torch.allclose(found, theirs, rtol=0, atol=1e-10)

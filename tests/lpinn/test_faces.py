@@ -73,9 +73,9 @@ def test_motions_are_the_nested_derivatives_of_what_is_evaluated(name: str) -> N
 
     def state(point: Tensor) -> Tensor:
         at = point[None]
-        return made.motion(weights[1], 1, at, made.start(weights, 1, at[:, :-1], 0)).state.value[0, 0]
+        return made.motion(weights[1], 1, at, made.initial(weights, 1, at[:, :-1], 0)).state.value[0, 0]
 
-    start = made.start(weights, 1, points[:, :-1], 2)
+    start = made.initial(weights, 1, points[:, :-1], 2)
     motion, again = (made.motion(weights[1], 1, points, s) for s in (start, made.in_time(1, points, start)))
     assert torch.equal(motion.state.rows, again.state.rows)
     along, close = directions(dim, 2), {"rtol": 1e-9, "atol": 1e-8}

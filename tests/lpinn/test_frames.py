@@ -55,7 +55,7 @@ def still(label: Tensor, time: Tensor) -> Tensor:
 @pytest.mark.parametrize("viscosity", [0.0, 0.1])
 @pytest.mark.parametrize("speed", [1.0, 50.0])
 def test_convection_and_diffusion_at_one_speed_in_every_frame(speed: float, viscosity: float) -> None:
-    problem = Convection(speed, viscosity, waves=2)
+    problem = Convection(speed, viscosity, wave_number=2)
 
     def exact(x: Tensor, t: Tensor) -> Tensor:
         return torch.exp(-4 * viscosity * t) * problem.initial(x - speed * t)
@@ -135,7 +135,7 @@ def test_the_swirl_follows_its_flow_map() -> None:
 
 def burgers_motion(problem: ViscousBurgers, position: Map, count: int = 24) -> LabelMotion:
     def exact(x: Tensor, t: Tensor) -> Tensor:
-        return periodic_burgers(x, t, problem.viscosity, problem.start, nodes=301)
+        return periodic_burgers(x, t, problem.viscosity, problem.initial_series, nodes=301)
 
     return motion_of(position, exact, space_time(problem, count))
 

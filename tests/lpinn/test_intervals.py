@@ -19,7 +19,7 @@ PROBLEMS: dict[str, TransportProblem] = {
     "channel of one width": Channel(2.0, 0.0),
     "layer": BoundaryLayer(),
     "steady layer": BoundaryLayer(2.0, 0.1, amplitude=0.0),
-    "fast beats": BoundaryLayer(1.0, 0.02, 1.0, 5.0),
+    "fast oscillation": BoundaryLayer(1.0, 0.02, 1.0, 5.0),
 }
 each = pytest.mark.parametrize("name", PROBLEMS)
 
@@ -41,14 +41,14 @@ def test_exact_solutions_have_the_values_at_the_ends(name: str) -> None:
         torch.testing.assert_close(problem.exact(ends, time), wanted, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["layer", "steady layer", "fast beats"])
+@pytest.mark.parametrize("name", ["layer", "steady layer", "fast oscillation"])
 def test_layers_solve_their_equation(name: str) -> None:
     problem = PROBLEMS[name]
     points = torch.rand(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     def wave(x: Tensor, t: Tensor) -> Tensor:
         values = problem._mode(x, 0.0, math.pi / 2, t)
-        return values + problem.amplitude * problem._mode(x, problem.beats, 0.0, t)
+        return values + problem.amplitude * problem._mode(x, problem.frequency, 0.0, t)
 
     motion = motion_of(lambda label, t: label + 0 * t, wave, points)
     found = residuals(problem, Eulerian(), torch.zeros(1).double(), motion)["state"]
@@ -82,5 +82,5 @@ def test_flows_that_stand_still_and_layers_of_nothing_are_refused() -> None:
         with pytest.raises(InputError, match="expected a flow to the right at both ends"):
             Channel(*arguments)
     for arguments in ((0.0,), (1.0, 0.0), (1.0, math.inf)):
-        with pytest.raises(InputError, match="expected numbers over 0 for a layer"):
+        with pytest.raises(InputError, match="expected positive numbers for a layer"):
             BoundaryLayer(*arguments)

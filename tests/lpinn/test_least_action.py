@@ -119,7 +119,7 @@ def test_other_problems_are_read_out_one_to_one(
     made = characteristics(problem, frame, outputs)
     weights = made.network.vector()[None]
     assert type(field_of(made, weights)) is SpaceTimeField
-    with pytest.raises(InputError, match="convex laws on a circle"):
+    with pytest.raises(InputError, match="convex laws without viscosity on a periodic interval"):
         EntropyField(made, weights)
 
 

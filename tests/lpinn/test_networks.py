@@ -74,7 +74,7 @@ def test_jacobians_of_both_branches_are_their_differences() -> None:
         ]
         made = Characteristics(problem, Lagrangian(), FlatModule(TwoBranches(*nets).double()))
     points = torch.tensor([[0.3, 0.1], [2.0, 0.9], [5.1, 0.4]], dtype=torch.float64)
-    start, weights = made.start([], 0, points[:, :1], 1), made.network.vector()
+    start, weights = made.initial([], 0, points[:, :1], 1), made.network.vector()
     rows = points, *(jet.rows.transpose(0, 1) for jet in start)
 
     def residual(vector: torch.Tensor, at: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:

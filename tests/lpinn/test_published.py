@@ -149,7 +149,7 @@ def test_burgers_solves_the_equations_of_physical_diffusion_and_not_those_by_lab
         """Labels in any order but one, which move with the exact solution at one moment, and carry it."""
         here = label + 0.3 * torch.sin(label)
         position = here + (time - moment) * problem.exact(here, moment)
-        return position - label, periodic_burgers(position, time, 0.1, problem.start)
+        return position - label, periodic_burgers(position, time, 0.1, problem.initial_series)
 
     labels = torch.linspace(0.5, 6.0, 12, dtype=torch.float64)[:, None]
     points = torch.cat([labels, torch.full_like(labels, moment)], 1)
@@ -393,7 +393,7 @@ def test_a_problem_without_a_solution_is_watched_by_its_loss(tmp_path, no_pictur
 
 
 def test_what_is_wrong_is_told_before_training():
-    wrap, law = "misses both ends of the start by half of that", "off by 1 to 5 % for Burgers' equation"
+    wrap, law = "wrong by half of that at both ends", "off by 1 to 5 % for Burgers' equation"
     assert wrap in PublishedLagrangian(Convection()).describe()
     assert "Note" not in PublishedLagrangian(Convection(50.0, 0.1), adds_label=True).describe()
     assert law in PublishedLagrangian(ViscousBurgers()).describe()
@@ -409,7 +409,7 @@ WRONG = {
     ),
     "two dimensions": (
         {"problem": {"class_path": "sciml.lpinn.SolidBodyRotation"}, "output": None},
-        "expected a circle, which is all that the published form knows; use SpaceTimeFitting",
+        "expected a periodic interval, as the published form requires; use SpaceTimeFitting",
     ),
     "few labels": ({"labels": 3}, "labels is 3, expected a whole number of at least 4"),
     "few times": ({"times": 1}, "times is 1, expected a whole number of at least 4"),

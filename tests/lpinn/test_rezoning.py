@@ -151,7 +151,7 @@ def test_what_the_filter_folds_is_made_flatter() -> None:
 
 def test_states_that_are_not_finite_are_refused() -> None:
     wanted = torch.full((len(samples(even(0.0, 1.0))),), math.nan, dtype=torch.float64)
-    with pytest.raises(CharacteristicCrossingError, match="labels could not be rezoned"):
+    with pytest.raises(CharacteristicCrossingError, match="labels cannot be redistributed"):
         rezoned(even(0.0, 1.0), wanted, 0.5, 8.0)
 
 
@@ -188,8 +188,8 @@ def test_slabs_with_other_labels_join() -> None:
 def test_starts_of_later_slabs_have_the_derivatives_of_the_field() -> None:
     made, step = made_of(), 1e-4
     weights = random_weights(made, 0.3)
-    position, state = made.start(weights, 2, CIRCLE, 2)
-    ahead, behind = (made.start(weights, 2, CIRCLE + sign * step, 0) for sign in (1, -1))
+    position, state = made.initial(weights, 2, CIRCLE, 2)
+    ahead, behind = (made.initial(weights, 2, CIRCLE + sign * step, 0) for sign in (1, -1))
     for jet, after, before in zip((position, state), ahead, behind, strict=True):
         torch.testing.assert_close(jet.first[0], (after.value - before.value) / (2 * step), rtol=1e-5, atol=1e-5)
         second = (after.value - 2 * jet.value + before.value) / step**2

@@ -419,7 +419,7 @@ def test_residuals_that_are_not_finite_stop_the_run_with_a_sentence() -> None:
     with pytest.raises(DivergenceError, match="round 1 of slab 0: the residuals equations are not finite at the start"):
         next(SpaceTimeSolver(made).run())
     watched_only = SpaceTimeSolver(made, 1, Watch())
-    with pytest.raises(DivergenceError, match="round 1 of slab 0: the residuals are not finite any more; take more"):
+    with pytest.raises(DivergenceError, match="round 1 of slab 0: the residuals are no longer finite; use more"):
         next(watched_only.run())
 
 

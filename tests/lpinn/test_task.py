@@ -342,7 +342,7 @@ WRONG = {
     "one time": ({"output": {"times": 1}}, "times of the output is 1, expected a whole number of at least 2"),
     "no layers to set to 0": (
         {"network": {"class_path": "torch.nn.Linear", "init_args": {"in_features": 2, "out_features": 1}}},
-        "Linear has no layers of which the last one could be 0; set zero_start to false",
+        "Linear has no layers, expected a last one that can be set to zero; set zero_start to false",
     ),
 }
 

@@ -123,7 +123,7 @@ def test_labels_begin_where_what_enters_at_the_end_comes_from() -> None:
 
 
 def test_the_start_inside_is_that_of_the_problem_and_upstream_the_signal_by_entry_time() -> None:
-    given = Channel(1.0, 1.0, beats=3.0)
+    given = Channel(1.0, 1.0, frequency=3.0)
     problem = ThroughFlow(given)
     assert torch.equal(problem.initial(X), given.initial(X))
     labels = upstream(problem)
@@ -132,7 +132,7 @@ def test_the_start_inside_is_that_of_the_problem_and_upstream_the_signal_by_entr
 
 
 def test_derivatives_of_the_start_go_through_the_entry_time() -> None:
-    problem = ThroughFlow(Channel(1.0, 1.0, beats=1.0))
+    problem = ThroughFlow(Channel(1.0, 1.0, frequency=1.0))
     labels = upstream(problem)
     jet = jet_of(problem.initial, labels, 2)
     angle, omega = -2 * math.pi * torch.log1p(labels), 2 * math.pi
@@ -156,7 +156,7 @@ def fitted(problem: TransportProblem) -> SpaceTimeField:
 
 
 def test_the_lagrangian_frame_labels_by_itself_and_carries_the_jump_exactly() -> None:
-    problem = Channel(1.0, 0.0, beats=2.0, duration=0.6)
+    problem = Channel(1.0, 0.0, frequency=2.0, duration=0.6)
     field = fitted(problem)
     assert field.problem is problem
     assert isinstance(field.characteristics.labelled_problem, ThroughFlow)
@@ -213,7 +213,7 @@ def test_what_follows_the_flow_agrees_with_labels_that_stay() -> None:
     [
         (
             Wind(viscosity=0.1),
-            "keeps its value without viscosity only, but that of Wind is 0.1; use the frame Eulerian",
+            "inflow can be labelled without viscosity only, but that of Wind is 0.1; use the frame Eulerian",
         ),
         (Wind(domain=Box([0.0], [2 * math.pi / 3], True)), "labelled on intervals, but Wind is in Box"),
         (
@@ -246,7 +246,7 @@ def test_another_way_beyond_is_refused() -> None:
 def test_frames_that_only_drift_are_told_which_ones_take_inflow() -> None:
     with pytest.raises(InputError, match="use the frame Lagrangian without viscosity, or Eulerian"):
         characteristics(Channel(), Ale(), 1)
-    with pytest.raises(InputError, match="keeps its value without viscosity only"):
+    with pytest.raises(InputError, match="inflow can be labelled without viscosity only"):
         characteristics(Wind(viscosity=0.1), Lagrangian(), 2)
 
 

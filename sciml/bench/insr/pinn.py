@@ -13,7 +13,7 @@ from sciml.bench.worker import Job
 from sciml.deepxde_backend import deepxde, double_precision, seeded
 from sciml.domains.output_points import evaluation_points
 from sciml.lpinn.baselines import Budget
-from sciml.lpinn.baselines.deepxde_pinn import Features, held_at, train
+from sciml.lpinn.baselines.deepxde_pinn import Features, train, with_initial
 from sciml.metrics import relative_l2
 
 # The best of twenty settings at about the time of ours: more Fourier features, points, layers or Adam made it worse.
@@ -33,7 +33,7 @@ def pinn(job: Job) -> dict[str, Any]:
     case = build(job["config"], job["seed"], steps=job.get("steps"))
     with double_precision() as dde, seeded(job["seed"]):
         model = _model(dde, case)
-        purse = Budget(job["seconds"], job.get("updates")).start()
+        purse = Budget(job["seconds"], job.get("updates")).track()
         loss = train(model, purse, rate=RATE, adam=ADAM_SHARE, resampled=None)
         seconds, rows = purse.seconds, _rows(model, case)
     numbers = sum(weight.numel() for weight in model.net.parameters())
@@ -57,10 +57,10 @@ def _model(dde: Any, case: Case) -> Any:
 
     domain = dde.geometry.GeometryXTime(dde.geometry.Interval(lower, upper), dde.geometry.TimeDomain(0.0, span))
     data = dde.data.TimePDE(domain, equation, [], num_domain=POINTS)
-    shown = Features(problem.domain, span, WAVES, beats=TIME_WAVES)
+    shown = Features(problem.domain, span, WAVES, frequencies=TIME_WAVES)
     network = dde.nn.FNN([shown.count, *[WIDTH] * LAYERS, 1], "tanh", "Glorot normal")
     network.apply_feature_transform(shown)
-    network.apply_output_transform(held_at(lambda x: problem.exact(x, 0.0)))
+    network.apply_output_transform(with_initial(lambda x: problem.exact(x, 0.0)))
     return dde.Model(data, network)
 
 

@@ -39,7 +39,7 @@ def baseline(job: Job) -> dict[str, Any]:
             found["last"] = relative_errors(solution)
     except SciMLError as error:
         return {**found, "failed": str(error), "numbers": 0, "memory_bytes": 0, "seconds": job["seconds"]}
-    about = {"numbers": solution.numbers, "memory_bytes": 8 * solution.numbers, "seconds": solution.seconds}
+    about = {"numbers": solution.parameters, "memory_bytes": 8 * solution.parameters, "seconds": solution.seconds}
     return {**found, **about, "solves": solution.updates, "residual": solution.loss**0.5}
 
 

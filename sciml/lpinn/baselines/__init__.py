@@ -1,4 +1,4 @@
-"""What one would try instead, under one call: ``baseline(problem, budget, seed)`` gives u(points, time)."""
+"""Baselines: physics-informed networks in the Eulerian frame, with one call ``baseline(problem, budget, seed)``."""
 
 from sciml.lpinn.baselines.causal_fourier import FourierCausal
 from sciml.lpinn.baselines.contract import Baseline, Budget, Solution

@@ -1,9 +1,9 @@
-r"""Waves of space and time, and weights that follow causality.
+r"""PINNs with random Fourier features of space and time, and causal weights.
 
-Features sin and cos of k . x - \omega t, with random wave numbers k that fit periods and random frequencies \omega,
-enter a modified multilayer perceptron. With L_i the mean square residual in bin i of time, the loss is
+Features sin and cos of k . x - \omega t, with random wave vectors k that match the periods and random frequencies
+\omega, are the inputs of a modified multilayer perceptron. With L_i the mean square residual in time bin i, the loss is
 
-    sum_i w_i L_i / bins + weight * (start, inflow),    w_i = exp(-epsilon sum_{j < i} L_j).
+    sum_i w_i L_i / bins + weight * (initial, boundary),    w_i = exp(-epsilon sum_{j < i} L_j).
 
 References
 ----------
@@ -38,31 +38,32 @@ OPTIMIZERS = ("least_squares", "soap", "adam")
 
 
 def causal_weights(losses: Tensor, epsilon: float) -> Tensor:
-    """``exp(-epsilon * sum of the losses before)`` for the losses of bins of time, ``(bins,)``."""
+    """Return ``exp(-epsilon * sum of earlier losses)`` for the losses of time bins, ``(bins,)``."""
     return torch.exp(-epsilon * (torch.cumsum(losses, 0) - losses))
 
 
 @dataclass(frozen=True)
 class FourierCausal(Baseline):
-    """A PINN in the fixed frame with waves as fast as the flow, and causal weights.
+    """A PINN in the Eulerian frame with random Fourier features as fast as the flow, and causal weights.
 
     Parameters
     ----------
-    features : number of waves
-    waves : largest number of them along an axis of the box
-    spread : deviation of the frequencies, of the one with which the largest speed carries the longest wave
+    features : number of random features
+    modes : largest mode number along an axis of the box
+    spread : standard deviation of the frequencies, relative to the frequency of the lowest mode at the largest speed
     width, layers : of the perceptron
-    points, known : for the equation, and for the start and the inflow each; new ones in each update or round
-    adaptive : share of the points of the equation that goes where the residual is large
-    weight : of start and inflow
-    epsilon, bins : of the causal weights, of residuals over the usual rate of change
+    points, known : number of points for the equation, and for initial and boundary values each; drawn anew in each
+        update or round
+    adaptive : share of the points of the equation that follows the size of the residual
+    weight : of initial and boundary values
+    epsilon, bins : of the causal weights, for residuals over the typical rate of change
     optimizer : ``"least_squares"``, in rounds of 5 solves, or ``"soap"`` or ``"adam"``, as published
-    learning_rate, decay : of SOAP or Adam: the first one, and its share that is left in the end
+    learning_rate, decay : of SOAP or Adam: the initial rate, and the factor by which it has decayed at the end
     device : of the network
     """
 
     features: int = 20
-    waves: int = 2
+    modes: int = 2
     spread: float = 1.0
     width: int = 12
     layers: int = 2
@@ -78,7 +79,7 @@ class FourierCausal(Baseline):
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        names = ("features", "waves", "width", "layers", "points", "known", "bins")
+        names = ("features", "modes", "width", "layers", "points", "known", "bins")
         check_counts(**{name: getattr(self, name) for name in names})
         check_share(self.adaptive)
         choice("the optimizer", self.optimizer, OPTIMIZERS)
@@ -86,13 +87,13 @@ class FourierCausal(Baseline):
             positive(name, getattr(self, name))
 
     def network(self, problem: TransportProblem, seed: int) -> RandomFourierNetwork:
-        """Waves and weights for a problem."""
-        sizes = (self.features, self.waves, self.spread, self.width, self.layers)
+        """Return a network with features and weights for a problem."""
+        sizes = (self.features, self.modes, self.spread, self.width, self.layers)
         return random_fourier_network(problem, *sizes, seed).to(self.device)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
-        """Make updates as long as the budget lasts."""
-        tracker = budget.start()
+        """Make updates until the budget is used up."""
+        tracker = budget.track()
         problem.check()
         made = SoftPinn(problem, FlatModule(self.network(problem, seed)))
         fit = self._in_rounds if self.optimizer == "least_squares" else self._in_updates
@@ -107,7 +108,7 @@ class FourierCausal(Baseline):
         return Solution(problem, evaluate, made.network.count, tracker.updates, tracker.seconds, loss)
 
     def groups(self, made: SoftPinn, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
-        """Residuals on new points, with the causal weights that the given weights of the network have there."""
+        """Return residuals at new points, with the causal weights of the given network weights."""
         problem = made.problem
         box = space_time(problem.labels, 0.0, problem.duration)
         points = spread_points(box, self.points, self.adaptive, lambda at: made.equation(weights, at)[1], draws)
@@ -122,7 +123,10 @@ class FourierCausal(Baseline):
             return scale * made.equation(weights, points)[1]
 
         found = [Residuals("equation", equation, (points, scale))]
-        conditions = (("start", made.started(self.known, draws)), ("inflow", made.entered(self.known, draws)))
+        conditions = (
+            ("initial", made.initial_data(self.known, draws)),
+            ("boundary", made.boundary_data(self.known, draws)),
+        )
         return found + [Residuals(name, made.known, data, self.weight) for name, data in conditions if data is not None]
 
     def _in_rounds(self, made: SoftPinn, tracker: BudgetTracker, seed: int) -> float:
@@ -134,7 +138,7 @@ class FourierCausal(Baseline):
             weights, damping, loss = fitted.weights, fitted.damping, fitted.rms**2
             tracker.updates += max(fitted.solves, 1)
             if not loss < math.inf:
-                raise DivergenceError("the residuals on waves are not finite any more; take more points.")
+                raise DivergenceError("the residuals of the Fourier features are no longer finite; use more points.")
         made.network.assign(weights)
         return loss
 

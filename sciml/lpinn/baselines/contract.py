@@ -1,4 +1,4 @@
-"""What every baseline takes and gives: a problem and a budget in, u at points and what it cost out."""
+"""The interface of baselines: from a problem and a budget to u at points and its cost."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sciml.lpinn.problems import TransportProblem
 
 @dataclass(frozen=True)
 class Budget:
-    """What a baseline may spend.
+    """The budget of a baseline.
 
     Parameters
     ----------
-    seconds : of processor time, on all threads together
-    updates : of the weights, at most; no limit unless given
+    seconds : CPU time [s] of all threads together
+    updates : largest number of updates of the weights; by default there is no limit
     """
 
     seconds: float = 60.0
@@ -32,14 +32,14 @@ class Budget:
         if self.updates is not None:
             whole_number("the budget of updates", self.updates, at_least=1)
 
-    def start(self) -> BudgetTracker:
-        """Begin to spend it."""
+    def track(self) -> BudgetTracker:
+        """Return a tracker that starts now."""
         return BudgetTracker(self, clock.process_time())
 
 
 @dataclass
 class BudgetTracker:
-    """A budget that is being spent; ``spend`` says whether another update may be made, and counts it."""
+    """A tracker of the part of a budget that is used up; :meth:`spend` counts updates."""
 
     budget: Budget
     begin: float
@@ -47,17 +47,17 @@ class BudgetTracker:
 
     @property
     def seconds(self) -> float:
-        """Spent so far."""
+        """The CPU time so far [s]."""
         return clock.process_time() - self.begin
 
     @property
     def share(self) -> float:
-        """Spent of the budget, from 0 to 1: of the seconds or the updates, whichever is more."""
+        """The share of the budget that is used up, from 0 to 1: that of CPU time or updates, whichever is larger."""
         by_updates = self.updates / self.budget.updates if self.budget.updates else 0.0
         return min(max(self.seconds / self.budget.seconds, by_updates), 1.0)
 
     def spend(self, until: float = 1.0) -> bool:
-        """Whether less than a share of the budget is spent; if so, one more update is."""
+        """Return whether less than a share of the budget is used up; if so, count one more update."""
         if self.share >= until:
             return False
         self.updates += 1
@@ -66,33 +66,33 @@ class BudgetTracker:
 
 @dataclass(frozen=True)
 class Solution:
-    """``solution(points, time)`` is u, ``(n, 1)`` at points ``(n, dim)``, as of :class:`~sciml.lpinn.SpaceTimeField`.
+    """The solution of a baseline: ``solution(points, time)`` returns u, ``(n, 1)``, at points ``(n, dim)``.
 
     Attributes
     ----------
-    problem : what was solved
-    evaluate : u at points and a time
-    numbers : how many weights it has
-    updates, seconds : that were made and taken
-    loss : at the end
+    problem : that was solved
+    evaluate : returns u at points and a time
+    parameters : number of parameters of the networks
+    updates, seconds : number of updates, and CPU time [s]
+    loss : of the last update
     """
 
     problem: TransportProblem
     evaluate: Callable[[Tensor, float], Tensor]
-    numbers: int
+    parameters: int
     updates: int
     seconds: float
     loss: float
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
-        """Evaluate u; points of periodic axes may be outside of the domain."""
+        """Return u at points, which may be outside of the domain along periodic axes."""
         if not -1e-12 <= time / self.problem.duration <= 1 + 1e-12:
             raise InputError(f"the time is {time:g}, expected 0 to {self.problem.duration:g}.")
         return self.evaluate(self.problem.domain.wrap(points), time)
 
 
 class Baseline(ABC):
-    """A usual way to solve a transport problem by networks in a frame at rest; its settings are its fields."""
+    """A physics-informed network (PINN) in the Eulerian frame; its settings are the fields of the class."""
 
     @abstractmethod
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
@@ -103,5 +103,5 @@ class Baseline(ABC):
         InputError
             If the method does not apply to the problem.
         DivergenceError
-            If its loss is not finite any more.
+            If the loss is no longer finite.
         """

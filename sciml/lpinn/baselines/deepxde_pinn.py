@@ -1,4 +1,4 @@
-"""The PINN of a DeepXDE user: one network of space and time in the frame at rest, Adam, then L-BFGS."""
+"""A standard PINN by DeepXDE: one network of space and time in the Eulerian frame, Adam, then L-BFGS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sciml.lpinn.baselines.contract import Baseline, Budget, BudgetTracker, Solu
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.problems.deepxde_data import Collocation, check_distribution, time_pde
 
-LOOK = 10  # iterations of L-BFGS between two looks at the tracker
+LOOK = 10  # iterations of L-BFGS between two checks of the budget
 HISTORY = 50  # pairs that L-BFGS keeps
 ENDLESS = 10**9
 DECAY_STEPS, DECAY = 1000, 0.8  # of Adam's rate
@@ -27,20 +27,20 @@ SETTINGS = {"display_every": ENDLESS, "verbose": 0}
 
 @dataclass(frozen=True)
 class DeepXdePinn(Baseline):
-    """``dde.Model`` with a tanh network, float64.
+    """A PINN as a ``dde.Model`` with a tanh network, in float64.
 
     Parameters
     ----------
-    conditions : ``"hard"``: the start holds by the form u_0 + t N(x, t), periods by waves of x as features;
-        ``"soft"``: they are terms of the loss, as in most papers. Values that flow in are terms of it in both
-    width, layers : of the hidden layers, and how many
-    waves : of each periodic axis, if hard
-    points : inside of space-time; a quarter as many on its faces, and at the start
+    conditions : ``"hard"``: the initial condition holds by the form u_0 + t N(x, t), periods by Fourier features of x;
+        ``"soft"``: they are terms of the loss, as in most papers. Boundary values are terms of the loss in both
+    width, layers : width and number of the hidden layers
+    modes : Fourier modes of each periodic axis, if conditions are hard
+    points : number in the interior of space-time; a quarter as many on its faces, and at time 0
     distribution : of the points, one of DeepXDE's
-    resampled : updates of Adam after which points are drawn anew; only ``"pseudo"`` and ``"LHS"`` draw other ones
-    learning_rate : of Adam at first; it falls by a fifth every thousand updates
-    adam : its share of the budget; L-BFGS has the rest
-    weight : of the conditions beside the equation
+    resampled : updates of Adam after which points are drawn anew; ``"pseudo"`` and ``"LHS"`` only
+    learning_rate : initial rate of Adam; it decreases by a fifth every thousand updates
+    adam : share of the budget for Adam; L-BFGS has the rest
+    weight : of the conditions, relative to the equation
 
     References
     ----------
@@ -50,7 +50,7 @@ class DeepXdePinn(Baseline):
     conditions: Literal["hard", "soft"] = "hard"
     width: int = 20
     layers: int = 4
-    waves: int = 8
+    modes: int = 8
     points: int = 2000
     distribution: Distribution = "Sobol"
     resampled: int = 50
@@ -60,7 +60,7 @@ class DeepXdePinn(Baseline):
 
     def __post_init__(self) -> None:
         choice("conditions", self.conditions, ("hard", "soft"))
-        for name in ("width", "layers", "waves", "points", "resampled"):
+        for name in ("width", "layers", "modes", "points", "resampled"):
             whole_number(name, getattr(self, name), at_least=1)
         for name in ("learning_rate", "weight"):
             positive(name, getattr(self, name))
@@ -68,9 +68,9 @@ class DeepXdePinn(Baseline):
         check_distribution(self.distribution)
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
-        """Solve a problem within a budget; the import of DeepXDE is not counted."""
+        """Solve a problem within a budget; the import of DeepXDE does not count."""
         deepxde()
-        tracker = budget.start()
+        tracker = budget.track()
         with double_precision() as dde, seeded(seed):
             model = self._model(dde, problem)
             weights = [1.0] + [self.weight] * len(model.data.bcs)
@@ -81,59 +81,59 @@ class DeepXdePinn(Baseline):
         def evaluate(points: Tensor, time: float) -> Tensor:
             return network(torch.cat([points, points.new_full((len(points), 1), time)], 1))
 
-        numbers = sum(weight.numel() for weight in network.parameters())
-        return Solution(problem, evaluate, numbers, tracker.updates, tracker.seconds, loss)
+        parameters = sum(weight.numel() for weight in network.parameters())
+        return Solution(problem, evaluate, parameters, tracker.updates, tracker.seconds, loss)
 
     def _model(self, dde: Any, problem: TransportProblem) -> Any:
         hard = self.conditions == "hard"
         collocation = Collocation(self.points, self.points // 4, self.points // 4, self.distribution)
-        data = time_pde(problem, collocation, start=not hard, periods=not hard)
-        shown = Features(problem.domain, problem.duration, self.waves if hard else 0)
+        data = time_pde(problem, collocation, initial=not hard, periods=not hard)
+        shown = Features(problem.domain, problem.duration, self.modes if hard else 0)
         network = dde.nn.FNN([shown.count, *[self.width] * self.layers, 1], "tanh", "Glorot normal")
         network.apply_feature_transform(shown)
         if hard:
-            network.apply_output_transform(held_at(problem.initial))
+            network.apply_output_transform(with_initial(problem.initial))
         return dde.Model(data, network)
 
 
 class Features:
-    """What enters the network: waves along periodic axes, and the other coordinates and time scaled to [-1, 1].
+    """The inputs of the network: Fourier features of periodic axes, and other coordinates and time scaled to [-1, 1].
 
     Parameters
     ----------
     domain : of space
-    duration : times run from 0 to it
-    waves : along each periodic axis, with amplitudes ``2 exp(-(k / decay)^2 / 2)``; none for no periodic features
+    duration : final time
+    modes : along each periodic axis, with amplitudes ``2 exp(-(k / decay)^2 / 2)``; 0 for no periodic features
     decay : of the amplitudes
-    beats : sines and cosines of time, of 1 to ``beats`` half turns over the duration
+    frequencies : number of sines and cosines of time, of 1 to ``frequencies`` half periods over the duration
     """
 
-    def __init__(self, domain: Box, duration: float, waves: int, decay: float = 5.0, beats: int = 0) -> None:
+    def __init__(self, domain: Box, duration: float, modes: int, decay: float = 5.0, frequencies: int = 0) -> None:
         self.domain, self.duration = domain, duration
-        numbers = torch.arange(1, waves + 1, dtype=torch.float64)
+        numbers = torch.arange(1, modes + 1, dtype=torch.float64)
         self.numbers, self.amplitudes = numbers, 2 * torch.exp(-((numbers / decay) ** 2) / 2)
-        self.beats = math.pi / duration * torch.arange(1, beats + 1, dtype=torch.float64)
-        self.wavy = [bool(waves and periodic) for periodic in domain.periodic]
-        self.count = sum(2 * waves if wavy else 1 for wavy in self.wavy) + 2 * beats + 1
+        self.frequencies = math.pi / duration * torch.arange(1, frequencies + 1, dtype=torch.float64)
+        self.periodic = [bool(modes and periodic) for periodic in domain.periodic]
+        self.count = sum(2 * modes if periodic else 1 for periodic in self.periodic) + 2 * frequencies + 1
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Features ``(n, count)`` of inputs ``(n, dim + 1)``, time at last."""
+        """Return features ``(n, count)`` of inputs ``(n, dim + 1)``, time last."""
         shown = []
         for axis, (lower, upper) in enumerate(zip(self.domain.lower, self.domain.upper, strict=True)):
             share = (inputs[:, axis : axis + 1] - lower) / (upper - lower)
-            if self.wavy[axis]:
+            if self.periodic[axis]:
                 phase = 2 * math.pi * share * self.numbers
                 shown += [self.amplitudes * torch.sin(phase), self.amplitudes * torch.cos(phase)]
             else:
                 shown.append(2 * share - 1)
         time = inputs[:, -1:]
-        beat = time * self.beats
-        return torch.cat([*shown, torch.sin(beat), torch.cos(beat), 2 * time / self.duration - 1], 1)
+        angle = time * self.frequencies
+        return torch.cat([*shown, torch.sin(angle), torch.cos(angle), 2 * time / self.duration - 1], 1)
 
 
-def held_at(start: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """The output transform ``start(x) + t N``."""
-    return lambda inputs, outputs: start(inputs[:, :-1]) + inputs[:, -1:] * outputs
+def with_initial(initial: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the output transform ``initial(x) + t N``."""
+    return lambda inputs, outputs: initial(inputs[:, :-1]) + inputs[:, -1:] * outputs
 
 
 def train(
@@ -145,13 +145,13 @@ def train(
     resampled: int | None,
     weights: list[float] | None = None,
 ) -> float:
-    """Train a ``dde.Model`` until the tracker is empty, and return its loss on its last points.
+    """Train a ``dde.Model`` until the budget is used up, and return the loss at its last points.
 
     Parameters
     ----------
     model : data and network
-    tracker : of which Adam may spend the share ``adam``, L-BFGS the rest
-    rate : of Adam at first
+    tracker : of the budget, of which Adam may use the share ``adam``, L-BFGS the rest
+    rate : initial learning rate of Adam
     adam : 0 to 1
     resampled : updates of Adam between two draws of points, if there is more than one
     weights : of the terms of the loss
@@ -186,7 +186,7 @@ def train(
     forget_derivatives()
     if not loss < math.inf:
         raise DivergenceError(
-            f"the loss of the PINN is {loss} after {tracker.updates} updates; lower its learning rate."
+            f"the loss of the PINN is {loss} after {tracker.updates} updates; use a smaller learning rate."
         )
     return loss
 

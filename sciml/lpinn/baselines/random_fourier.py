@@ -1,4 +1,4 @@
-"""Random waves of space and time, and a modified perceptron on them."""
+"""Random Fourier features of space and time, with a modified multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sciml.numerics.random import generator, seeded
 
 
 class RandomFourierNetwork(CoordinateNetwork):
-    """Waves in space and time, then a perceptron whose layers mix two encodings of them.
+    """A network with random Fourier features, whose hidden layers mix two encodings of the features.
 
     Each layer's output g becomes ``g U + (1 - g) V`` with U and V layers of the features. Time, and coordinates that
     are not periodic, are features too, from -1 to 1.
 
     Parameters
     ----------
-    waves : wave vectors and frequencies ``(features, dim + 1)``
+    waves : wave vectors and frequencies, ``(features, dim + 1)``
     slopes : of the coordinates that are features, ``(number, dim + 1)``
-    origin : where all phases are 0, ``(dim + 1,)``
+    origin : point at which all phases are 0, ``(dim + 1,)``
     width, layers : of the perceptron
 
     References
@@ -44,7 +44,7 @@ class RandomFourierNetwork(CoordinateNetwork):
             self.register_buffer(name, values)
 
     def encode(self, points: Jet) -> Jet:
-        """Sines and cosines of the phases, and coordinates."""
+        """Return sines and cosines of the phases, and coordinates."""
         moved = points.shifted(-self.origin)
         phase = linear(moved, self.waves)
         sines, cosines = torch.sin(phase.value), torch.cos(phase.value)
@@ -52,7 +52,7 @@ class RandomFourierNetwork(CoordinateNetwork):
         return concatenate(waves, linear(moved, self.slopes, -torch.ones_like(self.slopes[:, 0])))
 
     def activate(self, jet: Jet) -> Jet:
-        """``tanh``."""
+        """Return the ``tanh``."""
         return tanh(jet)
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:
@@ -67,25 +67,25 @@ class RandomFourierNetwork(CoordinateNetwork):
 
 
 def random_fourier_network(
-    problem: TransportProblem, features: int, waves: int, spread: float, width: int, layers: int, seed: int
+    problem: TransportProblem, features: int, modes: int, spread: float, width: int, layers: int, seed: int
 ) -> RandomFourierNetwork:
-    """Draw a network whose waves fit the periods of a problem and its speed.
+    """Draw a network whose wave vectors and frequencies match the periods and the speed of a problem.
 
     Parameters
     ----------
     problem : any
-    features : number of waves
-    waves : largest number of them along an axis of the box
-    spread : deviation of the frequencies, of the one with which the largest speed carries the longest wave
+    features : number of random features
+    modes : largest mode number along an axis of the box
+    spread : standard deviation of the frequencies, relative to the frequency of the lowest mode at the largest speed
     width, layers : of the perceptron
-    seed : of waves and weights
+    seed : of features and weights
     """
     box, draws = problem.labels, generator(seed, 0)
     lower, upper = torch.tensor([box.lower, box.upper], dtype=torch.float64)
     first, free = 2 * math.pi / (upper - lower), ~torch.tensor(box.periodic)
     shape = (features, box.dim)
-    numbers = torch.randint(-waves, waves + 1, shape, generator=draws).to(lower)
-    # where there is no period, any wave number will do
+    numbers = torch.randint(-modes, modes + 1, shape, generator=draws).to(lower)
+    # without a period, wave numbers need not be integers
     numbers = numbers + free * (torch.rand(shape, generator=draws, dtype=lower.dtype) - 0.5)
     frequency = spread * max(largest_speed(problem) * float(first.max()), 1 / problem.duration)
     frequencies = frequency * torch.randn(features, 1, generator=draws, dtype=lower.dtype)

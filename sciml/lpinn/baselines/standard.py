@@ -1,4 +1,4 @@
-"""What the baselines of this room share: a network of space and time in the fixed frame, its losses, and fits."""
+"""Standard PINNs in the Eulerian frame: networks of space and time, their losses and fits, as all baselines share."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from sciml.numerics.flat import FlatModule
 from sciml.numerics.random import seeded
 
 CANDIDATES = 4  # drawn for each adaptive point
-ROUNDS = 1_000_000  # more than any budget pays for
+ROUNDS = 1_000_000  # more than any budget allows
 
 
 def solves(count: int = 5) -> LeastSquaresRounds:
-    """Least squares as elsewhere in this room, in short rounds, so that budgets are kept."""
+    """Return short rounds of the default least-squares fit, so that budgets are kept."""
     return LeastSquaresRounds(replace(LeastSquaresRounds().method, max_solves=count))
 
 
 def network_on(
-    box: Box, width: int, layers: int, waves: int, seed: int, device: torch.device | str = "cpu"
+    box: Box, width: int, layers: int, modes: int, seed: int, device: torch.device | str = "cpu"
 ) -> CoordinateNetwork:
-    """A network on a box of space and time that is 0 at first: exactly periodic where the box is."""
+    """Return a network on a box of space and time that is zero initially, and exactly periodic where the box is."""
     corners, size = [box.lower, box.upper], {"width": width, "layers": layers}
     with seeded(seed):
         if any(box.periodic):
-            network = FourierNetwork(box.dim, box=corners, modes=waves, periodic=box.periodic, **size)
+            network = FourierNetwork(box.dim, box=corners, modes=modes, periodic=box.periodic, **size)
         else:
             network = TanhNetwork(box.dim, box=corners, **size)
     network = network.double().to(device)
@@ -52,14 +52,14 @@ def network_on(
 
 
 def space_time(box: Box, begin: float, end: float) -> Box:
-    """Points of a box at times."""
+    """Return the box of space and time."""
     return box.during(begin, end)
 
 
 def spread_points(
     box: Box, count: int, adaptive: float, residual: Callable[[Tensor], Tensor], draws: torch.Generator
 ) -> Tensor:
-    """Points of a box, an adaptive share of which goes where a residual ``(n, 1)`` is large now."""
+    """Return points of a box, an adaptive share of which follows the size of a residual ``(n, 1)``."""
     moved = round(count * adaptive)
     points = box.interior(count - moved, draws, kind="shifted") if moved < count else None
     if not moved:
@@ -72,19 +72,19 @@ def spread_points(
 
 
 def check_share(adaptive: float) -> None:
-    """Refuse shares that are none."""
+    """Check that an adaptive share is between 0 and 1."""
     number("the adaptive share of the points", adaptive, at_least=0, at_most=1)
 
 
-def at_rest(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Characteristics:
-    """The network in the fixed frame: u is what a slab starts with, exactly, and elapsed time times the network."""
+def eulerian(problem: TransportProblem, network: nn.Module, slabs: int = 1) -> Characteristics:
+    """Return a standard PINN: in each time slab, u is the initial value plus the elapsed time times the network."""
     return Characteristics(problem, Eulerian(), FlatModule(network), slabs)
 
 
 def spend(
     solver: SpaceTimeSolver, state: SpaceTimeState, tracker: BudgetTracker, until: float, enough: float = 0.0
 ) -> SpaceTimeState:
-    """Make rounds of the slab that a state is in until a share of the budget is spent or its residual is small."""
+    """Make rounds in the slab of a state until a share of the budget is used up, or its residual is small."""
     slab, limit, fitting = state.round // solver.rounds, tracker.budget.updates, solver.fitting
     enough = max(enough, fitting.tolerance)
     while tracker.share < until and state.rms[slab] > enough and state.round // solver.rounds == slab:
@@ -99,12 +99,12 @@ def spend(
 
 
 def at_most(fitting: Fitting, left: int | None) -> Fitting:
-    """The same with no more updates than are left."""
+    """Return the same method with no more updates than are left."""
     return fitting if left is None else fitting.limited(left)
 
 
 def read(made: Characteristics, state: SpaceTimeState, tracker: BudgetTracker) -> Solution:
-    """What a solver in the fixed frame came to, as a solution."""
+    """Return the result of a solver in the Eulerian frame as a solution."""
     field = SpaceTimeField(made, state.weights)
 
     def evaluate(points: Tensor, time: float) -> Tensor:
@@ -116,11 +116,11 @@ def read(made: Characteristics, state: SpaceTimeState, tracker: BudgetTracker) -
 
 @dataclass(frozen=True)
 class SoftPinn:
-    """u = mean + size N(x, t) with all conditions in the loss but exact periods, as most PINNs have it.
+    """A PINN with soft conditions, u = mean + size N(x, t): all of them but the periods are terms of the loss.
 
     Parameters
     ----------
-    problem : what is solved
+    problem : to be solved
     network : N, of points and times
     """
 
@@ -129,13 +129,13 @@ class SoftPinn:
 
     @cached_property
     def mean(self) -> float:
-        """Of the range of the start."""
+        """The middle of the range of the initial condition."""
         start = self.problem.initial(self.problem.probes())
         return float(start.max() + start.min()) / 2
 
     @cached_property
     def size(self) -> float:
-        """Half the range of the start and of what sources add, or 1."""
+        """Half the range of the initial condition, or the change by sources if that is larger; 1 if both are 0."""
         problem, points = self.problem, self.problem.probes()
         start = problem.initial(points)
         added = problem.source(points, torch.zeros_like(start), start)
@@ -144,16 +144,16 @@ class SoftPinn:
 
     @cached_property
     def rate(self) -> float:
-        """How fast u changes."""
+        """The typical rate of change of u."""
         return self.size / self.problem.duration * pace(self.problem)
 
     def jet(self, weights: Tensor, points: Tensor, order: int) -> Jet:
-        """u along the axes and time at points and times ``(n, dim + 1)``."""
+        """Return u with derivatives along the axes and time, at points and times ``(n, dim + 1)``."""
         jet = self.network(weights, points, order)
         return Jet(self.size * jet.rows, order).shifted(points.new_tensor(self.mean))
 
     def equation(self, weights: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """u and the residual of the equation over its usual rate, both ``(n, 1)``."""
+        """Return u and the residual of the equation over :attr:`rate`, both ``(n, 1)``."""
         problem, (x, t) = self.problem, (points[:, :-1], points[:, -1:])
         jet = self.jet(weights, points, 2 if problem.viscosity else 1)
         u, slopes = jet.value, jet.first[..., 0].T
@@ -166,16 +166,16 @@ class SoftPinn:
         return u, left / self.rate
 
     def known(self, weights: Tensor, points: Tensor, values: Tensor) -> Tensor:
-        """u less what it should be at points and times, over its size, ``(n, 1)``."""
+        """Return the difference of u and given values at points and times, over :attr:`size`, ``(n, 1)``."""
         return (self.jet(weights, points, 0).value - values) / self.size
 
-    def started(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Points at time 0, and u there."""
+    def initial_data(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return points at time 0, and u there."""
         x = self.problem.labels.interior(count, draws, kind="shifted")
         return torch.cat([x, torch.zeros_like(x[:, :1])], 1), self.problem.initial(x)
 
-    def entered(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor] | None:
-        """Points and times on the faces where u is given, and u there; None if there are none."""
+    def boundary_data(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor] | None:
+        """Return points and times on the faces where u is given, and u there; None if there are none."""
         problem = self.problem
         if all(problem.domain.periodic):
             return None
@@ -185,21 +185,21 @@ class SoftPinn:
         if values is None:
             return None
         points = torch.cat([x, t], 1)
-        if not problem.viscosity:  # what flows out has its value from inside
+        if not problem.viscosity:  # at the outflow, the value comes from inside
             inwards = (problem.velocity(x, t, values) * normals).sum(1) < 0
             points, values = points[inwards], values[inwards]
         return (points, values) if len(points) else None
 
 
 def largest_speed(problem: TransportProblem) -> float:
-    """Of the values of the start over the domain, at the beginning."""
+    """Return the largest initial speed over the domain."""
     points = problem.probes()
     start = problem.initial(points)
     return float(problem.velocity(points, torch.zeros_like(start), start).norm(dim=1).max())
 
 
 def pace(problem: TransportProblem) -> float:
-    """Radians of the longest wave that are carried past a point in the duration, at least 1."""
+    """Return the radians of the lowest Fourier mode that pass a point in the duration, at least 1."""
     box = problem.domain
     shortest = min(upper - lower for lower, upper in zip(box.lower, box.upper, strict=True))
     return max(1.0, 2 * math.pi * largest_speed(problem) * problem.duration / shortest)

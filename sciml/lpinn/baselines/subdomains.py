@@ -1,4 +1,4 @@
-"""Space and time cut into parts, and a network on each."""
+"""Decomposition of space and time into sub-domains, with a network on each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sciml.lpinn.problems import TransportProblem
 
 
 class Subdomains:
-    """A box of space and time cut into equal parts.
+    """A decomposition of a box of space and time into equal sub-domains.
 
     Parameters
     ----------
     problem : whose labels and duration make the box
-    cuts : number of parts along each axis of space, then of time
+    cuts : number of sub-domains along each axis of space, then of time
     """
 
     def __init__(self, problem: TransportProblem, cuts: Sequence[int]) -> None:
@@ -36,7 +36,7 @@ class Subdomains:
         return Box(lower, upper, whole)
 
     def interfaces(self) -> list[tuple[int, int, int]]:
-        """Part, next part along an axis, and the axis; across the period too."""
+        """Return pairs of neighbouring sub-domains with the axis between them, also across periods."""
         found = []
         for number, place in enumerate(self.places):
             for axis, count in enumerate(self.cuts):
@@ -48,7 +48,7 @@ class Subdomains:
         return found
 
     def which(self, points: Tensor) -> Tensor:
-        """The part that each point and time ``(n, dim + 1)`` is in, ``(n,)``."""
+        """Return the number of the sub-domain of each point and time ``(n, dim + 1)``, ``(n,)``."""
         lower, upper = points.new_tensor(self.lower), points.new_tensor(self.upper)
         cuts = torch.tensor(self.cuts, device=points.device)
         at = ((points - lower) / (upper - lower) * cuts).long().clamp_min(0).minimum(cuts - 1)
@@ -59,12 +59,12 @@ class Subdomains:
 
 
 class SubdomainPinns:
-    """A PINN for each part, whose weights are one vector.
+    """A PINN on each sub-domain, with all weights in one vector.
 
     Parameters
     ----------
-    cut : the parts
-    pinns : one for each, with as many weights each
+    cut : the sub-domains
+    pinns : one on each, with the same number of weights
     """
 
     def __init__(self, cut: Subdomains, pinns: Sequence[SoftPinn]) -> None:
@@ -72,30 +72,30 @@ class SubdomainPinns:
         self.size = pinns[0].network.count
 
     def vector(self) -> Tensor:
-        """All weights."""
+        """Return all weights."""
         return torch.cat([pinn.network.vector() for pinn in self.pinns])
 
     def own(self, weights: Tensor, number: int) -> Tensor:
-        """Those of a part."""
+        """Return the weights of a sub-domain."""
         return weights[number * self.size : (number + 1) * self.size]
 
     def equation(self, number: int, weights: Tensor, points: Tensor) -> Tensor:
-        """Residual of the equation in a part."""
+        """Return the residual of the equation in a sub-domain."""
         return self.pinns[number].equation(self.own(weights, number), points)[1]
 
     def known(self, number: int, weights: Tensor, points: Tensor, values: Tensor) -> Tensor:
-        """How far u in a part is from what is known."""
+        """Return the difference of u and given values in a sub-domain."""
         return self.pinns[number].known(self.own(weights, number), points, values)
 
     def across(self, one: int, other: int, weight: float, weights: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Distances of both values from their average, and of the residuals; across a period points differ."""
+        """Return the differences of values and of residuals across an interface; across a period the points differ."""
         u, left = self.pinns[one].equation(self.own(weights, one), first)
         v, right = self.pinns[other].equation(self.own(weights, other), second)
         average = (weight / 2) ** 0.5 * (u - v) / self.pinns[one].size
         return torch.cat([average, left - right], 1)
 
     def read(self, weights: Tensor, points: Tensor) -> Tensor:
-        """u at points and times, of the network of the part that each is in."""
+        """Return u at points and times, by the network of the sub-domain of each."""
         inside, values = self.cut.which(points), torch.empty_like(points[:, :1])
         with torch.no_grad():
             for number in inside.unique().tolist():

@@ -1,6 +1,6 @@
-"""Space and time cut into parts with a network each, all fitted together.
+"""Extended PINNs: networks on sub-domains of space and time, all fitted together.
 
-On interfaces of two parts both values equal their average, and the residuals of the equation are the same.
+On interfaces of two sub-domains both values equal their average, and the residuals of the equation are equal.
 
 References
 ----------
@@ -33,18 +33,19 @@ from sciml.numerics.random import generator
 
 @dataclass(frozen=True)
 class Xpinn(Baseline):
-    """A network for each part of space and time, with conditions on the interfaces.
+    """An extended PINN (XPINN): a network on each sub-domain of space and time, with conditions on the interfaces.
 
     Parameters
     ----------
-    times : parts of time; as many as ``radians`` asks for unless given, at least 2
-    radians : of the longest wave of the box that the largest speed carries past a point in a part, about
-    parts : of each axis of space; one unless given
-    width, layers, waves : of each network; waves along periodic axes that are not cut
-    points, known, interface : for the equation in each part, for start and inflow, and on each interface
-    adaptive : share of the points of the equation that goes where the residual is large
-    weight : of start, inflow and average; the residuals of both sides have the weight 1
-    fitting : of a round on the same points; a few solves of least squares unless given
+    times : number of sub-domains in time; by default as many as ``radians`` requires, at least 2
+    radians : of the lowest Fourier mode that pass a point in a sub-domain, about
+    parts : number of sub-domains along each axis of space; by default one
+    width, layers, modes : of each network; Fourier modes along periodic axes that are not divided
+    points, known, interface : number of points for the equation in each sub-domain, for initial and boundary values,
+        and on each interface
+    adaptive : share of the points of the equation that follows the size of the residual
+    weight : of initial values, boundary values and averages; that of the residuals on both sides is 1
+    fitting : of a round on the same points; a few least-squares solves by default
     device : of the networks
     """
 
@@ -53,7 +54,7 @@ class Xpinn(Baseline):
     parts: Sequence[int] | None = None
     width: int = 14
     layers: int = 2
-    waves: int = 1
+    modes: int = 1
     points: int = 400
     adaptive: float = 0.5
     known: int = 100
@@ -63,7 +64,7 @@ class Xpinn(Baseline):
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        names = ("width", "layers", "waves", "points", "known", "interface")
+        names = ("width", "layers", "modes", "points", "known", "interface")
         check_counts(**{name: getattr(self, name) for name in names})
         check_counts(times=1 if self.times is None else self.times)
         check_counts(**{f"part {number}": count for number, count in enumerate(self.parts or ())})
@@ -72,12 +73,12 @@ class Xpinn(Baseline):
         positive("the weight of interfaces", self.weight)
 
     def cut(self, problem: TransportProblem) -> Subdomains:
-        """The parts of a problem.
+        """Return the sub-domains of a problem.
 
         Raises
         ------
         InputError
-            If ``parts`` has not one number for each axis of space.
+            If ``parts`` does not have one number for each axis of space.
         """
         parts = [1] * problem.domain.dim if self.parts is None else list(self.parts)
         if len(parts) != problem.domain.dim:
@@ -86,8 +87,8 @@ class Xpinn(Baseline):
         return Subdomains(problem, [*parts, times])
 
     def __call__(self, problem: TransportProblem, budget: Budget, seed: int = 0) -> Solution:
-        """Make rounds as long as the budget lasts."""
-        tracker, limit = budget.start(), budget.updates
+        """Make rounds until the budget is used up."""
+        tracker, limit = budget.track(), budget.updates
         problem.check()
         pieces = self.pieces(problem, seed)
         weights, damping, loss, number = pieces.vector(), 0.0, math.inf, 0
@@ -98,7 +99,9 @@ class Xpinn(Baseline):
             weights, damping, loss, number = fitted.weights, fitted.damping, fitted.rms**2, number + 1
             tracker.updates += max(fitted.solves, 1)
             if not loss < math.inf:
-                raise DivergenceError("the residuals of the parts are not finite any more; take more points or parts.")
+                raise DivergenceError(
+                    "the residuals of the sub-domains are no longer finite; use more points or sub-domains."
+                )
 
         def evaluate(points: Tensor, time: float) -> Tensor:
             at = torch.cat([points, torch.full_like(points[:, :1], time)], 1).to(weights)
@@ -107,21 +110,24 @@ class Xpinn(Baseline):
         return Solution(problem, evaluate, len(weights), tracker.updates, tracker.seconds, loss)
 
     def pieces(self, problem: TransportProblem, seed: int) -> SubdomainPinns:
-        """Networks on the parts of a problem."""
-        cut, size = self.cut(problem), (self.width, self.layers, self.waves)
+        """Return networks on the sub-domains of a problem."""
+        cut, size = self.cut(problem), (self.width, self.layers, self.modes)
         draws = torch.randint(1 << 30, (len(cut.boxes),), generator=generator(seed, 0)).tolist()
         networks = [network_on(box, *size, draw, self.device) for box, draw in zip(cut.boxes, draws, strict=True)]
         return SubdomainPinns(cut, [SoftPinn(problem, FlatModule(network)) for network in networks])
 
     def groups(self, pieces: SubdomainPinns, weights: Tensor, draws: torch.Generator) -> list[Residuals]:
-        """Residuals of the vector of all weights, on points for the given ones."""
+        """Return the residuals as functions of all weights, at points adapted to the given ones."""
         cut, found = pieces.cut, []
         for number, box in enumerate(cut.boxes):
             equation = partial(pieces.equation, number)
             points = spread_points(box, self.points, self.adaptive, partial(equation, weights), draws)
             found.append(Residuals(f"equation {number}", equation, (points,), 1 / len(cut.boxes)))
         some = pieces.pinns[0]
-        for name, data in (("start", some.started(self.known, draws)), ("inflow", some.entered(self.known, draws))):
+        for name, data in (
+            ("initial", some.initial_data(self.known, draws)),
+            ("boundary", some.boundary_data(self.known, draws)),
+        ):
             inside = cut.which(data[0]) if data is not None else torch.zeros(0)
             for number in inside.unique().tolist():
                 here = inside == number

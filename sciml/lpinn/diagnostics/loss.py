@@ -23,14 +23,14 @@ from sciml.numerics.random import generator
 def gauss_newton_spectrum(
     solver: SpaceTimeSolver, state: SpaceTimeState, *, slab: int | None = None, count: int | None = None
 ) -> plane.Spectrum:
-    """Return the spectrum of ``J^T J`` of the equations of a slab, at points of its own.
+    """Return the spectrum of ``J^T J`` of the equations of a slab, at points used by no round.
 
     Parameters
     ----------
-    solver : problem, frame, network, and how many points
+    solver : problem, frame, network, and number of points
     state : weights, fitted or not
-    slab : which one; that of the largest residual unless given
-    count : of the eigenvectors; all unless given
+    slab : its number; by default that of the largest residual
+    count : number of eigenvectors; by default all
     """
     slab = _slab(state, slab)
     return plane.gauss_newton(_groups(solver, state, slab), state.weights[slab], count)
@@ -45,15 +45,15 @@ def loss_landscape(
     count: int = 41,
     directions: Literal["spectrum", "random"] | Tensor = "spectrum",
 ) -> plane.Landscape:
-    """Evaluate the loss of a slab in a plane through its weights.
+    """Return the loss of a slab in a plane through its weights.
 
     Parameters
     ----------
     solver, state, slab : as for :func:`gauss_newton_spectrum`
     span : largest multiple of a direction
-    count : of steps along each, odd
-    directions : the two leading eigenvectors of the Gauss-Newton matrix, along which the loss rises most; two random
-        ones of the size of the weights; or given, ``(p, 2)``
+    count : number of steps along each direction, odd
+    directions : the two leading eigenvectors of the Gauss-Newton matrix, along which the loss grows most; two random
+        ones of the size of the weights; or a tensor ``(p, 2)``
 
     References
     ----------

@@ -27,19 +27,21 @@ from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.readout.field import SpaceTimeField
 from sciml.numerics.derivatives import jet_of
 
-TOLERANCE = 1e-6  # share of the norm that the modes may miss
+TOLERANCE = 1e-6  # share of the norm that the modes need not represent
 GRID = {1: 256, 2: 48, 3: 16}  # points along each axis
 TIMES = {1: 101, 2: 41, 3: 21}  # at least
 MOST_TIMES = 2001
-FINE = 4  # waves in the start that many times as short as the mean are followed in time
-MOMENTS = 9  # at which speeds are looked at
+FINE = 4  # resolved wave numbers of the initial condition, relative to the mean one
+MOMENTS = 9  # times at which velocities are sampled
 BUMP = 0.3  # width of the bump of the table
-LONG = np.linspace(0, 10, 4001)[:, None]  # times for bandwidths of the table; the longer, the finer frequencies are
+LONG = np.linspace(0, 10, 4001)[
+    :, None
+]  # times for bandwidths of the table: the longer, the finer the resolution in frequency
 
 
 @dataclass(frozen=True)
 class Modes:
-    """How many modes in space a history needs, and below which frequency its changes in time lie, in cycles."""
+    """The number of modes of a history in space, and the bandwidth of its changes in time, in cycles per unit time."""
 
     number: int
     bandwidth: float
@@ -48,20 +50,20 @@ class Modes:
 def modes(
     field: SpaceTimeField, *, grid: int | None = None, times: int | None = None, tolerance: float = TOLERANCE
 ) -> dict[str, Modes]:
-    """Count modes and measure bandwidths over a run, side by side.
+    """Return mode counts and bandwidths over a run.
 
     Parameters
     ----------
     field : a solution in any frame
-    grid : points along each axis; 256, 48 or 16 in one, two or three dimensions unless given
-    times : snapshots, at least 4; enough for the waves of the start that pass a point unless given, and at least 101
-    tolerance : share of the norm over space and time that the modes may miss
+    grid : points along each axis; by default 256, 48 or 16 in one, two or three dimensions
+    times : number of snapshots, at least 4; by default enough to resolve the advected initial condition
+    tolerance : share of the norm over space and time that the modes need not represent
 
     Returns
     -------
     dict
-        ``"u"`` at points and, where it is known, ``"u_exact"``; ``"w"``, what labels carry, and ``"X"``, where they
-        are. From u and w the mean of the start is subtracted, beside which a small fluctuation would not count.
+        ``"u"`` at points and, where it is known, ``"u_exact"``; ``"w"``, the state on labels, and ``"X"``, their
+        position. From u and w the mean of the initial condition is subtracted, which would hide small fluctuations.
 
     References
     ----------
@@ -85,10 +87,10 @@ def modes(
 
 
 def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str, Modes]:
-    """Modes of exact convection on the circle for one unit of time: u at rest, and w and X of labels that move with it.
+    """Return modes of exact convection on [0, 2 pi) for one unit of time: u at points, and w and X on moving labels.
 
-    A linear basis needs many modes for a narrow bump that travels, but two for a sine at any speed, which PINNs learn
-    no better: there only the bandwidth grows. Of labels nothing grows.
+    A linear basis needs many modes for a narrow travelling bump, but two for a sine at any speed, which PINNs learn no
+    better: there only the bandwidth grows. On labels neither grows.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def transported_modes(start: Literal["bump", "sine"], speed: float) -> dict[str,
 
 
 def _enough_times(problem: TransportProblem) -> int:
-    """Snapshots in which the waves of the start can be counted as they pass a point at the largest speed."""
+    """Return the number of snapshots that resolves the initial condition as it passes a point at the largest speed."""
     points = problem.probes()
     axes = torch.eye(problem.domain.dim, dtype=points.dtype)
     start = jet_of(problem.initial, points, 1, axes)

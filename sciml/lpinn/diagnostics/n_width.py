@@ -1,7 +1,8 @@
-r"""How hard it is to compress a history of snapshots: Kolmogorov n-width, and bandwidth in time, side by side.
+r"""Measures of the compressibility of a history of snapshots: the Kolmogorov n-width, and the bandwidth in time.
 
-The first says how many modes in space a linear basis needs, the second how fast they change. Both can grow with the
-speed of a wave, and either can do so alone: sin(x - c t) has two modes at every c, and its bandwidth is c / (2 \pi).
+The first is the number of modes in space that a linear basis needs, the second how fast they change. Both can grow
+with the speed of a wave, and either can do so alone: sin(x - c t) has two modes for every c, and the bandwidth
+c / (2 \pi).
 
 References: Pinkus, n-Widths in Approximation Theory, 1985 (in L2, the width of a set of snapshots is the next singular
 value); Mojgani, Balajewicz and Hassanzadeh, Comput. Methods Appl. Mech. Eng. 404 (2023) 115810 (n-width and networks).

@@ -1,7 +1,8 @@
-"""Transport problems: what is carried where, from what start; nothing about frames or networks."""
+"""The base class of transport problems, which know nothing about frames or networks."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 
 import torch
@@ -11,20 +12,21 @@ from sciml.checks import number, positive
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.numerics.derivatives import jet_of
+from sciml.tables import summary
 
-PROBES = 4096  # points at which speeds and sizes of the start are measured
+PROBES = 4096  # points at which velocities and the initial condition are sampled
 
 
 class TransportProblem(ABC):
-    """``u_t + velocity(x, t, u) . grad u = viscosity * Laplace u + source(x, t, u)`` for one scalar ``u``.
+    """A scalar transport problem: ``u_t + velocity(x, t, u) . grad u = viscosity * Laplace u + source(x, t, u)``.
 
     Attributes
     ----------
     domain : a box, periodic along each axis or not
-    duration : times run from 0 to it
+    duration : final time; the initial time is 0
     viscosity : at least 0
-    passive : whether the velocity does not depend on ``u``
-    convex : whether it is ``f'(u)`` of a convex flux and nothing else, so that shocks are those of least action
+    passive : whether the velocity is independent of ``u``
+    convex : whether the velocity is ``f'(u)`` of a convex flux, so that shocks follow from least action
     """
 
     domain: Box
@@ -35,25 +37,25 @@ class TransportProblem(ABC):
 
     @property
     def labels(self) -> Box:
-        """Where labels are drawn: the domain, unless what flows through it comes from further away."""
+        """The box of the labels: the domain, unless what flows through it comes from outside of it."""
         return self.domain
 
     @abstractmethod
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """Velocity ``(n, dim)`` at points ``(n, dim)``, times ``(n, 1)`` and values ``(n, 1)``."""
+        """Return the velocity ``(n, dim)`` at points ``(n, dim)``, times ``(n, 1)`` and values ``(n, 1)`` of u."""
 
     @abstractmethod
     def initial(self, x: Tensor) -> Tensor:
-        """``u`` at time 0, ``(n, 1)``; twice differentiable if there is viscosity."""
+        """Return ``u`` at time 0, ``(n, 1)``; twice differentiable if there is viscosity."""
 
     def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor | None:
-        """What is added per unit of time, ``(n, 1)``; None where nothing is."""
+        """Return the source term, ``(n, 1)``; None if there is none."""
         return None
 
     def inflow(self, x: Tensor, t: Tensor) -> Tensor | None:
-        """``u`` on the faces of axes that are not periodic, ``(n, 1)``; None for no condition.
+        """Return ``u`` on the faces of axes that are not periodic, ``(n, 1)``; None without boundary conditions.
 
-        Without viscosity it holds only where the flow enters; a value is needed for all.
+        Without viscosity the condition holds only where the flow enters; values are needed on all faces.
         """
         return None
 
@@ -65,51 +67,75 @@ class TransportProblem(ABC):
         return self.inflow(self.probes()[:1], torch.zeros(1, 1, dtype=torch.float64)) is not None
 
     def exact(self, x: Tensor, t: float) -> Tensor | None:
-        """The exact ``u``, ``(n, 1)``, where it is known."""
+        """Return the exact ``u``, ``(n, 1)``; None if it is not known."""
         return None
 
     def drift(self) -> Tensor:
-        """Mean velocity of the start over the domain, ``(dim,)``: of a conservation law, it is conserved."""
+        """Return the mean initial velocity over the domain, ``(dim,)``; a conservation law conserves it."""
         points = self.probes()
         return self.velocity(points, points.new_zeros(len(points), 1), self.initial(points)).mean(0)
 
     def probes(self, box: Box | None = None) -> Tensor:
-        """Evenly spread points of a box, the domain unless given, always the same, ``(about PROBES, dim)``."""
+        """Return evenly spread points of a box, by default the domain, always the same, ``(about PROBES, dim)``."""
         box, draws = box or self.domain, torch.Generator().manual_seed(0)
         count = round(PROBES ** (1 / box.dim)) ** box.dim
         return box.interior(count, draws, kind="shifted")
 
     def check(self) -> None:
-        """Refuse shapes, viscosities and starts that do not go together.
+        """Check shapes, viscosity, duration, and the periodicity of the initial condition.
 
         Raises
         ------
         InputError
-            With what was got and expected.
+            If one of them is not as expected.
         """
         number("the viscosity", self.viscosity, at_least=0)
         positive("the duration", self.duration)
         points, dim = self.probes(), self.domain.dim
-        start = self._checked("initial", self.initial(points), (len(points), 1))
-        times = torch.zeros_like(start)
-        speed = self._checked("velocity", self.velocity(points, times, start), (len(points), dim))
-        source = self.source(points, times, start)
+        initial = self._checked("initial", self.initial(points), (len(points), 1))
+        times = torch.zeros_like(initial)
+        speed = self._checked("velocity", self.velocity(points, times, initial), (len(points), dim))
+        source = self.source(points, times, initial)
         if source is not None:
             self._checked("source", source, (len(points), 1))
-        if self.passive and not torch.equal(speed, self.velocity(points, times, start + 1)):
+        if self.passive and not torch.equal(speed, self.velocity(points, times, initial + 1)):
             raise InputError(f"{type(self).__name__} is passive, but its velocity depends on u; set passive to False.")
-        self._check_period(points[:32], float(start.max() - start.min()))
+        self._check_period(points[:32], float(initial.max() - initial.min()))
+
+    def __str__(self) -> str:
+        return summary(f"Problem {type(self).__name__}", self.rows())
+
+    def rows(self) -> dict[str, object]:
+        """Return names and values of what is printed about the problem: its equation, domain and settings."""
+        point = self.probes()[:1]
+        zero = point.new_zeros(1, 1)
+        sourced = self.source(point, zero, self.initial(point)) is not None
+        right = ["viscosity Laplace u"] * bool(self.viscosity) + ["source(x, t, u)"] * sourced
+        settings = [name for name in inspect.signature(type(self)).parameters if name not in ("viscosity", "duration")]
+        numbers = {name: getattr(self, name, None) for name in settings}
+        return {
+            "equation": f"u_t + velocity(x, t{'' if self.passive else ', u'}) . grad u = {' + '.join(right) or '0'}",
+            "domain": self.domain,
+            "labels": None if self.labels is self.domain else self.labels,
+            "times": f"0 to {self.duration:g}",
+            "viscosity": float(self.viscosity) if self.viscosity else None,
+            "boundary values": self.has_boundary_values,
+            "exact solution": "known" if self.exact(point, 0.0) is not None else "not known",
+            **{name: value for name, value in numbers.items() if isinstance(value, int | float | str | tuple)},
+        }
 
     def _checked(self, name: str, values: Tensor, shape: tuple[int, int]) -> Tensor:
         if not isinstance(values, Tensor) or values.shape != shape or values.dtype != torch.float64:
             got = f"{values.dtype} of shape {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
             raise InputError(f"{name} returned {got}, expected torch.float64 of shape {shape}.")
         if not bool(values.isfinite().all()):
-            raise InputError(f"{name} returned values that are not finite; check it at {shape[0]} points of the box.")
+            raise InputError(
+                f"{name} returned values that are not finite at some of {shape[0]} points of the box; correct it there."
+            )
         return values
 
     def _check_period(self, points: Tensor, size: float) -> None:
-        """A start that is not periodic, or its slope, would make a front at the faces of a periodic domain."""
+        """Refuse an initial condition that is not periodic: it would make a front at the faces of a periodic domain."""
         sides = zip(self.domain.lower, self.domain.upper, self.domain.periodic, strict=True)
         for axis, (lower, upper, periodic) in enumerate(sides):
             if not periodic:
@@ -119,13 +145,13 @@ class TransportProblem(ABC):
             ends[: len(points), axis], ends[len(points) :, axis] = lower, upper
             jet = jet_of(self.initial, ends, 1, across)
             for what, values, scale in (
-                ("start", jet.value, size),
-                ("slope of the start", jet.first[0], size / (upper - lower)),
+                ("initial condition", jet.value, size),
+                ("slope of the initial condition", jet.first[0], size / (upper - lower)),
             ):
                 first, last = values.chunk(2)
                 gap = float((first - last).abs().max())
                 if gap > 1e-6 * scale + 1e-12:
                     raise InputError(
                         f"the domain is periodic along axis {axis}, but the {what} differs by {gap:.2g} between "
-                        f"{lower:g} and {upper:g}; choose another start or a box that is not periodic."
+                        f"{lower:g} and {upper:g}; choose another initial condition, or a box that is not periodic."
                     )

@@ -1,4 +1,4 @@
-"""Transport problems with known solutions, on the circle and in the plane."""
+"""Transport problems with known solutions, on periodic intervals and in the plane."""
 
 from __future__ import annotations
 
@@ -27,44 +27,46 @@ FLUXES = {
 
 
 class Convection(TransportProblem):
-    """``u_t + speed u_x = viscosity u_xx`` on the circle [0, 2 pi), from a sine: the case on which PINNs fail.
+    """Convection of a sine, ``u_t + speed u_x = viscosity u_xx`` on [0, 2 pi), periodic: the case on which PINNs fail.
 
     Parameters
     ----------
-    speed : any; PINNs fail from about 20
+    speed : any; standard PINNs fail from about 20
     viscosity : at least 0
-    waves : periods of the sine
-    duration : of the run
+    wave_number : of the sine
+    duration : final time
     """
 
     passive = True
 
-    def __init__(self, speed: float = 50.0, viscosity: float = 0.0, waves: int = 1, duration: float = 1.0) -> None:
+    def __init__(
+        self, speed: float = 50.0, viscosity: float = 0.0, wave_number: int = 1, duration: float = 1.0
+    ) -> None:
         number("the speed", speed)
         self.domain = Box([0.0], [CIRCLE], True)
-        self.speed, self.viscosity, self.waves, self.duration = speed, viscosity, waves, duration
+        self.speed, self.viscosity, self.wave_number, self.duration = speed, viscosity, wave_number, duration
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """The speed, the same everywhere."""
+        """Return the speed, the same everywhere."""
         return torch.full_like(x, self.speed)
 
     def initial(self, x: Tensor) -> Tensor:
-        """A sine."""
-        return torch.sin(self.waves * x)
+        """Return a sine."""
+        return torch.sin(self.wave_number * x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """The sine, moved and decayed."""
-        return math.exp(-self.viscosity * self.waves**2 * t) * self.initial(x - self.speed * t)
+        """Return the sine, shifted and damped."""
+        return math.exp(-self.viscosity * self.wave_number**2 * t) * self.initial(x - self.speed * t)
 
 
 class PassiveTransport(TransportProblem):
-    """``u_t + v(x, t) . grad u = 0`` for a velocity whose flow map is known.
+    """Passive transport, ``u_t + v(x, t) . grad u = 0``, by a velocity whose flow map is known.
 
     Parameters
     ----------
-    flow : velocity and map
-    domain : where u is asked for
-    duration : of the run
+    flow : velocity and flow map
+    domain : where u is evaluated
+    duration : final time
     """
 
     passive = True
@@ -73,41 +75,41 @@ class PassiveTransport(TransportProblem):
         self.flow, self.domain, self.duration = flow, domain, duration
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """That of the flow."""
+        """Return the velocity of the flow."""
         return self.flow.velocity(x, t[:, 0])
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """The start where the points come from."""
+        """Return the initial condition at the points from which the flow comes."""
         return self.initial(self.flow.map(x, t, 0.0))
 
 
 class VariableConvection(PassiveTransport):
-    """``u_t + (mean + amplitude sin x) u_x = 0`` on the circle, from a sine.
+    """Convection of a sine with variable speed, ``u_t + (mean + amplitude sin x) u_x = 0`` on [0, 2 pi), periodic.
 
     Parameters
     ----------
-    mean, amplitude : of the speed, which keeps its sign
-    duration : of the run
+    mean, amplitude : of the speed, which must not change its sign
+    duration : final time
     """
 
     def __init__(self, mean: float = 1.0, amplitude: float = 0.5, duration: float = CIRCLE) -> None:
         super().__init__(SineSpeed(mean, amplitude), Box([0.0], [CIRCLE], True), duration)
 
     def initial(self, x: Tensor) -> Tensor:
-        """A sine."""
+        """Return a sine."""
         return torch.sin(x)
 
 
 class SolidBodyRotation(PassiveTransport):
-    """A bump turns around the origin, and spreads if there is viscosity; the plane beyond the box does not matter.
+    """Solid-body rotation of a Gaussian bump around the origin, which spreads if there is viscosity.
 
     Parameters
     ----------
     viscosity : at least 0
     centre, width : of the bump exp(-|x - centre|^2 / (2 width^2))
-    duration : of the run; 1 is a revolution
-    domain : where u is asked for; [-1, 1] x [-1, 1] unless given. If it is given, only what is in it turns, which is
-        all of it on discs around the origin
+    duration : final time; 1 is a revolution
+    domain : where u is evaluated; by default [-1, 1] x [-1, 1], with labels in a larger box that contains all that
+        rotates through it. A given domain is the box of the labels, too: it should be a disc around the origin
     """
 
     def __init__(
@@ -124,15 +126,15 @@ class SolidBodyRotation(PassiveTransport):
 
     @property
     def labels(self) -> Box:
-        """A box that contains all that turns through the domain, or the domain that was given."""
+        """A box that contains all that rotates through the domain, or the domain that was given."""
         return self._labels
 
     def initial(self, x: Tensor) -> Tensor:
-        """The bump."""
+        """Return the bump."""
         return self._bump(x, self.width**2)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """The bump, turned, its variance grown by ``2 viscosity t``."""
+        """Return the bump, rotated, with its variance increased by ``2 viscosity t``."""
         return self._bump(self.flow.map(x, t, 0.0), self.width**2 + 2 * self.viscosity * t)
 
     def _bump(self, x: Tensor, variance: float) -> Tensor:
@@ -141,13 +143,13 @@ class SolidBodyRotation(PassiveTransport):
 
 
 class DeformationalSwirl(PassiveTransport):
-    """LeVeque's swirl on the unit square draws a bump into a spiral, and back to its place at the time ``period``.
+    """LeVeque's swirling flow on the unit square: a bump becomes a spiral and is itself again at the time ``period``.
 
     Parameters
     ----------
-    period : of the flow
+    period : of the flow in time
     centre, width : of the bump
-    duration : of the run; half a period is the largest deformation
+    duration : final time; by default the period. The deformation is largest after half a period
     """
 
     def __init__(
@@ -161,19 +163,19 @@ class DeformationalSwirl(PassiveTransport):
         self.centre, self.width = tuple(centre), _checked_width(width)
 
     def initial(self, x: Tensor) -> Tensor:
-        """The bump."""
+        """Return the bump."""
         square = (x - x.new_tensor(self.centre)).square().sum(1, keepdim=True)
         return torch.exp(-square / (2 * self.width**2))
 
 
 class ConvexLaw(TransportProblem):
-    """``u_t + f(u)_x = 0`` on the circle, from ``mean + sin x`` or another series; the entropy solution, which jumps.
+    """The entropy solution of a convex conservation law, ``u_t + f(u)_x = 0`` on [0, 2 pi), periodic, with its shocks.
 
     Parameters
     ----------
     flux : f, ``"square"`` (u^2 / 2), ``"fourth"`` (u^4 / 4) or ``"exponential"``
-    mean, cosines, sines : of the start
-    duration : of the run
+    mean, cosines, sines : Fourier coefficients of the initial condition, by default those of sin x
+    duration : final time
     """
 
     convex = True
@@ -191,28 +193,28 @@ class ConvexLaw(TransportProblem):
         self.law = ConservationLaw(TrigonometricSeries(mean, tuple(cosines), tuple(sines)), FLUXES[flux])
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """``f'(u)``."""
+        """Return ``f'(u)``."""
         return self.law.flux.slope(u).expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """The series."""
+        """Return the Fourier series."""
         return self.law.start(x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """By least action."""
+        """Return the entropy solution, by the principle of least action."""
         found = self.law.solution(x[:, 0].detach().cpu().numpy(), t)
         return torch.from_numpy(found).to(x)[:, None]
 
 
 class ViscousBurgers(TransportProblem):
-    """``u_t + u u_x = viscosity u_xx`` on the circle, from ``mean + sin x`` or another series.
+    """Burgers' equation, ``u_t + u u_x = viscosity u_xx`` on [0, 2 pi), periodic, for a Fourier series.
 
     Parameters
     ----------
-    mean : conserved; the front travels with it
-    viscosity : at least 0; at 0 the entropy solution, which jumps
-    cosines, sines : of the start
-    duration : of the run
+    mean : of u, which is conserved; the front travels at this speed
+    viscosity : at least 0; without it, the entropy solution with its shocks
+    cosines, sines : Fourier coefficients of the initial condition, by default those of sin x
+    duration : final time
     """
 
     convex = True
@@ -227,47 +229,47 @@ class ViscousBurgers(TransportProblem):
     ) -> None:
         self.domain = Box([0.0], [CIRCLE], True)
         self.viscosity, self.duration = viscosity, duration
-        self.start = TrigonometricSeries(mean, tuple(cosines), tuple(sines))
+        self.initial_series = TrigonometricSeries(mean, tuple(cosines), tuple(sines))
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """u itself."""
+        """Return u."""
         return u.expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """The series."""
-        return self.start(x)
+        """Return the Fourier series."""
+        return self.initial_series(x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """By the quadrature of Cole and Hopf, or by least action."""
+        """Return the Cole-Hopf solution, or without viscosity that of least action."""
         if self.viscosity:
-            return periodic_burgers(x, torch.full_like(x, t), self.viscosity, self.start)
-        found = ConservationLaw(self.start, BURGERS).solution(x[:, 0].detach().cpu().numpy(), t)
+            return periodic_burgers(x, torch.full_like(x, t), self.viscosity, self.initial_series)
+        found = ConservationLaw(self.initial_series, BURGERS).solution(x[:, 0].detach().cpu().numpy(), t)
         return torch.from_numpy(found).to(x)[:, None]
 
 
 class StandardBurgers(TransportProblem):
-    """``u_t + u u_x = viscosity u_xx`` on [-1, 1] from ``-sin(pi x)``: everybody's benchmark.
+    """The standard benchmark of PINNs: ``u_t + u u_x = viscosity u_xx`` on [-1, 1] with ``u = -sin(pi x)`` at t = 0.
 
-    Odd and 0 at both ends, so that it is periodic too.
+    The solution is odd and vanishes at both ends, so that it is periodic, too.
 
     Parameters
     ----------
-    viscosity : over 0
+    viscosity : positive
     """
 
     def __init__(self, viscosity: float = 0.01 / math.pi) -> None:
         self.domain, self.viscosity = Box([-1.0], [1.0], True), viscosity
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """u itself."""
+        """Return u."""
         return u.expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Minus a sine."""
+        """Return minus a sine."""
         return -torch.sin(math.pi * x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """By the quadrature of Cole and Hopf."""
+        """Return the Cole-Hopf solution."""
         return standard_burgers(x, torch.full_like(x, t), self.viscosity)
 
 

@@ -1,4 +1,4 @@
-"""A transport problem as DeepXDE's objects: space-time geometry, residual, conditions, and its collocation points."""
+"""The data of a transport problem for DeepXDE: geometry, residual, conditions and collocation points."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sciml.lpinn.problems.base import TransportProblem
 
 @dataclass(frozen=True)
 class Collocation:
-    """How many points DeepXDE draws, and how.
+    """The numbers of collocation points that DeepXDE draws, and their distribution.
 
     Parameters
     ----------
-    domain : inside of space-time
+    domain : number of points in the interior of space-time
     boundary : on the faces
     initial : at time 0
     distribution : ``"pseudo"`` and ``"LHS"`` (a Latin hypercube) are random; ``"Halton"``, ``"Hammersley"`` and
@@ -42,12 +42,12 @@ class Collocation:
 
 
 def check_distribution(name: str) -> None:
-    """Refuse a distribution that DeepXDE does not have."""
+    """Check that DeepXDE has a distribution of points."""
     choice("the distribution of points", name, DISTRIBUTIONS)
 
 
 def geometry(domain: Box) -> Any:
-    """The domain as DeepXDE's geometry, in float64: that of a region, or an interval, rectangle or cuboid."""
+    """Return the geometry of a domain in float64: that of a region, or an interval, rectangle or cuboid."""
     own = getattr(domain, "geometry", None)
     if own is not None:
         return own
@@ -59,16 +59,16 @@ def geometry(domain: Box) -> Any:
 
 
 def space_time(problem: TransportProblem) -> Any:
-    """Its domain and all times from 0 to the duration, as DeepXDE's ``GeometryXTime``."""
+    """Return the domain and all times from 0 to the duration as a ``GeometryXTime``."""
     dde = deepxde()
     times = dde.geometry.TimeDomain(0.0, float(problem.duration))
     return dde.geometry.GeometryXTime(geometry(problem.domain), times)
 
 
 def equation(problem: TransportProblem) -> Callable[[Tensor, Tensor], Tensor]:
-    """The residual ``u_t + velocity . grad u - viscosity Laplace u - source`` as DeepXDE's ``pde(inputs, u)``.
+    """Return the residual ``u_t + velocity . grad u - viscosity Laplace u - source`` as a function ``pde(inputs, u)``.
 
-    The inputs are ``(n, dim + 1)``, time at last; derivatives are DeepXDE's.
+    The inputs are ``(n, dim + 1)`` with time last; derivatives are DeepXDE's.
     """
     gradients, dim = deepxde().grad, problem.domain.dim
 
@@ -86,18 +86,18 @@ def equation(problem: TransportProblem) -> Callable[[Tensor, Tensor], Tensor]:
     return residual
 
 
-def conditions(problem: TransportProblem, place: Any, *, start: bool = True, periods: bool = True) -> list[Any]:
-    """Conditions of a problem as DeepXDE's, in this order: start, periods axis by axis, values that flow in.
+def conditions(problem: TransportProblem, place: Any, *, initial: bool = True, periods: bool = True) -> list[Any]:
+    """Return the conditions of a problem for DeepXDE: initial condition, periods axis by axis, boundary values.
 
     Parameters
     ----------
-    problem : of which
+    problem : with these conditions
     place : its space-time geometry
-    start : whether with ``IC``; not where the network holds it
-    periods : whether with ``PeriodicBC`` of the value and, if there is viscosity, of the slope
+    initial : whether to include ``IC``; not needed if the network satisfies it by construction
+    periods : whether to include ``PeriodicBC`` of the value and, if there is viscosity, of the derivative
     """
     icbc = deepxde().icbc
-    found = [icbc.IC(place, lambda at: problem.initial(_tensor(at)[:, :-1]), lambda at, on: on)] if start else []
+    found = [icbc.IC(place, lambda at: problem.initial(_tensor(at)[:, :-1]), lambda at, on: on)] if initial else []
     for axis, periodic in enumerate(problem.domain.periodic):
         if periodic and periods:
             faces = _on_axis(problem.domain, axis)
@@ -109,26 +109,26 @@ def conditions(problem: TransportProblem, place: Any, *, start: bool = True, per
 
 
 def time_pde(
-    problem: TransportProblem, points: Collocation | None = None, *, start: bool = True, periods: bool = True
+    problem: TransportProblem, points: Collocation | None = None, *, initial: bool = True, periods: bool = True
 ) -> Any:
-    """Equation, conditions and collocation points as DeepXDE's ``TimePDE``, in float64.
+    """Return equation, conditions and collocation points as a ``TimePDE`` of DeepXDE, in float64.
 
-    Its points are drawn from the random states of the process; draw them inside of
+    Its points are drawn from the global random states; draw them inside of
     :func:`~sciml.deepxde_backend.seeded`, and use them inside of
     :func:`~sciml.deepxde_backend.double_precision`.
 
     Parameters
     ----------
-    problem : what is solved, in the frame at rest
-    points : how many, from which distribution
-    start, periods : whether they are conditions, as of :func:`conditions`
+    problem : in the Eulerian frame
+    points : their numbers and distribution
+    initial, periods : whether they are conditions, as in :func:`conditions`
     """
     problem.check()
     points = points or Collocation()
     with double_precision() as dde, quiet(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The balance properties of Sobol")  # which matter for integrals
         place = space_time(problem)
-        held = conditions(problem, place, start=start, periods=periods)
+        held = conditions(problem, place, initial=initial, periods=periods)
         faces = any(not isinstance(condition, dde.icbc.IC) for condition in held)
         return dde.data.TimePDE(
             place,
@@ -136,7 +136,7 @@ def time_pde(
             held,
             num_domain=points.domain,
             num_boundary=points.boundary if faces else 0,
-            num_initial=points.initial if start else 0,
+            num_initial=points.initial if initial else 0,
             train_distribution=points.distribution,
         )
 
@@ -155,14 +155,14 @@ def _inflow(problem: TransportProblem, at: np.ndarray) -> Tensor:
 
 
 def _on_axis(domain: Box, axis: int) -> Callable[[np.ndarray, bool], bool]:
-    """Whether a point of the boundary is on one of the two faces of an axis."""
+    """Return a test whether a point of the boundary is on one of the two faces of an axis."""
     ends = np.array([domain.lower[axis], domain.upper[axis]])
     close = 1e-12 * (1 + np.abs(ends).max())
     return lambda at, on: bool(on and np.abs(at[axis] - ends).min() <= close)
 
 
 def _enters(problem: TransportProblem, place: Any) -> Callable[[np.ndarray, bool], bool]:
-    """Whether a point of the boundary has a value: all do with viscosity, else those where the flow enters."""
+    """Return a test whether a boundary point has a value: with viscosity all have, otherwise those at the inflow."""
     open_axes = [not periodic for periodic in problem.domain.periodic]
 
     def holds(at: np.ndarray, on: bool) -> bool:

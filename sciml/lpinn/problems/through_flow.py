@@ -1,13 +1,13 @@
-r"""What flows into an interval, labelled beforehand, so that labels may move with the flow.
+r"""Problems on intervals whose inflow is labelled beforehand, so that labels may move with the flow.
 
-A label beyond a face where the flow enters starts with what it must have to arrive with the value on the face. From the
-face at a time s the characteristic runs back to time 0,
+A label upstream of a face where the flow enters has the initial value with which it arrives at the face with the
+boundary value. From the face at a time s the characteristic is followed back to time 0,
 
     dx/dt = velocity(x, t, u),    du/dt = source(x, t, u),    x(s) = face,    u(s) = inflow(face, s),
 
-which is label \xi(s) with its start u_0(\xi(s)). Velocity and source are continued beyond the face: u inside does not
-depend on how. A start that does not meet the first value on the face is a jump, carried exactly, as nothing is fitted
-of what passive labels carry.
+which gives label \xi(s) and its initial value u_0(\xi(s)). Velocity and source are continued beyond the face; u inside
+does not depend on how. If the initial condition does not match the boundary value at time 0, there is a jump, which is
+carried exactly, because nothing is fitted to the state on passive labels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.lpinn.problems.base import TransportProblem
 
-INSTANTS = 257  # at which the flow through a face is looked at
+INSTANTS = 257  # at which the flow through a face is sampled
 DEGREES = (16, 32, 64, 128)
 ROUNDING = 1e-11  # of the last coefficients of a series, relative to the largest
 ODE = {"method": "DOP853", "rtol": 1e-13, "atol": 1e-14}
@@ -35,31 +35,34 @@ OTHERWISE = 'set beyond to "face", or use the frame Eulerian'
 
 
 class ThroughFlow(TransportProblem):
-    """A problem on an interval whose labels begin as far upstream as what enters during the run comes from.
+    """A problem on an interval with labels for everything that enters during the run, as far upstream as needed.
 
-    The frame Lagrangian makes it of any problem that has values on its faces.
+    The Lagrangian frame solves a problem with boundary values in this form; the problem that was given stays
+    :attr:`problem`, here and in :class:`~sciml.lpinn.Characteristics`.
 
     Parameters
     ----------
-    problem : on an interval, without viscosity, with ``inflow``; through each face the flow enters or leaves all the
-        time. A velocity that depends on u is allowed as long as characteristics do not cross, upstream included
-    beyond : how velocity and source go on beyond the interval: by their ``"formula"``, or as at the ``"face"``, which
-        is never undefined, but leaves a kink in the map that networks learn less well
+    problem : on an interval, without viscosity, with ``inflow``; through each face the flow either enters or leaves at
+        all times. The velocity may depend on u as long as characteristics do not cross, also upstream
+    beyond : how velocity and source are continued beyond the interval: by their ``"formula"``, or constant from the
+        ``"face"`` on, which is always defined, but makes a kink in the map that networks fit less well
 
     Raises
     ------
     InputError
-        If the problem is none of these, or the continued flow does not reach the face from a smooth set of labels.
+        If the problem is not of this kind, or the labels of what enters do not depend smoothly on the time of entry.
     """
 
     def __init__(self, problem: TransportProblem, beyond: Literal["formula", "face"] = "formula") -> None:
         choice("beyond", beyond, ("formula", "face"))
         name, box = type(problem).__name__, problem.domain
         if type(box) is not Box or box.dim != 1 or box.periodic[0]:
-            raise InputError(f"what flows in is labelled on intervals, but {name} is in {box}; use the frame Eulerian.")
+            raise InputError(
+                f"inflow can be labelled on intervals only, but the domain of {name} is {box}; use the frame Eulerian."
+            )
         if problem.viscosity:
             raise InputError(
-                f"what flows in keeps its value without viscosity only, but that of {name} is {problem.viscosity:g}; "
+                f"inflow can be labelled without viscosity only, but that of {name} is {problem.viscosity:g}; "
                 "use the frame Eulerian."
             )
         problem.check()
@@ -70,27 +73,27 @@ class ThroughFlow(TransportProblem):
 
     @property
     def labels(self) -> Box:
-        """The domain and what will enter it."""
+        """The domain together with the interval from which the inflow comes."""
         ends = [*self.domain.lower, *self.domain.upper, *(entry.far for entry in self.entries)]
         return Box([min(ends)], [max(ends)])
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """That of the problem, continued."""
+        """Return that of the problem, continued beyond the interval."""
         return self.problem.velocity(self._continued(x), t, u)
 
     def source(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor | None:
-        """That of the problem, continued."""
+        """Return that of the problem, continued beyond the interval."""
         return self.problem.source(self._continued(x), t, u)
 
     def initial(self, x: Tensor) -> Tensor:
-        """The start, and upstream what arrives at the face with the value there."""
+        """Return the initial condition, and upstream the values that arrive at the face with the boundary value."""
         found = self.problem.initial(self.domain.clamp(x))
         for entry in self.entries:
-            found = torch.where(entry.face.inwards * (x - entry.face.place) < 0, entry.start(x), found)
+            found = torch.where(entry.face.inwards * (x - entry.face.place) < 0, entry.initial(x), found)
         return found
 
     def exact(self, x: Tensor, t: float) -> Tensor | None:
-        """That of the problem."""
+        """Return that of the problem."""
         return self.problem.exact(x, t)
 
     def _continued(self, x: Tensor) -> Tensor:
@@ -121,7 +124,7 @@ class ThroughFlow(TransportProblem):
         return values
 
     def _entry(self, face: Face) -> Entry:
-        """Labels, times and values of what enters through a face."""
+        """Return labels, times of entry and initial values of what enters through a face."""
         at = torch.full((1, 1), face.place, dtype=torch.float64)
         zero = torch.zeros_like(at)
         sourced = self.source(at, zero, zero) is not None
@@ -147,7 +150,7 @@ class ThroughFlow(TransportProblem):
         return Entry(face, far, times, values, self.problem, self.duration)
 
     def _back(self, face: Face, times: np.ndarray) -> np.ndarray:
-        """Place and value at time 0 of what is on the face at some times, ``(2, n)``."""
+        """Return position and value at time 0 of what is on the face at some times, ``(2, n)``."""
         ends = torch.from_numpy(np.asarray(times, dtype=float))[:, None]
         at = torch.full_like(ends, face.place)
         begin = torch.cat([at, self._values(at, ends)])[:, 0].numpy()
@@ -169,7 +172,7 @@ class ThroughFlow(TransportProblem):
 
 @dataclass(frozen=True)
 class Face:
-    """An end of an interval, and the sign of velocities that enter there."""
+    """An end of an interval, with the sign of the velocities that enter there."""
 
     place: float
     inwards: int
@@ -177,15 +180,15 @@ class Face:
 
 @dataclass(frozen=True)
 class Entry:
-    """What enters through a face during a run.
+    """The inflow through a face during a run.
 
     Attributes
     ----------
     face : where it enters
-    far : label of what enters at the end
-    times : of entry, by label
-    values : of the start, by time of entry; None without a source, where they are those on the face
-    problem, duration : what has values on the face, for how long
+    far : label of what enters at the final time
+    times : time of entry as a function of the label
+    values : initial value as a function of the time of entry; None without a source, where it is the boundary value
+    problem, duration : of the boundary values
     """
 
     face: Face
@@ -195,8 +198,8 @@ class Entry:
     problem: TransportProblem
     duration: float
 
-    def start(self, labels: Tensor) -> Tensor:
-        """Values of labels upstream at time 0, ``(n, 1)``."""
+    def initial(self, labels: Tensor) -> Tensor:
+        """Return the initial values of labels upstream, ``(n, 1)``."""
         low, high = sorted((self.far, self.face.place))
         times = _evaluate(self.times, labels.clamp(low, high)).clamp(0.0, self.duration)
         if self.values is not None:
@@ -205,7 +208,7 @@ class Entry:
 
 
 def _series(function: Callable[[np.ndarray], np.ndarray], lower: float, upper: float, face: Face) -> Chebyshev:
-    """Chebyshev's series of a smooth function, to about rounding."""
+    """Return the Chebyshev series of a smooth function, to about rounding errors."""
     for degree in DEGREES:
         found = Chebyshev.interpolate(function, degree, [lower, upper])
         size = np.abs(found.coef)
@@ -215,7 +218,7 @@ def _series(function: Callable[[np.ndarray], np.ndarray], lower: float, upper: f
 
 
 def _evaluate(series: Chebyshev, x: Tensor) -> Tensor:
-    """A series by Clenshaw's recurrence, which derivatives go through."""
+    """Return the values of a series by Clenshaw's recurrence, which can be differentiated."""
     lower, upper = (float(end) for end in series.domain)
     y = (2 * x - (lower + upper)) / (upper - lower)
     last = before = torch.zeros_like(x)

@@ -1,12 +1,12 @@
-r"""The method as its authors published it, beside which every correction can be measured; theirs in our own words.
+r"""The equations of the method as its authors published them, written anew from paper and code.
 
-The network N of the label's angle 2 pi \xi / L and the time gives X and w, periodic in \xi. Frame and start are only
-asked for,
+The network N of the label's angle 2 pi \xi / L and the time gives X and w, periodic in \xi. Frame and initial
+condition are terms of the loss,
 
     loss = 10 |X_t - velocity| + |w_t - viscosity w_{\xi\xi}| + 1000 (|X(\xi, 0) - \xi| + |w(\xi, 0) - u_0|),
 
-norms that are not squared, over a lattice of labels and times, both ends included. The factors are
-``training.weights`` of a config. Two things in it are wrong, and can be put right one by one: ``w_{\xi\xi}`` is not
+norms that are not squared, over a lattice of labels and times, both ends included. The factors are the
+``training.weights`` of a config. Two things are wrong, and can be corrected one by one: ``w_{\xi\xi}`` is not
 u_xx where X_\xi is not 1 (``diffusion="physical"``), and X itself grows by L where N is periodic (``adds_label``).
 
 References
@@ -36,16 +36,17 @@ from sciml.nets.coordinate import check_counts, check_points
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
-HALVINGS = 60  # of an interval of labels, which leaves rounding
+HALVINGS = 60  # of an interval of labels, to rounding
 
 NetworkOfLabels = Callable[[Tensor, int, Tensor], Jet]
 
 
 class PublishedNetwork(nn.Module):
-    """``tanh`` layers of (cos angle, sin angle, time), drawn as torch's own layers are; position and state come out.
+    """The published network: ``tanh`` layers of (cos angle, sin angle, time), with position and state as outputs.
 
-    The official code has one trunk, whose third layer is used again for all later ones, and one output layer with one
-    channel: applied after ``position_layers`` it gives X, after ``state_layers`` w. The paper has two branches.
+    Weights are initialised as those of torch's own layers. The official code has one trunk, whose third layer is reused
+    for all later ones, and one output layer with one channel: applied after ``position_layers`` it gives X, after
+    ``state_layers`` w. The paper has two branches.
 
     Parameters
     ----------
@@ -96,15 +97,15 @@ class PublishedNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class SoftCharacteristics:
-    """Equations of characteristics on a circle, and their start, as terms of a loss.
+    """The equations of characteristics on a periodic interval, and their initial conditions, as terms of a loss.
 
     Parameters
     ----------
-    problem : on a circle
-    diffusion : ``"label"`` as published, which is another equation where X_xi is not 1; ``"physical"`` is the right one
+    problem : on a periodic interval
+    diffusion : ``"label"`` as published, which is wrong where X_xi is not 1, or ``"physical"``
     adds_label : whether X is the label plus the output of the network; as published it is the output, which is periodic
-        and so cannot be the label at both ends of the circle
-    labels, times : of the lattice, both ends included
+        and cannot be equal to the label at both ends of the interval
+    labels, times : numbers of the lattice, both ends included
     """
 
     problem: TransportProblem
@@ -121,8 +122,8 @@ class SoftCharacteristics:
         box = self.problem.domain
         if box.dim != 1 or not all(box.periodic):
             raise InputError(
-                f"{type(self.problem).__name__} is on {box}, expected a circle, which is all that the published form "
-                "knows; use SpaceTimeFitting."
+                f"{type(self.problem).__name__} is on {box}, expected a periodic interval, as the published form "
+                "requires; use SpaceTimeFitting."
             )
         if self.diffusion == "physical" and self.problem.viscosity and not self.adds_label:
             raise InputError(
@@ -132,18 +133,18 @@ class SoftCharacteristics:
 
     @property
     def length(self) -> float:
-        """Of the circle."""
+        """The length of the interval."""
         return self.problem.domain.upper[0] - self.problem.domain.lower[0]
 
     def lattice(self) -> Tensor:
-        """Labels and times, ``(times * labels, 2)``; those of the start first."""
+        """Return labels and times, ``(times * labels, 2)``; those of time 0 first."""
         (lower,), (upper,) = self.problem.domain.lower, self.problem.domain.upper
         labels = torch.linspace(lower, upper, self.labels, dtype=torch.float64)
         times = torch.linspace(0.0, self.problem.duration, self.times, dtype=torch.float64)
         return torch.stack([labels.repeat(self.times), times.repeat_interleave(self.labels)], 1)
 
     def motion(self, network: NetworkOfLabels, points: Tensor, order: int, with_label: bool = True) -> LabelMotion:
-        """Position and state with their derivatives by label, if asked for, and time.
+        """Return position and state with their derivatives by label, if asked for, and time.
 
         Parameters
         ----------
@@ -163,7 +164,7 @@ class SoftCharacteristics:
         return LabelMotion(position, jet.channel(1), points[:, 1:])
 
     def residuals(self, motion: LabelMotion) -> tuple[Tensor, Tensor]:
-        """Residuals of position and state, ``(n, 1)`` each, without any scale."""
+        """Return the unscaled residuals of position and state, ``(n, 1)`` each."""
         problem, position, state = self.problem, motion.position, motion.state
         given = (position.value, motion.time, state.value)
         moved, changed = position.first[-1] - problem.velocity(*given), state.first[-1]
@@ -176,7 +177,7 @@ class SoftCharacteristics:
         return moved, changed
 
     def terms(self, network: NetworkOfLabels, points: Tensor) -> dict[str, Tensor]:
-        """Norms, not squared: ``position`` and ``state`` of the residuals, ``start`` of both starts together.
+        """Return norms, not squared: ``position`` and ``state`` of the residuals, ``start`` of both initial conditions.
 
         Parameters
         ----------
@@ -198,10 +199,10 @@ class SoftCharacteristics:
 
 @dataclass(frozen=True)
 class LabelDiffusion:
-    r"""What Burgers' equation becomes when diffusion is by label, ``w_t = nu w_{\xi\xi}, X_t = w``, in closed form.
+    r"""The solution of Burgers' equation with diffusion by label, ``w_t = nu w_{\xi\xi}, X_t = w``, in closed form.
 
-    Waves decay by themselves, w = m + \sum_k e^{-\nu k^2 t} (a_k cos k \xi + b_k sin k \xi), and X is the integral of
-    w over time. Nothing that is trained on this equation comes nearer to Burgers' than it.
+    Modes decay independently, w = m + \sum_k e^{-\nu k^2 t} (a_k cos k \xi + b_k sin k \xi), and X is the integral of
+    w over time. No network that is trained on this equation comes closer to Burgers' equation than it.
 
     Parameters
     ----------
@@ -217,12 +218,12 @@ class LabelDiffusion:
             )
 
     def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
-        """Position and state of labels ``(n, 1)`` at a time."""
+        """Return position and state of labels ``(n, 1)`` at a time."""
         state, shift = self._series(time)
-        return labels + self.problem.start.mean * time + shift(labels), state(labels)
+        return labels + self.problem.initial_series.mean * time + shift(labels), state(labels)
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
-        """Evaluate u at points ``(n, 1)`` and a time.
+        """Return u at points ``(n, 1)`` and a time.
 
         Raises
         ------
@@ -234,10 +235,10 @@ class LabelDiffusion:
         if stretch <= 0:
             raise CharacteristicCrossingError(
                 f"with diffusion by label characteristics have crossed before t = {time:.4g}: the smallest J is "
-                f"{stretch:.2g}; take a shorter duration or a larger viscosity."
+                f"{stretch:.2g}; use a shorter duration or a larger viscosity."
             )
         reach = sum(map(abs, (*shift.cosines, *shift.sines)))
-        home = points - self.problem.start.mean * time
+        home = points - self.problem.initial_series.mean * time
         lower, upper = home - reach, home + reach
         for _ in range(HALVINGS):
             middle = (lower + upper) / 2
@@ -250,8 +251,8 @@ class LabelDiffusion:
         return self.problem.probes()
 
     def _series(self, time: float) -> tuple[TrigonometricSeries, TrigonometricSeries]:
-        """The state, and its integral over time without the mean."""
-        start, viscosity = self.problem.start, self.problem.viscosity
+        """Return the state, and its integral over time without the mean."""
+        start, viscosity = self.problem.initial_series, self.problem.viscosity
         state, shift = [], []
         for waves in (start.cosines, start.sines):
             rates = [viscosity * (number + 1) ** 2 for number in range(len(waves))]
@@ -262,12 +263,12 @@ class LabelDiffusion:
 
 
 def label_diffusion_floor(problem: ViscousBurgers, points: int = 256, times: int = 101) -> float:
-    """Relative L2 error, of the fluctuation, over the run, that diffusion by label keeps however well it is trained.
+    """Return the relative L2 error, of the fluctuation over the run, that diffusion by label keeps after any training.
 
     Parameters
     ----------
-    problem : Burgers' equation with viscosity; but for where the points are, its mean does not matter
-    points, times : of the lattice, by default that of the errors of runs; late times weigh more where there are few
+    problem : Burgers' equation with viscosity; its mean matters only for the positions of the points
+    points, times : numbers of the lattice, by default those of the errors of runs; with few times, late ones weigh more
     """
     places = torch.linspace(0.0, 2 * math.pi, points + 1, dtype=torch.float64)[:-1, None]
     moments = [problem.duration * k / (times - 1) for k in range(times)]

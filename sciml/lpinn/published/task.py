@@ -1,4 +1,4 @@
-"""``sciml solve`` of the published method: u from interpolated characteristics, the published errors, and the task."""
+"""The task of the published method, with its read-out by interpolation and its error."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from sciml.mesh.series import Series
 from sciml.training.solve_task import Fields, SolveTask
 
 CUT = 2  # points at either end that the published error leaves out
-WATCHED = 4  # times at which the error is watched during the run
+MONITORED = 4  # times at which the error is monitored during the run
 WRAP = (
-    "the position is the output of a network that is periodic in the label, where the position grows by the length of "
-    "the circle: it misses both ends of the start by half of that, which no training removes. Set adds_label to true "
-    "for results."
+    "the position is the output of a network that is periodic in the label, while the position grows by the length of "
+    "the interval: it is wrong by half of that at both ends at time 0, which no training removes. Set adds_label to "
+    "true for results."
 )
 
 
 @dataclass(frozen=True)
 class InterpolatedField:
-    """``field(points, time)`` is u, interpolated between characteristics that are brought back into the circle.
+    """The solution u of the published form, interpolated between characteristics that are wrapped into the interval.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class InterpolatedField:
 
     @property
     def problem(self) -> TransportProblem:
-        """What was solved."""
+        """The problem that was solved."""
         return self.form.problem
 
     @property
@@ -58,29 +58,29 @@ class InterpolatedField:
 
     @property
     def weights(self) -> Tensor:
-        """A number on the network's device, in the precision of points."""
+        """A number on the device of the network, in the precision of points."""
         weight = next(self.network.parameters(), torch.zeros(()))
         return torch.zeros((), dtype=torch.float64, device=weight.device)
 
     def home(self, points: Tensor) -> Tensor:
-        """Points brought back into the circle."""
+        """Return points moved by whole periods into the interval."""
         return self.problem.domain.wrap(points)
 
     def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
-        """Position, not brought back into the circle, and state of labels at a time, ``(n, 1)`` each, in float64."""
+        """Return position, not wrapped, and state of labels at a time, ``(n, 1)`` each, in float64."""
         motion = self._motion(labels, time, 0)
         return motion.position.value.to(labels), motion.state.value.to(labels)
 
     def stretch(self, time: float) -> Tensor:
-        """Smallest J of the labels at a time."""
+        """Return the smallest J of the labels at a time."""
         return self._motion(self._labels(), time, 1).position.first[0].min().double()
 
     def crossed(self, time: float) -> float:
-        """Share of neighbouring labels that are not in their order at a time."""
+        """Return the share of neighbouring labels that are out of order at a time."""
         return float((self._gaps(self.follow(self._labels(), time)[0][:, 0].cpu().numpy()) <= 0).mean())
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
-        """Evaluate u at points ``(n, 1)`` and a time: ``(n, 1)``, in float64.
+        """Return u at points ``(n, 1)`` and a time: ``(n, 1)``, in float64.
 
         As published, positions without the label are sorted where they are out of order, as they are at the wrap.
 
@@ -108,7 +108,7 @@ class InterpolatedField:
         return torch.from_numpy(found).to(points.device)[:, None]
 
     def _labels(self) -> Tensor:
-        """Those of the lattice; both ends are one place of the circle."""
+        """Return the labels of the lattice; both ends are the same point of the periodic interval."""
         return self.form.lattice()[: self.form.labels - 1, :1].to(self.weights)
 
     def _gaps(self, position: np.ndarray) -> np.ndarray:
@@ -122,15 +122,15 @@ class InterpolatedField:
 
 
 def spectral_error(field: InterpolatedField, cut: int = CUT) -> float:
-    """``|u - exact| / |exact - mean|`` in the spectral norm of the matrix of points and times, as published.
+    """Return ``|u - exact| / |exact - mean|`` in the spectral norm of the matrix of points and times, as published.
 
-    Points are those of the labels; some at either end are left out. The largest singular value is at most the
+    The points are those of the labels, without some at either end. The largest singular value is at most the
     Frobenius norm, so that the ratio may be more or less than the relative L2 error.
 
     Parameters
     ----------
     field : of a problem whose exact solution is known
-    cut : points at either end that are left out
+    cut : number of points at either end that are left out
     """
     form, problem = field.form, field.problem
     points = form.lattice()[cut : form.labels - cut, :1]
@@ -142,20 +142,20 @@ def spectral_error(field: InterpolatedField, cut: int = CUT) -> float:
 
 
 class PublishedLagrangian(SolveTask):
-    """Solve a transport problem on a circle as published: soft starts, norms, a full lattice, any optimiser.
+    """Solve a transport problem on a periodic interval as published: soft conditions, norms, a full lattice.
 
     The terms of the loss are ``position``, ``state`` and ``start``; as published, ``training.weights`` has 10, 1 and
     1000 for them.
 
     Parameters
     ----------
-    problem : on a circle
-    network : of angle and time; the shared trunk of the official code unless given
+    problem : on a periodic interval
+    network : of angle and time; by default the shared trunk of the official code
     diffusion : ``"label"`` as published, or ``"physical"``
     adds_label : whether X is the label plus the output of the network
-    labels, times : of the lattice
+    labels, times : numbers of the lattice
     readout : ``"linear"`` as published, or ``"spline"``
-    output : where the solution is written
+    output : where and when the solution is written
 
     References
     ----------
@@ -186,7 +186,7 @@ class PublishedLagrangian(SolveTask):
         self._label_errors = LabelErrors(problem, problem.labels)
 
     def describe(self) -> str:
-        """Problem and lattice on one line, and what is known to go wrong."""
+        """Return problem and lattice on one line, with what is known to go wrong."""
         form = self.form
         notes = Lagrangian(diffusion=form.diffusion).cautions(form.problem) + ([] if form.adds_label else [WRAP])
         return f"{type(form.problem).__name__} as published, {form.labels} labels at {form.times} times" + "".join(
@@ -194,15 +194,15 @@ class PublishedLagrangian(SolveTask):
         )
 
     def loss(self, batch: Any) -> dict[str, Tensor]:
-        """Norms, not squared, of the residuals of position and state, and of what the start is off by."""
+        """Return norms, not squared, of the residuals of position, state and initial conditions."""
         return self.form.terms(self.network, self.lattice.to(next(self.network.parameters()).dtype))
 
     def validate(self, batch: Any) -> dict[str, Tensor]:
-        """Error of what labels carry to where they are, or the loss where the exact solution is unknown."""
+        """Return the error of the states on labels, or the loss if the exact solution is not known."""
         if not self._label_errors.known:
             return super().validate(batch)
         duration = self.form.problem.duration
-        times = [duration * (number + 1) / WATCHED for number in range(WATCHED)]
+        times = [duration * (number + 1) / MONITORED for number in range(MONITORED)]
         error = self._label_errors(self._field(), times)
         return {"error": self.lattice.new_tensor(error)}
 

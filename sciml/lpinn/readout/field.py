@@ -1,4 +1,4 @@
-"""From labels to points: the field u(x, t) of fitted characteristics, by Newton's method for X(label, t) = x."""
+"""The field u(x, t) of fitted characteristics, by Newton's method for X(label, t) = x."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.problems.base import PROBES, TransportProblem
 
-NEWTON = 30  # steps at most
+NEWTON = 30  # largest number of steps
 CLOSE = 1e-12  # relative to the box
 ROUNDING = 1e-15
-BEYOND = 0.05  # of a side of the box of labels, as far as networks extrapolate
-SAMPLES = 512  # labels of the table from which Newton starts on one axis, and at which crossings are looked for
+BEYOND = 0.05  # of a side of the box of labels, by which networks extrapolate
+SAMPLES = 512  # labels of the table of initial guesses in one dimension, which also shows crossings
 PATHS = 24  # characteristics in a picture
-BACKWARD = 16  # steps back in time from which Newton starts on more axes, or steps towards it
+BACKWARD = 16  # time steps to the initial guess in more dimensions
 
 
 class Readout(Protocol):
-    """Anything that gives u at points ``(n, dim)`` and a time: ``(n, 1)``."""
+    """A solution that can be evaluated at points ``(n, dim)`` and a time: ``(n, 1)``."""
 
     @property
     def problem(self) -> TransportProblem:
-        """What was solved."""
+        """The problem that was solved."""
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
-        """Evaluate u."""
+        """Return u at points and a time."""
 
 
 class Followed(Readout, Protocol):
@@ -58,7 +58,7 @@ class Followed(Readout, Protocol):
 
 @dataclass(frozen=True)
 class SpaceTimeField:
-    """``field(points, time)`` is u.
+    """The solution u as a function of points and time, ``field(points, time)``.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class SpaceTimeField:
 
     @property
     def problem(self) -> TransportProblem:
-        """What was solved."""
+        """The problem that was solved."""
         return self.characteristics.problem
 
     @property
@@ -86,14 +86,14 @@ class SpaceTimeField:
         return self.characteristics.labelled_problem.labels
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
-        """Evaluate u at points ``(n, dim)`` and a time: ``(n, 1)``.
+        """Return u at points ``(n, dim)`` and a time: ``(n, 1)``.
 
         Raises
         ------
         CharacteristicCrossingError
             If several labels are at one point.
         InputError
-            If points or time are outside, or come from labels that were not fitted.
+            If points or time are outside of the domain, or come from labels that were not fitted.
         """
         made = self.characteristics
         labels = self.labels(self.checked(points), time)
@@ -104,11 +104,11 @@ class SpaceTimeField:
         return made.evaluate(self.weights, self.home(labels), time)[1]
 
     def labels(self, points: Tensor, time: float) -> Tensor:
-        """Labels, ``(n, dim)``, of the slab that the time is in, whose position is the points."""
+        """Return the labels of points, ``(n, dim)``, in the slab that contains the time."""
         return self._invert(points, time, self.characteristics.slab_of(time))
 
     def origin(self, points: Tensor, time: float) -> tuple[Tensor, Tensor]:
-        """Labels of the start, ``(n, dim)``, that are at points at a time, and the J of the way between, ``(n, 1)``."""
+        """Return the initial labels, ``(n, dim)``, of points at a time, and J of the map between, ``(n, 1)``."""
         made, labels, stretch = self.characteristics, self.checked(points), 1.0
         last = made.slab_of(time)
         for slab in range(last, -1 if made.restarts else last - 1, -1):
@@ -118,21 +118,21 @@ class SpaceTimeField:
         return self.home(labels), stretch
 
     def checked(self, points: Tensor) -> Tensor:
-        """Points ``(n, dim)`` as numbers of the kind of the weights; refused unless they are in the domain."""
+        """Return points ``(n, dim)`` with data type and device of the weights; refuse those outside of the domain."""
         box = self.problem.domain
         if points.ndim != 2 or points.shape[1] != box.dim:
             raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
         if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
-            raise InputError("some points are outside of the domain; evaluate inside only.")
+            raise InputError("some points are outside of the domain, expected all inside; leave them out.")
         return points.to(self.weights)
 
     def follow(self, labels: Tensor, time: float) -> tuple[Tensor, Tensor]:
-        """Position ``(n, dim)``, not brought back into the box, and state ``(n, 1)`` of labels of the start at a time.
+        """Return position ``(n, dim)``, not wrapped into the box, and state ``(n, 1)`` of initial labels at a time.
 
-        Nothing is inverted, so that both exist where characteristics have crossed.
+        Nothing is inverted, so that both exist even where characteristics have crossed.
         """
         made = self.characteristics
-        if made.frame.rezones:  # labels of the start are not those of later slabs
+        if made.frame.rezones:  # the initial labels are not those of later slabs
             position = labels + made.drift.to(labels) * time
             return position, self(self.home(position), time)
         if not made.restarts:
@@ -144,7 +144,7 @@ class SpaceTimeField:
         return position, made.labelled_problem.initial(self.home(labels))
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
-        """Smallest J of evenly spread labels at a time; characteristics have crossed where it is not over 0."""
+        """Return the smallest J of evenly spread labels at a time; they have crossed if it is not positive."""
         labels = self.problem.probes(self.label_box)[:: max(1, PROBES // count)].to(self.weights)
         return torch.linalg.det(self.characteristics.evaluate(self.weights, labels, time)[2]).min()
 
@@ -153,15 +153,15 @@ class SpaceTimeField:
         return torch.tensor(self.problem.domain.periodic)
 
     def home(self, labels: Tensor) -> Tensor:
-        """Labels inside of the box, where axes are periodic."""
+        """Return labels moved by whole periods into the box, along periodic axes."""
         box = self.problem.domain
         return torch.where(self._wraps.to(labels.device), box.wrap(labels), labels)
 
     def _at(self, labels: Tensor, time: float, slab: int) -> tuple[Tensor, Tensor]:
-        """X and F at the end of a slab or inside of it: times on an edge belong to the slab that is asked for."""
+        """Return X and F in a given slab, at its final time or before."""
         made = self.characteristics
         with torch.no_grad():
-            start = made.start(self.weights, slab, labels, 1)
+            start = made.initial(self.weights, slab, labels, 1)
             position, _ = made.between(self.weights[slab], slab, labels, time, start)
         return position.value, position.first.permute(1, 2, 0)
 
@@ -190,10 +190,10 @@ class SpaceTimeField:
         )
 
     def _check_labels(self, labels: Tensor, deformation: Tensor | None, time: float) -> None:
-        """Labels behind a fold, or far from where any were fitted, are no answer."""
+        """Refuse labels behind a fold, or far from those that were fitted."""
         if deformation is not None and not bool((torch.linalg.det(deformation) > 0).all()):
             raise CharacteristicCrossingError(
-                f"characteristics have crossed before t = {time:.4g}: J is not over 0 at the labels that were found; "
+                f"characteristics have crossed before t = {time:.4g}: J is not positive at the labels that were found; "
                 "use more slabs or rounds, or the frame Ale."
             )
         box = self.label_box
@@ -203,7 +203,7 @@ class SpaceTimeField:
         if bool(outside.any()):
             raise InputError(
                 f"some points at t = {time:.4g} come from outside of the box of labels {box}, where nothing was "
-                "fitted; enlarge the labels of the problem, or evaluate elsewhere."
+                "fitted; enlarge the box of labels of the problem, or evaluate elsewhere."
             )
 
     def _guess(self, points: Tensor, time: float, slab: int) -> Tensor:
@@ -228,7 +228,7 @@ class SpaceTimeField:
         return labels
 
     def _continued(self, points: Tensor, time: float) -> Tensor:
-        """The labels at times that approach the one that is wanted, a step of Newton's method at each."""
+        """Return labels by continuation in time, with one Newton step at each of several times."""
         labels, made = points, self.characteristics
         for number in range(1, BACKWARD):
             t = time * number / BACKWARD
@@ -237,7 +237,7 @@ class SpaceTimeField:
         return labels
 
     def _from_table(self, points: Tensor, time: float, slab: int) -> Tensor:
-        """Linear interpolation in a table of X, over three periods if the axis is periodic."""
+        """Return labels by linear interpolation in a table of X, wrapped if the axis is periodic."""
         box = self.label_box
         (lower,), (upper,) = box.lower, box.upper
         table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
@@ -263,7 +263,7 @@ class SpaceTimeField:
 
 
 def _solved(deformation: Tensor, right: Tensor) -> Tensor:
-    """F^{-1} times a vector at each label; not finite where F is singular, which is an error of the read-out."""
+    """Return F^{-1} times a vector at each label; not finite where F is singular, which Newton's method detects."""
     return torch.linalg.solve_ex(deformation, right[..., None])[0][..., 0]
 
 

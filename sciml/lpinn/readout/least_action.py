@@ -1,8 +1,8 @@
-r"""Read-out of learned characteristics past shocks: of all labels at a point, the one of least action.
+r"""The read-out of fitted characteristics past shocks: of all labels at a point, the one of least action.
 
 Without viscosity a conservation law is w = constant along X, and networks of label and time stay smooth where labels
-overtake each other. Which of them is seen follows from the action A(\xi) = \int w dX/d\xi d\xi at one time, which the
-characteristics themselves give: no flux, no start and no loss at the shock is needed (see
+overtake each other. The label of the entropy solution follows from the action A(\xi) = \int w dX/d\xi d\xi at one time,
+which the characteristics themselves give, without the flux or a term of the loss at the shock (see
 :mod:`sciml.reference.conservation_laws_entropy`, which has the theorem and the search).
 """
 
@@ -22,13 +22,13 @@ from sciml.lpinn.readout.field import SpaceTimeField
 from sciml.reference import conservation_laws_entropy as conservation
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
-WAVES = 512  # of displacement and momentum w dX/d label, of which the last ones should be rounding
+MODES = 512  # of displacement and momentum w dX/d label, the last of which should be rounding
 ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
 class EntropyField(SpaceTimeField):
-    """``field(points, time)`` is u, the entropy solution of a convex law on a circle, before and after shocks.
+    """The entropy solution of a convex conservation law on a periodic interval, before and after shocks.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ class EntropyField(SpaceTimeField):
         if not _suits(self.characteristics):
             problem, frame = self.characteristics.problem, self.characteristics.frame
             raise InputError(
-                "the read-out by least action is for convex laws on a circle whose labels follow the flow without "
-                f"viscosity, got {type(problem).__name__} in {problem.domain} with the viscosity {problem.viscosity:g} "
-                f"and the frame {type(frame).__name__}; use SpaceTimeField."
+                "the read-out by least action is for convex laws without viscosity on a periodic interval whose labels "
+                f"move with the flow, got {type(problem).__name__} in {problem.domain} with the viscosity "
+                f"{problem.viscosity:g} and the frame {type(frame).__name__}; use SpaceTimeField."
             )
 
     def labels(self, points: Tensor, time: float) -> Tensor:
-        """Labels of least action, ``(n, 1)``, whose position is the points."""
+        """Return the labels of least action, ``(n, 1)``, of points."""
         found = self.at(time).least(points[:, 0].detach().cpu().numpy()).labels
         return torch.from_numpy(found).to(points)[:, None]
 
     def shocks(self, time: float) -> conservation.Shocks:
-        """Where u jumps at a time, and between which states."""
+        """Return the positions of shocks at a time, with the states on both sides."""
         jumps = np.array(self.at(time).jumps()).reshape(-1, 3)
         positions = jumps[:, 0] % self._period
         order = np.argsort(positions)
@@ -62,7 +62,7 @@ class EntropyField(SpaceTimeField):
         return conservation.Shocks(positions[order], left, right)
 
     def at(self, time: float) -> conservation.Characteristics:
-        """Position, stretch and action of all labels at a time, from the series of displacement and momentum."""
+        """Return position, stretch and action of all labels at a time, from the series of displacement and momentum."""
         displacement = self._series(lambda labels: self._evaluate(labels, time)[0] - labels)
         momentum = self._series(lambda labels: np.multiply(*self._evaluate(labels, time)[1:]))
         return conservation.Characteristics(
@@ -78,14 +78,14 @@ class EntropyField(SpaceTimeField):
         return box.upper[0] - box.lower[0]
 
     def _series(self, function: Callable[[np.ndarray], np.ndarray]) -> TrigonometricSeries:
-        """A function of the label without the waves that are rounding, which makes it fast to evaluate."""
-        series = TrigonometricSeries.interpolating(function, self._period, WAVES)
+        """Return the Fourier series of a function of the label without modes that are rounding, for fast evaluation."""
+        series = TrigonometricSeries.interpolating(function, self._period, MODES)
         sizes = np.hypot(series.cosines, series.sines)
         last = int((sizes > ROUNDING * (abs(series.mean) + sizes.max())).nonzero()[0].max(initial=0)) + 1
         return replace(series, cosines=series.cosines[:last], sines=series.sines[:last])
 
     def _evaluate(self, labels: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Position, state and stretch of labels, each ``(n,)``; labels of other periods are as many periods away."""
+        """Return position, state and stretch of labels, each ``(n,)``; labels may be in other periods."""
         given = torch.from_numpy(labels).to(self.weights)[:, None]
         home = self.home(given)
         position, state, stretch = self.characteristics.evaluate(self.weights, home, time)
@@ -94,7 +94,7 @@ class EntropyField(SpaceTimeField):
 
 
 def field_of(characteristics: Characteristics, weights: Tensor) -> SpaceTimeField:
-    """Return the read-out that suits: by least action where labels may overtake each other, else one to one."""
+    """Return the read-out of a solution: by least action where labels may overtake each other, otherwise one to one."""
     return (EntropyField if _suits(characteristics) else SpaceTimeField)(characteristics, weights)
 
 

@@ -19,7 +19,7 @@ from sciml.numerics.random import generator
 from tests.lpinn.baselines.flows import Channel, Torus
 from tests.lpinn.plate import AroundTheHole
 
-SMALL: dict[str, Any] = {"width": 12, "layers": 2, "points": 200, "waves": 2}
+SMALL: dict[str, Any] = {"width": 12, "layers": 2, "points": 200, "modes": 2}
 LIMITS = {"hard": 0.03, "soft": 0.25}
 Conditions = Literal["hard", "soft"]
 
@@ -85,7 +85,7 @@ def test_the_seed_and_nothing_else_decides_and_nothing_else_changes() -> None:
 def test_time_runs_out_too(ticking_clock: None) -> None:
     found = DeepXdePinn(**SMALL)(Convection(), Budget(0.3))
     assert 0.3 <= found.seconds < 0.4 and 5 < found.updates <= 30
-    assert found.numbers == sum(n * 12 + 12 for n in (5, 12)) + 13
+    assert found.parameters == sum(n * 12 + 12 for n in (5, 12)) + 13
 
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
@@ -106,7 +106,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 def test_features_are_waves_where_the_domain_is_periodic_and_scaled_coordinates_elsewhere() -> None:
-    shown = Features(Box([0.0, -1.0], [2.0, 3.0], [True, False]), 0.5, waves=3, beats=2)
+    shown = Features(Box([0.0, -1.0], [2.0, 3.0], [True, False]), 0.5, modes=3, frequencies=2)
     inputs = torch.tensor([[0.5, 1.0, 0.25], [2.5, 1.0, 0.25]], dtype=torch.float64)
     found = shown(inputs)
     assert found.shape == (2, shown.count) == (2, 6 + 1 + 4 + 1)

@@ -60,15 +60,15 @@ def test_scales_are_those_of_the_problem() -> None:
 
 
 def test_values_flow_in_where_the_flow_enters_and_everywhere_with_viscosity() -> None:
-    points, values = made(Channel())[0].entered(40, generator(0))
+    points, values = made(Channel())[0].boundary_data(40, generator(0))
     assert bool((points[:, 0] == 0).all())
     assert torch.allclose(values, torch.sin(-2 * points[:, 1:]))
-    assert len(made(Channel(viscosity=0.1))[0].entered(40, generator(0))[0]) == 40
-    assert made(Convection())[0].entered(40, generator(0)) is None
+    assert len(made(Channel(viscosity=0.1))[0].boundary_data(40, generator(0))[0]) == 40
+    assert made(Convection())[0].boundary_data(40, generator(0)) is None
 
 
 def test_the_start_is_known_at_time_zero() -> None:
-    points, values = made(Torus())[0].started(30, generator(0))
+    points, values = made(Torus())[0].initial_data(30, generator(0))
     assert bool((points[:, -1] == 0).all())
     assert torch.equal(values, Torus().initial(points[:, :-1]))
 

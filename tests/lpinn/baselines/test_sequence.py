@@ -27,7 +27,7 @@ def test_the_start_is_exact() -> None:
 def test_windows_have_weights_of_their_own_and_the_same_updates() -> None:
     one = SequenceToSequence(windows=1, width=8, points=CollocationPoints(150))(Convection(1.0), Budget(1000.0, 8))
     four = SMALL(Convection(1.0), Budget(1000.0, 8))
-    assert four.numbers == 4 * one.numbers
+    assert four.parameters == 4 * one.parameters
     assert four.updates == one.updates == 8
 
 
@@ -42,5 +42,5 @@ def test_there_are_as_many_windows_as_the_speed_asks_for() -> None:
     numbers = []
     for speed in (4.0, 8.0):
         baseline = SequenceToSequence(radians=2.0, width=6, points=CollocationPoints(60))
-        numbers.append(baseline(Convection(speed), Budget(1000.0, 8)).numbers)
+        numbers.append(baseline(Convection(speed), Budget(1000.0, 8)).parameters)
     assert numbers[1] == 2 * numbers[0]

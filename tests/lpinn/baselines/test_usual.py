@@ -83,7 +83,7 @@ def test_the_answer_is_periodic_counts_its_weights_and_refuses_times_outside(nam
     points = torch.tensor([[0.3], [0.3 + 2 * torch.pi]], dtype=torch.float64)
     first, moved = solution(points, 0.4)
     assert torch.allclose(first, moved, atol=1e-12)
-    assert solution.numbers > 50
+    assert solution.parameters > 50
     assert solution.loss < float("inf")
     with pytest.raises(InputError, match=r"time is 1\.5"):
         solution(points, 1.5)
