@@ -6,6 +6,6 @@ jobs, each in a process with a fixed number of threads (:mod:`sciml.bench.worker
 :mod:`sciml.bench.results` reads the raw JSON, :mod:`sciml.bench.report` and :mod:`sciml.bench.scoreboard` show it.
 
 A method has one subpackage with the same modules: ``benchmark`` (the object), ``plan`` (sizes, seeds, jobs), what the
-jobs measure, ``results`` (queries), ``tables`` (limits and tables) and ``headlines`` (rows of the scoreboard). A new
-method adds its subpackage and one row in the registry.
+jobs measure, ``results`` (queries), ``tables`` (limits and tables), ``headlines`` (rows of the scoreboard) and
+``chapter`` (of the demo). A new method adds its subpackage and one row in the registry.
 """

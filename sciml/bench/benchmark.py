@@ -11,6 +11,7 @@ from sciml.bench.report import Check, Section, check_table, joined
 from sciml.bench.results import Raw
 from sciml.bench.scoreboard import Headline
 from sciml.bench.worker import Job
+from sciml.checks import choice
 from sciml.errors import InputError
 
 
@@ -81,8 +82,10 @@ class Benchmark:
             raise InputError(
                 f"'sciml bench {self.name}' has no optional peers, got {', '.join(peers)}; leave them out."
             )
-        check_names(only, self.groups, "group")
-        check_names(peers, self.optional_peers, "optional peer")
+        for name in only:
+            choice(f"the group of 'sciml bench {self.name}'", name, self.groups)
+        for name in peers:
+            choice(f"the optional peer of 'sciml bench {self.name}'", name, self.optional_peers)
         return {*peers, *(peer for peer, group in self.optional_peers.items() if group in only)}
 
     def report(self, raw: Raw) -> str:
@@ -95,10 +98,3 @@ class Benchmark:
     def origin(self, raw: Raw) -> str:
         """Return what the numbers count, and where, when and from which code they come."""
         return f"{self.legend(raw)} {origin_text(raw, self.packages)}"
-
-
-def check_names(names: Collection[str], known: Collection[str], what: str) -> None:
-    """Raise an InputError about the first name that is not known."""
-    for name in names:
-        if name not in known:
-            raise InputError(f"there is no {what} {name!r} in this benchmark, expected one of {', '.join(known)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from sciml.bench.benchmark import Benchmark
-from sciml.errors import InputError
+from sciml.checks import choice
 
 # Name -> benchmark, in the order in which they run and are listed.
 BENCHMARKS = {
@@ -25,9 +25,7 @@ def load_benchmark(name: str) -> Benchmark:
     InputError
         There is none of that name.
     """
-    if name not in BENCHMARKS:
-        raise InputError(f"there is no benchmark {name!r}, expected one of {', '.join(BENCHMARKS)}.")
-    module, _, attribute = BENCHMARKS[name].partition(":")
+    module, _, attribute = BENCHMARKS[choice("the benchmark", name, BENCHMARKS)].partition(":")
     return getattr(import_module(module), attribute)
 
 

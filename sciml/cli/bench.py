@@ -56,13 +56,14 @@ def bench(
 
     A run that was interrupted resumes where it stopped, as long as the measured code is the same.
     """
-    from sciml.bench.registry import BENCHMARKS, load_benchmark
+    from sciml.bench.registry import load_benchmark
     from sciml.errors import InputError
 
     if check:
         if quick or fresh or only or peers:
             raise InputError("--check measures nothing; leave out --quick, --fresh, --only and --peers.")
-        _check([load_benchmark(name) for name in names or BENCHMARKS], output or PUBLISHED, json=json)
+        folder = output or PUBLISHED
+        _check([load_benchmark(name) for name in names] if names else _measured_in(folder), folder, json=json)
         return
     if publish and quick:
         raise InputError("--publish is for the full run: a quick one is not published; leave one of the two out.")
@@ -74,12 +75,31 @@ def bench(
 
 
 def _meant(only: Sequence[str], peers: Sequence[str]) -> list[Benchmark]:
-    """Return the benchmarks that have the groups and the peers; a name that none has is refused by the first one."""
+    """Return the benchmarks that have all of the groups and peers."""
     from sciml.bench.registry import load_benchmarks
+    from sciml.checks import choice
+    from sciml.errors import InputError
 
     known = load_benchmarks()
+    for group in only:
+        choice("the group", group, [group for each in known for group in each.groups])
+    for peer in peers:
+        choice("the optional peer", peer, [peer for each in known for peer in each.optional_peers])
     meant = [each for each in known if set(only) <= set(each.groups) and set(peers) <= set(each.optional_peers)]
-    return meant or known[:1]
+    if not meant:
+        raise InputError(f"no benchmark has all of {', '.join((*only, *peers))}; measure them one benchmark at a time.")
+    return meant
+
+
+def _measured_in(folder: Path) -> list[Benchmark]:
+    """Return the benchmarks whose full results are in a folder."""
+    from sciml.bench.registry import load_benchmarks
+    from sciml.errors import InputError
+
+    found = [each for each in load_benchmarks() if (folder / each.file_name(each.plan)).is_file()]
+    if not found:
+        raise InputError(f"there are no results in {folder}; measure them, or give their folder with -o.")
+    return found
 
 
 def _measure(
@@ -128,7 +148,7 @@ def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None
         counts = {"met": kept, "not_met": len(missed), "not_measured": unknown}
         print_json({"results": list(map(str, files.values())), **counts, "checks": rows})
     else:
-        print(f"Of {len(limits)} limits, {kept} hold, {len(missed)} do not hold, {unknown} are not measured in full.")
+        print(f"{kept} of {len(limits)} limits hold, {len(missed)} do not, {unknown} are not measured in full.")
         for benchmark, limit in missed:
             print(f"Not met, {benchmark.name}: {limit.title}: measured {limit.measured}, must be {limit.must}.")
     if missed:

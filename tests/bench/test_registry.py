@@ -22,7 +22,7 @@ def benchmark(request) -> Benchmark:
 
 def test_benchmarks_are_found_by_their_names() -> None:
     assert [each.name for each in load_benchmarks()] == list(BENCHMARKS)
-    with pytest.raises(InputError, match="no benchmark 'gravity', expected one of poisson, dcdm"):
+    with pytest.raises(InputError, match="the benchmark is 'gravity', expected one of poisson, dcdm"):
         load_benchmark("gravity")
 
 

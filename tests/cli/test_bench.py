@@ -70,7 +70,7 @@ def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, as
     for check in ((), ("--check",)):
         code, _, error = command("bench", "ins", *check)
         names = "poisson, dcdm, insr, lpinn, training"
-        assert code == 2 and f"there is no benchmark 'ins', expected one of {names}" in error
+        assert code == 2 and f"the benchmark is 'ins', expected one of {names}; did you mean 'insr'?" in error
     assert not asked
 
 
@@ -78,7 +78,7 @@ def test_limits_that_hold_are_told_without_measuring(command, asked, published: 
     code, out, _ = command("bench", "training", "--check", "-o", published)
     assert code == 0 and not asked
     assert "| ≤ 1.25 | 1.12 | yes |" in out
-    assert "Of 1 limits, 1 hold, 0 do not hold, 0 are not measured in full." in out
+    assert "1 of 1 limits hold, 0 do not, 0 are not measured in full." in out
 
 
 def test_a_limit_that_does_not_hold_is_named_and_is_an_exit_code(command, asked, published: Path) -> None:
@@ -99,14 +99,34 @@ def test_a_limit_that_was_not_measured_is_neither_kept_nor_missed(command, asked
     raw["jobs"] = {key: job for key, job in raw["jobs"].items() if job["group"] == "accuracy"}
     (published / "poisson.json").write_text(json.dumps(raw))
     code, out, _ = command("bench", "poisson", "--check", "-o", published)
-    assert code == 0 and "Of 12 limits, 1 hold, 0 do not hold, 11 are not measured in full." in out
+    assert code == 0 and "1 of 12 limits hold, 0 do not, 11 are not measured in full." in out
 
 
 def test_a_check_without_results_or_with_words_for_a_measurement_is_refused(command, asked) -> None:
     code, _, error = command("bench", "lpinn", "--check")
     assert code == 2 and "there are no results of 'sciml bench lpinn' in datasets/results/lpinn.json" in error
+    code, _, error = command("bench", "--check")
+    assert code == 2 and "there are no results in datasets/results; measure them" in error
     code, _, error = command("bench", "lpinn", "--check", "--fresh")
     assert code == 2 and "--check measures nothing" in error
+
+
+def test_without_names_the_limits_of_everything_measured_are_checked(command, asked, published: Path) -> None:
+    for name in BENCHMARKS:
+        if name != "training":
+            (published / f"{name}.json").unlink()
+    code, out, _ = command("bench", "--check", "-o", published, "--json")
+    assert code == 0 and [Path(file).name for file in json.loads(out)["results"]] == ["training.json"]
+
+
+def test_groups_that_no_benchmark_has_are_refused(command, asked) -> None:
+    code, _, error = command("bench", "--only", "ablatoin")
+    assert code == 2 and "the group is 'ablatoin', expected one of" in error and "did you mean 'ablation'?" in error
+    code, _, error = command("bench", "--peers", "petsc")
+    assert code == 2 and "the optional peer is 'petsc', expected one of hypre, deepxde" in error
+    code, _, error = command("bench", "--only", "ablation", "--only", "sabotage")
+    assert code == 2 and "no benchmark has all of ablation, sabotage" in error
+    assert not asked
 
 
 def test_every_benchmark_is_listed_with_its_title(command) -> None:
