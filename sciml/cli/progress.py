@@ -159,6 +159,11 @@ class TrainingBar:
         if self._bar is not None:
             self._bar.start()
 
+    def stage(self, name: str) -> None:
+        """Show the name of a stage after the last epoch."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=name, refresh=True)
+
     def __call__(self, done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
         """Show how far the training is.
 

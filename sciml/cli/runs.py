@@ -84,7 +84,9 @@ def run_config(
             if speaks:
                 bar.print(header(task, checked, folder))
 
-        result = run.train(checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce)
+        result = run.train(
+            checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce, stage=bar.stage
+        )
     if not leads:
         return
     if json:

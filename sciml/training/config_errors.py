@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from sciml import checks
 from sciml.errors import ConfigError
 
 LONGEST_VALUE = 60  # characters of a wrong value that a sentence repeats
@@ -61,9 +62,8 @@ class Where:
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """Return ``; did you mean 'learning_rate'?``, or the list of what there is when nothing is near."""
     valid = list(valid)
-    near = get_close_matches(name, valid, 1) or get_close_matches(name.lower(), valid, 1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
+    if near := checks.did_you_mean(name, valid):
+        return near
     return f"; there are {', '.join(valid)}" if valid else "; it takes none"
 
 

@@ -56,6 +56,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     started: Callable[[Task], None] | None = None,
+    stage: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Train the task of a config, or solve its case.
 
@@ -71,6 +72,7 @@ def train(
     overwrite : remove the run that is in the folder
     progress : called now and then with the state of the run
     started : called with the task once the folder is ready, before the first update; not if the run has finished
+    stage : called with the name of each stage after the last epoch, such as ``"writing the solution"``
 
     Returns
     -------
@@ -105,7 +107,7 @@ def train(
             writer = _open(config, folder, resume, overwrite)
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
-        task, data = task or config.build_task(), config.build_data()
+        task, data = config.build_task() if task is None else task, config.build_data()
         task.prepare(config.training, config.seed)
         if started is not None:
             started(task)
@@ -113,13 +115,12 @@ def train(
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
-            solved = _conclude(task, config, folder, trainer) if writer is not None else {}
+            solved = _conclude(task, config, folder, trainer, stage) if writer is not None else {}
         except DivergenceError:
             _finish(writer, config, Status.DIVERGED, rows)
             raise
-        result = _finish(
-            writer, config, Status.FINISHED, rows, solved
-        )  # last of all: a finished run is never opened again
+        # Last of all: a finished run is never opened again.
+        result = _finish(writer, config, Status.FINISHED, rows, solved)
     if signals.number is not None:
         obey(signals.number)
     return result
@@ -239,7 +240,9 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
         signals.restore()
 
 
-def _conclude(task: Task, config: Config, folder: Path, trainer: lightning.Trainer) -> dict[str, float]:
+def _conclude(
+    task: Task, config: Config, folder: Path, trainer: lightning.Trainer, stage: Callable[[str], None] | None
+) -> dict[str, float]:
     """Draw the run, and let a task that solves write its solution; return the metrics of the solution.
 
     The task has the weights of the last checkpoint: averaged ones where the run averages them.
@@ -251,6 +254,8 @@ def _conclude(task: Task, config: Config, folder: Path, trainer: lightning.Train
         task.prepare(config.training, config.seed)
     task.trainer = None  # as a task that is loaded from the folder
     restore(task, folder)
+    tell = stage or (lambda name: None)
+    tell("drawing")
     figures = folder / FIGURES
     figures.mkdir(exist_ok=True)
     training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
@@ -258,6 +263,7 @@ def _conclude(task: Task, config: Config, folder: Path, trainer: lightning.Train
         task.figures(figures)
     if type(task).solution is Task.solution:
         return {}
+    tell("writing the solution")
     with torch.no_grad():
         solved = task.to(trainer.strategy.root_device).solution(folder)
     return {name: float(value) for name, value in solved.items()}

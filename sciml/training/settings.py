@@ -9,6 +9,7 @@ import math
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from sciml import checks
 from sciml.errors import ConfigError
 
 OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares", "none"]
@@ -52,22 +53,22 @@ class Phase:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_name("optimizer", self.optimizer, get_args(OptimizerName))
-        _check_name("schedule", self.schedule, get_args(ScheduleName))
-        _check_count("epochs of a phase", self.epochs, 1)
+        checks.choice("the optimizer", self.optimizer, get_args(OptimizerName), error=ConfigError)
+        checks.choice("the schedule", self.schedule, get_args(ScheduleName), error=ConfigError)
+        checks.whole_number("epochs of a phase", self.epochs, at_least=1, error=ConfigError)
         if self.optimizer == "none":
             _check_unset(self, ("learning_rate", "schedule", "warmup_epochs", "weight_decay", "options"))
             return
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
-        _check_count("warmup_epochs", self.warmup_epochs, 0)
+        checks.whole_number("warmup_epochs", self.warmup_epochs, at_least=0, error=ConfigError)
         if self.warmup_epochs >= self.epochs:
             raise ConfigError(
                 f"warmup_epochs is {self.warmup_epochs}, expected less than the {self.epochs} epochs of its phase."
             )
-        _check_number("learning_rate", self.learning_rate, low=0, high=1e35, strict=True)
-        _check_number("final_fraction", self.final_fraction, low=0, high=1)
-        _check_number("weight_decay", self.weight_decay, low=0)
+        checks.number("learning_rate", self.learning_rate, above=0, below=1e35, error=ConfigError)
+        checks.number("final_fraction", self.final_fraction, at_least=0, at_most=1, error=ConfigError)
+        checks.number("weight_decay", self.weight_decay, at_least=0, error=ConfigError)
         if self.weight_decay and self.optimizer in SECOND_ORDER:
             raise ConfigError(f"weight_decay cannot be combined with {self.optimizer}; leave it out or choose adamw.")
 
@@ -122,13 +123,13 @@ class Training:
     def __post_init__(self) -> None:
         if not self.phases or not all(isinstance(phase, Phase) for phase in self.phases):
             raise ConfigError("training.phases is empty or holds other things, expected at least one phase.")
-        _check_count("updates_per_batch", self.updates_per_batch, 1)
+        checks.whole_number("updates_per_batch", self.updates_per_batch, at_least=1, error=ConfigError)
         if self.gradient_clip is not None:
-            _check_number("gradient_clip", self.gradient_clip, low=0, strict=True)
+            checks.positive("gradient_clip", self.gradient_clip, error=ConfigError)
         if self.ema_decay is not None:
-            _check_number("ema_decay", self.ema_decay, low=0, high=1, strict=True)
+            checks.number("ema_decay", self.ema_decay, above=0, below=1, error=ConfigError)
         for name, weight in self.weights.items():
-            _check_number(f"weights.{name}", weight, low=0)
+            checks.number(f"weights.{name}", weight, at_least=0, error=ConfigError)
         if self.weights and any(phase.optimizer == "least_squares" for phase in self.phases):
             raise ConfigError("weights do not act on residuals; leave them out, or choose another optimizer.")
         if self.is_own:
@@ -165,21 +166,3 @@ def _check_unset(settings: Phase | Training, names: tuple[str, ...]) -> None:
                 f"{entry.name} cannot be combined with the optimizer none: the task updates its weights itself; "
                 "leave it out."
             )
-
-
-def _check_name(what: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"the {what} is {value!r}, expected one of {', '.join(known)}.")
-
-
-def _check_count(what: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{what} is {value!r}, expected a whole number of at least {low}.")
-
-
-def _check_number(what: str, value: object, *, low: float, high: float = math.inf, strict: bool = False) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not low <= value <= high or (strict and value in (low, high)):
-        bounds = f"greater than {low}" if strict else f"of at least {low}"
-        bounds += f" and {'less than' if strict else 'at most'} {high}" if high < math.inf else ""
-        raise ConfigError(f"{what} is {value!r}, expected a number {bounds}.")

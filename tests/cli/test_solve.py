@@ -206,7 +206,7 @@ def test_the_lists_show_what_can_be_solved(command, monkeypatch, folder):
     assert "toy/decay" in out and "toy/learns" not in out
 
 
-def test_the_bar_shows_step_error_energy_and_time_left(monkeypatch):
+def test_the_bar_shows_step_error_energy_and_time_left_and_text_goes_above_it(monkeypatch, capsys):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -216,5 +216,9 @@ def test_the_bar_shows_step_error_energy_and_time_left(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(sys, "stderr", terminal)
     with TrainingBar("step") as bar:
+        bar.print("a header")
         bar(12, 40, {"loss/error": 0.125, "loss/energy": 0.5}, 200.0)
+        bar.stage("writing the solution")
+    assert "writing the solution" in terminal.getvalue() and "a header" not in terminal.getvalue()
+    assert capsys.readouterr().out == "a header\n"
     assert "step 13/40  error 0.125  energy 0.5  3 min left" in terminal.getvalue()

@@ -217,6 +217,15 @@ def test_overwriting_removes_what_a_solution_left_and_nothing_else(tmp_path):
     assert len((folder / "fields.txt").read_text().split()) == 2
 
 
+def test_the_task_that_is_announced_is_the_one_that_runs_and_the_stages_after_it_are_named(tmp_path):
+    told: list[object] = []
+    train(decay(), tmp_path / "run", started=lambda task: told.append(float(task.x)), stage=told.append)
+    assert told == [1.0, "drawing", "writing the solution"]
+    told.clear()
+    train(decay(), tmp_path / "run", resume=True, started=told.append, stage=told.append)
+    assert not told, "a finished run is not run again"
+
+
 @pytest.mark.parametrize(
     ("training", "words"),
     [
