@@ -129,8 +129,8 @@ def conjugate_directions(  # noqa: PLR0913 - options are keywords
     x, result
         Solution in the shape of the problem, of zero mean on closed components, and how it was found.
 
-    Reference
-    ---------
+    References
+    ----------
     Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023, algorithm 1.
     """
     whole_number("history", history, at_least=1)

@@ -52,8 +52,8 @@ class DirectionNet(nn.Module):
     pooling_levels : number of times that the image is halved
     scaled : multiply the unit residual by the square root of the number of its unknowns
 
-    Reference
-    ---------
+    References
+    ----------
     Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023.
     """
 

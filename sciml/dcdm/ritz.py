@@ -56,8 +56,8 @@ def lanczos(matvec: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps
     diagonal, off_diagonal, V
         Of shapes (m,), (m - 1,) and (m, n).
 
-    Reference
-    ---------
+    References
+    ----------
     Saad, Numerical methods for large eigenvalue problems, 2011, section 6.3.
     """
     basis = np.zeros((min(steps, start.size), start.size))

@@ -32,8 +32,8 @@ class DirectionTask(Task):
     ----------
     dimension, filters, pairs, pooling_levels, scaled : of the :class:`~sciml.dcdm.model.DirectionNet`
 
-    Reference
-    ---------
+    References
+    ----------
     Kaneda et al., A deep conjugate direction method for iteratively solving linear systems, ICML 2023, section 5.
     """
 

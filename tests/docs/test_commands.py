@@ -29,10 +29,10 @@ QUICK = [
     "sciml data check heat.h5",
 ]
 SLOW = [
-    "sciml demo --size 32 -o runs/small",
-    "sciml precondition runs/small/system.npz --method dcdm --rtol 1e-4",
-    "sciml precondition runs/small/system.npz --method learned",
-    "sciml precondition runs/small/system.npz --rtol 1e-8 -o x.npz --plot x.png",
+    "sciml demo --only poisson --size 32 -o runs/small",
+    "sciml precondition runs/small/poisson/system.npz --method dcdm --rtol 1e-4",
+    "sciml precondition runs/small/poisson/system.npz --method learned",
+    "sciml precondition runs/small/poisson/system.npz --rtol 1e-8 -o x.npz --plot x.png",
 ]
 
 

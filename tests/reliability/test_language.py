@@ -25,7 +25,7 @@ CLEAN: tuple[str, ...] = ("atomic", "checks", "deepxde_backend", "errors", "metr
 # Pattern -> the term of the field.
 FORBIDDEN = {
     r"\b(the|a|our) (rooms?|house|houses)\b|\bof the house\b|\bstrangers?\b": "package, layer, method",
-    r"\b(lower|upper|higher|one|the) floors?\b|\bfloors? of\b": "layer",
+    r"\b(lower|upper|higher) floors?\b|\bfloors of the\b": "layer",
     r"\busual PINNs?\b": "standard PINNs",
     r"\bframes? at rest\b": "Eulerian frame",
     r"\bpurses?\b": "budget",
