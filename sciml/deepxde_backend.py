@@ -1,7 +1,8 @@
-"""DeepXDE, loaded when it is asked for, and kept from everybody's settings: the only module that imports it.
+"""The only module that imports DeepXDE: on demand, and without changes to global settings.
 
-Its import chooses a backend, prints, and on a machine with a GPU moves torch's default device there; it computes in
-torch's default type and draws from everybody's random states. Here all of that ends where a block ends.
+The import of DeepXDE selects a backend, prints, and on a machine with a GPU makes that torch's default device; DeepXDE
+computes in torch's default type and draws from the global random states. Here all of these are restored at the end of a
+block.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ RANDOM: tuple[Distribution, ...] = ("pseudo", "LHS")
 
 
 def deepxde() -> ModuleType:
-    """Return DeepXDE with torch as its backend; nothing else in the process is as it was not before.
+    """Return DeepXDE with torch as its backend; all global settings of the process stay as they are.
 
     Raises
     ------
     InputError
-        If it has another backend already, or the environment asks for another one.
+        If it is loaded with another backend, or the environment selects another one.
     MissingExtraError
         If it cannot be imported.
     """
@@ -42,7 +43,8 @@ def deepxde() -> ModuleType:
         asked = os.environ.get(CHOICE, BACKEND)
         if asked != BACKEND:
             raise InputError(
-                f"{CHOICE} is {asked!r}, expected {BACKEND!r}, in which our networks are; unset it or set it to that."
+                f"{CHOICE} is {asked!r}, expected {BACKEND!r}, as the networks are PyTorch modules; unset it or set it "
+                "to that."
             )
         with _as_before(), quiet():
             os.environ[CHOICE] = BACKEND
@@ -63,7 +65,7 @@ def deepxde() -> ModuleType:
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[ModuleType]:
-    """DeepXDE, and torch's default type, in float64 inside the block; as they were after it."""
+    """Yield DeepXDE with its and torch's default type set to float64; they are restored after the block."""
     dde = deepxde()
     before = dde.config.default_float(), dde.config.mixed, dde.config.autodiff, torch.get_default_dtype()
     try:
@@ -80,7 +82,7 @@ def double_precision() -> Iterator[ModuleType]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draws by DeepXDE and initial weights depend on the seed inside the block; nobody else's do.
+    """Seed the draws of DeepXDE and initial weights inside the block; the global random states are restored after it.
 
     Parameters
     ----------
@@ -97,20 +99,20 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what is printed inside the block."""
+    """Suppress output to the terminal inside the block."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         yield
 
 
 def forget_derivatives() -> None:
-    """Empty the tables of derivatives that DeepXDE keeps, which hold the graphs of all points; if loaded."""
+    """Clear the derivatives that DeepXDE caches, which hold the graphs of all points, if it is loaded."""
     if "deepxde" in sys.modules:
         deepxde().grad.clear()
 
 
 @contextlib.contextmanager
 def _random_states() -> Iterator[None]:
-    """Restore the random states of Python, numpy and torch's CPU."""
+    """Restore the random states of Python, NumPy and torch on the CPU after the block."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - only to put it back
     try:
         with torch.random.fork_rng(devices=[]):
@@ -122,7 +124,7 @@ def _random_states() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_before() -> Iterator[None]:
-    """Restore the environment, random states, and torch's default type and device."""
+    """Restore the environment, the random states, and torch's default type and device after the block."""
     environment, dtype, device = dict(os.environ), torch.get_default_dtype(), torch.get_default_device()
     try:
         with _random_states():
@@ -132,5 +134,5 @@ def _as_before() -> Iterator[None]:
             del os.environ[name]
         os.environ.update(environment)
         torch.set_default_dtype(dtype)  # noqa: TID251 - as it was
-        # Without a default, torch is on the CPU, and faster than with that as its default.
+        # Without a default device, torch is on the CPU, and faster than with the CPU as its default device.
         torch.set_default_device(None if device.type == "cpu" else device)  # noqa: TID251 - as it was
