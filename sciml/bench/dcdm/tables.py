@@ -113,7 +113,7 @@ def sections(raw: Raw) -> list[Section]:
     results = DcdmResults(raw)
     cell = "iterations to 1e-4 / 1e-6 (set-up + solve to 1e-6 in seconds of wall time)"
     grids = [
-        Section(Place(dimension, size, TRAINED).grid, _grid_table(results, dimension, size), cell)
+        Section(f"Grid of {Place(dimension, size, TRAINED).grid}", _grid_table(results, dimension, size), cell)
         for dimension, size in _grids(results)
     ]
     networks = "per domain, iterations of CG over theirs to 1e-4 at the size of training (loss)"

@@ -89,7 +89,7 @@ def test_every_solver_meets_both_tolerances_on_every_right_hand_side(measured) -
 
 def test_what_was_measured_is_in_the_report(measured) -> None:
     text = BENCHMARK.report(measured[1])
-    assert "**16²**" in text and "deflated CG, 16 vectors" in text
+    assert "**Grid of 16²**" in text and "deflated CG, 16 vectors" in text
     count = DcdmResults(measured[1]).iterations(Place(2, 16, "walls"), "cg")
     assert count and f"{count[0]:g}" in text
 
