@@ -67,6 +67,11 @@ class Status(StrEnum):
         "A loss, a residual or a weight became infinite or not a number.",
         "Choose a smaller learning rate or time step, and check that the data are finite and well scaled.",
     )
+    FAILED = (
+        "failed",
+        "A part of the run ended with an error; the other parts were carried out.",
+        "Read the reason in the report, and run that part again.",
+    )
 
     def __new__(cls, value: str, meaning: str, remedy: str) -> Status:
         """Make a member from its value and its two sentences."""

@@ -43,6 +43,7 @@ def demo(
     """Run the chapters of the tour and write one report, with the fields and tables beside it."""
     from sciml.bench.chapters import Settings, load_chapters
     from sciml.run_folder import RunFolder
+    from sciml.status import Status
 
     settings = Settings(surface, size, quick)
     chapters = {name: chapter(settings) for name, chapter in load_chapters(only or ()).items()}
@@ -56,7 +57,7 @@ def demo(
     }
     failed = [entry.name for entry in entries if entry.problem]
     config = {"surface": surface and str(surface), "size": size, "quick": quick, "chapters": list(chapters)}
-    folder.finish("failed" if failed else "finished", metrics, config=config, failed=failed)
+    folder.finish(Status.FAILED if failed else Status.FINISHED, metrics, config=config, failed=failed)
     print(f"\nReport: {folder / REPORT}\nNumbers: {folder / 'result.json'}, {folder / 'environment.json'}")
     if failed:
         print(f"Failed: {', '.join(failed)}; the report says why.")

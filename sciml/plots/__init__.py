@@ -12,7 +12,7 @@ from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
-from sciml.plots.profiles import profiles, work_precision
+from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
 from sciml.plots.space_time import space_time

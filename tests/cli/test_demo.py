@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from sciml.bench.chapters import Chapter, Story, Table
+from sciml.cli import demo
 from sciml.data.generators import GENERATORS
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import read_system
@@ -161,3 +164,73 @@ def test_the_lists_name_what_there_is(repository, tmp_path):
     assert {"methods", "multigrid", "amg", "cases", *CASES, "datasets", "trefoil", *GENERATORS} <= first_words
     assert "multigrid" not in command(repository, tmp_path, "list", "cases").stdout
     assert command(repository, tmp_path, "list", "everything").returncode == 2
+
+
+class Fine(Chapter):
+    title, about, minutes, position = "Fine", "A chapter that works", 0.1, 1
+
+    def run(self, folder, progress):
+        progress.say("working")
+        (folder / "out.txt").write_text("x")
+        return Story("It worked.", tables=[Table(("a", "b"), [("x", 1.0)])], metrics={"error": 0.5})
+
+
+class Broken(Fine):
+    title, position = "Broken", 2
+
+    def run(self, folder, progress):
+        raise RuntimeError("no luck")
+
+
+class Poor(Fine):
+    title, position = "Poor", 3
+
+    def run(self, folder, progress):
+        return Story("It did not converge.", failure="CG ended with the status maxiter", metrics={"error": 9.0})
+
+
+class Stopped(Fine):
+    title, position = "Stopped", 4
+
+    def run(self, folder, progress):
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def small_demo(monkeypatch, tmp_path):
+    """Run the demo with these chapters in a folder, and return its exit code and output."""
+
+    def run(*chapters: type[Chapter]):
+        monkeypatch.setattr(
+            "sciml.bench.chapters.load_chapters", lambda names: {each.title.lower(): each for each in chapters}
+        )
+        return CliRunner().invoke(demo.app, ["-o", str(tmp_path / "out")])
+
+    return run
+
+
+def test_a_chapter_that_fails_does_not_lose_the_others(small_demo, tmp_path):
+    done = small_demo(Fine, Broken, Poor, type("After", (Fine,), {"title": "After"}))
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert done.exit_code == 1
+    assert (result["status"], result["failed"]) == ("failed", ["broken", "poor"])
+    assert result["metrics"] == {"fine/error": 0.5, "poor/error": 9.0, "after/error": 0.5}
+    assert "RuntimeError: no luck" in page and "2 of 4 chapters" in page and "status maxiter" in page
+    assert "Failed: broken, poor" in done.output
+
+
+def test_chapters_that_all_work_leave_report_tables_and_code_zero(small_demo, tmp_path):
+    done = small_demo(Fine)
+    assert done.exit_code == 0 and "working" in done.output
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == "finished"
+    assert (tmp_path / "out" / "fine" / "table.md").read_text().startswith("| a | b |")
+    assert "1 of 1 chapters" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_interrupt_keeps_the_report_of_the_finished_chapters(small_demo, tmp_path):
+    done = small_demo(Fine, Stopped)
+    assert done.exit_code != 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "It worked." in page and "has not been run, because the demo was interrupted" in page
+    assert not (tmp_path / "out" / "result.json").exists()
