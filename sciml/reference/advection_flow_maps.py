@@ -1,4 +1,4 @@
-r"""Motions whose particles are known in closed form: velocities v(x, t) for transport, with their exact flow maps.
+r"""Velocity fields v(x, t) for transport with exact flow maps: particle paths in closed form.
 
 The map of a flow takes a particle from where it is at one time to where it is at another, dx/dt = v(x, t). A quantity
 that is only carried, du/dt + v . grad u = 0, is then u(x, t) = u_0(map(x, t, 0)) (:func:`transported`). Points are
@@ -42,12 +42,12 @@ class FlowMap(ABC):
         shape(f"the points of a {type(self).__name__}", points, (..., self.dim))
 
 
-def transported(start: Callable[[Array], Array], flow: FlowMap, points: Array, time: Array | float) -> Array:
+def transported(initial: Callable[[Array], Array], flow: FlowMap, points: Array, time: Array | float) -> Array:
     """Return the solution of du/dt + v . grad u = 0 that starts as u_0 at time 0.
 
     Parameters
     ----------
-    start : u_0, maps points (..., d) to values (...)
+    initial : u_0, maps points (..., d) to values (...)
     flow : v with its map
     points : (..., d)
     time : t
@@ -57,7 +57,7 @@ def transported(start: Callable[[Array], Array], flow: FlowMap, points: Array, t
     array
         (...).
     """
-    return start(flow.map(points, time, 0.0))
+    return initial(flow.map(points, time, 0.0))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class UniformMotion(FlowMap):
 
     @property
     def dim(self) -> int:
-        """Number of components."""
+        """The number of components of the velocity."""
         return len(self.speeds)
 
     def velocity(self, points: Array, time: Array | float) -> Array:
@@ -90,7 +90,7 @@ class UniformMotion(FlowMap):
 
 @dataclass(frozen=True)
 class SineSpeed(FlowMap):
-    r"""On the circle [0, 2 \pi), the speed m + a sin x, which has one sign.
+    r"""The speed m + a sin x on the periodic domain [0, 2 \pi), of one sign.
 
     With w = \sqrt{m^2 - a^2} the phase P = 2 arctan((m tan(x / 2) + a) / w) grows at the constant rate w, so that
     particles are back after 2 \pi / w.
@@ -118,7 +118,7 @@ class SineSpeed(FlowMap):
 
     @property
     def turn(self) -> float:
-        """The time once around the circle."""
+        """The time a particle takes to cross the period once."""
         return 2.0 * pi / self._rate
 
     def velocity(self, points: Array, time: Array | float) -> Array:
@@ -180,7 +180,7 @@ class Swirl(FlowMap):
     r"""LeVeque's deformation of the unit square, which returns: everything is back at its place at time T.
 
     v = (sin^2(\pi x) sin(2 \pi y), -sin^2(\pi y) sin(2 \pi x)) g(t) with g = cos(\pi t / T), of stream function
-    sin^2(\pi x) sin^2(\pi y) g / \pi, periodic, with walls at rest. Only s = \int g dt counts: in it the flow is
+    sin^2(\pi x) sin^2(\pi y) g / \pi, periodic, zero on the boundary. Only s = \int g dt counts: in it the flow is
     steady, and p = cot(\pi x), q = cot(\pi y) obey p' = -2 \pi q / (1 + q^2), q' = 2 \pi p / (1 + p^2). On the stream
     line sin^2(\pi x) sin^2(\pi y) = 1 - m = m_1 these are Jacobi's functions of parameter m,
 
@@ -206,7 +206,7 @@ class Swirl(FlowMap):
             positive("the period of a swirl", self.period, remedy="None makes it steady")
 
     def velocity(self, points: Array, time: Array | float) -> Array:
-        """Return v(x, t)."""
+        """Return the velocity v(x, t) at points (..., d)."""
         self._check(points)
         xp, x, y = array_module(points), points[..., 0], points[..., 1]
         beat = 1.0 if self.period is None else xp.cos(pi / self.period * (time + 0.0 * x))
@@ -237,7 +237,7 @@ class Swirl(FlowMap):
             np.arctan2((dn * more_dn - sn * cn * more_sn * more_cn) / below, new_sn),
         )
         moved = cell + np.stack([x, y], -1) / np.pi
-        return np.where(complement[..., None] > 0.0, moved, points)  # walls are at rest
+        return np.where(complement[..., None] > 0.0, moved, points)  # the velocity is zero on the boundary
 
     def _elapsed(self, time: np.ndarray | float) -> np.ndarray | float:
         return time if self.period is None else self.period / np.pi * np.sin(np.pi * time / self.period)

@@ -1,11 +1,11 @@
-r"""Advection on one axis by classical grids: the rows that a neural representation of the same problem is held against.
+r"""Advection on one axis by classical grids, the baselines of neural representations of the same problem.
 
 All solve du/dt + c du/dx = 0 and differ in what they know of space and of time. With D the difference matrix,
 
     u^{n+1} = Q(z)^{-1} P(z) u^n,    z = \Delta t c D,
 
-where P / Q is a rational approximation of exp(-z): implicit Euler 1 / (1 + z); the midpoint rule
-(1 - z/2) / (1 + z/2), which on a linear equation is Crank's and Nicolson's; Padé's (2, 2), of order four,
+where P / Q is a rational approximation of exp(-z): implicit Euler 1 / (1 + z); the midpoint
+scheme (1 - z/2) / (1 + z/2), which on a linear equation is Crank's and Nicolson's; Padé's (2, 2), of order four,
 (1 - z/2 + z^2/12) / (1 + z/2 + z^2/12). In Fourier space z = i k c \Delta t is a number, space is exact, and what is
 left is the error of the time scheme alone: no spatial discretisation that steps by this scheme can be better.
 
@@ -35,7 +35,7 @@ SCHEMES = {
 
 
 def amplification(time: str, z: np.ndarray) -> np.ndarray:
-    """Return the factor by which one step multiplies a wave, P(z) / Q(z) or exp(-z).
+    """Return the amplification factor of a mode in one step, P(z) / Q(z) or exp(-z).
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def difference_matrix(positions: np.ndarray, space: str, direction: float = 1.0)
 
 
 def advect_on_grid(
-    start: np.ndarray,
+    initial: np.ndarray,
     positions: np.ndarray,
     speed: float,
     time_step: float,
@@ -95,13 +95,13 @@ def advect_on_grid(
     space: str = "upwind",
     time: str = "midpoint",
 ) -> np.ndarray:
-    """Advect by finite differences on an interval: one sparse factorisation, two triangular solves per step.
+    """Solve advection on an interval by finite differences: one sparse factorisation, two triangular solves per step.
 
-    The value at the inlet stays what it is at the start: zero for a pulse that begins inside. The outlet is free.
+    The value at the inlet keeps its initial value: zero for a pulse that begins inside. The outlet is free.
 
     Parameters
     ----------
-    start : (n,) values at t = 0
+    initial : (n,) values at t = 0
     positions : (n,) nodes, equally spaced, rising
     speed : c, of either sign
     time_step : > 0
@@ -112,34 +112,34 @@ def advect_on_grid(
     Returns
     -------
     ndarray
-        (steps + 1, n), the start first.
+        (steps + 1, n), the initial values first.
 
     Raises
     ------
     InputError
         If a scheme is unknown, shapes differ, nodes are not equally spaced, or a number is out of its range.
     """
-    _check_run(start, positions, speed, time_step, steps)
+    _check_run(initial, positions, speed, time_step, steps)
     choice("the time-stepping scheme", time, list(SCHEMES))
     matrix = time_step * speed * difference_matrix(positions, space, speed)
     above, below = (_polynomial(matrix, coefficients) for coefficients in SCHEMES[time])
     factors = splu(below)
-    states = [np.asarray(start, float)]
+    states = [np.asarray(initial, float)]
     for _ in range(steps):
         states.append(factors.solve(above @ states[-1]))
     return np.stack(states)
 
 
 def advect_by_splines(
-    start: np.ndarray, positions: np.ndarray, speed: float, time_step: float, steps: int
+    initial: np.ndarray, positions: np.ndarray, speed: float, time_step: float, steps: int
 ) -> np.ndarray:
-    """Advect semi-Lagrangian: each node takes the value where it came from, of the cubic spline through the nodes.
+    """Solve advection by a semi-Lagrangian scheme with the cubic spline through the nodes.
 
     Characteristics are exact; what comes from outside the interval has the value of the inlet.
 
     Parameters
     ----------
-    start : (n,) values at t = 0
+    initial : (n,) values at t = 0
     positions : (n,) nodes, equally spaced, rising
     speed : c, of either sign
     time_step : > 0, as long as one likes
@@ -148,29 +148,29 @@ def advect_by_splines(
     Returns
     -------
     ndarray
-        (steps + 1, n), the start first.
+        (steps + 1, n), the initial values first.
 
     Raises
     ------
     InputError
         If shapes differ, nodes are not equally spaced, or a number is out of its range.
     """
-    _check_run(start, positions, speed, time_step, steps)
+    _check_run(initial, positions, speed, time_step, steps)
     departure = np.clip(positions - speed * time_step, positions[0], positions[-1])
-    states = [np.asarray(start, float)]
+    states = [np.asarray(initial, float)]
     for _ in range(steps):
         states.append(CubicSpline(positions, states[-1])(departure))
     return np.stack(states)
 
 
 def advect_by_fourier_modes(
-    start: np.ndarray, length: float, speed: float, time_step: float, steps: int, time: str = "midpoint"
+    initial: np.ndarray, length: float, speed: float, time_step: float, steps: int, time: str = "midpoint"
 ) -> np.ndarray:
-    """Advect a periodic field with space exact: each wave k is multiplied by the factor of the time scheme per step.
+    """Solve periodic advection exactly in space: each step multiplies Fourier mode k by the factor of the time scheme.
 
     Parameters
     ----------
-    start : (n,) values at x0, x0 + length / n, ...
+    initial : (n,) values at x0, x0 + length / n, ...
     length : period
     speed : c
     time_step : > 0
@@ -180,24 +180,24 @@ def advect_by_fourier_modes(
     Returns
     -------
     ndarray
-        (steps + 1, n), the start first.
+        (steps + 1, n), the initial values first.
 
     Raises
     ------
     InputError
         If the scheme is unknown or a number is out of its range.
     """
-    start = np.asarray(start, float)
-    shape("the initial condition", start, ("n",))
+    initial = np.asarray(initial, float)
+    shape("the initial condition", initial, ("n",))
     positive("the length of the period", length)
-    _check_steps(start, speed, time_step, steps)
-    n = len(start)
+    _check_steps(initial, speed, time_step, steps)
+    n = len(initial)
     factor = amplification(time, 2j * np.pi * np.fft.rfftfreq(n, length / n) * speed * time_step)
-    return np.fft.irfft(np.fft.rfft(start) * factor ** np.arange(steps + 1)[:, None], n)
+    return np.fft.irfft(np.fft.rfft(initial) * factor ** np.arange(steps + 1)[:, None], n)
 
 
 def _formula(width: int, place: int) -> np.ndarray:
-    """Weights of the first derivative at one of ``width`` nodes of spacing 1, exact below degree ``width``."""
+    """Return the weights of the first derivative at one of ``width`` unit-spaced nodes, of order ``width`` - 1."""
     powers = np.arange(width)
     return np.linalg.solve((powers[None, :] - place) ** powers[:, None] + 0.0, (powers == 1) + 0.0)
 
@@ -210,17 +210,17 @@ def _polynomial(matrix: sp.csc_array, coefficients: tuple[float, ...]) -> sp.csc
     return sp.csc_array(total)
 
 
-def _check_steps(start: np.ndarray, speed: float, time_step: float, steps: int) -> None:
+def _check_steps(initial: np.ndarray, speed: float, time_step: float, steps: int) -> None:
     positive("the time step of advection", time_step)
     whole_number("the number of steps of advection", steps, at_least=1)
     number("the speed of advection", speed)
-    finite("the initial condition", start)
+    finite("the initial condition", initial)
 
 
-def _check_run(start: np.ndarray, positions: np.ndarray, speed: float, time_step: float, steps: int) -> None:
-    _check_steps(start, speed, time_step, steps)
+def _check_run(initial: np.ndarray, positions: np.ndarray, speed: float, time_step: float, steps: int) -> None:
+    _check_steps(initial, speed, time_step, steps)
     _spacing(positions)
-    shape("the initial condition", start, np.shape(positions), remedy="give it a value at each position")
+    shape("the initial condition", initial, np.shape(positions), remedy="give it a value at each position")
 
 
 def _spacing(positions: np.ndarray) -> float:

@@ -1,7 +1,7 @@
-r"""Transport in one to three dimensions by paths traced backwards: the classical rivals of moving frames.
+r"""Advection and diffusion in one to three dimensions by paths traced backwards, the baselines of moving frames.
 
 What is only carried, du/dt + v(x, t) . grad u = 0, is u(x, t) = u_0(foot), the foot being where the path that ends at x
-at the time t was at the start. If v is known beforehand, :func:`traced` finds the feet to rounding, and there is no
+at the time t began at time 0. If v is known beforehand, :func:`traced` finds the feet to rounding, and there is no
 grid and no error of u. :func:`semi_lagrangian` goes back one step at a time and interpolates on a grid by splines: it
 needs u there only, has no limit of stability on its steps, and takes diffusion, which is exact on the grid and split
 from the transport symmetrically.
@@ -68,7 +68,7 @@ class Lattice:
 
     @property
     def dim(self) -> int:
-        """Number of axes."""
+        """The number of axes of the lattice."""
         return len(self.shape)
 
     @cached_property
@@ -79,12 +79,12 @@ class Lattice:
 
     @cached_property
     def points(self) -> np.ndarray:
-        """The nodes, (*shape, dim)."""
+        """The coordinates of the nodes, (*shape, dim)."""
         axes = [a + h * np.arange(n) for a, h, n in zip(self.lower, self.spacing, self.shape, strict=True)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), -1)
 
     def home(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., dim) wrapped along periodic axes, and moved to the nearest face along others."""
+        """Return points (..., dim) wrapped along periodic axes, and moved to the nearest face along others."""
         lower, upper = np.asarray(self.lower, float), np.asarray(self.upper, float)
         wrapped = lower + (points - lower) % (upper - lower)
         return np.where(np.array(self.periodic), wrapped, np.clip(points, lower, upper))
@@ -97,7 +97,7 @@ def feet(velocity: Velocity, points: np.ndarray, time: float, before: float, ste
     ----------
     velocity : v, maps (n, dim) and a time to (n, dim)
     points : (n, dim)
-    time, before : the end and the start of the paths
+    time, before : the end and the beginning of the paths
     steps : of fourth order
     """
     step = (before - time) / steps
@@ -112,21 +112,21 @@ def feet(velocity: Velocity, points: np.ndarray, time: float, before: float, ste
 
 
 def traced(
-    start: Callable[[np.ndarray], np.ndarray],
+    initial: Callable[[np.ndarray], np.ndarray],
     velocity: Velocity,
     points: np.ndarray,
     times: np.ndarray,
     tolerance: float = 1e-12,
 ) -> np.ndarray:
-    """Solve du/dt + v . grad u = 0 at points by paths back to the start: no grid, no diffusion.
+    """Solve du/dt + v . grad u = 0 at points by paths back to time 0, without a grid and without numerical diffusion.
 
     Parameters
     ----------
-    start : u_0, maps (n, dim) to (n,)
+    initial : u_0, maps (n, dim) to (n,)
     velocity : v, maps (n, dim) and a time to (n, dim); also a little outside of the domain
     points : (n, dim)
     times : (steps,) >= 0
-    tolerance : of the feet in one step, relative and absolute; the error of u is larger by the slope of the start and
+    tolerance : of the feet in one step, relative and absolute; the error of u is larger by the slope of u_0 and
         by how much paths diverge
 
     Returns
@@ -162,12 +162,12 @@ def traced(
                     "jumps of the velocity, or raise the tolerance."
                 )
             foot = path.y[:, -1].reshape(points.shape)
-        found.append(start(foot))
+        found.append(initial(foot))
     return np.stack(found)
 
 
 def semi_lagrangian(
-    start: np.ndarray,
+    initial: np.ndarray,
     lattice: Lattice,
     velocity: Velocity,
     times: np.ndarray,
@@ -183,7 +183,7 @@ def semi_lagrangian(
 
     Parameters
     ----------
-    start : values at the nodes, of the shape of the lattice
+    initial : values at the nodes, of the shape of the lattice
     lattice : box and nodes
     velocity : v, maps (n, dim) and a time to (n, dim)
     times : (steps,) rising, >= 0
@@ -201,7 +201,7 @@ def semi_lagrangian(
     InputError
         If shapes do not fit or a number is out of its range.
     """
-    u, times = np.asarray(start, float), rising("the times of semi-Lagrangian steps", times, at_least=0)
+    u, times = np.asarray(initial, float), rising("the times of semi-Lagrangian steps", times, at_least=0)
     finite("the initial condition", shape("the initial condition", u, lattice.shape))
     positive("the time step of semi-Lagrangian steps", time_step)
     number("the viscosity of semi-Lagrangian steps", viscosity, at_least=0)
@@ -250,7 +250,7 @@ def spline(values: np.ndarray, lattice: Lattice, degree: int = 3) -> NdBSpline:
 
 
 def _diffused(u: np.ndarray, lattice: Lattice, amount: float) -> np.ndarray:
-    """The heat equation for nu t = ``amount``: every mode of each axis decays, waves or, between faces, cosines."""
+    """Return the solution of the heat equation for nu t = ``amount``, by Fourier modes, or cosines between faces."""
     if not amount:
         return u
     for axis, (lower, upper, n, wraps) in enumerate(

@@ -1,11 +1,11 @@
-r"""Exact solutions of Burgers' equation du/dt + u du/dx = \nu d^2u/dx^2 on a circle, by Cole's and Hopf's quadrature.
+r"""Exact solutions of Burgers' equation du/dt + u du/dx = \nu d^2u/dx^2 on a periodic domain, by Cole-Hopf quadrature.
 
-With m the mean and U the antiderivative of the rest of the start u_0, the solution is a weighted mean of the start,
+With m the mean and U the antiderivative of u_0 - m, the solution is a weighted mean of the initial condition u_0,
 
     u(x, t) = m + \frac{\int (u_0(y) - m) e^{G(y)} dy}{\int e^{G(y)} dy},
     G(y) = -\frac{U(y)}{2 \nu} - \frac{(x - m t - y)^2}{4 \nu t},
 
-so it never leaves the range of the start, and nothing cancels as t goes to 0. The trapezoidal rule over all y that
+so it never leaves the range of u_0, and nothing cancels as t goes to 0. The trapezoidal rule over all y that
 matter is exact to rounding, since e^G is analytic and falls below 1e-31 of its maximum at both ends. The maximum of G
 is subtracted at each point: without it the exponentials under- and overflow at small viscosities.
 
@@ -31,16 +31,16 @@ BLOCK = 256  # points at a time, so that a field of any size needs a few megabyt
 
 
 def periodic_burgers(
-    points: Array, times: Array, viscosity: float, start: TrigonometricSeries, nodes: int = 2001
+    points: Array, times: Array, viscosity: float, initial: TrigonometricSeries, nodes: int = 2001
 ) -> Array:
     r"""Return the solution of Burgers' equation that starts as a periodic function.
 
     Parameters
     ----------
     points : (...) positions
-    times : (...) t >= 0; at 0 the start is returned, but has no derivative with respect to t
+    times : (...) t >= 0; at 0 the initial condition is returned, but has no derivative with respect to t
     viscosity : nu > 0
-    start : u_0
+    initial : u_0
     nodes : N of the trapezoidal rule; with s the largest |du_0/dx| and r = max u_0 - min u_0,
         N > 2 \sqrt{1 + s t} (12 + r \sqrt{t / (8 \nu)}) is needed, and twice that is exact to rounding. Of numpy arrays
         this is checked; torch tensors are not looked into.
@@ -59,11 +59,11 @@ def periodic_burgers(
     positive("the viscosity", viscosity, remedy="without viscosity use sciml.reference.conservation_laws_entropy")
     if xp is np:
         points, times = np.asarray(points, float), np.asarray(times, float)
-        _check_times(times, viscosity, start, nodes)
+        _check_times(times, viscosity, initial, nodes)
     x, t = points + 0.0 * times, times + 0.0 * points
     flat_x, flat_t = x.reshape(-1), t.reshape(-1)
     parts = [
-        _quadrature(flat_x[first : first + BLOCK], flat_t[first : first + BLOCK], viscosity, start, nodes)
+        _quadrature(flat_x[first : first + BLOCK], flat_t[first : first + BLOCK], viscosity, initial, nodes)
         for first in range(0, max(len(flat_x), 1), BLOCK)
     ]
     return xp.concatenate(parts).reshape(x.shape)
@@ -110,33 +110,33 @@ def standard_burgers(points: Array, times: Array, viscosity: float = 0.01 / pi, 
     return sine_burgers(pi * (points + 1.0), pi * times, pi * viscosity, nodes=nodes)
 
 
-def _quadrature(x: Array, t: Array, viscosity: float, start: TrigonometricSeries, nodes: int) -> Array:
-    """The weighted mean at points (n,) and times (n,)."""
+def _quadrature(x: Array, t: Array, viscosity: float, initial: TrigonometricSeries, nodes: int) -> Array:
+    """Return the weighted mean at points (n,) and times (n,)."""
     xp = array_module(x)
-    low, high = start.extremes
-    fluctuation = TrigonometricSeries(0.0, start.cosines, start.sines, start.period)
+    low, high = initial.extremes
+    fluctuation = TrigonometricSeries(0.0, initial.cosines, initial.sines, initial.period)
     unit = np.linspace(-1.0, 1.0, nodes)
     unit = unit if xp is np else xp.as_tensor(unit, dtype=x.dtype, device=x.device)
     # y leaves from x - t u_0 for some u_0 of the range, or a few deviations of the heat kernel beyond
-    middle, half = 0.5 * (low + high) - start.mean, 0.5 * (high - low)
-    x, t = (x - start.mean * t)[:, None], t[:, None]
+    middle, half = 0.5 * (low + high) - initial.mean, 0.5 * (high - low)
+    x, t = (x - initial.mean * t)[:, None], t[:, None]
     departure = x - middle * t + (half * t + DEVIATIONS * xp.sqrt(2.0 * viscosity * t)) * unit
     # (x - y) / sqrt(4 nu t), written so that t = 0 is no special case
     distance = xp.sqrt(t) * (middle - half * unit) / (2.0 * viscosity**0.5) - DEVIATIONS * 0.5**0.5 * unit
     exponent = -fluctuation.antiderivative(departure) / (2.0 * viscosity) - distance**2
     weight = xp.exp(exponent - xp.amax(exponent, -1)[:, None])
-    return start.mean + (weight * fluctuation(departure)).sum(-1) / weight.sum(-1)
+    return initial.mean + (weight * fluctuation(departure)).sum(-1) / weight.sum(-1)
 
 
-def _check_times(times: np.ndarray, viscosity: float, start: TrigonometricSeries, nodes: int) -> None:
+def _check_times(times: np.ndarray, viscosity: float, initial: TrigonometricSeries, nodes: int) -> None:
     latest = float(np.max(times, initial=0.0))
     if not (np.all(times >= 0.0) and latest < float("inf")):
         raise InputError(
             f"the times of Burgers' equation are {shown(times.tolist())}, expected finite numbers of at least 0; "
             "it cannot run backwards."
         )
-    low, high = start.extremes
-    steepest = float(np.abs(start.slope(start.period * np.linspace(0.0, 1.0, 1024))).max())
+    low, high = initial.extremes
+    steepest = float(np.abs(initial.slope(initial.period * np.linspace(0.0, 1.0, 1024))).max())
     needed = 2.0 * (1.0 + steepest * latest) ** 0.5 * (DEVIATIONS + (high - low) * (latest / (8.0 * viscosity)) ** 0.5)
     if nodes <= needed:
         raise InputError(

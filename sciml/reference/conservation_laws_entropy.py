@@ -1,4 +1,4 @@
-r"""Entropy solutions of du/dt + df(u)/dx = 0 on a circle for convex f, exact to rounding, through shocks.
+r"""Entropy solutions of du/dt + df(u)/dx = 0 on a periodic domain for convex f, exact to rounding, through shocks.
 
 The characteristic of label \xi is X(\xi, t) = \xi + t f'(u_0(\xi)), and u = u_0(\xi) along it. Where several of them
 cross, the solution belongs to the one of least action (Hopf, Lax, Oleinik): with U the antiderivative of u_0,
@@ -51,7 +51,7 @@ BURGERS = Flux(lambda u: 0.5 * u**2, lambda u: 1.0 * u, lambda u: 1.0 + 0.0 * u)
 
 
 class Shocks(NamedTuple):
-    """Where the solution jumps.
+    """The shocks of a solution: positions and the states on both sides.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Shocks(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Labels of least action.
+    """The labels of least action at some points.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Characteristics:
         self.folds, self.pieces = self._folds_and_pieces(nodes)
 
     def _folds_and_pieces(self, nodes: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-        """Labels at which X turns round; labels and positions along each branch of increasing X, from end to end."""
+        """Return the labels at which X turns round, and labels and positions along each branch of increasing X."""
         labels = self.period * np.arange(nodes + 1) / nodes
         stretch = self.stretch(labels)
         changes = np.flatnonzero((stretch[:-1] > 0.0) != (stretch[1:] > 0.0))
@@ -210,7 +210,7 @@ class Characteristics:
         return float(self.action(np.array([label]))[0])
 
     def _equal_action(self, start: float, end: float, left: int, right: int) -> float:
-        """The point at which two branches have one action: the difference falls along x by the jump of u."""
+        """Return the point at which two branches have equal action; the difference falls along x by the jump of u."""
         for branch in (left, right):  # within the ends of both, where each of them still is a minimum
             turns, piece = divmod(branch, len(self.pieces))
             positions = self.pieces[piece][1] + turns * self.period
@@ -242,11 +242,11 @@ def least_action_labels(points: np.ndarray, characteristics: Characteristics) ->
 
 @dataclass(frozen=True)
 class ConservationLaw:
-    """du/dt + df(u)/dx = 0 for convex f, from a periodic start.
+    """The conservation law du/dt + df(u)/dx = 0 with convex f and a periodic initial condition.
 
     Parameters
     ----------
-    start : u_0
+    initial : u_0
     flux : f, convex on the range of u_0; Burgers' f = u^2 / 2 by default
 
     Raises
@@ -263,15 +263,15 @@ class ConservationLaw:
     4.141592653589793
     """
 
-    start: TrigonometricSeries
+    initial: TrigonometricSeries
     flux: Flux = BURGERS
 
     def __post_init__(self) -> None:
-        curvature = np.asarray(self.flux.curvature(np.linspace(*self.start.extremes, 1025)), float)
+        curvature = np.asarray(self.flux.curvature(np.linspace(*self.initial.extremes, 1025)), float)
         if not np.all(np.isfinite(curvature)) or curvature.min() < -1e-12 * np.abs(curvature).max():
-            low, high = self.start.extremes
+            low, high = self.initial.extremes
             raise InputError(
-                f"the flux is not convex between {low:g} and {high:g}, where the start has its values: f'' reaches "
+                f"the flux is not convex between {low:g} and {high:g}, the range of the initial condition: f'' reaches "
                 f"{curvature.min():g}, expected f'' >= 0; for a concave flux solve for -u, for others use "
                 "sciml.reference.conservation_laws_finite_volumes."
             )
@@ -279,8 +279,8 @@ class ConservationLaw:
     @cached_property
     def first_crossing(self) -> float:
         r"""The time t* = -1 / \min d f'(u_0) / d\xi at which the first characteristics cross; infinite if none do."""
-        labels = self.start.period * np.arange(NODES) / NODES
-        lowest, step = labels[np.argmin(self._rate(labels))], self.start.period / NODES
+        labels = self.initial.period * np.arange(NODES) / NODES
+        lowest, step = labels[np.argmin(self._rate(labels))], self.initial.period / NODES
         search = minimize_scalar(
             lambda label: float(self._rate(np.array([label]))[0]),
             bounds=(lowest - step, lowest + step),
@@ -295,14 +295,14 @@ class ConservationLaw:
         number("the time of a conservation law", time, at_least=0)
 
         def action(labels: np.ndarray) -> np.ndarray:
-            u = self.start(labels)
-            return self.start.antiderivative(labels) + time * (u * self.flux.slope(u) - self.flux.value(u))
+            u = self.initial(labels)
+            return self.initial.antiderivative(labels) + time * (u * self.flux.slope(u) - self.flux.value(u))
 
         return Characteristics(
-            lambda labels: labels + time * self.flux.slope(self.start(labels)),
+            lambda labels: labels + time * self.flux.slope(self.initial(labels)),
             lambda labels: 1.0 + time * self._rate(labels),
             action,
-            self.start.period,
+            self.initial.period,
         )
 
     def solution(self, points: np.ndarray, time: float) -> np.ndarray:
@@ -314,7 +314,7 @@ class ConservationLaw:
         time : t >= 0
         """
         points = np.asarray(points, float)
-        return self.start(self.characteristics(time).least(points.reshape(-1)).labels).reshape(points.shape)
+        return self.initial(self.characteristics(time).least(points.reshape(-1)).labels).reshape(points.shape)
 
     def potential(self, points: np.ndarray, time: float) -> np.ndarray:
         """Return V(x, t) with V_x = u and V_t = -f(u), at points (...)."""
@@ -329,9 +329,9 @@ class ConservationLaw:
     def shocks(self, time: float) -> Shocks:
         """Return where the entropy solution jumps at a time, and between which states."""
         jumps = np.array(self.characteristics(time).jumps()).reshape(-1, 3)
-        positions = jumps[:, 0] % self.start.period
+        positions = jumps[:, 0] % self.initial.period
         order = np.argsort(positions)
-        return Shocks(positions[order], self.start(jumps[order, 1]), self.start(jumps[order, 2]))
+        return Shocks(positions[order], self.initial(jumps[order, 1]), self.initial(jumps[order, 2]))
 
     def _rate(self, labels: np.ndarray) -> np.ndarray:
-        return self.flux.curvature(self.start(labels)) * self.start.slope(labels)
+        return self.flux.curvature(self.initial(labels)) * self.initial.slope(labels)

@@ -1,4 +1,4 @@
-r"""Finite volumes of fifth order on a circle: the classical rival for fronts that move and steepen into shocks.
+r"""Finite volumes of fifth order on a periodic domain, the baseline for fronts that steepen into shocks.
 
 The averages of u over n equal cells change by what flows through their faces,
 
@@ -23,7 +23,7 @@ from sciml.errors import InputError
 from sciml.reference.conservation_laws_entropy import Flux
 
 LINEAR_WEIGHTS = (0.1, 0.6, 0.3)
-SMALLEST = 1e-6  # of Jiang and Shu, relative to squared differences of the start
+SMALLEST = 1e-6  # of Jiang and Shu, relative to squared differences of the initial averages
 STABLE_DIFFUSION = 3.0 * 2.5 / 16.0  # h^2 / nu times this: 2.5 of the time scheme over the largest wave, 16 / (3 h^2)
 FLUXES = ("godunov", "lax_friedrichs")
 
@@ -65,7 +65,7 @@ def face_states(averages: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, n
 
 
 def transport(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     speed: Callable[[np.ndarray], np.ndarray] | float,
     times: np.ndarray,
@@ -78,7 +78,7 @@ def transport(
 
     Parameters
     ----------
-    start : (n,) averages over cells from 0 to the period
+    initial : (n,) averages over cells from 0 to the period
     period : L
     speed : a(x), maps faces (n,) to (n,), or a number
     times : (steps,) rising, >= 0
@@ -95,19 +95,19 @@ def transport(
     InputError
         If shapes do not fit or a number is out of its range.
     """
-    start = _checked(start, period, times, viscosity, courant)
-    faces = period / len(start) * np.arange(1, len(start) + 1)
-    here = np.broadcast_to(np.asarray(speed(faces) if callable(speed) else speed, float), start.shape)
+    initial = _checked(initial, period, times, viscosity, courant)
+    faces = period / len(initial) * np.arange(1, len(initial) + 1)
+    here = np.broadcast_to(np.asarray(speed(faces) if callable(speed) else speed, float), initial.shape)
     finite("the speed at the faces", here)
 
     def through(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return here * np.where(here > 0.0, left, right)
 
-    return _evolve(start, period, through, float(np.abs(here).max()), (times, viscosity, courant))
+    return _evolve(initial, period, through, float(np.abs(here).max()), (times, viscosity, courant))
 
 
 def conservation(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     flux: Flux,
     times: np.ndarray,
@@ -119,9 +119,9 @@ def conservation(
 
     Parameters
     ----------
-    start : (n,) averages over cells from 0 to the period
+    initial : (n,) averages over cells from 0 to the period
     period : L
-    flux : f; Godunov's flux needs it convex on the range of the start
+    flux : f; Godunov's flux needs it convex on the range of the initial averages
     times : (steps,) rising, >= 0
     viscosity : nu >= 0
     courant : longest step in units of h / max |f'|; at most about 1
@@ -137,9 +137,9 @@ def conservation(
     InputError
         If shapes do not fit, a number is out of its range, or the flux is unknown or not convex as Godunov's needs it.
     """
-    start = _checked(start, period, times, viscosity, courant)
+    initial = _checked(initial, period, times, viscosity, courant)
     choice("the numerical flux", numerical_flux, FLUXES)
-    states = np.linspace(start.min(), start.max(), 4097)
+    states = np.linspace(initial.min(), initial.max(), 4097)
     slopes = np.asarray(flux.slope(states), float)
     fastest = float(np.abs(slopes).max())
     if numerical_flux == "lax_friedrichs":
@@ -160,11 +160,11 @@ def conservation(
             fan = flux.value(np.clip(sonic, np.minimum(left, right), np.maximum(left, right)))
             return np.where(left > right, np.maximum(flux.value(left), flux.value(right)), fan)
 
-    return _evolve(start, period, through, fastest, (times, viscosity, courant))
+    return _evolve(initial, period, through, fastest, (times, viscosity, courant))
 
 
 def _weno(u: np.ndarray, scale: float) -> np.ndarray:
-    """The state at the right face of each cell, seen from its left."""
+    """Return the state at the right face of each cell, on its left side."""
     a, b, d, e = (np.roll(u, k) for k in (2, 1, -1, -2))
     candidates = (
         (2.0 * a - 7.0 * b + 11.0 * u) / 6.0,
@@ -182,7 +182,7 @@ def _weno(u: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _sonic(flux: Flux, states: np.ndarray, slopes: np.ndarray) -> float:
-    """The state in the range at which f is least."""
+    """Return the state in the range at which f is least."""
     low, high = states[max(int(np.searchsorted(slopes, 0.0)) - 1, 0)], states[-1]
     for _ in range(60):
         middle = 0.5 * (low + high)
@@ -192,16 +192,16 @@ def _sonic(flux: Flux, states: np.ndarray, slopes: np.ndarray) -> float:
 
 
 def _evolve(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     through: Callable[[np.ndarray, np.ndarray], np.ndarray],
     fastest: float,
     settings: tuple[np.ndarray, float, float],
 ) -> np.ndarray:
-    """The averages at the times; ``through`` gives the flux from the states on both sides of each face."""
+    """Return the averages at the times; ``through`` gives the flux from the states on both sides of each face."""
     times, viscosity, courant = settings
-    spacing = period / len(start)
-    scale = max(float(np.ptp(start)), 1e-300)
+    spacing = period / len(initial)
+    scale = max(float(np.ptp(initial)), 1e-300)
     # the rates of both processes add up; a field at rest needs no steps
     rate = fastest / (courant * spacing) + viscosity / (STABLE_DIFFUSION * spacing**2)
 
@@ -213,7 +213,7 @@ def _evolve(
             flow = flow - viscosity * slope
         return (np.roll(flow, 1) - flow) / spacing
 
-    u, now, result = start, 0.0, []
+    u, now, result = initial, 0.0, []
     for target in np.asarray(times, float):
         count = int(np.ceil((target - now) * rate - 1e-9))
         step = (target - now) / count if count else 0.0
@@ -226,12 +226,12 @@ def _evolve(
     return np.stack(result)
 
 
-def _checked(start: np.ndarray, period: float, times: np.ndarray, viscosity: float, courant: float) -> np.ndarray:
-    start = np.asarray(start, float)
-    finite("the initial condition", shape("the initial condition", start, ("n",)))
-    whole_number("the number of finite volumes", len(start), at_least=5)
+def _checked(initial: np.ndarray, period: float, times: np.ndarray, viscosity: float, courant: float) -> np.ndarray:
+    initial = np.asarray(initial, float)
+    finite("the initial condition", shape("the initial condition", initial, ("n",)))
+    whole_number("the number of finite volumes", len(initial), at_least=5)
     rising("the times of finite volumes", times, at_least=0)
     positive("the period of finite volumes", period)
     number("the viscosity of finite volumes", viscosity, at_least=0)
     number("the Courant number of finite volumes", courant, above=0, at_most=1.5)
-    return start
+    return initial

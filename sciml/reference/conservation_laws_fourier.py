@@ -1,4 +1,4 @@
-r"""Fourier collocation on a circle: the classical rival where waves and fronts stay smooth enough for their modes.
+r"""Fourier collocation on a periodic domain, the baseline where solutions stay smooth enough for their Fourier modes.
 
 Values of u at n equal nodes are as good as its modes, exp(i k w x) with w = 2 \pi / L. What only multiplies a mode is
 exact: diffusion, and convection at a constant speed, for which conservation laws are solved in the frame of their mean.
@@ -9,7 +9,7 @@ The rest N steps with the exponential Runge-Kutta method of fourth order,
 Modes above n / 3 are zero, so that products of two functions come without aliasing; fluxes of higher degree need a
 margin of modes.
 
-References: Cox and Matthews, J. Comput. Phys. 176 (2002) 430-455 (steps in time); Kassam and Trefethen, SIAM J. Sci.
+References: Cox and Matthews, J. Comput. Phys. 176 (2002) 430-455 (time stepping); Kassam and Trefethen, SIAM J. Sci.
 Comput. 26 (2005) 1214-1233 (their coefficients, as means over circles); Orszag, J. Atmos. Sci. 28 (1971) 1074 (the rule
 of two thirds).
 """
@@ -42,7 +42,7 @@ def nodes(period: float, count: int) -> np.ndarray:
 
 
 def convection(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     speed: Callable[[np.ndarray], np.ndarray] | float,
     times: np.ndarray,
@@ -54,7 +54,7 @@ def convection(
 
     Parameters
     ----------
-    start : (n,) values at the nodes of one period
+    initial : (n,) values at the nodes of one period
     period : L
     speed : a(x), maps nodes (n,) to (n,), or a number
     times : (steps,) rising, >= 0
@@ -75,23 +75,23 @@ def convection(
         If the steps are too long.
     """
     settings = (times, viscosity, courant, time_step)
-    start = _checked(start, period, settings)
-    here = speed(nodes(period, len(start))) if callable(speed) else speed
-    here = np.broadcast_to(np.asarray(here, float), start.shape)
+    initial = _checked(initial, period, settings)
+    here = speed(nodes(period, len(initial))) if callable(speed) else speed
+    here = np.broadcast_to(np.asarray(here, float), initial.shape)
     finite("the speed at the nodes", here)
     if np.ptp(here) == 0.0:
-        return _evolve(start, period, float(here[0]), (None, 0.0), settings)
-    slope = 1j * _waves(len(start), period)
-    here = irfft(_kept(len(start)) * rfft(here), len(start))  # higher modes would come back as lower ones
+        return _evolve(initial, period, float(here[0]), (None, 0.0), settings)
+    slope = 1j * _waves(len(initial), period)
+    here = irfft(_kept(len(initial)) * rfft(here), len(initial))  # higher modes would come back as lower ones
 
     def change(modes: np.ndarray) -> np.ndarray:
-        return -rfft(here * irfft(slope * modes, len(start)))
+        return -rfft(here * irfft(slope * modes, len(initial)))
 
-    return _evolve(start, period, 0.0, (change, float(np.abs(here).max())), settings)
+    return _evolve(initial, period, 0.0, (change, float(np.abs(here).max())), settings)
 
 
 def conservation(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     flux: Flux,
     times: np.ndarray,
@@ -106,7 +106,7 @@ def conservation(
 
     Parameters
     ----------
-    start : (n,) values at the nodes of one period
+    initial : (n,) values at the nodes of one period
     period : L
     flux : f
     times : (steps,) rising, >= 0
@@ -127,31 +127,31 @@ def conservation(
         If the steps are too long or the modes too few.
     """
     settings = (times, viscosity, courant, time_step)
-    start = _checked(start, period, settings)
-    mean = float(flux.slope(np.array(start.mean())))
-    fastest = float(np.abs(flux.slope(np.linspace(start.min(), start.max(), 4097)) - mean).max())
-    slope = 1j * _waves(len(start), period)
+    initial = _checked(initial, period, settings)
+    mean = float(flux.slope(np.array(initial.mean())))
+    fastest = float(np.abs(flux.slope(np.linspace(initial.min(), initial.max(), 4097)) - mean).max())
+    slope = 1j * _waves(len(initial), period)
 
     def change(modes: np.ndarray) -> np.ndarray:
-        u = irfft(modes, len(start))
+        u = irfft(modes, len(initial))
         return -slope * rfft(flux.value(u) - mean * u)
 
-    return _evolve(start, period, mean, (change, fastest), settings)
+    return _evolve(initial, period, mean, (change, fastest), settings)
 
 
 def _evolve(
-    start: np.ndarray,
+    initial: np.ndarray,
     period: float,
     drift: float,
     rest: tuple[Change | None, float],
     settings: Settings,
 ) -> np.ndarray:
-    """The values at the times, from the drift of the frame, and N in it, if there is any, with its largest speed."""
+    """Return the values at the times; ``rest`` is N in the drifting frame, if there is any, with its largest speed."""
     times, viscosity, courant, time_step = settings
     change, fastest = rest
-    n, kept, wave = len(start), _kept(len(start)), _waves(len(start), period)
+    n, kept, wave = len(initial), _kept(len(initial)), _waves(len(initial), period)
     longest = (time_step or courant * period / n / fastest) if change and fastest else np.inf
-    modes, now, result = kept * rfft(start), 0.0, []
+    modes, now, result = kept * rfft(initial), 0.0, []
     length, factors = 0.0, ()
     for target in np.asarray(times, float):
         count = max(int(np.ceil((target - now) / longest - 1e-9)), 1) if target > now else 0
@@ -172,7 +172,7 @@ def _evolve(
 
 
 def _factors(z: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
-    """exp(z), exp(z / 2) and the weights of the four stages, which divide by z^3: as means over circles around z."""
+    """Return exp(z), exp(z / 2) and the weights of the four stages, computed as means over circles around z."""
     around = z[:, None] + np.exp(2j * np.pi * (np.arange(CIRCLE) + 0.5) / CIRCLE)
     e = np.exp(around)
     weights = (
@@ -185,7 +185,7 @@ def _factors(z: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
 
 
 def _advanced(modes: np.ndarray, factors: tuple[np.ndarray, ...], change: Change) -> np.ndarray:
-    """One step."""
+    """Return the modes one step later."""
     whole, half, middle, outer, inner, last = factors
     first = change(modes)
     a = half * modes + middle * first
@@ -203,15 +203,15 @@ def _kept(n: int) -> np.ndarray:
     return np.arange(n // 2 + 1) <= n / 3
 
 
-def _checked(start: np.ndarray, period: float, settings: Settings) -> np.ndarray:
+def _checked(initial: np.ndarray, period: float, settings: Settings) -> np.ndarray:
     times, viscosity, courant, time_step = settings
-    start = np.asarray(start, float)
-    finite("the initial condition", shape("the initial condition", start, ("n",)))
-    whole_number("the number of nodes", len(start), at_least=4)
+    initial = np.asarray(initial, float)
+    finite("the initial condition", shape("the initial condition", initial, ("n",)))
+    whole_number("the number of nodes", len(initial), at_least=4)
     rising("the times of Fourier collocation", times, at_least=0)
     positive("the period of Fourier collocation", period)
     number("the viscosity of Fourier collocation", viscosity, at_least=0)
     number("the Courant number of Fourier collocation", courant, above=0, at_most=1)
     if time_step is not None:
         positive("the time step of Fourier collocation", time_step)
-    return start
+    return initial

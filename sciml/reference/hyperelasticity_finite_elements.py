@@ -1,4 +1,4 @@
-r"""Finite elements for hyperelastic bodies at rest: the classical reference of the neural elasticity solvers.
+r"""Finite elements for hyperelastic bodies in static equilibrium, the baseline of the neural elasticity solvers.
 
 Minimise the energy ``int W(I + grad u) dx - int b . u dx`` over piecewise linear or quadratic displacements u on
 triangles or tetrahedra, with u given on parts of the boundary. Newton's method with the exact tangent; where that is
@@ -51,7 +51,7 @@ class FiniteElementDisplacement:
     stable: bool
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Displacement (n, dim) at points (n, dim) of the undeformed body.
+        """Return the displacement (n, dim) at points (n, dim) of the undeformed body.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class FiniteElementDisplacement:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Numbers in ``nodal``."""
+        """The number of degrees of freedom, the entries of ``nodal``."""
         return self.nodal.size
 
     @property
@@ -75,7 +75,7 @@ class FiniteElementDisplacement:
         return self.mesh.points.size * 8 + sum(cells.size * 4 for cells in self.mesh.cells.values())
 
     def field(self) -> Field:
-        """The displacement of the vertices."""
+        """Return the displacement of the vertices as a field."""
         return Field("displacement", self.nodal[: self.mesh.n_points], self.mesh)
 
     def _probe(self, points: np.ndarray) -> sp.csr_matrix:
@@ -96,7 +96,7 @@ def solve_static(
     load_steps: int = 1,
     tolerance: float = 1e-8,
 ) -> FiniteElementDisplacement:
-    """Find the displacement at rest.
+    """Solve for the displacement in static equilibrium.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def solve_static(
 
 
 def square(cells: int, grading: float = 1.0, crossed: bool = True) -> Mesh:
-    """Triangles on [-1, 1]^2 with the sides "left", "right", "bottom" and "top" as groups.
+    """Return a triangle mesh of [-1, 1]^2 with the sides "left", "right", "bottom" and "top" as groups.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def square(cells: int, grading: float = 1.0, crossed: bool = True) -> Mesh:
 def tension(
     mesh: Mesh, material: Material, degree: int = 1, *, extension: float = 2.0, load_steps: int = 8
 ) -> FiniteElementDisplacement:
-    """The tension test of the INSR paper: left side fixed, right side moved by ``extension`` in x, the others free.
+    """Solve the tension test of the INSR paper: left side fixed, right side moved by ``extension`` in x.
 
     The corners are singular: the supports hold the sides back where the free ones contract. Refine towards them.
     """
@@ -191,21 +191,21 @@ class _Discretisation:
         return (self.mesh.dim, self.mesh.dim, *self.basis.dx.shape)
 
     def deformation(self, u: np.ndarray) -> np.ndarray:
-        """F at the quadrature points, (cells, points, dim, dim)."""
+        """Return the deformation gradient F at the quadrature points, (cells, points, dim, dim)."""
         return self._identity + np.einsum("epijn,en->epij", self._gradients, u[self._dofs])
 
     def energy(self, u: np.ndarray) -> float:
-        """Elastic energy."""
+        """Return the elastic energy of the body."""
         return float((self._weights * self.material.density(self.deformation(u))).sum())
 
     def force(self, u: np.ndarray) -> np.ndarray:
-        """Derivative of the energy."""
+        """Return the derivative of the energy by the degrees of freedom."""
         stress = self._weights[..., None, None] * self.material.stress(self.deformation(u))
         parts = np.einsum("epij,epijn->en", stress, self._gradients, optimize=True)
         return np.bincount(self._dofs.ravel(), parts.ravel(), self.size)
 
     def stiffness(self, u: np.ndarray, project: float = 0.0) -> sp.csc_matrix:
-        """Second derivative of the energy, less a share of the negative eigenvalues at each point."""
+        """Return the second derivative of the energy, less a share of the negative eigenvalues at each point."""
         import scipy.sparse as sp
 
         dim, functions = self.mesh.dim, self._dofs.shape[1]
@@ -223,7 +223,7 @@ class _Discretisation:
         return sp.coo_matrix((blocks.ravel(), (i.ravel(), j.ravel())), shape=(self.size, self.size)).tocsc()
 
     def supports(self, dirichlet: Mapping[str, Vectors]) -> tuple[np.ndarray, np.ndarray]:
-        """Fixed degrees of freedom, and a vector of all of them with the given values."""
+        """Return the fixed degrees of freedom, and a vector of all of them with the given values."""
         known = self.basis.mesh.boundaries or {}
         if not dirichlet or not set(dirichlet) <= set(known):
             raise InputError(
@@ -240,7 +240,7 @@ class _Discretisation:
         return fixed, target
 
     def load(self, body_force: Vectors | None) -> np.ndarray:
-        """Work of the body force, by degree of freedom."""
+        """Return the work of the body force, by degree of freedom."""
         if body_force is None:
             return np.zeros(self.size)
         places = np.asarray(self.basis.global_coordinates())
@@ -259,7 +259,7 @@ def _newton(
     tolerance: float,
     iterations: int = 60,
 ) -> tuple[np.ndarray, list[float]]:
-    """Balance the forces; the supports move to their new place with the first step, the inside along the tangent."""
+    """Solve the balance of forces by Newton's method, whose first step moves supports and inside together."""
     fixed, target = support
     free, u, history = ~fixed, start.copy(), []
     for _ in range(iterations):
@@ -289,7 +289,7 @@ def _newton(
 
 
 def _direction(stiffness: Any, force: np.ndarray, moved: np.ndarray, free: np.ndarray) -> np.ndarray | None:
-    """Newton's direction, or None if the stiffness is not positive definite: then it may lead to a saddle."""
+    """Return the Newton direction, or None if the stiffness is not positive definite and it may lead to a saddle."""
     factors = _factors(stiffness[free][:, free])
     if factors is None:
         return None
@@ -299,7 +299,7 @@ def _direction(stiffness: Any, force: np.ndarray, moved: np.ndarray, free: np.nd
 
 
 def _factors(matrix: Any) -> Any:
-    """L U of a symmetric matrix without pivoting; its pivots have the signs of the eigenvalues, None if not all > 0."""
+    """Return the L U factors of a symmetric matrix without pivoting, or None if an eigenvalue is not positive."""
     import scipy.sparse.linalg as linalg
 
     try:

@@ -19,13 +19,13 @@ class Material(Protocol):
     """A hyperelastic energy with its first two derivatives."""
 
     def density(self, gradients: np.ndarray) -> np.ndarray:
-        """W(F), energy per undeformed volume, (...)."""
+        """Return the energy W(F) per undeformed volume, (...)."""
 
     def stress(self, gradients: np.ndarray) -> np.ndarray:
-        """dW / dF."""
+        """Return the first Piola-Kirchhoff stress dW / dF."""
 
     def tangent(self, gradients: np.ndarray) -> np.ndarray:
-        """d^2 W / dF^2."""
+        """Return the tangent d^2 W / dF^2."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ class ArapVolumeMaterial:
         _check_moduli(stiffness=self.stiffness, volume_stiffness=self.volume_stiffness)
 
     def density(self, gradients: np.ndarray) -> np.ndarray:
-        """W(F)."""
+        """Return the energy density W(F)."""
         distance = ((gradients - nearest_rotation(gradients)) ** 2).sum((-2, -1))
         return self.stiffness * distance + self.volume_stiffness * (np.linalg.det(gradients) - 1) ** 2
 
     def stress(self, gradients: np.ndarray) -> np.ndarray:
-        """2 k_a (F - R) + 2 k_v (J - 1) cof F."""
+        """Return 2 k_a (F - R) + 2 k_v (J - 1) cof F."""
         change = (np.linalg.det(gradients) - 1)[..., None, None]
         volume = 2 * self.volume_stiffness * change * cofactor(gradients)
         return 2 * self.stiffness * (gradients - nearest_rotation(gradients)) + volume
 
     def tangent(self, gradients: np.ndarray) -> np.ndarray:
-        """2 k_a (1 - dR) + 2 k_v (cof F cof F + (J - 1) d cof F)."""
+        """Return 2 k_a (1 - dR) + 2 k_v (cof F cof F + (J - 1) d cof F)."""
         result = np.zeros((*gradients.shape, *gradients.shape[-2:])) + _identity(gradients.shape[-1])
         for twist, sum_of_stretches in _twists(gradients):
             rate = 1 / np.maximum(sum_of_stretches, 1e-9)
@@ -98,24 +98,24 @@ class NeoHookeanMaterial:
         return 1 + self.shear_modulus / self._bulk
 
     def density(self, gradients: np.ndarray) -> np.ndarray:
-        """W(F)."""
+        """Return the energy density W(F)."""
         change = np.linalg.det(gradients) - 1
         stretch = (gradients**2).sum((-2, -1)) - gradients.shape[-1] - 2 * change
         return self.shear_modulus / 2 * stretch + self._bulk / 2 * change**2
 
     def stress(self, gradients: np.ndarray) -> np.ndarray:
-        """Mu F + lambda' (J - J_0) cof F with lambda' = lambda + mu, J_0 = 1 + mu / lambda'."""
+        """Return mu F + lambda' (J - J_0) cof F with lambda' = lambda + mu, J_0 = 1 + mu / lambda'."""
         change = (np.linalg.det(gradients) - self._rest)[..., None, None]
         return self.shear_modulus * gradients + self._bulk * change * cofactor(gradients)
 
     def tangent(self, gradients: np.ndarray) -> np.ndarray:
-        """Mu 1 + lambda' (cof F cof F + (J - J_0) d cof F)."""
+        """Return mu 1 + lambda' (cof F cof F + (J - J_0) d cof F)."""
         identity = self.shear_modulus * _identity(gradients.shape[-1])
         return identity + _volume_tangent(gradients, self._bulk, self._rest)
 
 
 def cofactor(gradients: np.ndarray) -> np.ndarray:
-    """d det F / dF, (..., d, d), also of singular F."""
+    """Return the cofactor d det F / dF, (..., d, d), also of singular F."""
     symbol = _levi_civita(gradients.shape[-1])
     if gradients.shape[-1] == 2:
         return np.einsum("ik,jl,...kl->...ij", symbol, symbol, gradients)
@@ -123,7 +123,7 @@ def cofactor(gradients: np.ndarray) -> np.ndarray:
 
 
 def nearest_rotation(gradients: np.ndarray) -> np.ndarray:
-    """R of the polar decomposition F = R S, (..., d, d), with determinant 1 also where F inverts."""
+    """Return R of the polar decomposition F = R S, (..., d, d), with determinant 1 also where F inverts."""
     if gradients.shape[-1] == 2:
         p, q = gradients[..., 0, 0] + gradients[..., 1, 1], gradients[..., 1, 0] - gradients[..., 0, 1]
         length = np.maximum(np.hypot(p, q), 1e-300)
@@ -133,7 +133,7 @@ def nearest_rotation(gradients: np.ndarray) -> np.ndarray:
 
 
 def _twists(gradients: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rotations of each pair of principal axes, of length sqrt(2), with the sum of the two principal stretches."""
+    """Return the rotations of each pair of principal axes, of length sqrt(2), with the sums of the stretches."""
     if gradients.shape[-1] == 2:
         rotation = nearest_rotation(gradients)
         return [(rotation @ np.array([[0.0, -1.0], [1.0, 0.0]]), (rotation * gradients).sum((-2, -1)))]
@@ -146,7 +146,7 @@ def _twists(gradients: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _volume_tangent(gradients: np.ndarray, stiffness: float, rest: float) -> np.ndarray:
-    """Second derivative of stiffness / 2 (J - rest)^2."""
+    """Return the second derivative of stiffness / 2 (J - rest)^2."""
     dim, symbol = gradients.shape[-1], _levi_civita(gradients.shape[-1])
     if dim == 2:
         second = np.einsum("ik,jl->ijkl", symbol, symbol)
@@ -173,7 +173,7 @@ def _levi_civita(dim: int) -> np.ndarray:
 
 
 def _signed_svd(gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """F = U diag(sigma) V^T with det(U V^T) = 1: the smallest sigma has the sign of det F."""
+    """Return F = U diag(sigma) V^T with det(U V^T) = 1, where the smallest sigma has the sign of det F."""
     u, sigma, vt = np.linalg.svd(gradients)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
     u[..., :, -1] *= sign[..., None]

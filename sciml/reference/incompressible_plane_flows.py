@@ -1,4 +1,4 @@
-r"""Plane flows in the box [-1, 1]^2 given by formulas: where computations of incompressible fluids start.
+r"""Plane flows in the box [-1, 1]^2 given by formulas, the initial conditions of incompressible flows.
 
 Each is a sum of products of one function of x and one of y,
 

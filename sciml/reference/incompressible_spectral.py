@@ -1,13 +1,13 @@
-r"""Incompressible flow in the box [-1, 1]^2 with slippery walls, to spectral accuracy: the reference for plane flows.
+r"""Incompressible flow in the box [-1, 1]^2 with slip walls, to spectral accuracy: the reference for plane flows.
 
-Mirrored at its walls (stream function and vorticity odd), the flow is periodic with period 4, so that with
+Continued by odd reflection of stream function and vorticity, the flow is periodic with period 4. With
 X = (x + 1) / 2, Y = (y + 1) / 2
 
     \omega = \sum_{k, l >= 1} w_{kl} sin(k \pi X) sin(l \pi Y),    -\Delta \psi = \omega,
     \omega_t + u \omega_x + v \omega_y = \nu \Delta \omega,        (u, v) = (\psi_y, -\psi_x).
 
 Walls are closed, and free of vorticity, which with \nu > 0 means free of shear stress. Products are computed on nodes,
-free of aliasing by the rule of two thirds, so that the truncated inviscid system keeps energy and enstrophy; time steps
+free of aliasing by the two-thirds rule, so that the truncated inviscid system keeps energy and enstrophy; time steps
 by the classical Runge-Kutta method, with viscosity exact by an integrating factor.
 
 References: Canuto, Hussaini, Quarteroni and Zang, Spectral Methods: Fundamentals in Single Domains, 2006, section 3.4;
@@ -107,7 +107,7 @@ class BoxFlow:
         return self.vorticity_modes[step] / _squares(self.vorticity_modes.shape[-1])
 
     def _stream_modes_at(self, time: float, now: int) -> np.ndarray:
-        """Interpolate in time between the times now - 1 and now."""
+        """Return the modes interpolated in time between the times now - 1 and now."""
         first = int(np.clip(now - 2, 0, len(self.times) - 4))
         nodes = self.times[first : first + 4]
         weights = [np.prod([(time - b) / (a - b) for b in nodes if b != a]) for a in nodes]
@@ -121,7 +121,7 @@ def flow_in_box(
     time_step: float,
     viscosity: float = 0.0,
 ) -> BoxFlow:
-    """Compute the flow that starts with a given vorticity.
+    """Solve for the flow with a given initial vorticity.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def flow_in_box(
     positive("the time step", time_step)
     number("the viscosity", viscosity, at_least=0)
     system = _Galerkin(cells, viscosity)
-    # The start on a grid twice as fine: less of what the series cannot hold is mistaken for what it can.
+    # The initial vorticity on a grid twice as fine: less of what the series cannot hold is mistaken for what it can.
     modes, now, kept = system.analysis(_at_inner_nodes(vorticity, 2 * cells)), 0.0, []
     for target in times:
         count = int(np.ceil((target - now) / time_step - 1e-9))
@@ -176,12 +176,12 @@ class _Galerkin:
         self.decay = -viscosity * self.squares
 
     def analysis(self, values: np.ndarray) -> np.ndarray:
-        """Coefficients that are kept of values at the inner nodes of this grid or of a finer one."""
+        """Return the coefficients that are kept of values at the inner nodes of this grid or of a finer one."""
         along = dst(values, 1, axis=0)[: self.count]
         return dst(along, 1, axis=1)[:, : self.count] / (len(values) + 1) ** 2
 
     def synthesis(self, modes: np.ndarray, first: str, second: str) -> np.ndarray:
-        """Values at the inner nodes of a series of sines or cosines of k, l = 1 ... K along the axes."""
+        """Return the values at the inner nodes of a series of sines or cosines of k, l = 1 ... K along the axes."""
         for axis, kind in enumerate((first, second)):
             # A series of cosines has entries 0 and n, too, in the type of transform that lives on these nodes.
             extra = int(kind == "cos")
@@ -201,7 +201,7 @@ class _Galerkin:
         return half**2 * (modes + step / 6 * first) + step / 6 * (2 * half * (second + third) + fourth)
 
     def convection(self, modes: np.ndarray) -> np.ndarray:
-        """Coefficients of -u omega_x - v omega_y."""
+        """Return the coefficients of -u omega_x - v omega_y."""
         stream, rows, columns = modes / self.squares, self.waves[:, None], self.waves
         advected = self.synthesis(stream * columns, "sin", "cos") * self.synthesis(modes * rows, "cos", "sin")
         advected -= self.synthesis(stream * rows, "cos", "sin") * self.synthesis(modes * columns, "sin", "cos")
@@ -224,7 +224,7 @@ def _velocity(stream_modes: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _series(modes: np.ndarray, points: np.ndarray, first: str, second: str) -> np.ndarray:
-    """Sum a series of sines or cosines of k, l = 1 ... K along the axes at arbitrary points."""
+    """Return the sum of a series of sines or cosines of k, l = 1 ... K along the axes at arbitrary points."""
     points = shape("the points", np.asarray(points, float), ("number of points", 2))
     functions, result = {"sin": np.sin, "cos": np.cos}, np.empty(len(points))
     for begin in range(0, len(points), POINTS_AT_ONCE):

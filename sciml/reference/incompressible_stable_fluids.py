@@ -4,7 +4,7 @@ Each step carries the velocity along itself by tracing back where it came from, 
 
     u* = u^n(X),    X = x - \int u^n along the path of one time step,    u^{n+1} = P u* = u* - grad p,
 
-with closed, slippery walls. It is stable at any time step. Linear interpolation makes it first order in space and very
+with closed slip walls. It is stable at any time step. Linear interpolation makes it first order in space and very
 dissipative; cubic splines cure that, and what is left is the splitting, of first order in time. The other kind of step,
 advection-reflection, projects in the middle of the step and reflects there,
 
@@ -165,7 +165,7 @@ class StableFluids:
         return (2.0 - 2.0 * np.cos(np.pi * np.arange(self.cells) / self.cells)) * (self.cells / 2) ** 2
 
     def _diffused(self, flow: GridFlow, time_step: float) -> GridFlow:
-        """Diffuse a velocity that vanishes at the walls it is normal to and has no slope at the others."""
+        """Return a velocity after diffusion, zero at the walls it is normal to and without slope at the others."""
         if self.viscosity == 0.0:
             return flow
         decay, fields = np.exp(-self.viscosity * time_step * self._waves), []
@@ -184,7 +184,7 @@ class StableFluids:
         return np.asarray(values, float).reshape(self.cells + (kind == "along"), self.cells + (kind == "across"))
 
     def _carried(self, carried: GridFlow, by: GridFlow, time_step: float) -> GridFlow:
-        """Carry a velocity, not the density, along another for some time."""
+        """Return a velocity carried along another for some time."""
         fields = []
         for kind in ("along", "across"):
             origins = self._origins(by, self._places(kind), time_step)
@@ -208,7 +208,7 @@ class StableFluids:
         return lambda points: np.stack([component(points) for component in components], axis=-1)
 
     def _interpolant(self, values: np.ndarray, kind: str) -> Callable[[np.ndarray], np.ndarray]:
-        """Interpolate one field, continued beyond the walls by its mirror image: a periodic field of 2 n values."""
+        """Interpolate one field, continued by reflection at the walls to a periodic field of 2 n values."""
         staggered = (kind == "along", kind == "across")
         for axis, on_faces in enumerate(staggered):
             mirrored = np.flip(values, axis)

@@ -44,53 +44,53 @@ def random_field(shape: Sequence[int], random: np.random.Generator, modes: int =
     return values / np.sqrt((np.abs(both) ** 2).sum() / 4.0)
 
 
-def heat(start: np.ndarray, diffusivity: float, times: np.ndarray) -> np.ndarray:
-    r"""Solve du/dt = D \Delta u exactly: each wave k decays by exp(-D |2 pi k|^2 t).
+def heat(initial: np.ndarray, diffusivity: float, times: np.ndarray) -> np.ndarray:
+    r"""Solve du/dt = D \Delta u exactly: each Fourier mode k decays by exp(-D |2 pi k|^2 t).
 
     Parameters
     ----------
-    start : values at t = 0
+    initial : values at t = 0
     diffusivity : D >= 0
     times : (steps,) >= 0
 
     Returns
     -------
     ndarray
-        (steps, *shape of ``start``).
+        (steps, *shape of ``initial``).
     """
-    squares = sum(k**2 for k in _wave_numbers(start.shape))
-    return _evolved(start, [np.exp(-diffusivity * squares * t) for t in times])
+    squares = sum(k**2 for k in _wave_numbers(initial.shape))
+    return _evolved(initial, [np.exp(-diffusivity * squares * t) for t in times])
 
 
-def advection(start: np.ndarray, velocity: Sequence[float], times: np.ndarray) -> np.ndarray:
+def advection(initial: np.ndarray, velocity: Sequence[float], times: np.ndarray) -> np.ndarray:
     """Solve du/dt + c . grad u = 0 exactly: u(x, t) = u(x - c t, 0).
 
     Parameters
     ----------
-    start : values at t = 0; a wave at the Nyquist frequency has no direction and must be absent
+    initial : values at t = 0; a mode at the Nyquist frequency has no direction and must be absent
     velocity : c, one entry per axis
     times : (steps,)
 
     Returns
     -------
     ndarray
-        (steps, *shape of ``start``).
+        (steps, *shape of ``initial``).
     """
-    check_shape("the velocity", velocity, (start.ndim,))
-    phase = sum(c * k for c, k in zip(velocity, _wave_numbers(start.shape), strict=True))
-    return _evolved(start, [np.exp(-1j * phase * t) for t in times])
+    check_shape("the velocity", velocity, (initial.ndim,))
+    phase = sum(c * k for c, k in zip(velocity, _wave_numbers(initial.shape), strict=True))
+    return _evolved(initial, [np.exp(-1j * phase * t) for t in times])
 
 
-def burgers(start: np.ndarray, viscosity: float, times: np.ndarray, time_step: float) -> np.ndarray:
+def burgers(initial: np.ndarray, viscosity: float, times: np.ndarray, time_step: float) -> np.ndarray:
     r"""Solve du/dt + d(u^2 / 2)/dx = nu d^2u/dx^2 on one axis by Fourier series.
 
     Diffusion is exact (integrating factor), convection steps with the classical Runge-Kutta method of fourth order,
-    and the product is free of aliasing by the rule of two thirds: the waves above n / 3 are zero.
+    and the product is free of aliasing by the two-thirds rule: the modes above n / 3 are zero.
 
     Parameters
     ----------
-    start : (n,) values at t = 0
-    viscosity : nu > 0; the waves up to n / 3 must resolve the thickness nu / max|u| of fronts
+    initial : (n,) values at t = 0
+    viscosity : nu > 0; the modes up to n / 3 must resolve the thickness nu / max|u| of fronts
     times : (steps,) increasing from 0
     time_step : longest step; max|u| time_step n must be at most about 1
 
@@ -99,10 +99,10 @@ def burgers(start: np.ndarray, viscosity: float, times: np.ndarray, time_step: f
     ndarray
         (steps, n).
     """
-    n = start.shape[0]
+    n = initial.shape[0]
     wave = 2.0 * np.pi * np.fft.rfftfreq(n, 1.0 / n)
     kept = np.fft.rfftfreq(n, 1.0 / n) <= n / 3
-    spectrum, now, result = np.fft.rfft(start) * kept, 0.0, []
+    spectrum, now, result = np.fft.rfft(initial) * kept, 0.0, []
 
     def convection(state: np.ndarray) -> np.ndarray:
         return -0.5j * wave * kept * np.fft.rfft(np.fft.irfft(state, n) ** 2)
@@ -122,8 +122,8 @@ def burgers(start: np.ndarray, viscosity: float, times: np.ndarray, time_step: f
     return np.stack(result)
 
 
-def _evolved(start: np.ndarray, factors: list[np.ndarray]) -> np.ndarray:
-    spectrum = np.fft.fftn(start)
+def _evolved(initial: np.ndarray, factors: list[np.ndarray]) -> np.ndarray:
+    spectrum = np.fft.fftn(initial)
     return np.stack([np.fft.ifftn(factor * spectrum).real for factor in factors])
 
 

@@ -1,4 +1,4 @@
-"""Poisson systems on voxels: a box, obstacles, free surfaces, thin walls, jumping coefficients, closed rooms.
+"""Poisson systems on voxels: a box, obstacles, free surfaces, thin walls, jumping coefficients, closed components.
 
 Every geometry lives in the unit box of ``size`` cells per axis and depends on (name, size, seed, dimension) alone.
 Cell codes are 0 fluid, 1 Dirichlet (p = 0 at the centre), 2 solid; a side of the box is closed ("neumann") or a layer
@@ -57,11 +57,11 @@ class PoissonCase:
 
     @property
     def fluid(self) -> np.ndarray:
-        """Mask of the unknowns."""
+        """The mask of the fluid cells, which are the unknowns."""
         return self.cells == FLUID
 
     def right_hand_side(self, kind: str = "white", seed: int = 1) -> np.ndarray:
-        """Right-hand side of the shape of ``cells``, 0 off the fluid, of zero sum on every closed component.
+        """Return a right-hand side of the shape of ``cells``, 0 off the fluid, of zero sum on every closed component.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class PoissonCase:
         return self.compatible(np.where(self.fluid, b, 0.0))
 
     def compatible(self, b: np.ndarray) -> np.ndarray:
-        """``b`` less its mean over each closed component: the nearest right-hand side that has a solution."""
+        """Return ``b`` less its mean over each closed component, the nearest right-hand side that has a solution."""
         result = b.copy()
         for cells in closed_components(self.cells, self.outside):
             result[cells] -= result[cells].mean()
@@ -86,7 +86,7 @@ class PoissonCase:
 
 
 def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> PoissonCase:
-    """Make one of :data:`CASES`.
+    """Return one of the geometries of :data:`CASES` as a Poisson case.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
 
 
 def closed_components(cells: np.ndarray, outside: dict[str, str]) -> list[tuple[np.ndarray, ...]]:
-    """Indices of the cells of every connected fluid component that touches no Dirichlet cell or side."""
+    """Return the indices of the cells of every connected fluid component without a Dirichlet cell or side."""
     from scipy import ndimage
 
     labels, count = ndimage.label(cells == FLUID)
@@ -185,7 +185,7 @@ _MAKERS: dict[str, Callable[[int, int, int], Geometry]] = {
 
 
 def _obstacles(centres: Centres, random: np.random.Generator) -> np.ndarray:
-    """Fluid with 12 spheres of solid."""
+    """Return fluid cells with 12 solid spheres."""
     cells = np.full(np.broadcast_shapes(*(c.shape for c in centres)), FLUID, np.uint8)
     for _ in range(12):
         centre, radius = random.uniform(0.1, 0.9, len(centres)), random.uniform(0.04, 0.14)
@@ -196,7 +196,7 @@ def _obstacles(centres: Centres, random: np.random.Generator) -> np.ndarray:
 def jumping_coefficient(
     size: int, dimension: int, random: np.random.Generator, correlation: float, contrast: float = CONTRAST
 ) -> np.ndarray:
-    """``contrast`` where smoothed white noise exceeds 0.3 standard deviations, 1 elsewhere; shape (size,) * dimension.
+    """Return ``contrast`` where smoothed white noise exceeds 0.3 deviations, 1 elsewhere; shape (size,) * dimension.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def jumping_coefficient(
 def block_coefficient(
     size: int, dimension: int, random: np.random.Generator, width: int, contrast: float
 ) -> np.ndarray:
-    """1 or ``contrast``, as likely, in blocks of ``width`` cells; shape (size,) * dimension."""
+    """Return 1 or ``contrast``, equally likely, in blocks of ``width`` cells; shape (size,) * dimension."""
     blocks = random.choice([1.0, contrast], (size // width + 1,) * dimension)
     for axis in range(dimension):
         blocks = np.repeat(blocks, width, axis=axis)
@@ -223,7 +223,7 @@ def block_coefficient(
 
 
 def lognormal_coefficient(size: int, dimension: int, random: np.random.Generator, deviation: float) -> np.ndarray:
-    """exp(deviation g), g standard normal and independent from cell to cell; shape (size,) * dimension."""
+    """Return exp(deviation g), g standard normal and independent for each cell; shape (size,) * dimension."""
     return np.exp(deviation * random.standard_normal((size,) * dimension))
 
 
@@ -235,7 +235,7 @@ _COEFFICIENTS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] 
 
 
 def _centres(size: int, dimension: int) -> Centres:
-    """Coordinates of the cell centres, one array per axis that broadcasts to the grid."""
+    """Return the coordinates of the cell centres, one array per axis that broadcasts to the grid."""
     centres = (np.arange(size) + 0.5) / size
     return tuple(np.meshgrid(*(centres,) * dimension, indexing="ij", sparse=True))
 
@@ -245,17 +245,17 @@ def _squared_distance(centres: Centres, point: np.ndarray | tuple[float, ...]) -
 
 
 def _dirichlet_neighbours(cells: np.ndarray, outside: dict[str, str]) -> np.ndarray:
-    """Mask of the fluid cells beside a Dirichlet cell or side."""
+    """Return the mask of the fluid cells beside a Dirichlet cell or side."""
     return (cells == FLUID) & _beside(cells == DIRICHLET, outside)
 
 
 def _isolated(cells: np.ndarray, outside: dict[str, str]) -> np.ndarray:
-    """Mask of the fluid cells whose neighbours are all solid."""
+    """Return the mask of the fluid cells whose neighbours are all solid."""
     return (cells == FLUID) & ~_beside(cells != SOLID, outside)
 
 
 def _beside(mask: np.ndarray, outside: dict[str, str]) -> np.ndarray:
-    """Mask of the cells beside a cell of the mask, or beside a Dirichlet side of the box."""
+    """Return the mask of the cells beside a cell of the mask, or beside a Dirichlet side of the box."""
     result = np.zeros(mask.shape, bool)
     for axis, letter in enumerate("xyz"[: mask.ndim]):
         along, source = np.moveaxis(result, axis, 0), np.moveaxis(mask, axis, 0)

@@ -1,6 +1,6 @@
 r"""Periodic functions of one variable as trigonometric series, with their slopes and antiderivatives.
 
-They are where exact solutions of equations on a circle start from. Arguments are numpy arrays or torch tensors; the
+They are the initial conditions of exact solutions on periodic domains. Arguments are numpy arrays or torch tensors; the
 result is of the same kind.
 """
 
@@ -51,9 +51,9 @@ class TrigonometricSeries:
     def interpolating(
         cls, function: Callable[[np.ndarray], np.ndarray], period: float, modes: int
     ) -> TrigonometricSeries:
-        """Return the series of ``waves`` waves that equals a periodic function at 2 ``waves`` + 1 equidistant points.
+        """Return the series of ``modes`` Fourier modes that interpolates a periodic function at 2 ``modes`` + 1 nodes.
 
-        For a function that is analytic on the circle its error falls exponentially with the number of Fourier modes.
+        For a periodic analytic function its error falls exponentially with the number of Fourier modes.
 
         Parameters
         ----------
@@ -73,15 +73,15 @@ class TrigonometricSeries:
         return cls(float(spectrum[0].real), tuple(2.0 * spectrum[1:].real), tuple(-2.0 * spectrum[1:].imag), period)
 
     def __call__(self, x: Array) -> Array:
-        """Return u(x)."""
+        """Return the values u(x) of the series."""
         return self.mean + self._sum(x, 0)
 
     def slope(self, x: Array) -> Array:
-        """Return du/dx."""
+        """Return the first derivative du/dx."""
         return self._sum(x, 1)
 
     def curvature(self, x: Array) -> Array:
-        """Return d^2u/dx^2."""
+        """Return the second derivative d^2u/dx^2."""
         return self._sum(x, 2)
 
     def antiderivative(self, x: Array) -> Array:
@@ -112,7 +112,7 @@ class TrigonometricSeries:
         return both
 
     def _sum(self, x: Array, derivative: int) -> Array:
-        """The fluctuation, differentiated, by Horner's rule in real arithmetic."""
+        """Return the fluctuation, differentiated, by Horner's scheme in real arithmetic."""
         frequency = 2.0 * pi / self.period
         waves = 1j * frequency * np.arange(1, len(self._coefficients) + 1)
         xp = array_module(x)

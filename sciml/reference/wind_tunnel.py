@@ -1,6 +1,6 @@
 """A uniform wind that meets an obstacle: the pressure projection that makes it flow around.
 
-The wind u* = (1, 0, 0) is switched on everywhere at once in a tunnel with an inlet at x-, an open end at x+, slippery
+The wind u* = (1, 0, 0) is switched on everywhere at once in a tunnel with an inlet at x-, an open end at x+, slip
 side walls, and no flow through the obstacle. Taking away a gradient makes it free of divergence:
 
     u = u* - grad p,    div u = 0    <=>    A p = -div u*,    A = -div grad,
@@ -100,7 +100,7 @@ class WindTunnel:
         return np.where(self.solid[..., None], 0.0, np.stack(means, axis=-1))
 
     def _closed(self, axis: int) -> np.ndarray:
-        """Faces normal to an axis that touch a solid cell."""
+        """Return the faces normal to an axis that touch a solid cell."""
         ahead = np.pad(self.solid, [(0, 1) if a == axis else (0, 0) for a in range(self.solid.ndim)])
         behind = np.pad(self.solid, [(1, 0) if a == axis else (0, 0) for a in range(self.solid.ndim)])
         return ahead | behind

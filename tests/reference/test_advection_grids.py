@@ -151,9 +151,9 @@ def test_what_makes_no_sense_is_refused() -> None:
         {"positions": x**3},
         {"positions": x[:-1]},
         {"speed": np.nan},
-        {"start": np.full(21, np.inf)},
+        {"initial": np.full(21, np.inf)},
     ):
-        arguments = {"start": pulse(x), "positions": x, "speed": 1.0, "time_step": 0.1, "steps": 2} | change
+        arguments = {"initial": pulse(x), "positions": x, "speed": 1.0, "time_step": 0.1, "steps": 2} | change
         with pytest.raises(InputError):
             advect_on_grid(**arguments)
     with pytest.raises(InputError, match=r"midpoint, pade22, exact"):

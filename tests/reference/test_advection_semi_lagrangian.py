@@ -152,7 +152,7 @@ def test_times_of_a_run_do_not_change_what_comes_later() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"start": np.zeros(5)}, "shape"),
+        ({"initial": np.zeros(5)}, "shape"),
         ({"times": np.array([1.0, 0.0])}, "rising"),
         ({"times": np.array([-1.0])}, "of at least 0"),
         ({"time_step": 0.0}, "time step"),
@@ -162,7 +162,7 @@ def test_times_of_a_run_do_not_change_what_comes_later() -> None:
     ],
 )
 def test_wrong_arguments_are_sentences(changes: dict, said: str) -> None:
-    given = {"start": np.zeros(9), "lattice": Lattice([0.0], [1.0], [9]), "velocity": lambda points, _: points,
+    given = {"initial": np.zeros(9), "lattice": Lattice([0.0], [1.0], [9]), "velocity": lambda points, _: points,
              "times": np.ones(1), "time_step": 0.1, **changes}  # fmt: skip
     with pytest.raises(InputError, match=said):
         semi_lagrangian(**given)

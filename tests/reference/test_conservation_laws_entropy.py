@@ -28,8 +28,8 @@ X = np.linspace(0, 2 * np.pi, 1001)
 @each_law
 def test_before_the_crossing_characteristics_carry_the_start(law: ConservationLaw) -> None:
     time = 0.98 * law.first_crossing
-    arrived = X + time * law.flux.slope(law.start(X))
-    assert np.abs(law.solution(arrived, time) - law.start(X)).max() < 1e-12
+    arrived = X + time * law.flux.slope(law.initial(X))
+    assert np.abs(law.solution(arrived, time) - law.initial(X)).max() < 1e-12
     assert not len(law.shocks(time).positions)
 
 
@@ -40,7 +40,7 @@ def test_after_the_crossing_there_is_a_shock(law: ConservationLaw) -> None:
 
 def test_the_first_crossing_is_that_of_the_steepest_descent() -> None:
     assert SINE.first_crossing == pytest.approx(1.0, rel=1e-14)
-    steepest = np.min(np.exp(EXPONENTIAL.start(X)) * EXPONENTIAL.start.slope(X))
+    steepest = np.min(np.exp(EXPONENTIAL.initial(X)) * EXPONENTIAL.initial.slope(X))
     assert EXPONENTIAL.first_crossing == pytest.approx(-1 / steepest, rel=1e-4)
     assert ConservationLaw(TrigonometricSeries(3.0)).first_crossing == np.inf
 
@@ -49,8 +49,8 @@ def test_the_solution_equals_the_least_action_over_all_labels() -> None:
     """Brute force: Lax's minimum of U(y) + (x - y)^2 / (2 t) over a fine grid of labels y."""
     time, labels = 2.0, np.linspace(-4 * np.pi, 4 * np.pi, 200001)
     points = X[::25] + 1e-3
-    actions = WAVY.start.antiderivative(labels) + (points[:, None] - labels) ** 2 / (2 * time)
-    assert np.abs(WAVY.start(labels[actions.argmin(1)]) - WAVY.solution(points, time)).max() < 2e-4
+    actions = WAVY.initial.antiderivative(labels) + (points[:, None] - labels) ** 2 / (2 * time)
+    assert np.abs(WAVY.initial(labels[actions.argmin(1)]) - WAVY.solution(points, time)).max() < 2e-4
     assert np.abs(actions.min(1) - WAVY.potential(points, time)).max() < 1e-8
 
 
@@ -96,12 +96,12 @@ def test_states_beside_a_shock_are_those_of_the_solution(law: ConservationLaw) -
 
 @each_law
 def test_no_value_leaves_the_range_of_the_start_and_the_mean_is_kept(law: ConservationLaw) -> None:
-    low, high = law.start.extremes
+    low, high = law.initial.extremes
     for factor in (0.5, 1.5, 4.0, 20.0):
         u = law.solution(X, factor * law.first_crossing)
         assert u.min() >= low - 1e-14 and u.max() <= high + 1e-14
         averages = law.cell_averages(X, factor * law.first_crossing)
-        assert averages.mean() == pytest.approx(law.start.mean, abs=1e-12)
+        assert averages.mean() == pytest.approx(law.initial.mean, abs=1e-12)
         assert averages.min() >= low - 1e-10 and averages.max() <= high + 1e-10
 
 
@@ -116,8 +116,8 @@ def test_slopes_obey_the_one_sided_bound_of_oleinik(law: ConservationLaw) -> Non
 
 def test_where_the_start_rises_the_solution_is_the_rarefied_start() -> None:
     labels = np.linspace(-0.5, 0.5, 11)
-    arrived = labels + 3.0 * SINE.start(labels)
-    assert np.abs(SINE.solution(arrived, 3.0) - SINE.start(labels)).max() < 1e-13
+    arrived = labels + 3.0 * SINE.initial(labels)
+    assert np.abs(SINE.solution(arrived, 3.0) - SINE.initial(labels)).max() < 1e-13
 
 
 def test_two_solutions_never_move_apart_in_the_mean() -> None:
@@ -148,7 +148,7 @@ def test_random_starts_have_the_least_action_over_all_labels() -> None:
     for _ in range(4):
         law = ConservationLaw(TrigonometricSeries(random.normal(), random.normal(size=6), random.normal(size=6)))
         time, labels = 5 * law.first_crossing, np.linspace(-40, 40, 100001)
-        actions = law.start.antiderivative(labels) + (points[:, None] - labels) ** 2 / (2 * time)
+        actions = law.initial.antiderivative(labels) + (points[:, None] - labels) ** 2 / (2 * time)
         assert np.abs(actions.min(1) - law.potential(points, time)).max() < 1e-5
 
 
@@ -157,13 +157,13 @@ def test_small_viscosity_tends_to_the_entropy_solution() -> None:
     x = 0.5 * (edges[1:] + edges[:-1])
     exact, errors = WAVY.solution(x, 2.0), []
     for viscosity in (0.02, 0.01, 0.005):
-        errors.append(np.abs(periodic_burgers(x, 2.0, viscosity, WAVY.start) - exact).mean())
+        errors.append(np.abs(periodic_burgers(x, 2.0, viscosity, WAVY.initial) - exact).mean())
     orders = np.log2(np.divide(errors[:-1], errors[1:]))
     assert np.all(orders > 0.6), errors
 
 
 def test_at_time_zero_the_solution_is_the_start() -> None:
-    assert np.abs(WAVY.solution(X.reshape(7, 11, 13), 0.0) - WAVY.start(X).reshape(7, 11, 13)).max() < 1e-14
+    assert np.abs(WAVY.solution(X.reshape(7, 11, 13), 0.0) - WAVY.initial(X).reshape(7, 11, 13)).max() < 1e-14
 
 
 def test_characteristics_known_from_elsewhere_are_read_out_the_same_way() -> None:
@@ -176,7 +176,7 @@ def test_characteristics_known_from_elsewhere_are_read_out_the_same_way() -> Non
     )
     labels = least_action_labels(X[1:-1], tabulated)
     assert np.abs(0.5 + np.sin(labels) - SINE.solution(X[1:-1], time)).max() < 1e-13
-    assert np.abs(labels + time * SINE.start(labels) - X[1:-1]).max() < 1e-13
+    assert np.abs(labels + time * SINE.initial(labels) - X[1:-1]).max() < 1e-13
 
 
 def test_what_makes_no_sense_is_refused() -> None:

@@ -83,7 +83,7 @@ def test_steps_at_a_fixed_courant_number_are_of_third_order() -> None:
 
 
 def test_flow_to_the_left_mirrors_flow_to_the_right() -> None:
-    start = cell_averages(LAW.start, PERIOD, 50)
+    start = cell_averages(LAW.initial, PERIOD, 50)
     right, left = transport(start, PERIOD, 1.0, np.ones(1)), transport(start[::-1], PERIOD, -1.0, np.ones(1))
     assert np.abs(left[0, ::-1] - right[0]).max() < 1e-14
 
@@ -118,7 +118,7 @@ def test_the_quotient_by_the_speed_is_carried_as_characteristics_say() -> None:
 def test_burgers_before_the_shock_is_of_fifth_order(numerical_flux: str) -> None:
     errors = []
     for n in (64, 128, 256):
-        start = cell_averages(LAW.start, PERIOD, n)
+        start = cell_averages(LAW.initial, PERIOD, n)
         courant = 0.5 * (64 / n) ** (2 / 3)
         u = conservation(start, PERIOD, BURGERS, np.array([0.3]), courant=courant, numerical_flux=numerical_flux)[0]
         errors.append(np.abs(u - LAW.cell_averages(edges(n), 0.3)).mean())
@@ -130,7 +130,7 @@ def test_past_the_shock_the_mean_error_is_of_first_order(numerical_flux: str) ->
     """Against the exact averages; at the shock itself few cells err."""
     errors = []
     for n in (50, 100, 200, 400):
-        start = cell_averages(LAW.start, PERIOD, n)
+        start = cell_averages(LAW.initial, PERIOD, n)
         u = conservation(start, PERIOD, BURGERS, np.array([2.0]), numerical_flux=numerical_flux)[0]
         exact = LAW.cell_averages(edges(n), 2.0)
         errors.append(np.abs(u - exact).mean())
@@ -141,7 +141,7 @@ def test_past_the_shock_the_mean_error_is_of_first_order(numerical_flux: str) ->
 @each_flux
 @pytest.mark.parametrize("viscosity", [0.0, 0.01])
 def test_the_mean_is_conserved_to_rounding(numerical_flux: str, viscosity: float) -> None:
-    start = cell_averages(LAW.start, PERIOD, 100)
+    start = cell_averages(LAW.initial, PERIOD, 100)
     u = conservation(start, PERIOD, BURGERS, np.array([0.5, 2.0]), viscosity, numerical_flux=numerical_flux)
     assert np.abs(u.mean(1) - start.mean()).max() < 1e-14
 
@@ -167,7 +167,7 @@ def test_a_rarefaction_through_the_sonic_state_has_no_jump(numerical_flux: str) 
 def test_other_convex_fluxes_agree_with_their_entropy_solution() -> None:
     law = ConservationLaw(TrigonometricSeries(1.5, sines=(1.0,)), CUBIC)
     time = 1.5 * law.first_crossing
-    u = conservation(cell_averages(law.start, PERIOD, 200), PERIOD, CUBIC, np.array([time]))[0]
+    u = conservation(cell_averages(law.initial, PERIOD, 200), PERIOD, CUBIC, np.array([time]))[0]
     assert np.abs(u - law.cell_averages(edges(200), time)).mean() < 5e-3
 
 
@@ -187,10 +187,10 @@ def test_a_flux_that_is_not_convex_is_solved_with_the_flux_for_any() -> None:
 def test_viscous_burgers_agrees_with_the_exact_solution_to_fourth_order() -> None:
     errors = []
     for n in (128, 256):
-        start = cell_averages(LAW.start, PERIOD, n)
+        start = cell_averages(LAW.initial, PERIOD, n)
         u = centre_values(conservation(start, PERIOD, BURGERS, np.array([1.0]), 0.1))[0]
         x = (np.arange(n) + 0.5) * PERIOD / n
-        errors.append(np.abs(u - periodic_burgers(x, 1.0, 0.1, LAW.start)).max())
+        errors.append(np.abs(u - periodic_burgers(x, 1.0, 0.1, LAW.initial)).max())
     assert np.all(orders(errors) > 3.7) and errors[-1] < 4e-6, errors
 
 
@@ -203,7 +203,7 @@ def test_diffusion_alone_decays_at_the_rate_of_the_wave() -> None:
 
 
 def test_scaling_the_start_scales_the_solution_of_the_linear_equation() -> None:
-    start = cell_averages(LAW.start, PERIOD, 64)
+    start = cell_averages(LAW.initial, PERIOD, 64)
     small, large = (transport(factor * start, PERIOD, 1.0, np.ones(1))[0] / factor for factor in (1e-6, 1e6))
     assert np.abs(small - large).max() < 1e-12
 
@@ -211,9 +211,9 @@ def test_scaling_the_start_scales_the_solution_of_the_linear_equation() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     start, times = sine_average(20), np.array([0.1])
     for change in (
-        {"start": start[:4]},
-        {"start": start.reshape(4, 5)},
-        {"start": start * np.nan},
+        {"initial": start[:4]},
+        {"initial": start.reshape(4, 5)},
+        {"initial": start * np.nan},
         {"period": 0.0},
         {"times": np.array([0.2, 0.1])},
         {"times": np.array([-0.1])},
@@ -221,7 +221,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         {"courant": 0.0},
         {"numerical_flux": "roe"},
     ):
-        arguments = {"start": start, "period": PERIOD, "flux": BURGERS, "times": times} | change
+        arguments = {"initial": start, "period": PERIOD, "flux": BURGERS, "times": times} | change
         with pytest.raises(InputError):
             conservation(**arguments)
     with pytest.raises(InputError, match="lax_friedrichs"):

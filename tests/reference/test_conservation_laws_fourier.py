@@ -105,7 +105,7 @@ def test_laws_without_viscosity_are_solved_until_characteristics_cross() -> None
         TrigonometricSeries(1.0, sines=(0.25,)), Flux(lambda u: u**3, lambda u: 3 * u**2, lambda u: 6 * u)
     )
     x, time = nodes(PERIOD, 512), 0.5 * law.first_crossing
-    found = conservation(law.start(x), PERIOD, law.flux, np.array([time]), courant=0.25)[0]
+    found = conservation(law.initial(x), PERIOD, law.flux, np.array([time]), courant=0.25)[0]
     assert np.abs(found - law.solution(x, time)).max() < 1e-9
 
 
@@ -147,8 +147,8 @@ def test_too_few_modes_for_a_shock_are_said_to_be_too_few() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"start": np.zeros((4, 4))}, r"is \(4, 4\), expected \(n,\)"),
-        ({"start": np.array([1.0, np.nan, 0.0, 1.0])}, "not finite"),
+        ({"initial": np.zeros((4, 4))}, r"is \(4, 4\), expected \(n,\)"),
+        ({"initial": np.array([1.0, np.nan, 0.0, 1.0])}, "not finite"),
         ({"times": np.array([1.0, 0.5])}, "rising"),
         ({"times": np.array([])}, "rising"),
         ({"viscosity": -1.0}, "viscosity .* is -1.0, expected a number of at least 0"),
@@ -159,6 +159,6 @@ def test_too_few_modes_for_a_shock_are_said_to_be_too_few() -> None:
     ],
 )
 def test_wrong_arguments_are_sentences(changes: dict, said: str) -> None:
-    given = {"start": np.zeros(8), "period": 1.0, "speed": 1.0, "times": np.ones(1), **changes}
+    given = {"initial": np.zeros(8), "period": 1.0, "speed": 1.0, "times": np.ones(1), **changes}
     with pytest.raises(InputError, match=said), np.errstate(all="ignore"):
         convection(**given)

@@ -198,7 +198,7 @@ class ConvexLaw(TransportProblem):
 
     def initial(self, x: Tensor) -> Tensor:
         """Return the Fourier series."""
-        return self.law.start(x)
+        return self.law.initial(x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
         """Return the entropy solution, by the principle of least action."""
