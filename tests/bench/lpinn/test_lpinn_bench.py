@@ -104,8 +104,8 @@ def test_the_table_shows_medians_limits_and_the_rows_that_are_missing() -> None:
         "jobs": {str(number): job for number, job in enumerate(runs)},
     }
     rows = {row.title: row for row in checks(results)}
-    assert rows["ViscousBurgers, mean 50, viscosity 0.01"].measured == "3.0e-06 (1.0e-06 to 2.0e-05)"
-    assert rows["ViscousBurgers, mean 50, viscosity 0.01"].verdict == "yes, the goal too"
+    assert rows["Burgers, mean 50, viscosity 0.01"].measured == "3.0e-06 (1.0e-06 to 2.0e-05)"
+    assert rows["Burgers, mean 50, viscosity 0.01"].verdict == "yes, the goal too"
     assert rows["speed 50, Eulerian: the baseline fails"].met
     assert not rows["speed 50, Lagrangian, from random weights"].met  # one solve too many
     assert rows["swirl, reversed"].met is None
