@@ -1,4 +1,4 @@
-# make demo   the guided tour: a pressure projection around a real surface, ours beside PyAMG and plain CG
+# make demo   the guided tour: each method beside its classical competitors, in one report
 # make test   the tests
 # make docs   the documentation, into build/docs; a warning is an error, and no network is needed
 # make bench  the side-by-side tables

@@ -22,7 +22,7 @@ from sciml.errors import DivergenceError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
 VERBS: dict[str, tuple[str, str]] = {
-    "demo": ("sciml.cli.demo", "The guided tour: the flow around a surface, several solvers side by side."),
+    "demo": ("sciml.cli.demo", "The guided tour: each method beside its classical competitors, in one report."),
     "precondition": ("sciml.cli.precondition", "Solve a large Poisson system from a file."),
     "solve": ("sciml.cli.solve", "Solve the case of a config without data, or resume a run."),
     "train": ("sciml.cli.train", "Train the task of a config, or resume a run."),

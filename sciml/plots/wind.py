@@ -37,9 +37,9 @@ def wind_around(velocity: Field, surface: Mesh, path: str | Path, *, title: str 
     title : one line; "Streamlines around the obstacle" by default
     """
     figure = Figure(figsize=PANEL)
-    axes = figure.add_axes((-0.04, -0.1, 0.92, 1.1), projection="3d")
+    axes = figure.add_axes((-0.04, -0.15, 0.92, 1.08), projection="3d")
     shown = draw_wind(axes, velocity, surface, zoom=1.7)
-    figure.text(0.02, 0.94, title or "Streamlines around the obstacle", fontsize=12, fontweight="bold", color=INK)
+    figure.text(0.02, 0.95, title or "Streamlines around the obstacle", fontsize=12, fontweight="bold", color=INK)
     draw_speeds(figure, shown)
     save(figure, path)
 

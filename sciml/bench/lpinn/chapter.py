@@ -54,7 +54,7 @@ class FrontChapter(Chapter):
         counts = {OURS: int(result["metrics"]["memory_bytes"]) // 8}
         for finer in REFINEMENTS:
             cells = finer * u.on.shape[0]
-            name = f"WENO5, {cells} cells"
+            name = f"WENO5 ({cells} cells)"
             begin = clock.perf_counter()
             found[name] = weno(start, cells, u.times)[:, ::finer]
             seconds[name], counts[name] = clock.perf_counter() - begin, cells
