@@ -434,7 +434,7 @@ def test_what_python_is_given_is_checked_too():
         SoftCharacteristics(Convection(), "heat")
     with pytest.raises(InputError, match="the read-out is 'cubic', expected one of linear, spline"):
         PublishedLagrangian(Convection(), readout="cubic")
-    with pytest.raises(InputError, match="expected a circle"):
+    with pytest.raises(InputError, match="expected a periodic interval"):
         SoftCharacteristics(SolidBodyRotation())
 
 

@@ -33,15 +33,15 @@ def pinn(job: Job) -> dict[str, Any]:
     case = build(job["config"], job["seed"], steps=job.get("steps"))
     with double_precision() as dde, seeded(job["seed"]):
         model = _model(dde, case)
-        purse = Budget(job["seconds"], job.get("updates")).track()
-        loss = train(model, purse, rate=RATE, adam=ADAM_SHARE, resampled=None)
-        seconds, rows = purse.seconds, _rows(model, case)
+        tracker = Budget(job["seconds"], job.get("updates")).track()
+        loss = train(model, tracker, rate=RATE, adam=ADAM_SHARE, resampled=None)
+        seconds, rows = tracker.seconds, _rows(model, case)
     numbers = sum(weight.numel() for weight in model.net.parameters())
     return {
         "numbers": numbers,
         "memory_bytes": 8 * numbers,
         "seconds": seconds,
-        "iterations": purse.updates,
+        "iterations": tracker.updates,
         "loss": loss,
         **summary(rows),
         "load": load_average(),
