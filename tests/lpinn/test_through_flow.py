@@ -215,7 +215,7 @@ def test_what_follows_the_flow_agrees_with_labels_that_stay() -> None:
             Wind(viscosity=0.1),
             "inflow can be labelled without viscosity only, but that of Wind is 0.1; use the frame Eulerian",
         ),
-        (Wind(domain=Box([0.0], [2 * math.pi / 3], True)), "labelled on intervals, but Wind is in Box"),
+        (Wind(domain=Box([0.0], [2 * math.pi / 3], True)), "labelled on intervals only, but the domain of Wind is Box"),
         (
             Wind(velocity=lambda x, t, u: torch.cos(4 * t) + 0 * x),
             "enters at 0 at some times and stands still or leaves",
