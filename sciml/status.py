@@ -17,7 +17,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a computation ended: a string, as it is written to ``result.json``, that explains itself.
+    """The way in which a computation ended: a string, as it is written to ``result.json``, that explains itself.
 
     The members are listed from the best outcome to the worst, which is the order used by :meth:`worst`.
 
@@ -81,7 +81,7 @@ class Status(StrEnum):
 
     @property
     def success(self) -> bool:
-        """Whether the computation did what was asked of it."""
+        """True if the computation did what was asked of it."""
         return self in (Status.FINISHED, Status.CONVERGED, Status.FALLBACK)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Where results come from: the machine and its packages, the commit, and a digest of the measured code."""
+"""The origin of results: the machine and its packages, the commit, and a digest of the measured code."""
 
 from __future__ import annotations
 

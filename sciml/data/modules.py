@@ -177,7 +177,7 @@ class FieldData(LightningDataModule):
         return self._loader("test") if self.split["test"] else []
 
     def teardown(self, stage: str) -> None:
-        """Close the file.
+        """Close the file of the data set.
 
         Parameters
         ----------

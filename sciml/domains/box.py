@@ -72,7 +72,7 @@ class Box:
 
     @property
     def has_boundary(self) -> bool:
-        """Whether the domain ends somewhere: all boxes do but those that are periodic along every axis."""
+        """True if the box has a boundary: all boxes do but those that are periodic along every axis."""
         return not all(self.periodic)
 
     @property

@@ -91,7 +91,7 @@ class MeshDomain:
 
     @property
     def has_boundary(self) -> bool:
-        """Whether the domain ends somewhere, as every mesh does."""
+        """True if the domain has a boundary, as every mesh has."""
         return True
 
     @property

@@ -42,7 +42,7 @@ class SolveResult:
 
     @property
     def converged(self) -> bool:
-        """Whether the tolerance was met."""
+        """True if the tolerance was met."""
         return self.status.success
 
     def summary(self) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class VoxelPoisson:
 
     @property
     def constant(self) -> bool:
-        """Whether the coupling along each axis is the same for all fluid neighbours."""
+        """True if the coupling along each axis is the same for all fluid neighbours."""
         return all(np.isscalar(weight) for weight in self.face_weights)
 
     def face_weights_along(self, axis: int) -> np.ndarray:

@@ -146,17 +146,17 @@ class Characteristics:
 
     @property
     def has_state(self) -> bool:
-        """Whether the network has an output for the state."""
+        """True if the network has an output for the state."""
         return self.network.module.outputs > self.labelled_problem.domain.dim * self.frame.moves
 
     @cached_property
     def holds(self) -> bool:
-        """Whether boundary values are satisfied by the form of the state: with viscosity, for fixed labels."""
+        """True if boundary values are satisfied by the form of the state: with viscosity, for fixed labels."""
         return self.frame.fixed and can_hold(self.labelled_problem)
 
     @property
     def restarts(self) -> bool:
-        """Whether labels are reset to positions in every slab, and maps composed."""
+        """True if labels are reset to positions in every slab, and maps composed."""
         return self.frame.moves and not self.has_state and self.labelled_problem.passive
 
     def initial(self, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int) -> tuple[Jet, Jet]:

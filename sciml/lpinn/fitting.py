@@ -83,7 +83,7 @@ class LeastSquaresRounds(Fitting):
         return LeastSquaresRounds(replace(self.method, max_solves=min(updates, self.method.max_solves)))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
-        """Make some linear solves."""
+        """Fit the weights by some Levenberg-Marquardt solves."""
         method = replace(self.method, damping=damping) if damping else self.method
         result = method.minimise(groups, start, generator=generator)
         return Fitted(result.value, result.rms, result.solves, result.damping)
@@ -118,7 +118,7 @@ class GradientRounds(Fitting):
         return replace(self, updates=min(updates, self.updates))
 
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
-        """Make some updates."""
+        """Fit the weights by some updates of the optimiser."""
         weights = nn.Parameter(start.clone())
         optimizer = make_optimizer(self.optimizer, [weights], self.learning_rate, options=self.options)
         loss = torch.inf

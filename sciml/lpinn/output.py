@@ -16,7 +16,7 @@ WATCHED = ("loss/error", "loss/residual")  # columns of metrics.csv
 
 @dataclass(frozen=True)
 class SpaceTimeOutput(Output):
-    """Where and when the solution is written, and whether diagnostics are.
+    """The points and times at which the solution is written, and the choice of diagnostics.
 
     Parameters
     ----------

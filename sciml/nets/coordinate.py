@@ -88,7 +88,7 @@ class Siren(CoordinateNetwork):
                 layer.weight.uniform_(-bound, bound)
 
     def activate(self, jet: Jet) -> Jet:
-        """Return ``sin(frequency * x)``."""
+        """Return the activation ``sin(frequency * x)``, elementwise."""
         return sine(jet, self.frequency)
 
 
@@ -127,7 +127,7 @@ class TanhNetwork(CoordinateNetwork):
         return Jet(torch.cat([rows[:1] - self.centre.to(scale.dtype) * scale, rows[1:]]), points.order)
 
     def activate(self, jet: Jet) -> Jet:
-        """Return ``tanh(x)``, elementwise."""
+        """Return the activation ``tanh(x)``, elementwise."""
         return tanh(jet)
 
 
@@ -186,7 +186,7 @@ class FourierNetwork(CoordinateNetwork):
         return concatenate(waves, others)
 
     def activate(self, jet: Jet) -> Jet:
-        """Return ``tanh(x)``, elementwise."""
+        """Return the activation ``tanh(x)``, elementwise."""
         return tanh(jet)
 
 

@@ -64,7 +64,7 @@ class OddReflectionNetwork(CoordinateNetwork):
         return Jet(waves.rows * self.amplitudes.to(waves.rows.dtype), waves.order)
 
     def activate(self, jet: Jet) -> Jet:
-        """Return ``tanh(x)``, elementwise."""
+        """Return the activation ``tanh(x)``, elementwise."""
         return tanh(jet)
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:

@@ -171,7 +171,7 @@ def sine(jet: Jet, frequency: float | Tensor = 1.0) -> Jet:
 
 
 def tanh(jet: Jet) -> Jet:
-    """Return ``tanh(x)``, elementwise."""
+    """Return the hyperbolic tangent ``tanh(x)``, elementwise."""
     value = torch.tanh(jet.value)
     if not jet.order:
         return jet.apply(value)
@@ -180,7 +180,7 @@ def tanh(jet: Jet) -> Jet:
 
 
 def exponential(jet: Jet) -> Jet:
-    """Return ``exp(x)``, elementwise."""
+    """Return the exponential function ``exp(x)``, elementwise."""
     value = torch.exp(jet.value)
     return jet.apply(value, value if jet.order else None, value if jet.order == 2 else None)
 

@@ -20,7 +20,31 @@ import sciml
 
 PACKAGE = Path(sciml.__file__).parent
 # Packages and modules of sciml, or "" for all of it.
-CLEAN: tuple[str, ...] = ("atomic", "checks", "deepxde_backend", "errors", "metrics", "strict_yaml", "weights")
+CLEAN: tuple[str, ...] = (
+    "atomic",
+    "bench",
+    "checks",
+    "cli",
+    "data",
+    "dcdm",
+    "deepxde_backend",
+    "domains",
+    "errors",
+    "insr",
+    "linalg",
+    "lpinn",
+    "mesh",
+    "metrics",
+    "nets",
+    "numerics",
+    "plots",
+    "run_folder",
+    "status",
+    "strict_yaml",
+    "tables",
+    "training",
+    "weights",
+)
 
 # Pattern -> the term of the field.
 FORBIDDEN = {

@@ -38,7 +38,7 @@ SOLVERS = ("pfmg", "boomeramg")
 
 
 class GridProblem(Protocol):
-    """What is needed of a :class:`sciml.linalg.VoxelPoisson`."""
+    """The part of a :class:`sciml.linalg.VoxelPoisson` that this module needs."""
 
     fluid: np.ndarray
 

@@ -143,7 +143,7 @@ class EvolutionProblem(Problem):
         return None
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
-        """Return the initial condition."""
+        """Return the initial condition of the field."""
         return self.initial(points)
 
     def boundary(self, name: str, at: BoundaryPoints, jet: Jet, time: float) -> Tensor | None:

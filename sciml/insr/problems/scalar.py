@@ -190,7 +190,7 @@ class PeriodicBurgers(EvolutionProblem):
         return torch.sin(points) + torch.cos(2 * points) / 2
 
     def rate(self, points: Tensor, u: Jet, time: float) -> Tensor:
-        """Return diffusion minus convection."""
+        """Return the diffusion minus the convection."""
         return self.viscosity * u.second[0] - u.value * u.first[0]
 
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:

@@ -52,7 +52,7 @@ class RandomFourierNetwork(CoordinateNetwork):
         return concatenate(waves, linear(moved, self.slopes, -torch.ones_like(self.slopes[:, 0])))
 
     def activate(self, jet: Jet) -> Jet:
-        """Return the ``tanh``."""
+        """Return the activation ``tanh(x)``, elementwise."""
         return tanh(jet)
 
     def forward(self, points: Tensor, order: int | None = None, directions: Tensor | None = None) -> Tensor | Jet:

@@ -72,7 +72,7 @@ class SubdomainPinns:
         self.size = pinns[0].network.count
 
     def vector(self) -> Tensor:
-        """Return all weights."""
+        """Return all weights as one vector."""
         return torch.cat([pinn.network.vector() for pinn in self.pinns])
 
     def own(self, weights: Tensor, number: int) -> Tensor:

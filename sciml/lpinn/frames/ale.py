@@ -28,7 +28,7 @@ class Ale(Frame):
 
     @property
     def moves(self) -> bool:
-        """Whether there is an unknown position: only with a relaxation."""
+        """True if there is an unknown position: only with a relaxation."""
         return self.relaxation is not None
 
     def velocity(self, drift: Tensor, speed: Tensor, stretch: Tensor) -> Tensor:

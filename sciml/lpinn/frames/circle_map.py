@@ -94,7 +94,7 @@ class CircleMap:
 
 
 def even(lower: float, period: float) -> CircleMap:
-    """Return the identity map."""
+    """Return the identity map of the circle."""
     nothing = torch.zeros(1, dtype=torch.float64)
     return CircleMap(lower, period, nothing, nothing)
 

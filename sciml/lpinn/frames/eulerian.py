@@ -23,11 +23,11 @@ class Eulerian(Frame):
     fixed: ClassVar[bool] = True
 
     def drift(self, problem: TransportProblem) -> Tensor:
-        """Return zero."""
+        """Return zero: this frame does not drift."""
         return torch.zeros(problem.domain.dim, dtype=torch.float64)
 
     def velocity(self, drift: Tensor, speed: Tensor, stretch: Tensor) -> Tensor:
-        """Return zero."""
+        """Return zero: labels of this frame do not move."""
         return torch.zeros_like(speed)
 
     def labelled(self, problem: TransportProblem) -> TransportProblem:

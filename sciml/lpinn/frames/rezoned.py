@@ -44,7 +44,7 @@ class Rezoned(Frame):
         positive("the modes of a frame", self.modes)
 
     def velocity(self, drift: Tensor, speed: Tensor, stretch: Tensor) -> Tensor:
-        """Return the drift."""
+        """Return the drift, which does not depend on position."""
         return drift.expand_as(speed)
 
     def check(self, problem: TransportProblem) -> None:

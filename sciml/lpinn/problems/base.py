@@ -61,7 +61,7 @@ class TransportProblem(ABC):
 
     @property
     def has_boundary_values(self) -> bool:
-        """Whether there are boundary values: some axes are not periodic, and :meth:`inflow` returns values."""
+        """True if there are boundary values: some axes are not periodic, and :meth:`inflow` returns values."""
         if all(self.domain.periodic):
             return False
         return self.inflow(self.probes()[:1], torch.zeros(1, 1, dtype=torch.float64)) is not None
