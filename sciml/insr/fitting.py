@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml import checks
 from sciml.domains import BoundaryPoints, Box, Domain
 from sciml.domains.adaptive import draw_where_large
 from sciml.errors import InputError
@@ -95,10 +96,8 @@ class FitPoints:
     adaptive: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
-            raise InputError(f"the count of points is {self.count!r}, expected a whole number of at least 1.")
-        if not 0 <= self.adaptive <= 1:
-            raise InputError(f"the adaptive share of the points is {self.adaptive!r}, expected a number from 0 to 1.")
+        checks.whole_number("the count of points", self.count, at_least=1)
+        checks.number("the adaptive share of the points", self.adaptive, at_least=0, at_most=1)
 
     def sample(
         self,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sciml.errors import InputError
+from sciml.checks import whole_number
 from sciml.insr.fitting import FitPoints, Fitting, LeastSquaresFit
 from sciml.insr.integrators import Integrator, NeuralFields
 from sciml.insr.problems import Problem
@@ -56,8 +56,7 @@ class TimeStepping(SolveTask):
         output: Output | None = None,
     ) -> None:
         super().__init__(problem, output)
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise InputError(f"steps is {steps!r}, expected a whole number of at least 1.")
+        whole_number("steps", steps, at_least=1)
         self.integrator, self.time_step, self.steps = integrator, time_step, steps
         self.fitting, self.points = fitting or LeastSquaresFit(), points or FitPoints()
         self.networks = nn.ModuleDict(networks)

@@ -23,7 +23,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from sciml.atomic import write_text
+from sciml.atomic import AtomicFile, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
 
@@ -311,13 +311,12 @@ class Reports(Callback):
 
 def _copy(source: Path, target: Path) -> None:
     """Give a file a second name; files are replaced and never changed, so that both may be one."""
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:  # a file system without links
-        shutil.copyfile(source, part)
-    os.replace(part, target)
+    with AtomicFile(target) as file:
+        file.discard()  # what a killed run may have left
+        try:
+            os.link(source, file.part)
+        except OSError:  # a file system without links
+            shutil.copyfile(source, file.part)
 
 
 def _tensorboard() -> Any:

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciml.checks import whole_number
+from sciml.errors import InputError
 from sciml.training.citations import check_keys
 from sciml.training.config_errors import Where, shorten
 from sciml.training.config_files import apply_overrides, find_config, read_yaml
@@ -209,8 +211,10 @@ def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapp
     keys = [f"task.init_args.{factor}" for factor in factors]
     counts = [arguments[factor] for factor in factors]
     for key, count in zip(keys, counts, strict=True):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise where.error(key, f"{key} is {shorten(count)}, expected a whole number of at least 1")
+        try:
+            whole_number(key, count, at_least=1)
+        except InputError as error:
+            raise where.error(key, str(error).removesuffix(".")) from None
     epochs, key = math.prod(counts), " times ".join(keys)
     if given is not None and (not given.is_own or given.epochs != epochs):
         reason = f"{given.epochs} epochs, but {key} is {epochs}"

@@ -134,7 +134,36 @@ def unfinished(path: str, source: str, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{node.lineno} raises NotImplementedError; finish it or leave it out"
 
 
-RULES = [too_long, undocumented, unannotated, prints, asserts, unpickles, chooses_the_device, unfinished]
+def replaces_files(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """One module writes beside the name and renames."""
+    for name, call in calls(tree):
+        if name in ("os.replace", "os.rename", "shutil.move") and path != "sciml/atomic.py":
+            yield f"{path}:{call.lineno} calls {name}; write through sciml.atomic"
+
+
+def checks_whole_numbers(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """One module says what a whole number is: an int that is no bool, within bounds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BoolOp) and path != "sciml/checks.py":
+            words = [ast.unparse(value) for value in node.values]
+            guards = [word for word in words if re.fullmatch(r"(not )?isinstance\(.+, bool\)", word)]
+            kinds = [word for word in words if re.fullmatch(r"(not )?isinstance\(.+, int( \| np\.integer)?\)", word)]
+            if guards and kinds:
+                yield f"{path}:{node.lineno} checks a whole number; use sciml.checks.whole_number"
+
+
+RULES = [
+    too_long,
+    undocumented,
+    unannotated,
+    prints,
+    asserts,
+    unpickles,
+    chooses_the_device,
+    unfinished,
+    replaces_files,
+    checks_whole_numbers,
+]
 
 
 def faults(rule, files: dict[str, str]) -> list[str]:
@@ -157,6 +186,8 @@ OFFENDERS = {
     unpickles: "x = np.load(path, allow_pickle=True)",
     chooses_the_device: "x = y.cuda()",
     unfinished: "raise NotImplementedError",
+    replaces_files: "os.replace(part, path)",
+    checks_whole_numbers: "if isinstance(n, bool) or not isinstance(n, int) or n < 1: pass",
 }
 
 

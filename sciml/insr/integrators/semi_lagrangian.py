@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sciml.checks import whole_number
 from sciml.domains.walls import continuation
 from sciml.errors import InputError
 from sciml.insr.fitting import Fit, Sample
@@ -47,8 +48,7 @@ class SemiLagrangian(Integrator):
     def __post_init__(self) -> None:
         if self.back_trace not in BACK_TRACES:
             raise InputError(f"there is no back-trace {self.back_trace!r}, expected one of {', '.join(BACK_TRACES)}.")
-        if isinstance(self.corrections, bool) or not isinstance(self.corrections, int) or self.corrections < 0:
-            raise InputError(f"corrections is {self.corrections!r}, expected a whole number of at least 0.")
+        whole_number("corrections", self.corrections, at_least=0)
         object.__setattr__(self, "order", 1 if self.back_trace == "euler" else 2)
 
     def check(self, problem: Problem) -> None:
