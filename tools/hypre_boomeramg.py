@@ -65,7 +65,7 @@ def timed(action: object, *arguments: object) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Solve with every variant."""
+    """Solve the system with every variant of the preconditioner."""
     if len(sys.argv) != 5:
         sys.exit("usage: hypre_boomeramg.py SYSTEM.npz RTOL MAXITER SOLUTION")
     path, rtol, maxiter, solution = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
