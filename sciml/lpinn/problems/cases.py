@@ -51,7 +51,7 @@ class Convection(TransportProblem):
         return torch.full_like(x, self.speed)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return a sine."""
+        """Return one period of a sine."""
         return torch.sin(self.wave_number * x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
@@ -96,7 +96,7 @@ class VariableConvection(PassiveTransport):
         super().__init__(SineSpeed(mean, amplitude), Box([0.0], [CIRCLE], True), duration)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return a sine."""
+        """Return one period of a sine."""
         return torch.sin(x)
 
 
@@ -130,7 +130,7 @@ class SolidBodyRotation(PassiveTransport):
         return self._labels
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return the bump."""
+        """Return the bump at its initial position."""
         return self._bump(x, self.width**2)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
@@ -163,7 +163,7 @@ class DeformationalSwirl(PassiveTransport):
         self.centre, self.width = tuple(centre), _checked_width(width)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return the bump."""
+        """Return the bump at its initial position."""
         square = (x - x.new_tensor(self.centre)).square().sum(1, keepdim=True)
         return torch.exp(-square / (2 * self.width**2))
 
@@ -193,11 +193,11 @@ class ConvexLaw(TransportProblem):
         self.law = ConservationLaw(TrigonometricSeries(mean, tuple(cosines), tuple(sines)), FLUXES[flux])
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """Return ``f'(u)``."""
+        """Return the characteristic speed ``f'(u)``."""
         return self.law.flux.slope(u).expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return the Fourier series."""
+        """Return the Fourier series of the initial condition."""
         return self.law.initial(x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
@@ -232,11 +232,11 @@ class ViscousBurgers(TransportProblem):
         self.initial_series = TrigonometricSeries(mean, tuple(cosines), tuple(sines))
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """Return u."""
+        """Return the state ``u`` as the velocity."""
         return u.expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return the Fourier series."""
+        """Return the Fourier series of the initial condition."""
         return self.initial_series(x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
@@ -261,15 +261,15 @@ class StandardBurgers(TransportProblem):
         self.domain, self.viscosity = Box([-1.0], [1.0], True), viscosity
 
     def velocity(self, x: Tensor, t: Tensor, u: Tensor) -> Tensor:
-        """Return u."""
+        """Return the state ``u`` as the velocity."""
         return u.expand_as(x)
 
     def initial(self, x: Tensor) -> Tensor:
-        """Return minus a sine."""
+        """Return minus one period of a sine."""
         return -torch.sin(math.pi * x)
 
     def exact(self, x: Tensor, t: float) -> Tensor:
-        """Return the Cole-Hopf solution."""
+        """Return the exact solution by the Cole-Hopf transform."""
         return standard_burgers(x, torch.full_like(x, t), self.viscosity)
 
 
