@@ -30,10 +30,11 @@ from sciml.lpinn import (
     gauss_newton_spectrum,
     loss_landscape,
     modes,
-    output,
     transported_modes,
 )
+from sciml.lpinn.diagnostics import report
 from sciml.lpinn.networks import start_at_zero
+from sciml.lpinn.task import SpaceTimeFitting
 from sciml.numerics.least_squares import LevenbergMarquardt
 from sciml.numerics.linearisation import ResidualSystem
 from sciml.numerics.random import generator
@@ -255,10 +256,10 @@ def test_what_there_is_not_is_a_sentence():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(output, "EVALUATION", {1: (32, 9)})
-    monkeypatch.setattr(output, "STEPS", 5)
-    monkeypatch.setattr(output, "modes", lambda field: modes(field, grid=16, times=8))
-    monkeypatch.setattr(output, "draw", lambda *arguments, **options: None)
+    monkeypatch.setattr("sciml.lpinn.readout.error_norms.EVALUATION", {1: (32, 9)})
+    monkeypatch.setattr(report, "STEPS", 5)
+    monkeypatch.setattr(report, "modes", lambda field: modes(field, grid=16, times=8))
+    monkeypatch.setattr(SpaceTimeFitting, "draw", lambda *arguments: None)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
