@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciml.bench.headline import Headline
 from sciml.bench.provenance import origin_text
 from sciml.bench.report import Check, Section, check_table, joined
 from sciml.bench.results import Raw
-from sciml.bench.scoreboard import Headline
 from sciml.bench.worker import Job
 from sciml.checks import choice
 from sciml.errors import InputError

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.registry import load_benchmark
 from sciml.bench.results import read_results
-from sciml.bench.scoreboard import Competitor, Headline, pages, scoreboard, with_scoreboard
+from sciml.bench.scoreboard import pages, scoreboard, with_scoreboard
 
 
 def cells(ours: list[float], classical: list[float] | None = None, neural: list[float] | None = None, **more) -> tuple:

@@ -13,9 +13,9 @@ from sciml.bench.dcdm.results import (
     total_seconds,
 )
 from sciml.bench.dcdm.tables import TRAINED, UNSEEN
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.report import Form
 from sciml.bench.results import Raw, Run, middle
-from sciml.bench.scoreboard import Competitor, Headline
 
 Measure = Callable[[Run], float]
 

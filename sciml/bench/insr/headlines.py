@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.insr.results import ERRORS, InsrResults, title_of
 from sciml.bench.report import DASH, error_shown, memory_shown
 from sciml.bench.results import Raw, Run, middle, seconds_of, smallest, values
-from sciml.bench.scoreboard import Competitor, Headline
 
 FEATURED = (("advection", "pade22"), ("taylor_green", "insr"), ("tension", "insr"))  # in the README
 NAMES = {

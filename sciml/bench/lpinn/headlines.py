@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.lpinn.cases import CASES, COMPARISONS, EULERIAN_PINNS, Case
 from sciml.bench.lpinn.tables import ERROR, best_classical, results_of
 from sciml.bench.report import DASH, error_shown
 from sciml.bench.results import Raw, Results, Run, middle, seconds_of, smallest, values
-from sciml.bench.scoreboard import Competitor, Headline
 
 CONVECTION = "convection, "  # completes the titles of cases that name a speed only
 FEATURED = (("convection", "speed50"), ("burgers", "standard"), ("plane", "reversal"))  # in the README

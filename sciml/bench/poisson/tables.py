@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.poisson.peers import PEERS, PYAMG
 from sciml.bench.poisson.results import PoissonResults
 from sciml.bench.report import Check, Part, Section, markdown, span
 from sciml.bench.results import Raw
-from sciml.bench.scoreboard import Competitor, Headline
 
 CASES = ("mixed", "smoke", "walls", "jumps", "box")
 HYPRE = ("pfmg", "boomeramg")

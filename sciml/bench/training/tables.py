@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 
+from sciml.bench.headline import Competitor, Headline
 from sciml.bench.report import Check, Part, Section, markdown, shown
 from sciml.bench.results import Raw, Results, values
-from sciml.bench.scoreboard import Competitor, Headline
 
 LIMITED, MUST = 50, 1.25  # updates per batch, and the limit of the ratio
 TIMES = ("microseconds", "bare_microseconds", "ratio")

@@ -15,7 +15,8 @@ from sciml.lpinn.frames.ale import Ale
 from sciml.lpinn.frames.base import Frame
 from sciml.lpinn.frames.eulerian import Eulerian
 from sciml.lpinn.frames.lagrangian import Lagrangian
-from sciml.lpinn.frames.motion import LabelMotion, label_directions, residuals
+from sciml.lpinn.frames.motion import LabelMotion, label_directions
+from sciml.lpinn.frames.residuals import residuals
 from sciml.lpinn.frames.rezoned import Rezoned
 from sciml.lpinn.problems import TransportProblem
 

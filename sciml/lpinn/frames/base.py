@@ -20,18 +20,41 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
 from sciml.errors import InputError
+from sciml.lpinn.frames.circle_map import CircleMap
 from sciml.lpinn.frames.motion import LabelMotion
 from sciml.lpinn.problems import TransportProblem
+from sciml.numerics.derivatives import Jet
 from sciml.tables import summary
 
-if TYPE_CHECKING:
-    from sciml.lpinn.characteristics import Characteristics
-    from sciml.lpinn.frames.circle_map import CircleMap
+
+class TimeSlabs(Protocol):
+    """The characteristics as a frame that rezones sees them: the problem, and the state at the beginning of a slab.
+
+    Attributes
+    ----------
+    labelled_problem : on the labels
+    length : the duration of a slab
+    size : of the state, by which its slopes are scaled
+    drift : the velocity that all labels share, ``(dim,)``
+    """
+
+    labelled_problem: TransportProblem
+    length: float
+    size: float
+    drift: Tensor
+
+    def label_map(self, weights: Sequence[Tensor], slab: int) -> CircleMap:
+        """Return the map from the labels of a slab to positions, less the drift."""
+
+    def initial_on(
+        self, label_map: CircleMap, weights: Sequence[Tensor], slab: int, labels: Tensor, order: int
+    ) -> tuple[Jet, Jet]:
+        """Return position and state at the beginning of a slab, on labels that are distributed by a map."""
 
 
 class Frame(ABC):
@@ -70,7 +93,7 @@ class Frame(ABC):
         stretch : J, ``(n, 1)``
         """
 
-    def slab_map(self, characteristics: Characteristics, weights: Sequence[Tensor], slab: int) -> CircleMap:
+    def slab_map(self, characteristics: TimeSlabs, weights: Sequence[Tensor], slab: int) -> CircleMap:
         """Return the map on which the labels of a time slab are distributed; for frames with ``rezones`` only.
 
         Parameters

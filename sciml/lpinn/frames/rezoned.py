@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from sciml.checks import positive
 from sciml.errors import InputError
-from sciml.lpinn.frames.base import Frame
+from sciml.lpinn.frames.base import Frame, TimeSlabs
 from sciml.lpinn.frames.circle_map import CircleMap, derivative, even, rezoned, samples, spacing
 from sciml.lpinn.problems import TransportProblem
-
-if TYPE_CHECKING:
-    from sciml.lpinn.characteristics import Characteristics
 
 PASSES = 3  # of rezoning in the first slab, from labels that are even
 
@@ -57,7 +54,7 @@ class Rezoned(Frame):
             )
 
     @torch.no_grad()
-    def slab_map(self, characteristics: Characteristics, weights: Sequence[Tensor], slab: int) -> CircleMap:
+    def slab_map(self, characteristics: TimeSlabs, weights: Sequence[Tensor], slab: int) -> CircleMap:
         """Return the map that the state asks for with which the slab begins, on the labels of the slab before."""
         made = characteristics
         problem, now = made.labelled_problem, slab * made.length
