@@ -61,7 +61,7 @@ class Benchmark:
 
     def code(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Return the files and folders that decide about the results: the measured code and the configs of the jobs."""
-        from sciml.training.config_files import find_config
+        from sciml.config_files import find_config
 
         configs = {str(find_config(job["config"])) for job in jobs if job.get("config")}
         return (*self.measured_code, *sorted(configs))

@@ -17,8 +17,8 @@ def cite(
     config: Annotated[Path, typer.Argument(help="A config, the name of a shipped one, or the folder of a run.")],
 ) -> None:
     """Print the BibTeX of the method and of the optimisers of a config."""
+    from sciml.config_files import find_config, read_yaml
     from sciml.training.citations import keys_of, read_citations
-    from sciml.training.config_files import find_config, read_yaml
 
     file = config / "config.yaml" if (config / "config.yaml").is_file() else find_config(config)
     entries = read_citations()

@@ -48,7 +48,7 @@ def list_(
 
 def _configs() -> dict[str, str]:
     """Return the title of each shipped config, the claim of the paper, and the verb where that is `solve`."""
-    from sciml.training.config_files import read_yaml, shipped_configs
+    from sciml.config_files import read_yaml, shipped_configs
 
     about = {}
     for name, path in shipped_configs().items():

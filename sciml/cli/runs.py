@@ -207,7 +207,7 @@ def find_run(name: str | Path) -> Path:
 def config_of(run: Path) -> Mapping[str, Any]:
     """Return the plain config of a run folder or of a weights file, as it was written."""
     from sciml import weights
-    from sciml.training.config_files import read_yaml
+    from sciml.config_files import read_yaml
 
     return read_yaml(run / "config.yaml") if run.is_dir() else weights.read_card(run).config
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sciml.training.config_errors import Where, did_you_mean
+from sciml.config_errors import Where, did_you_mean
 
 FILE = Path(__file__).resolve().parents[1] / "citations.bib"
 

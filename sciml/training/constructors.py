@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from sciml.config_errors import Where, did_you_mean, in_words, members, shorten
 from sciml.errors import InputError, SciMLError
-from sciml.training.config_errors import Where, did_you_mean, in_words, members, shorten
 
 if TYPE_CHECKING:
     import jsonargparse

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sciml import strict_yaml
+from sciml.config_errors import Where, in_words, members, shorten
 from sciml.errors import InputError
-from sciml.training.config_errors import Where, in_words, members, shorten
 from sciml.training.constructors import check_call
 
 if TYPE_CHECKING:

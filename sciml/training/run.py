@@ -25,6 +25,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from sciml import strict_yaml
+from sciml.config_files import read_yaml
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
@@ -32,7 +33,6 @@ from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
-from sciml.training.config_files import read_yaml
 from sciml.training.renamed import current_values
 from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import Task

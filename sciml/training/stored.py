@@ -8,11 +8,11 @@ from typing import Any
 
 from sciml import __version__, weights
 from sciml.atomic import write_text
+from sciml.config_files import read_yaml
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.status import Status
 from sciml.training.checkpoints import read_checkpoint
 from sciml.training.config import Config, config_from_values
-from sciml.training.config_files import read_yaml
 from sciml.training.task import Task
 
 CONFIG, LAST = "config.yaml", Path("checkpoints/last.ckpt")

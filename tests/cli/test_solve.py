@@ -196,7 +196,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_case_goes_on_exactly(folder
 
 def test_the_lists_show_what_can_be_solved(command, monkeypatch, folder):
     shipped = {"toy/decay": folder / "decay.yaml", "toy/learns": folder / "learns.yaml"}
-    monkeypatch.setattr("sciml.training.config_files.shipped_configs", lambda: shipped)
+    monkeypatch.setattr("sciml.config_files.shipped_configs", lambda: shipped)
     code, out, err = command("list", "configs")
     assert (code, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines() if "toy/" in line}

@@ -10,12 +10,12 @@ import pytest
 import torch
 from scipy import stats
 
+from sciml.config_errors import Where
 from sciml.domains import Box, MeshDomain
 from sciml.domains.adaptive import draw_weighted
 from sciml.domains.box import KINDS
 from sciml.errors import ConfigError, InputError
 from sciml.numerics.random import generator
-from sciml.training.config_errors import Where
 from sciml.training.constructors import check, construct
 
 CHANNEL = Box([0.0, -1.0, 2.0], [4.0, 1.0, 2.5], periodic=[True, False, False])

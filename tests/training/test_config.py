@@ -14,11 +14,11 @@ import yaml
 
 import sciml
 from sciml import strict_yaml
+from sciml.config_files import apply_overrides, read_yaml, shipped_configs
 from sciml.errors import ConfigError
 from sciml.training import constructors
 from sciml.training.citations import OF_OPTIMIZERS, keys_of, read_citations
 from sciml.training.config import Head, Paper, config_from_values, load_config
-from sciml.training.config_files import apply_overrides, read_yaml, shipped_configs
 from sciml.training.settings import OptimizerName, Phase, Training
 from sciml.training.task import Task
 from sciml.training.trainer_settings import OWNED, TrainerSettings
@@ -251,7 +251,7 @@ def test_each_optimizer_and_each_config_has_its_references():
 
 
 def test_the_configs_of_an_installed_package_are_found(tmp_path, monkeypatch):
-    from sciml.training import config_files
+    from sciml import config_files
 
     class Installed(type(Path("x"))):
         def locate(self) -> Path:

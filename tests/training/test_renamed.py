@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sciml.config_errors import Where
 from sciml.errors import ConfigError
 from sciml.training import renamed
 from sciml.training.config import config_from_values
-from sciml.training.config_errors import Where
 from sciml.training.constructors import import_class
 from sciml.training.renamed import PATHS, current_path, current_values
 

@@ -12,9 +12,9 @@ from sciml.bench.lpinn.cases import CASES, COMPARISONS, EULERIAN_PINNS
 from sciml.bench.lpinn.jobs import case
 from sciml.bench.lpinn.tables import MODES, checks
 from sciml.bench.runner import run_benchmark
+from sciml.config_files import find_config
 from sciml.errors import InputError
 from sciml.lpinn import baselines
-from sciml.training.config_files import find_config
 
 JOBS = {job["key"]: job for job in lpinn.plan_jobs(lpinn.Plan())}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sciml import strict_yaml
+from sciml.config_errors import Where, did_you_mean, shorten
 from sciml.errors import ConfigError
-from sciml.training.config_errors import Where, did_you_mean, shorten
 
-_CLONE = Path(__file__).resolve().parents[2] / "configs"
+_CLONE = Path(__file__).resolve().parents[1] / "configs"
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
