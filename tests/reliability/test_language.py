@@ -1,10 +1,4 @@
-"""The words of public text: field terms on the pages, and docstrings that open with a full statement.
-
-``CLEAN`` lists the packages whose docstrings have had their language pass. To add one, put its name there, run
-``pytest tests/reliability/test_language.py`` and correct what the failing tests name: a first line of four words or
-fewer, a first line that opens with What, Where, How, That, Who or Whether, and a word of ``FORBIDDEN``. A package never
-leaves the list.
-"""
+"""The words of public text: field terms on the pages, and docstrings that open with a full statement."""
 
 from __future__ import annotations
 
@@ -19,33 +13,6 @@ import pytest
 import sciml
 
 PACKAGE = Path(sciml.__file__).parent
-# Packages and modules of sciml, or "" for all of it.
-CLEAN: tuple[str, ...] = (
-    "atomic",
-    "bench",
-    "checks",
-    "cli",
-    "data",
-    "dcdm",
-    "deepxde_backend",
-    "domains",
-    "errors",
-    "insr",
-    "linalg",
-    "lpinn",
-    "mesh",
-    "metrics",
-    "nets",
-    "numerics",
-    "plots",
-    "run_folder",
-    "status",
-    "strict_yaml",
-    "tables",
-    "training",
-    "weights",
-)
-
 # Pattern -> the term of the field.
 FORBIDDEN = {
     r"\b(the|a|our) (rooms?|house|houses)\b|\bof the house\b|\bstrangers?\b": "package, layer, method",
@@ -103,20 +70,12 @@ def forbidden(text: str) -> Iterator[str]:
             yield f"{found.group()!r} is not a term of the field; write {instead}"
 
 
-def files_of(packages: tuple[str, ...]) -> list[Path]:
-    """Return the files of the packages and modules."""
-    found = []
-    for name in packages:
-        place = PACKAGE / name
-        found += sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-    return [path for path in found if path.name != "__main__.py"]
-
-
-def docstring_faults(packages: tuple[str, ...]) -> list[str]:
-    """Return a sentence about each fault in the docstrings of the packages."""
+def docstring_faults() -> list[str]:
+    """Return a sentence about each fault in the docstrings of the package."""
     return [
         fault
-        for path in files_of(packages)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "__main__.py"
         for name, text in public_docstrings(ast.parse(path.read_text(encoding="utf-8")), module_name(path))
         for fault in faults_of(name, text)
     ]
@@ -138,13 +97,9 @@ def public_texts(repository: Path) -> dict[str, str]:
     return texts
 
 
-def test_docstrings_of_clean_packages_open_with_a_full_statement() -> None:
-    found = docstring_faults(CLEAN)
+def test_docstrings_open_with_a_full_statement() -> None:
+    found = docstring_faults()
     assert not found, "\n".join(found)
-
-
-def test_clean_packages_exist() -> None:
-    assert all(path.is_file() for path in files_of(CLEAN))
 
 
 def test_public_text_is_written_in_the_terms_of_the_field(repository: Path) -> None:
