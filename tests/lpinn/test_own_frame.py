@@ -44,6 +44,19 @@ class HalfDrift(Frame):
         return drift.expand_as(speed)
 
 
+class Slower(Frame):
+    """A plain class with a velocity and a setting: labels move with a share of the mean velocity."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def velocity(self, drift: Tensor, speed: Tensor, stretch: Tensor) -> Tensor:
+        return drift.expand_as(speed)
+
+    def drift(self, problem: TransportProblem) -> Tensor:
+        return self.share * problem.drift()
+
+
 @dataclass(frozen=True)
 class Doubled(Lagrangian):
     """A frame whose equation has twice the diffusion."""
@@ -63,11 +76,14 @@ def test_the_exact_solution_solves_the_equation_in_a_frame_of_ones_own() -> None
     assert all(float(values.abs().max()) < 1e-12 for values in found.values())
 
 
-def test_a_frame_of_ones_own_is_solved_and_read_out() -> None:
+@pytest.mark.parametrize("frame", [HalfDrift(), Slower(0.75)], ids=["dataclass", "plain class"])
+def test_a_frame_of_ones_own_is_solved_read_out_and_printed(frame: Frame) -> None:
     problem = Convection(2.0, duration=0.5)
-    made = characteristics(problem, HalfDrift(), 1, width=8)
+    made = characteristics(problem, frame, 1, width=8)
     start_at_zero(made.network.module)
-    ((state, _),) = SpaceTimeSolver(made, 1, points=CollocationPoints(200)).run()
+    solver = SpaceTimeSolver(made, 1, points=CollocationPoints(200))
+    assert f"Frame {type(frame).__name__}" in str(solver)
+    ((state, _),) = solver.run()
     assert relative_error(SpaceTimeField(made, state.weights), [0.25, 0.5], problem.probes()) < 1e-2
 
 
@@ -99,11 +115,12 @@ def test_frames_that_keep_their_labels_have_no_map_of_them() -> None:
         Ale().slab_map(characteristics(Convection(), Ale(), 1), [], 0)
 
 
-@pytest.mark.parametrize("frame", [Lagrangian(), Ale(0.5), Rezoned(), Eulerian(), HalfDrift()])
+@pytest.mark.parametrize("frame", [Lagrangian(), Ale(0.5), Rezoned(), Eulerian(), HalfDrift(), Slower(0.75)])
 def test_frames_print_how_their_labels_move_and_their_settings(frame: Frame) -> None:
     title, *rows = str(frame).splitlines()
     assert title == f"Frame {type(frame).__name__}" and rows[0].startswith("  velocity of the labels")
     assert ("0.5" in rows[-1]) == (frame == Ale(0.5))
+    assert (rows[-1].split() == ["share", "0.75"]) == isinstance(frame, Slower)
 
 
 def test_problems_and_solvers_print_themselves_as_tables() -> None:

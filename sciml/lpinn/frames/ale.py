@@ -10,7 +10,7 @@ from sciml.checks import positive
 from sciml.lpinn.frames.base import Frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ale(Frame):
     """An ALE frame: labels move with the mean velocity and, with a relaxation, with the flow where labels do not crowd.
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import ClassVar, Protocol
 
 from torch import Tensor
@@ -61,7 +60,7 @@ class Frame(ABC):
     """A frame of reference: how labels move, and what is left of the equation of a problem on them.
 
     A new frame is a subclass in a file of its own with a :meth:`velocity`; it overrides what differs from labels that
-    drift with the mean velocity.
+    drift with the mean velocity. It may be a plain class or a dataclass; its public attributes are its settings.
 
     Attributes
     ----------
@@ -153,12 +152,15 @@ class Frame(ABC):
         """Return sentences about what is known to go wrong with a problem in this frame; by default none."""
         return []
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """Return how the labels move and the settings as a table."""
         return summary(f"Frame {type(self).__name__}", self.rows())
+
+    __str__ = __repr__  # a dataclass may bring a repr of one line
 
     def rows(self) -> dict[str, object]:
         """Return names and values of what is printed about the frame."""
         moving = "the velocity of the problem" if self.follows_flow else "zero" if self.fixed else "the mean velocity"
         unknown = "position and state" if self.moves else "state"
-        settings = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        settings = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return {"velocity of the labels": moving, "unknowns": unknown, **settings}

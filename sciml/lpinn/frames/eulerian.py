@@ -12,7 +12,7 @@ from sciml.lpinn.frames.base import Frame
 from sciml.lpinn.problems import TransportProblem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Eulerian(Frame):
     """The Eulerian frame: labels are points, and the network is the standard PINN of space and time.
 

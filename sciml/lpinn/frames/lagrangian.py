@@ -23,7 +23,7 @@ RIGID = 1e-9  # strain, relative to the slopes of the velocity, that counts as n
 SAMPLED = 1e-6  # relative error of a least slope among probes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lagrangian(Frame):
     """The Lagrangian frame: labels move with the velocity of the problem, as published.
 

@@ -18,7 +18,7 @@ from sciml.lpinn.problems import TransportProblem
 PASSES = 3  # of rezoning in the first slab, from labels that are even
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rezoned(Frame):
     """A frame for fronts on a periodic interval: in every time slab labels are distributed anew, close at the fronts.
 
