@@ -29,7 +29,7 @@ from sciml.training.config import Config, config_from_values
 from sciml.training.run import train
 from sciml.training.task import Task
 
-constructors.ROOTS = ("sciml", "torch", "lightning", "toy_runs")
+constructors.ROOTS = (*constructors.ROOTS, "toy_runs")
 BATCHES = 4
 
 
