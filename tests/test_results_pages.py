@@ -50,7 +50,7 @@ def test_the_readme_has_at_most_ten_rows_and_every_method(repository: Path) -> N
 def test_the_readme_features_no_checks_of_correctness_and_says_which_competitor_was_missing(repository: Path) -> None:
     readme = (repository / "README.md").read_text()
     cases = [row.split("|")[2] for row in MARKED.search(readme)[2].splitlines()[2:]]
-    # A constant speed is exact in the Lagrangian frame, and the Taylor-Green vortices are for a scheme that does nothing.
+    # The Lagrangian frame is exact at a constant speed, and a scheme that does nothing on Taylor-Green vortices.
     assert not [case for case in cases if re.search(r"speed \d+,|Taylor-Green", case)]
     boxes = [case for case in cases if ", box" in case]
     assert boxes and all("among iterative solvers" in case for case in boxes)
