@@ -18,6 +18,8 @@ DOCS_INSTALLED := $(VENV)/.installed-docs
 demo: $(INSTALLED)
 	$(BIN)/sciml demo
 
+# One thread per worker: the small tensors of the tests gain nothing from more, and workers would wait for one another.
+test: export OMP_NUM_THREADS ?= 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 

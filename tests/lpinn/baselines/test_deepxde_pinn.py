@@ -14,7 +14,7 @@ from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.lpinn import Convection, TransportProblem, relative_error
 from sciml.lpinn.baselines import Budget, DeepXdePinn, Solution
-from sciml.lpinn.baselines.deepxde_pinn import Features
+from sciml.lpinn.baselines.deepxde_pinn import LOOK, Features
 from sciml.numerics.random import generator
 from tests.lpinn.baselines.flows import Channel, Torus
 from tests.lpinn.plate import AroundTheHole
@@ -84,7 +84,7 @@ def test_the_seed_and_nothing_else_decides_and_nothing_else_changes() -> None:
 
 def test_time_runs_out_too(ticking_clock: None) -> None:
     found = DeepXdePinn(**SMALL)(Convection(), Budget(0.3))
-    assert 0.3 <= found.seconds < 0.4 and 5 < found.updates <= 30
+    assert 0.3 <= found.seconds < 0.4 and 5 < found.updates <= 30 * LOOK  # L-BFGS looks at the clock every LOOK updates
     assert found.parameters == sum(n * 12 + 12 for n in (5, 12)) + 13
 
 
