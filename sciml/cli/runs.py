@@ -134,9 +134,8 @@ def _folder(
 def _check_solvable(config: Config) -> None:
     """Refuse a task that has no solution to write."""
     from sciml.errors import InputError
-    from sciml.training.task import Task
 
-    if config.task_class.solution is Task.solution:
+    if not config.task_class.solves():
         raise InputError(
             f"{config.source} has the task {config.task_class.__name__}, which learns from data and has no solution of "
             "its own; use 'sciml train'."

@@ -152,7 +152,7 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
     check_keys(resolved["cite"], where)
     task_class, resolved["task"] = _section(where, "task", values["task"])
     is_own = task_class.epochs_of is not None
-    draws = is_own or task_class.solution is not _task().solution
+    draws = is_own or task_class.solves()
     _check_there(where, values, [*([] if draws else ["data"]), *([] if is_own else ["training"])])
     given = values.get("data") is not None
     resolved["data"] = _section(where, "data", values["data"])[1] if given else None

@@ -94,8 +94,8 @@ def train(
     if resume and overwrite:
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
-    # Built before the folder is made: what a task refuses leaves nothing behind.
-    task = None if resume and finished(folder) else config.build_task()
+    # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
+    task = None if resume and finished(folder) else _prepared(config)
     with ExitStack() as stack:
         writer = None
         if _rank() == 0:
@@ -107,8 +107,7 @@ def train(
             writer = _open(config, folder, resume, overwrite)
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
-        task, data = config.build_task() if task is None else task, config.build_data()
-        task.prepare(config.training, config.seed)
+        task, data = _prepared(config) if task is None else task, config.build_data()
         if started is not None:
             started(task)
         rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
@@ -138,6 +137,13 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
 def _rank() -> int:
     """Return the rank of this process before torch.distributed is initialised, from its launcher."""
     return rank_zero_only.rank or 0
+
+
+def _prepared(config: Config) -> Task:
+    """Return a new task that knows how it is trained."""
+    task = config.build_task()
+    task.prepare(config.training, config.seed)
+    return task
 
 
 def _check_device(config: Config) -> None:
@@ -250,8 +256,7 @@ def _conclude(
     from sciml.plots import training_history
 
     if trainer.world_size > 1:  # a strategy may have sharded the weights of the one at hand
-        task = config.build_task()
-        task.prepare(config.training, config.seed)
+        task = _prepared(config)
     task.trainer = None  # as a task that is loaded from the folder
     restore(task, folder)
     tell = stage or (lambda name: None)
@@ -259,9 +264,8 @@ def _conclude(
     figures = folder / FIGURES
     figures.mkdir(exist_ok=True)
     training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
-    if hasattr(task, "figures"):
-        task.figures(figures)
-    if type(task).solution is Task.solution:
+    task.figures(figures)
+    if not task.solves():
         return {}
     tell("writing the solution")
     with torch.no_grad():

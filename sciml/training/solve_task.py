@@ -21,6 +21,7 @@ from sciml.mesh.series import Series
 from sciml.training.callbacks import read_rows
 from sciml.training.output import Output
 from sciml.training.point_errors import PointErrors
+from sciml.training.settings import Training
 from sciml.training.solution_figures import draw_series
 from sciml.training.states import read_state, write_state
 from sciml.training.task import Task
@@ -161,6 +162,11 @@ class SolveTask(Task):
     def errors(self, fields: Fields, time: float) -> dict[str, float]:
         """Return the errors of the headline field at a time, at fixed points; none where no exact solution is known."""
         return self._errors(lambda points: fields(points)[self.headline], time, self.device)
+
+    def prepare(self, settings: Training, seed: int) -> None:
+        """Set how the task is trained; refuse times of the output that the method cannot write, before it solves."""
+        super().prepare(settings, seed)
+        self.written_times()
 
     def solution(self, folder: Path) -> dict[str, float]:
         """Write the fields and pictures; return the metrics of the run and the memory of the representation."""

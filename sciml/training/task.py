@@ -181,6 +181,20 @@ class Task(lightning.LightningModule):
         """
         raise InputError(f"{type(self).__name__} learns from data and has no solution of its own; use 'sciml train'.")
 
+    def figures(self, folder: Path) -> None:
+        """Draw what the curves of the losses do not show into ``figures/``, after the last epoch; nothing by default.
+
+        Called on the task as the last checkpoint holds it, before :meth:`solution`.
+        """
+
+    @classmethod
+    def solves(cls) -> bool:
+        """Return whether the task has a solution to write, as ``sciml solve`` requires: it overrides :meth:`solution`.
+
+        The config of such a task needs no ``data``.
+        """
+        return cls.solution is not Task.solution
+
     def describe(self) -> str | None:
         """Return one line about problem and method for the header, such as ``"Pade(2,2), 240 steps of 0.05"``."""
         return None
@@ -212,7 +226,10 @@ class Task(lightning.LightningModule):
     # The loop
 
     def prepare(self, settings: Training, seed: int) -> None:
-        """Set how the task is trained and the seed of its random numbers; to be called before ``fit``."""
+        """Set how the task is trained and the seed of its random numbers; to be called before ``fit``.
+
+        A run calls it before its folder exists: an override refuses settings here that do not fit one another.
+        """
         self._settings, self._seed = settings, seed
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

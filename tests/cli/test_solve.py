@@ -108,6 +108,13 @@ def test_what_a_task_refuses_leaves_no_folder_behind(folder, command, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_output_times_that_a_method_cannot_write_leave_no_folder_behind(command, tmp_path):
+    changes = ["task.init_args.output.every=2", "task.init_args.rounds=1"]
+    said = refused(command("solve", "lpinn/convection_cpu", *changes, "-o", tmp_path / "run"))
+    assert "every of the output is 2, but the method has no time steps; give times instead." in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_json_is_one_object_and_changes_reach_the_task(folder, command, tmp_path):
     code, out, err = command("solve", "decay.yaml", "task.init_args.steps=3", "-o", tmp_path / "run", "--json")
     assert (code, err, out.count("\n")) == (0, "", 1)

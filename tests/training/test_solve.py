@@ -303,3 +303,4 @@ def test_a_task_without_a_solution_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="Plain learns from data and has no solution of its own; use 'sciml train'"):
         Plain().solution(tmp_path)
     assert Plain().describe() is None
+    assert (Plain.solves(), Parabola.solves(), Decay.solves()) == (False, True, True)

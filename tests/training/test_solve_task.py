@@ -21,6 +21,7 @@ from sciml.mesh import Grid, Mesh, make_mesh, read_mesh, read_series
 from sciml.mesh.files import write_mesh
 from sciml.training.output import Output
 from sciml.training.point_errors import ERRORS, PointErrors
+from sciml.training.settings import Phase, Training
 from sciml.training.solve_task import SolveTask
 from sciml.training.states import read_state, write_state
 
@@ -165,6 +166,13 @@ def test_times_are_spread_over_the_run_and_are_those_of_steps_where_there_are_an
     assert Output(every=3).moments(0.0) == [0.0], "a steady problem is written once"
     with pytest.raises(InputError, match="every of the output is 2, but the method has no time steps; give times"):
         Output(every=2).moments(1.0)
+
+
+def test_times_that_the_method_cannot_write_are_refused_before_it_solves():
+    problem = Rising(Box([0], [1]))
+    with pytest.raises(InputError, match="every of the output is 2, but the method has no time steps; give times"):
+        Known(problem, Output(every=2)).prepare(Training([Phase(1, "none")]), 0)
+    Stepped(problem, Output(every=2)).prepare(Training([Phase(1, "none")]), 0)
 
 
 def test_a_time_between_steps_or_outside_of_the_run_is_refused():
