@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sciml.checks import number, whole_number
 from sciml.data.modules import Draws
 from sciml.data.sampling import EpochShuffle
 from sciml.dcdm.ritz import BoxDraws, RitzDraws
@@ -114,10 +115,8 @@ class RitzDirections(Draws):
         if self.samples is not None:
             counts["samples // batch_size"] = self.samples // max(self.batch_size, 1)
         for name, value in counts.items():
-            if value < 1:
-                raise ConfigError(f"{name} is {value}, expected at least 1 (and at least one case and one size).")
-        if not 0.0 < self.low_share < 1.0:
-            raise ConfigError(f"low_share is {self.low_share}, expected a share between 0 and 1.")
+            whole_number(name, value, at_least=1, remedy="give at least one case and one size", error=ConfigError)
+        number("low_share", self.low_share, above=0, below=1, error=ConfigError)
 
     def train_dataloader(self) -> DataLoader:
         """Return counters, or with ``samples`` the numbers of the right-hand sides of each batch."""

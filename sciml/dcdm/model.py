@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sciml.checks import whole_number
 from sciml.dcdm.stencil import StencilOperator
 from sciml.errors import InputError
 
@@ -68,10 +69,12 @@ class DirectionNet(nn.Module):
         super().__init__()
         if dimension not in (2, 3):
             raise InputError(f"dimension must be 2 or 3, got {dimension}.")
-        if len(pairs) != 3 or min(pairs) < 1:
-            raise InputError(f"pairs must be three numbers of at least 1, got {tuple(pairs)}; (2, 3, 2) for example.")
-        if filters < 1 or pooling_levels < 1:
-            raise InputError(f"filters and pooling_levels must be at least 1, got {filters} and {pooling_levels}.")
+        if len(pairs) != 3:
+            raise InputError(f"pairs is {tuple(pairs)}, expected three numbers of at least 1; (2, 3, 2) for example.")
+        for count in pairs:
+            whole_number("a number of pairs", count, at_least=1)
+        whole_number("filters", filters, at_least=1)
+        whole_number("pooling_levels", pooling_levels, at_least=1)
         self.dimension, self.pooling_levels, self.scaled = dimension, pooling_levels, scaled
         self.pool = F.avg_pool2d if dimension == 2 else F.avg_pool3d
         convolution = nn.Conv2d if dimension == 2 else _Convolution3d

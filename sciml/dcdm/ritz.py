@@ -14,6 +14,7 @@ import torch
 from scipy import linalg
 from torch import Tensor
 
+from sciml.checks import whole_number
 from sciml.errors import InputError
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.validation import side_names
@@ -91,8 +92,7 @@ def ritz_pairs(problem: VoxelPoisson, count: int, seed: int = 0) -> RitzPairs:
     RitzPairs
         Vectors over the fluid cells in C order.
     """
-    if count < 2:
-        raise InputError(f"a Krylov space of at least 2 vectors is needed, got {count}.")
+    whole_number("the number of vectors of a Krylov space", count, at_least=2)
     matrix = problem.to_csr()
     start = matrix @ np.random.default_rng(seed).standard_normal(problem.unknowns)
     diagonal, off_diagonal, basis = lanczos(lambda x: matrix @ x, start, count)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.deepxde_backend import DISTRIBUTIONS, Distribution, deepxde, double_precision, quiet, seeded
 from sciml.domains.box import KINDS, Box
 from sciml.domains.strata import BoundaryPoints, check_draw
@@ -237,11 +238,11 @@ class Disc(Region):
     """
 
     def __init__(self, centre: Sequence[float], radius: float) -> None:
-        if len(centre) not in (2, 3) or not 0 < radius < math.inf:
-            raise InputError(
-                f"the centre of a disc is {list(centre)} and its radius {radius!r}, expected 2 or 3 coordinates and a "
-                "positive number."
-            )
+        if len(centre) not in (2, 3):
+            raise InputError(f"the centre of a disc is {list(centre)}, expected 2 or 3 coordinates.")
+        for coordinate in centre:
+            number("a coordinate of the centre of a disc", coordinate)
+        positive("the radius of a disc", radius)
         with double_precision() as dde:
             shape = dde.geometry.Disk if len(centre) == 2 else dde.geometry.Sphere
             geometry = shape([float(x) for x in centre], float(radius))

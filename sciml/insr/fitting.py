@@ -242,11 +242,10 @@ class AdamFit(Fitting):
     initial_tolerance: float = 0.05
 
     def __post_init__(self) -> None:
-        if not self.rate > 0 or not 0 < self.factor < 1 or self.iterations < 1 or self.patience < 1:
-            raise InputError(
-                f"Adam has rate {self.rate!r}, factor {self.factor!r}, {self.iterations!r} iterations and patience "
-                f"{self.patience!r}; expected a positive rate, a factor between 0 and 1, and at least 1 of the others."
-            )
+        checks.positive("the learning rate of Adam", self.rate)
+        checks.number("the factor of the learning rate", self.factor, above=0, below=1)
+        checks.whole_number("the number of iterations of Adam", self.iterations, at_least=1)
+        checks.whole_number("the patience of Adam", self.patience, at_least=1)
 
     def fit(self, fit: Fit, draw: Draw, generator: torch.Generator) -> Fitted:
         """Fit by Adam until the learning rate has fallen or a limit is reached."""

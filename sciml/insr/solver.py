@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import positive
 from sciml.domains import Box
 from sciml.errors import DivergenceError, InputError
 from sciml.insr.fitting import Fit, FitPoints, Fitted, Fitting, LeastSquaresFit, Sample
@@ -109,8 +110,7 @@ class TimeStepper:
         points: FitPoints | None = None,
         seed: int = 0,
     ) -> None:
-        if not 0 < time_step < float("inf"):
-            raise InputError(f"the time step is {time_step!r}, expected a positive number.")
+        positive("the time step", time_step)
         if set(networks) != set(problem.fields):
             raise InputError(
                 f"there are networks for {', '.join(networks) or 'nothing'}, expected one for each field of "
@@ -239,7 +239,7 @@ class TimeStepper:
         target = self.problem.initial_field(name, points)
         size = float(target.square().sum(1).mean()) ** 0.5
         limit = self.fitting.initial_tolerance
-        # At these points, not at those of the fit, which may have missed all that there is.
+        # At these points, not at those of the fit, which may have missed the support of the initial condition.
         found = NeuralFields(self.networks, {name: fitted.parameters}).observe(self.problem, name, points)
         rest = float((found - target).square().sum(1).mean()) ** 0.5
         if size and not rest <= limit * size:
@@ -250,7 +250,7 @@ class TimeStepper:
             )
 
     def _check_count(self) -> None:
-        """Refuse fewer points than the fit needs to hold between them."""
+        """Refuse fewer residuals than least squares needs."""
         point = self.problem.domain.interior(1, generator(0), kind="uniform")
         for name, flat in self.networks.items():
             channels = self.problem.initial_field(name, point).shape[1]

@@ -17,6 +17,7 @@ from sciml.insr.problems import Problem
 from sciml.insr.solver import TimeStepper, TimeStepState
 from sciml.training.output import Output
 from sciml.training.point_errors import ERRORS
+from sciml.training.settings import Training
 from sciml.training.solve_task import Fields, SolveTask
 
 AMOUNTS = ("energy", "enstrophy", "mass")  # drawn against time; the other quantities are in result.json
@@ -60,36 +61,42 @@ class TimeStepping(SolveTask):
         self.integrator, self.time_step, self.steps = integrator, time_step, steps
         self.fitting, self.points = fitting or LeastSquaresFit(), points or FitPoints()
         self.networks = nn.ModuleDict(networks)
-        self._stepper()  # refuses what does not go together before the run begins
+        self.stepper = TimeStepper(
+            problem, self.networks, integrator, time_step, fitting=self.fitting, points=self.points
+        )
         for name, network in networks.items():
             count = sum(weight.numel() for weight in network.parameters())
             self.register_buffer(f"before_{name}", torch.zeros(count))
 
     def describe(self) -> str:
         """Return problem, integrator, steps and parameters on one line."""
-        counts = [f"{flat.count} for {name}" for name, flat in self._stepper().networks.items()]
-        rule = getattr(self.integrator, "rule", type(self.integrator).__name__)
+        counts = [f"{flat.count} for {name}" for name, flat in self.stepper.networks.items()]
+        scheme = getattr(self.integrator, "rule", type(self.integrator).__name__)
         shares = f" ({', '.join(counts)})" if len(counts) > 1 else ""
         return (
-            f"{type(self.problem).__name__}{shares}, {rule} with time steps of {self.time_step:g}, fits by "
+            f"{type(self.problem).__name__}{shares}, {scheme} with time steps of {self.time_step:g}, fits by "
             f"{type(self.fitting).__name__} on {self.points.count} points"
         )
 
+    def prepare(self, settings: Training, seed: int) -> None:
+        """Set how to train, and the seed of all points."""
+        super().prepare(settings, seed)
+        self.stepper.seed = seed
+
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Make one time step; the first call fits the initial condition before it. The error comes first."""
-        stepper = self._stepper()
         with torch.enable_grad():
             if self.current_epoch == 0:
-                state, _ = stepper.initial()
+                state, _ = self.stepper.initial()
                 self.write_state(0, state.weights)
             else:
-                state = self._state(stepper)
-            after, report = stepper.advance(state)
-        for name, flat in stepper.networks.items():
+                state = self._state()
+            after, report = self.stepper.advance(state)
+        for name, flat in self.stepper.networks.items():
             flat.assign(after.weights[name])
             getattr(self, f"before_{name}").copy_(after.before[name])
         self.write_state(after.step, after.weights)
-        errors = self.errors_of(stepper.fields(after.weights), after.time)
+        errors = self.errors_of(self.stepper.fields(after.weights), after.time)
         headline = dict(list(errors.items())[:1])
         numbers = {**headline, "time": after.time, "rms": report.rms, "solves": report.solves, **errors}
         return {**numbers, **report.quantities}
@@ -130,22 +137,19 @@ class TimeStepping(SolveTask):
 
     def fields_at(self, time: float) -> Fields:
         """Return the fields after the step that ends at a time."""
-        stepper = self._stepper()
         step = round(time / self.time_step)
-        fields = stepper.fields(self.read_state(step) if step < self.steps else self._state(stepper).weights)
+        fields = self.stepper.fields(self.read_state(step) if step < self.steps else self._state().weights)
         return lambda points: self.problem.present(fields, points, time)
 
     def metrics(self) -> dict[str, float]:
         """Return errors and quantities at the end of the run."""
-        stepper = self._stepper()
-        return self._measured(stepper.fields(self._state(stepper).weights), self.duration)
+        return self._measured(self.stepper.fields(self._state().weights), self.duration)
 
     def history(self, folder: Path) -> list[dict[str, float]]:
         """Return errors and quantities at all times, the initial condition first."""
-        stepper = self._stepper()
         rows = []
         for step, time in enumerate(self.step_times):
-            rows.append({"time": time, **self._measured(stepper.fields(self.read_state(step)), time)})
+            rows.append({"time": time, **self._measured(self.stepper.fields(self.read_state(step)), time)})
         return rows
 
     def run_metrics(self, history: list[dict[str, float]]) -> dict[str, float]:
@@ -178,20 +182,9 @@ class TimeStepping(SolveTask):
     def _measured(self, fields: NeuralFields, time: float) -> dict[str, float]:
         return self.errors_of(fields, time) | self.problem.quantities(fields, time)
 
-    def _stepper(self) -> TimeStepper:
-        return TimeStepper(
-            self.problem,
-            self.networks,
-            self.integrator,
-            self.time_step,
-            fitting=self.fitting,
-            points=self.points,
-            seed=self._seed,
-        )
-
-    def _state(self, stepper: TimeStepper) -> TimeStepState:
+    def _state(self) -> TimeStepState:
         step = self.current_epoch
-        weights = {name: flat.vector() for name, flat in stepper.networks.items()}
+        weights = {name: flat.vector() for name, flat in self.stepper.networks.items()}
         return TimeStepState(
             step, step * self.time_step, weights, {name: getattr(self, f"before_{name}") for name in weights}
         )

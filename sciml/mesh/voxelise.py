@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sciml.checks import number
 from sciml.errors import InputError
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
@@ -98,8 +99,7 @@ def fit_into_box(surface: Mesh, lower: Sequence[float], upper: Sequence[float], 
     dim = surface.points.shape[1]
     if low.shape != (dim,) or high.shape != (dim,) or not np.all(high > low):
         raise InputError(f"The box is wrong: got corners {low.tolist()} and {high.tolist()}, expected lower < upper.")
-    if not 0.0 < fill <= 1.0:
-        raise InputError(f"The fill of the box is wrong: got {fill!r}, expected a number in (0, 1].")
+    number("the fill of the box", fill, above=0, at_most=1)
     least, most = surface.points.min(axis=0), surface.points.max(axis=0)
     largest = float(np.max((most - least) / (high - low)))
     if not largest > 0.0:

@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image  # Pillow is a dependency of matplotlib
 
 from sciml.atomic import AtomicFile
+from sciml.checks import positive, whole_number
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.plots.panels import Scene
@@ -63,11 +64,9 @@ def film_times(field: Field, frames: int, seconds: float) -> np.ndarray:
     """Return the times of the frames, or refuse what makes no film."""
     if field.times is None or len(field.times) < 2:
         raise InputError(f"An animation needs a field at two or more times: got {field!r}.")
-    if frames < 2 or not 0.0 < seconds < np.inf:
-        raise InputError(
-            f"An animation needs two or more frames in a positive time: got frames={frames}, seconds={seconds}."
-        )
-    return evenly(field.times, int(frames))
+    frames = whole_number("the number of frames of an animation", frames, at_least=2)
+    positive("the duration [s] of an animation", seconds)
+    return evenly(field.times, frames)
 
 
 def moving_picture(scene: Scene, times: np.ndarray) -> tuple[Figure, Show]:

@@ -113,7 +113,7 @@ def test_what_is_no_region_is_refused() -> None:
         (lambda: Region(interval), "2 or 3 axes, got 1; use a Box"),
         (lambda: Region(ellipse), "outside of it or of its bounding box"),
         (lambda: Disc([0.0], 1.0), "centre of a disc is"),
-        (lambda: Disc([0.0, 0.0], -1.0), "radius -1.0"),
+        (lambda: Disc([0.0, 0.0], -1.0), "radius of a disc is -1.0"),
         (lambda: Polygon([[0.0, 0.0], [1.0, 1.0]]), "at least 3 finite points"),
         (lambda: RING - Disc([0.0, 0.0, 0.0], 1.0), "the difference is of two regions of 2 axes"),
         (lambda: RING.interior(5, generator(0), "grid"), "the kind of points is 'grid', expected one of"),

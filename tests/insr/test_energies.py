@@ -152,7 +152,7 @@ def test_the_nearest_rotation_has_its_exact_derivative(dim: int) -> None:
 def test_a_stiffness_that_is_none_is_refused(value) -> None:
     with pytest.raises(InputError, match="expected a positive number"):
         ArapVolume(value)
-    with pytest.raises(InputError, match="shear_modulus is"):
+    with pytest.raises(InputError, match="shear modulus of a material is"):
         StableNeoHookean(value)
 
 

@@ -128,7 +128,7 @@ def test_the_exact_flow_decays_as_the_vorticity_equation_says() -> None:
 def test_wrong_settings_are_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="viscosity is -1"):
         TaylorGreen(viscosity=-1)
-    with pytest.raises(InputError, match="smoke has centre"):
+    with pytest.raises(InputError, match="the centre of the smoke is"):
         Smoke(centre=(0.0,))
     with pytest.raises(InputError, match=r"expected \(k, l, amplitude\)"):
         MultiModeEuler(modes=[[1, 2]])

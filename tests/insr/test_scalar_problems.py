@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
-from sciml.domains import BoundaryPoints
+from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr import Advection, FitPoints, Heat, LeastSquaresFit, PeriodicBurgers, RungeKutta, TimeStepper
-from sciml.insr.problems import EvolutionProblem
+from sciml.insr.problems import (
+    ArapVolume,
+    ElasticBody,
+    EvolutionProblem,
+    Motion,
+    Smoke,
+    Sphere,
+    TaylorGreenPrimitive,
+)
 from sciml.nets.coordinate import FourierNetwork, TanhNetwork
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.least_squares import LevenbergMarquardt
@@ -225,16 +233,16 @@ def test_a_network_solves_burgers_equation_as_cole_and_hopf_do() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Advection(velocity=()), r"the velocity is \[\], expected one finite number per dimension, not all 0"),
+        (lambda: Advection(velocity=()), r"the velocity is \[\], expected one number per dimension, not all 0"),
         (lambda: Advection(velocity=(0.0, 0.0)), r"the velocity is \[0.0, 0.0\]"),
-        (lambda: Advection(velocity=(math.nan,)), r"the velocity is \[nan\]"),
+        (lambda: Advection(velocity=(math.nan,)), r"a component of the velocity is nan"),
         (lambda: Advection(width=0.0), "the width of the pulse is 0.0, expected a positive number"),
         (lambda: Advection(boundary="wall"), "no boundary 'wall' of advection, expected periodic, zero or inflow"),
         (lambda: Advection(lower=1.0, upper=-1.0), "lower must be smaller than upper"),
         (lambda: Heat(diffusivity=-1.0), "the diffusivity is -1.0, expected a positive number"),
         (lambda: Heat(diffusivity=math.nan), "the diffusivity is nan"),
         (lambda: Heat(modes=(1, 2)), r"the modes are \[1, 2\], expected a positive whole number for each axis"),
-        (lambda: Heat(modes=(0,)), r"the modes are \[0\]"),
+        (lambda: Heat(modes=(0,)), r"the number of half periods is 0"),
         (lambda: Heat((0.0, 0.0), (1.0,)), "lower and upper of a box need one coordinate per axis each"),
         (lambda: PeriodicBurgers(0.0), "the viscosity is 0.0, expected a positive number"),
     ],
@@ -242,3 +250,23 @@ def test_a_network_solves_burgers_equation_as_cole_and_hopf_do() -> None:
 def test_problems_that_make_no_sense_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("wrong", [True, math.nan, "1", 0.0, math.inf])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: Advection(width=value),
+        lambda value: Heat(diffusivity=value),
+        lambda value: PeriodicBurgers(viscosity=value),
+        lambda value: Smoke(width=value),
+        lambda value: TaylorGreenPrimitive(boundary_weight=value),
+        lambda value: Motion(time_step=value),
+        lambda value: ElasticBody(Box([0.0, 0.0], [1.0, 1.0]), Motion(0.1), density=value),
+        lambda value: ArapVolume(stiffness=value),
+        lambda value: Sphere([0.0, 0.0], value, 1.0),
+    ],
+)
+def test_numbers_of_problems_that_are_not_positive_are_refused(make, wrong) -> None:
+    with pytest.raises(InputError, match="expected a positive number"):
+        make(wrong)

@@ -141,6 +141,18 @@ def test_equal_seeds_give_equal_bits_and_unlike_ones_do_not(whole, tmp_path, no_
     assert files_of(tmp_path / "other") != files_of(whole)
 
 
+def test_a_run_builds_one_time_stepper_and_gives_it_the_seed(tmp_path, no_pictures, monkeypatch):
+    real, made = TimeStepper.__init__, []
+
+    def counted(stepper, *arguments, **options):
+        made.append(stepper)
+        real(stepper, *arguments, **options)
+
+    monkeypatch.setattr(TimeStepper, "__init__", counted)
+    train(pulse(output=FILM), tmp_path / "run")
+    assert [stepper.seed for stepper in made] == [values_of()["seed"]] != [0]
+
+
 # Stopped and resumed
 
 

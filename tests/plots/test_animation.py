@@ -144,8 +144,8 @@ def test_a_failure_while_writing_keeps_the_old_film_and_leaves_no_partial_file(t
         (lambda p: plots.field_animation(wave([0.0, 1.0]), p / "no" / "a.gif"), "folder of the picture"),
         (lambda p: plots.field_animation(wave([0.0]), p / "a.gif"), "two or more times"),
         (lambda p: plots.field_animation(Field("u", np.ones(3), Grid((3,))), p / "a.gif"), "two or more times"),
-        (lambda p: plots.field_animation(wave([0.0, 1.0]), p / "a.gif", frames=1), "frames=1"),
-        (lambda p: plots.field_animation(wave([0.0, 1.0]), p / "a.gif", seconds=0.0), "positive time"),
+        (lambda p: plots.field_animation(wave([0.0, 1.0]), p / "a.gif", frames=1), "frames of an animation is 1"),
+        (lambda p: plots.field_animation(wave([0.0, 1.0]), p / "a.gif", seconds=0.0), "a positive number"),
         (lambda p: plots.field_animation(rotation([0.0, 1.0]), p / "a.gif"), "choose a component"),
         (
             lambda p: plots.field_animation(wave([0.0, 1.0]), p / "a.gif", reference=wave([0.0, 0.5])),

@@ -152,6 +152,40 @@ def checks_whole_numbers(path: str, source: str, tree: ast.Module) -> Iterator[s
                 yield f"{path}:{node.lineno} checks a whole number; use sciml.checks.whole_number"
 
 
+def bounds(node: ast.AST, arguments: set[str]) -> Iterator[ast.Compare]:
+    """Comparisons by which an argument or an attribute has to be positive, or between two numbers."""
+    for child in ast.walk(node):
+        if not isinstance(child, ast.Compare) or not all(isinstance(sign, ast.Lt | ast.LtE) for sign in child.ops):
+            denied = isinstance(child, ast.UnaryOp) and isinstance(child.op, ast.Not) and child.operand
+            above = isinstance(denied, ast.Compare) and isinstance(denied.ops[0], ast.Gt | ast.GtE)
+            if above and is_given(denied.left, arguments) and is_number(denied.comparators[0]):
+                yield denied
+        elif [is_number(child.left), *map(is_number, child.comparators)] == [True, False, True] and is_given(
+            child.comparators[0], arguments
+        ):
+            yield child
+
+
+def is_number(node: ast.expr) -> bool:
+    return bool(re.fullmatch(r"-?\d[\d.e+-]*|-?(\w+\.)?inf|-?float\('inf'\)", ast.unparse(node)))
+
+
+def is_given(node: ast.expr, arguments: set[str]) -> bool:
+    return ast.unparse(node) in arguments or bool(re.fullmatch(r"self\.\w+", ast.unparse(node)))
+
+
+def checks_numbers(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """One module says what a positive number is: a bool, a string and not-a-number are refused everywhere."""
+    for function in functions(tree) if path != "sciml/checks.py" else ():
+        given = function.args
+        arguments = {argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+        for node in ast.walk(function):
+            steps = [ast.unparse(step) for step in node.body] if isinstance(node, ast.If) else []
+            if any(re.match(r"raise (InputError|ConfigError)", step) for step in steps):
+                for found in bounds(node.test, arguments):
+                    yield f"{path}:{found.lineno} checks {ast.unparse(found)}; use sciml.checks.positive or number"
+
+
 RULES = [
     too_long,
     undocumented,
@@ -163,6 +197,7 @@ RULES = [
     unfinished,
     replaces_files,
     checks_whole_numbers,
+    checks_numbers,
 ]
 
 
@@ -188,6 +223,7 @@ OFFENDERS = {
     unfinished: "raise NotImplementedError",
     replaces_files: "os.replace(part, path)",
     checks_whole_numbers: "if isinstance(n, bool) or not isinstance(n, int) or n < 1: pass",
+    checks_numbers: "def f(x):\n    if not 0 < x < math.inf:\n        raise InputError(x)",
 }
 
 
@@ -201,6 +237,22 @@ def test_the_rule_finds_its_offender(rule) -> None:
 )
 def test_each_way_to_unpickle_is_found(source: str) -> None:
     assert len(faults(unpickles, {"sciml/offender.py": source})) == 1
+
+
+@pytest.mark.parametrize(
+    ("test", "found"),
+    [
+        ("not x > 0", 1),
+        ("not self.rate > 0.0", 1),
+        ("not (isinstance(x, int | float) and 0 <= x < float('inf'))", 1),
+        ("not (0 < x < math.inf and 0 < self.share < 1)", 2),
+        ("not 0 < other < math.inf", 0),  # computed, not given
+        ("not low < x < high", 0),  # a relation between arguments
+    ],
+)
+def test_each_way_to_check_a_number_by_hand_is_found(test: str, found: int) -> None:
+    source = f"def f(self, x):\n    other = x\n    if {test}:\n        raise InputError('wrong')"
+    assert len(faults(checks_numbers, {"sciml/offender.py": source})) == found
 
 
 def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Plane:
                 f"the normal of a plane needs {len(self.point)} coordinates, not all 0, like its point; got {normal!r}."
             )
         self.normal = tuple(float(x) / length for x in normal)
-        self.stiffness = _stiffness(stiffness)
+        self.stiffness = positive("the stiffness of an obstacle", stiffness)
 
     def depth(self, positions: Tensor) -> Tensor:
         """Return the depth max(0, -(phi - point) . normal)."""
@@ -90,10 +91,8 @@ class Sphere:
 
     def __init__(self, center: Sequence[float], radius: float, stiffness: float) -> None:
         self.center = _coordinates("center", center)
-        if not (isinstance(radius, int | float) and 0 < radius < math.inf):
-            raise InputError(f"the radius of a sphere is {radius!r}, expected a positive number.")
-        self.radius = float(radius)
-        self.stiffness = _stiffness(stiffness)
+        self.radius = positive("the radius of a sphere", radius)
+        self.stiffness = positive("the stiffness of an obstacle", stiffness)
 
     def depth(self, positions: Tensor) -> Tensor:
         """Return the depth max(0, radius - |phi - center|)."""
@@ -125,13 +124,6 @@ def _relative(positions: Tensor, origin: tuple[float, ...]) -> Tensor:
 
 
 def _coordinates(name: str, values: Sequence[float]) -> tuple[float, ...]:
-    numbers = tuple(float(x) for x in values)
-    if not numbers or not all(math.isfinite(x) for x in numbers):
-        raise InputError(f"the {name} of an obstacle is {values!r}, expected finite coordinates.")
-    return numbers
-
-
-def _stiffness(value: float) -> float:
-    if not (isinstance(value, int | float) and 0 < value < math.inf):
-        raise InputError(f"the stiffness of an obstacle is {value!r}, expected a positive number.")
-    return float(value)
+    if not len(values):
+        raise InputError(f"the {name} of an obstacle is {values!r}, expected its coordinates.")
+    return tuple(number(f"a coordinate of the {name} of an obstacle", x) for x in values)

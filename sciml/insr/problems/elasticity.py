@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive, whole_number
 from sciml.domains import BoundaryPoints, Box, Domain, MeshDomain
 from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
@@ -119,10 +120,9 @@ class Tension(ElasticProblem):
         if self.domain.dim not in (2, 3):
             raise InputError(f"the body has {self.domain.dim} dimensions, expected 2 or 3.")
         length = upper[0] - lower[0]
-        if not (math.isfinite(extension) and extension > -length):
-            raise InputError(
-                f"the extension is {extension!r}, expected a number greater than {-length:g}, minus the length."
-            )
+        number("the extension", extension, above=-length, remedy="a body keeps a positive length")
+        positive("the weight of the boundary", boundary_weight)
+        whole_number("the number of reference cells", reference_cells, at_least=0)
         self.energy = energy or ArapVolume()
         self.extension, self.boundary_weight, self.reference_cells = extension, boundary_weight, reference_cells
         self._known: dict[tuple, tuple[Tensor, Tensor]] = {}  # values at the last points, asked for in every step
@@ -179,12 +179,12 @@ class Motion:
     until: float = math.inf
 
     def __post_init__(self) -> None:
-        if not 0 < self.time_step < math.inf:
-            raise InputError(f"the time step of the motion is {self.time_step!r}, expected a positive number.")
+        positive("the time step of the motion", self.time_step)
+        if self.until != math.inf:
+            number("the time at which gravity ends", self.until)
         for name in ("velocity", "gravity"):
-            values = getattr(self, name)
-            if values is not None and not all(math.isfinite(value) for value in values):
-                raise InputError(f"the {name} is {values!r}, expected finite numbers.")
+            for component in getattr(self, name) or ():
+                number(f"a component of the {name}", component)
 
     def acceleration(self, points: Tensor, time: float) -> Tensor:
         """Return the acceleration of gravity at a time, ``(dim,)``."""
@@ -219,9 +219,8 @@ class ElasticBody(ElasticProblem):
         held: Sequence[str] = (),
         held_stiffness: float = 1e4,
     ) -> None:
-        for name, value in (("density", density), ("held_stiffness", held_stiffness)):
-            if not 0 < value < math.inf:
-                raise InputError(f"the {name} of a body is {value!r}, expected a positive number.")
+        positive("the density of a body", density)
+        positive("the held_stiffness of a body", held_stiffness)
         if domain.dim not in (2, 3):
             raise InputError(f"the body has {domain.dim} dimensions, expected 2 or 3.")
         for values in (motion.velocity, motion.gravity):

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.errors import InputError
 
 _TINY = 1e-24  # under the root of a squared length: its derivative stays finite at zero
@@ -56,8 +57,8 @@ class ArapVolume:
     """
 
     def __init__(self, stiffness: float = 1.0, volume_stiffness: float = 1e3) -> None:
-        self.stiffness = _positive("stiffness", stiffness)
-        self.volume_stiffness = _not_negative("volume_stiffness", volume_stiffness)
+        self.stiffness = positive("the stiffness of a material", stiffness)
+        self.volume_stiffness = number("the volume stiffness of a material", volume_stiffness, at_least=0)
 
     def residuals(self, gradients: Tensor) -> Tensor:
         """Return the rows of the energy, (..., 4) in the plane and (..., 10) in space."""
@@ -109,8 +110,8 @@ class StableNeoHookean:
     """
 
     def __init__(self, shear_modulus: float = 1.0, lame_parameter: float = 10.0) -> None:
-        self.shear_modulus = _positive("shear_modulus", shear_modulus)
-        self.lame_parameter = _not_negative("lame_parameter", lame_parameter)
+        self.shear_modulus = positive("the shear modulus of a material", shear_modulus)
+        self.lame_parameter = number("the first Lame parameter of a material", lame_parameter, at_least=0)
         self._volume = self.lame_parameter + self.shear_modulus  # lambda' of Smith et al.
 
     def residuals(self, gradients: Tensor) -> Tensor:
@@ -184,15 +185,3 @@ def _signed_svd(gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     last = torch.ones_like(sigma).cumsum(-1) > sigma.shape[-1] - 0.5
     flips = torch.where(last, sign, torch.ones_like(sigma))
     return u * flips[..., None, :], sigma * flips, vt.mT
-
-
-def _positive(name: str, value: float) -> float:
-    if not (isinstance(value, int | float) and 0 < value < math.inf):
-        raise InputError(f"{name} is {value!r}, expected a positive number.")
-    return float(value)
-
-
-def _not_negative(name: str, value: float) -> float:
-    if not (isinstance(value, int | float) and 0 <= value < math.inf):
-        raise InputError(f"{name} is {value!r}, expected a number of at least 0.")
-    return float(value)

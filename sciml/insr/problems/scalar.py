@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive, whole_number
 from sciml.domains import BoundaryPoints, Box, Domain
 from sciml.domains.output_points import mean_points
 from sciml.errors import InputError
@@ -54,10 +55,13 @@ class Advection(EvolutionProblem, Transport):
     ) -> None:
         if boundary not in ("periodic", "zero", "inflow"):
             raise InputError(f"there is no boundary {boundary!r} of advection, expected periodic, zero or inflow.")
-        if not velocity or not all(math.isfinite(v) for v in velocity) or not any(velocity):
-            raise InputError(f"the velocity is {list(velocity)}, expected one finite number per dimension, not all 0.")
-        if not width > 0:
-            raise InputError(f"the width of the pulse is {width!r}, expected a positive number.")
+        for component in velocity:
+            number("a component of the velocity", component)
+        if not any(velocity):
+            raise InputError(f"the velocity is {list(velocity)}, expected one number per dimension, not all 0.")
+        number("the centre of the pulse", centre)
+        positive("the width of the pulse", width)
+        number("the weight of the boundary", boundary_weight, at_least=0)
         dim, self.periodic, self.inflow = len(velocity), boundary == "periodic", boundary == "inflow"
         self.domain = Box([lower] * dim, [upper] * dim, self.periodic)
         self.velocity, self.centre, self.width = tuple(velocity), centre, width * math.sqrt(dim)
@@ -137,12 +141,14 @@ class Heat(EvolutionProblem):
         modes: Sequence[int] | None = None,
         boundary_weight: float = 1.0,
     ) -> None:
-        if not diffusivity > 0:
-            raise InputError(f"the diffusivity is {diffusivity!r}, expected a positive number.")
+        positive("the diffusivity", diffusivity)
+        number("the weight of the boundary", boundary_weight, at_least=0)
         self.domain: Domain = Box(lower, upper)
         self.modes = tuple(modes) if modes is not None else (1,) * len(lower)
-        if len(self.modes) != len(lower) or any(mode < 1 for mode in self.modes):
+        if len(self.modes) != len(lower):
             raise InputError(f"the modes are {list(self.modes)}, expected a positive whole number for each axis.")
+        for mode in self.modes:
+            whole_number("the number of half periods", mode, at_least=1)
         self.diffusivity, self.boundary_weight = diffusivity, boundary_weight
         sides = [high - low for low, high in zip(lower, upper, strict=True)]
         self._wavenumbers = [mode * math.pi / side for mode, side in zip(self.modes, sides, strict=True)]
@@ -180,8 +186,7 @@ class PeriodicBurgers(EvolutionProblem):
     order = 2
 
     def __init__(self, viscosity: float = 0.05) -> None:
-        if not viscosity > 0:
-            raise InputError(f"the viscosity is {viscosity!r}, expected a positive number.")
+        positive("the viscosity", viscosity)
         self.viscosity = viscosity
         self.domain = Box([0.0], [2 * math.pi], True)
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
+from sciml.checks import number, positive
 from sciml.domains import BoundaryPoints, Box
 from sciml.errors import InputError
 from sciml.insr.problems.base import Fields, Problem
@@ -38,10 +39,11 @@ class Smoke:
     """
 
     def __init__(self, centre: Sequence[float] = (-0.5, -0.25), width: float = 0.2) -> None:
-        if len(centre) != 2 or not all(math.isfinite(x) for x in centre) or not 0 < width < math.inf:
-            raise InputError(
-                f"smoke has centre {list(centre)} and width {width!r}, expected two numbers and a positive width."
-            )
+        if len(centre) != 2:
+            raise InputError(f"the centre of the smoke is {list(centre)}, expected two coordinates.")
+        for coordinate in centre:
+            number("a coordinate of the centre of the smoke", coordinate)
+        positive("the width of the smoke", width)
         self.centre, self.width = tuple(centre), width
 
     def __call__(self, points: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ class StreamFunctionFlow(Problem, Transport):
     headline = "velocity"
 
     def __init__(self, initial: Flow, viscosity: float = 0.0, smoke: Smoke | None = None) -> None:
-        check_viscosity(viscosity)
+        number("the viscosity", viscosity, at_least=0)
         self.initial, self.viscosity, self.smoke = initial, viscosity, smoke
         self.domain = Box([-1.0, -1.0], [1.0, 1.0])
         self.passive = () if smoke is None else ("density",)
@@ -202,9 +204,3 @@ def largest_divergence(velocity: Callable[[Tensor], Tensor], points: Tensor) -> 
         along[:, axis] = 1.0
         total = total + jvp(velocity, (points,), (along,))[1][:, axis]
     return float(total.abs().max())
-
-
-def check_viscosity(viscosity: float) -> None:
-    """Refuse a viscosity that is negative or not finite."""
-    if not 0 <= viscosity < math.inf:
-        raise InputError(f"the viscosity is {viscosity!r}, expected a number of at least 0.")

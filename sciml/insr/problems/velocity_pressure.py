@@ -12,9 +12,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.checks import positive
 from sciml.domains import BoundaryPoints, Box
 from sciml.domains.output_points import mean_points
-from sciml.errors import InputError
 from sciml.insr.problems.base import Fields, Problem
 from sciml.insr.problems.stream_function import WATCHED, largest_divergence
 from sciml.numerics.derivatives import Jet
@@ -37,8 +37,7 @@ class IncompressibleFlow(Problem):
     pictures = ("vorticity", "pressure")
 
     def __init__(self, initial: Flow, boundary_weight: float = 2.0) -> None:
-        if not 0 < boundary_weight < float("inf"):
-            raise InputError(f"the weight of the boundary is {boundary_weight!r}, expected a positive number.")
+        positive("the weight of the boundary", boundary_weight)
         self.initial, self.boundary_weight = initial, boundary_weight
         self.domain = Box([-1.0, -1.0], [1.0, 1.0])
 

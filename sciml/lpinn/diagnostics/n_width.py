@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sciml.checks import number, positive, whole_number
 from sciml.errors import InputError
 
 
@@ -45,8 +46,7 @@ def n_width(snapshots: np.ndarray, tolerance: float = 1e-6) -> int:
     InputError
         If the tolerance is out of its range, or a value is not finite.
     """
-    if not 0.0 < tolerance < 1.0:
-        raise InputError(f"the tolerance of an n-width must be between 0 and 1, got {tolerance}.")
+    number("the tolerance of an n-width", tolerance, above=0, below=1)
     values = singular_values(snapshots)
     if not values[0] > 0.0:
         return 0
@@ -79,11 +79,9 @@ def temporal_bandwidth(snapshots: np.ndarray, time_step: float, share: float = 0
     """
     history = _history(snapshots)
     steps = len(history)
-    if steps < 4 or not (0.0 < time_step < np.inf and 0.0 < share < 1.0):
-        raise InputError(
-            "a bandwidth needs at least 4 snapshots, time_step > 0 and a share between 0 and 1, "
-            f"got {steps}, {time_step} and {share}."
-        )
+    whole_number("the number of snapshots of a bandwidth", steps, at_least=4)
+    positive("the time step of a bandwidth", time_step)
+    number("the share of a bandwidth", share, above=0, below=1)
     window = np.sin(np.pi * (np.arange(steps) + 0.5) / steps)[:, None] ** 2
     changes = history - (window * history).sum(0) / window.sum()
     size = np.abs(changes).max(initial=0.0)

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from sciml.checks import number, positive
 from sciml.domains import Box
-from sciml.errors import InputError
 from sciml.lpinn.problems.base import TransportProblem
 
 
@@ -37,11 +37,8 @@ class Channel(TransportProblem):
         inside: float = 1.0,
         duration: float = 1.0,
     ) -> None:
-        if not (0 < speed < math.inf and -speed < growth < math.inf):
-            raise InputError(
-                f"the speed is {speed!r} and its growth {growth!r}, expected a flow to the right at both ends: a "
-                "positive speed, and a growth greater than minus the speed."
-            )
+        positive("the speed", speed, remedy="the flow is to the right at both ends")
+        number("the growth of the speed", growth, above=-speed, remedy="the flow is to the right at both ends")
         self.domain, self.duration = Box([0.0], [1.0]), duration
         self.speed, self.growth, self.frequency, self.inside = speed, growth, frequency, inside
 
@@ -92,10 +89,8 @@ class BoundaryLayer(TransportProblem):
         frequency: float = 1.0,
         duration: float = 1.0,
     ) -> None:
-        if not (0 < speed < math.inf and 0 < viscosity < math.inf):
-            raise InputError(
-                f"the speed is {speed!r} and the viscosity {viscosity!r}, expected positive numbers for a layer."
-            )
+        positive("the speed in a layer", speed)
+        positive("the viscosity of a layer", viscosity)
         self.domain, self.duration = Box([0.0], [1.0]), duration
         self.speed, self.viscosity, self.amplitude, self.frequency = speed, viscosity, amplitude, frequency
 
