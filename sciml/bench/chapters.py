@@ -201,5 +201,16 @@ def solve_config(config: str, changes: Sequence[str], folder: Path, progress: Pr
 
 
 def solve_command(config: str, changes: Sequence[str], folder: Path) -> str:
-    """Return the shell command that does what :func:`solve_config` does."""
-    return shlex.join(["sciml", "solve", config, *changes, "-o", str(folder)])
+    """Return the shell command that does again what :func:`solve_config` has done, in the same folder."""
+    return shlex.join(["sciml", "solve", config, *changes, "-o", str(folder), "--overwrite"])
+
+
+def demo_command(folder: Path, *words: str) -> str:
+    """Return the shell command that runs one chapter of the demo again, into the folder of the demo.
+
+    Parameters
+    ----------
+    folder : of the chapter, named like it
+    words : further arguments
+    """
+    return shlex.join(["sciml", "demo", *words, "--only", folder.name, "-o", str(folder.parent), "--overwrite"])

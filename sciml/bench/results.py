@@ -25,11 +25,16 @@ def read_results(path: Path, name: str) -> Raw:
     """
     try:
         raw = json.loads(Path(path).read_text(encoding="utf-8"))
-        if raw["name"] == name and {"environment", "plan", "jobs"} <= raw.keys():
+        if raw["name"] == name and all(isinstance(raw[part], dict) for part in ("environment", "plan", "jobs")):
             return raw
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise DataFormatError(f"{path} holds no results of 'sciml bench {name}'; move it away or choose another folder.")
+    raise foreign(path, name)
+
+
+def foreign(path: Path, name: str) -> DataFormatError:
+    """Return the error of a file that is not what ``sciml bench NAME`` writes."""
+    return DataFormatError(f"{path} holds no results of 'sciml bench {name}'; move it away or choose another folder.")
 
 
 class Results:

@@ -242,7 +242,7 @@ th, td { padding: 0.45rem 1rem 0.45rem 0; text-align: left; border-bottom: 1px s
 thead th { color: var(--faint); font-size: 0.8125rem; border-bottom: 1.5px solid var(--ink); vertical-align: bottom; }
 .number { text-align: right; }
 th:last-child, td:last-child { padding-right: 0; }
-.scroll tbody tr:first-child > * { font-weight: 650; }
+.scroll tbody tr:first-child > * { background: var(--tint); }
 code { font: 0.875em/1.5 ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
   overflow-wrap: anywhere; }
 dl { margin: 0; font-size: 0.9375rem; }

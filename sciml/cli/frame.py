@@ -128,7 +128,8 @@ def explain_file(error: OSError) -> tuple[str, int] | None:
         return f"{path} is a folder, expected a file", WRONG_USAGE
     if isinstance(error, NotADirectoryError):
         return f"{path} leads through a file, expected folders; check the path", WRONG_USAGE
-    return None
+    reason = (error.strerror or type(error).__name__).lower()
+    return f"{path} cannot be used: {reason}; choose another path", WRONG_USAGE
 
 
 def print_version(wanted: bool) -> None:

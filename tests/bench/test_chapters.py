@@ -13,6 +13,7 @@ from sciml.bench.chapters import (
     Chapter,
     Settings,
     chapter_names,
+    demo_command,
     load_chapter,
     load_chapters,
     one_thread,
@@ -132,7 +133,8 @@ def test_lpinn_finds_the_shock_that_finite_volumes_smear(tmp_path):
 
 
 def test_the_command_of_a_run_can_be_pasted_whatever_its_folder_is_called():
-    assert solve_command("a/b", ["steps=2"], Path("my runs/x")) == "sciml solve a/b steps=2 -o 'my runs/x'"
+    assert demo_command(Path("my runs/x")) == "sciml demo --only x -o 'my runs' --overwrite"
+    assert solve_command("a/b", ["steps=2"], Path("my runs/x")) == "sciml solve a/b steps=2 -o 'my runs/x' --overwrite"
 
 
 def test_one_thread_is_given_back():

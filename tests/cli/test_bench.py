@@ -74,11 +74,11 @@ def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, as
     assert not asked
 
 
-def test_limits_that_hold_are_told_without_measuring(command, asked, published: Path) -> None:
+def test_limits_that_hold_are_shown_without_measuring(command, asked, published: Path) -> None:
     code, out, _ = command("bench", "training", "--check", "-o", published)
     assert code == 0 and not asked
     assert "| ≤ 1.25 | 1.12 | yes |" in out
-    assert "1 of 1 limits hold, 0 do not, 0 are not measured in full." in out
+    assert "1 of 1 limits hold, 0 do not, 0 have not been measured." in out
 
 
 def test_a_limit_that_does_not_hold_is_named_and_is_an_exit_code(command, asked, published: Path) -> None:
@@ -94,12 +94,39 @@ def test_a_limit_that_does_not_hold_is_named_and_is_an_exit_code(command, asked,
     assert answer["checks"][0].keys() == {"benchmark", "check", "must", "goal", "measured", "met"}
 
 
-def test_a_limit_that_was_not_measured_is_neither_kept_nor_missed(command, asked, published: Path) -> None:
+def test_a_limit_that_was_not_measured_does_not_hold(command, asked, published: Path) -> None:
     raw = json.loads((published / "poisson.json").read_text())
     raw["jobs"] = {key: job for key, job in raw["jobs"].items() if job["group"] == "accuracy"}
     (published / "poisson.json").write_text(json.dumps(raw))
     code, out, _ = command("bench", "poisson", "--check", "-o", published)
-    assert code == 0 and "1 of 12 limits hold, 0 do not, 11 are not measured in full." in out
+    assert code == 1 and "1 of 12 limits hold, 0 do not, 11 have not been measured." in out
+
+
+@pytest.mark.parametrize("name", ["poisson", "dcdm", "insr", "lpinn", "training"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"jobs": []},
+        {"jobs": {"a": 1}},
+        {"jobs": {"a": {}}},
+        {"plan": None},
+        {"plan": {}},
+        {"environment": 3},
+    ],
+    ids=str,
+)
+def test_damaged_results_are_refused_in_a_sentence(command, asked, published: Path, name: str, change: dict) -> None:
+    path = published / f"{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    code, _, error = command("bench", name, "--check", "-o", published)
+    if change != {"plan": {}} or error:  # some limits ask nothing of the plan
+        assert code == 2 and f"{path} holds no results of 'sciml bench {name}'" in error
+
+
+def test_results_that_are_nested_without_end_are_refused_in_a_sentence(command, asked, published: Path) -> None:
+    (published / "insr.json").write_text("[" * 200_000)
+    code, _, error = command("bench", "insr", "--check", "-o", published)
+    assert code == 2 and "holds no results of 'sciml bench insr'" in error
 
 
 def test_a_check_without_results_or_with_words_for_a_measurement_is_refused(command, asked) -> None:

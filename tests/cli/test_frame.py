@@ -258,3 +258,8 @@ def test_the_live_line_shows_the_residual_on_a_terminal_and_vanishes(boom_enviro
 def test_there_is_no_live_line_without_a_terminal(boom) -> None:
     answer = boom("boom", "line")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+def test_a_path_that_the_system_refuses_is_one_sentence(command) -> None:
+    code, out, error = command("cite", "a" * 300)
+    assert (code, out) == (2, "") and "cannot be used" in error and error.count("\n") == 1

@@ -8,7 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciml.bench.chapters import Chapter, Picture, Progress, Story, Table, one_thread, solve_command, solve_config
+from sciml.bench.chapters import (
+    Chapter,
+    Picture,
+    Progress,
+    Story,
+    Table,
+    demo_command,
+    one_thread,
+    solve_command,
+    solve_config,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,18 +99,18 @@ class AdvectionChapter(Chapter):
                 f"scheme here, {best}, reaches {last[best]:.1e} in {seconds[best]:.1g} s."
             ),
             text=(
-                ("The classical method wins: for smooth solutions on one axis, spectral methods are as accurate and "
-                "faster by orders of magnitude. INSR shares its time integrator with the Fourier modes, and most of "
-                "the error that is left is that of the time steps: its network resolves the pulse nearly as well as a "
-                "spectral method."),
-                ("What the network offers is not speed on one axis. It needs no mesh, so that the "
+                ("The classical method wins: for smooth solutions in one dimension, spectral methods are as accurate "
+                "and faster by orders of magnitude. INSR shares its time integrator with the Fourier modes, and most "
+                "of the remaining error is that of the time steps: its network resolves the pulse nearly as well as "
+                "a spectral method."),
+                ("What the network offers is not speed in one dimension. It needs no mesh, so that the "
                 "same few lines solve on other domains and in five dimensions, where a grid no longer fits."),
             ),
             tables=[table],
             pictures=pictures,
             commands={
                 solve_command(CONFIG, changes, folder / "run"): "repeats our part",
-                "sciml demo --only insr": "repeats this chapter",
+                demo_command(folder): "repeats this chapter",
                 "sciml bench insr --quick": "measures INSR on all its cases",
             },
             files={folder / "run" / "fields.xdmf": "u and the exact solution at all times, for ParaView"},

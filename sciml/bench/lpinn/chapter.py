@@ -8,7 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciml.bench.chapters import Chapter, Picture, Progress, Story, Table, one_thread, solve_command, solve_config
+from sciml.bench.chapters import (
+    Chapter,
+    Picture,
+    Progress,
+    Story,
+    Table,
+    demo_command,
+    one_thread,
+    solve_command,
+    solve_config,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +92,7 @@ class FrontChapter(Chapter):
         coarse, fine = (name for name in sizes if name != OURS)
         return Story(
             summary=(
-                f"LPINN reaches a relative error of {sizes[OURS][0]:.1e} in {seconds[OURS]:.2g} s, {fine} one of "
+                f"LPINN reaches a relative error of {sizes[OURS][0]:.1e} in {seconds[OURS]:.2g} s; {fine} reaches "
                 f"{sizes[fine][0]:.1e} in {seconds[fine]:.2g} s; the Hopf-Lax formula is exact and takes "
                 f"{seconds[FORMULA]:.2g} s."
             ),
@@ -99,7 +109,7 @@ class FrontChapter(Chapter):
             pictures=pictures,
             commands={
                 solve_command(CONFIG, changes, folder / "run"): "repeats our part",
-                "sciml demo --only lpinn": "repeats this chapter",
+                demo_command(folder): "repeats this chapter",
                 "sciml bench lpinn --quick": "measures LPINN on all its cases",
             },
             files={folder / "run" / "fields.xdmf": "u and the exact solution at all times, for ParaView"},

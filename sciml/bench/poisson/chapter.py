@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.bench.chapters import Chapter, Picture, Progress, Settings, Story, Table
+from sciml.bench.chapters import Chapter, Picture, Progress, Settings, Story, Table, demo_command
 from sciml.checks import whole_number
 from sciml.errors import InputError
 
@@ -73,14 +73,15 @@ class WindTunnelChapter(Chapter):
         self, folder: Path, runs: dict[str, SolveResult], metrics: dict[str, float], pictures: Sequence[Picture]
     ) -> Story:
         seconds = {name: run.setup_seconds + run.solve_seconds for name, run in runs.items()}
-        slower = [f"{name} takes {seconds[name] / seconds[OURS]:.3g} times as long" for name in (PEER, "plain CG")]
+        others = [compared(name, seconds[name] / seconds[OURS]) for name in (PEER, "plain CG")]
         unknowns = int((self.tunnel[2].cells == 0).sum())
         failed = [f"{name} ended with the status {run.status}" for name, run in runs.items() if not run.converged]
-        command = f"sciml demo {quoted(self.settings.surface)}--size {self.size} --only poisson"
+        surface = () if self.settings.surface is None else (str(self.settings.surface),)
+        command = demo_command(folder, *surface, "--size", str(self.size))
         return Story(
             summary=(
                 f"Multigrid solves for {unknowns:,} unknowns in {seconds[OURS]:.2g} s on one thread; "
-                f"{', '.join(slower)}."
+                f"{' and '.join(others)}."
             ),
             text=(
                 (
@@ -124,11 +125,15 @@ def default_surface() -> Path:
     return surfaces["trefoil"]
 
 
-def quoted(surface: Path | None) -> str:
-    """Return the surface as a word of a shell command with a blank after it; nothing for the default."""
-    import shlex
+def compared(name: str, ratio: float) -> str:
+    """Return a sentence part that says by how much a solver is slower or faster than ours.
 
-    return "" if surface is None else f"{shlex.quote(str(surface))} "
+    Parameters
+    ----------
+    name : of the solver
+    ratio : of its time to ours
+    """
+    return f"{name} is {ratio:.2g} times slower" if ratio >= 1 else f"{name} is {1 / ratio:.2g} times faster"
 
 
 def tunnel_around(path: Path, size: int, notes: list[str]) -> tuple[Grid, Mesh, WindTunnel]:
