@@ -7,7 +7,7 @@ subclass given as ``error``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 from types import EllipsisType
@@ -125,10 +125,32 @@ def choice(name: str, value: T, known: Iterable[T], *, error: type[InputError] =
     sciml.errors.InputError: the optimizer is 'addam', expected one of adam, soap; did you mean 'adam'?
     """
     known = list(known)
-    if value not in known:
+    if not isinstance(value, Hashable) or value not in known:  # arrays do not compare to one truth value
         options = ", ".join(map(str, known))
         end = did_you_mean(value, map(str, known)) or "."
         raise error(f"{name} is {shown(value)}, expected {'one of ' * (len(known) > 1)}{options}{end}")
+    return value
+
+
+def instance(
+    name: str,
+    value: T,
+    kinds: type | tuple[type, ...],
+    expected: str,
+    *,
+    remedy: str = "",
+    error: type[InputError] = InputError,
+) -> T:
+    """Return an instance of a class, or of one of several; ``expected`` names them in the error sentence.
+
+    Examples
+    --------
+    >>> instance("faithful", "yes", bool, "True or False")
+    Traceback (most recent call last):
+    sciml.errors.InputError: faithful is 'yes', expected True or False.
+    """
+    if not isinstance(value, kinds):
+        raise error(sentence(name, value, expected, remedy))
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +99,7 @@ def find_weights(weights: str, method: str) -> Path:
     from sciml.cli.runs import find_run
     from sciml.errors import InputError
 
-    learned = [name for name, each in registered().items() if "weights" in {option.name for option in fields(each)}]
+    learned = [name for name, each in registered().items() if "weights" in each.option_names()]
     if method not in learned:
         raise InputError(f"--weights is for --method {' or '.join(learned)}, got --method {method}.")
     path = find_run(weights)
@@ -121,7 +120,8 @@ def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Pa
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
     system = problem if isinstance(problem, VoxelPoisson) else as_matrix(problem)
-    return find(method)().with_options(weights=weights).chosen_for(system)
+    options = {} if weights is None else {"weights": weights}
+    return find(method)(**options).chosen_for(system)
 
 
 def print_report(result: SolveResult, *written: Path | None) -> None:

@@ -6,11 +6,12 @@ They are ``dcdm`` and ``learned``: ``solve(problem, b, method="dcdm")``. Importi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from sciml.checks import whole_number
+from sciml.checks import instance, whole_number
 from sciml.errors import InputError
-from sciml.linalg.linear_methods import LinearMethod
+from sciml.linalg.linear_methods import LinearMethod, check_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sciml.linalg import VoxelPoisson
     from sciml.linalg.krylov import Callback, KrylovResult
     from sciml.linalg.linear_methods import Prepared
+
+NAME_OF_WEIGHTS = "give the name of published weights, or a file, as weights=..."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +68,12 @@ class DeepConjugateDirections(LinearMethod):
         whole_number("history", self.history, at_least=1)
         if self.scales is not None:
             whole_number("scales", self.scales, at_least=1)
+        instance("faithful", self.faithful, bool, "True or False")
         _check_one_source(self.network, self.weights)
+        if self.network is not None:
+            from sciml.dcdm.model import DirectionNet
+
+            instance("network", self.network, DirectionNet, "a DirectionNet", remedy=NAME_OF_WEIGHTS)
 
     @classmethod
     def from_weights(cls, weights: str | Path | None = None, *, dimension: int = 3, size: int = 0) -> Self:
@@ -159,6 +167,11 @@ class LearnedMultigrid(LinearMethod):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_one_source(self.rules, self.weights)
+        check_device(self.device)
+        if self.rules is not None:
+            from sciml.dcdm.learned_multigrid import LearnedRules
+
+            instance("rules", self.rules, LearnedRules, "LearnedRules", remedy=NAME_OF_WEIGHTS)
 
     def prepare(self, system: VoxelPoisson) -> Prepared:
         """Read the rules, if only their weights were named, and set up the hierarchy."""
@@ -172,6 +185,9 @@ class LearnedMultigrid(LinearMethod):
 
 
 def _check_one_source(module: object | None, weights: str | Path | None) -> None:
+    """Refuse weights beside a network that has some, and what does not name weights."""
+    if weights is not None:
+        instance("weights", weights, (str, PathLike), "a name of published weights, or the path of a file")
     if module is not None and weights is not None:
         raise InputError(
             f"both a {type(module).__name__} and weights={str(weights)!r} were given, expected one of them."

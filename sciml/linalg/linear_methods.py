@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from sciml.checks import choice, number, whole_number
+from sciml.checks import choice, did_you_mean, instance, number, sentence, whole_number
 from sciml.errors import InputError, NotStructuredError
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     # A method set up for one system: (b, x0, tolerance on |r|, |b|, callback) -> (x, how it was found)
     Prepared = Callable[[np.ndarray, np.ndarray | None, float, float, Callback | None], tuple[np.ndarray, KrylovResult]]
+
+
+EXPECTED_DEVICE = "the name of a device, such as 'cpu' or 'cuda'"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,9 +67,26 @@ class LinearMethod(ABC):
         whole_number("maxiter", self.maxiter, at_least=1)
 
     def with_options(self, **options: Any) -> Self:
-        """Return the method with those options changed that are not None; those it does not have are left out."""
-        own = {each.name for each in fields(self)}
-        return replace(self, **{name: value for name, value in options.items() if name in own and value is not None})
+        """Return a copy of the method with other values of some options, which are checked as those of a new object.
+
+        Raises
+        ------
+        InputError
+            The method has no option of that name, or the value does not suit it.
+        """
+        known = self.option_names()
+        for name in options:
+            if name not in known:
+                raise InputError(
+                    f"method={self.name!r} has no option {name!r}, expected one of {', '.join(known)}"
+                    f"{did_you_mean(name, known) or '.'}"
+                )
+        return replace(self, **options)
+
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """Return the names of the options of the method."""
+        return tuple(each.name for each in fields(cls))
 
     @property
     def label(self) -> str:
@@ -102,7 +122,7 @@ class Automatic(LinearMethod):
     ----------
     preconditioner : a :class:`MultigridPreconditioner` set up before, or any function from r to M r, used instead of a
         preconditioner of the method's own
-    device : of the method that is chosen, where it runs on one
+    device : where multigrid or conjugate gradients run, if one of them is chosen; the other methods run on the CPU
     """
 
     name: ClassVar[str] = "auto"
@@ -111,6 +131,11 @@ class Automatic(LinearMethod):
     preconditioner: Preconditioner | None = None
     device: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_function(self.preconditioner)
+        check_device(self.device)
+
     def system_of(self, matrix: Matrix) -> System:
         """Return a matrix as the voxel problem that it comes from, if it is recognised as one."""
         from sciml.linalg.systems import as_grid_or_matrix
@@ -118,9 +143,10 @@ class Automatic(LinearMethod):
         return as_grid_or_matrix(matrix)
 
     def chosen_for(self, system: System) -> LinearMethod:
-        """Return the method that suits the system, with the options of this one."""
-        options = {each.name: getattr(self, each.name) for each in fields(self)}
-        return choose(system, self.preconditioner)().with_options(**options)
+        """Return the method that suits the system, with the tolerances of this one and the options that it has, too."""
+        chosen = choose(system, self.preconditioner)
+        given = {name: getattr(self, name) for name in ("preconditioner", "device") if name in chosen.option_names()}
+        return chosen(rtol=self.rtol, atol=self.atol, maxiter=self.maxiter, **given)
 
     def prepare(self, system: System) -> Prepared:
         """Set up the method that suits the system."""
@@ -181,7 +207,8 @@ class Multigrid(LinearMethod):
     Parameters
     ----------
     degree, visits, dtype, backend, device : as of :class:`~sciml.linalg.multigrid.MultigridPreconditioner`
-    preconditioner : a hierarchy set up before; the five options above are then without effect
+    preconditioner : a :class:`MultigridPreconditioner` set up before; the five options above are then without effect.
+        Functions are for :class:`ConjugateGradients`
     """
 
     name: ClassVar[str] = "multigrid"
@@ -195,14 +222,29 @@ class Multigrid(LinearMethod):
     dtype: str | type | np.dtype = "float32"
     backend: str = "auto"
     device: str | None = None
-    preconditioner: Preconditioner | None = None
+    preconditioner: MultigridPreconditioner | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        from sciml.linalg.multigrid.preconditioner import check_cycle, choose_backend
+        from sciml.linalg.multigrid.preconditioner import (
+            MultigridPreconditioner,
+            check_cycle,
+            check_dtype,
+            choose_backend,
+        )
 
         check_cycle(self.degree, self.visits)
+        check_dtype(self.dtype)
+        check_device(self.device)
         choose_backend(self.backend, self.device)
+        if self.preconditioner is not None:
+            instance(
+                "preconditioner",
+                self.preconditioner,
+                MultigridPreconditioner,
+                "a MultigridPreconditioner",
+                remedy="give a function to method='cg'",
+            )
 
     def prepare(self, system: System) -> Prepared:
         """Set up the hierarchy, unless it was given."""
@@ -283,12 +325,35 @@ class ConjugateGradients(LinearMethod):
     preconditioner: Preconditioner | None = None
     device: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_function(self.preconditioner)
+        check_device(self.device)
+
     def prepare(self, system: System) -> Prepared:
         """Set up the operator and its vectors."""
         from sciml.linalg.preconditioned import checked_preconditioner, iteration_on
 
         given = None if self.preconditioner is None else checked_preconditioner(self.preconditioner, system)
         return iteration_on(system, given, self.maxiter, self.device)
+
+
+def check_device(device: str | None) -> None:
+    """Refuse what does not name a device; torch is asked about those other than the CPU."""
+    if device is None or instance("device", device, str, EXPECTED_DEVICE) == "cpu":
+        return
+    import torch
+
+    try:
+        torch.device(device)
+    except RuntimeError:
+        raise InputError(sentence("device", device, EXPECTED_DEVICE)) from None
+
+
+def _check_function(preconditioner: Preconditioner | None) -> None:
+    """Refuse a preconditioner that cannot be called."""
+    if preconditioner is not None and not callable(preconditioner):
+        raise InputError(sentence("preconditioner", preconditioner, "a function from r to M r"))
 
 
 METHODS: tuple[type[LinearMethod], ...] = (

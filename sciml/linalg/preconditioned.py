@@ -94,8 +94,6 @@ def checked_preconditioner(preconditioner: Preconditioner, system: System) -> Pr
                 "call its update(problem)."
             )
         return preconditioner
-    if not callable(preconditioner):
-        raise InputError(f"preconditioner must be a function from r to M r, got {type(preconditioner).__name__}.")
     on_grid = isinstance(system, VoxelPoisson)
 
     def apply(r: np.ndarray) -> np.ndarray:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.errors import InputError
 from sciml.linalg.krylov import Callback, KrylovResult, norm
 from sciml.linalg.linear_methods import LinearMethod
 from sciml.linalg.preconditioned import Preconditioner
@@ -49,13 +47,15 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
         conjugate gradients. Any name of ``sciml list methods``, or an object with options, such as
         ``Multigrid(visits=1)``, see :mod:`sciml.linalg.linear_methods`
     preconditioner : used instead of the method's own: a :class:`MultigridPreconditioner` to set up once and solve many
-        times, or any function from a residual to M r; one that is useless is noticed and dropped
+        times (``"auto"``, ``"multigrid"``, ``"cg"``), or any function from a residual to M r (``"auto"``, ``"cg"``; the
+        result reports ``"cg"``); one that is useless is noticed and dropped
     rtol, atol, maxiter : relative and absolute tolerance and the largest number of iterations; the defaults are those
         of the method, 1e-6, 0 and 10 000
     x0 : initial guess, 0 by default; a direct method ignores it
     project : remove the part of b that makes a closed component unsolvable, instead of refusing b
     callback : called as callback(iteration, |r| / |b|)
-    device : ``"cuda"`` runs multigrid and conjugate gradients there, through torch
+    device : ``"cuda"`` runs multigrid and conjugate gradients there, through torch; an option of ``"auto"``,
+        ``"multigrid"``, ``"cg"`` and ``"learned"``, which the other methods refuse
 
     Returns
     -------
@@ -70,9 +70,9 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
         Shapes, values or options are wrong.
     """
     began = time.perf_counter()
-    chosen = as_method(method).with_options(rtol=rtol, atol=atol, maxiter=maxiter, device=device)
-    if preconditioner is not None:
-        chosen = _with_preconditioner(chosen, preconditioner)
+    options = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "preconditioner": preconditioner, "device": device}
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = as_method(method).with_options(**given)
     if not isinstance(system, VoxelPoisson):
         system = chosen.system_of(system)
     values = right_hand_side(system, b, project)
@@ -95,12 +95,6 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
         time.perf_counter() - started,
         found.fallbacks,
     )
-
-
-def _with_preconditioner(method: LinearMethod, preconditioner: Preconditioner) -> LinearMethod:
-    if "preconditioner" not in {each.name for each in fields(method)}:
-        raise InputError(f"method={method.name!r} takes no preconditioner; leave method at 'auto' to use yours.")
-    return method.with_options(preconditioner=preconditioner)
 
 
 def _solve_all(prepared: _Prepared, batch: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, KrylovResult]:

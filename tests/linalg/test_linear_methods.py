@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pyamg
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from sciml.dcdm import DeepConjugateDirections, LearnedMultigrid
@@ -119,7 +119,60 @@ def test_conjugate_gradients_take_a_preconditioner_as_those_of_scipy_do(noise):
     assert (result.method, result.status) == ("cg", "converged") and result.iterations <= 2
 
 
+@pytest.mark.parametrize("method", ["auto", "cg"])
+def test_a_function_as_preconditioner_runs_conjugate_gradients_and_is_reported_so(method, noise):
+    b = noise(OBSTACLE)
+    result = solve(OBSTACLE, b, method=method, preconditioner=lambda r: r / 4)
+    assert (result.method, result.status) == ("cg", "converged")
+    with pytest.raises(InputError, match=r"expected a MultigridPreconditioner; give a function to method='cg'\."):
+        solve(OBSTACLE, b, method="multigrid", preconditioner=lambda r: r / 4)
+
+
 # ---------------------------------------------------------------------------------------------------------- bad input
+
+
+@given(name=st.text(min_size=1), method=st.sampled_from(sorted(registered())))
+@example("device", "fft")
+@example("device", "amg")
+@example("device", "dcdm")
+@example("preconditioner", "learned")
+@example("weights", "multigrid")
+@settings(deadline=None)
+def test_every_method_refuses_an_unknown_option_in_a_sentence(name, method):
+    method = find(method)
+    assume(name not in method.option_names())
+    with pytest.raises(InputError) as caught:
+        method().with_options(**{name: "cpu"})
+    sentence = str(caught.value)
+    assert sentence.startswith(f"method={method.name!r} has no option {name!r}, expected one of rtol, ")
+    assert all(option in sentence for option in method.option_names()) and sentence[-1] in ".?"
+
+
+@pytest.mark.parametrize("method", ["fft", "amg", "dcdm"])
+def test_a_device_is_not_ignored_by_methods_without_one(method, noise):
+    with pytest.raises(InputError, match=f"method='{method}' has no option 'device'"):
+        solve(BOX, noise(BOX), method=method, device="cuda")
+    with pytest.raises(InputError, match=r"device is 'nonsense', expected the name of a device"):
+        solve(BOX, noise(BOX), device="nonsense")
+
+
+def test_a_misspelt_option_is_told_the_nearest_one():
+    with pytest.raises(InputError, match=r"has no option 'visit', .*; did you mean 'visits'\?"):
+        Multigrid().with_options(visit=1)
+
+
+WRONG = (object(), object, "no such thing", "", b"bytes", -1, 1.5, 3j, float("nan"), [], {}, (3,), np.ones((2, 2)))
+OPTIONS = [(method, option) for method in registered().values() for option in method.option_names()]
+
+
+@pytest.mark.parametrize(("method", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_each_option_of_each_method_refuses_values_of_other_kinds_when_the_object_is_made(method, option):
+    fits = {"weights": (str,), "rtol": (float,), "atol": (float,), "preconditioner": (type,)}.get(option, ())
+    wrong = [value for value in WRONG if not isinstance(value, fits) or value != value]
+    for value in wrong:
+        with pytest.raises(InputError, match=option) as caught:
+            method(**{option: value})
+        assert str(caught.value)[-1] in ".?"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +187,10 @@ def test_conjugate_gradients_take_a_preconditioner_as_those_of_scipy_do(noise):
         (lambda: ConjugateGradients(maxiter=True), "maxiter is True, expected a whole number"),
         (lambda: DeepConjugateDirections(history=0), "history is 0"),
         (lambda: DeepConjugateDirections(scales=0), "scales is 0"),
+        (lambda: Multigrid(degree=3), "degree is 3, expected two numbers: for the finest and for the other levels"),
+        (lambda: Multigrid(dtype="float16"), "dtype is float16, expected float32 or float64"),
+        (lambda: DeepConjugateDirections("box2d_cpu"), "network is 'box2d_cpu', expected a DirectionNet; give"),
+        (lambda: LearnedMultigrid("learned"), "rules is 'learned', expected LearnedRules; give the name"),
         (lambda: LearnedMultigrid(object(), weights="a"), "both a object and weights='a' were given"),
         (lambda: as_method(Multigrid), r"expected a name such as 'multigrid' or an object such as Multigrid\("),
         (lambda: find("multigird"), "did you mean 'multigrid'"),

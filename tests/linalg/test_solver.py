@@ -376,7 +376,12 @@ B = np.ones((4, 5))
         (PROBLEM, np.stack([B, B]), {"x0": B}, "x0 has shape"),
         (PROBLEM, B, {"preconditioner": 3}, "must be a function"),
         (PROBLEM, B, {"preconditioner": lambda r: r.ravel()}, r"returned an array of shape \(20,\)"),
-        (PROBLEM, B, {"preconditioner": lambda r: r, "method": "fft"}, "takes no preconditioner"),
+        (
+            PROBLEM,
+            B,
+            {"preconditioner": lambda r: r, "method": "fft"},
+            "has no option 'preconditioner', expected one of rtol",
+        ),
         (PROBLEM.to_csr(), np.ones(19), {}, "expected"),
         (PROBLEM.to_csr()[:5], np.ones(5), {}, "square"),
         (PROBLEM.to_csr() * np.nan, np.ones(20), {}, "finite"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciml.checks import choice, whole_number
+from sciml.checks import choice, instance, sentence, whole_number
 from sciml.errors import InputError
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid.coarsest import dense_inverse
@@ -85,9 +85,7 @@ class MultigridPreconditioner:
         rules: Rules | None = None,
     ) -> None:
         check_cycle(degree, visits)
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise InputError(f"dtype is {self.dtype}, expected float32 or float64.")
+        self.dtype = check_dtype(dtype)
         self.backend = choose_backend(backend, device)
         self.device = device
         self.visits = visits
@@ -223,11 +221,24 @@ class MultigridPreconditioner:
 
 def check_cycle(degree: tuple[int, int], visits: int) -> None:
     """Refuse degrees of the smoother, two of them, and numbers of visits that are not positive."""
-    if len(degree) != 2:
-        raise InputError(f"degree is {degree}, expected two numbers: for the finest and for the other levels.")
+    if not isinstance(degree, tuple | list) or len(degree) != 2:
+        raise InputError(sentence("degree", degree, "two numbers: for the finest and for the other levels"))
     for each in degree:
         whole_number("the degree of the smoother", each, at_least=1)
     whole_number("visits", visits, at_least=1)
+
+
+def check_dtype(dtype: np.typing.DTypeLike) -> np.dtype:
+    """Return the precision of the cycle: single or double."""
+    expected = "float32 or float64"
+    instance("dtype", dtype, (str, type, np.dtype), expected)
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):  # of names that NumPy cannot parse
+        raise InputError(sentence("dtype", dtype, expected)) from None
+    if found not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise InputError(f"dtype is {found}, expected {expected}.")
+    return found
 
 
 def choose_backend(backend: str, device: str | None) -> str:
