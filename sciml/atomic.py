@@ -1,7 +1,7 @@
 """Write files so that a reader finds the old file or the new one, whole, and never a part of either.
 
 Every file of the package is written under another name beside its own and renamed into place. A run that is killed in
-between leaves at most a file ``NAME.part``.
+between leaves at most a file ``NAME.part`` or ``NAME.PID.part``, or a folder ``.NAME.*.part``, which can be deleted.
 """
 
 from __future__ import annotations

@@ -178,14 +178,18 @@ def shape(
     Traceback (most recent call last):
     sciml.errors.InputError: the shape of the points is (1, 2), expected (number of points, 3).
     """
-    found = shape_of(array)
+    try:
+        found = shape_of(array)
+    except ValueError:  # NumPy's words do not say which value it is
+        raise error(
+            sentence(name, array, f"an array of shape {_axes(expected)}, not rows of unequal length", remedy)
+        ) from None
     axes = [axis for axis in expected if axis is not ...]
     last = found[max(len(found) - len(axes), 0) :] if len(axes) < len(expected) else found
     if len(last) != len(axes) or any(
         not isinstance(want, str) and have != want for have, want in zip(last, axes, strict=True)
     ):
-        words = ", ".join("..." if axis is ... else str(axis) for axis in expected) + "," * (len(expected) == 1)
-        raise error(sentence(f"the shape of {name}", found, f"({words})", remedy))
+        raise error(sentence(f"the shape of {name}", found, _axes(expected), remedy))
     return array
 
 
@@ -202,7 +206,10 @@ def finite(name: str, values: T, *, remedy: str = "", error: type[InputError] = 
     if not hasattr(array, "isfinite"):  # torch's tensors have it; numpy's arrays do not
         import numpy as np
 
-        flags = np.isfinite(np.asarray(array))
+        try:
+            flags = np.isfinite(np.asarray(array))
+        except (TypeError, ValueError):  # rows of unequal length, or no numbers
+            raise error(f"{name} are {shown(values)}, expected an array of finite numbers.") from None
         bad, total = int(flags.size - np.count_nonzero(flags)), int(flags.size)
     else:
         bad, total = int((~array.isfinite()).sum()), array.numel()
@@ -223,7 +230,11 @@ def rising(name: str, values: Any, *, at_least: float | None = None, error: type
     """
     import numpy as np
 
-    array = np.asarray(values, dtype=np.float64)
+    bound = f" of at least {at_least:g}" if at_least is not None else ""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):  # rows of unequal length, or no numbers
+        raise error(f"{name} are {shown(values)}, expected rising finite numbers{bound}.") from None
     if (
         array.ndim != 1
         or not len(array)
@@ -231,7 +242,6 @@ def rising(name: str, values: Any, *, at_least: float | None = None, error: type
         or np.any(np.diff(array) < 0.0)
         or (at_least is not None and array[0] < at_least)
     ):
-        bound = f" of at least {at_least:g}" if at_least is not None else ""
         raise error(f"{name} are {shown(array.tolist())}, expected rising finite numbers{bound}.")
     return array
 
@@ -284,6 +294,12 @@ def _numbers_within(at_least: float | None, above: float | None, at_most: float 
     if below is not None:
         bounds.append(f"less than {below:g}")
     return " ".join([words, " and ".join(bounds)]).rstrip()
+
+
+def _axes(expected: Sequence[int | str | EllipsisType]) -> str:
+    """Return a shape as an error sentence shows it."""
+    words = ", ".join("..." if axis is ... else str(axis) for axis in expected)
+    return f"({words}{',' * (len(expected) == 1)})"
 
 
 def _none(*bounds: float | None) -> bool:

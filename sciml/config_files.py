@@ -21,7 +21,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it does not exist, cannot be read, is no YAML, is empty or is no mapping.
+        If it does not exist, cannot be read, is not valid YAML, is empty or is not a mapping.
     """
     path = Path(path)
     if path.is_dir():

@@ -49,12 +49,12 @@ class Status(StrEnum):
     )
     LIMIT = (
         "limit",
-        "The largest number of solves or iterations was reached before the tolerance.",
-        "Allow more of them, or choose a larger tolerance.",
+        "A nonlinear fit used up its number of solves or updates before it met its tolerance.",
+        "Allow the fit more of them, or choose a larger tolerance; enlarge the network if the residual stays large.",
     )
     MAXITER = (
         "maxiter",
-        "The largest number of iterations was reached before the tolerance.",
+        "The linear solver reached maxiter iterations before the residual norm met the tolerance.",
         "Raise maxiter, choose a larger tolerance, or choose a method that suits the system better.",
     )
     TIME = (

@@ -1,4 +1,4 @@
-"""Read YAML strictly: safe tags only, 1e-3 is a number, a key stands once, nothing refers to something else.
+"""Read YAML strictly: safe tags only, 1e-3 is a number, keys are unique, nothing refers to something else.
 
 >>> parse("{rate: 1e-3, sizes: [64]}", "a config")
 {'rate': 0.001, 'sizes': [64]}
@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -75,9 +75,9 @@ def parse(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{source}{line}: this is no YAML for a config: {error.problem}.") from error
+        raise ConfigError(f"{source}{line}: invalid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is no text that YAML allows: {str(error).splitlines()[0]}.") from error
+        raise ConfigError(f"{source} is not a text that YAML allows: {str(error).splitlines()[0]}.") from error
     except RecursionError:
         raise ConfigError(f"{source} is nested too deeply for a config.") from None
     except ValueError as error:  # such as 2026-13-45, a date that does not exist

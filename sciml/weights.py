@@ -152,7 +152,7 @@ def read_card(path: str | Path) -> Card:
     if not isinstance(task, dict) or not isinstance(task.get("class_path"), str):
         raise CheckpointError(f"{path} does not describe weights, expected a config with a task, and a checksum.")
     if not isinstance(task.get("init_args", {}), dict | None):
-        raise CheckpointError(f"{path} does not describe weights: config.task.init_args is no mapping.")
+        raise CheckpointError(f"{path} does not describe weights: config.task.init_args is not a mapping.")
     if not isinstance(values.get("sha256"), str) or not _SHA256.fullmatch(values["sha256"]):
         raise CheckpointError(f"{path} has no checksum of its weights, expected a SHA-256 under the key sha256.")
     return Card(path, values)
@@ -189,7 +189,7 @@ def read_tensors(path: str | Path, card: Card | None = None) -> dict[str, Tensor
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != card.sha256:
             raise CheckpointError(
-                f"{path} is damaged, or does not belong to {card.path.name} beside it; get both anew."
+                f"{path} is damaged, or does not belong to {card.path.name} beside it; download both files again."
             )
         return load(data)
     except FileNotFoundError as error:
@@ -197,7 +197,7 @@ def read_tensors(path: str | Path, card: Card | None = None) -> dict[str, Tensor
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file: {error}.") from error
+        raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
 
 
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
@@ -225,7 +225,7 @@ def assign(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> No
 
 
 def load(path: str | Path, task: str, prefix: str, make: Callable[[dict[str, Any]], Module]) -> Module:
-    """Return a network of a task with published weights, in evaluation mode, without what trains it.
+    """Return a network of a task with published weights, in evaluation mode, without the training task.
 
     Parameters
     ----------

@@ -96,6 +96,21 @@ def test_shapes_are_compared_axis_by_axis_and_a_word_stands_for_any_length():
         checks.shape("the vector", torch.zeros(4, 3), (12,), remedy="flatten it")
 
 
+RAGGED = [[1.0, 2.0], [3.0]]
+
+
+def test_rows_of_unequal_length_are_refused_in_a_sentence():
+    with pytest.raises(
+        InputError, match=r"the points is \[\[1.0, 2.0\], \[3.0\]\], expected an array of shape \(n, 2\)"
+    ):
+        checks.shape("the points", RAGGED, ("n", 2))
+    for values in (RAGGED, ["a"], object()):
+        with pytest.raises(InputError, match=r"the times are .*, expected rising finite numbers\."):
+            checks.rising("the times", values)
+        with pytest.raises(InputError, match=r"the values are .*, expected an array of finite numbers\."):
+            checks.finite("the values", values)
+
+
 def test_values_that_are_not_finite_are_counted():
     for values in (np.ones(3), torch.ones(3), [1.0, 2.0], 0.0):
         assert checks.finite("u", values) is values

@@ -94,3 +94,8 @@ def test_the_worst_of_several_outcomes_is_that_of_the_hardest_failure():
 
 def test_success_is_what_met_the_tolerance_or_ran_to_its_end():
     assert {status for status in Status if status.success} == {"finished", "converged", "fallback"}
+
+
+def test_no_two_outcomes_have_the_same_meaning_and_failures_have_remedies_of_their_own():
+    assert len({status.meaning for status in Status}) == len(Status)
+    assert len({status.remedy for status in Status if not status.success}) == sum(not s.success for s in Status)

@@ -49,7 +49,7 @@ def test_weights_are_read_only_as_they_were_written(tmp_path):
         with pytest.raises(CheckpointError, match="is damaged"):
             weights.read_tensors(path, card)
     rewrite(path, sha256=sha256(JPEG).hexdigest())
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         weights.read_tensors(path)
     path.unlink()
     with pytest.raises(CheckpointError, match="does not exist"):
@@ -82,10 +82,10 @@ def test_the_card_says_what_made_the_weights(published):
         ("- 1", "does not describe weights"),
         ("config: {task: 3}", "does not describe weights"),
         ("config: {task: {class_path: 3}}", "does not describe weights"),
-        ("config: {task: {class_path: a.B, init_args: [1]}}", "init_args is no mapping"),
+        ("config: {task: {class_path: a.B, init_args: [1]}}", "init_args is not a mapping"),
         ("config: {task: {class_path: a.B}}", "has no checksum of its weights"),
         ("config: {task: {class_path: a.B}}\nsha256: 12", "has no checksum of its weights"),
-        ("config: [", "line 1, column 10: this is no YAML"),
+        ("config: [", "line 1, column 10: invalid YAML"),
     ],
 )
 def test_a_bad_card_is_refused_in_a_sentence(published, text, reason):

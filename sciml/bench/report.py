@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 Form = Callable[[float], str]
-Row = tuple[str, ...]
 DASH, NOT_MEASURED = "–", "not measured"
 
 

@@ -97,7 +97,7 @@ class VerbGroup(TyperGroup):
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """Return the sentence and the exit code of an error that is no defect of sciml, None for one that may be."""
+    """Return the sentence and the exit code of an error that is not a defect of sciml, None for one that may be."""
     if isinstance(error, Terminated):
         return "terminated", TERMINATED
     if isinstance(error, KeyboardInterrupt):

@@ -10,7 +10,7 @@ from typing import Any
 from sciml.run_folder import plain
 
 LARGEST_WHOLE = 1e9  # whole numbers below are shown digit by digit: counts, bytes
-PIPE_WIDTH = 160  # characters of a table when standard output is no terminal and has no width of its own
+PIPE_WIDTH = 160  # characters of a table when standard output is not a terminal and has no width of its own
 
 
 def print_json(result: Mapping[str, Any]) -> None:

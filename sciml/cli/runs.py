@@ -191,7 +191,7 @@ def find_run(name: str | Path) -> Path:
     if path.is_file() and path.suffix == weights.ENDING:
         return path
     if path.exists():
-        raise InputError(f"{path} is no run: expected the folder of a run, or exported weights (.safetensors).")
+        raise InputError(f"{path} is not a run: expected the folder of a run, or exported weights (.safetensors).")
     if (shipped := weights.find_shipped(path)) is not None:
         return shipped
     beside = [other.parent.name for other in sorted(path.parent.glob("*/config.yaml"))]

@@ -1,4 +1,4 @@
-"""Random right-hand sides that directions are learned from, drawn anew for every update."""
+"""Random right-hand sides that directions are learned from, drawn again for every update."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RitzDirections(Draws):
     cases : number of geometries per case of :data:`sciml.reference.poisson_cases.CASES`; on a plain box the
         eigenvectors are exact, elsewhere Lanczos makes ``vectors`` Ritz vectors
     dimension : 2 or 3
-    vectors : Ritz vectors per problem that is no plain box
+    vectors : Ritz vectors per problem that is not a plain box
     low_share : lower part of the spectrum with 9 times larger coefficients; 0.55 in the published code
     batch_size : right-hand sides per batch
     batches_per_epoch : batches in an epoch of training, unless ``samples`` decides

@@ -97,7 +97,7 @@ class DirectionNet(nn.Module):
 
         Parameters
         ----------
-        residual : shape (batch, 1, *cells); images whose extents are no multiple of 2^pooling_levels are continued by 0
+        residual : shape (batch, 1, *cells); images whose extents 2^pooling_levels does not divide are padded by 0
 
         Returns
         -------

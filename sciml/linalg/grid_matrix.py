@@ -103,10 +103,12 @@ def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:
     if plausible and len(positive) == 3 and positive[2] % positive[1] == 0 and rows % positive[2] == 0:
         return rows // positive[2], positive[2] // positive[1], positive[1]
     if not positive:
-        raise NotStructuredError("the matrix is diagonal and tells nothing of a grid; give shape, or use method='cg'.")
+        raise NotStructuredError(
+            "the matrix is diagonal and does not determine a grid; give shape, or use method='cg'."
+        )
     listed = ", ".join(map(str, positive[:6])) + (", ..." if len(positive) > 6 else "")
     raise NotStructuredError(
-        f"the matrix couples rows at the distances {listed}, which is no 5- or 7-point stencil on a full grid; "
+        f"the matrix couples rows at the distances {listed}, which is not a 5- or 7-point stencil on a full grid; "
         "give shape (and fluid_index if rows were eliminated), or use method='amg'."
     )
 

@@ -38,7 +38,7 @@ def registered() -> Mapping[str, type[LinearMethod]]:
 
 
 def find(name: str) -> type[LinearMethod]:
-    """Return the class of a method; the error names those that there are."""
+    """Return the class of a method; the error lists the known names."""
     return registered()[choice("method", name, registered())]
 
 

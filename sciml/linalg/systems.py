@@ -140,7 +140,7 @@ def _check_compatible(b: np.ndarray, labels: np.ndarray, count: int) -> None:
         cells = np.count_nonzero(labels == worst + 1)
         raise IncompatibleRightHandSideError(
             f"b sums to {sums[worst]:.3g} over a closed component (size {cells}), expected 0, "
-            "for nothing can flow out of it; correct b, add a Dirichlet cell, or pass project=True."
+            "because no flux leaves it; correct b, add a Dirichlet cell, or pass project=True."
         )
 
 

@@ -115,7 +115,7 @@ class SpaceTimeFitting(SolveTask):
         times = [length * (report.slab + (number + 1) / MONITORED) for number in range(MONITORED)]
         # A time is in the slab that begins there: the end of this one would be in the next, which is not fitted yet.
         times = [min(time, length * (report.slab + 1) * (1 - 1e-9)) for time in times]
-        # The state of labels that a shock has overtaken is no error of u.
+        # The state of labels that a shock has overtaken is not an error of u.
         known = self._label_errors.known and not field.labels_may_cross
         numbers = {"error": self._label_errors(field, times)} if known else {}
         stretch = min(float(field.stretch(time)) for time in times)

@@ -242,9 +242,6 @@ def choose(method: Method, rows: int, columns: int, memory: int, block: int = BL
     return "block" if 8 * rows * min(block, columns) <= memory else "matrix_free"
 
 
-StepFactory = Callable[[System, Tensor, Tensor], DampedSteps]
-
-
 def _solve(matrix: Tensor, damping: float, right: Tensor, defect: Callable[[Tensor], Tensor] | None) -> Tensor | None:
     """Solve ``(matrix + damping I) x = right`` by Cholesky, corrected by ``defect(x)``; None where that fails.
 

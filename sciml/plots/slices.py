@@ -54,7 +54,7 @@ class Section:
 
 
 def section_of(field: Field, cells: np.ndarray | None, axis: int, index: int | None) -> Section:
-    """Return the plane that `field_slice` draws, or refuse what is no real scalar field on a grid."""
+    """Return the plane that `field_slice` draws, or refuse what is not a real scalar field on a grid."""
     grid, values = field.on, np.asarray(field.values)
     if not isinstance(grid, Grid) or grid.dim not in (2, 3) or values.shape != grid.shape or values.dtype.kind == "c":
         raise InputError(

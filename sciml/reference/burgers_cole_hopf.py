@@ -121,7 +121,7 @@ def _quadrature(x: Array, t: Array, viscosity: float, initial: TrigonometricSeri
     middle, half = 0.5 * (low + high) - initial.mean, 0.5 * (high - low)
     x, t = (x - initial.mean * t)[:, None], t[:, None]
     departure = x - middle * t + (half * t + DEVIATIONS * xp.sqrt(2.0 * viscosity * t)) * unit
-    # (x - y) / sqrt(4 nu t), written so that t = 0 is no special case
+    # (x - y) / sqrt(4 nu t), written so that t = 0 is not a special case
     distance = xp.sqrt(t) * (middle - half * unit) / (2.0 * viscosity**0.5) - DEVIATIONS * 0.5**0.5 * unit
     exponent = -fluctuation.antiderivative(departure) / (2.0 * viscosity) - distance**2
     weight = xp.exp(exponent - xp.amax(exponent, -1)[:, None])

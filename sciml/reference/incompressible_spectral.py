@@ -97,7 +97,7 @@ class BoxFlow:
     def tail(self) -> np.ndarray:
         """Share of the enstrophy in modes with a wave number above three quarters of the largest, (steps,).
 
-        Small where the series resolves the flow; a few percent mean that it does not, and that it is no reference.
+        Small where the series resolves the flow; a few percent mean that it does not, and that it is not a reference.
         """
         count = self.vorticity_modes.shape[-1]
         high = np.maximum(*np.ogrid[1 : count + 1, 1 : count + 1]) > 0.75 * count

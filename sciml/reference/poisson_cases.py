@@ -44,7 +44,7 @@ class PoissonCase:
     ----------
     name, seed : which case it is
     cells : uint8, shape (size,) * dimension; 0 fluid, 1 Dirichlet, 2 solid. A fluid cell without any neighbour to
-        exchange with is no unknown and counts as solid.
+        exchange with is not an unknown and counts as solid.
     coefficient : float64, shape of ``cells``, > 0; None stands for 1
     outside : the kind of each side of the box that is not ``"neumann"``: ``{"y+": "dirichlet"}``
     """

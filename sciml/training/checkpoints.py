@@ -67,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        If it is missing, damaged, holds anything but tensors and plain values, or is no checkpoint of sciml.
+        If it is missing, damaged, holds anything but tensors and plain values, or is not a checkpoint of sciml.
     """
     try:
         with path.open("rb") as file:

@@ -142,7 +142,7 @@ def _check_inside(where: Where, hint: Any, value: Any, key: str) -> None:
 
 
 def _check_kind(where: Where, hint: Any, cls: type, key: str) -> None:
-    """Refuse a class that is no subclass of the annotated one, where the annotation can be compared."""
+    """Refuse a class that is not a subclass of the annotated one, where the annotation can be compared."""
     parts = [part for part in members(hint) if part is not types.NoneType]
     untold = any(part is Any or not isinstance(part, type) or getattr(part, "_is_protocol", False) for part in parts)
     if not untold and not issubclass(cls, tuple(parts)):

@@ -77,7 +77,7 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            raise where.error(word, f"{word!r} is no option, expected KEY=VALUE; {_listing(parameters, hints)}")
+            raise where.error(word, f"{word!r} is not an option, expected KEY=VALUE; {_listing(parameters, hints)}")
         if key not in parameters:
             near = get_close_matches(key, parameters, 1)
             meant = f" (did you mean {near[0]!r}?)" if near else ""

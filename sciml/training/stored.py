@@ -117,7 +117,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str, dict[str, Any], Path | None]
     file = path / LAST if path.is_dir() else path
     folder = file.parent.parent
     if not file.exists() and not (folder / CONFIG).exists():
-        raise CheckpointError(f"{path} is no run: there is no {folder / CONFIG}; train one with 'sciml train'.")
+        raise CheckpointError(f"{path} is not a run: there is no {folder / CONFIG}; train one with 'sciml train'.")
     tensors = read_checkpoint(file)["state_dict"]
     return read_yaml(folder / CONFIG), str(folder / CONFIG), tensors, folder
 

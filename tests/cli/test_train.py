@@ -142,7 +142,7 @@ def test_a_prediction_solves_the_system(run, command, folder):
         (["evaluate", "runs/smal"], "runs/smal does not exist; did you mean runs/small?"),
         (["evaluate", "no_such_weights_at_all"], "neither the folder of a run nor shipped weights"),
         (["evaluate", "."], "no config.yaml"),
-        (["evaluate", "small.yaml"], "small.yaml is no run"),
+        (["evaluate", "small.yaml"], "small.yaml is not a run"),
         (["evaluate", "runs/small", "--data", "absent.h5"], "absent.h5 does not exist"),
         (["predict", "runs/small", "absent.npz", "-o", "x.npz"], "absent.npz does not exist"),
         (["predict", "runs/small", "small.yaml", "-o", "small.yaml"], "would replace the input"),

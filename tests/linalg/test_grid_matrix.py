@@ -99,11 +99,11 @@ periodic[0, 11] = periodic[11, 0] = -1.0
 @pytest.mark.parametrize(
     ("matrix", "sentence"),
     [
-        (nine_point, "no 5- or 7-point stencil"),
+        (nine_point, "not a 5- or 7-point stencil"),
         (anisotropic, "positive off-diagonal value, 1,"),
-        (path, "distances 1, which is no 5- or 7-point stencil"),
-        (periodic.tocsr(), "no 5- or 7-point stencil|not its neighbour"),
-        (sp.eye_array(9, format="csr"), "diagonal and tells nothing of a grid"),
+        (path, "distances 1, which is not a 5- or 7-point stencil"),
+        (periodic.tocsr(), "not a 5- or 7-point stencil|not its neighbour"),
+        (sp.eye_array(9, format="csr"), "diagonal and does not determine a grid"),
         (path - 1.5 * sp.eye_array(12), "expected >= 0"),
         (pyamg.gallery.load_example("unit_cube")["A"], "stencil|off-diagonal|sums to"),
         (pyamg.gallery.load_example("airfoil")["A"], "stencil|off-diagonal|sums to"),

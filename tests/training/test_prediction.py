@@ -68,7 +68,7 @@ def test_options_have_the_types_that_the_task_declares():
     ("words", "sentence"),
     [
         (["promt=a"], r"r: there is no option 'promt' \(did you mean 'prompt'\?\); the options are prompt \(text; req"),
-        (["prompt=a", "x"], r"'x' is no option, expected KEY=VALUE; .*time \(a number or null; default null\)"),
+        (["prompt=a", "x"], r"'x' is not an option, expected KEY=VALUE; .*time \(a number or null; default null\)"),
         (["prompt=a", "x=1"], r"there is no option 'x'; the options are .*kind \(one of ode, sde; default 'ode'\)"),
         (["time=1"], r"prompt is missing, expected text\."),
         (["prompt=a", "time=soon"], r"time is 'soon', expected a number or null\."),
@@ -78,7 +78,7 @@ def test_options_have_the_types_that_the_task_declares():
         (["prompt=a", "box=[a]"], r"box is \['a'\], expected a list \(a number each\)\."),
         (["prompt=a", "prompt=b"], r"the option prompt is given twice; give it once\."),
         (["prompt=a", "progress=1"], r"there is no option 'progress'"),
-        (["prompt=a", "time=[1"], r"the value of 'time=\[1', line 1.* is no YAML"),
+        (["prompt=a", "time=[1"], r"the value of 'time=\[1', line 1.* invalid YAML"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_refused_in_a_sentence_that_lists_the_options(words, sentence):

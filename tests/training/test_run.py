@@ -170,7 +170,7 @@ def test_published_weights_are_those_of_the_run(run, tmp_path):
 
 
 def test_what_is_no_run_has_no_task(run, tmp_path):
-    with pytest.raises(CheckpointError, match="is no run"):
+    with pytest.raises(CheckpointError, match="is not a run"):
         load_task(tmp_path)
     with pytest.raises(InputError, match="holds no finished run"):
         export_weights(tmp_path, tmp_path / "a.safetensors")

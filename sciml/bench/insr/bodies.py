@@ -152,7 +152,7 @@ def _problem(case: Case) -> Tension:
         not isinstance(problem, Tension)
         or problem.exact_field(problem.headline, evaluation_points(problem.domain)[:1], 0.0) is None
     ):
-        raise InputError(f"{type(problem).__name__} is no tension test with a reference; set its reference_cells.")
+        raise InputError(f"{type(problem).__name__} is not a tension test with a reference; set its reference_cells.")
     return problem
 
 

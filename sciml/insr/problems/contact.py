@@ -2,7 +2,7 @@ r"""Contact with solid obstacles as a penalty potential, a sum of squares like t
 
 An obstacle computes the penetration depth of a position phi. The potential ``k / 2 * depth^2`` has the force
 ``-grad = k * depth * n``, n the outward normal: zero on the surface, outward, growing with the depth. The code of the
-INSR paper differs: its force on a sphere grows with the distance from the centre, and it is no gradient of a potential.
+INSR paper differs: its force on a sphere grows with the distance from the centre and has no potential.
 """
 
 from __future__ import annotations

@@ -154,8 +154,8 @@ def regular_inverse(stencil: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if not failed:
             return torch.cholesky_inverse(factor) * torch.outer(scale, scale), active
     raise DivergenceError(
-        "the coarsest operator is not positive definite, so the interpolation weights are unusable; start training "
-        "anew with a smaller learning rate."
+        "the coarsest operator is not positive definite, so the interpolation weights are unusable; restart training "
+        "with a smaller learning rate."
     )
 
 

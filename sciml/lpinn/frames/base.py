@@ -5,7 +5,7 @@ g = F^{-T} grad_\xi w the gradient of u in space,
 
     w_t + (velocity - X_t) . g = viscosity * Laplace u + source,        X_t = the velocity of the frame.
 
-The first equation holds for every map without folds, so that errors of the map are no errors of u. The velocity of the
+The first equation holds for every map without folds, so that errors of the map are not errors of u. The velocity of the
 frame is that of the problem (Lagrangian, the paper), a mean of it, or 0 (Eulerian, the standard PINN); the labels with
 which a time slab begins are free, too (Rezoned).
 
