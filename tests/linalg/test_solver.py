@@ -374,7 +374,7 @@ B = np.ones((4, 5))
         (PROBLEM, B, {"x0": np.ones((5, 4))}, "expected"),
         (PROBLEM, B, {"x0": B * np.nan}, "finite"),
         (PROBLEM, np.stack([B, B]), {"x0": B}, "x0 has shape"),
-        (PROBLEM, B, {"preconditioner": 3}, "must be a function"),
+        (PROBLEM, B, {"preconditioner": 3}, "preconditioner is 3, expected a function"),
         (PROBLEM, B, {"preconditioner": lambda r: r.ravel()}, r"returned an array of shape \(20,\)"),
         (
             PROBLEM,
