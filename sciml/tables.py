@@ -31,6 +31,11 @@ def summary(title: str, rows: Mapping[str, object]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural where it is not 1: ``1 step``, ``3 steps``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def shown(value: object) -> str:
     """Return a value as a table shows it."""
     if isinstance(value, bool):

@@ -151,6 +151,8 @@ def header(task: Task, config: Config, folder: Path) -> str:
     """Return a few lines about the run that begins: its task, parameters, training and device."""
     import torch
 
+    from sciml.tables import counted
+
     parameters = sum(weight.numel() for weight in task.parameters())
     accelerator = config.trainer["accelerator"]
     if accelerator != "cpu" and torch.cuda.is_available():
@@ -158,15 +160,17 @@ def header(task: Task, config: Config, folder: Path) -> str:
     else:
         threads = torch.get_num_threads()
         named = accelerator not in ("auto", "cpu")
-        device = accelerator if named else f"the CPU with {threads} thread{'s' if threads > 1 else ''}"
-    phases = ", then ".join(f"{phase.epochs} epochs of {phase.optimizer}" for phase in config.training.phases)
+        device = accelerator if named else f"the CPU with {counted(threads, 'thread')}"
+    phases = ", then ".join(
+        f"{counted(phase.epochs, 'epoch')} of {phase.optimizer}" for phase in config.training.phases
+    )
     if config.training.is_own:
-        phases = f"{config.training.epochs} steps"
+        phases = counted(config.training.epochs, "step")
     data = config.values["data"]
     about = task.describe() or ("draws its own points" if data is None else f"learns from {_short(data)}")
     return (
         f"{config.title}\n"
-        f"  {type(task).__name__}, {parameters} parameters, {about}\n"
+        f"  {type(task).__name__}, {counted(parameters, 'parameter')}, {about}\n"
         f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
     )
 

@@ -46,7 +46,7 @@ class TimeStepState:
     before: Mapping[str, Tensor] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepReport:
     """The report of one time step.
 
@@ -70,6 +70,11 @@ class StepReport:
         """Return the step on one line."""
         watched = "".join(f", {name} {value:.6g}" for name, value in self.quantities.items())
         return f"step {self.step}, t = {self.time:.6g}: residual {self.rms:.2e} after {self.solves} solves{watched}"
+
+    def __repr__(self) -> str:
+        """Return the report as a table."""
+        rows = {"time": self.time, "residual norm (rms)": f"{self.rms:.2e}", "solves or updates": self.solves}
+        return summary(f"Step {self.step}", {**rows, "CPU time [s]": self.seconds, **self.quantities})
 
 
 class TimeStepper:

@@ -68,7 +68,7 @@ class SpaceTimeState:
     rms: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RoundReport:
     """The outcome of one round."""
 
@@ -79,9 +79,10 @@ class RoundReport:
     seconds: float
 
     def __str__(self) -> str:
+        """Return the round on one line."""
         return f"round {self.round}, slab {self.slab}: residual {self.rms:.2e} after {self.solves} solves"
 
-    def table(self) -> str:
+    def __repr__(self) -> str:
         """Return the report as a table."""
         rows = {"time slab": self.slab, "residual norm (rms)": f"{self.rms:.2e}", "solves or updates": self.solves}
         return summary(f"Round {self.round}", {**rows, "CPU time [s]": self.seconds})
@@ -117,13 +118,14 @@ class SpaceTimeSolver:
         self.characteristics, self.rounds, self.seed = characteristics, rounds, seed
         self.fitting, self.points = fitting or LeastSquaresRounds(), points or CollocationPoints()
 
-    def __str__(self) -> str:
-        made = self.characteristics
+    def __repr__(self) -> str:
+        """Return the problem, the frame and the settings as a table."""
+        characteristics = self.characteristics
         rows = {
-            "problem": made.shown_problem,
-            "frame": made.frame,
-            "time slabs": made.slabs,
-            "parameters of each": made.network.count,
+            "problem": characteristics.shown_problem,
+            "frame": characteristics.frame,
+            "time slabs": characteristics.slabs,
+            "parameters of each": characteristics.network.count,
             "rounds of each": self.rounds,
             "fitting": type(self.fitting).__name__,
             "points of a round": self.points.count,
@@ -241,15 +243,16 @@ class SpaceTimeSolver:
 
     def _group(self, state: SpaceTimeState, slab: int, points: Tensor, scale: Tensor | None = None) -> Residuals:
         """Return the residuals of the equations at points, each row scaled."""
-        made, problem = self.characteristics, self.labelled_problem
-        order = 2 if problem.viscosity and made.has_state else 1
+        characteristics, problem = self.characteristics, self.labelled_problem
+        order = 2 if problem.viscosity and characteristics.has_state else 1
         with torch.no_grad():
-            start = made.in_time(slab, points, made.initial(state.weights, slab, points[:, :-1], order))
+            initial = characteristics.initial(state.weights, slab, points[:, :-1], order)
+            start = characteristics.in_time(slab, points, initial)
         scale = torch.ones_like(points[:, :1]) if scale is None else scale
 
         def residual(weights: Tensor, at: Tensor, scale: Tensor, *rows: Tensor) -> Tensor:
             jets = tuple(replace(jet, rows=row.transpose(0, 1)) for jet, row in zip(start, rows, strict=True))
-            return scale * made.residuals(weights, slab, at, jets)
+            return scale * characteristics.residuals(weights, slab, at, jets)
 
         return Residuals("equations", residual, (points, scale, *(jet.rows.transpose(0, 1) for jet in start)))
 
@@ -268,11 +271,12 @@ class SpaceTimeSolver:
 
     def _boundary(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
         """Return the residuals of boundary values that are not satisfied by the form; labels are positions there."""
-        made, problem = self.characteristics, self.labelled_problem
-        if all(problem.domain.periodic) or made.holds:
+        characteristics, problem = self.characteristics, self.labelled_problem
+        if all(problem.domain.periodic) or characteristics.holds:
             return []
         at, normals = problem.domain.boundary(self.points.boundary, draws)
-        times = (slab + torch.rand(len(at), 1, generator=draws, device=at.device, dtype=at.dtype)) * made.length
+        shares = torch.rand(len(at), 1, generator=draws, device=at.device, dtype=at.dtype)
+        times = (slab + shares) * characteristics.length
         values = problem.inflow(at, times)
         if values is None:
             return []
@@ -282,11 +286,11 @@ class SpaceTimeSolver:
             if not len(at):
                 return []
         with torch.no_grad():
-            start = made.initial(state.weights, slab, at, 0)
+            start = characteristics.initial(state.weights, slab, at, 0)
 
         def residual(weights: Tensor, points: Tensor, values: Tensor, *rows: Tensor) -> Tensor:
             jets = tuple(replace(jet, rows=row.transpose(0, 1)) for jet, row in zip(start, rows, strict=True))
-            return (made.motion(weights, slab, points, jets).state.value - values) / made.size
+            return (characteristics.motion(weights, slab, points, jets).state.value - values) / characteristics.size
 
         data = (torch.cat([at, times], 1), values, *(jet.rows.transpose(0, 1) for jet in start))
         return [Residuals("boundary", residual, data, weight=10.0)]

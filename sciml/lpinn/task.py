@@ -22,6 +22,7 @@ from sciml.lpinn.readout import LabelErrors, SpaceTimeField, errors, field_of
 from sciml.lpinn.solver import CollocationPoints, SpaceTimeSolver, SpaceTimeState
 from sciml.mesh.series import Series
 from sciml.numerics.flat import FlatModule
+from sciml.tables import counted
 from sciml.training.settings import Training
 from sciml.training.solve_task import Fields, SolveTask
 
@@ -75,10 +76,10 @@ class SpaceTimeFitting(SolveTask):
                 )
             start_at_zero(network)
         self.network = network.double()
-        made = Characteristics(problem, frame or default_frame(problem), FlatModule(network), slabs)
+        characteristics = Characteristics(problem, frame or default_frame(problem), FlatModule(network), slabs)
         with warnings.catch_warnings():  # describe() says the same, once a run
             warnings.simplefilter("ignore", UserWarning)
-            self.solver = SpaceTimeSolver(made, rounds, fitting, points)
+            self.solver = SpaceTimeSolver(characteristics, rounds, fitting, points)
         initial = self.solver.initial()
         self.register_buffer("weights", initial.weights)
         self.register_buffer("damping", torch.tensor(initial.damping, dtype=torch.float64))
@@ -86,15 +87,14 @@ class SpaceTimeFitting(SolveTask):
 
     def describe(self) -> str:
         """Return problem, frame, parameters and fits on one line, with what is known to go wrong."""
-        made, solver = self.solver.characteristics, self.solver
-        slabs = f"{made.slabs} time slabs" if made.slabs > 1 else "one time slab"
-        notes = (
-            "" if self._field().labels_may_cross else "".join(f". Note: {n}" for n in made.frame.cautions(made.problem))
-        )
+        solver, characteristics = self.solver, self.solver.characteristics
+        slabs = f"{characteristics.slabs} time slabs" if characteristics.slabs > 1 else "one time slab"
+        cautions = characteristics.frame.cautions(characteristics.problem)
+        notes = "" if self._field().labels_may_cross else "".join(f". Note: {caution}" for caution in cautions)
         return (
-            f"{made.shown_problem} in the {type(made.frame).__name__} frame, {slabs} with {made.network.count} "
-            f"parameters, {solver.rounds} rounds by {type(solver.fitting).__name__} on {solver.points.count} "
-            f"points{notes}"
+            f"{characteristics.shown_problem} in the {type(characteristics.frame).__name__} frame, {slabs} with "
+            f"{counted(characteristics.network.count, 'parameter')}, {counted(solver.rounds, 'round')} by "
+            f"{type(solver.fitting).__name__} on {counted(solver.points.count, 'point')}{notes}"
         )
 
     def prepare(self, settings: Training, seed: int) -> None:
@@ -109,9 +109,9 @@ class SpaceTimeFitting(SolveTask):
         self.weights.copy_(after.weights)
         self.damping.fill_(after.damping)
         self.rms.copy_(torch.tensor(after.rms, dtype=torch.float64))
-        made = self.solver.characteristics
-        made.network.assign(after.weights[report.slab])
-        field, length = self._field(), made.length
+        characteristics = self.solver.characteristics
+        characteristics.network.assign(after.weights[report.slab])
+        field, length = self._field(), characteristics.length
         times = [length * (report.slab + (number + 1) / MONITORED) for number in range(MONITORED)]
         # A time is in the slab that begins there: the end of this one would be in the next, which is not fitted yet.
         times = [min(time, length * (report.slab + 1) * (1 - 1e-9)) for time in times]

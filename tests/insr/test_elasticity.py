@@ -15,7 +15,7 @@ from sciml.insr.fitting import FitPoints, LeastSquaresFit
 from sciml.insr.integrators import RungeKutta
 from sciml.insr.integrators.elastic import Equilibrium, IncrementalPotential
 from sciml.insr.problems.contact import Plane, Sphere
-from sciml.insr.problems.elasticity import ElasticBody, Motion, Tension, deformation_gradient, material_of
+from sciml.insr.problems.elasticity import ElasticBody, Motion, Tension, deformation_gradient
 from sciml.insr.problems.energies import ArapVolume, StableNeoHookean
 from sciml.insr.problems.scalar import Advection
 from sciml.insr.solver import TimeStepper
@@ -132,7 +132,7 @@ def test_a_block_that_hangs_comes_to_rest_where_finite_elements_say() -> None:
         body, FitPoints(300), quadrature=GaussPoints(6, 3, 2.0), fitting=LeastSquaresFit(PATIENT, FITTING.step)
     )
     *_, (state, _) = stepper.run(3)
-    found = solve_static(square(8), material_of(energy), {"left": [0, 0]}, degree=2, body_force=gravity)
+    found = solve_static(square(8), energy.material(), {"left": [0, 0]}, degree=2, body_force=gravity)
     points = body.domain.interior(500, torch.Generator().manual_seed(0))
     exact = found(points.numpy())
     values = stepper.fields(state.weights)("displacement", points).numpy()
@@ -147,7 +147,7 @@ def test_tension_is_far_closer_to_quadratic_elements_than_linear_ones_with_as_ma
     problem, rule = Tension(), Equilibrium(GaussPoints(8, 3, 2.0))
     stepper = TimeStepper(problem, {"displacement": net}, rule, 1.0, fitting=fitting, points=FitPoints(324))
     *_, (state, report) = stepper.run(1)
-    material, points = material_of(problem.energy), problem.domain.interior(900, torch.Generator().manual_seed(0))
+    material, points = problem.energy.material(), problem.domain.interior(900, torch.Generator().manual_seed(0))
     reference = tension(square(10, grading=2.0), material, 2)
     linear = tension(square(12), material)
     assert linear.degrees_of_freedom == 626 and reference.stable and linear.stable

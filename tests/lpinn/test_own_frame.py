@@ -136,4 +136,5 @@ def test_problems_and_solvers_print_themselves_as_tables() -> None:
         "rounds of each": "7",
     }
     report = next(solver.run())[1]
-    assert report.table().splitlines()[0] == "Round 1" and f"{report.rms:.2e}" in report.table()
+    assert repr(report).splitlines()[0] == "Round 1" and f"{report.rms:.2e}" in repr(report)
+    assert str(report).startswith("round 1, slab 0: residual ")

@@ -418,7 +418,7 @@ WRONG = {
         {"network": {"class_path": "sciml.lpinn.PublishedNetwork", "init_args": {"position_layers": 0}}},
         "position_layers of a network is 0, expected a whole number of at least 1",
     ),
-    "diagnostics": ({"output": {"diagnostics": True}}, "no diagnostics, which are of SpaceTimeFitting"),
+    "diagnostics": ({"output": {"diagnostics": True}}, "no diagnostics, which only SpaceTimeFitting provides"),
 }
 
 

@@ -156,9 +156,9 @@ class Pade22(Integrator):
         return {"u": weights}
 
 
-def _need_rate(problem: Problem, rule: str) -> None:
+def _need_rate(problem: Problem, scheme: str) -> None:
     if not isinstance(problem, EvolutionProblem):
         raise InputError(
-            f"{rule} needs a problem with a rate, du/dt = rate(u), which {type(problem).__name__} is not; use the "
+            f"{scheme} needs a problem with a rate, du/dt = rate(u), which {type(problem).__name__} is not; use the "
             "integrator that the problem names."
         )

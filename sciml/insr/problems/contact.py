@@ -72,6 +72,9 @@ class Plane:
         """Return the force k depth normal, (..., d)."""
         return self.stiffness * self.depth(positions)[..., None] * positions.new_tensor(self.normal)
 
+    def __repr__(self) -> str:
+        return f"Plane(point={self.point}, normal={self.normal}, stiffness={self.stiffness:g})"
+
     def picture(self) -> plots.Plane:
         """Return the plane as pictures draw it."""
         from sciml import plots
@@ -106,6 +109,9 @@ class Sphere:
         """Return the force k depth (phi - center) / |phi - center|; zero at the centre, where it has no direction."""
         outward = _relative(positions, self.center) / self._distance(positions)[..., None]
         return self.stiffness * self.depth(positions)[..., None] * outward
+
+    def __repr__(self) -> str:
+        return f"Sphere(center={self.center}, radius={self.radius:g}, stiffness={self.stiffness:g})"
 
     def picture(self) -> plots.Ball:
         """Return the sphere as pictures draw it."""

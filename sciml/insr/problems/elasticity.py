@@ -26,7 +26,6 @@ from sciml.numerics.derivatives import Jet
 
 if TYPE_CHECKING:
     from sciml.reference.hyperelasticity_finite_elements import FiniteElementDisplacement
-    from sciml.reference.hyperelasticity_materials import Material
 
 WATCHED = 2000  # boundary points at which penetration is watched
 HELD = 400  # points in each group that is held
@@ -129,7 +128,7 @@ class Tension(ElasticProblem):
         if reference_cells and (tuple(lower), tuple(upper)) != ((-1.0, -1.0), (1.0, 1.0)):
             raise InputError("the finite element reference is for the box [-1, 1]^2; set reference_cells to 0.")
         if reference_cells:
-            material_of(self.energy)
+            self.energy.material()
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Return a uniform stretch along the first axis."""
@@ -157,7 +156,7 @@ class Tension(ElasticProblem):
         """The displacement by quadratic finite elements on a mesh graded towards the corners."""
         from sciml.reference.hyperelasticity_finite_elements import square, tension
 
-        mesh, material = square(self.reference_cells, grading=2.0), material_of(self.energy)
+        mesh, material = square(self.reference_cells, grading=2.0), self.energy.material()
         return tension(mesh, material, 2, extension=self.extension, load_steps=12)
 
 
@@ -297,23 +296,3 @@ class ElasticBody(ElasticProblem):
             corners = sorted({int(k) for cells in boundary.cells.values() for k in cells.ravel()})
             points = torch.cat([points, torch.from_numpy(boundary.points[corners])])
         return points
-
-
-def material_of(energy: Energy) -> Material:
-    """Return the finite-element material with the same energy.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    from sciml.insr.problems.energies import StableNeoHookean
-    from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial, NeoHookeanMaterial
-
-    if isinstance(energy, ArapVolume):
-        return ArapVolumeMaterial(energy.stiffness, energy.volume_stiffness)
-    if isinstance(energy, StableNeoHookean):
-        return NeoHookeanMaterial(energy.shear_modulus, energy.lame_parameter)
-    raise InputError(
-        f"there is no finite element material for {type(energy).__name__}, expected ArapVolume or StableNeoHookean."
-    )

@@ -8,13 +8,16 @@ written in each class. The rows vanish at rest, so that the Gauss-Newton matrix 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from sciml.checks import number, positive
 from sciml.errors import InputError
+
+if TYPE_CHECKING:
+    from sciml.reference.hyperelasticity_materials import Material
 
 _TINY = 1e-24  # under the root of a squared length: its derivative stays finite at zero
 
@@ -30,6 +33,9 @@ class Energy(Protocol):
 
     def lame(self) -> tuple[float, float]:
         """Return the shear modulus and the first Lame parameter in the limit of small strains."""
+
+    def material(self) -> Material:
+        """Return the finite-element material with the same energy; only reference solutions need it."""
 
 
 class ArapVolume:
@@ -82,6 +88,15 @@ class ArapVolume:
     def lame(self) -> tuple[float, float]:
         """Return the two parameters of linear elasticity, (k_a, 2 k_v)."""
         return self.stiffness, 2 * self.volume_stiffness
+
+    def material(self) -> Material:
+        """Return the finite-element material with the same energy."""
+        from sciml.reference.hyperelasticity_materials import ArapVolumeMaterial
+
+        return ArapVolumeMaterial(self.stiffness, self.volume_stiffness)
+
+    def __repr__(self) -> str:
+        return f"ArapVolume(stiffness={self.stiffness:g}, volume_stiffness={self.volume_stiffness:g})"
 
 
 class StableNeoHookean:
@@ -143,6 +158,15 @@ class StableNeoHookean:
     def lame(self) -> tuple[float, float]:
         """Return the two parameters of linear elasticity, (mu, lambda)."""
         return self.shear_modulus, self.lame_parameter
+
+    def material(self) -> Material:
+        """Return the finite-element material with the same energy."""
+        from sciml.reference.hyperelasticity_materials import NeoHookeanMaterial
+
+        return NeoHookeanMaterial(self.shear_modulus, self.lame_parameter)
+
+    def __repr__(self) -> str:
+        return f"StableNeoHookean(shear_modulus={self.shear_modulus:g}, lame_parameter={self.lame_parameter:g})"
 
 
 def determinant(matrices: Tensor) -> Tensor:

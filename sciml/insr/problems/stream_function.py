@@ -51,6 +51,9 @@ class Smoke:
         square = (points - points.new_tensor(self.centre)).square().sum(1, keepdim=True)
         return torch.exp(-square / (2 * self.width**2))
 
+    def __repr__(self) -> str:
+        return f"Smoke(centre={self.centre}, width={self.width:g})"
+
 
 class StreamFunctionFlow(Problem, Transport):
     """A plane flow in [-1, 1]^2 by its stream function, the field ``"stream"``, and with smoke ``"density"``.

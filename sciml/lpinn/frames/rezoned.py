@@ -56,17 +56,16 @@ class Rezoned(Frame):
     @torch.no_grad()
     def slab_map(self, characteristics: TimeSlabs, weights: Sequence[Tensor], slab: int) -> CircleMap:
         """Return the map that the state asks for with which the slab begins, on the labels of the slab before."""
-        made = characteristics
-        problem, now = made.labelled_problem, slab * made.length
+        problem, now = characteristics.labelled_problem, slab * characteristics.length
         (lower,), (upper,) = problem.domain.lower, problem.domain.upper
-        zones = made.label_map(weights, slab - 1) if slab else even(lower, upper - lower)
+        zones = characteristics.label_map(weights, slab - 1) if slab else even(lower, upper - lower)
         for _ in range(1 if slab else PASSES):
-            position, state = made.initial_on(zones, weights, slab, samples(zones).to(weights), 1)
+            position, state = characteristics.initial_on(zones, weights, slab, samples(zones).to(weights), 1)
             at, times = problem.domain.wrap(position.value), torch.full_like(state.value, now)
-            speed = (problem.velocity(at, times, state.value) - made.drift.to(at))[:, 0]
+            speed = (problem.velocity(at, times, state.value) - characteristics.drift.to(at))[:, 0]
             stretch = position.first[0, :, 0]
-            compression = -made.length * derivative(speed, zones.period) / stretch
-            steepness = state.first[0, :, 0].abs() / (made.size * stretch)
+            compression = -characteristics.length * derivative(speed, zones.period) / stretch
+            steepness = state.first[0, :, 0].abs() / (characteristics.size * stretch)
             difference = float(speed.max() - speed.min())
             thinnest = (
                 2 * problem.viscosity / max(difference, 2 * problem.viscosity / zones.period) if difference else 1.0

@@ -102,7 +102,8 @@ class TransportProblem(ABC):
             raise InputError(f"{type(self).__name__} is passive, but its velocity depends on u; set passive to False.")
         self._check_period(points[:32], float(initial.max() - initial.min()))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        """Return the equation, the domain and the settings as a table."""
         return summary(f"Problem {type(self).__name__}", self.rows())
 
     def rows(self) -> dict[str, object]:

@@ -57,10 +57,9 @@ class InterpolatedField:
         return self.problem.labels
 
     @property
-    def weights(self) -> Tensor:
-        """A number on the device of the network, in the precision of points."""
-        weight = next(self.network.parameters(), torch.zeros(()))
-        return torch.zeros((), dtype=torch.float64, device=weight.device)
+    def device(self) -> torch.device:
+        """The device of the network."""
+        return next(self.network.parameters(), torch.zeros(())).device
 
     def home(self, points: Tensor) -> Tensor:
         """Return points moved by whole periods into the interval."""
@@ -109,7 +108,7 @@ class InterpolatedField:
 
     def _labels(self) -> Tensor:
         """Return the labels of the lattice; both ends are the same point of the periodic interval."""
-        return self.form.lattice()[: self.form.labels - 1, :1].to(self.weights)
+        return self.form.lattice()[: self.form.labels - 1, :1].to(self.device, torch.float64)
 
     def _gaps(self, position: np.ndarray) -> np.ndarray:
         return np.diff(position, append=position[0] + self.form.length)
@@ -179,7 +178,9 @@ class PublishedLagrangian(SolveTask):
         super().__init__(problem, output or SpaceTimeOutput())
         choice("the read-out", readout, ("linear", "spline"))
         if self.output.diagnostics:
-            raise InputError("the published form has no diagnostics, which are of SpaceTimeFitting; leave them out.")
+            raise InputError(
+                "the published form has no diagnostics, which only SpaceTimeFitting provides; leave them out."
+            )
         self.form = SoftCharacteristics(problem, diffusion, adds_label, labels, times)
         self.network, self.readout = network or PublishedNetwork(), readout
         self.register_buffer("lattice", self.form.lattice(), persistent=False)

@@ -54,7 +54,7 @@ def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> fl
     """
     problem = field.problem
     if problem.exact(points, 0.0) is None:
-        raise InputError(f"{type(problem).__name__} has no exact solution, so that there is no error of it.")
+        raise InputError(f"{type(problem).__name__} has no exact solution, so its error cannot be computed.")
     difference = size = 0.0
     mean = float(problem.initial(problem.probes()).mean())
     for time in times:
@@ -85,7 +85,7 @@ class LabelErrors:
         """Return ``|w - exact| / |exact - mean|`` over the times and the labels that are in the domain."""
         difference = size = 0.0
         for time in times:
-            position, state = field.follow(self.labels.to(field.weights), time)
+            position, state = field.follow(self.labels.to(field.device), time)
             position = field.home(position)
             inside = self._problem.domain.contains(position)
             exact = self._problem.exact(position[inside], time)

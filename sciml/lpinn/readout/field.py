@@ -39,8 +39,8 @@ class Followed(Readout, Protocol):
     """A read-out that also gives what happens to single labels."""
 
     @property
-    def weights(self) -> Tensor:
-        """A tensor on the device, and of the data type, of the read-out."""
+    def device(self) -> torch.device:
+        """The device of the read-out, which computes in double precision."""
 
     @property
     def label_box(self) -> Box:
@@ -81,6 +81,11 @@ class SpaceTimeField:
         return self.characteristics.problem
 
     @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        return self.weights.device
+
+    @property
     def label_box(self) -> Box:
         """The box of the labels, which contains those of everything that enters the domain."""
         return self.characteristics.labelled_problem.labels
@@ -95,13 +100,13 @@ class SpaceTimeField:
         InputError
             If points or time are outside of the domain, or come from labels that were not fitted.
         """
-        made = self.characteristics
+        characteristics = self.characteristics
         labels = self.labels(self.checked(points), time)
-        if made.restarts:
-            for slab in range(made.slab_of(time) - 1, -1, -1):
-                labels = self._invert(labels, (slab + 1) * made.length, slab)
-            return made.labelled_problem.initial(self.home(labels))
-        return made.evaluate(self.weights, self.home(labels), time)[1]
+        if characteristics.restarts:
+            for slab in range(characteristics.slab_of(time) - 1, -1, -1):
+                labels = self._invert(labels, (slab + 1) * characteristics.length, slab)
+            return characteristics.labelled_problem.initial(self.home(labels))
+        return characteristics.evaluate(self.weights, self.home(labels), time)[1]
 
     def labels(self, points: Tensor, time: float) -> Tensor:
         """Return the labels of points, ``(n, dim)``, in the slab that contains the time."""
@@ -109,10 +114,10 @@ class SpaceTimeField:
 
     def origin(self, points: Tensor, time: float) -> tuple[Tensor, Tensor]:
         """Return the initial labels, ``(n, dim)``, of points at a time, and J of the map between, ``(n, 1)``."""
-        made, labels, stretch = self.characteristics, self.checked(points), 1.0
-        last = made.slab_of(time)
-        for slab in range(last, -1 if made.restarts else last - 1, -1):
-            end = time if slab == last else (slab + 1) * made.length
+        characteristics, labels, stretch = self.characteristics, self.checked(points), 1.0
+        last = characteristics.slab_of(time)
+        for slab in range(last, -1 if characteristics.restarts else last - 1, -1):
+            end = time if slab == last else (slab + 1) * characteristics.length
             labels = self._invert(labels, end, slab)
             stretch = stretch * torch.linalg.det(self._at(self.home(labels), end, slab)[1])[:, None]
         return self.home(labels), stretch
@@ -131,17 +136,18 @@ class SpaceTimeField:
 
         Nothing is inverted, so that both exist even where characteristics have crossed.
         """
-        made = self.characteristics
-        if made.frame.rezones:  # the initial labels are not those of later slabs
-            position = labels + made.drift.to(labels) * time
+        characteristics = self.characteristics
+        if characteristics.frame.rezones:  # the initial labels are not those of later slabs
+            position = labels + characteristics.drift.to(labels) * time
             return position, self(self.home(position), time)
-        if not made.restarts:
-            return made.evaluate(self.weights, labels, time)[:2]
-        position, last = labels, made.slab_of(time)
+        if not characteristics.restarts:
+            return characteristics.evaluate(self.weights, labels, time)[:2]
+        position, last = labels, characteristics.slab_of(time)
         for slab in range(last + 1):
             home = self.home(position)
-            position = position - home + self._at(home, time if slab == last else (slab + 1) * made.length, slab)[0]
-        return position, made.labelled_problem.initial(self.home(labels))
+            end = time if slab == last else (slab + 1) * characteristics.length
+            position = position - home + self._at(home, end, slab)[0]
+        return position, characteristics.labelled_problem.initial(self.home(labels))
 
     def stretch(self, time: float, count: int = SAMPLES) -> Tensor:
         """Return the smallest J of evenly spread labels at a time; they have crossed if it is not positive."""
@@ -159,20 +165,20 @@ class SpaceTimeField:
 
     def _at(self, labels: Tensor, time: float, slab: int) -> tuple[Tensor, Tensor]:
         """Return X and F in a given slab, at its final time or before."""
-        made = self.characteristics
+        characteristics = self.characteristics
         with torch.no_grad():
-            start = made.initial(self.weights, slab, labels, 1)
-            position, _ = made.between(self.weights[slab], slab, labels, time, start)
+            start = characteristics.initial(self.weights, slab, labels, 1)
+            position, _ = characteristics.between(self.weights[slab], slab, labels, time, start)
         return position.value, position.first.permute(1, 2, 0)
 
     def _invert(self, points: Tensor, time: float, slab: int) -> Tensor:
-        made = self.characteristics
-        if not made.frame.moves:
-            labels = made.labels_at(self.weights, points, time)
+        characteristics = self.characteristics
+        if not characteristics.frame.moves:
+            labels = characteristics.labels_at(self.weights, points, time)
             self._check_labels(labels, None, time)
             return labels
         labels = self._guess(points, time, slab)
-        box = made.problem.domain
+        box = characteristics.problem.domain
         sides = points.new_tensor(box.upper) - points.new_tensor(box.lower)
         last = torch.inf
         for _ in range(NEWTON):
@@ -209,16 +215,16 @@ class SpaceTimeField:
     def _guess(self, points: Tensor, time: float, slab: int) -> Tensor:
         if points.shape[1] == 1:
             return self._from_table(points, time, slab)
-        made, begin = self.characteristics, slab * self.characteristics.length
-        if not (made.problem.passive and made.frame.follows_flow):
+        characteristics, begin = self.characteristics, slab * self.characteristics.length
+        if not (characteristics.problem.passive and characteristics.frame.follows_flow):
             return self._continued(points, time)
-        if not made.restarts:
+        if not characteristics.restarts:
             begin = 0.0
         step, labels = (begin - time) / BACKWARD, points
         zero = points.new_zeros(len(points), 1)
 
         def speed(at: Tensor, t: float) -> Tensor:
-            return made.labelled_problem.velocity(at, zero + t, zero)
+            return characteristics.labelled_problem.velocity(at, zero + t, zero)
 
         for number in range(BACKWARD):
             t = time + number * step
@@ -229,10 +235,10 @@ class SpaceTimeField:
 
     def _continued(self, points: Tensor, time: float) -> Tensor:
         """Return labels by continuation in time, with one Newton step at each of several times."""
-        labels, made = points, self.characteristics
+        labels, characteristics = points, self.characteristics
         for number in range(1, BACKWARD):
             t = time * number / BACKWARD
-            position, deformation = self._at(labels, t, made.slab_of(t))
+            position, deformation = self._at(labels, t, characteristics.slab_of(t))
             labels = labels - _solved(deformation, position - points)
         return labels
 
@@ -275,6 +281,6 @@ def paths(field: Followed, times: Sequence[float]) -> np.ndarray:
     box = field.label_box
     length = box.upper[0] - box.lower[0]
     labels = box.lower[0] + length * (torch.arange(PATHS, dtype=torch.float64) + 0.5)[:, None] / PATHS
-    found = torch.cat([field.follow(labels.to(field.weights), float(time))[0] for time in times], 1).cpu()
+    found = torch.cat([field.follow(labels.to(field.device), float(time))[0] for time in times], 1).cpu()
     laps = float((found[:, -1:] - labels).abs().max()) / length
     return found[:: round((1 + laps) ** 0.5)].numpy()

@@ -98,7 +98,7 @@ def field_of(characteristics: Characteristics, weights: Tensor) -> SpaceTimeFiel
     return (EntropyField if _suits(characteristics) else SpaceTimeField)(characteristics, weights)
 
 
-def _suits(made: Characteristics) -> bool:
-    problem, follows = made.problem, made.frame.follows_flow
+def _suits(characteristics: Characteristics) -> bool:
+    problem, follows = characteristics.problem, characteristics.frame.follows_flow
     circle = problem.domain.dim == 1 and all(problem.domain.periodic)
     return circle and follows and problem.convex and not problem.viscosity
