@@ -22,6 +22,7 @@ from sciml import strict_yaml
 from sciml.atomic import write_bytes, write_text
 from sciml.checks import did_you_mean
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.renamed import current_values
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,7 +60,7 @@ class Card:
 
     @property
     def class_path(self) -> str:
-        """The dotted path of the task, as it was when the card was written."""
+        """The dotted path that the task has today."""
         return self.config["task"]["class_path"]
 
     @property
@@ -155,7 +156,7 @@ def read_card(path: str | Path) -> Card:
         raise CheckpointError(f"{path} does not describe weights: config.task.init_args is not a mapping.")
     if not isinstance(values.get("sha256"), str) or not _SHA256.fullmatch(values["sha256"]):
         raise CheckpointError(f"{path} has no checksum of its weights, expected a SHA-256 under the key sha256.")
-    return Card(path, values)
+    return Card(path, {**values, "config": current_values(values["config"])})
 
 
 def is_card(path: Path) -> bool:

@@ -22,9 +22,9 @@ from sciml.checks import whole_number
 from sciml.config_errors import Where, shorten
 from sciml.config_files import apply_overrides, find_config, read_yaml
 from sciml.errors import InputError
+from sciml.renamed import current_values
 from sciml.training.citations import check_keys
 from sciml.training.constructors import check, construct, import_class
-from sciml.training.renamed import current_values
 from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
 

@@ -28,12 +28,12 @@ from sciml import strict_yaml
 from sciml.config_files import read_yaml
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
+from sciml.renamed import current_values
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
-from sciml.training.renamed import current_values
 from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import Task
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import inspect
+from pathlib import Path
 
+import pytest
+import torch
+
+from sciml import renamed, weights
 from sciml.config_errors import Where
 from sciml.errors import ConfigError
-from sciml.training import renamed
+from sciml.renamed import PATHS, current_path, current_values
 from sciml.training.config import config_from_values
 from sciml.training.constructors import import_class
-from sciml.training.renamed import PATHS, current_path, current_values
 
 # Each class that a shipped config or the card of shipped weights named before the package got its present layout.
 FORMERLY_NAMED = [
@@ -129,3 +133,37 @@ def test_a_path_that_never_existed_is_refused_in_a_sentence():
     values = {"title": "t", "task": {"class_path": "sciml.pde.sampling.Bax"}}
     with pytest.raises(ConfigError, match=r"old\.yaml: task\.class_path is sciml\.domains\.box\.Bax, .* 'Box'\?"):
         config_from_values(values, "old.yaml")
+
+
+def former_classes() -> dict[str, list[str]]:
+    """Return the arguments of every public class that a config could name, by its former path."""
+    lines = (Path(__file__).parent / "former_paths.txt").read_text().splitlines()
+    return {path: names for path, *names in map(str.split, lines[1:])}
+
+
+def test_every_former_class_and_its_arguments_have_a_name_of_today():
+    lost = []
+    for path, names in former_classes().items():
+        section = current_values({"class_path": path, "init_args": dict.fromkeys(names)})
+        found = import_class(Where("an old config"), "class_path", section["class_path"])
+        known = inspect.signature(found.__init__).parameters
+        lost += [f"{path}: {name}" for name in section["init_args"] if name not in known]
+    assert not lost
+
+
+@pytest.mark.parametrize(
+    "path", ["sciml.lpinn.Convection", "sciml.lpinn.cases.Convection", "sciml.lpinn.problems.cases.Convection"]
+)
+def test_a_renamed_argument_is_found_however_the_class_is_spelled(path):
+    assert current_values({"class_path": path, "init_args": {"waves": 2}})["init_args"] == {"wave_number": 2}
+
+
+def test_a_card_that_was_written_before_a_rename_names_the_task_of_today(tmp_path, monkeypatch):
+    monkeypatch.setitem(PATHS, "sciml.old.Task", "sciml.new.Task")
+    task = {"class_path": "sciml.old.Task", "init_args": {"width": 2}}
+    weights.publish(tmp_path / "w.safetensors", {"net.weight": torch.ones(1, 2)}, config={"title": "t", "task": task})
+    assert weights.read_card(tmp_path / "w.safetensors").class_path == "sciml.new.Task"
+    net = weights.load(
+        tmp_path / "w.safetensors", "sciml.new.Task", "net.", lambda made: torch.nn.Linear(made["width"], 1, bias=False)
+    )
+    assert net.weight.tolist() == [[1.0, 1.0]]
