@@ -53,7 +53,9 @@ def the_wind_carries_its_pulse(names: dict, printed: str) -> None:
 def all_baselines_answer(names: dict, printed: str) -> None:
     rows = [line.split() for line in printed.splitlines()]
     assert len(rows) == 6 and len({row[0] for row in rows}) == 5
-    assert all(math.isfinite(float(row[-1])) for row in rows)  # how far they get depends on the machine
+    assert all(int(row[1]) <= 40 for row in rows)  # the budget counts updates: the machine plays no part
+    for name, _, error in rows:
+        assert float(error) < (0.3 if name == "DeepXdePinn" else 1e-3), name
 
 
 def multigrid_takes_a_handful(names: dict, printed: str) -> None:
@@ -109,7 +111,11 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "text"), [("docs/methods/insr.md", "class HeatOnDisk"), ("docs/methods/lpinn.md", "class PulsatingWind")]
+    ("where", "text"),
+    [
+        ("docs/methods/insr.md", "class HeatOnDisk"),
+        ("docs/methods/lpinn.md", "class PulsatingWind"),
+    ],
 )
 def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:
     (title,) = re.findall(r"^## A problem of your own: (.*)$", page(where).text, re.MULTILINE)

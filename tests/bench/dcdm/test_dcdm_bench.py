@@ -77,7 +77,7 @@ def test_every_solver_meets_both_tolerances_on_every_right_hand_side(measured) -
         assert job["code"] == "this code" and job["finished"]
         assert set(job["solvers"]) | set(job["not_installed"]) == {*dcdm.MULTIGRID, *dcdm.CLASSICAL}
         for entry in job["solvers"].values():
-            assert entry["setup_seconds"] >= 0 and entry["kinds"].keys() == {"white", "ritz", "smooth"}
+            assert entry["kinds"].keys() == {"white", "ritz", "smooth"}
             for run in entry["kinds"].values():
                 assert run["status"] == "converged" and run["residual"] <= 1.01e-6
                 assert 0 < run["iterations"]["0.0001"] <= run["iterations"]["1e-06"] == run["done"]

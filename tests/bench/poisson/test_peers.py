@@ -32,7 +32,7 @@ def test_the_second_solve_keeps_the_set_up() -> None:
     system = small_system()
     run = run_peer(peer, system, 1e-6, again=system.b)
     assert len(prepared) == 1
-    assert run["again_iterations"] == 3 and run["again_seconds"] >= 0
+    assert run["again_iterations"] == 3
 
 
 @pytest.mark.parametrize("name", [name for name in PEERS if name != "transform"])
