@@ -159,13 +159,15 @@ def test_stopped_and_resumed_is_not_stopped(noisy, tmp_path, name, call):
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_kill_9_loses_nothing_but_the_step_in_progress(noisy, tmp_path, step):
-    (tmp_path / "decay.yaml").write_text(yaml.safe_dump(values_of(**NOISY, seconds=0.05)))
+    gate = tmp_path / "gate"
+    (tmp_path / "decay.yaml").write_text(yaml.safe_dump(values_of(**NOISY, gate=str(gate), closed_after=step)))
     words = ["solve", tmp_path / "decay.yaml", "-o", tmp_path / "run", "--resume"]
     process = start_command(tmp_path, *words)
     wait_for(tmp_path / "run" / "states" / f"{step:04d}.txt")
     process.kill()
     process.join()
     assert finished(tmp_path / "run") is None
+    gate.touch()
     resumed = start_command(tmp_path, *words)
     resumed.join(600)
     assert resumed.exitcode == 0

@@ -32,19 +32,21 @@ class Decay(Task):
         step: float = 0.125,
         rate: float = 1.0,
         noise: float = 0.0,
-        seconds: float = 0.0,
+        gate: str | None = None,
+        closed_after: int = 0,
         poisoned_step: int = -1,
     ) -> None:
         super().__init__()
         if step <= 0:
             raise InputError(f"step is {step}, expected a positive time.")
         self.steps, self.step, self.rate, self.noise = steps, step, rate, noise
-        self.seconds, self.poisoned_step = seconds, poisoned_step
+        self.gate, self.closed_after, self.poisoned_step = gate, closed_after, poisoned_step
         self.register_buffer("x", torch.ones(()))  # both in the precision of the trainer
         self.weight = nn.Parameter(torch.zeros(()))  # integrates x beside it
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
-        time.sleep(self.seconds)
+        while self.gate and self.current_epoch >= self.closed_after and not Path(self.gate).exists():
+            time.sleep(0.002)  # until the test makes the file
         drawn = torch.randn((), dtype=torch.float64, generator=self.generator())
         drawn += 1e-3 * torch.randn((), dtype=torch.float64)  # of the global generator, as dropout would
         self.weight += self.step * self.x
