@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,21 @@ def few_directions_are_enough(names: dict, printed: str) -> None:
     assert ours.status == learned.status == published.status == "converged"
 
 
+def an_own_shape_is_solved(names: dict, printed: str) -> None:
+    plate, own = names["plate"], names["own"]
+    assert [line.split()[1] for line in printed.splitlines()] == ["converged"] * 2
+    fluid = plate.fluid
+    residual = (names["load"] - plate.matvec(own.x))[fluid]
+    assert np.linalg.norm(residual) <= 1.01e-4 * np.linalg.norm(names["load"][fluid])
+    assert own.x[fluid].min() > 0  # the maximum principle
+
+
+def a_good_conductor_is_nearly_isothermal(names: dict, printed: str) -> None:
+    found = names["temperature"]
+    assert found.status == "converged" and found.iterations <= 12
+    assert found.x.min() > 0 and np.ptp(found.x[names["sphere"]]) < 0.02 * np.ptp(found.x)
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
@@ -78,6 +94,8 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/lpinn.md", "DeepXdePinn"): all_baselines_answer,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
+    ("docs/methods/dcdm.md", "own = solve"): an_own_shape_is_solved,
+    ("docs/methods/linalg.md", "temperature = solve"): a_good_conductor_is_nearly_isothermal,
     ("docs/methods/dcdm.md", "faithful=True"): few_directions_are_enough,
 }
 
@@ -113,7 +131,9 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("where", "text"),
     [
+        ("docs/methods/dcdm.md", "own = solve"),
         ("docs/methods/insr.md", "class HeatOnDisk"),
+        ("docs/methods/linalg.md", "temperature = solve"),
         ("docs/methods/lpinn.md", "class PulsatingWind"),
     ],
 )
