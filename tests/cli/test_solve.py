@@ -52,7 +52,7 @@ def test_the_header_says_what_is_solved_and_the_table_stands_beside_the_paper(fo
     code, out, err = command("solve", "decay.yaml", "-o", tmp_path / "run")
     assert (code, err) == (0, "")
     assert out.startswith(
-        "decay\n  Decay, 1 parameters, explicit Euler, 8 steps of 0.125\n  8 steps; seed 0; 64-true on"
+        "decay\n  Decay, 1 parameter, explicit Euler, 8 steps of 0.125\n  8 steps; seed 0; 64-true on"
     )
     exact = 2.718281828459045**-1 - 0.875**8
     row = next(line.split() for line in out.splitlines() if line.strip().startswith("final_error"))
