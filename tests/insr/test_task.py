@@ -406,7 +406,7 @@ WRONG = {
     ),
     "Adam without a rate": (
         {"fitting": {"class_path": "sciml.insr.AdamFit", "init_args": {"rate": 0.0}}},
-        "Adam has rate 0.0",
+        "the learning rate of Adam is 0.0",
     ),
     "pulse without width": (
         {"problem": {"class_path": "sciml.insr.Advection", "init_args": {"width": 0.0}}},
