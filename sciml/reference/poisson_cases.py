@@ -31,7 +31,7 @@ CASES = {
     "jumps": "mixed, with a coefficient that jumps by 1000 between random blobs",
     "blocks": "box, with a coefficient of 1 or 10,000 at random in blocks of 2 cells",
     "lognormal": "box, with a coefficient exp(2 g), g standard normal in every cell",
-    "closed": "two rooms without openings and 12 spherical obstacles: singular",
+    "closed": "two closed chambers and 12 spherical obstacles: singular",
     "spheres": "the box, with 12 spherical obstacles in it",
 }
 
