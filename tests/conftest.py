@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -16,9 +18,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 
-# How long an example takes says something of the machine and nothing of the code.
-settings.register_profile("sciml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("sciml")
+# How long an example takes says something of the machine and nothing of the code, and a run of the suite that fails
+# fails again: new examples are looked for with SCIML_HYPOTHESIS=search.
+settings.register_profile("sciml", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("sciml"), derandomize=False)
+settings.load_profile(os.environ.get("SCIML_HYPOTHESIS", "sciml"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -27,6 +31,17 @@ def pytest_configure() -> None:
     """A suite that was started in the background ignores Ctrl-C, and so would the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def seeded_draws() -> None:
+    """Start each test from the same random state, in whatever order and on however many workers the suite runs."""
+    seed = int(os.environ.get("SCIML_TEST_SEED", "0"))
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
 
 
 @pytest.fixture

@@ -301,7 +301,8 @@ def test_adaptive_points_leave_the_networks_as_they_are() -> None:
     network = GaussianNetwork(2, units=3, box=[[-2, -2], [-1, -1]]).double()
     problem = Advection(velocity=(0.25, 0.25), boundary="inflow")
     points = FitPoints(200, "shifted", boundary=20, adaptive=0.5)
-    stepper = TimeStepper(problem, {"u": network}, Pade22(), 0.1, points=points)
+    fitting = LeastSquaresFit(initial_tolerance=10.0)  # three bumps need not find the initial condition
+    stepper = TimeStepper(problem, {"u": network}, Pade22(), 0.1, points=points, fitting=fitting)
     before = [weight.clone() for weight in network.parameters()]
     first, second = stepper.initial()[0], stepper.initial()[0]
     assert all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
