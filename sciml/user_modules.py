@@ -63,7 +63,7 @@ class SourceFile:
 
     @cached_property
     def text(self) -> str:
-        """The contents as text.
+        """The contents of the file as text, without a byte order mark.
 
         Raises
         ------
