@@ -2,16 +2,24 @@
 
 Every file of the package is written under another name beside its own and renamed into place. A run that is killed in
 between leaves at most a file ``NAME.part`` or ``NAME.PID.part``, or a folder ``.NAME.*.part``, which can be deleted.
+
+Nothing is written through a link. A name that is a symbolic link, a pipe or a device is refused in a sentence, and what
+lies under the name of the part is removed first: a folder from elsewhere may hold ``metrics.csv -> ~/.profile``.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from sciml.errors import InputError
+
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; there, making a link takes a privilege
 
 
 class AtomicFile:
@@ -27,6 +35,11 @@ class AtomicFile:
     unique : put the process id into the name of the part, for files that several processes may write at once
     keep_name : give the part the same file name in a temporary folder, for writers that look at the ending of the name
 
+    Raises
+    ------
+    InputError
+        If ``path`` is a symbolic link, a pipe, a device or a folder.
+
     Examples
     --------
     >>> import tempfile
@@ -38,7 +51,7 @@ class AtomicFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, unique: bool = False, keep_name: bool = False) -> None:
-        self.path = Path(path)
+        self.path = check_replaceable(path)
         self._folder: Path | None = None
         if keep_name:
             folder = tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".part", dir=self.path.parent)
@@ -47,6 +60,7 @@ class AtomicFile:
         else:
             mark = f".{os.getpid()}" if unique else ""
             self.part = self.path.with_name(f"{self.path.name}{mark}.part")
+            self.part.unlink(missing_ok=True)  # left by a kill, or a link that would be written through
 
     def commit(self) -> None:
         """Give the complete file its name; a file of that name is replaced."""
@@ -67,10 +81,79 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(self.path)  # a full disk does not say which file
         if kind is None:
             self.commit()
         else:
             self.discard()
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> Path:
+    """Return a path under which a file may be written: nothing is there, or a regular file that is replaced.
+
+    Parameters
+    ----------
+    path : of a file; links on the way to its folder are followed
+
+    Raises
+    ------
+    InputError
+        If there is a symbolic link, a pipe, a device or a folder.
+    """
+    path = Path(path)
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:  # nothing there, or whoever writes it says what is wrong
+        return path
+    if stat.S_ISLNK(mode):
+        raise InputError(
+            f"{path} is a symbolic link to {os.readlink(path)}, through which nothing is written; give the name of the "
+            "file itself, or remove the link."
+        )
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a folder, expected a file name.")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} is {kind_of(mode)}, expected a regular file or a new name.")
+    return path
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder inside that of a run unless it is there, and return it; a link to another folder is refused."""
+    check_no_link(path)
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def check_no_link(path: Path) -> None:
+    """Refuse a symbolic link in the place of a folder that files are written into and removed from."""
+    if path.is_symlink():
+        raise InputError(
+            f"{path} is a symbolic link to {os.readlink(path)}, expected a folder of its own; remove the link."
+        )
+
+
+def kind_of(mode: int) -> str:
+    """Return what a file is that is no regular one, in words, from its mode."""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+    return {**kinds, stat.S_IFDIR: "a folder"}.get(stat.S_IFMT(mode), "no regular file")
+
+
+def append_text(path: str | os.PathLike[str], text: str) -> None:
+    """Append UTF-8 text to a file that exists; a link is not followed.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it is a link or cannot be written; its ``filename`` is set.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | NOFOLLOW)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(text.encode())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_bytes(
@@ -92,16 +175,12 @@ def write_bytes(
         it was.
     """
     with AtomicFile(path, unique=unique) as atomic:
-        try:
-            with atomic.part.open("wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError as error:
-            error.filename = error.filename or str(path)  # a full disk does not say which file
-            raise
+        with atomic.part.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = False, unique: bool = False) -> None:

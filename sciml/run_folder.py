@@ -14,6 +14,7 @@ import os
 import platform
 import shlex
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from sciml import __version__
-from sciml.atomic import AtomicFile, write_text
+from sciml.atomic import NOFOLLOW, AtomicFile, write_text
 from sciml.errors import InputError
 from sciml.status import Status
 
@@ -138,7 +139,7 @@ class FolderLock:
     _held: ClassVar[set[Path]] = set()  # a process never excludes itself through the operating system
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).resolve()
+        self.path = Path(os.path.realpath(path))  # which goes through a loop of links without an error
 
     def __enter__(self) -> Self:
         _make_folder(self.path)
@@ -164,10 +165,20 @@ class FolderLock:
         os.close(self._descriptor)
 
     def _open(self, file: Path) -> int:
-        """Open and lock the file, and make sure that it is still the one of that name."""
+        """Open and lock the file, and make sure that it is still the one of that name.
+
+        A folder from elsewhere may hold a link of this name, symbolic or hard, to a file that is not to be emptied.
+        """
         while True:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+            if file.is_symlink():
+                raise InputError(
+                    f"{file} is a symbolic link to {os.readlink(file)}; remove it, and see who put it there."
+                )
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | NOFOLLOW, 0o644)
             try:
+                about = os.fstat(descriptor)
+                if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+                    raise InputError(f"{file} is not a file of its own; remove it, and see who put it there.")
                 _lock(descriptor)
                 # Never opened a second time: closing any descriptor of the file would free the lock.
                 if os.path.samestat(os.fstat(descriptor), file.stat()):
@@ -176,7 +187,7 @@ class FolderLock:
                     return descriptor
             except FileNotFoundError:  # the run before removed it between our two calls
                 pass
-            except OSError:
+            except (OSError, InputError):
                 os.close(descriptor)
                 raise
             os.close(descriptor)
@@ -239,10 +250,8 @@ def check_writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> No
     path = Path(path)
     if path.suffix.lower() not in endings:
         raise InputError(f"{path} cannot be written: its ending is {path.suffix!r}, expected {' or '.join(endings)}.")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, expected a file name.")
-    probe = AtomicFile(path)
     try:
+        probe = AtomicFile(path)
         probe.part.touch()
         probe.discard()
     except OSError as error:

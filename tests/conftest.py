@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,18 @@ def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU time of this process go on by 0.01 s at each reading and not otherwise, for budgets in seconds."""
     readings = itertools.count()
     monkeypatch.setattr(time, "process_time", lambda: 0.01 * next(readings))
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int | None], None]]:
+    """Let no file of this process grow beyond a number of bytes, as on a full disk, until it is called with None."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int | None) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before if size is None else (size, before[1]))
+
+    yield limit
+    limit(None)
 
 
 @pytest.fixture(scope="session")

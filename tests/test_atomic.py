@@ -1,10 +1,12 @@
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from sciml.atomic import AtomicFile, write_bytes, write_text
+from sciml.atomic import AtomicFile, append_text, make_folder, write_bytes, write_text
+from sciml.errors import InputError
 
 
 def names(folder: Path) -> list[str]:
@@ -34,9 +36,9 @@ def test_an_error_removes_the_part_and_leaves_the_file_before(tmp_path, options)
 
 @pytest.mark.parametrize("options", [{}, {"keep_name": True}])
 def test_a_rename_that_fails_removes_the_part(tmp_path, options):
-    (tmp_path / "a").mkdir()  # a file cannot replace a folder
     with pytest.raises(OSError), AtomicFile(tmp_path / "a", **options) as file:
         file.part.write_text("new")
+        (tmp_path / "a").mkdir()  # a file cannot replace a folder
     assert names(tmp_path) == ["a"]
 
 
@@ -69,13 +71,12 @@ def test_the_disk_is_waited_for_only_where_asked(tmp_path, monkeypatch, durable)
     assert len(waits) == durable
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_the_error_of_a_full_disk_names_the_file(tmp_path):
+def test_the_error_of_a_full_disk_names_the_file(tmp_path, small_files):
     (tmp_path / "a").write_text("old")
-    (tmp_path / "a.part").symlink_to("/dev/full")  # every write to it finds the disk full
+    small_files(2)
     with pytest.raises(OSError) as caught:
         write_text(tmp_path / "a", "new")
-    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "a"))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "a"))
     assert (tmp_path / "a").read_text() == "old" and names(tmp_path) == ["a"]
 
 
@@ -88,3 +89,59 @@ def test_a_new_file_has_the_permissions_that_the_umask_grants(tmp_path):
     finally:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in "ab"] == [0o640, 0o640]
+
+
+NAMES = {
+    "write_text": lambda path: write_text(path, "new"),
+    "unique": lambda path: write_text(path, "new", unique=True),
+}
+
+
+@pytest.mark.parametrize("write", NAMES.values(), ids=NAMES)
+def test_nothing_is_written_through_a_link_under_the_name(tmp_path, write):
+    mine = tmp_path / "mine"
+    mine.write_text("old")
+    (tmp_path / "a").symlink_to(mine)
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    for name in ("a", "dangling"):
+        with pytest.raises(InputError, match="is a symbolic link to"):
+            write(tmp_path / name)
+    assert mine.read_text() == "old" and names(tmp_path) == ["a", "dangling", "mine"]
+
+
+@pytest.mark.parametrize("plant", ["symlink_to", "hardlink_to"])
+def test_nothing_is_written_through_a_link_under_the_name_of_the_part(tmp_path, plant):
+    mine = tmp_path / "mine"
+    mine.write_text("old")
+    getattr(tmp_path / "a.part", plant)(mine)
+    write_text(tmp_path / "a", "new")
+    assert mine.read_text() == "old" and (tmp_path / "a").read_text() == "new"
+    assert not (tmp_path / "a").is_symlink() and names(tmp_path) == ["a", "mine"]
+
+
+def test_pipes_devices_and_folders_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, kind in {tmp_path / "pipe": "a pipe", tmp_path / "folder": "a folder", "/dev/null": "a device"}.items():
+        with pytest.raises(InputError, match=kind):
+            AtomicFile(name)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode) and names(tmp_path) == ["folder", "pipe"]
+
+
+def test_text_is_appended_to_a_file_and_not_through_a_link(tmp_path):
+    (tmp_path / "a").write_text("one\n")
+    append_text(tmp_path / "a", "two\n")
+    assert (tmp_path / "a").read_text() == "one\ntwo\n"
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for name in ("link", "missing"):
+        with pytest.raises(OSError) as caught:
+            append_text(tmp_path / name, "three\n")
+        assert caught.value.filename == str(tmp_path / name)
+    assert (tmp_path / "a").read_text() == "one\ntwo\n" and names(tmp_path) == ["a", "link"]
+
+
+def test_a_folder_of_a_run_is_never_a_link(tmp_path):
+    assert make_folder(tmp_path / "figures") == make_folder(tmp_path / "figures")
+    (tmp_path / "states").symlink_to(tmp_path / "figures")
+    with pytest.raises(InputError, match="expected a folder of its own"):
+        make_folder(tmp_path / "states")

@@ -69,6 +69,7 @@ def run_chapters(chapters: Mapping[str, Chapter], folder: RunFolder) -> list[Ent
 
     A chapter that fails does not stop the others. An interrupt does; the report of what has been done stays.
     """
+    from sciml.atomic import make_folder
     from sciml.cli.demo_report import Entry
 
     begin = clock.perf_counter()
@@ -76,7 +77,7 @@ def run_chapters(chapters: Mapping[str, Chapter], folder: RunFolder) -> list[Ent
     write_report(folder, list(entries.values()), begin)
     for number, (name, chapter) in enumerate(chapters.items(), start=1):
         print(f"\n{number}. {chapter.title}", flush=True)
-        (folder / name).mkdir(exist_ok=True)
+        make_folder(folder / name)
         entries[name] = run_chapter(entries[name], chapter, folder)
         write_report(folder, list(entries.values()), begin)
     return list(entries.values())

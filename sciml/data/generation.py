@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sciml.atomic import make_folder
 from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
 from sciml.data.generators import Generator, generator_of
 from sciml.errors import DataFormatError, InputError, MissingExtraError
@@ -114,8 +115,7 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
         raise InputError(f"the folder {path.parent} does not exist; make it first.")
     if path.exists():
         raise InputError(f"{path} exists; choose another name, or remove it.")
-    folder = path.with_name(path.name + ".parts")
-    folder.mkdir(exist_ok=True)
+    folder = make_folder(path.with_name(path.name + ".parts"))
     parts = {folder / f"{low:09d}-{high:09d}.h5": (low, high) for low, high in _parts(first, stop)}
     missing = {part: bounds for part, bounds in parts.items() if not _is_finished(part, plan, *bounds)}
     done = stop - first - sum(high - low for low, high in missing.values())

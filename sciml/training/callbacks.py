@@ -14,7 +14,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -23,7 +23,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from sciml.atomic import AtomicFile, write_text
+from sciml.atomic import AtomicFile, append_text, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
 
@@ -118,8 +118,7 @@ class Rows(Callback):
             return
         row = {"epoch": trainer.current_epoch + 1, "update": trainer.global_step, "seconds": self.seconds, **self.last}
         if set(row) <= set(self._columns):
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
+            append_text(self.path, _csv(self._columns, [row]))
         else:
             self._rewrite([*read_rows(self.path), row])
         if self._events is not None:
@@ -135,11 +134,14 @@ class Rows(Callback):
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         self._columns = list(dict.fromkeys([*_LEADING, *(name for row in rows for name in row)]))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.path, text.getvalue(), durable=True)
+        head = dict(zip(self._columns, self._columns, strict=True))
+        write_text(self.path, _csv(self._columns, [head, *rows]), durable=True)
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -312,7 +314,6 @@ class Reports(Callback):
 def _copy(source: Path, target: Path) -> None:
     """Give a file a second name; files are replaced and never changed, so that both may be one."""
     with AtomicFile(target) as file:
-        file.discard()  # what a killed run may have left
         try:
             os.link(source, file.part)
         except OSError:  # a file system without links

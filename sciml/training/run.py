@@ -25,6 +25,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from sciml import strict_yaml
+from sciml.atomic import check_no_link, make_folder
 from sciml.config_files import read_yaml
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
@@ -34,6 +35,7 @@ from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
+from sciml.training.states import STATES
 from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import Task
 
@@ -181,9 +183,11 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
 
 def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFolder:
     """Prepare the folder: remove old files where that is asked for, and write the config."""
+    for name in (FIGURES, STATES, LAST.parent):
+        check_no_link(folder / name)  # before anything is removed there
     for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
         for path in folder.glob(pattern):
-            if not path.is_dir():
+            if path.is_symlink() or not (path.is_dir() or path.parent != folder and path.parent.is_symlink()):
                 path.unlink()
     writer = RunFolder(folder, overwrite=overwrite, resume=resume)
     if not (folder / CONFIG).exists():
@@ -261,8 +265,7 @@ def _conclude(
     restore(task, folder)
     tell = stage or (lambda name: None)
     tell("drawing")
-    figures = folder / FIGURES
-    figures.mkdir(exist_ok=True)
+    figures = make_folder(folder / FIGURES)
     training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
     task.figures(figures)
     if not task.solves():

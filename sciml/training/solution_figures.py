@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.atomic import make_folder
 from sciml.mesh import Field, Grid, Mesh
 from sciml.mesh.series import Series
 
@@ -40,8 +41,7 @@ def draw_series(
     """
     from sciml import plots
 
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
+    figures = make_folder(folder / "figures")
     times = None if series.times is None else _some(series.times)
     moves = animation and times is not None and len(times) > 1
     named = {field.name: field for field in series.fields}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.atomic import make_folder
 from sciml.domains import Domain
 from sciml.domains.output_points import array_on, check_inside, points_of, values_inside
 from sciml.errors import InputError
@@ -174,7 +175,7 @@ class SolveTask(Task):
         with torch.no_grad():
             history = self.history(folder)
             numbers = self.run_metrics(history)
-            (folder / "figures").mkdir(exist_ok=True)
+            make_folder(folder / "figures")
             if self.place is not None:
                 self.write_series(folder)
                 self.draw(folder)

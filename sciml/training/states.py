@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sciml.atomic import AtomicFile
+from sciml.atomic import make_folder, write_bytes
 from sciml.errors import InputError
 
 STATES = "states"
@@ -22,12 +22,11 @@ def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
     step : number of the step, at least 0
     tensors : by name, on any device
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save  # save_file does not tell a full disk from other faults
 
     path = _path(folder, step)
-    path.parent.mkdir(exist_ok=True)
-    with AtomicFile(path) as file:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, file.part)
+    make_folder(path.parent)
+    write_bytes(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
 
 def read_state(folder: Path, step: int) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sciml.atomic import write_text
+from sciml.atomic import make_folder, write_text
 from sciml.lpinn.diagnostics.loss import gauss_newton_spectrum, loss_landscape
 from sciml.lpinn.diagnostics.mode_counts import modes
 from sciml.lpinn.readout import SpaceTimeField
@@ -29,8 +29,7 @@ def diagnose(field: SpaceTimeField, solver: SpaceTimeSolver, state: SpaceTimeSta
     slab = max(range(len(state.rms)), key=state.rms.__getitem__)
     spectrum = gauss_newton_spectrum(solver, state, slab=slab, count=2)
     land = loss_landscape(solver, state, slab=slab, count=STEPS, directions=spectrum.vectors)
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
+    figures = make_folder(folder / "figures")
     plots.spectrum({name: spectrum.values.cpu().numpy()}, figures / "spectrum.png")
     plots.loss_landscape({name: land.log10.cpu().numpy()}, figures / "landscape.png", span=float(land.steps[-1]))
     numbers = {"rank": spectrum.rank, "condition": spectrum.condition, "eigenvalues": spectrum.values}
