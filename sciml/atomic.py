@@ -174,13 +174,12 @@ def write_bytes(
         If the file cannot be written, such as on a full disk; its ``filename`` is set, and a file at ``path`` stays as
         it was.
     """
-    with AtomicFile(path, unique=unique) as atomic:
-        with atomic.part.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+    with AtomicFile(path, unique=unique) as atomic, atomic.part.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = False, unique: bool = False) -> None:

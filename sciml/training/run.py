@@ -187,7 +187,7 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFol
         check_no_link(folder / name)  # before anything is removed there
     for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
         for path in folder.glob(pattern):
-            if path.is_symlink() or not (path.is_dir() or path.parent != folder and path.parent.is_symlink()):
+            if path.is_symlink() or not (path.is_dir() or (path.parent != folder and path.parent.is_symlink())):
                 path.unlink()
     writer = RunFolder(folder, overwrite=overwrite, resume=resume)
     if not (folder / CONFIG).exists():
