@@ -93,7 +93,7 @@ def number(  # noqa: PLR0913 - a bound of each kind
     if (
         isinstance(value, bool)
         or not isinstance(value, Real)
-        or not math.isfinite(value)
+        or not _is_finite(value)
         or (at_least is not None and value < at_least)
         or (above is not None and value <= above)
         or (at_most is not None and value > at_most)
@@ -125,7 +125,7 @@ def choice(name: str, value: T, known: Iterable[T], *, error: type[InputError] =
     sciml.errors.InputError: the optimizer is 'addam', expected one of adam, soap; did you mean 'adam'?
     """
     known = list(known)
-    if not isinstance(value, Hashable) or value not in known:  # arrays do not compare to one truth value
+    if not _is_one_of(value, known):
         options = ", ".join(map(str, known))
         end = did_you_mean(value, map(str, known)) or "."
         raise error(f"{name} is {shown(value)}, expected {'one of ' * (len(known) > 1)}{options}{end}")
@@ -207,7 +207,10 @@ def finite(name: str, values: T, *, remedy: str = "", error: type[InputError] = 
         import numpy as np
 
         try:
-            flags = np.isfinite(np.asarray(array))
+            array = np.asarray(array)
+            flags = np.isfinite(array)
+            if array.dtype.kind in "mM":  # dates are finite, but no numbers
+                raise TypeError
         except (TypeError, ValueError):  # rows of unequal length, or no numbers
             raise error(f"{name} are {shown(values)}, expected an array of finite numbers.") from None
         bad, total = int(flags.size - np.count_nonzero(flags)), int(flags.size)
@@ -232,7 +235,10 @@ def rising(name: str, values: Any, *, at_least: float | None = None, error: type
 
     bound = f" of at least {at_least:g}" if at_least is not None else ""
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":  # NumPy would read texts, and cut complex numbers down to their real parts
+            raise TypeError
+        array = array.astype(np.float64)
     except (TypeError, ValueError):  # rows of unequal length, or no numbers
         raise error(f"{name} are {shown(values)}, expected rising finite numbers{bound}.") from None
     if (
@@ -255,7 +261,10 @@ def shown(value: object) -> str:
     """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short."""
     if isinstance(value, Integral | Real) and hasattr(value, "item"):
         value = value.item()
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of more than 4300 digits
+        text = "an integer of thousands of digits" if isinstance(value, Integral) else f"a {type(value).__name__}"
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
 
 
@@ -300,6 +309,22 @@ def _axes(expected: Sequence[int | str | EllipsisType]) -> str:
     """Return a shape as an error sentence shows it."""
     words = ", ".join("..." if axis is ... else str(axis) for axis in expected)
     return f"({words}{',' * (len(expected) == 1)})"
+
+
+def _is_one_of(value: object, known: Sequence[object]) -> bool:
+    """Return whether a value is among those known; an array, which compares to no single truth value, is not."""
+    try:
+        return isinstance(value, Hashable) and value in known
+    except (RuntimeError, TypeError, ValueError):
+        return False
+
+
+def _is_finite(value: Real) -> bool:
+    """Return whether a real number is finite as a float; an integer may be too large for one."""
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _none(*bounds: float | None) -> bool:

@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Self
 from sciml import __version__
 from sciml.atomic import NOFOLLOW, AtomicFile, write_text
 from sciml.errors import InputError
+from sciml.run_records import ENVIRONMENT, RESULT, read_environment
 from sciml.status import Status
 
 try:
@@ -64,9 +65,10 @@ class RunFolder:
         _make_folder(self.path)
         if not (overwrite or resume) and any(file.name != LOCK for file in self.path.iterdir()):
             raise InputError(f"{self.path} is not empty, expected a new folder; choose another name, or overwrite it.")
+        self.environment: dict[str, Any] = self._resumed_environment() if resume else environment()
         try:
-            (self.path / "result.json").unlink(missing_ok=True)
-            self.write_json("environment.json", self._resumed_environment() if resume else environment())
+            (self.path / RESULT).unlink(missing_ok=True)
+            self.write_json(ENVIRONMENT, self.environment)
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {error.strerror or error}.") from error
         self._start = time.perf_counter()
@@ -80,14 +82,13 @@ class RunFolder:
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON file of this name into the folder."""
-        self.write_text(name, json.dumps(plain(values), indent=2, allow_nan=False) + "\n")
+        self.write_text(name, _json(plain(values)))
 
     def _resumed_environment(self) -> dict[str, Any]:
-        try:
-            first = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        first = read_environment(self.path)
+        if first is None:
             return environment()
-        return {**first, "resumed": [*first.get("resumed", []), environment()]}
+        return {**first.values, "resumed": [*first.resumed, environment()]}
 
     def finish(
         self,
@@ -97,8 +98,8 @@ class RunFolder:
         seed: int | None = None,
         config: Mapping[str, Any] | None = None,
         **more: Any,
-    ) -> None:
-        """Write ``result.json``, the last file of a run; nothing else in the package writes it.
+    ) -> dict[str, Any]:
+        """Write ``result.json``, which nothing else in the package writes, at the end of a run; return what is in it.
 
         Parameters
         ----------
@@ -108,16 +109,23 @@ class RunFolder:
         config : what the run was asked to do
         more : further entries; ``seconds`` takes the place of the time since the folder was made
         """
-        result = {
-            "status": Status(status),
-            "metrics": {name: float(value) for name, value in metrics.items()},
-            "seconds": time.perf_counter() - self._start,
-            "seed": seed,
-            "config": dict(config or {}),
-            "version": __version__,
-            **more,
-        }
-        self.write_json("result.json", result)
+        result = plain(
+            {
+                "status": Status(status),
+                "metrics": {name: float(value) for name, value in metrics.items()},
+                "seconds": time.perf_counter() - self._start,
+                "seed": seed,
+                "config": dict(config or {}),
+                "version": __version__,
+                **more,
+            }
+        )
+        write_text(self.path / RESULT, _json(result), durable=True)
+        return result
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
 class FolderLock:

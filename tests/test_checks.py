@@ -1,8 +1,12 @@
+import math
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sciml import checks
 from sciml.errors import ConfigError, InputError
@@ -104,7 +108,9 @@ def test_rows_of_unequal_length_are_refused_in_a_sentence():
         InputError, match=r"the points is \[\[1.0, 2.0\], \[3.0\]\], expected an array of shape \(n, 2\)"
     ):
         checks.shape("the points", RAGGED, ("n", 2))
-    for values in (RAGGED, ["a"], object()):
+    with pytest.raises(InputError, match=r"the times are \[1j\], expected rising finite numbers\."):
+        checks.rising("the times", [1j])
+    for values in (RAGGED, ["a"], ["1.5"], [10**400], np.array(["2026-01-01"], "M8[D]"), object()):
         with pytest.raises(InputError, match=r"the times are .*, expected rising finite numbers\."):
             checks.rising("the times", values)
         with pytest.raises(InputError, match=r"the values are .*, expected an array of finite numbers\."):
@@ -136,3 +142,58 @@ def test_a_long_value_is_cut_short():
     with pytest.raises(InputError, match=r"^x is \[0, 1, .* \.\.\., expected a finite number\.$") as caught:
         checks.number("x", list(range(1000)))
     assert len(str(caught.value)) < 200
+
+
+def test_a_number_that_no_float_holds_is_not_finite():
+    for value in (10**400, -(10**400), Fraction(10**400), 10**5000):
+        for check in (checks.number, checks.positive):
+            with pytest.raises(InputError, match=r"^x is .*, expected a (finite|positive) number"):
+                check("x", value)
+    assert checks.whole_number("n", 10**400) == 10**400
+    with pytest.raises(InputError, match=r"^n is an integer of thousands of digits, expected"):
+        checks.whole_number("n", 10**5000, at_most=1)
+
+
+class Rude:
+    """A value that answers nothing."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise ValueError("no comparison")
+
+
+PLAIN = (
+    st.none() | st.booleans() | st.integers() | st.integers(10**308, 10**310) | st.floats() | st.text()
+    | st.complex_numbers() | st.fractions() | st.decimals() | st.binary() | st.dates() | st.just(Rude())
+    | st.sampled_from([np.float32("nan"), np.int8(-1), np.bool_(True), np.array([]), np.zeros((2, 2)), np.array("a")])
+    | st.sampled_from([np.array([1, "a"], object), np.datetime64("nat"), torch.tensor(1.5), torch.zeros(2), object()])
+)  # fmt: skip
+ANYTHING = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner))
+CHECKS = {
+    "whole number": lambda value: checks.whole_number("it", value, at_least=-5, at_most=10**9),
+    "number": lambda value: checks.number("it", value, at_least=-5, below=1e300),
+    "positive": lambda value: checks.positive("it", value),
+    "choice of names": lambda value: checks.choice("it", value, ("left", "right")),
+    "choice of numbers": lambda value: checks.choice("it", value, (1, 2.5)),
+    "instance": lambda value: checks.instance("it", value, (bool, str), "text or a truth value"),
+    "shape": lambda value: checks.shape("it", value, ("n", 2)),
+    "finite": lambda value: checks.finite("it", value),
+    "rising": lambda value: checks.rising("it", value, at_least=0),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@given(value=ANYTHING)
+def test_anything_is_taken_or_refused_in_a_short_sentence(name, value):
+    try:
+        found = CHECKS[name](value)
+    except InputError as error:
+        sentence = str(error)
+    else:
+        sentence = "it is taken, expected."
+        if name in ("whole number", "number", "positive"):
+            assert type(found) is (int if name == "whole number" else float)
+            assert math.isfinite(found) and -5 <= found <= 10**309
+            assert found == (float(value) if isinstance(value, Fraction) else value)
+    assert "expected" in sentence and len(sentence) < 300

@@ -99,3 +99,12 @@ def test_a_file_that_holds_no_results_is_refused(tool, clone: Path) -> None:
     (clone / "datasets" / "results" / "training.json").write_text(json.dumps({"name": "training"}))
     with pytest.raises(DataFormatError, match="holds no results of 'sciml bench training'"):
         tool.faults(clone)
+
+
+def test_results_whose_jobs_hold_other_things_are_refused(tool, clone: Path) -> None:
+    path = clone / "datasets" / "results" / "training.json"
+    raw = json.loads(path.read_text())
+    for job in ({}, {"group": []}, {"group": "overhead", "finished": 3}):
+        path.write_text(json.dumps(raw | {"jobs": dict.fromkeys(raw["jobs"], job)}))
+        with pytest.raises(DataFormatError, match="holds no results of 'sciml bench training'"):
+            tool.faults(clone)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sciml.atomic import write_text
 from sciml.bench.registry import load_benchmarks
-from sciml.bench.results import read_results
-from sciml.bench.scoreboard import MARKED, pages, with_scoreboard
+from sciml.bench.results import read_results, understood
+from sciml.bench.scoreboard import MARKED, page, pages, with_scoreboard
+from sciml.errors import DataFormatError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,9 @@ def made(repository: Path) -> dict[Path, str]:
     benchmarks = load_benchmarks()
     files = {each.name: repository / "datasets" / "results" / f"{each.name}.json" for each in benchmarks}
     results = {name: read_results(path, name) for name, path in files.items() if path.exists()}
+    for benchmark in (each for each in benchmarks if each.name in results):
+        with understood(files[benchmark.name], benchmark.name):
+            page(benchmark, results[benchmark.name])
     readme = repository / "README.md"
     texts = {repository / "docs" / "results" / name: text for name, text in pages(results, benchmarks).items()}
     return texts | {readme: with_scoreboard(readme.read_text(encoding="utf-8"), results, benchmarks)}
@@ -56,4 +60,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DataFormatError as error:
+        sys.exit(str(error))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sciml import checks, strict_json
 from sciml.errors import DataFormatError
 
 Raw = dict[str, Any]  # the JSON that a benchmark writes
 Run = dict[str, Any]  # one job of it, with what was measured
+CHECKSUM = "jobs_sha256"  # beside the jobs; results of earlier versions have none
 
 
 def read_results(path: Path, name: str) -> Raw:
@@ -21,20 +23,40 @@ def read_results(path: Path, name: str) -> Raw:
     Raises
     ------
     DataFormatError
-        The file holds no results of that benchmark.
+        The file holds no results of that benchmark, or its jobs are not those that were written.
     """
+    path = Path(path)
     try:
-        raw = json.loads(Path(path).read_text(encoding="utf-8"))
-        if raw["name"] == name and all(isinstance(raw[part], dict) for part in ("environment", "plan", "jobs")):
-            return raw
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise foreign(path, name)
+        raw = strict_json.read(path)
+    except DataFormatError as error:
+        raise foreign(path, name, str(error)) from error
+    if not isinstance(raw, dict) or raw.get("name") != name:
+        raise foreign(path, name)
+    if not all(isinstance(raw.get(part), dict) for part in ("environment", "plan", "jobs")):
+        raise foreign(path, name)
+    for key, job in raw["jobs"].items():
+        if not isinstance(job, dict) or not isinstance(job.get("group"), str):
+            raise foreign(path, name, f"the job {checks.shown(key)} is {checks.shown(job)}.")
+    if raw.get(CHECKSUM, (jobs := strict_json.digest(raw["jobs"]))) != jobs:
+        raise foreign(path, name, "its jobs do not match their checksum.")
+    return raw
 
 
-def foreign(path: Path, name: str) -> DataFormatError:
+@contextmanager
+def understood(path: Path, name: str) -> Iterator[None]:
+    """Turn what fails in a ``with`` block, on results that were read from a file, into the error of that file."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise foreign(path, name, f"{type(error).__name__}: {error}.") from error
+
+
+def foreign(path: Path, name: str, reason: str = "") -> DataFormatError:
     """Return the error of a file that is not what ``sciml bench NAME`` writes."""
-    return DataFormatError(f"{path} holds no results of 'sciml bench {name}'; move it away or choose another folder.")
+    why = f" ({reason.rstrip('.')})" if reason else ""
+    return DataFormatError(
+        f"{path} holds no results of 'sciml bench {name}'{why}; move it away or choose another folder."
+    )
 
 
 class Results:

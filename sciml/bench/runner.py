@@ -13,10 +13,11 @@ from time import perf_counter
 from typing import Any
 
 import sciml
+from sciml import strict_json
 from sciml.atomic import write_text
 from sciml.bench.benchmark import Benchmark
 from sciml.bench.provenance import code_digest, is_changed, same_machine
-from sciml.bench.results import Raw, read_results
+from sciml.bench.results import CHECKSUM, Raw, read_results
 from sciml.bench.worker import Job, run_jobs
 from sciml.run_folder import check_writable, environment, plain
 
@@ -141,5 +142,6 @@ def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
 
 
 def _write(path: Path, results: Raw) -> None:
-    """Write the results; another run may write the same file at the same time."""
+    """Write the results with a checksum of the jobs; another run may write the same file at the same time."""
+    results[CHECKSUM] = strict_json.digest(plain(results["jobs"]))
     write_text(path, json.dumps(plain(results), indent=1, allow_nan=False) + "\n", unique=True)

@@ -126,7 +126,7 @@ def _measure(
 def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None:
     """Say which limits the results in a folder keep; leave with exit code 1 unless all of them hold."""
     from sciml.bench.report import check_table
-    from sciml.bench.results import foreign, read_results
+    from sciml.bench.results import read_results, understood
     from sciml.cli.output import print_json
     from sciml.errors import InputError
 
@@ -140,10 +140,8 @@ def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None
                 "folder with -o."
             )
         raw = read_results(path, benchmark.name)
-        try:
+        with understood(path, benchmark.name):
             checks = benchmark.checks(raw)
-        except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-            raise foreign(path, benchmark.name) from error  # the right parts, but the wrong things in them
         limits += [(benchmark, limit) for limit in checks]
         if not json:
             print(f"{benchmark.title} ({path})\n\n{check_table(checks)}\n")

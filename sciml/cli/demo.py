@@ -124,9 +124,6 @@ def print_list(title: str, items: Mapping[str, str]) -> None:
 
 def write_report(folder: RunFolder, entries: Sequence[Entry], begin: float) -> None:
     """Write the page of the chapters so far."""
-    import json
-
     from sciml.cli.demo_report import report_page
 
-    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-    folder.write_text(REPORT, report_page(entries, environment, clock.perf_counter() - begin))
+    folder.write_text(REPORT, report_page(entries, folder.environment, clock.perf_counter() - begin))

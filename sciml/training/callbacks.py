@@ -26,10 +26,10 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from sciml.atomic import AtomicFile, append_text, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
+from sciml.run_records import LEADING, read_rows
 
 SECONDS_BETWEEN_REPORTS = 0.5
 VALIDATION = "val/"
-_LEADING = ("epoch", "update", "seconds")
 
 
 class Progress(Protocol):
@@ -133,7 +133,7 @@ class Rows(Callback):
             self._events = None
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
-        self._columns = list(dict.fromkeys([*_LEADING, *(name for row in rows for name in row)]))
+        self._columns = list(dict.fromkeys([*LEADING, *(name for row in rows for name in row)]))
         head = dict(zip(self._columns, self._columns, strict=True))
         write_text(self.path, _csv(self._columns, [head, *rows]), durable=True)
 
@@ -142,22 +142,6 @@ def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     csv.DictWriter(text, columns, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the whole rows of a ``metrics.csv``, none if there is no such file; a row cut short by a kill is left out.
-
-    Parameters
-    ----------
-    path : may be missing
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    whole = text[: text.rfind("\n") + 1]
-    rows = csv.DictReader(io.StringIO(whole))
-    return [{name: value for name, value in row.items() if value not in ("", None)} for row in rows]
 
 
 class EpochCheckpoints(Checkpoint):

@@ -9,7 +9,6 @@ On several ranks each calls :func:`train` with the same arguments, as ``torchrun
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import warnings
@@ -31,8 +30,9 @@ from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.renamed import current_values
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
+from sciml.run_records import METRICS, RESULT, read_environment, read_result, read_rows
 from sciml.status import Status
-from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey, read_rows
+from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey
 from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
 from sciml.training.states import STATES
@@ -41,7 +41,7 @@ from sciml.training.task import Task
 
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
 
-METRICS, RESULT, FIGURES = "metrics.csv", "result.json", "figures"
+FIGURES = "figures"
 _OF_A_SOLUTION = ("states/*", "fields.*", "animation.*", "diagnostics.*")
 _OURS = (
     *(RESULT, METRICS, CONFIG, "evaluation.json", "checkpoints/*.ckpt", "figures/*", "events.out.tfevents.*"),
@@ -128,12 +128,15 @@ def train(
 
 
 def finished(folder: str | Path) -> dict[str, Any] | None:
-    """Return the result of the run in a folder if it has finished, None otherwise."""
-    try:
-        result = json.loads((Path(folder) / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) and result.get("status") == Status.FINISHED else None
+    """Return the result of the run in a folder if it has finished, None otherwise.
+
+    Raises
+    ------
+    DataFormatError
+        If there is a result, but a damaged one.
+    """
+    result = read_result(Path(folder))
+    return result.values if result is not None and result.status == Status.FINISHED else None
 
 
 def _rank() -> int:
@@ -161,9 +164,11 @@ def _check_device(config: Config) -> None:
 
 
 def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to resume another run, and to start in the folder of a run."""
+    """Refuse to resume another or a damaged run, and to start in the folder of a run."""
     file = folder / CONFIG
     if resume and file.exists():
+        read_environment(folder)
+        read_rows(folder / METRICS)
         key = _difference(current_values(read_yaml(file)), _resolved(config))
         if key is not None:
             raise ConfigError(
@@ -287,7 +292,7 @@ def _finish(
     metrics = {**(solved or {}), **metrics, **(solved or {})}  # the first in front, the last with their values
     if writer is None:
         return {"status": status, "metrics": metrics}
-    writer.finish(
+    return writer.finish(
         status,
         metrics,
         seed=config.seed,
@@ -297,7 +302,6 @@ def _finish(
         peak_memory_bytes=_peak_memory(),
         peak_device_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
     )
-    return json.loads((writer / RESULT).read_text(encoding="utf-8"))
 
 
 def _peak_memory() -> int | None:

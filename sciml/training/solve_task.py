@@ -19,7 +19,7 @@ from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh, read_series
 from sciml.mesh.files import write_fields
 from sciml.mesh.series import Series
-from sciml.training.callbacks import read_rows
+from sciml.run_records import METRICS, read_rows
 from sciml.training.output import Output
 from sciml.training.point_errors import PointErrors
 from sciml.training.settings import Training
@@ -137,7 +137,7 @@ class SolveTask(Task):
 
     def history(self, folder: Path) -> list[dict[str, Any]]:
         """Return rows of numbers over the run, by default those of ``metrics.csv``, one for each epoch."""
-        return read_rows(folder / "metrics.csv")
+        return read_rows(folder / METRICS)
 
     def run_metrics(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """Return the metrics of the run for ``result.json``, headline first; those of its end by default."""

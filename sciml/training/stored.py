@@ -10,6 +10,8 @@ from sciml import __version__, weights
 from sciml.atomic import write_text
 from sciml.config_files import read_yaml
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.run_folder import plain
+from sciml.run_records import read_environment, read_result
 from sciml.status import Status
 from sciml.training.checkpoints import read_checkpoint
 from sciml.training.config import Config, config_from_values
@@ -49,7 +51,8 @@ def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str,
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
     if path.is_dir():
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
-        write_text(path / "evaluation.json", json.dumps(result, indent=2) + "\n", durable=True)
+        text = json.dumps(plain(result), indent=2, allow_nan=False)
+        write_text(path / "evaluation.json", text + "\n", durable=True)
     return metrics
 
 
@@ -67,22 +70,20 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
         If the run has not finished or the name has another ending.
     """
     folder, path = Path(folder), Path(path)
-    try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} holds no finished run; train it to the end first.") from error
-    if result["status"] != Status.FINISHED:
-        raise InputError(f"the run in {folder} is {result['status']}, expected a finished one.")
+    result, environment = read_result(folder), read_environment(folder)
+    if result is None or environment is None:
+        raise InputError(f"{folder} holds no finished run; train it to the end first.")
+    if result.status != Status.FINISHED:
+        raise InputError(f"the run in {folder} is {result.status}, expected a finished one.")
     return weights.publish(
         path,
         read_checkpoint(folder / LAST)["state_dict"],
         config=read_yaml(folder / CONFIG),
-        command=environment["command"],
-        commit=environment.get("commit"),
-        version=result["version"],
-        metrics=result["metrics"],
-        seconds=result["seconds"],
+        command=environment.command,
+        commit=environment.commit,
+        version=result.version,
+        metrics=result.metrics,
+        seconds=result.seconds,
     )
 
 

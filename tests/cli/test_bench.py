@@ -129,6 +129,15 @@ def test_results_that_are_nested_without_end_are_refused_in_a_sentence(command, 
     assert code == 2 and "holds no results of 'sciml bench insr'" in error
 
 
+@pytest.mark.parametrize("data", [b"\xff\xfe", b'{"name": "insr", "jobs', b"[1]", b'{"jobs": {"a": 1e999}}'])
+def test_results_that_are_no_json_are_refused_by_a_check_and_by_a_measurement(command, published, data) -> None:
+    for name, words in {"insr.json": ["--check"], "insr_quick.json": ["--quick"]}.items():
+        (published / name).write_bytes(data)
+        code, _, error = command("bench", "insr", *words, "-o", published)
+        assert code == 2 and "holds no results of 'sciml bench insr'" in error
+        assert (published / name).read_bytes() == data
+
+
 def test_a_check_without_results_or_with_words_for_a_measurement_is_refused(command, asked) -> None:
     code, _, error = command("bench", "lpinn", "--check")
     assert code == 2 and "there are no results of 'sciml bench lpinn' in datasets/results/lpinn.json" in error

@@ -66,6 +66,10 @@ def test_a_second_run_measures_only_what_was_measured_with_other_code(measured) 
     stale["jobs"]["iterations/walls/12/100/1t"]["code"] = "older"
     stale["jobs"]["iterations/walls/999/100/1t"] = stale["jobs"]["iterations/walls/12/100/1t"]
     path.write_text(json.dumps(stale))
+    with pytest.raises(DataFormatError, match="its jobs do not match their checksum"):
+        run_benchmark(BENCHMARK, folder, TINY, only=("iterations",))
+    del stale["jobs_sha256"]  # as results of earlier versions
+    path.write_text(json.dumps(stale))
     lines: list[str] = []
     again = run_benchmark(BENCHMARK, folder, TINY, only=("iterations",), progress=lines.append)
     assert lines[0] == "1 measurements to do, 9 done before"
