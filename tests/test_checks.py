@@ -2,8 +2,10 @@ import math
 import re
 from fractions import Fraction
 
+import hypothesis.extra.numpy
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,10 +110,10 @@ def test_rows_of_unequal_length_are_refused_in_a_sentence():
         InputError, match=r"the points is \[\[1.0, 2.0\], \[3.0\]\], expected an array of shape \(n, 2\)"
     ):
         checks.shape("the points", RAGGED, ("n", 2))
-    with pytest.raises(InputError, match=r"the times are \[1j\], expected rising finite numbers\."):
+    with pytest.raises(InputError, match=r"^the values of the times are complex, expected real ones"):
         checks.rising("the times", [1j])
     for values in (RAGGED, ["a"], ["1.5"], [10**400], np.array(["2026-01-01"], "M8[D]"), object()):
-        with pytest.raises(InputError, match=r"the times are .*, expected rising finite numbers\."):
+        with pytest.raises(InputError, match=r"^the values of the times are .*, expected real ones"):
             checks.rising("the times", values)
         with pytest.raises(InputError, match=r"the values are .*, expected an array of finite numbers\."):
             checks.finite("the values", values)
@@ -180,6 +182,9 @@ CHECKS = {
     "shape": lambda value: checks.shape("it", value, ("n", 2)),
     "finite": lambda value: checks.finite("it", value),
     "rising": lambda value: checks.rising("it", value, at_least=0),
+    "real array": lambda value: checks.real_array("it", value, shape=("n", 2)),
+    "whole array": lambda value: checks.whole_array("it", value, at_least=0),
+    "known names": lambda value: checks.known_names("it", [value], ("left", "right")),
 }
 
 
@@ -197,3 +202,112 @@ def test_anything_is_taken_or_refused_in_a_short_sentence(name, value):
             assert math.isfinite(found) and -5 <= found <= 10**309
             assert found == (float(value) if isinstance(value, Fraction) else value)
     assert "expected" in sentence and len(sentence) < 300
+
+
+KINDS_OF_NUMBERS = [
+    np.dtype(kind) for kind in ("?", "i1", "u1", "i2", "u4", ">i4", "i8", "u8", "f2", "f4", ">f4", "f8", ">f8", "g")
+]
+OTHER_KINDS = [
+    *(np.dtype(kind) for kind in ("c8", "c16", "G", "U3", "S3", "M8[s]", "m8[D]", "O", "f8,i4", "V4")),
+]
+
+
+def shapes():
+    return hypothesis.extra.numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+
+
+@given(st.sampled_from(KINDS_OF_NUMBERS), shapes(), st.booleans(), st.data())
+def test_real_arrays_of_any_type_shape_and_order_come_back_with_their_values_as_doubles(
+    kind, shape, reversed_axes, data
+):
+    size = int(np.prod(shape))
+    values = (
+        np.array(data.draw(st.lists(st.integers(0, 100), min_size=size, max_size=size))).reshape(shape).astype(kind)
+    )
+    given_values = values.T if reversed_axes else values
+    before = given_values.copy()
+    found = checks.real_array("b", given_values, shape=given_values.shape)
+    assert found.dtype == np.float64 and found.dtype.isnative and found.flags.c_contiguous
+    assert found.shape == given_values.shape and (found == given_values).all()
+    assert (given_values == before).all() and given_values.dtype == kind
+
+
+@given(st.sampled_from(OTHER_KINDS), shapes())
+def test_arrays_of_any_other_type_are_refused_whatever_they_hold(kind, shape):
+    for check in (checks.real_array, checks.whole_array):
+        with pytest.raises(InputError, match=r"^the values of b are .*, expected (real|whole) ones"):
+            check("b", np.zeros(shape, kind))
+
+
+@given(shapes(), st.data())
+def test_one_value_that_is_not_finite_is_found_wherever_it_is(shape, data):
+    values = np.ones(shape)
+    if not values.size:
+        assert checks.real_array("b", values).shape == shape
+        return
+    index = np.unravel_index(data.draw(st.integers(0, values.size - 1)), shape)
+    values[index] = data.draw(st.sampled_from([NAN, INF, -INF]))
+    with pytest.raises(InputError, match=f"1 of {values.size} values of b are not finite"):
+        checks.real_array("b", values)
+    np.testing.assert_array_equal(checks.real_array("b", values, finite=False), values)
+
+
+def test_masked_values_are_not_used_and_an_empty_mask_does_not_matter():
+    values = np.ma.masked_invalid([1.0, NAN, 3.0])
+    with refused("1 of 3 values of b are masked, expected real numbers; fill them in."):
+        checks.real_array("b", values)
+    found = checks.real_array("b", np.ma.array([1.0, 2.0]))
+    assert type(found) is np.ndarray and found.tolist() == [1.0, 2.0]
+
+
+def test_numbers_beyond_double_precision_are_not_finite_and_tiny_and_huge_ones_pass():
+    if np.finfo(np.longdouble).max > np.finfo(float).max:
+        with pytest.raises(InputError, match=r"1 of 1 values of b are not finite \(inf at index 0\)"):
+            checks.real_array("b", [np.longdouble("1e400")])
+    assert checks.real_array("b", [5e-324, 1.7e308]).tolist() == [5e-324, 1.7e308]
+    assert checks.real_array("b", np.array([2**64 - 1], np.uint64))[0] == 2.0**64
+
+
+def test_tensors_are_taken_from_any_graph_and_sparse_matrices_and_ragged_rows_are_not_taken():
+    weight = torch.ones(2, requires_grad=True) * 3
+    assert checks.real_array("b", weight).tolist() == [3.0, 3.0]
+    for values, words in (
+        (RAGGED, "rows are of unequal length"),
+        (torch.zeros(2, dtype=torch.bfloat16), "no array"),
+        (scipy.sparse.eye_array(2), "are Python objects"),
+        ([1, None], "are Python objects"),
+        (None, "are Python objects"),
+        ([2**70], "are Python objects"),
+        ("b", "are texts"),
+    ):
+        with pytest.raises(InputError, match=f"^the values of b .*{words}"):
+            checks.real_array("b", values)
+
+
+@given(st.sampled_from([kind for kind in KINDS_OF_NUMBERS if kind.kind in "iu"]), st.data())
+def test_whole_numbers_are_compared_with_their_bounds_before_they_are_converted(kind, data):
+    info = np.iinfo(kind)
+    values = data.draw(st.lists(st.integers(info.min, info.max), min_size=1, max_size=5))
+    low, high = sorted(data.draw(st.tuples(st.integers(-300, 2**64), st.integers(-300, 2**64))))
+    if all(low <= value < high and value < 2**63 for value in values):
+        found = checks.whole_array("n", np.array(values, kind), at_least=low, below=high)
+        assert found.dtype == np.int64 and found.tolist() == values
+    else:
+        with pytest.raises(InputError, match=r"^a value of n is .*, expected whole numbers"):
+            checks.whole_array("n", np.array(values, kind), at_least=low, below=min(high, 2**63))
+
+
+def test_whole_arrays_take_neither_booleans_nor_floats_with_integral_values():
+    for values in ([True], [1.0], np.zeros((1, 0), complex)):
+        with pytest.raises(InputError, match=r"the values of n are .*, expected whole ones"):
+            checks.whole_array("n", values)
+    assert checks.whole_array("n", []).dtype == np.int64
+
+
+def test_names_that_nothing_reads_are_refused_with_the_nearest_that_something_reads():
+    checks.known_names("the name of an array", ["b"], ("b", "cells"))
+    for name, near in (("B", "b"), ("Cells", "cells"), ("celsl", "cells"), ("vx", "Vx")):
+        with pytest.raises(InputError, match=f"'{name}', expected one of b, cells, Vx; did you mean '{near}'"):
+            checks.known_names("the name of an array", ["b", name], ("b", "cells", "Vx"))
+    with refused("the name of an array is 'k', expected one of b, cells."):
+        checks.known_names("the name of an array", ["k"], ("b", "cells"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.checks import whole_array
 from sciml.errors import InputError, NotStructuredError
 from sciml.linalg.validation import check_spd_matrix
 
@@ -63,8 +64,8 @@ def recognise(
 
 
 def _check_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = np.asarray(shape)
-    if sizes.dtype.kind not in "iu" or sizes.shape not in ((2,), (3,)) or (sizes < 1).any():
+    sizes = whole_array("shape", shape, at_least=1)
+    if sizes.shape not in ((2,), (3,)):
         raise InputError(f"shape must be 2 or 3 axes of at least one cell each, got {shape}.")
     return tuple(int(n) for n in sizes)
 
@@ -86,12 +87,10 @@ def _check_diffusion(csr: sp.csr_array, off_diagonal: np.ndarray) -> None:
 
 
 def _check_index(fluid_index: np.ndarray, rows: int, cells: int) -> np.ndarray:
-    index = np.asarray(fluid_index).ravel()
-    if index.dtype.kind not in "iu" or index.size != rows or np.unique(index).size != rows:
+    index = whole_array("fluid_index", fluid_index, at_least=0, below=cells).ravel()
+    if index.size != rows or np.unique(index).size != rows:
         raise InputError(f"fluid_index must hold {rows} different cell indices, one per row; got {index.size} values.")
-    if index.min() < 0 or index.max() >= cells:
-        raise InputError(f"fluid_index must lie in 0..{cells - 1}, got {index.min()}..{index.max()}.")
-    return index.astype(np.int64)
+    return index
 
 
 def _infer_shape(rows: int, strides: np.ndarray) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sciml.checks import real_array
 from sciml.errors import InputError
 from sciml.linalg.krylov import Callback, KrylovResult, MatrixVectors, flexible_conjugate_gradients
 from sciml.linalg.multigrid import MultigridPreconditioner, choose_backend
@@ -97,9 +98,7 @@ def checked_preconditioner(preconditioner: Preconditioner, system: System) -> Pr
     on_grid = isinstance(system, VoxelPoisson)
 
     def apply(r: np.ndarray) -> np.ndarray:
-        z = np.asarray(preconditioner(r.copy()))
-        if z.shape != r.shape:
-            raise InputError(f"the preconditioner returned an array of shape {z.shape}, expected that of r, {r.shape}.")
+        z = real_array("the preconditioned residual", preconditioner(r.copy()), shape=r.shape, finite=False)
         return np.where(mask, z, 0.0) if on_grid else z
 
     return apply

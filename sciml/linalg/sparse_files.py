@@ -29,12 +29,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from sciml.atomic import AtomicFile
+from sciml.checks import did_you_mean, known_names, real_array
+from sciml.checks.arrays import KINDS
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import sparse_formats as formats
-from sciml.linalg.validation import check_outside, check_spacing, side_names
+from sciml.linalg.validation import check_cells, check_coefficient, check_outside, check_spacing, side_names
 
 CELL_ARRAYS = ("cells", "b", "coefficient", "spacing", "outside")
-SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "b")
+SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b")
 SYSTEMS = "an .npz with cells and b, a scipy-sparse .npz, a Matrix Market .mtx[.gz], a DCDM matrix or MLPCG flags .bin"
 VECTORS = "an .npy, an .npz, a Matrix Market array or a DCDM vector .bin"
 
@@ -128,7 +130,7 @@ def read_vector(path: str | Path) -> np.ndarray:
             values = formats.read_binary_vector(path)
         else:
             raise ValueError(f"it is none of {VECTORS}, or it is truncated")
-        return _real(values, "vector")
+        return _real(values, "the vector")
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -140,12 +142,7 @@ def _read_content(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, 
     """Return the arrays of a system by name, and its matrix unless it is a grid of cells."""
     head = _first_bytes(path)
     if head.startswith(b"PK"):
-        arrays = formats.read_npz(path, {*CELL_ARRAYS, *SPARSE_ARRAYS})
-        if "cells" in arrays:
-            return arrays, None
-        if "format" in arrays and "data" in arrays:
-            return arrays, formats.sparse_from_arrays(arrays, path.stat().st_size)
-        raise ValueError("it has neither an array 'cells' nor the arrays of a scipy-sparse matrix")
+        return _read_arrays(path, shape)
     if head.startswith((b"%%MatrixMarket", b"\x1f\x8b")):
         return {}, sp.csr_array(formats.read_matrix_market(path))
     kind = "unknown" if head.startswith(b"\x93NUMPY") else formats.binary_kind(path)
@@ -158,6 +155,25 @@ def _read_content(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, 
     raise ValueError(f"it is none of {SYSTEMS}, or it is truncated")
 
 
+def _read_arrays(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, np.ndarray], sp.csr_array | None]:
+    """Return the arrays of an ``.npz``, of which each has to have a name that means something."""
+    names = formats.npz_names(path)
+    if "cells" in names:
+        known_names("the name of an array beside cells", names, CELL_ARRAYS)
+        arrays = formats.read_npz(path)
+        if shape is not None and arrays["cells"].shape != shape:
+            raise InputError(f"the cells have the shape {arrays['cells'].shape}, got {shape}; leave the shape out.")
+        return arrays, None
+    if "format" in names and "data" in names:
+        known_names("the name of an array beside the matrix", names, SPARSE_ARRAYS)
+        arrays = formats.read_npz(path)
+        return arrays, formats.sparse_from_arrays(arrays, path.stat().st_size)
+    near = "".join(did_you_mean(name, ("cells", "data")) for name in names)
+    raise ValueError(
+        f"it holds the arrays {', '.join(names) or 'nothing'}, expected 'cells' or those of a scipy-sparse matrix{near}"
+    )
+
+
 def _only_array(arrays: dict[str, np.ndarray]) -> np.ndarray:
     if "b" in arrays:
         return arrays["b"]
@@ -167,17 +183,15 @@ def _only_array(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _real(values: np.ndarray | sp.coo_array, name: str) -> np.ndarray:
-    if sp.issparse(values) or values.dtype.kind not in "fiub":
-        raise ValueError(f"its {name} is not an array of real numbers")
-    values = values.astype(np.float64)
+    if sp.issparse(values):
+        raise ValueError(f"{name} is a matrix, expected an array of numbers")
+    values = real_array(name, values, finite=False)
     return values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
 
 
 def _cells_system(arrays: dict[str, np.ndarray], b: np.ndarray) -> SystemFile:
-    cells = arrays["cells"]
-    if cells.dtype.kind not in "iu" or cells.ndim not in (2, 3):
-        raise ValueError(f"its cells are {cells.dtype} of shape {cells.shape}, expected 2-D or 3-D integer codes")
-    b = _real(b, "b") if b.shape != cells.shape else b.astype(np.float64)
+    cells = check_cells(arrays["cells"])
+    b = _real(b, "b") if b.shape != cells.shape else real_array("b", b, finite=False)
     if b.ndim == 1 and b.size == cells.size:
         b = b.reshape(cells.shape)
     coefficient = arrays.get("coefficient")
@@ -199,9 +213,11 @@ def _matrix_system(matrix: sp.csr_array, b: np.ndarray) -> SystemFile:
 def _decode_outside(values: np.ndarray, dimension: int) -> str | dict[str, str]:
     names = side_names(dimension)
     if values.dtype.kind not in "US" or values.shape not in ((), (len(names),)):
-        raise ValueError(
-            f"its outside is {values.dtype} of shape {values.shape}, expected one string or the {len(names)} strings "
-            f"of the sides {', '.join(names)}"
+        held = KINDS.get(values.dtype.kind, str(values.dtype))
+        raise InputError(
+            f"outside is an array of {held} of shape {values.shape}, expected one text for all sides, or the "
+            f"{len(names)} texts of the sides {', '.join(names)} in this order; "
+            "sciml.linalg.sparse_files.write_cells writes them from a mapping."
         )
     words = [word.decode("ascii") if isinstance(word, bytes) else word for word in values.reshape(-1).tolist()]
     outside = words[0] if values.ndim == 0 else dict(zip(names, words, strict=True))
@@ -214,7 +230,7 @@ def _decode_outside(values: np.ndarray, dimension: int) -> str | dict[str, str]:
 
 def write_solution(path: str | Path, x: np.ndarray) -> None:
     """Write the solution as the array ``x`` of an ``.npz`` file."""
-    _write_npz(path, {"x": np.asarray(x)})
+    _write_npz(path, {"x": real_array("x", x, finite=False)})
 
 
 def write_cells(
@@ -227,9 +243,10 @@ def write_cells(
     outside: str | Mapping[str, str] | None = None,
 ) -> None:
     """Write a voxel Poisson problem and its right-hand side as a cells ``.npz``; see the module for the arrays."""
-    arrays = {"cells": np.asarray(cells, np.uint8), "b": np.asarray(b)}
+    arrays = {"cells": check_cells(cells)}
+    arrays["b"] = real_array("b", b, shape=arrays["cells"].shape)
     if coefficient is not None:
-        arrays["coefficient"] = np.asarray(coefficient)
+        arrays["coefficient"] = check_coefficient(coefficient, arrays["cells"].shape)
     if spacing is not None:
         arrays["spacing"] = np.asarray(check_spacing(spacing, arrays["cells"].ndim))
     if outside is not None:
@@ -254,7 +271,7 @@ def write_binary_matrix(path: str | Path, matrix: sp.sparray, *, dtype: np.dtype
 
 def write_binary_vector(path: str | Path, values: np.ndarray) -> None:
     """Write a vector as a DCDM ``.bin``: an 8-byte count, then float64 values in C order."""
-    values = np.asarray(values, "<f8")
+    values = real_array("the vector", values).astype("<f8")
     with _replacing(Path(path)) as stream:
         stream.write(values.size.to_bytes(8, "little"))
         stream.write(values.tobytes())

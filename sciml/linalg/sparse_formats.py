@@ -16,7 +16,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,6 +24,7 @@ from typing import IO
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.checks import real_array, whole_array
 from sciml.errors import DataFormatError, InputError, SciMLError
 from sciml.linalg.validation import DIRICHLET, FLUID, SOLID
 
@@ -90,20 +91,29 @@ def _check_expanded_size(size: int) -> None:
 # ---------------------------------------------------------------------------------------------------- numpy files
 
 
-def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays of an ``.npz`` file by name, only those in `wanted` if given; object arrays are refused."""
-    arrays = {}
+def npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays of an ``.npz`` file; a name that is there twice is refused."""
     with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        chosen = {name: info for name, info in members.items() if wanted is None or name in wanted}
-        _check_expanded_size(sum(info.file_size for info in chosen.values()))
+        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it has two arrays {name!r}")
+    return names
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file by name; object arrays are refused."""
+    arrays = {}
+    names = npz_names(path)
+    with zipfile.ZipFile(path) as archive:
+        members = dict(zip(names, archive.infolist(), strict=True))
+        _check_expanded_size(sum(info.file_size for info in members.values()))
         for name, info in members.items():
-            if info.filename.endswith(".npy"):
-                if info.file_size > DEFLATE_RATIO * info.compress_size + 1024:
-                    raise ValueError(f"its member {name!r} declares more bytes than the file can hold")
-                with archive.open(info) as stream:
-                    check_npy_header(stream, info.file_size, name)
-        for name, info in chosen.items():
+            if info.file_size > DEFLATE_RATIO * info.compress_size + 1024:
+                raise ValueError(f"its member {name!r} declares more bytes than the file can hold")
+            with archive.open(info) as stream:
+                check_npy_header(stream, info.file_size, name)
+        for name, info in members.items():
             with archive.open(info) as stream:
                 arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
     return arrays
@@ -148,7 +158,7 @@ def sparse_from_arrays(arrays: dict[str, np.ndarray], file_bytes: int) -> sp.csr
         raise ValueError(f"its shape is {shape.tolist()}, expected (rows, columns)")
     rows, columns = (int(n) for n in shape)
     check_rows(rows, columns, file_bytes)
-    data = arrays["data"]
+    data = real_array("data", arrays["data"], finite=False)  # before duplicates are added up: small integers overflow
     if kind in ("csr", "csc"):
         outer, inner = (rows, columns) if kind == "csr" else (columns, rows)
         matrix = compressed(data, _integers(arrays, "indices"), _integers(arrays, "indptr"), (outer, inner))
@@ -166,9 +176,7 @@ def sparse_from_arrays(arrays: dict[str, np.ndarray], file_bytes: int) -> sp.csr
 def _integers(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     if name not in arrays:
         raise ValueError(f"its array {name!r} is missing")
-    if arrays[name].dtype.kind not in "iu" or arrays[name].ndim != 1:
-        raise ValueError(f"its array {name!r} must be a list of integers, got {arrays[name].dtype}")
-    return arrays[name]
+    return whole_array(name, arrays[name], shape=("numbers",))
 
 
 def check_rows(rows: int, columns: int, file_bytes: int) -> None:
@@ -200,8 +208,8 @@ def compressed(data: np.ndarray, indices: np.ndarray, starts: np.ndarray, shape:
 def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
     """Return the content of a ``.mtx[.gz]`` file: a sparse matrix (symmetric storage expanded) or a 2-D array.
 
-    Equivalent to ``scipy.io.mmread`` for real files; that reader ends the process on some damaged files, this one
-    raises ValueError.
+    Entries that are given twice add up. Equivalent to ``scipy.io.mmread`` for real files; that reader ends the process
+    on some damaged files, this one raises ValueError.
     """
     with path.open("rb") as stream:
         head = stream.read(2)
@@ -228,6 +236,8 @@ def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
     row, column = _one_based(table[:, 0], rows, "row"), _one_based(table[:, 1], columns, "column")
     values = np.ones(count) if field == "pattern" else table[:, 2].copy()
     if symmetry == "symmetric":
+        if (row > column).any() and (row < column).any():  # expanded, such entries would count twice
+            raise ValueError("it is symmetric but has entries on both sides of the diagonal; give one side, or general")
         off = row != column
         row, column = np.concatenate([row, column[off]]), np.concatenate([column, row[off]])
         values = np.concatenate([values, values[off]])

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.checks import real_array
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
 from sciml.linalg.validation import check_right_hand_side, check_spd_matrix
 from sciml.linalg.voxel_poisson import VoxelPoisson
@@ -40,10 +41,22 @@ class SparseSystem:
         """Number of rows that are not zero."""
         return int(np.count_nonzero(self.fluid))
 
-    @property
+    @cached_property
     def closed_components(self) -> tuple[np.ndarray, int]:
-        """No components: where the null vectors of a general matrix lie is not known."""
-        return np.zeros(self.shape, np.int32), 0
+        """The label 1..count of the rows of each set of coupled rows that all sum to zero, 0 elsewhere, and the count.
+
+        The constants on such a set are null vectors, as for the Laplacian of a graph. Other null vectors of a general
+        matrix are not looked for.
+        """
+        labels = np.zeros(self.shape, np.int32)
+        supported = np.abs(self.csr.sum(axis=1)) > COMPATIBILITY_TOLERANCE * self.csr.diagonal()
+        if supported.all():
+            return labels, 0
+        count, component = sp.csgraph.connected_components(self.csr, directed=False)
+        closed = np.ones(count, bool)
+        closed[component[supported]] = False
+        labels[self.fluid] = np.where(closed, np.cumsum(closed), 0)[component]
+        return labels, int(closed.sum())
 
     def to_csr(self) -> sp.csr_array:
         """Return the matrix over the unknowns."""
@@ -103,7 +116,7 @@ def right_hand_side(system: System, b: np.ndarray, project: bool = False) -> np.
     InputError
         The shape of b is wrong, or its values are not finite.
     """
-    values = check_right_hand_side(_on_grid(b, system.fluid), system.fluid)
+    values = check_right_hand_side(_on_grid(b, system.fluid, "b"), system.fluid)
     if values.size == 0:
         raise InputError("b holds no right-hand side; give at least one.")
     labels, count = system.closed_components
@@ -118,15 +131,15 @@ def starting_point(system: System, x0: np.ndarray | None, shape: tuple[int, ...]
     """Return a checked initial guess in the shape of the right-hand side, None where there is none."""
     if x0 is None:
         return None
-    start = check_right_hand_side(_on_grid(x0, system.fluid), system.fluid)
+    start = check_right_hand_side(_on_grid(x0, system.fluid, "x0"), system.fluid, "x0")
     if start.shape != shape:
         raise InputError(f"x0 has shape {start.shape}, expected that of b, {shape}.")
     return start
 
 
-def _on_grid(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _on_grid(values: np.ndarray, mask: np.ndarray, name: str) -> np.ndarray:
     """Return values per row of a matrix that was recognised as a grid in the shape of the grid."""
-    values = np.asarray(values)
+    values = real_array(name, values, finite=False)
     if values.shape and mask.ndim > 1 and values.shape[-1] == mask.size and values.ndim <= 2:
         values = values.reshape(*values.shape[:-1], *mask.shape)
     return values

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.checks import choice, known_names, real_array, shown, whole_array
 from sciml.errors import InputError
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2
@@ -31,12 +32,7 @@ def check_cells(cells: object) -> np.ndarray:
     InputError
         The array is not 2-D or 3-D, is empty, holds another code, or has no fluid cell.
     """
-    array = np.asarray(cells)
-    if array.dtype.kind not in "iu":
-        raise InputError(
-            f"cells must be an array of integer codes, got {array.dtype}; "
-            "give uint8 with 0 fluid, 1 Dirichlet, 2 Neumann solid."
-        )
+    array = whole_array("cells", cells, remedy="give integer codes: 0 fluid, 1 Dirichlet, 2 Neumann solid")
     if array.ndim not in (2, 3) or array.size == 0:
         raise InputError(f"cells must have shape (nx, ny) or (nx, ny, nz) with at least one cell, got {array.shape}.")
     wrong = (array < FLUID) | (array > SOLID)
@@ -55,7 +51,7 @@ def check_cells(cells: object) -> np.ndarray:
 
 def check_coefficient(coefficient: object, shape: tuple[int, ...]) -> np.ndarray:
     """Return the coefficient per cell as a C-ordered float64 array of the given shape, finite and > 0 everywhere."""
-    array = _real_array(coefficient, "coefficient")
+    array = real_array("the coefficient", coefficient, finite=False)
     if array.shape != tuple(shape):
         raise InputError(f"coefficient has shape {array.shape}, expected {tuple(shape)}: one value per cell.")
     with np.errstate(invalid="ignore"):
@@ -71,7 +67,7 @@ def check_coefficient(coefficient: object, shape: tuple[int, ...]) -> np.ndarray
 
 def check_spacing(spacing: object, dimension: int) -> tuple[float, ...]:
     """Return the cell size per axis as a tuple of `dimension` positive floats; one number stands for all axes."""
-    array = _real_array(spacing, "spacing")
+    array = real_array("the spacing", spacing, finite=False)
     if array.size == 1:
         array = np.full(dimension, array.item())
     if array.shape != (dimension,):
@@ -95,16 +91,16 @@ def check_outside(outside: str | Mapping[str, str], dimension: int) -> dict[str,
         2 or 3.
     """
     names = side_names(dimension)
+    if not isinstance(outside, str | Mapping):
+        raise InputError(f"outside is {shown(outside)}, expected 'neumann', 'dirichlet', or one of them by side.")
     given = dict.fromkeys(names, outside) if isinstance(outside, str) else dict(outside)
+    known_names("a side that outside names", given, names)
     for side, kind in given.items():
-        if side not in names:
-            raise InputError(f"outside names the side {side!r}, expected one of {', '.join(names)}.")
-        if kind not in BOUNDARY_KINDS:
-            raise InputError(f"outside is {kind!r} on side {side}, expected 'neumann' or 'dirichlet'.")
+        choice(f"outside on the side {side}", kind, BOUNDARY_KINDS)
     return {name: given.get(name, "neumann") for name in names}
 
 
-def check_right_hand_side(b: object, fluid: np.ndarray) -> np.ndarray:
+def check_right_hand_side(b: object, fluid: np.ndarray, name: str = "b") -> np.ndarray:
     """Return a right-hand side as a new C-ordered float64 array, zero off the fluid.
 
     Parameters
@@ -113,16 +109,13 @@ def check_right_hand_side(b: object, fluid: np.ndarray) -> np.ndarray:
         Values of shape ``fluid.shape``, or ``(batch, *fluid.shape)`` for several right-hand sides; finite everywhere.
     fluid
         True on the cells that are unknowns; for a matrix without a grid, ones of shape (rows,).
+    name
+        Of the values, for the sentences.
     """
-    array = _real_array(b, "b")
+    array = real_array(name, b, remedy="replace them, by 0 where the cell is not fluid")
     if array.shape[-fluid.ndim :] != fluid.shape or array.ndim > fluid.ndim + 1:
-        raise InputError(f"b has shape {array.shape}, expected {fluid.shape}: one value per cell or row of the system.")
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        index = _first_index(wrong)
         raise InputError(
-            f"b must be finite, got {array[index]:g} at index {index} "
-            f"({_times(np.count_nonzero(wrong), 'value')} in all); replace it, by 0 where the cell is not fluid."
+            f"{name} has shape {array.shape}, expected {fluid.shape}: one value per cell or row of the system."
         )
     return np.where(fluid, array, 0.0)
 
@@ -133,13 +126,16 @@ def check_spd_matrix(matrix: object) -> sp.csr_array:
     Square, finite, max |A - A^T| <= 1e-10 max |A|, no negative diagonal value, and a zero on the diagonal only in a row
     that is zero altogether (such rows stand for cells that are not unknowns). The argument is never changed.
     """
-    if not sp.issparse(matrix):
-        matrix = np.asarray(matrix)
+    if sp.issparse(matrix):
+        real_array("the matrix", np.empty(0, matrix.dtype))
+        matrix = matrix.astype(
+            np.float64, copy=True
+        )  # before duplicates are added up, in which small integers overflow
+    else:
+        matrix = sp.csr_array(real_array("the matrix", matrix, finite=False))
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise InputError(f"the matrix must be square with at least one row, got shape {matrix.shape}.")
-    if matrix.dtype.kind not in "fiub":
-        raise InputError(f"the matrix must be real, got {matrix.dtype}.")
-    result = sp.csr_array(matrix, dtype=np.float64, copy=True)
+    result = sp.csr_array(matrix)
     result.sum_duplicates()
     result.eliminate_zeros()
     if not np.isfinite(result.data).all():
@@ -179,16 +175,6 @@ def _check_diagonal(matrix: sp.csr_array) -> None:
         raise InputError(
             f"the matrix is not positive: row {int(np.argmax(indefinite))} has a zero diagonal beside other values."
         )
-
-
-def _real_array(values: object, name: str) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{name} must be an array of real numbers: {error}.") from error
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{name} must be an array of real numbers, got {array.dtype}.")
-    return np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
 
 
 def _first_index(mask: np.ndarray) -> tuple[int, ...]:

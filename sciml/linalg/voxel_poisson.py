@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from sciml.checks import real_array
 from sciml.errors import InputError
 from sciml.linalg.validation import (
     DIRICHLET,
@@ -196,7 +197,7 @@ class VoxelPoisson:
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """Return A x for a full-grid float64 array x; values off the fluid are ignored, and the result is 0 there."""
-        x = np.where(self.fluid, x, 0.0)
+        x = np.where(self.fluid, real_array("x", x, shape=self.shape, finite=False), 0.0)
         result = self.diagonal * x
         for axis in range(self.fluid.ndim):
             weights = _inner(self.face_weights_along(axis), axis)
@@ -282,12 +283,8 @@ class VoxelPoisson:
         steps = check_spacing(spacing, self.fluid.ndim)
         result = np.zeros(self.shape)
         for axis, (u, h) in enumerate(zip(velocity, steps, strict=True)):
-            flux = np.array(u, dtype=np.float64)
             expected = tuple(n + (a == axis) for a, n in enumerate(self.shape))
-            if flux.shape != expected:
-                raise InputError(
-                    f"the velocity along axis {axis} has shape {flux.shape}, expected {expected}: its faces."
-                )
+            flux = real_array(f"the velocity along axis {axis}", u, shape=expected).copy()
             left, right = _pair(self.cells == SOLID, axis)
             _inner(flux, axis)[left | right] = 0.0
             for side, index in zip(side_names(self.fluid.ndim)[2 * axis : 2 * axis + 2], (0, -1), strict=True):

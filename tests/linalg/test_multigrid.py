@@ -242,7 +242,7 @@ def test_bad_options_are_refused_by_a_sentence(options, sentence, make_random):
 
 
 def test_a_residual_of_another_shape_is_refused(make_random):
-    with pytest.raises(InputError, match=r"shape \(25,\), expected \(5, 5\)"):
+    with pytest.raises(InputError, match=r"residual is \(25,\), expected \(5, 5\)"):
         MultigridPreconditioner(make_random((5, 5)))(np.ones(25))
 
 

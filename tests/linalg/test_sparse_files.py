@@ -229,7 +229,21 @@ def test_writers_refuse_what_the_format_cannot_hold(tmp_path):
         (npz_bytes(cells=CELLS, b=B, coefficient=B[0]), r"coefficient has shape \(4, 3\) but cells"),
         (npz_bytes(cells=CELLS, b=B, spacing=np.ones(2)), r"spacing has shape \(2,\)"),
         (npz_bytes(cells=CELLS, b=B, spacing=-1.0), "spacing must be finite and > 0"),
-        (npz_bytes(cells=CELLS, b=B, outside="open"), "outside is 'open' on side x-"),
+        (
+            npz_bytes(cells=CELLS, b=B, outside="open"),
+            "x- is 'open', expected one of neumann, dirichlet",
+        ),
+        (npz_bytes(cells=CELLS.astype(float), b=B), "cells are floating-point numbers, expected whole ones"),
+        (npz_bytes(cells=CELLS, b=B, outside=np.array(["neumann"] * 4)), "the 6 texts of the sides .*write_cells"),
+        (npz_bytes(cells=CELLS, b=B, outside=np.ones(6)), "an array of floating-point numbers .*write_cells"),
+        (npz_bytes(cells=CELLS, b=B, coefficients=B), "'coefficients', expected one of .*; did you mean 'coefficient'"),
+        (npz_bytes(cells=CELLS, b=B, Outside="dirichlet"), "'Outside', expected .*; did you mean 'outside'"),
+        (npz_bytes(cells=CELLS, b=B, k=B), "'k', expected one of cells, b, coefficient, spacing, outside"),
+        (npz_bytes(cells=CELLS, b=B * (1 + 0j)), "the values of b are complex"),
+        (npz_bytes(cells=CELLS, b=B.astype(str)), "the values of b are texts"),
+        (npz_bytes(cells=CELLS, b=B.astype("M8[s]")), "the values of b are dates"),
+        (npz_bytes(cells=CELLS, b=B.astype("m8[s]")), "the values of b are durations"),
+        (npz_bytes(cells=CELLS, b=np.zeros(B.shape, "f8,i4")), "the values of b are records"),
         (npz_bytes(cells=CELLS), "no right-hand side; give one"),
         (flags_bytes(np.full(8, 2)), "no right-hand side; give one"),
         (flags_bytes(np.array([2, 9, 2, 2, 2, 2, 2, 9])), r"flag 9 \(2 unknown flags in all\)"),
@@ -246,9 +260,8 @@ def test_values_that_disagree_are_input_errors_that_name_the_file(content, sente
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (npz_bytes(cells=CELLS.astype(float), b=B), "expected 2-D or 3-D integer codes"),
-        (npz_bytes(cells=CELLS, b=B, outside=np.array(["neumann"] * 4)), "the 6 strings of the sides"),
-        (npz_bytes(velocity=B), "neither an array 'cells' nor"),
+        (npz_bytes(velocity=B), "holds the arrays velocity, expected 'cells' or"),
+        (npz_bytes(Cells=CELLS, b=B), "Cells, b, expected .*; did you mean 'cells'"),
         (sparse_npz_bytes(MATRIX.tobsr((3, 3))), "format 'bsr', expected csr, csc, coo or dia"),
         (MATRICES["bin_double"][:-1], "none of an .npz with cells .* or it is truncated"),
         (VECTORS["bin"], "it holds a vector"),
@@ -266,6 +279,13 @@ def test_values_that_disagree_are_input_errors_that_name_the_file(content, sente
         ),
         (b"%%MatrixMarket matrix coordinate real general\n2 2 1\n1 x 1\n", "entries are not all numbers"),
         (b"%%MatrixMarket matrix coordinate complex general\n2 2 1\n1 1 1 1\n", "it is complex and general"),
+        (
+            b"%%MatrixMarket matrix coordinate real symmetric\n2 2 4\n1 1 2\n2 2 2\n1 2 -1\n2 1 -1\n",
+            "both sides of the diagonal",
+        ),
+        (b"%%MatrixMarket matrix coordinate real skew-symmetric\n2 2 1\n2 1 1\n", "it is real and skew-symmetric"),
+        (b"%%MatrixMarket matrix coordinate complex hermitian\n1 1 1\n1 1 1 0\n", "it is complex and hermitian"),
+        (b"%%MatrixMarket matrix coordinate real general\n1 1 1\n0 0 1\n", "row numbers are not all whole and from 1"),
         (b"%%MatrixMarket vector coordinate real general\n1 1 1\n", "its first line is not"),
         (b"%%MatrixMarket matrix coordinate real general\n% no size\n", "its size line is"),
         (struct.pack("<5i", 1, 1, 2**31 - 1, 1, 1) + bytes(16), "none of an .npz with cells"),
@@ -282,15 +302,15 @@ def test_a_foreign_or_truncated_system_is_refused_with_its_name_and_the_reason(c
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (npy_bytes(B.astype(complex)), "not an array of real numbers"),
+        (npy_bytes(B.astype(complex)), "the values of the vector are complex"),
         (npz_bytes(x=B, y=B), "expected 'b' or one array alone"),
-        (mtx_bytes(MATRIX), "not an array of real numbers"),
+        (mtx_bytes(MATRIX), "the vector is a matrix"),
         (vector_bytes(B)[:-3], "none of an .npy"),
         (b"1.0 2.0 3.0\n", "none of an .npy"),
     ],
 )
 def test_a_file_that_is_not_a_real_vector_is_refused_with_the_reason(content, reason, tmp_path):
-    with pytest.raises(DataFormatError, match=reason):
+    with pytest.raises((DataFormatError, InputError), match=reason):
         sparse_files.read_vector(saved(tmp_path, content))
 
 
@@ -300,7 +320,6 @@ def test_a_file_that_is_not_a_real_vector_is_refused_with_the_reason(content, re
         {"indices": MATRIX.indices + 1},
         {"indices": -MATRIX.indices},
         {"indices": MATRIX.indices[:-1]},
-        {"indices": MATRIX.indices.astype(float)},
         {"indptr": MATRIX.indptr[::-1]},
         {"indptr": MATRIX.indptr[:-1]},
         {"indptr": np.zeros_like(MATRIX.indptr)},
@@ -315,6 +334,41 @@ def test_sparse_arrays_with_indices_out_of_range_never_reach_scipy(change, tmp_p
     arrays |= {"indices": MATRIX.indices, "indptr": MATRIX.indptr} | change
     with pytest.raises(DataFormatError, match="cannot be read as a sparse matrix"):
         sparse_files.read_matrix(saved(tmp_path, npz_bytes(**arrays)))
+
+
+def test_names_and_kinds_of_the_arrays_of_a_sparse_matrix_are_checked(tmp_path):
+    arrays = {"format": "csr", "shape": MATRIX.shape, "data": MATRIX.data}
+    arrays |= {"indices": MATRIX.indices, "indptr": MATRIX.indptr}
+    for change, words in (
+        ({"indices": MATRIX.indices.astype(float)}, "indices are floating-point numbers, expected whole ones"),
+        ({"data": MATRIX.data + 0j}, "the values of data are complex"),
+        ({"B": B}, "'B', expected one of format, .*; did you mean 'b'"),
+        ({"rhs": B}, "'rhs', expected one of format, "),
+    ):
+        with pytest.raises(InputError, match=words):
+            sparse_files.read_matrix(saved(tmp_path, npz_bytes(**(arrays | change))))
+
+
+def test_a_name_that_is_there_twice_is_refused_instead_of_the_first_of_the_two_being_dropped(tmp_path):
+    stream = io.BytesIO(npz_bytes(cells=CELLS, b=B))
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("b.npy", npy_bytes(2 * B))
+    with pytest.raises(DataFormatError, match="it has two arrays 'b'"):
+        sparse_files.read_system(saved(tmp_path, stream.getvalue()))
+
+
+def test_entries_that_are_given_twice_add_up_without_the_overflow_of_their_type(tmp_path):
+    twice = {"format": "coo", "shape": (1, 1), "row": [0, 0], "col": [0, 0], "data": np.array([100, 100], np.int8)}
+    assert sparse_files.read_matrix(saved(tmp_path, npz_bytes(**twice)))[0, 0] == 200.0
+    text = b"%%MatrixMarket matrix coordinate integer general\n1 1 2\n1 1 100\n1 1 100\n"
+    assert sparse_files.read_matrix(saved(tmp_path, text))[0, 0] == 200.0
+
+
+def test_a_shape_that_contradicts_the_cells_of_the_file_is_refused(tmp_path):
+    path = saved(tmp_path, npz_bytes(cells=CELLS, b=B))
+    assert sparse_files.read_system(path, shape=CELLS.shape).cells.shape == CELLS.shape
+    with pytest.raises(InputError, match=r"cells have the shape \(5, 4, 3\), got \(3, 4, 5\); leave the shape out"):
+        sparse_files.read_system(path, shape=(3, 4, 5))
 
 
 def test_missing_files_folders_and_cells_for_a_matrix_are_refused(tmp_path):
@@ -340,7 +394,7 @@ class Trap:
         return (open, (str(self.path), "w"))
 
 
-@pytest.mark.parametrize("name", ["cells", "b", "unrelated"])
+@pytest.mark.parametrize("name", ["cells", "b"])
 def test_a_pickle_in_an_npz_is_refused_and_leaves_no_trace(name, tmp_path):
     trace = tmp_path / "trace"
     trap = np.empty((), object)

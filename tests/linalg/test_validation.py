@@ -30,8 +30,8 @@ def test_cells_of_any_integer_type_become_the_same_uint8_codes():
         (np.array([[0, -1], [2, 1]]), r"code -1 \(1 cell\)"),
         (np.arange(20).reshape(4, 5), "and 14 other codes"),
         (np.full((2, 2), 2), "no fluid cell"),
-        (np.zeros((2, 2)), "integer codes, got float64"),
-        (np.zeros((2, 2), bool), "integer codes, got bool"),
+        (np.zeros((2, 2)), "floating-point numbers, expected whole ones; give integer codes"),
+        (np.zeros((2, 2), bool), "booleans, expected whole ones; give integer codes"),
         (np.zeros(4, int), r"got \(4,\)"),
         (np.zeros((0, 3), int), "at least one cell"),
     ],
@@ -52,9 +52,9 @@ def test_a_coefficient_that_is_not_positive_and_finite_is_named_with_its_index(b
 def test_a_coefficient_of_another_shape_or_kind_is_refused():
     with pytest.raises(InputError, match=r"shape \(4, 3\), expected \(3, 4\)"):
         validation.check_coefficient(np.ones((4, 3)), (3, 4))
-    with pytest.raises(InputError, match="real numbers"):
+    with pytest.raises(InputError, match="coefficient are complex"):
         validation.check_coefficient(np.ones((3, 4), complex), (3, 4))
-    with pytest.raises(InputError, match="real numbers"):
+    with pytest.raises(InputError, match="rows are of unequal length"):
         validation.check_coefficient([[1.0], [1.0, 2.0]], (3, 4))
 
 
@@ -72,7 +72,7 @@ def test_outside_is_completed_with_neumann_in_the_fixed_order_of_sides():
     assert set(validation.check_outside("dirichlet", 3).values()) == {"dirichlet"}
     with pytest.raises(InputError, match="'z-'"):
         validation.check_outside({"z-": "dirichlet"}, 2)
-    with pytest.raises(InputError, match="'periodic' on side x-"):
+    with pytest.raises(InputError, match="the side x- is 'periodic'"):
         validation.check_outside("periodic", 2)
 
 
@@ -89,7 +89,7 @@ def test_the_right_hand_side_is_copied_and_zero_off_the_fluid():
 def test_a_right_hand_side_with_nan_or_of_another_shape_is_refused():
     b = np.ones((3, 4))
     b[2, 1] = np.nan
-    with pytest.raises(InputError, match=r"got nan at index \(2, 1\) \(1 value in all\)"):
+    with pytest.raises(InputError, match=r"1 of 12 values of b are not finite \(nan at index \(2, 1\)\)"):
         validation.check_right_hand_side(b, CELLS == 0)
     for shape in ((4, 3), (12,), (2, 5, 3, 4), ()):
         with pytest.raises(InputError, match=r"expected \(3, 4\)"):
@@ -119,7 +119,7 @@ def test_rows_of_zeros_for_cells_that_are_not_unknowns_are_allowed():
         (lambda a: a[:3], r"square .* got shape \(3, 4\)"),
         (lambda a: -a, r"diagonal is -2 in row 0; solve \(-A\) x = -b"),
         (lambda a: a * np.nan, "finite, got nan in row 0, column 0"),
-        (lambda a: a * 1j, "real, got complex128"),
+        (lambda a: a * 1j, "the values of the matrix are complex, expected real"),
         (lambda a: a + sp.csr_array(([0.5], ([0], [3])), shape=(4, 4)), r"A\[(0, 3|3, 0)\].*symmetric positive"),
         (lambda a: a - 2 * sp.eye_array(4), "zero diagonal beside other values"),
         (lambda a: a[:0, :0], "at least one row"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciml.checks import choice, instance, sentence, whole_number
+from sciml.checks import choice, instance, real_array, sentence, whole_number
 from sciml.errors import InputError
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.multigrid.coarsest import dense_inverse
@@ -125,9 +125,7 @@ class MultigridPreconditioner:
 
         The cycle works on r / max |r|, so that float32 neither overflows nor loses small residuals.
         """
-        residual = np.asarray(residual, dtype=np.float64)
-        if residual.shape != self.problem.shape:
-            raise InputError(f"the residual has shape {residual.shape}, expected {self.problem.shape}.")
+        residual = real_array("the residual", residual, shape=self.problem.shape, finite=False)
         residual = np.where(self.problem.fluid, residual, 0.0)
         size = float(np.abs(residual).max())
         if size == 0.0 or not np.isfinite(size):
@@ -145,7 +143,7 @@ class MultigridPreconditioner:
 
         def apply(values: np.ndarray) -> np.ndarray:
             grid = np.zeros(fluid.shape)
-            grid[fluid] = values.ravel()
+            grid[fluid] = real_array("the residual", values, finite=False).ravel()
             return self(grid)[fluid]
 
         n = self.problem.unknowns

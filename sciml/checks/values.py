@@ -1,17 +1,12 @@
-"""Check arguments: each function returns the value, or raises an error that says what it is and what it should be.
-
-The sentence has one form: "NAME is GOT, expected WHAT; REMEDY." The error is :class:`sciml.errors.InputError`, or the
-subclass given as ``error``.
-"""
+"""Check single values: numbers, names and instances of classes; and the words of the sentences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
-from types import EllipsisType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sciml.errors import InputError
 
@@ -154,102 +149,26 @@ def instance(
     return value
 
 
-def shape(
-    name: str,
-    array: T,
-    expected: Sequence[int | str | EllipsisType],
-    *,
-    remedy: str = "",
-    error: type[InputError] = InputError,
-) -> T:
-    """Return an array or tensor of the expected shape.
+def known_names(
+    what: str, names: Iterable[str], known: Collection[str], *, error: type[InputError] = InputError
+) -> None:
+    """Refuse a name that nothing reads; the error names the nearest of those that something does.
 
     Parameters
     ----------
-    name : what the array holds, such as ``"the points"``
-    array : anything with a ``shape``, or nested sequences of numbers
-    expected : the length of each axis; a word stands for any length, ``...`` at the front for any leading axes
-    remedy : what to do about it, the part of the sentence after the semicolon
+    what : the subject of the error sentence, such as ``"the name of an array"``
+    names : those that are there
+    known : those that are read
     error : the class of the error
 
     Examples
     --------
-    >>> shape("the points", [[0.0, 1.0]], ("number of points", 3))
+    >>> known_names("the name of an array", ["b", "Outside"], ("b", "outside"))
     Traceback (most recent call last):
-    sciml.errors.InputError: the shape of the points is (1, 2), expected (number of points, 3).
+    sciml.errors.InputError: the name of an array is 'Outside', expected one of b, outside; did you mean 'outside'?
     """
-    try:
-        found = shape_of(array)
-    except ValueError:  # NumPy's words do not say which value it is
-        raise error(
-            sentence(name, array, f"an array of shape {_axes(expected)}, not rows of unequal length", remedy)
-        ) from None
-    axes = [axis for axis in expected if axis is not ...]
-    last = found[max(len(found) - len(axes), 0) :] if len(axes) < len(expected) else found
-    if len(last) != len(axes) or any(
-        not isinstance(want, str) and have != want for have, want in zip(last, axes, strict=True)
-    ):
-        raise error(sentence(f"the shape of {name}", found, _axes(expected), remedy))
-    return array
-
-
-def finite(name: str, values: T, *, remedy: str = "", error: type[InputError] = InputError) -> T:
-    """Return an array, a tensor or a sequence without infinities and not-a-numbers.
-
-    Examples
-    --------
-    >>> finite("the initial condition", [0.0, float("nan")])
-    Traceback (most recent call last):
-    sciml.errors.InputError: 1 of 2 values of the initial condition are not finite, expected finite numbers.
-    """
-    array: Any = values
-    if not hasattr(array, "isfinite"):  # torch's tensors have it; numpy's arrays do not
-        import numpy as np
-
-        try:
-            array = np.asarray(array)
-            flags = np.isfinite(array)
-            if array.dtype.kind in "mM":  # dates are finite, but no numbers
-                raise TypeError
-        except (TypeError, ValueError):  # rows of unequal length, or no numbers
-            raise error(f"{name} are {shown(values)}, expected an array of finite numbers.") from None
-        bad, total = int(flags.size - np.count_nonzero(flags)), int(flags.size)
-    else:
-        bad, total = int((~array.isfinite()).sum()), array.numel()
-    if bad:
-        end = f"; {remedy}." if remedy else "."
-        raise error(f"{bad} of {total} values of {name} are not finite, expected finite numbers{end}")
-    return values
-
-
-def rising(name: str, values: Any, *, at_least: float | None = None, error: type[InputError] = InputError) -> Any:
-    """Return one axis of finite numbers that never fall, as a float64 array of NumPy.
-
-    Examples
-    --------
-    >>> rising("the times", [0.0, 2.0, 1.0], at_least=0)
-    Traceback (most recent call last):
-    sciml.errors.InputError: the times are [0.0, 2.0, 1.0], expected rising finite numbers of at least 0.
-    """
-    import numpy as np
-
-    bound = f" of at least {at_least:g}" if at_least is not None else ""
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "iuf":  # NumPy would read texts, and cut complex numbers down to their real parts
-            raise TypeError
-        array = array.astype(np.float64)
-    except (TypeError, ValueError):  # rows of unequal length, or no numbers
-        raise error(f"{name} are {shown(values)}, expected rising finite numbers{bound}.") from None
-    if (
-        array.ndim != 1
-        or not len(array)
-        or not np.all(np.isfinite(array))
-        or np.any(np.diff(array) < 0.0)
-        or (at_least is not None and array[0] < at_least)
-    ):
-        raise error(f"{name} are {shown(array.tolist())}, expected rising finite numbers{bound}.")
-    return array
+    for name in names:
+        choice(what, name, known, error=error)
 
 
 def sentence(name: str, value: object, expected: str, remedy: str = "") -> str:
@@ -273,17 +192,9 @@ def did_you_mean(name: object, valid: Iterable[str]) -> str:
     if not isinstance(name, str):
         return ""
     valid = list(valid)
-    near = get_close_matches(name, valid, 1) or get_close_matches(name.lower(), valid, 1)
+    folded = {each.casefold(): each for each in valid}
+    near = get_close_matches(name, valid, 1) or [folded[n] for n in get_close_matches(name.casefold(), folded, 1)]
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def shape_of(array: object) -> tuple[int, ...]:
-    """Return the shape of an array, a tensor, a number or nested sequences as a tuple of ints."""
-    if hasattr(array, "shape"):
-        return tuple(map(int, array.shape))
-    import numpy as np
-
-    return np.shape(array)  # type: ignore[arg-type]
 
 
 def _numbers_within(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
@@ -303,12 +214,6 @@ def _numbers_within(at_least: float | None, above: float | None, at_most: float 
     if below is not None:
         bounds.append(f"less than {below:g}")
     return " ".join([words, " and ".join(bounds)]).rstrip()
-
-
-def _axes(expected: Sequence[int | str | EllipsisType]) -> str:
-    """Return a shape as an error sentence shows it."""
-    words = ", ".join("..." if axis is ... else str(axis) for axis in expected)
-    return f"({words}{',' * (len(expected) == 1)})"
 
 
 def _is_one_of(value: object, known: Sequence[object]) -> bool:
