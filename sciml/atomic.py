@@ -9,6 +9,7 @@ lies under the name of the part is removed first: a folder from elsewhere may ho
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from sciml.errors import InputError
+from sciml.regular_files import kind_of
 
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; there, making a link takes a privilege
 
@@ -81,8 +83,9 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError):
-            error.filename = error.filename or str(self.path)  # a full disk does not say which file
+        if isinstance(error, OSError) and error.filename in (None, str(self.part), self.part):
+            # A full disk does not say which file, and other errors know the part only.
+            error.filename = str(self.path)
         if kind is None:
             self.commit()
         else:
@@ -133,10 +136,12 @@ def check_no_link(path: Path) -> None:
         )
 
 
-def kind_of(mode: int) -> str:
-    """Return what a file is that is no regular one, in words, from its mode."""
-    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
-    return {**kinds, stat.S_IFDIR: "a folder"}.get(stat.S_IFMT(mode), "no regular file")
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error is that of a full disk, a used-up quota or a file of the largest size allowed."""
+    if not isinstance(error, OSError):
+        return False
+    cut_short = error.errno is None and "requested and" in str(error.args)  # NumPy's tofile does not say why
+    return cut_short or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:

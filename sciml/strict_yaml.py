@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from sciml.errors import ConfigError
+from sciml.regular_files import read_text
 
 LARGEST = 1 << 20  # bytes; a config is written by hand
 
@@ -53,12 +54,11 @@ def read(path: Path) -> Any:
     Raises
     ------
     ConfigError
-        If the file does not exist, cannot be read, is larger than :data:`LARGEST` or is not valid YAML.
+        If the file does not exist or cannot be read, is no regular file, is larger than :data:`LARGEST`, or is not
+        valid YAML.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise ConfigError(f"{path} is larger than {LARGEST} bytes, expected a config of a few lines.")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST, ConfigError)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; check the name.") from None
     except UnicodeDecodeError:

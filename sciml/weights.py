@@ -22,6 +22,7 @@ from sciml import strict_yaml
 from sciml.atomic import write_bytes, write_text
 from sciml.checks import did_you_mean
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.regular_files import read_bytes
 from sciml.renamed import current_values
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def read_tensors(path: str | Path, card: Card | None = None) -> dict[str, Tensor
     from safetensors.torch import load
 
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, error=CheckpointError)
         if hashlib.sha256(data).hexdigest() != card.sha256:
             raise CheckpointError(
                 f"{path} is damaged, or does not belong to {card.path.name} beside it; download both files again."

@@ -34,6 +34,7 @@ from sciml.checks.arrays import KINDS
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import sparse_formats as formats
 from sciml.linalg.validation import check_cells, check_coefficient, check_outside, check_spacing, side_names
+from sciml.regular_files import regular_file
 
 CELL_ARRAYS = ("cells", "b", "coefficient", "spacing", "outside")
 SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b")
@@ -134,7 +135,7 @@ def read_vector(path: str | Path) -> np.ndarray:
 
 
 def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with regular_file(path, DataFormatError).open("rb") as stream:
         return stream.read(16)
 
 

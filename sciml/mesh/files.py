@@ -26,13 +26,15 @@ from typing import Any
 
 import numpy as np
 
-from sciml.atomic import AtomicFile
-from sciml.errors import InputError, MeshFileError
+from sciml.atomic import AtomicFile, is_full
+from sciml.errors import DataFormatError, InputError, MeshFileError
 from sciml.mesh.field import Field
 from sciml.mesh.gmsh_data import Table, check_node_numbers, place, take_data
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
 from sciml.mesh.parts import Parts, mesh_from_parts, parts_from_mesh
+from sciml.mesh.references import check_references
+from sciml.regular_files import regular_file
 
 READ = {
     ".vtu": "vtu",
@@ -77,10 +79,12 @@ def read_mesh(path: str | os.PathLike[str], *, keep_3d: bool = False) -> tuple[M
     suffix = path.suffix.lower()
     if suffix not in READ:
         raise MeshFileError(f"{path} cannot be read: the ending must be one of {' '.join(READ)}; got {suffix!r}.")
-    if not path.is_file():
+    if not path.exists():
         raise MeshFileError(f"{path} is not a file; check the name.")
+    regular_file(path, MeshFileError)
     if suffix == ".xdmf" and _is_ours(path):
         return _read_ours(path)
+    _guarded(lambda: check_references(path, suffix), path, "read")
     raw = _guarded(lambda: _read_with_meshio(path, suffix), path, "read")
     return _guarded(lambda: mesh_from_parts(raw, suffix, keep_3d), path, "read")
 
@@ -206,6 +210,12 @@ def _write(path: Path, parts: Parts, suffix: str) -> None:
     # the ending .msh alone would make meshio write ANSYS and drop the data; its ASCII is unreadable under numpy 2
     if suffix == ".msh":
         meshio.write(path, mesh, file_format="gmsh22", binary=True)
+    elif suffix == ".med":
+        from sciml.mesh.hdf5 import Storage
+
+        with Storage(path, str(path)) as storage:
+            meshio.write(storage, mesh, file_format=READ[suffix])
+            storage.check()
     else:
         meshio.write(path, mesh, file_format=READ[suffix])
 
@@ -217,8 +227,12 @@ def _guarded(action: Callable[[], Any], path: Path, verb: str) -> Any:
         # meshio warns and complains on both streams, and divides and casts without care on damaged files
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), np.errstate(all="ignore"):
             return action()
-    except MeshFileError:
+    except (MeshFileError, DataFormatError):
         raise
+    except OSError as error:
+        if is_full(error):
+            raise
+        raise MeshFileError(f"{path} cannot be {verb}: {error.strerror or error}.") from error
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
         if isinstance(error, SystemExit) or not reason:

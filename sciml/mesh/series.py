@@ -25,6 +25,7 @@ from sciml.mesh.mesh import Mesh
 from sciml.mesh.xdmf import (
     Column,
     chunk_shape,
+    in_order,
     read_field,
     read_place,
     read_text,
@@ -33,6 +34,7 @@ from sciml.mesh.xdmf import (
     write_place,
     xdmf_tree,
 )
+from sciml.regular_files import regular_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,23 +143,24 @@ def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None
     """
     import h5py
 
+    from sciml.mesh.hdf5 import inside
+
     path = Path(path).with_suffix(".h5")
-    if not path.is_file():
+    if not path.exists():
         raise DataFormatError(f"There is no file {path}; the .h5 must be in the same folder as the .xdmf.")
+    regular_file(path, DataFormatError)
     try:
         with h5py.File(path, "r") as file:
             if read_text(file.attrs.get("sciml_format")) != "1":
                 raise DataFormatError(f"{path} is not a series of sciml (no attribute sciml_format = 1).")
             on = read_place(file)
-            times = file["time"][steps] if "time" in file else None
-            known = list(file["fields"]) if "fields" in file else []
+            times = inside(file, "time")[steps] if "time" in file else None
+            known = in_order(file, "fields")
             for name in names or ():
                 if name not in known:
-                    raise InputError(f"There is no field {name!r} in {path}; it has {known}.")
+                    raise InputError(f"There is no field {name!r} in {path}; it has {list(known)}.")
             fields = [
-                read_field(file["fields"][name], on, times, steps)
-                for name in sorted(known, key=lambda n: int(file["fields"][n].attrs["order"]))
-                if names is None or name in names
+                read_field(data, on, times, steps) for name, data in known.items() if names is None or name in names
             ]
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, AttributeError, MemoryError) as error:
         if isinstance(error, InputError) and names is not None:
@@ -170,7 +173,7 @@ class _Pair:
     """One HDF5 + XDMF pair while it is written."""
 
     def __init__(self, path: str | os.PathLike[str], on: Mesh | Grid) -> None:
-        import h5py
+        from sciml.mesh.hdf5 import NewFile
 
         self.xdmf = Path(path)
         if self.xdmf.suffix.lower() != ".xdmf":
@@ -181,20 +184,23 @@ class _Pair:
             raise InputError(f"Fields are on a Mesh or a Grid; got {type(on).__name__}.")
         self.on = on
         self.h5 = self.xdmf.with_suffix(".h5")
-        self._files = AtomicFile(self.h5), AtomicFile(self.xdmf)
         self.columns: dict[str, Column] = {}
         try:
-            # this version of the format has checksums on its own structures too: in older ones a flipped bit can make
-            # the library loop for ever
-            self.file: Any = h5py.File(self._files[0].part, "w", libver=("v110", "v110"))  # None once closed
+            self._description, self._values = AtomicFile(self.xdmf), NewFile(self.h5)
         except OSError as error:
-            raise MeshFileError(f"{self._files[0].part} cannot be written: {error}.") from error
-        self.file.attrs["sciml_format"] = text_attribute("1")
+            raise MeshFileError(f"{self.h5} cannot be written: {error.strerror or error}.") from error
         try:
-            write_place(self.file, on)
+            with self._values.writing() as file:
+                file.attrs["sciml_format"] = text_attribute("1")
+                write_place(file, on)
         except BaseException:
             self.abandon()
             raise
+
+    @property
+    def file(self) -> Any:
+        """The open HDF5 file, None once it is closed."""
+        return self._values.file
 
     def as_field(self, name: str, values: Any, unit: str) -> Field:
         """Return a static field on this mesh or grid, placed by the number of its rows if it is a plain array."""
@@ -224,17 +230,18 @@ class _Pair:
         }
         if step and columns != self.columns:
             raise InputError(f"Every step needs the same fields; got {columns} after {self.columns}.")
-        for name, (array, field) in arrays.items():
-            stored = stored_form(array, self.on)
-            if not step:
-                self._create(name, stored, field, series=step is not None)
-                self.columns[name] = columns[name]
-            data = self.file[f"fields/{name}"]
-            if step is None:
-                data[...] = stored
-            else:
-                data.resize(step + 1, axis=0)
-                data[step] = stored
+        with self._values.writing() as file:
+            for name, (array, field) in arrays.items():
+                stored = stored_form(array, self.on)
+                if not step:
+                    self._create(name, stored, field, series=step is not None)
+                    self.columns[name] = columns[name]
+                data = file[f"fields/{name}"]
+                if step is None:
+                    data[...] = stored
+                else:
+                    data.resize(step + 1, axis=0)
+                    data[step] = stored
 
     def _create(self, name: str, stored: np.ndarray, field: Field, series: bool) -> None:
         shape = ((0,) if series else ()) + stored.shape
@@ -252,21 +259,20 @@ class _Pair:
         """Write times and XDMF, close, and rename both files."""
         if self.file is None:
             return
-        if times is not None:
-            self.file.create_dataset("time", data=np.array(times, dtype=np.float64))
-        self.file.close()
-        self.file = None
-        values, description = self._files
-        tree = xdmf_tree(self.h5.name, self.on, self.columns, times)
-        ElementTree.indent(tree)
-        ElementTree.ElementTree(tree).write(description.part, xml_declaration=True, encoding="utf-8")
-        values.commit()
-        description.commit()
+        try:
+            if times is not None:
+                self.file.create_dataset("time", data=np.array(times, dtype=np.float64))
+            self._values.finish()
+            tree = xdmf_tree(self.h5.name, self.on, self.columns, times)
+            ElementTree.indent(tree)
+            with self._description as description:
+                ElementTree.ElementTree(tree).write(description.part, xml_declaration=True, encoding="utf-8")
+                self._values.commit()
+        except BaseException:
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         """Close and remove what was written so far."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
-        for file in self._files:
-            file.discard()
+        self._description.discard()
+        self._values.abandon()

@@ -106,21 +106,22 @@ def write_place(file: Any, on: Mesh | Grid) -> None:
 
 def read_place(file: Any) -> Mesh | Grid:
     """Read the mesh or grid of an open HDF5 file."""
+    from sciml.mesh.hdf5 import inside
+
     if "grid" in file:
-        given = file["grid"].attrs
+        given = inside(file, "grid").attrs
         shape, lower, upper, periodic = (
             tuple(np.asarray(given[name]).tolist()) for name in ("shape", "lower", "upper", "periodic")
         )
         return Grid(shape, lower, upper, periodic, read_text(given["centring"]))
-    mesh = file["mesh"]
-    cells = {name: mesh["cells"][name][()] for name in _in_order(mesh, "cells")}
+    mesh = inside(file, "mesh")
+    cells = {name: data[()] for name, data in in_order(mesh, "cells").items()}
     groups = {}
-    for name in _in_order(mesh, "groups"):
-        data = mesh["groups"][name]
+    for name, data in in_order(mesh, "groups").items():
         members = data[()]
         kind = "cells" if members.ndim == 1 else "facets"
         groups[name] = Group(int(data.attrs["dim"]), **{kind: members})
-    return Mesh(mesh["points"][:, : int(mesh.attrs["dim"])], cells, groups)
+    return Mesh(inside(mesh, "points")[:, : int(mesh.attrs["dim"])], cells, groups)
 
 
 def read_field(data: Any, on: Mesh | Grid, times: np.ndarray | None, steps: slice) -> Field:
@@ -264,8 +265,15 @@ def _dataset(parent: Any, name: str, values: np.ndarray) -> Any:
     )
 
 
-def _in_order(mesh: Any, kind: str) -> list[str]:
-    return sorted(mesh[kind], key=lambda name: int(mesh[kind][name].attrs["order"])) if kind in mesh else []
+def in_order(place: Any, kind: str) -> dict[str, Any]:
+    """Return the data sets of an HDF5 group by name, in the order in which they were written; none if it is missing."""
+    from sciml.mesh.hdf5 import inside
+
+    if kind not in place:
+        return {}
+    group = inside(place, kind)
+    found = {name: inside(group, name) for name in group}
+    return dict(sorted(found.items(), key=lambda item: int(item[1].attrs["order"])))
 
 
 def _spell(numbers: Sequence[int]) -> str:

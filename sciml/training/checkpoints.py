@@ -21,6 +21,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from sciml.atomic import write_bytes
 from sciml.errors import CheckpointError
+from sciml.regular_files import regular_file
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64  # bytes
@@ -70,7 +71,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         If it is missing, damaged, holds anything but tensors and plain values, or is not a checkpoint of sciml.
     """
     try:
-        with path.open("rb") as file:
+        with regular_file(path, CheckpointError).open("rb") as file:
             _check_whole(file, path)
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sciml.atomic import make_folder, write_bytes
 from sciml.errors import InputError
+from sciml.regular_files import regular_file
 
 STATES = "states"
 
@@ -42,7 +43,7 @@ def read_state(folder: Path, step: int) -> dict[str, Tensor]:
 
     path = _path(folder, step)
     try:
-        return load_file(path)
+        return load_file(regular_file(path))
     except (FileNotFoundError, SafetensorError) as error:
         raise InputError(f"{path} is missing or damaged; solve the case again.") from error
 

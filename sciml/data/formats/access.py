@@ -12,36 +12,21 @@ from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
 
 LARGEST_TABLE = 1 << 24  # numbers in a coordinate or a list of parameters
-LARGEST_RATIO = 1100  # gzip cannot make data smaller than by this factor
 HEAP, HEAP_REACH = b"GCOL\x01\x00\x00\x00", 1 << 25  # start of a collection of texts, bytes searched for it
-CHECKS = (2, 3)  # the HDF5 filters that leave the size as it is: shuffle, fletcher32
 
 
 def dataset(file: Any, name: str) -> Any:
     """Return an HDF5 data set of numbers that is wholly in this file.
 
-    A file may point at any other file of the machine (external links and storage, virtual data sets): these are
-    refused. So is a size that the file cannot hold, before memory is taken for it.
+    What lies in another file is refused, see :func:`sciml.mesh.hdf5.inside`.
     """
     import h5py
 
-    found = file
-    for part in name.split("/"):
-        if isinstance(found.get(part, getlink=True), h5py.ExternalLink):
-            raise DataFormatError(f"{file.filename}: {name} is a link to another file; copy the values into this one.")
-        found = found[part]
+    from sciml.mesh.hdf5 import inside
+
+    found = inside(file, name)
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "biuf":
         raise DataFormatError(f"{file.filename}: {name} must be a data set of numbers.")
-    if found.external or found.is_virtual:
-        raise DataFormatError(f"{file.filename}: {name} lies in another file; copy the values into this one.")
-    creation = found.id.get_create_plist()
-    plain = all(creation.get_filter(k)[0] in CHECKS for k in range(creation.get_nfilters()))
-    stored = min(found.id.get_storage_size(), file.file.id.get_filesize())
-    if found.size * found.dtype.itemsize > stored * (1 if plain else LARGEST_RATIO):
-        raise DataFormatError(
-            f"{file.filename}: {name} has shape {found.shape}, but not all its values are there; "
-            "the file is not complete."
-        )
     return found
 
 

@@ -17,18 +17,20 @@ carry the checksum fletcher32, and the texts that we read lie in object headers,
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from sciml.atomic import AtomicFile
+from sciml.atomic import is_full
 from sciml.data.formats import native
 from sciml.data.formats.dataset import DataField, Description
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid
+from sciml.mesh.hdf5 import NewFile
 from sciml.mesh.xdmf import text_attribute, write_place
 
 CHUNK_BYTES = 1 << 16  # small steps share a chunk up to this size
@@ -59,26 +61,18 @@ class DatasetWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], description: Description, *, compress: bool = False) -> None:
-        import h5py
-
         self.path, self.description = Path(path), description
-        self._atomic = AtomicFile(self.path)
         self._options: dict[str, Any] = {"fletcher32": True, **({"compression": "gzip"} if compress else {})}
         self._written = 0
-        self._file: Any = None
         self._datasets: dict[str, Any] = {}
         check_description(description)
         if not self.path.parent.is_dir():
             raise InputError(f"the folder {self.path.parent} does not exist; make it first.")
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder, expected a file name.")
+        with self._described():
+            self._new = NewFile(self.path)
         try:
-            # this version of the format has checksums on its own structures too
-            self._file = h5py.File(self._atomic.part, "w", libver=("v110", "v110"))
-            self._write_head()
-        except OSError as error:
-            self.abandon()
-            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
+            with self._described(), self._new.writing():
+                self._write_head()
         except BaseException:
             self.abandon()
             raise
@@ -101,13 +95,11 @@ class DatasetWriter:
         ):
             if set(got) != set(known):
                 raise InputError(f"every trajectory of {about.name!r} needs the {what} {known}, got {sorted(got)}.")
-        try:
+        with self._described(), self._new.writing():
             for entry in about.fields:
                 self._datasets[entry.name][self._written] = self._checked(entry, fields[entry.name])
             for name, value in given.items():
                 self._write_parameter(name, np.asarray(value, dtype=np.float64))
-        except OSError as error:
-            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
         self._written += 1
 
     def close(self) -> None:
@@ -120,21 +112,16 @@ class DatasetWriter:
                 f"{self.path} was to get {self.description.trajectories} trajectories, but got {self._written}."
             )
         try:
-            self._file.close()
-        except OSError as error:
+            with self._described():
+                self._new.finish()
+                self._new.commit()
+        except BaseException:
             self.abandon()
-            raise DataFormatError(f"{self._atomic.part} cannot be written: {error}.") from error
-        self._file = None
-        self._atomic.commit()
+            raise
 
     def abandon(self) -> None:
         """Close and remove what was written so far."""
-        file, self._file = self._file, None
-        try:
-            if file is not None:
-                file.close()
-        finally:
-            self._atomic.discard()
+        self._new.abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +133,21 @@ class DatasetWriter:
             self.close()
         else:
             self.abandon()
+
+    @property
+    def _file(self) -> Any:
+        """The open HDF5 file, None once it is closed."""
+        return self._new.file
+
+    @contextmanager
+    def _described(self) -> Iterator[None]:
+        """Turn what the system says of a write into one sentence; a full disk stays what it is."""
+        try:
+            yield
+        except OSError as error:
+            if is_full(error):
+                raise
+            raise DataFormatError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
     def _write_head(self) -> None:
         about, file = self.description, self._file
