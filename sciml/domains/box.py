@@ -217,7 +217,8 @@ class Box:
         # a point just below the box may be rounded to the upper end, which is the lower one
         moved = torch.where(moved >= upper, moved - (upper - lower), moved)
         flags = torch.tensor(self.periodic, device=points.device)
-        return torch.where(flags, torch.maximum(moved, lower), self.clamp(points))
+        # chosen by where, since torch halves the derivative of a maximum of two equal numbers
+        return torch.where(flags, torch.where(moved < lower, lower, moved), self.clamp(points))
 
     def lattice(self, shape: int | Sequence[int]) -> Grid:
         """Return a vertex-centred grid that fills the box, for output and evaluation.

@@ -16,6 +16,7 @@ from sciml.mesh.mesh import Mesh
 from sciml.mesh.shapes import signed_measures, simplex_measures
 
 KINDS = ("uniform", "stratified")
+LOCATED = 1 << 18  # pairs of a point and a cell that are looked at together
 _SIMPLEX = {"line": 1, "triangle": 2, "tetra": 3}
 # The corners of the children of a simplex, each the middle of two corners of their parent. The order of the nodes in
 # the children of a tetrahedron keeps their shapes from degenerating, however often they are cut (Bey 1995).
@@ -115,6 +116,27 @@ class MeshDomain:
         """
         check_draw(count, generator, kind, KINDS)
         return self._interior.draw(count, generator, kind)[0]
+
+    def contains(self, points: torch.Tensor, slack: float = 1e-9) -> torch.Tensor:
+        """Return whether points lie in a cell, (n,) bool.
+
+        Parameters
+        ----------
+        points : (n, dim)
+        slack : by which points may be outside, relative to the size of a cell
+        """
+        corners = self.mesh.points[self._cells]
+        origin, edges = corners[:, 0], (corners[:, 1:] - corners[:, :1]).transpose(0, 2, 1)
+        inverse = np.linalg.pinv(edges)  # of a surface in space: the nearest point of its plane
+        size, at = np.abs(edges).max(axis=(1, 2)), points.detach().double().cpu().numpy()
+        found = np.zeros(len(at), bool)
+        for begin in range(0, len(at), chunk := max(1, LOCATED // len(corners))):
+            away = at[begin : begin + chunk, None] - origin
+            shares = np.einsum("mji,nmi->nmj", inverse, away)
+            beside = np.linalg.norm(away - np.einsum("mij,nmj->nmi", edges, shares), axis=2) / size
+            inside = (shares >= -slack).all(2) & (shares.sum(2) <= 1 + slack) & (beside <= slack)
+            found[begin : begin + chunk] = inside.any(1)
+        return torch.from_numpy(found).to(points.device)
 
     def wrap(self, points: torch.Tensor) -> torch.Tensor:
         """Return the points unchanged: points on a mesh are inside, and no mesh is periodic."""

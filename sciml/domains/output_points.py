@@ -82,6 +82,39 @@ def check_inside(mesh: Mesh, domain: Domain, source: str | Path) -> None:
         )
 
 
+def moved_inside(domain: Domain, points: Tensor) -> Tensor:
+    """Return points of a domain moved by whole periods along periodic axes, and by rounding; refuse others.
+
+    The derivative of a moved point by the point is 1.
+
+    Parameters
+    ----------
+    domain : a box, a region of one, or a mesh
+    points : (n, dim)
+
+    Raises
+    ------
+    InputError
+        If points are outside of the domain; the sentence has the first one.
+    """
+    given = points.detach()
+    if isinstance(domain, MeshDomain):
+        inside = domain.contains(given, ROUNDING)
+    else:
+        wrapped = domain.wrap(given)
+        slack = ROUNDING * max(high - low for low, high in zip(domain.lower, domain.upper, strict=True))
+        closed = ~torch.tensor(domain.periodic, device=points.device)
+        inside = domain.contains(wrapped) & ~(closed & ((wrapped - given).abs() > slack)).any(1)
+        points = points + (wrapped - given)
+    if not bool(inside.all()):
+        first = [round(coordinate, 12) for coordinate in given[~inside][0].tolist()]
+        raise InputError(
+            f"{int((~inside).sum())} of {len(given)} points are outside of the domain {domain!r}, such as {first}; "
+            "a solution has no meaning there, so leave them out."
+        )
+    return points
+
+
 def points_of(place: Grid | Mesh) -> Tensor:
     """Return the points of a grid or mesh, ``(n, dim)``."""
     coordinates = place.coordinates() if isinstance(place, Grid) else place.points

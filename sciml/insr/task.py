@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.checks import whole_number
+from sciml.insr.dense_output import InterpolatedFields, nearest_steps, shares
 from sciml.insr.fitting import FitPoints, Fitting, LeastSquaresFit
 from sciml.insr.integrators import Integrator, NeuralFields
 from sciml.insr.problems import Problem
@@ -18,7 +19,7 @@ from sciml.insr.solver import TimeStepper, TimeStepState
 from sciml.training.output import Output
 from sciml.training.point_errors import ERRORS
 from sciml.training.settings import Training
-from sciml.training.solve_task import Fields, SolveTask
+from sciml.training.solve_task import SAME_TIME, Fields, FieldsInTime, SolveTask
 
 AMOUNTS = ("energy", "enstrophy", "mass")  # drawn against time; the other quantities are in result.json
 
@@ -44,6 +45,7 @@ class TimeStepping(SolveTask):
 
     precisions: ClassVar[tuple[str, ...]] = ("64-true", "32-true")
     epochs_of: ClassVar[str | None] = "steps"
+    interpolates: ClassVar[bool] = True
 
     def __init__(  # noqa: PLR0913 - the sections of a config
         self,
@@ -135,15 +137,45 @@ class TimeStepping(SolveTask):
         """Return the exact headline field where the problem knows it."""
         return self.problem.exact_field(self.problem.headline, points, time)
 
+    @property
+    def known_times(self) -> tuple[float, float]:
+        """The times of the first and the last step whose parameters there are: published weights hold the last one."""
+        last = self._done * self.time_step
+        return (0.0 if self._has_states else last), last
+
+    @property
+    def in_time(self) -> str:
+        """The states, and the polynomials between them."""
+        degree = self.integrator.order
+        return (
+            f"states every {self.time_step:g}; polynomials of degree {degree} between them, in which values are exact "
+            f"to O(dt^{degree + 1}) and time derivatives to O(dt^{degree})"
+        )
+
     def fields_at(self, time: float) -> Fields:
-        """Return the fields after the step that ends at a time."""
-        step = round(time / self.time_step)
-        fields = self.stepper.fields(self.read_state(step) if step < self.steps else self._state().weights)
-        return lambda points: self.problem.present(fields, points, time)
+        """Return the fields at the time of a step, or between two steps by :mod:`sciml.insr.dense_output`."""
+        position = time / self.time_step
+        step = round(position)
+        if abs(position - step) <= SAME_TIME:
+            fields = self._stored(step)
+            return lambda points: self.problem.present(fields, points, time)
+        evaluate = self.fields_in_time(time)
+        return lambda points: evaluate(points, points.new_full((len(points), 1), time))
+
+    def fields_in_time(self, time: float) -> FieldsInTime:
+        """Return the fields around a time as polynomials in time; problems present them as those at that time."""
+        steps = nearest_steps(time / self.time_step, self._done, self.integrator.order if self._has_states else 0)
+        states = [self._stored(step) for step in steps]
+
+        def evaluate(points: Tensor, times: Tensor) -> dict[str, Tensor]:
+            fields = InterpolatedFields(states, shares(times / self.time_step, steps))
+            return dict(self.problem.present(fields, points, time))
+
+        return evaluate
 
     def metrics(self) -> dict[str, float]:
-        """Return errors and quantities at the end of the run."""
-        return self._measured(self.stepper.fields(self._state().weights), self.duration)
+        """Return errors and quantities after the last step."""
+        return self._measured(self._stored(self._done), self._done * self.time_step)
 
     def history(self, folder: Path) -> list[dict[str, float]]:
         """Return errors and quantities at all times, the initial condition first."""
@@ -178,6 +210,20 @@ class TimeStepping(SolveTask):
     def errors_of(self, fields: NeuralFields, time: float) -> dict[str, float]:
         """Return the errors of fields at a time, none where no exact solution is known."""
         return self.errors(lambda points: self.problem.present(fields, points, time), time)
+
+    @property
+    def _done(self) -> int:
+        """The number of steps that have been made, as far as is known."""
+        return self.steps if self.completed_epochs is None else min(self.completed_epochs, self.steps)
+
+    @property
+    def _has_states(self) -> bool:
+        """Whether there is a folder with the parameters of all steps."""
+        return self._trainer is not None or self.loaded_from is not None
+
+    def _stored(self, step: int) -> NeuralFields:
+        """Return the fields after a step; the last ones are in the checkpoint."""
+        return self.stepper.fields(self.read_state(step) if step != self._done else self._state().weights)
 
     def _measured(self, fields: NeuralFields, time: float) -> dict[str, float]:
         return self.errors_of(fields, time) | self.problem.quantities(fields, time)

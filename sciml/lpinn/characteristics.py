@@ -276,10 +276,13 @@ class Characteristics:
         return position.value, state.value, position.first.permute(1, 2, 0)
 
     def between(
-        self, weights: Tensor, slab: int, labels: Tensor, time: float, start: tuple[Jet, Jet]
+        self, weights: Tensor, slab: int, labels: Tensor, time: float | Tensor, start: tuple[Jet, Jet]
     ) -> tuple[Jet, Jet]:
-        """Return position and state at a time in a slab, as jets along the directions in label space."""
-        times = labels.new_full((len(labels), 1), time)
+        """Return position and state at a time in a slab, as jets along the directions in label space.
+
+        The time is a number, or a tensor ``(n, 1)`` by which both can be differentiated.
+        """
+        times = torch.as_tensor(time, dtype=labels.dtype, device=labels.device).expand(len(labels), 1)
         start = start[0], self._lifted(slab, torch.cat([labels, times], 1), start[1], False)
         return self._advance(weights, slab, times, labels, start)
 

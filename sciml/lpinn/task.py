@@ -24,7 +24,7 @@ from sciml.mesh.series import Series
 from sciml.numerics.flat import FlatModule
 from sciml.tables import counted
 from sciml.training.settings import Training
-from sciml.training.solve_task import Fields, SolveTask
+from sciml.training.solve_task import Fields, FieldsInTime, SolveTask
 
 MONITORED = 4  # times of a slab at which the error is monitored
 
@@ -127,10 +127,30 @@ class SpaceTimeFitting(SolveTask):
             "slab": report.slab,
         }
 
+    @property
+    def known_times(self) -> tuple[float, float]:
+        """Time 0, and the end of the last slab of which a round has been made."""
+        if self.completed_epochs is None:
+            return 0.0, self.duration
+        begun = -(-self.completed_epochs // self.solver.rounds)
+        slabs = self.solver.characteristics.slabs
+        return 0.0, self.duration * min(begun, slabs) / slabs
+
+    @property
+    def in_time(self) -> str:
+        """The networks of all time slabs."""
+        slabs = counted(self.solver.characteristics.slabs, "time slab")
+        return f"networks of space and time in {slabs}; derivatives through the characteristics are exact"
+
     def fields_at(self, time: float) -> Fields:
         """Return u at a time."""
         field = self._field()
         return lambda points: {"u": field(points, time)}
+
+    def fields_in_time(self, time: float) -> FieldsInTime:
+        """Return u around a time."""
+        field = self._field()
+        return lambda points, times: {"u": field(points, times)}
 
     def metrics(self) -> dict[str, float]:
         """Return errors over the run, and the largest residual of the slabs."""

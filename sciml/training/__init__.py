@@ -22,3 +22,25 @@ it. On the CPU, ``trainer.accelerator=cpu trainer.devices=2`` makes two ranks th
 Batches are per rank: N ranks with batches of b samples do what one process does with batches of N b. Each rank draws
 its own points, because :meth:`~sciml.training.task.Task.generator` depends on the rank.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.training.solved_field import SolvedField, load_field
+    from sciml.training.stored import load_task
+
+_HOMES = {
+    "SolvedField": "sciml.training.solved_field",
+    "load_field": "sciml.training.solved_field",
+    "load_task": "sciml.training.stored",
+}
+__all__ = ["SolvedField", "load_field", "load_task"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

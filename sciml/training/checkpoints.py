@@ -91,6 +91,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def completed_epochs(checkpoint: Mapping[str, Any]) -> int | None:
+    """Return the number of epochs that a run had completed; None if the checkpoint does not say."""
+    try:
+        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    except (KeyError, TypeError):
+        return None
+    return done if isinstance(done, int) else None
+
+
 def _check_whole(file: BinaryIO, path: Path) -> None:
     """Compare the checksum at the end of the file with its contents, and go back to the start."""
     length = file.seek(0, os.SEEK_END) - _COMMENT

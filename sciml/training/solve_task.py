@@ -34,6 +34,10 @@ Fields = Callable[[Tensor], Mapping[str, Tensor]]
 """Evaluates the fields of a solution at points ``(n, dim)``: by name, each ``(n, channels)``."""
 
 
+FieldsInTime = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+"""The same at times ``(n, 1)`` too, which are equal; differentiable by both."""
+
+
 class SolvedProblem(Protocol):
     """The interface of a problem whose solution is written, drawn and measured: the domain of its equations."""
 
@@ -86,14 +90,26 @@ class SolveTask(Task):
         self.problem, self.output = problem, output or Output()
         self.place = self.output.place(problem.domain, self.values_per_axis)
 
+    interpolates: ClassVar[bool] = False
+    """Whether a method with time steps has its fields between these, too."""
+
     # What a method overrides
 
     def fields_at(self, time: float) -> Fields:
         """Return the fields at a time as a function of points ``(n, dim)``, the headline field among them.
 
-        Values are in any precision, on any device; the base class calls the function inside of the domain only.
+        Values are in any precision, on any device; the base class calls the function inside of the domain only. If they
+        are torch functions of the points, users get their derivatives (:func:`sciml.training.load_field`).
         """
         raise InputError(f"{type(self).__name__} does not say what its fields are; override SolveTask.fields_at.")
+
+    def fields_in_time(self, time: float) -> FieldsInTime:
+        """Return the fields around a time as a function of points ``(n, dim)`` and of times ``(n, 1)`` equal to it.
+
+        Override it with a torch function of the times, for their derivatives; by default, there are none.
+        """
+        fields = self.fields_at(time)
+        return lambda points, times: fields(points)
 
     @property
     def duration(self) -> float:
@@ -104,6 +120,16 @@ class SolveTask(Task):
     def step_times(self) -> Sequence[float] | None:
         """The times of the steps of the method, from 0 on; None if it knows the fields at all times of the run."""
         return None
+
+    @property
+    def known_times(self) -> tuple[float, float]:
+        """The first and the last time at which the fields are known, as far as the run has got."""
+        return 0.0, self.duration
+
+    @property
+    def in_time(self) -> str:
+        """In words, how the fields depend on the time."""
+        return "known at all times" if self.step_times is None else "known at the times of the steps"
 
     @property
     def headline(self) -> str:
@@ -204,27 +230,37 @@ class SolveTask(Task):
         mesh = read_mesh(source)[0]
         check_inside(mesh, self.problem.domain, source)
         with torch.no_grad():
-            write_fields(output, mesh, self.sample_on(mesh, self.duration if time is None else self.moment(time)))
+            moment = self.known_times[1] if time is None else self.moment(time)
+            write_fields(output, mesh, self.sample_on(mesh, moment))
         return {"points": float(mesh.n_points)}
 
     def moment(self, time: float) -> float:
-        """Return the time of the run that is nearest to a given one.
+        """Return a time of the run, that of a step where it is one but for rounding.
 
         Raises
         ------
         InputError
-            If it is outside of the run, or between the steps of a method with time steps.
+            If it is outside of the run, or between the steps of a method that does not interpolate.
         """
-        if not 0 <= time <= self.duration * (1 + SAME_TIME):
-            raise InputError(f"the time is {time:g}, expected 0 to {self.duration:g}, the end of the run.")
+        first, last = self.known_times
+        if not first - SAME_TIME * last <= time <= last * (1 + SAME_TIME):
+            if first == last and last:
+                raise InputError(
+                    f"the time is {time:g}, but these weights hold the fields at t = {last:g} alone; take the folder "
+                    "of the run."
+                )
+            end = "the end of the run" if last == self.duration else "as far as the run has got"
+            raise InputError(f"the time is {time:g}, expected {first:g} to {last:g}, {end}.")
         steps = self.step_times
         if steps is None:
-            return min(float(time), self.duration)
+            return min(max(float(time), first), last)
         nearest = min(steps, key=lambda step: abs(step - time))
         length = steps[1] - steps[0]
-        if abs(nearest - time) > SAME_TIME * length:
+        if abs(nearest - time) <= SAME_TIME * length:
+            return nearest
+        if not self.interpolates:
             raise InputError(f"the time is {time:g}, expected that of a step, a multiple of {length:g}.")
-        return nearest
+        return float(time)
 
     def sample_on(self, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
         """Return the fields at a time as arrays on a grid or mesh, ``NAME_exact`` beside the headline if it is known.

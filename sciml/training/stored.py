@@ -13,7 +13,7 @@ from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.run_folder import plain
 from sciml.run_records import read_environment, read_result
 from sciml.status import Status
-from sciml.training.checkpoints import read_checkpoint
+from sciml.training.checkpoints import completed_epochs, read_checkpoint
 from sciml.training.config import Config, config_from_values
 from sciml.training.task import Task
 
@@ -33,7 +33,7 @@ def load_task(path: str | Path) -> Task:
     CheckpointError
         If there are no weights, they are damaged, or they are those of something else.
     """
-    return _load(Path(path))[0]
+    return load_with_config(path)[0]
 
 
 def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str, float]:
@@ -45,7 +45,7 @@ def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str,
     data_path : another file for ``data.init_args.path``; by default the data of the run
     """
     path = Path(path)
-    task, config = _load(path, data_path)
+    task, config = load_with_config(path, data_path)
     data = config.build_data()
     data.prepare_data()
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
@@ -89,14 +89,16 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
 
 def restore(task: Task, folder: Path) -> Task:
     """Give a task the weights of the last checkpoint of a run, and evaluation mode; return it."""
-    task.loaded_from = folder
-    weights.assign(task, read_checkpoint(folder / LAST)["state_dict"], folder / LAST)
+    checkpoint = read_checkpoint(folder / LAST)
+    task.loaded_from, task.completed_epochs = folder, completed_epochs(checkpoint)
+    weights.assign(task, checkpoint["state_dict"], folder / LAST)
     return task.eval()
 
 
-def _load(path: Path, data_path: str | Path | None = None) -> tuple[Task, Config]:
-    """Return the task of a run or of published weights, and its config, with other data if a file is given."""
-    values, source, tensors, folder = _read(path)
+def load_with_config(path: str | Path, data_path: str | Path | None = None) -> tuple[Task, Config]:
+    """Return the task as :func:`load_task` does, and its config, with other data if a file is given."""
+    path = Path(path)
+    values, source, tensors, folder, done = _read(path)
     try:
         config = config_from_values(values if data_path is None else _with_data(values, data_path), source)
     except ConfigError as error:
@@ -105,22 +107,23 @@ def _load(path: Path, data_path: str | Path | None = None) -> tuple[Task, Config
         raise
     task = config.build_task()
     task.prepare(config.training, config.seed)
-    task.loaded_from = folder
+    task.loaded_from, task.completed_epochs = folder, done
     weights.assign(task, tensors, path)
     return task.eval(), config
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str, dict[str, Any], Path | None]:
-    """Return the config as it was written and its name, the tensors, and the folder if they are those of a run."""
+def _read(path: Path) -> tuple[dict[str, Any], str, dict[str, Any], Path | None, int | None]:
+    """Return the config as it was written and its name, the tensors; of a run, its folder and completed epochs too."""
     if path.suffix == weights.ENDING:
         card = weights.read_card(path)
-        return card.config, str(card.path), weights.read_tensors(path, card), None
+        return card.config, str(card.path), weights.read_tensors(path, card), None, None
     file = path / LAST if path.is_dir() else path
     folder = file.parent.parent
     if not file.exists() and not (folder / CONFIG).exists():
         raise CheckpointError(f"{path} is not a run: there is no {folder / CONFIG}; train one with 'sciml train'.")
-    tensors = read_checkpoint(file)["state_dict"]
-    return read_yaml(folder / CONFIG), str(folder / CONFIG), tensors, folder
+    checkpoint = read_checkpoint(file)
+    values = read_yaml(folder / CONFIG)
+    return values, str(folder / CONFIG), checkpoint["state_dict"], folder, completed_epochs(checkpoint)
 
 
 def _with_data(values: dict[str, Any], path: str | Path) -> dict[str, Any]:

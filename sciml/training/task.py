@@ -68,6 +68,7 @@ class Task(lightning.LightningModule):
         self._settings: Training | None = None
         self._seed = 0
         self.loaded_from: Path | None = None  # the folder of a run
+        self.completed_epochs: int | None = None  # of the checkpoint that was loaded, if one was
         self._update = 0
         self._last_terms: Terms = {}
         self._is_mixed = self._is_plain = False

@@ -274,3 +274,10 @@ def test_points_move_to_the_nearest_face_that_is_not_periodic() -> None:
     assert not found.normals[:, 1].any()
     with pytest.raises(InputError, match="no boundary"):
         Box([0], [1], True).onto_faces(points[:, :1])
+
+
+def test_the_derivative_by_a_wrapped_coordinate_is_1_at_the_ends_too():
+    points = torch.tensor([[0.0], [1.0], [0.25], [-2.0]], dtype=torch.float64, requires_grad=True)
+    moved = Box([0.0], [1.0], periodic=True).wrap(points)
+    assert moved.flatten().tolist() == [0.0, 0.0, 0.25, 0.0]
+    assert torch.autograd.grad(moved.sum(), points)[0].flatten().tolist() == [1.0] * 4

@@ -25,7 +25,7 @@ Fits = Generator[Fit, Tensor, Weights]
 
 @dataclass(frozen=True)
 class NeuralFields:
-    """The fields of a problem at one time, as networks and their parameters."""
+    """The fields of a problem at one time, as networks and their parameters; differentiable by the points alone."""
 
     networks: Mapping[str, FlatModule]
     weights: Mapping[str, Tensor]
@@ -34,9 +34,8 @@ class NeuralFields:
         self, name: str, points: Tensor, order: int | None = None, directions: Tensor | None = None
     ) -> Tensor | Jet:
         """Evaluate a field at points, or its jet if an order is given."""
-        weights = self.weights[name]
-        with torch.no_grad():
-            return self.networks[name](weights, points.to(weights), order, directions)
+        weights = self.weights[name].detach()
+        return self.networks[name](weights, points.to(weights), order, directions)
 
     def observe(self, problem: Problem, name: str, points: Tensor) -> Tensor:
         """Return the observation of a field, which a fit compares, ``(n, m)``."""

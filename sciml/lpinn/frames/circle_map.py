@@ -25,6 +25,7 @@ from torch import Tensor
 
 from sciml.errors import CharacteristicCrossingError
 from sciml.numerics.derivatives import Jet, coordinates
+from sciml.numerics.implicit import differentiable_root
 
 SAMPLES = 512  # labels at which spacings are evaluated
 SHARPNESS = 4  # of the smooth minimum
@@ -67,7 +68,14 @@ class CircleMap:
         return coordinates(labels, order).apply(*parts)
 
     def inverse(self, points: Tensor) -> Tensor:
-        """Return the labels ``(n, 1)`` of points, by Newton's method with bisection as a safeguard."""
+        """Return the labels ``(n, 1)`` of points, by Newton's method with bisection as a safeguard.
+
+        They have exact derivatives by the points.
+        """
+        labels = self._inverse(points.detach())
+        return differentiable_root(lambda labels, points: self(labels).value - points, labels, points)
+
+    def _inverse(self, points: Tensor) -> Tensor:
         reach = float(self.cosines.abs().sum() + self.sines.abs().sum()) + CLOSE * self.period
         lower, upper, labels = points - reach, points + reach, points
         for _ in range(NEWTON):

@@ -14,6 +14,8 @@ from sciml.domains import Box
 from sciml.errors import CharacteristicCrossingError, InputError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.problems.base import PROBES, TransportProblem
+from sciml.numerics.derivatives import Jet
+from sciml.numerics.implicit import differentiable_root
 
 NEWTON = 30  # largest number of steps
 CLOSE = 1e-12  # relative to the box
@@ -90,8 +92,11 @@ class SpaceTimeField:
         """The box of the labels, which contains those of everything that enters the domain."""
         return self.characteristics.labelled_problem.labels
 
-    def __call__(self, points: Tensor, time: float) -> Tensor:
+    def __call__(self, points: Tensor, time: float | Tensor) -> Tensor:
         """Return u at points ``(n, dim)`` and a time: ``(n, 1)``.
+
+        It has exact derivatives of any order by the points and, if that is a tensor ``(n, 1)`` of equal numbers, by the
+        time: labels are roots of X(label, t) = x, which are differentiated by the implicit function theorem.
 
         Raises
         ------
@@ -100,13 +105,16 @@ class SpaceTimeField:
         InputError
             If points or time are outside of the domain, or come from labels that were not fitted.
         """
-        characteristics = self.characteristics
-        labels = self.labels(self.checked(points), time)
+        characteristics, moment = self.characteristics, _moment(time)
+        slab = characteristics.slab_of(moment)
+        points = self.checked(points)
+        labels = self._differentiable(self.labels(points.detach(), moment), points, time, slab)
         if characteristics.restarts:
-            for slab in range(characteristics.slab_of(time) - 1, -1, -1):
-                labels = self._invert(labels, (slab + 1) * characteristics.length, slab)
+            for before in range(slab - 1, -1, -1):
+                end = (before + 1) * characteristics.length
+                labels = self._differentiable(self._invert(labels.detach(), end, before), labels, end, before)
             return characteristics.labelled_problem.initial(self.home(labels))
-        return characteristics.evaluate(self.weights, self.home(labels), time)[1]
+        return self._motion(self.home(labels), time, slab, 0)[1].value
 
     def labels(self, points: Tensor, time: float) -> Tensor:
         """Return the labels of points, ``(n, dim)``, in the slab that contains the time."""
@@ -165,11 +173,24 @@ class SpaceTimeField:
 
     def _at(self, labels: Tensor, time: float, slab: int) -> tuple[Tensor, Tensor]:
         """Return X and F in a given slab, at its final time or before."""
-        characteristics = self.characteristics
         with torch.no_grad():
-            start = characteristics.initial(self.weights, slab, labels, 1)
-            position, _ = characteristics.between(self.weights[slab], slab, labels, time, start)
+            position, _ = self._motion(labels, time, slab, 1)
         return position.value, position.first.permute(1, 2, 0)
+
+    def _motion(self, labels: Tensor, time: float | Tensor, slab: int, order: int) -> tuple[Jet, Jet]:
+        """Return X and w in a given slab as jets along the directions in label space."""
+        start = self.characteristics.initial(self.weights, slab, labels, order)
+        return self.characteristics.between(self.weights[slab], slab, labels, time, start)
+
+    def _differentiable(self, labels: Tensor, points: Tensor, time: float | Tensor, slab: int) -> Tensor:
+        """Return labels that were found for points as a function of points and time."""
+
+        def off(labels: Tensor, points: Tensor, *times: Tensor) -> Tensor:
+            position = self._motion(self.home(labels), times[0] if times else time, slab, 0)[0].value
+            return position + labels - self.home(labels) - points
+
+        times = [time] if isinstance(time, Tensor) else []
+        return differentiable_root(off, labels, points, *times)
 
     def _invert(self, points: Tensor, time: float, slab: int) -> Tensor:
         characteristics = self.characteristics
@@ -266,6 +287,11 @@ class SpaceTimeField:
         if box.periodic[0]:
             labels = labels + turns * period
         return labels[:, None]
+
+
+def _moment(time: float | Tensor) -> float:
+    """Return a time as a number; a tensor has the same one in every row."""
+    return float(time.detach().flatten()[0]) if isinstance(time, Tensor) else time
 
 
 def _solved(deformation: Tensor, right: Tensor) -> Tensor:
