@@ -17,14 +17,23 @@ def predict(
     run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File for the result.")],
     source: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="What the task takes, such as a Poisson system or a mesh.")
+        Path | None,
+        typer.Argument(metavar="INPUT", help="What the task takes, such as a Poisson system, a mesh, or points."),
     ] = None,
     options: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Options of the task, as rtol=1e-4.")
     ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option("--time", metavar="T", help="Of a solution: the time; repeat it for several, or say all."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task."""
+    """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task.
+
+    A solution of `sciml solve` is evaluated at the points of INPUT, a mesh or a table of points, or on its own grid.
+    The ending of the output says how it is written: .vtu, .xdmf (a series, for ParaView), .npz, .csv.
+    """
     from sciml.cli.output import cell_text, print_json
     from sciml.cli.progress import ResidualLine
     from sciml.cli.runs import find_run
@@ -33,6 +42,7 @@ def predict(
 
     path = find_run(run)
     source, options = input_and_options(source, options or [])
+    options += time_option(time or [])
     if source is not None and not source.is_file():
         raise InputError(f"{source} {'is a folder, expected a file' if source.exists() else 'does not exist'}.")
     if source is not None and output.resolve() == source.resolve():
@@ -51,6 +61,15 @@ def predict(
         return
     told = "".join(f", {name} {cell_text(value)}" for name, value in numbers.items())
     print(f"{output} written{told}")
+
+
+def time_option(times: list[str]) -> list[str]:
+    """Return the times of the command line as an option of the task: one time, a list, or ``all``."""
+    if not times:
+        return []
+    if "all" in times:
+        return ["time=all"]
+    return [f"time={times[0]}" if len(times) == 1 else f"time=[{', '.join(times)}]"]
 
 
 def input_and_options(source: Path | None, options: list[str]) -> tuple[Path | None, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import lightning
 import numpy as np
@@ -16,8 +16,7 @@ from sciml.atomic import make_folder
 from sciml.domains import Domain
 from sciml.domains.output_points import array_on, check_inside, points_of, values_inside
 from sciml.errors import InputError
-from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh, read_series
-from sciml.mesh.files import write_fields
+from sciml.mesh import Grid, SeriesWriter, read_series
 from sciml.mesh.series import Series
 from sciml.run_records import METRICS, read_rows
 from sciml.training.output import Output
@@ -25,7 +24,8 @@ from sciml.training.point_errors import PointErrors
 from sciml.training.settings import Training
 from sciml.training.solution_figures import draw_series
 from sciml.training.states import read_state, write_state
-from sciml.training.task import Task
+from sciml.training.task import PredictionProgress, Task
+from sciml.training.written_fields import Place, check_output, read_place, write_times
 
 SERIES = "fields.xdmf"
 SAME_TIME = 1e-6  # of a time step: by so much a time may differ from that of a step
@@ -213,26 +213,64 @@ class SolveTask(Task):
         with torch.no_grad():
             return {**self.metrics(), "memory_bytes": float(self.memory_bytes())}
 
-    def predict_file(self, source: Path, output: Path, *, time: float | None = None) -> dict[str, float]:
-        """Evaluate the fields at the points of a mesh file, and write them to another one.
+    def predict_file(
+        self,
+        source: Path | None,
+        output: Path,
+        *,
+        time: float | list[float] | Literal["all"] | None = None,
+        progress: PredictionProgress | None = None,
+    ) -> dict[str, float]:
+        """Evaluate the fields at the points of a file, at one time or several, and write them to another file.
 
         Parameters
         ----------
-        source : mesh file, inside of the domain
-        output : mesh file with the fields
-        time : of the fields; the end of the run by default
+        source : mesh file or table of points (:mod:`sciml.training.written_fields`), inside of the domain; without it
+            the grid or mesh on which the run writes its fields
+        output : file with the fields and, where it is known, the exact headline field; its ending says how
+        time : of the fields; a list of times, or ``"all"`` at which the run writes its fields; the end of the run by
+            default
+        progress : called before each time
 
         Raises
         ------
         InputError
-            If the mesh reaches beyond the domain, or the time is none of the run.
+            If the points reach beyond the domain, a time is none of the run, or the output cannot hold several times.
         """
-        mesh = read_mesh(source)[0]
-        check_inside(mesh, self.problem.domain, source)
-        with torch.no_grad():
-            moment = self.known_times[1] if time is None else self.moment(time)
-            write_fields(output, mesh, self.sample_on(mesh, moment))
-        return {"points": float(mesh.n_points)}
+        place, times = self._place_of(source), self._times_of(time)
+        check_output(output, place, times)
+
+        def sample(moment: float) -> dict[str, np.ndarray]:
+            if progress is not None:
+                progress(times.index(moment) / len(times), f"t = {moment:g}")
+            with torch.no_grad():
+                return self.sample_on(place, moment)
+
+        write_times(output, place, times, sample, series=isinstance(time, str | list))
+        count = place.size if isinstance(place, Grid) else place.n_points
+        return {"points": float(count), **({"times": float(len(times))} if len(times) > 1 else {})}
+
+    def _place_of(self, source: Path | None) -> Place:
+        """Return the points of a file, or those of the run's own fields."""
+        if source is not None:
+            place = read_place(source, self.problem.domain.dim)
+            check_inside(place, self.problem.domain, source)
+            return place
+        if self.place is None:
+            dim = self.problem.domain.dim
+            raise InputError(f"the fields have {dim} dimensions and no grid of their own; give a file with points.")
+        return self.place
+
+    def _times_of(self, time: float | list[float] | str | None) -> list[float]:
+        """Return the times to predict at, in increasing order."""
+        first, last = self.known_times
+        if time is None:
+            return [last]
+        if isinstance(time, str):
+            return [each for each in self.written_times() if first <= each <= last] or [last]
+        if isinstance(time, list) and not time:
+            raise InputError("there are no times, expected at least one.")
+        return sorted({self.moment(each) for each in (time if isinstance(time, list) else [time])})
 
     def moment(self, time: float) -> float:
         """Return a time of the run, that of a step where it is one but for rounding.
@@ -262,7 +300,7 @@ class SolveTask(Task):
             raise InputError(f"the time is {time:g}, expected that of a step, a multiple of {length:g}.")
         return float(time)
 
-    def sample_on(self, place: Grid | Mesh, time: float) -> dict[str, np.ndarray]:
+    def sample_on(self, place: Place, time: float) -> dict[str, np.ndarray]:
         """Return the fields at a time as arrays on a grid or mesh, ``NAME_exact`` beside the headline if it is known.
 
         Points outside of the domain, as a box around a disc has them, are nan.

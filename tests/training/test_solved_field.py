@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
+from sciml.cli import main
 from sciml.domains import Box, Disc, Domain, MeshDomain
 from sciml.errors import CheckpointError, InputError
+from sciml.mesh import read_series
 from sciml.training import SolvedField, load_field
 from sciml.training.checkpoints import read_checkpoint, write_checkpoint
 from sciml.training.run import export_weights, train
@@ -355,3 +357,26 @@ def test_what_is_no_run_of_a_solution_is_refused(tmp_path: Path) -> None:
         load_field(Path(__file__).parents[2] / "sciml" / "dcdm" / "weights" / "box2d_cpu.safetensors")
     with pytest.raises(CheckpointError, match="is not a run"):
         load_field(tmp_path)
+
+
+def test_the_command_predicts_at_one_time_at_several_and_at_all(runs: Path, tmp_path: Path, capsys) -> None:
+    def called(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, words)])
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out, said.err
+
+    field, run = load_field(runs / "pulse"), runs / "pulse"
+    np.savetxt(tmp_path / "points.csv", [[0.5], [1.0]])
+    assert called("predict", run, tmp_path / "points.csv", "--time", 0.25, "-o", tmp_path / "u.npz")[0] == 0
+    with np.load(tmp_path / "u.npz") as found:
+        assert found["times"].tolist() == [0.25]
+        assert found["u"][0] == pytest.approx(field(found["points"], 0.25)[:, 0], abs=1e-14)
+    assert called("predict", run, "--time", "all", "-o", tmp_path / "u.xdmf")[1].endswith("points 41, times 5\n")
+    assert read_series(tmp_path / "u.xdmf").times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert called("predict", run, "--time", "1e-1", "--time", 0.2, "-o", tmp_path / "v.xdmf")[0] == 0
+    assert read_series(tmp_path / "v.xdmf")["u_exact"].values.shape == (2, 41)
+    code, _, said = called("predict", run, "--time", "soon", "-o", tmp_path / "u.npz")
+    assert code == 2 and "time is 'soon', expected a number or a list (a number each) or all or null" in said
+    code, _, said = called("predict", "dcdm/box2d_cpu", tmp_path / "points.csv", "--time", 1, "-o", tmp_path / "u.npz")
+    assert code == 2 and "there is no option 'time'; the options are rtol" in said

@@ -1,0 +1,181 @@
+"""Files for ``sciml predict`` of a solution: the points to evaluate at, and the fields at one time or several.
+
+======= ============================================================================================================
+ending  contents
+======= ============================================================================================================
+.xdmf   with .h5: one time, or a series of several, which ParaView opens
+.vtu    one time; .msh and .med likewise
+.npz    ``points``, ``times``, and each field as ``(times, points[, components])``
+.csv    a table with a row for each time and point
+======= ============================================================================================================
+
+Points come from a mesh file, or from a table: ``.npz`` with ``points``, ``.npy``, or ``.csv`` with or without a header.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sciml.atomic import write_bytes, write_text
+from sciml.checks import finite, shape
+from sciml.errors import DataFormatError, InputError
+from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh
+from sciml.mesh.files import READ, WRITE, write_fields
+
+TABLES = (".npz", ".npy", ".csv")
+ENDINGS = (*WRITE, ".npz", ".csv")
+Sample = Callable[[float], Mapping[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points in more dimensions than a mesh has, ``(n, dim)``."""
+
+    points: np.ndarray
+
+    @property
+    def n_points(self) -> int:
+        """The number of points, as a mesh has it."""
+        return len(self.points)
+
+    @property
+    def dim(self) -> int:
+        """The number of coordinates of a point."""
+        return self.points.shape[1]
+
+
+Place = Grid | Mesh | Points
+
+
+def read_place(source: Path, dim: int) -> Mesh | Points:
+    """Return the mesh of a file, or the points of a table, as a mesh of vertices in up to three dimensions.
+
+    Parameters
+    ----------
+    source : in one of the formats above
+    dim : number of coordinates of a point in a table
+
+    Raises
+    ------
+    MeshFileError, DataFormatError
+        If the file cannot be read.
+    """
+    ending = source.suffix.lower()
+    if ending in READ:
+        return read_mesh(source)[0]
+    if ending not in TABLES:
+        known = " ".join([*READ, *TABLES])
+        raise DataFormatError(f"{source} cannot be read: its ending is {ending!r}, expected one of {known}.")
+    points = _read_table(source, ending)
+    points = points[:, None] if points.ndim == 1 and dim == 1 else points
+    shape(f"the points in {source}", points, ("number of points", dim), error=DataFormatError)
+    if points.dtype.kind not in "fiu":
+        raise DataFormatError(f"the points in {source} are of the type {points.dtype}, expected real numbers.")
+    points = finite(f"the points in {source}", points.astype(np.float64), error=DataFormatError)
+    if not len(points):
+        raise DataFormatError(f"{source} has no points, expected at least one.")
+    return Points(points) if dim > 3 else Mesh(points, {"vertex": np.arange(len(points))[:, None]})
+
+
+def check_output(output: Path, place: Place, times: Sequence[float]) -> None:
+    """Refuse a file that cannot hold the fields at these times, before they are evaluated.
+
+    Raises
+    ------
+    InputError
+        Naming the formats that can.
+    """
+    ending = output.suffix.lower()
+    if ending not in ENDINGS:
+        raise InputError(f"{output} cannot be written: its ending is {ending!r}, expected one of {' '.join(ENDINGS)}.")
+    if isinstance(place, Points) and ending in WRITE:
+        raise InputError(f"{output} holds points of at most 3 dimensions, got {place.dim}; write .npz or .csv.")
+    if len(times) > 1 and ending in WRITE and ending != ".xdmf":
+        raise InputError(
+            f"{output} holds one time, got {len(times)}; write a series for ParaView, {output.with_suffix('.xdmf')}, "
+            f"or a table, {output.with_suffix('.npz')}."
+        )
+
+
+def write_times(output: Path, place: Place, times: Sequence[float], sample: Sample, series: bool) -> None:
+    """Write fields at some times into a file, whose ending says how.
+
+    Parameters
+    ----------
+    output : checked by :func:`check_output`
+    place : the points of the fields
+    times : increasing
+    sample : the fields at a time, as arrays on the place
+    series : whether an ``.xdmf`` has times if there is only one
+    """
+    ending = output.suffix.lower()
+    if ending == ".xdmf" and series:
+        with SeriesWriter(output, place) as writer:
+            for time in times:
+                writer.append(time, **sample(time))
+    elif ending in WRITE:
+        write_fields(output, place, sample(times[0]))
+    else:
+        found = [sample(time) for time in times]
+        fields = {name: np.stack([each[name] for each in found]) for name in found[0]}
+        points = place.coordinates() if isinstance(place, Grid) else place.points
+        write = _write_npz if ending == ".npz" else _write_csv
+        write(output, points, np.array(times), fields)
+
+
+def _read_table(source: Path, ending: str) -> np.ndarray:
+    """Return an array of points; nothing is unpickled."""
+    try:
+        if ending == ".csv":
+            with source.open(encoding="utf-8-sig") as file:
+                first = file.readline()
+            has_header = not _are_numbers(first)
+            return np.loadtxt(source, delimiter=",", skiprows=int(has_header), ndmin=2, encoding="utf-8-sig")
+        found = np.load(source, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            if "points" not in found:
+                names = ", ".join(found.files) or "nothing"
+                raise DataFormatError(f"{source} holds {names}, expected an array with the name points.")
+            return found["points"]
+    except DataFormatError:
+        raise
+    except FileNotFoundError:
+        raise DataFormatError(f"{source} does not exist; check the name.") from None
+    except Exception as error:  # NumPy raises whatever its parsers stumble over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataFormatError(f"{source} cannot be read as a table of points: {reason[:200].rstrip('.')}.") from error
+
+
+def _are_numbers(line: str) -> bool:
+    try:
+        return bool([float(word) for word in line.split(",")])
+    except ValueError:
+        return False
+
+
+def _write_npz(output: Path, points: np.ndarray, times: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**fields, "points": points, "times": times})
+    write_bytes(output, buffer.getbuffer())
+
+
+def _write_csv(output: Path, points: np.ndarray, times: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
+    dim = points.shape[-1]
+    count = points.size // dim
+    columns = {"t": np.repeat(times, count)}
+    for axis, name in enumerate("xyz"[:dim] if dim <= 3 else [f"x{number}" for number in range(dim)]):
+        columns[name] = np.tile(points.reshape(count, dim)[:, axis], len(times))
+    for name, values in fields.items():
+        parts = values.reshape(len(times) * count, -1)
+        for part in range(parts.shape[1]):
+            columns[name if parts.shape[1] == 1 else f"{name}_{part}"] = parts[:, part]
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    lines = [",".join(columns), *(",".join(map(repr, row)) for row in rows)]
+    write_text(output, "\n".join(lines) + "\n")
