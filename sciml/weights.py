@@ -1,8 +1,9 @@
 """Published weights of trained networks: ``NAME.safetensors``, and ``NAME.yaml``, the card with all that made them.
 
-The card holds the config, the command, the commit, the metrics, and the SHA-256 of the weights, without which they are
-not loaded. Weights that come with sciml lie in ``sciml/METHOD/weights`` under the names of their configs and are found
-by listing, such as ``dcdm/box2d_cpu``. Nothing is ever unpickled, and torch is imported only when tensors are read.
+The card holds the config, the command, the commit, the metrics, and two checksums: that of the weights, without which
+they are not loaded, and that of its own values. Weights that come with sciml lie in ``sciml/METHOD/weights`` under the
+names of their configs and are found by listing, such as ``dcdm/box2d_cpu``. Nothing is ever unpickled, and torch is
+imported only when tensors are read.
 
 >>> from sciml import weights
 >>> weights.read_card(weights.find("dcdm/box2d_cpu")).class_path
@@ -12,15 +13,16 @@ by listing, such as ``dcdm/box2d_cpu``. Nothing is ever unpickled, and torch is 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sciml import strict_yaml
-from sciml.atomic import write_bytes, write_text
-from sciml.checks import did_you_mean
+from sciml import strict_json, strict_yaml
+from sciml.atomic import AtomicFile, write_text
+from sciml.checks import choice, did_you_mean, finite, instance, number, shown
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.regular_files import read_bytes
 from sciml.renamed import current_values
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ENDING, CARD_ENDING = ".safetensors", ".yaml"
+OWN_CHECKSUM = "card_sha256"  # of the values of the card; cards of earlier versions have none
+CARD_KEYS = ("config", "command", "commit", "version", "metrics", "seconds", "sha256", OWN_CHECKSUM)
 _PACKAGE = Path(__file__).resolve().parent
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -70,8 +74,8 @@ class Card:
         return self.config["task"].get("init_args") or {}
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """The metrics of the run, the headline first; empty if the card has none."""
+    def metrics(self) -> dict[str, float | None]:
+        """The metrics of the run, the headline first, None where one was not finite; empty if the card has none."""
         return self.values.get("metrics") or {}
 
     @property
@@ -142,7 +146,7 @@ def read_card(path: str | Path) -> Card:
     Raises
     ------
     CheckpointError
-        If there is no card, or it does not describe weights.
+        If there is no card, it does not describe weights, or its values are not those that were written.
     """
     path = Path(path).with_suffix(CARD_ENDING)
     try:
@@ -157,7 +161,30 @@ def read_card(path: str | Path) -> Card:
         raise CheckpointError(f"{path} does not describe weights: config.task.init_args is not a mapping.")
     if not isinstance(values.get("sha256"), str) or not _SHA256.fullmatch(values["sha256"]):
         raise CheckpointError(f"{path} has no checksum of its weights, expected a SHA-256 under the key sha256.")
+    try:
+        _check_values(values)
+    except InputError as error:
+        raise CheckpointError(f"{path} is damaged: {str(error).rstrip('.')}; download both files again.") from error
     return Card(path, {**values, "config": current_values(values["config"])})
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    """Refuse keys and values that no card has, and values that are not those that were written."""
+    for name in values:
+        choice("the key", name, CARD_KEYS)
+    for name, value in instance("metrics", values.get("metrics") or {}, dict, "numbers by name").items():
+        if value is not None:
+            number(f"metrics.{shown(name)}", value)
+    if OWN_CHECKSUM in values and values[OWN_CHECKSUM] != _digest(values):
+        raise InputError(f"its values do not match their checksum, {OWN_CHECKSUM}.")
+
+
+def _digest(values: dict[str, Any]) -> str:
+    """Return the checksum of the values of a card."""
+    try:
+        return strict_json.digest({name: value for name, value in values.items() if name != OWN_CHECKSUM})
+    except TypeError as error:
+        raise InputError(f"it has a key that is neither text nor a number: {error}.") from error
 
 
 def is_card(path: Path) -> bool:
@@ -188,22 +215,32 @@ def read_tensors(path: str | Path, card: Card | None = None) -> dict[str, Tensor
     from safetensors.torch import load
 
     try:
-        data = read_bytes(path, error=CheckpointError)
-        if hashlib.sha256(data).hexdigest() != card.sha256:
-            raise CheckpointError(
-                f"{path} is damaged, or does not belong to {card.path.name} beside it; download both files again."
-            )
-        return load(data)
+        return load(_read_data(path, card))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; check the name.") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # a dtype that torch lacks is a KeyError
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
 
 
+def _read_data(path: Path, card: Card) -> bytes:
+    """Return the contents of the weights that a card describes.
+
+    A process that was killed in :func:`publish` between its two last steps has left them under the name of the part.
+    """
+    part = path.with_name(f"{path.name}.part")
+    for file in [one for one in (path, part) if one.exists()] or [path]:
+        data = read_bytes(file, error=CheckpointError)
+        if hashlib.sha256(data).hexdigest() == card.sha256:
+            return data
+    raise CheckpointError(
+        f"{path} is damaged, or does not belong to {card.path.name} beside it; download both files again."
+    )
+
+
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """Put tensors into a module; their names and shapes have to be those of its parameters and buffers.
+    """Put tensors into a module; names, shapes and kinds have to be those of its parameters and buffers.
 
     Parameters
     ----------
@@ -214,16 +251,26 @@ def assign(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> No
     Raises
     ------
     CheckpointError
-        If they are those of another module; the sentence names the first difference.
+        If they are those of another module, or a parameter is not finite; the sentence names the first difference.
     """
     try:
+        for name, own in module.state_dict().items():
+            if name in tensors and _kind(tensors[name]) != _kind(own):  # torch would cut complex numbers to real parts
+                raise TypeError(f"{name} holds {tensors[name].dtype}, expected {own.dtype}.")
         module.load_state_dict(dict(tensors))
-    except (RuntimeError, TypeError, AttributeError) as error:
+        for name, own in module.named_parameters():
+            finite(name, own)
+    except (RuntimeError, TypeError, AttributeError, InputError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = lines[1] if len(lines) > 1 else str(error)
         raise CheckpointError(
             f"the weights in {source} do not fit {type(module).__name__} as its config builds it: {reason}"
         ) from error
+
+
+def _kind(tensor: Tensor) -> tuple[bool, bool]:
+    """Return whether the numbers of a tensor are floating, and whether they are complex."""
+    return tensor.is_floating_point(), tensor.is_complex()
 
 
 def load(path: str | Path, task: str, prefix: str, make: Callable[[dict[str, Any]], Module]) -> Module:
@@ -246,7 +293,10 @@ def load(path: str | Path, task: str, prefix: str, make: Callable[[dict[str, Any
     if card.class_path != task:
         raise CheckpointError(f"{path} holds weights of {card.class_path}, expected {task}.")
     tensors = read_tensors(path, card)
-    module = make(card.arguments)
+    try:
+        module = make(card.arguments)
+    except (InputError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+        raise CheckpointError(f"{card.path} has arguments that {card.class_path} refuses: {error}.") from error
     assign(
         module, {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}, path
     )
@@ -254,7 +304,7 @@ def load(path: str | Path, task: str, prefix: str, make: Callable[[dict[str, Any
 
 
 def publish(path: str | Path, tensors: Mapping[str, Tensor], **about: Any) -> Card:
-    """Write weights and their card; return the card.
+    """Write weights and their card, so that a kill at any moment leaves the old pair or the new one; return the card.
 
     Parameters
     ----------
@@ -273,7 +323,14 @@ def publish(path: str | Path, tensors: Mapping[str, Tensor], **about: Any) -> Ca
     if path.suffix != ENDING:
         raise InputError(f"{path} ends with {path.suffix!r}, expected {ENDING}.")
     data = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
-    card = Card(path.with_suffix(CARD_ENDING), {**about, "sha256": hashlib.sha256(data).hexdigest()})
-    write_bytes(path, data, durable=True)
-    write_text(card.path, strict_yaml.dump(card.values), durable=True)
+    values = {**about, "sha256": hashlib.sha256(data).hexdigest()}
+    written = strict_yaml.parse(strict_yaml.dump(values), str(path))  # as it will be read
+    card = Card(path.with_suffix(CARD_ENDING), {**values, OWN_CHECKSUM: _digest(written)})
+    # The card is the point of no return: before it the part is nothing, after it the part is what the card describes.
+    with AtomicFile(path) as file:
+        with file.part.open("wb") as part:
+            part.write(data)
+            part.flush()
+            os.fsync(part.fileno())
+        write_text(card.path, strict_yaml.dump(card.values), durable=True)
     return card

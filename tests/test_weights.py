@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -48,7 +52,8 @@ def test_weights_are_read_only_as_they_were_written(tmp_path):
             weights.read_tensors(path)
         with pytest.raises(CheckpointError, match="is damaged"):
             weights.read_tensors(path, card)
-    rewrite(path, sha256=sha256(JPEG).hexdigest())
+    values = {name: value for name, value in card.values.items() if name != "card_sha256"}
+    card.path.write_text(strict_yaml.dump({**values, "sha256": sha256(JPEG).hexdigest()}))
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         weights.read_tensors(path)
     path.unlink()
@@ -103,7 +108,7 @@ def test_shipped_weights_are_whole_and_named_like_their_configs():
     for name, path in found.items():
         assert weights.read_tensors(path)
         card = weights.read_card(path)
-        assert {"config", "command", "commit", "version", "metrics", "seconds", "sha256"} <= set(card.values)
+        assert {"config", "command", "commit", "version", "metrics", "seconds", "sha256", "card_sha256"} <= set(card.values)
         assert weights.find(name) == weights.find(path.stem) == weights.find(path) == path
 
 
@@ -126,3 +131,113 @@ def test_cards_are_listed_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert "DCDM" in done.stdout and done.stdout.endswith("False\n")
+
+
+def test_each_flipped_byte_of_a_card_is_found_or_changes_no_value(published):
+    path = published.with_suffix(".yaml")
+    data, values = path.read_bytes(), weights.read_card(published).values
+    draws = np.random.default_rng(0)
+    read = 0
+    for place in range(len(data)):
+        for bit in draws.choice(8, 3, replace=False):
+            path.write_bytes(data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :])
+            try:
+                found = weights.read_card(published).values
+            except CheckpointError as error:
+                assert "line.yaml" in str(error) and "\n" not in str(error), str(error)  # noqa: PT017 - or it is read
+            else:
+                read += 1
+                assert repr(found) == repr(values), (place, bit)
+    assert read < len(data) * 3 / 20
+
+
+def test_a_card_of_an_earlier_version_has_no_checksum_of_its_own(published):
+    card = published.with_suffix(".yaml")
+    lines = card.read_text().splitlines()
+    card.write_text("\n".join(line for line in lines if not line.startswith("card_sha256")) + "\n")
+    assert "card_sha256" not in weights.read_card(published).values
+    assert weights.read_tensors(published)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metrics": [1]}, "metrics is [1], expected numbers by name"),
+        ({"metrics": {"error": "small"}}, "metrics.'error' is 'small', expected a finite number"),
+        ({"metrics": {"error": 10**400}}, "metrics.'error' is 1000"),
+        ({"seconds": 2.0}, "its values do not match their checksum"),
+        ({"comands": "sciml"}, "the key is 'comands', expected one of config, command"),
+        ({"card_sha256": None}, "its values do not match their checksum"),
+    ],
+)
+def test_a_card_that_says_something_else_is_refused(published, changes, reason):
+    rewrite(published, **changes)
+    with pytest.raises(CheckpointError, match=re.escape(reason)) as caught:
+        weights.read_tensors(published)
+    assert str(caught.value).endswith("; download both files again.")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of ours catches it."""
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("step", range(8))
+def test_a_kill_at_any_step_of_publishing_leaves_the_old_pair_or_the_new_one(tmp_path, monkeypatch, is_first, step):
+    path = tmp_path / "net.safetensors"
+    old, new = ({"a": torch.full((2,), value)} for value in (1.0, 2.0))
+    if not is_first:
+        weights.publish(path, old, config=CONFIG, seconds=1.0)
+    calls = []
+
+    def killed(function):
+        def call(*arguments, **options):
+            calls.append(function)
+            if len(calls) > step:  # and after a kill nothing runs, not even what removes the parts
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, name in ((os, "fsync"), (os, "replace"), (Path, "unlink"), (Path, "open")):
+            patch.setattr(owner, name, killed(getattr(owner, name)))
+        with suppress(Killed):
+            weights.publish(path, new, config=CONFIG, seconds=2.0)
+    if is_first and not path.exists():  # there is no pair yet, and the next one is written in its place
+        weights.publish(path, new, config=CONFIG, seconds=2.0)
+    card, found = weights.read_card(path), weights.read_tensors(path)
+    assert found["a"].tolist() == [card.values["seconds"]] * 2
+    weights.publish(path, new, config=CONFIG, seconds=2.0)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["net.safetensors", "net.yaml"]
+    assert weights.read_tensors(path)["a"].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({"weight": torch.ones(2, 3) * 1j, "bias": torch.ones(2)}, "weight holds torch.complex64, expected"),
+        ({"weight": torch.ones(2, 3), "bias": torch.ones(2, dtype=torch.int64)}, "bias holds torch.int64, expected"),
+        ({"weight": torch.ones(2, 3), "bias": torch.tensor([1.0, float("nan")])}, "1 of 2 values of bias are not"),
+        ({"weight": torch.ones(2, 3), "bias": torch.ones(2), "more": torch.ones(1)}, "Unexpected key"),
+        ({"weight": torch.ones(2, 3), 3: torch.ones(2)}, "do not fit"),
+        ({"weight": torch.ones(2, 3), "bias": 3.0}, "do not fit"),
+        ({"weight": torch.ones(1).expand(2**40), "bias": torch.ones(2)}, "size mismatch for weight"),
+        ({"weight": torch.ones(2, 3).to_sparse(), "bias": torch.ones(2)}, "do not fit"),
+    ],
+    ids=["complex", "whole", "nan", "more", "number as name", "no tensor", "huge", "sparse"],
+)  # fmt: skip
+def test_tensors_that_no_run_writes_are_refused(tensors, reason):
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        weights.assign(nn.Linear(3, 2), tensors, Path("net.safetensors"))
+    assert "net.safetensors" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "words", [{"width": "a"}, {"width": -3}, {"width": 2**62}, {"breadth": 3}, {}, {"width": None}]
+)
+def test_arguments_that_a_network_refuses_are_an_error_of_the_card(published, words):
+    config = {**CONFIG, "task": {"class_path": "sciml.lines.Line", "init_args": words}}
+    weights.publish(published, weights.read_tensors(published), config=config)
+    with pytest.raises(CheckpointError, match=r"line\.yaml has arguments that sciml\.lines\.Line refuses"):
+        weights.load(published, "sciml.lines.Line", "line.", lambda arguments: nn.Linear(arguments["width"], 2))
