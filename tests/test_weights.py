@@ -108,7 +108,7 @@ def test_shipped_weights_are_whole_and_named_like_their_configs():
     for name, path in found.items():
         assert weights.read_tensors(path)
         card = weights.read_card(path)
-        assert {"config", "command", "commit", "version", "metrics", "seconds", "sha256", "card_sha256"} <= set(card.values)
+        assert set(weights.CARD_KEYS) == set(card.values)
         assert weights.find(name) == weights.find(path.stem) == weights.find(path) == path
 
 
