@@ -33,6 +33,10 @@ class CharacteristicCrossingError(SciMLError):
     """Several characteristics arrive at one point, where a field would have several values."""
 
 
+class PoorFitError(SciMLError):
+    """A fit leaves a residual that is too large for what is asked of it."""
+
+
 class MissingExtraError(SciMLError, ImportError):
     """An optional package is not installed."""
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from sciml.errors import DivergenceError, SciMLError
+from sciml.errors import DivergenceError, PoorFitError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
 VERBS: dict[str, tuple[str, str]] = {
@@ -103,7 +103,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, SciMLError):
-        return str(error), FAILED if isinstance(error, DivergenceError) else WRONG_USAGE
+        return str(error), FAILED if isinstance(error, DivergenceError | PoorFitError) else WRONG_USAGE
     # torch.OutOfMemoryError is a RuntimeError, and torch may not be loaded here
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         detail = f" ({error})" if str(error) else ""

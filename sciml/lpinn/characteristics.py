@@ -26,6 +26,7 @@ from sciml.lpinn.boundary_form import can_hold, lifted, vanishing
 from sciml.lpinn.frames import Frame, LabelMotion, label_directions, residuals
 from sciml.lpinn.frames.circle_map import CircleMap
 from sciml.lpinn.problems import TransportProblem
+from sciml.lpinn.problems.base import PROBES
 from sciml.numerics.derivatives import Jet, coordinates, jet_of
 from sciml.numerics.flat import FlatModule
 
@@ -263,6 +264,20 @@ class Characteristics:
         if self.has_state:
             columns.append(found["state"] * (self.labelled_problem.duration / self.size))
         return torch.cat(columns, 1)
+
+    def residual_norm(self, weights: Sequence[Tensor], slab: int) -> float:
+        """Return the root mean square residual of a slab at evenly spread points, always the same.
+
+        Parameters
+        ----------
+        weights : of this slab and those before
+        slab : its number
+        """
+        box = self.labelled_problem.labels.during(slab * self.length, (slab + 1) * self.length)
+        points = box.interior(PROBES, torch.Generator().manual_seed(0), kind="shifted").to(weights[0])
+        with torch.no_grad():
+            start = self.initial(weights, slab, points[:, :-1], 2 if self.labelled_problem.viscosity else 1)
+            return float(self.residuals(weights[slab], slab, points, start).square().sum(1).mean().sqrt())
 
     def evaluate(self, weights: Sequence[Tensor], labels: Tensor, time: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return position ``(n, dim)``, state ``(n, 1)`` and F ``(n, dim, dim)`` of labels at a time.

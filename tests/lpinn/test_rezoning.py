@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import hessian, jacfwd, vmap
 
-from sciml.errors import CharacteristicCrossingError, InputError
+from sciml.errors import InputError, PoorFitError
 from sciml.lpinn import (
     Characteristics,
     CollocationPoints,
@@ -151,7 +151,7 @@ def test_what_the_filter_folds_is_made_flatter() -> None:
 
 def test_states_that_are_not_finite_are_refused() -> None:
     wanted = torch.full((len(samples(even(0.0, 1.0))),), math.nan, dtype=torch.float64)
-    with pytest.raises(CharacteristicCrossingError, match="labels cannot be redistributed"):
+    with pytest.raises(PoorFitError, match="labels cannot be redistributed"):
         rezoned(even(0.0, 1.0), wanted, 0.5, 8.0)
 
 

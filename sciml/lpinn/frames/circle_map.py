@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciml.errors import CharacteristicCrossingError
+from sciml.errors import PoorFitError
 from sciml.numerics.derivatives import Jet, coordinates
 from sciml.numerics.implicit import differentiable_root
 
@@ -190,6 +190,6 @@ def _without_folds(made: CircleMap, least: float) -> CircleMap:
         if float(made(labels, 1).first[0].min()) >= least:
             return made
         made = CircleMap(made.lower, made.period, half * made.cosines, half * made.sines)
-    raise CharacteristicCrossingError(
+    raise PoorFitError(
         "labels cannot be redistributed: the state has values that are not finite; use more slabs or rounds."
     )

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from sciml.checks import choice
 from sciml.domains import Box
-from sciml.errors import CharacteristicCrossingError, InputError
+from sciml.errors import CharacteristicCrossingError, InputError, PoorFitError, SciMLError
 from sciml.lpinn.frames import Lagrangian
 from sciml.lpinn.output import VALUES_PER_AXIS, SpaceTimeOutput, draw_characteristics
 from sciml.lpinn.problems import TransportProblem
 from sciml.lpinn.published.form import PublishedNetwork, SoftCharacteristics
 from sciml.lpinn.readout import LabelErrors, errors
+from sciml.lpinn.readout.folds import GOOD
 from sciml.mesh.series import Series
 from sciml.training.solve_task import Fields, SolveTask
 
@@ -87,16 +88,14 @@ class InterpolatedField:
         ------
         CharacteristicCrossingError
             If labels have met, unless they are sorted.
+        PoorFitError
+            If they have, but the residual is too large for that to say anything about the flow.
         """
         position, state = (found[:, 0].cpu().numpy() for found in self.follow(self._labels(), time))
         wanted, length = points[:, 0].detach().double().cpu().numpy(), self.form.length
         gaps = self._gaps(position)
         if (gaps <= 0).any() and (self.form.adds_label or self.readout == "spline"):
-            label = float(self._labels()[int(gaps.argmin())])
-            raise CharacteristicCrossingError(
-                f"characteristics have crossed before t = {time:.4g} near the label {label:.4g}, and nothing is "
-                "interpolated across; train longer, add viscosity, or use SpaceTimeFitting in the frame Ale."
-            )
+            raise self._out_of_order(float(self._labels()[int(gaps.argmin())]), time)
         if self.readout == "linear":
             found = np.interp(wanted, position, state, period=length)
         else:
@@ -105,6 +104,28 @@ class InterpolatedField:
             ends = (np.append(position, position[0] + length), np.append(state, state[0]))
             found = CubicSpline(*ends, bc_type="periodic")(position[0] + (wanted - position[0]) % length)
         return torch.from_numpy(found).to(points.device)[:, None]
+
+    def _out_of_order(self, label: float, time: float) -> SciMLError:
+        """Return the error of neighbouring labels that have changed places: by the flow, or by a poor fit."""
+        residual, remedy = self.residual(), "add viscosity, or use SpaceTimeFitting in the frame Ale or Eulerian"
+        if not residual <= GOOD:
+            return PoorFitError(
+                f"labels are out of order at t = {time:.4g} near the label {label:.4g}, but the fit is too poor to "
+                f"tell whether characteristics cross: the residual of the position is {residual:.2g}, expected at "
+                f"most {GOOD:g}; train longer, {remedy}."
+            )
+        return CharacteristicCrossingError(
+            f"characteristics have crossed before t = {time:.4g} near the label {label:.4g} (the residual of the "
+            f"position is {residual:.2g}), and nothing is interpolated across; {remedy}."
+        )
+
+    def residual(self) -> float:
+        """Return the root mean square residual of the position on the lattice, relative to the largest speed."""
+        with torch.no_grad():
+            points = self.form.lattice().to(self.device, next(self.network.parameters(), torch.zeros(())).dtype)
+            motion = self.form.motion(self.network, points, 2 if self.problem.viscosity else 1)
+            speed = self.problem.velocity(motion.position.value, motion.time, motion.state.value).abs().max()
+            return float(self.form.residuals(motion)[0].square().mean().sqrt() / (speed or 1.0))
 
     def _labels(self) -> Tensor:
         """Return the labels of the lattice; both ends are the same point of the periodic interval."""

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box
-from sciml.errors import CharacteristicCrossingError, InputError
+from sciml.errors import InputError, SciMLError
 from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.problems.base import PROBES, TransportProblem
+from sciml.lpinn.readout.folds import no_inverse
 from sciml.numerics.derivatives import Jet
 from sciml.numerics.implicit import differentiable_root
 
@@ -22,6 +23,7 @@ CLOSE = 1e-12  # relative to the box
 ROUNDING = 1e-15
 BEYOND = 0.05  # of a side of the box of labels, by which networks extrapolate
 SAMPLES = 512  # labels of the table of initial guesses in one dimension, which also shows crossings
+FINE = 8  # times as many at which the sign of J is looked at
 PATHS = 24  # characteristics in a picture
 BACKWARD = 16  # time steps to the initial guess in more dimensions
 
@@ -102,6 +104,8 @@ class SpaceTimeField:
         ------
         CharacteristicCrossingError
             If several labels are at one point.
+        PoorFitError
+            If the residual is too large for the labels to be found.
         InputError
             If points or time are outside of the domain, or come from labels that were not fitted.
         """
@@ -196,7 +200,7 @@ class SpaceTimeField:
         characteristics = self.characteristics
         if not characteristics.frame.moves:
             labels = characteristics.labels_at(self.weights, points, time)
-            self._check_labels(labels, None, time)
+            self._check_labels(labels, None, time, slab)
             return labels
         labels = self._guess(points, time, slab)
         box = characteristics.problem.domain
@@ -208,21 +212,26 @@ class SpaceTimeField:
             error = float((left / sides).abs().max())
             close = CLOSE + ROUNDING * float((labels / sides).abs().max())  # of labels far away, X is coarser
             if error < close and error >= last / 2:
-                self._check_labels(labels, deformation, time)
+                self._check_labels(labels, deformation, time, slab)
                 return labels
             labels, last = labels - _solved(deformation, left), error
-        raise CharacteristicCrossingError(
-            f"Newton's method did not find the labels at t = {time:.4g} (off by {error:.1e} of the box): the smallest "
-            f"J is {float(self.stretch(time)):.2g}; use more slabs or rounds, or the frame Ale."
-        )
+        raise self._no_inverse(labels, time, slab)
 
-    def _check_labels(self, labels: Tensor, deformation: Tensor | None, time: float) -> None:
+    def _no_inverse(self, labels: Tensor, time: float, slab: int) -> SciMLError:
+        """Return the error of labels that Newton's method has not found; J is looked at there and everywhere else."""
+        if labels.shape[1] == 1:
+            (lower,), (upper,) = self.label_box.lower, self.label_box.upper
+            spread = torch.linspace(lower, upper, FINE * SAMPLES + 1, dtype=labels.dtype, device=labels.device)[:, None]
+        else:
+            spread = self.problem.probes(self.label_box).to(labels)
+        labels = torch.cat([spread, labels[labels.isfinite().all(1)]])
+        stretch = torch.linalg.det(self._at(self.home(labels), time, slab)[1])
+        return no_inverse(self.characteristics, self.weights, stretch, labels, time, slab)
+
+    def _check_labels(self, labels: Tensor, deformation: Tensor | None, time: float, slab: int) -> None:
         """Refuse labels behind a fold, or far from those that were fitted."""
         if deformation is not None and not bool((torch.linalg.det(deformation) > 0).all()):
-            raise CharacteristicCrossingError(
-                f"characteristics have crossed before t = {time:.4g}: J is not positive at the labels that were found; "
-                "use more slabs or rounds, or the frame Ale."
-            )
+            raise self._no_inverse(labels, time, slab)
         box = self.label_box
         lower, upper = labels.new_tensor(box.lower), labels.new_tensor(box.upper)
         margin = BEYOND * (upper - lower)
@@ -270,12 +279,8 @@ class SpaceTimeField:
         table = torch.linspace(lower, upper, SAMPLES + 1, dtype=points.dtype, device=points.device)[:, None]
         position = self._at(table, time, slab)[0][:, 0]
         table = table[:, 0]
-        folds = (position[1:] <= position[:-1]).nonzero()
-        if len(folds):
-            raise CharacteristicCrossingError(
-                f"characteristics have crossed before t = {time:.4g} near the label {float(table[folds[0, 0]]):.4g}; "
-                "use the frame Ale, or the least-action read-out of conservation laws."
-            )
+        if bool((position[1:] <= position[:-1]).any()):
+            raise self._no_inverse(table[:, None], time, slab)
         period = upper - lower
         wanted = points[:, 0]
         if box.periodic[0]:
