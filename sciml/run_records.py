@@ -35,7 +35,8 @@ class Result:
     ----------
     status : how the run ended
     metrics : by name, the headline first; None where a value was not finite
-    seconds : wall time
+    seconds : wall time of the whole run
+    training_seconds : of its epochs or steps alone; in older runs, which have one number, the same
     version : of sciml
     values : all that the file holds
     """
@@ -43,6 +44,7 @@ class Result:
     status: Status
     metrics: dict[str, float | None]
     seconds: float
+    training_seconds: float
     version: str
     values: dict[str, Any]
 
@@ -137,10 +139,13 @@ def _result(values: dict[str, Any]) -> Result:
     for name, value in metrics.items():
         if value is not None:
             checks.number(f"metrics.{name}", value)
+    seconds = checks.number("seconds", values.get("seconds"), at_least=0)
+    training = checks.number("training_seconds", values.get("training_seconds", seconds), at_least=0)
     return Result(
         status=Status(status),
         metrics=metrics,
-        seconds=checks.number("seconds", values.get("seconds"), at_least=0),
+        seconds=seconds,
+        training_seconds=training,
         version=checks.instance("version", values.get("version"), str, "a text"),
         values=values,
     )

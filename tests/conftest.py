@@ -26,6 +26,9 @@ settings.register_profile("sciml", deadline=None, derandomize=True, suppress_hea
 settings.register_profile("search", settings.get_profile("sciml"), derandomize=False)
 settings.load_profile(os.environ.get("SCIML_HYPOTHESIS", "sciml"))
 
+# Lines of progress come after some seconds, and how long a program takes says something of the machine.
+os.environ["SCIML_PROGRESS"] = "off"
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -194,10 +194,13 @@ def solve_config(config: str, changes: Sequence[str], folder: Path, progress: Pr
     from sciml.training.config import load_config
 
     def report(done: float, epochs: int, terms: Mapping[str, float], seconds_left: float | None) -> None:
-        left = "" if seconds_left is None else f"  {seconds_left:.0f} s left"
+        left = "" if seconds_left is None else f"  {max(seconds_left, 1):.0f} s left"
         progress.show(f"step {min(int(done) + 1, epochs)}/{epochs}{left}")
 
-    return run.train(load_config(config, list(changes)), folder, overwrite=True, progress=report)
+    def stage(name: str, done: float | None) -> None:
+        progress.show(name if done is None else f"{name}, {done:.0%}")
+
+    return run.train(load_config(config, list(changes)), folder, overwrite=True, progress=report, stage=stage)
 
 
 def solve_command(config: str, changes: Sequence[str], folder: Path) -> str:

@@ -37,7 +37,7 @@ def generate(
     """Generate a data set. Called again after an interruption, the command continues where it stopped."""
     from contextlib import nullcontext
 
-    from sciml.cli.progress import ResidualLine
+    from sciml.cli.progress import ProgressLine
     from sciml.data import generate as make
     from sciml.data.generation import dask_executor
     from sciml.errors import InputError
@@ -48,7 +48,7 @@ def generate(
     number, slash, shards = shard.partition("/")
     if not (slash and number.isdecimal() and shards.isdecimal()):
         raise InputError(f"a shard is written I/N, such as 2/8; got {shard!r}.")
-    with ResidualLine(name) as line, dask_executor(dask) if dask else nullcontext() as executor:
+    with ProgressLine(name) as line, dask_executor(dask) if dask else nullcontext() as executor:
         about = make(
             name,
             count,
@@ -58,7 +58,7 @@ def generate(
             jobs=jobs,
             shard=(int(number), int(shards)),
             executor=executor,
-            progress=lambda done, total: line.stage(f"{done} of {total} trajectories"),
+            progress=lambda done, total: line.stage("trajectories", done / total),
         )
     print(_sentence(output, about))
 
@@ -124,19 +124,19 @@ def convert(
     compress: Annotated[bool, typer.Option("--compress", help="Gzip the values.")] = False,
 ) -> None:
     """Convert data sets of any layout to ours, and join the shards of one; several become one."""
-    from sciml.cli.progress import ResidualLine
+    from sciml.cli.progress import ProgressLine
     from sciml.data import convert as write
     from sciml.errors import InputError
 
     *sources, target = paths
     if not sources:
         raise InputError(f"give a data set and the file to write, got {target} alone.")
-    with ResidualLine("convert") as line:
+    with ProgressLine("convert") as line:
         about = write(
             sources,
             target,
             compress=compress,
-            progress=lambda done, total: line.stage(f"{done} of {total} trajectories"),
+            progress=lambda done, total: line.stage("trajectories", done / total),
         )
     print(_sentence(target, about))
 

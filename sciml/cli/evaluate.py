@@ -22,19 +22,19 @@ def evaluate(
 ) -> None:
     """Print the metrics of a trained task, in physical units; the first is the headline error."""
     from sciml.cli.output import print_json
-    from sciml.cli.progress import ResidualLine
+    from sciml.cli.progress import ProgressLine
     from sciml.cli.runs import config_of, find_run, print_metrics
     from sciml.errors import InputError
 
     folder = find_run(run)
     if data is not None and not data.exists():
         raise InputError(f"--data {data} does not exist; check the name.")
-    with ResidualLine(run) as line:
+    with ProgressLine(run) as line:
         line.stage("loading torch")
         from sciml.training.run import evaluate as measure
 
         line.stage("evaluating")
-        metrics = measure(folder, data)
+        metrics = measure(folder, data, stage=line.stage)
     if json:
         print_json(metrics)
         return

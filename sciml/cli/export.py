@@ -20,7 +20,7 @@ def export(
 ) -> None:
     """Write the weights of a run (averaged ones, where it averaged them) for `evaluate`, `predict`, `precondition`."""
     from sciml.cli.output import print_json
-    from sciml.cli.progress import ResidualLine
+    from sciml.cli.progress import ProgressLine
     from sciml.cli.runs import find_run
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
@@ -31,7 +31,7 @@ def export(
     check_writable(output, (".safetensors",))
     card = output.with_suffix(".yaml")
     check_card(card)
-    with ResidualLine(str(run)) as line:
+    with ProgressLine(str(run)) as line:
         line.stage("loading torch")
         from sciml.training.run import export_weights
 

@@ -73,7 +73,7 @@ def precondition(
 
     check_outputs({"-o": output, "--plot": plot}, {system, rhs})
     trained = None if weights is None else find_weights(weights, method)
-    with ResidualLine(system.name) as line:
+    with ResidualLine(system.name, rtol=rtol) as line:
         line.stage("reading")
         file = read_system(system, rhs, shape=parse_shape(shape))
         problem = problem_of(file, method, parse_shape(shape))

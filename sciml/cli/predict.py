@@ -35,7 +35,7 @@ def predict(
     The ending of the output says how it is written: .vtu, .xdmf (a series, for ParaView), .npz, .csv.
     """
     from sciml.cli.output import cell_text, print_json
-    from sciml.cli.progress import ResidualLine
+    from sciml.cli.progress import ProgressLine
     from sciml.cli.runs import find_run
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
@@ -48,7 +48,7 @@ def predict(
     if source is not None and output.resolve() == source.resolve():
         raise InputError(f"-o {output} would replace the input; choose another name.")
     check_writable(output, (output.suffix.lower(),))
-    with ResidualLine(run) as line:
+    with ProgressLine(run) as line:
         line.stage("loading the weights")
         from sciml.training.prediction import predict_file
         from sciml.training.run import load_task

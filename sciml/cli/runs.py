@@ -78,7 +78,8 @@ def run_config(
     speaks = leads and not json
     if speaks and resume and run.finished(folder):
         print(f"{folder} has finished already.", flush=True)
-    with TrainingBar(_unit(checked), enabled=None if leads else False) as bar:
+    then = "fields and figures" if checked.task_class.solves() else ""
+    with TrainingBar(_unit(checked), then=then, enabled=None if leads else False) as bar:
 
         def announce(task: Task) -> None:
             if speaks:
@@ -96,7 +97,13 @@ def run_config(
     if checked.training.is_own:  # the numbers of the last step are in the folder
         metrics = {name: value for name, value in metrics.items() if not name.startswith("loss/")} or metrics
     print_metrics(metrics, checked.paper)
-    print(f"{result['status']} after {result['seconds']:.1f} s{_what_now(folder)}")
+    print(f"{result['status']} after {_told_seconds(result)}{_what_now(folder)}")
+
+
+def _told_seconds(result: Mapping[str, Any]) -> str:
+    """Return the wall time of a run, and the part of it that it trained or stepped."""
+    training = result.get("training_seconds")  # older runs have one number
+    return f"{result['seconds']:.1f} s" + ("" if training is None else f" ({training:.1f} s without start and output)")
 
 
 def _what_now(folder: Path) -> str:

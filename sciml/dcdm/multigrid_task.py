@@ -97,10 +97,14 @@ class MultigridTask(Task):
         """
         rules = {"": self.rules, "_classical": None, "_relaxed": LearnedRules(0, intervals=False)}
         found: dict[str, float] = {}
-        for size in getattr(data, "test_sizes", [32]):
-            for name, seeds in FAMILIES.items():
-                for kind, each in rules.items():
-                    found[f"{name}_{size}{kind}"] = float(np.mean(iterations(name, size, seeds, each)))
+        sizes = getattr(data, "test_sizes", [32])
+        cases = [(size, name, seeds) for size in sizes for name, seeds in FAMILIES.items()]
+        work, done = sum(size**3 for size, _, _ in cases), 0  # the iterations hardly depend on the size
+        for size, name, seeds in cases:
+            self.tell("evaluating", done / work)
+            done += size**3
+            for kind, each in rules.items():
+                found[f"{name}_{size}{kind}"] = float(np.mean(iterations(name, size, seeds, each)))
         pairs = {name: (value, found[f"{name}_classical"]) for name, value in found.items() if name.count("_") == 1}
         ratio = max(ours / classical for name, (ours, classical) in pairs.items() if name.startswith("jumps"))
         worse = sum(ours > classical for ours, classical in pairs.values())

@@ -74,7 +74,11 @@ class DirectionTask(Task):
         faithful = DeepConjugateDirections(self.network, faithful=True)
         ratios: dict[str, float] = {"trained": 0.0}
         iterations: dict[str, float] = {}
-        for name, kind, problem, b in data.held_out_systems():
+        systems = data.held_out_systems()
+        work, done = sum(problem.cells.size for _, _, problem, _ in systems), 0
+        for name, kind, problem, b in systems:
+            self.tell("evaluating", done / work)
+            done += problem.cells.size
             ours = solve(problem, b, method=mine, **limits)
             published = solve(problem, b, method=faithful, **limits)
             reference = solve(problem, b, method="cg", rtol=RTOL, project=True)

@@ -181,6 +181,7 @@ class TimeStepping(SolveTask):
         """Return errors and quantities at all times, the initial condition first."""
         rows = []
         for step, time in enumerate(self.step_times):
+            self.tell("measuring errors", step / (self.steps + 1))
             rows.append({"time": time, **self._measured(self.stepper.fields(self.read_state(step)), time)})
         return rows
 

@@ -155,7 +155,8 @@ class SpaceTimeFitting(SolveTask):
     def metrics(self) -> dict[str, float]:
         """Return errors over the run, and the largest residual of the slabs."""
         with torch.no_grad():
-            return {**errors(self._field()), "residual": float(self.rms.max())}
+            found = errors(self._field(), lambda done: self.tell("measuring errors", done))
+            return {**found, "residual": float(self.rms.max())}
 
     def memory_bytes(self) -> int:
         """Return the bytes of the weights of all slabs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from mpl_toolkits.mplot3d.axes3d import Axes3D
 from PIL import Image  # Pillow is a dependency of matplotlib
 
 from sciml.atomic import AtomicFile
@@ -22,12 +23,13 @@ from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle
 from sciml.plots.timelines import evenly
 
 _DPI = 100
+_UNKNOWN = 256  # no number of a palette
 _SHORTEST = 20  # milliseconds; many programs show shorter frames ten times slower
 
 Show = Callable[[float], None]
 
 
-def field_animation(
+def field_animation(  # noqa: PLR0913 - all but two are rarely given
     field: Field,
     path: str | Path,
     *,
@@ -36,6 +38,7 @@ def field_animation(
     velocity: Field | None = None,
     frames: int = 60,
     seconds: float = 6.0,
+    progress: Callable[[float], None] | None = None,
 ) -> None:
     """Draw a scalar field at its times and write the animation; the limits and colours are the same in all frames.
 
@@ -49,6 +52,7 @@ def field_animation(
     velocity : two components on a plane grid, drawn as arrows over the image
     frames : at most; of more times those nearest to equal steps are drawn
     seconds : duration; each frame lasts in proportion to the time until the next
+    progress : called with the fraction of the frames that are drawn
 
     Raises
     ------
@@ -57,7 +61,7 @@ def field_animation(
     path = checked_path(path, (".gif",))
     times = film_times(field, frames, seconds)
     figure, show = moving_picture(Scene(field, reference, displacement, velocity), times)
-    write_film(figure, show, times, path, seconds)
+    write_film(figure, show, times, path, seconds, progress)
 
 
 def film_times(field: Field, frames: int, seconds: float) -> np.ndarray:
@@ -105,21 +109,22 @@ def film_layout() -> ConstrainedLayoutEngine:
     return ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12)
 
 
-def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, seconds: float) -> None:
+def write_film(
+    figure: Figure,
+    show: Show,
+    times: np.ndarray,
+    path: Path,
+    seconds: float,
+    progress: Callable[[float], None] | None = None,
+) -> None:
     """Write a frame for each time, all with the layout of the first and one palette, so that nothing flickers."""
-    canvas = FigureCanvasAgg(figure)
-    show(times[0])
-    for _ in range(2):  # the first time changes the ticks, and with them the space that they need
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-
-    def frame(time: float) -> np.ndarray:
-        show(time)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-    palette = _palette(np.concatenate([frame(time) for time in times[[0, len(times) // 2, -1]]]))
-    images = [_with_palette(frame(time), palette) for time in times]
+    camera = _Camera(figure, show, float(times[0]))
+    palette = _Palette(np.concatenate([camera.frame(time) for time in times[[0, len(times) // 2, -1]]]))
+    images = []
+    for number, time in enumerate(times):
+        if progress is not None:
+            progress(number / len(times))
+        images.append(palette.image(camera.frame(time)))
     gaps = np.diff(times, append=2 * times[-1] - times[-2])
     lasting = np.maximum(10 * np.round(100 * seconds * gaps / gaps.sum()), _SHORTEST).astype(int)
     with AtomicFile(path) as file:
@@ -134,23 +139,74 @@ def write_film(figure: Figure, show: Show, times: np.ndarray, path: Path, second
         )
 
 
-def _palette(pixels: np.ndarray) -> np.ndarray:
-    """Choose 256 colours (256, 3) for pixels (n, m, 3): those of the style as they are, the others however rare."""
-    own = np.round(255 * np.array([to_rgb(colour) for colour in ("white", INK, FAINT, *COLOURS)])).astype(np.uint8)
-    others = Image.fromarray(np.unique(pixels.reshape(-1, 3), axis=0)[None])
-    chosen = others.quantize(256 - len(own), dither=Image.Dither.NONE).getpalette()
-    found = np.array(chosen, dtype=np.uint8).reshape(-1, 3)[: 256 - len(own)]
-    return np.concatenate([own, found])
+class _Camera:
+    """A camera that draws what stands still once, and over it for each frame only what moves.
+
+    Ticks with their numbers, labels and colour bars take most of the time of a picture.
+    """
+
+    def __init__(self, figure: Figure, show: Show, first: float) -> None:
+        self.figure, self.show, self.canvas = figure, show, FigureCanvasAgg(figure)
+        show(first)
+        for _ in range(2):  # the first time changes the ticks, and with them the space that they need
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        flat = [axes for axes in figure.axes if not isinstance(axes, Axes3D)]  # in space there is no axis to draw
+        self.still: list[Artist] = [figure.patch]
+        for axes in flat:
+            self.still += [axes.patch, axes.xaxis, axes.yaxis, *axes.child_axes]
+        moving = [child for axes in figure.axes for child in axes.get_children() if child not in self.still]
+        seen = [child for child in moving if child.get_visible()]
+        _set_visible(seen, False)
+        self.canvas.draw()
+        self.background = self.canvas.copy_from_bbox(figure.bbox)
+        _set_visible(seen, True)
+        _set_visible(self.still, False)
+
+    def frame(self, time: float) -> np.ndarray:
+        """Return the pixels (height, width, 3) of a time."""
+        self.show(time)
+        self.canvas.restore_region(self.background)
+        self.figure.draw(self.canvas.get_renderer())
+        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
 
 
-def _with_palette(pixels: np.ndarray, palette: np.ndarray) -> Image.Image:
-    """Give each pixel the nearest colour of the palette; Pillow's own search is approximate and tints the white."""
-    from scipy.spatial import cKDTree
+def _set_visible(artists: Iterable[Artist], visible: bool) -> None:
+    for artist in artists:
+        artist.set_visible(visible)
 
-    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    distinct, where = np.unique(codes, return_inverse=True)
-    colours = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], axis=1)
-    nearest = cKDTree(palette.astype(float)).query(colours)[1].astype(np.uint8)
-    image = Image.fromarray(nearest[where].reshape(codes.shape))
-    image.putpalette(palette.tobytes())
-    return image
+
+class _Palette:
+    """256 colours for all frames: those of the style as they are, the others chosen from some pixels (n, m, 3)."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        own = np.round(255 * np.array([to_rgb(colour) for colour in ("white", INK, FAINT, *COLOURS)])).astype(np.uint8)
+        others = Image.fromarray(_decoded(np.unique(_encoded(pixels)))[None])
+        chosen = others.quantize(256 - len(own), dither=Image.Dither.NONE).getpalette()
+        found = np.array(chosen, dtype=np.uint8).reshape(-1, 3)[: 256 - len(own)]
+        self.colours = np.concatenate([own, found])
+        self._numbers = np.full(1 << 24, _UNKNOWN, dtype=np.uint16)  # of the nearest colour, for each colour met so far
+
+    def image(self, pixels: np.ndarray) -> Image.Image:
+        """Give each pixel the nearest colour; Pillow's own search is approximate and tints the white."""
+        codes = _encoded(pixels)
+        numbers = self._numbers[codes]
+        if (new := numbers == _UNKNOWN).any():
+            from scipy.spatial import cKDTree
+
+            met = np.unique(codes[new])
+            self._numbers[met] = cKDTree(self.colours.astype(float)).query(_decoded(met))[1]
+            numbers = self._numbers[codes]
+        image = Image.fromarray(numbers.astype(np.uint8))
+        image.putpalette(self.colours.tobytes())
+        return image
+
+
+def _encoded(pixels: np.ndarray) -> np.ndarray:
+    """Return colours (..., 3) as numbers (...)."""
+    return pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+
+
+def _decoded(codes: np.ndarray) -> np.ndarray:
+    """Return numbers (...) as colours (..., 3)."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)

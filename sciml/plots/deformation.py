@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,12 +84,13 @@ def deformation_animation(
     values: Field | None = None,
     frames: int = 60,
     seconds: float = 6.0,
+    progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Write a .gif of what `deformed_mesh` draws; ``frames`` and ``seconds`` are those of `field_animation`."""
+    """Write a .gif of what `deformed_mesh` draws; ``frames``, ``seconds``, ``progress`` are as in `field_animation`."""
     path = checked_path(path, (".gif",))
     body = Body(displacement, obstacle, values)
     times = film_times(displacement, frames, seconds)
-    write_film(*moving_body(body, times), times, path, seconds)
+    write_film(*moving_body(body, times), times, path, seconds, progress)
 
 
 @dataclass(frozen=True)

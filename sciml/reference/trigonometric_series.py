@@ -114,11 +114,13 @@ class TrigonometricSeries:
     def _sum(self, x: Array, derivative: int) -> Array:
         """Return the fluctuation, differentiated, by Horner's scheme in real arithmetic."""
         frequency = 2.0 * pi / self.period
-        waves = 1j * frequency * np.arange(1, len(self._coefficients) + 1)
+        terms = self._coefficients * (1j * frequency * np.arange(1, len(self._coefficients) + 1)) ** derivative
+        if not len(terms):
+            return 0.0 * x
         xp = array_module(x)
         cosine, sine = xp.cos(frequency * x), xp.sin(frequency * x)
-        real, imaginary = 0.0 * cosine, 0.0 * cosine
-        for coefficient in (self._coefficients * waves**derivative)[::-1]:
-            real, imaginary = real + float(coefficient.real), imaginary + float(coefficient.imag)
+        real, imaginary = float(terms[-1].real), float(terms[-1].imag)  # numbers as long as that suffices: most series
+        for coefficient in terms[-2::-1]:  # have one term
             real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
-        return real
+            real, imaginary = real + float(coefficient.real), imaginary + float(coefficient.imag)
+        return real * cosine - imaginary * sine

@@ -27,6 +27,7 @@ from sciml.atomic import AtomicFile, append_text, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
 from sciml.run_records import LEADING, read_rows
+from sciml.training.pace import Pace
 
 SECONDS_BETWEEN_REPORTS = 0.5
 VALIDATION = "val/"
@@ -88,8 +89,8 @@ class Rows(Callback):
         self.path = path
         self._writer = _tensorboard() if tensorboard else None
         self.last: dict[str, float] = {}
-        self.seconds = 0.0
-        self._before = 0.0
+        self.seconds = 0.0  # of training, the processes before included
+        self.earlier = 0.0  # of the processes before
         self._columns: list[str] = []
         self._events: Any = None
 
@@ -99,7 +100,7 @@ class Rows(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the time that the run had taken."""
-        self.seconds = self._before = float(state_dict["seconds"])
+        self.seconds = self.earlier = float(state_dict["seconds"])
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Drop the rows of epochs that are repeated."""
@@ -111,7 +112,7 @@ class Rows(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write a row: validation first, because its first number is the headline."""
-        self.seconds = self._before + time.perf_counter() - self._start
+        self.seconds = self.earlier + time.perf_counter() - self._start
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}  # on every rank: it may wait
         self.last = dict(sorted(found.items(), key=lambda item: not item[0].startswith(VALIDATION)))
         if not trainer.is_global_zero:
@@ -271,16 +272,18 @@ class Reports(Callback):
         self._last_report = -math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start the clock of the estimate."""
-        self._start, self._first = time.monotonic(), trainer.current_epoch
+        """Report the start."""
+        self._pace = Pace(trainer.max_epochs)
         self._report(trainer, trainer.current_epoch)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Report at most every half second."""
+        """Take note of each batch, the first of the process included; report at most every half second."""
+        done = trainer.current_epoch + (batch_idx + 1) / max(trainer.num_training_batches, 1)
+        self._pace.note(done, time.monotonic())
         if time.monotonic() - self._last_report >= SECONDS_BETWEEN_REPORTS:
-            self._report(trainer, trainer.current_epoch + (batch_idx + 1) / max(trainer.num_training_batches, 1))
+            self._report(trainer, done)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the end of the epoch."""
@@ -290,9 +293,8 @@ class Reports(Callback):
         if not trainer.is_global_zero:
             return
         now = self._last_report = time.monotonic()
-        epochs = trainer.max_epochs
-        pace = (now - self._start) / (done - self._first) if done > self._first else None
-        self.progress(done, epochs, self.rows.last, None if pace is None else pace * (epochs - done))
+        left = self._pace.seconds_left(now) if done < trainer.max_epochs else None
+        self.progress(done, trainer.max_epochs, self.rows.last, left)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -37,7 +38,7 @@ from sciml.training.checkpoints import CheckpointFiles
 from sciml.training.config import Config
 from sciml.training.states import STATES
 from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
-from sciml.training.task import Task
+from sciml.training.task import StageProgress, Task
 
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
 
@@ -58,7 +59,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     started: Callable[[Task], None] | None = None,
-    stage: Callable[[str], None] | None = None,
+    stage: StageProgress | None = None,
 ) -> dict[str, Any]:
     """Train the task of a config, or solve its case.
 
@@ -74,7 +75,8 @@ def train(
     overwrite : remove the run that is in the folder
     progress : called now and then with the state of the run
     started : called with the task once the folder is ready, before the first update; not if the run has finished
-    stage : called with the name of each stage after the last epoch, such as ``"writing the solution"``
+    stage : called with the name of each stage after the last epoch, such as ``"writing fields"``, and with the fraction
+        of it that is done or None
 
     Returns
     -------
@@ -92,7 +94,7 @@ def train(
     DivergenceError
         If a loss or a weight is not finite any more; ``status`` is ``"diverged"`` then. The last checkpoint stays.
     """
-    folder = Path(folder)
+    folder, begin = Path(folder), time.perf_counter()
     if resume and overwrite:
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
@@ -118,10 +120,10 @@ def train(
             _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
             solved = _conclude(task, config, folder, trainer, stage) if writer is not None else {}
         except DivergenceError:
-            _finish(writer, config, Status.DIVERGED, rows)
+            _finish(writer, config, Status.DIVERGED, rows, begin)
             raise
         # Last of all: a finished run is never opened again.
-        result = _finish(writer, config, Status.FINISHED, rows, solved)
+        result = _finish(writer, config, Status.FINISHED, rows, begin, solved)
     if signals.number is not None:
         obey(signals.number)
     return result
@@ -256,7 +258,7 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
 
 
 def _conclude(
-    task: Task, config: Config, folder: Path, trainer: lightning.Trainer, stage: Callable[[str], None] | None
+    task: Task, config: Config, folder: Path, trainer: lightning.Trainer, stage: StageProgress | None
 ) -> dict[str, float]:
     """Draw the run, and let a task that solves write its solution; return the metrics of the solution.
 
@@ -268,21 +270,26 @@ def _conclude(
         task = _prepared(config)
     task.trainer = None  # as a task that is loaded from the folder
     restore(task, folder)
-    tell = stage or (lambda name: None)
-    tell("drawing")
+    task.listener = stage
+    task.tell("drawing figures")
     figures = make_folder(folder / FIGURES)
     training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
     task.figures(figures)
     if not task.solves():
         return {}
-    tell("writing the solution")
+    task.tell("writing the solution")
     with torch.no_grad():
         solved = task.to(trainer.strategy.root_device).solution(folder)
     return {name: float(value) for name, value in solved.items()}
 
 
 def _finish(
-    writer: RunFolder | None, config: Config, status: Status, rows: Rows, solved: Mapping[str, float] | None = None
+    writer: RunFolder | None,
+    config: Config,
+    status: Status,
+    rows: Rows,
+    begin: float,
+    solved: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write ``result.json``, the metrics of the solution first; return what is in it."""
     metrics = rows.last
@@ -297,7 +304,8 @@ def _finish(
         metrics,
         seed=config.seed,
         config=plain(config.values),
-        seconds=rows.seconds,
+        seconds=rows.earlier + time.perf_counter() - begin,
+        training_seconds=rows.seconds,
         epochs=config.training.epochs,
         peak_memory_bytes=_peak_memory(),
         peak_device_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,

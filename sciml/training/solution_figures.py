@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from sciml.mesh.series import Series
 SNAPSHOTS = 4
 ANIMATION = "animation.gif"
 
+Tell = Callable[[str, float | None], None]
+
+
+def _nobody(name: str, done: float | None) -> None:
+    """Tell nobody."""
+
 
 def draw_series(
     series: Series,
@@ -24,6 +30,7 @@ def draw_series(
     animation: bool = True,
     displacement: str | None = None,
     obstacle: Any = None,
+    tell: Tell = _nobody,
 ) -> None:
     """Draw snapshots of scalar fields and an animation of the first one, as far as the dimension allows.
 
@@ -38,12 +45,18 @@ def draw_series(
     animation : whether to draw one; it needs two times
     displacement : name of the field by which a body moves
     obstacle : a ``Ball`` or ``Plane`` of :mod:`sciml.plots` that is drawn beside a body
+    tell : called with the name of what is drawn, and the fraction of it that is done or None
     """
     from sciml import plots
 
     figures = make_folder(folder / "figures")
     times = None if series.times is None else _some(series.times)
     moves = animation and times is not None and len(times) > 1
+
+    def frames(done: float) -> None:
+        tell("drawing the animation", done)
+
+    tell("drawing figures", None)
     named = {field.name: field for field in series.fields}
     if displacement is not None:
         if isinstance(series.on, Grid) and series.on.dim == 2:
@@ -53,7 +66,7 @@ def draw_series(
             shown = {"obstacle": obstacle, "values": named.get(next(iter(names), ""))}
             plots.deformed_mesh(body, figures / f"{displacement}.png", times=times, **shown)
             if moves:
-                plots.deformation_animation(body, folder / ANIMATION, **shown)
+                plots.deformation_animation(body, folder / ANIMATION, **shown, progress=frames)
             return
     if series.on.dim > 2:
         return
@@ -62,7 +75,7 @@ def draw_series(
         path = figures / f"{name}.png"
         plots.field_snapshots(named[name], path, times=times, reference=exact, velocity=velocity)
         if moves and name == names[0]:
-            plots.field_animation(named[name], folder / ANIMATION, reference=exact)
+            plots.field_animation(named[name], folder / ANIMATION, reference=exact, progress=frames)
 
 
 def _some(times: np.ndarray) -> np.ndarray:

@@ -199,12 +199,14 @@ class SolveTask(Task):
         """Write the fields and pictures; return the metrics of the run and the memory of the representation."""
         folder = Path(folder)
         with torch.no_grad():
+            self.tell("measuring errors")
             history = self.history(folder)
             numbers = self.run_metrics(history)
             make_folder(folder / "figures")
             if self.place is not None:
                 self.write_series(folder)
                 self.draw(folder)
+            self.tell("drawing the history")
             self.draw_history(history, folder / "figures" / "history.png")
         return {**numbers, "memory_bytes": float(self.memory_bytes())}
 
@@ -321,8 +323,10 @@ class SolveTask(Task):
 
     def write_series(self, folder: Path) -> None:
         """Write the fields into ``fields.h5`` and ``fields.xdmf``, which ParaView opens."""
+        times = self.written_times()
         with SeriesWriter(folder / SERIES, self.place) as series:
-            for time in self.written_times():
+            for number, time in enumerate(times):
+                self.tell("writing fields", number / len(times))
                 series.append(time, **self.sample_on(self.place, time))
 
     def draw(self, folder: Path) -> None:
@@ -335,7 +339,9 @@ class SolveTask(Task):
             animation=self.output.animation,
             displacement=self.displacement,
             obstacle=self.obstacle,
+            tell=self.tell,
         )
+        self.tell("drawing figures")
         self.draw_more(series, folder / "figures")
 
     def write_state(self, step: int, tensors: Mapping[str, Tensor]) -> None:

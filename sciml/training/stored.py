@@ -15,7 +15,7 @@ from sciml.run_records import read_environment, read_result
 from sciml.status import Status
 from sciml.training.checkpoints import completed_epochs, read_checkpoint
 from sciml.training.config import Config, config_from_values
-from sciml.training.task import Task
+from sciml.training.task import StageProgress, Task
 
 CONFIG, LAST = "config.yaml", Path("checkpoints/last.ckpt")
 
@@ -36,16 +36,20 @@ def load_task(path: str | Path) -> Task:
     return load_with_config(path)[0]
 
 
-def evaluate(path: str | Path, data_path: str | Path | None = None) -> dict[str, float]:
+def evaluate(
+    path: str | Path, data_path: str | Path | None = None, *, stage: StageProgress | None = None
+) -> dict[str, float]:
     """Return the metrics of ``Task.evaluate``, the headline error first; a run keeps them in ``evaluation.json``.
 
     Parameters
     ----------
     path : as :func:`load_task` takes it
     data_path : another file for ``data.init_args.path``; by default the data of the run
+    stage : called with the name of each stage of the evaluation and the fraction of it that is done, or None
     """
     path = Path(path)
     task, config = load_with_config(path, data_path)
+    task.listener = stage
     data = config.build_data()
     data.prepare_data()
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
@@ -83,7 +87,7 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
         commit=environment.commit,
         version=result.version,
         metrics=result.metrics,
-        seconds=result.seconds,
+        seconds=result.training_seconds,
     )
 
 

@@ -7,7 +7,7 @@ small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,6 +32,8 @@ CONVERGENCE_INTERVAL = 10  # updates between two questions to Task.converged, ea
 Terms = dict[str, Tensor]
 PredictionProgress = Callable[[float, str], None]
 """Takes the fraction of the work that is done, from 0 to 1, and a few words about its state."""
+StageProgress = Callable[[str, float | None], None]
+"""Takes the name of a stage and the fraction of it that is done, None where that is not known."""
 
 
 class Task(lightning.LightningModule):
@@ -71,6 +73,7 @@ class Task(lightning.LightningModule):
         self.completed_epochs: int | None = None  # of the checkpoint that was loaded, if one was
         self._update = 0
         self._last_terms: Terms = {}
+        self.listener: StageProgress | None = None  # what follows :meth:`tell`
         self._is_mixed = self._is_plain = False
 
     # What a method overrides
@@ -146,7 +149,8 @@ class Task(lightning.LightningModule):
         sums: dict[str, float] = {}
         samples = 0
         with torch.no_grad():
-            for batch in batches:
+            for number, batch in enumerate(batches):
+                self.tell("evaluating", number / len(batches) if isinstance(batches, Sized) else None)
                 count = count_samples(batch)
                 batch = move_data_to_device(batch, self.device)
                 if self.dtype == torch.float64:
@@ -216,6 +220,17 @@ class Task(lightning.LightningModule):
         if self.loaded_from is None:
             raise InputError(f"{type(self).__name__} belongs to no run; load it from the folder of one.")
         return self.loaded_from
+
+    def tell(self, stage: str, done: float | None = None) -> None:
+        """Tell whoever runs the task which stage of long work begins, or how much of it is done.
+
+        Parameters
+        ----------
+        stage : such as "writing fields"
+        done : from 0 to 1
+        """
+        if self.listener is not None:
+            self.listener(stage, done)
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """Return a generator on the task's device that is a function of (seed, number of the update, rank, stream).

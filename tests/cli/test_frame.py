@@ -63,7 +63,7 @@ def boom(what: str) -> None:
     if what == "table":
         print_table(["method", "seconds"], [["multigrid", 1.23456], ["[cg]", None]], title="times")
     if what == "line":
-        with ResidualLine("multigrid") as line:
+        with ResidualLine("multigrid", rtol=1e-6) as line:
             line.stage("set-up")
             line(5, 3.25e-7)
 """

@@ -191,6 +191,17 @@ def test_the_bar_shows_epoch_values_and_time_left(capsys, monkeypatch):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min"), (7500, "2 h 05 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "under 1 s"),
+        (0.4, "under 1 s"),
+        (1.4, "1 s"),
+        (59, "59 s"),
+        (59.7, "1 min"),
+        (200, "3 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
 def test_times_are_told_as_people_do(seconds, text):
     assert duration(seconds) == text

@@ -221,10 +221,14 @@ def test_overwriting_removes_what_a_solution_left_and_nothing_else(tmp_path):
 
 def test_the_task_that_is_announced_is_the_one_that_runs_and_the_stages_after_it_are_named(tmp_path):
     told: list[object] = []
-    train(decay(), tmp_path / "run", started=lambda task: told.append(float(task.x)), stage=told.append)
-    assert told == [1.0, "drawing", "writing the solution"]
+
+    def stage(name: str, done: float | None) -> None:
+        told.append(name)
+
+    train(decay(), tmp_path / "run", started=lambda task: told.append(float(task.x)), stage=stage)
+    assert told == [1.0, "drawing figures", "writing the solution"]
     told.clear()
-    train(decay(), tmp_path / "run", resume=True, started=told.append, stage=told.append)
+    train(decay(), tmp_path / "run", resume=True, started=told.append, stage=stage)
     assert not told, "a finished run is not run again"
 
 

@@ -254,6 +254,17 @@ def test_a_solution_leaves_pictures_and_a_steady_one_no_animation(tmp_path):
     assert not (tmp_path / "steady" / "animation.gif").exists()
 
 
+def test_each_stage_of_the_output_is_told_with_its_progress_and_none_goes_back(tmp_path):
+    for problem in (Rising(Box([0.0], [1.0])), Rising(Box([0.0, 0.0], [1.0, 1.0]))):
+        task, told = Known(problem, Output(times=5)), {}
+        task.listener = lambda name, done, told=told: told.setdefault(name, []).append(done)
+        task.solution(tmp_path)
+        assert list(told) == [
+            "measuring errors", "writing fields", "drawing figures", "drawing the animation", "drawing the history",
+        ]  # fmt: skip
+        assert told["writing fields"] == told["drawing the animation"] == [0.0, 0.2, 0.4, 0.6, 0.8]
+
+
 def test_fields_at_any_time_are_evaluated_on_a_mesh_file(tmp_path):
     write_mesh(tmp_path / "line.vtu", make_mesh("interval", 3))
     task = Known(Rising(Box([0.0], [1.0])))

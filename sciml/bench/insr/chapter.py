@@ -63,13 +63,13 @@ class AdvectionChapter(Chapter):
         changes = [f"task.init_args.steps={steps}", "task.init_args.output.animation=false"]
         progress.say(f"Fitting a network at each of {steps} time steps ...")
         result = solve_config(CONFIG, changes, folder / "run", progress)
-        progress.say(f"  {result['seconds']:.1f} s; now the grids ...")
+        progress.say(f"  {result['training_seconds']:.1f} s; now the grids ...")
         series = read_series(folder / "run" / "fields.xdmf")
         u, exact = series["u"], series["u_exact"]
         settings = result["config"]["task"]["init_args"]
         states, seconds = classical(u, exact, settings["time_step"])
         found = {OURS: u.values, **states}
-        seconds = {OURS: result["seconds"], **seconds}
+        seconds = {OURS: result["training_seconds"], **seconds}
         parameters = int(result["metrics"]["memory_bytes"]) // 8
         counts = {OURS: parameters, **dict.fromkeys(states, u.on.shape[0])}
         sizes = {name: errors(values, exact.values) for name, values in found.items()}

@@ -236,7 +236,7 @@ class PublishedLagrangian(SolveTask):
     def metrics(self) -> dict[str, float]:
         """Return errors over the run, the published one among them, and the share of labels that have crossed."""
         field = self._field()
-        numbers = errors(field)
+        numbers = errors(field, lambda done: self.tell("measuring errors", done))
         if self._label_errors.known:
             numbers["relative_spectral"] = spectral_error(field)
         times = np.linspace(0.0, self.problem.duration, self.form.times)

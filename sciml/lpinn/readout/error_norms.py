@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,14 +17,20 @@ EVALUATION = {1: (256, 101), 2: (64, 21), 3: (24, 7)}  # points along each axis 
 LABELS = 256  # whose error is monitored during the run
 
 
-def errors(field: Followed) -> dict[str, float]:
-    """Return relative L2 errors of the fluctuation over the run and at its end, and the smallest J of the run."""
+def errors(field: Followed, progress: Callable[[float], None] | None = None) -> dict[str, float]:
+    """Return relative L2 errors of the fluctuation over the run and at its end, and the smallest J of the run.
+
+    Parameters
+    ----------
+    field : the solution
+    progress : called with the fraction of the times that are measured
+    """
     _, number = EVALUATION[field.problem.domain.dim]
     stretches = [float(field.stretch(time)) for time in _spread(field.problem.duration, number)]
-    return {**relative_errors(field), "smallest_stretch": min(stretches)}
+    return {**relative_errors(field, progress), "smallest_stretch": min(stretches)}
 
 
-def relative_errors(field: Readout) -> dict[str, float]:
+def relative_errors(field: Readout, progress: Callable[[float], None] | None = None) -> dict[str, float]:
     """Return relative L2 errors of the fluctuation over the run and at its end; none without an exact solution."""
     problem = field.problem
     count, number = EVALUATION[problem.domain.dim]
@@ -33,12 +39,14 @@ def relative_errors(field: Readout) -> dict[str, float]:
     if problem.exact(points[:1], 0.0) is None:
         return {}
     return {
-        "relative_l2": relative_error(field, times, points),
+        "relative_l2": relative_error(field, times, points, progress),
         "relative_l2_at_end": relative_error(field, times[-1:], points),
     }
 
 
-def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> float:
+def relative_error(
+    field: Readout, times: Sequence[float], points: Tensor, progress: Callable[[float], None] | None = None
+) -> float:
     """Return ``|u - exact| / |exact - mean|`` over points and times: relative to the fluctuation, not to a large mean.
 
     Parameters
@@ -46,6 +54,7 @@ def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> fl
     field : of a problem whose exact solution is known
     times : 0 to the duration
     points : ``(n, dim)``
+    progress : called with the fraction of the times that are measured
 
     Raises
     ------
@@ -57,7 +66,9 @@ def relative_error(field: Readout, times: Sequence[float], points: Tensor) -> fl
         raise InputError(f"{type(problem).__name__} has no exact solution, so its error cannot be computed.")
     difference = size = 0.0
     mean = float(problem.initial(problem.probes()).mean())
-    for time in times:
+    for number, time in enumerate(times):
+        if progress is not None:
+            progress(number / len(times))
         exact = problem.exact(points, time)
         difference += float((field(points, time).to(exact) - exact).square().sum())
         size += float((exact - mean).square().sum())

@@ -1,0 +1,158 @@
+"""What shows the state of long work on standard error: a live line or bar in a terminal, a few lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+SECONDS_BETWEEN_UPDATES = 0.1
+FIRST_LINE, LONGEST_WAIT = 20.0, 600.0  # [s]: the waits between lines double from the one to the other
+VARIABLE = "SCIML_PROGRESS"  # "off" in the environment: no lines outside of a terminal
+
+
+class Display(Protocol):
+    """Something that shows the state of the work; each text replaces the one before."""
+
+    def start(self) -> None:
+        """Begin, or go on after a stop."""
+
+    def stop(self) -> None:
+        """Leave the terminal to others."""
+
+    def due(self) -> bool:
+        """Return whether it is time for another text; texts that come earlier need not be made."""
+
+    def show(self, text: str, done: float | None = None) -> None:
+        """Show a text, and the fraction that is done where there is one."""
+
+
+def display(live: type[LiveLine] | type[LiveBar], enabled: bool | None) -> Display:
+    """Return the display that suits standard error.
+
+    Parameters
+    ----------
+    live : the display of a terminal
+    enabled : False for none at all, True for the one of a terminal, None to find out
+    """
+    if enabled is None and not sys.stderr.isatty():
+        return Silent() if os.environ.get(VARIABLE) == "off" else SparseLines()
+    return Silent() if enabled is False else live()
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def due(self) -> bool:
+        """Return False."""
+        return False
+
+    def show(self, text: str, done: float | None = None) -> None:
+        """Do nothing."""
+
+
+class SparseLines:
+    """Lines that stay, for logs: the first after 20 s, then after twice the time, at last every ten minutes."""
+
+    def __init__(self) -> None:
+        self._wait = FIRST_LINE
+        self._next = time.monotonic() + self._wait
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def due(self) -> bool:
+        """Return whether the wait is over."""
+        return time.monotonic() >= self._next
+
+    def show(self, text: str, done: float | None = None) -> None:
+        """Print the text if the wait is over."""
+        if self.due():
+            self._next = time.monotonic() + self._wait
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            print(text, file=sys.stderr, flush=True)
+
+
+class LiveLine:
+    """One line of a terminal, which vanishes at the end."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Show the line."""
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            # No refresh thread: it would compete with the solver for the interpreter.
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def stop(self) -> None:
+        """Remove the line."""
+        self._live.stop()
+
+    def due(self) -> bool:
+        """Return whether the last text has been there for a tenth of a second."""
+        return time.monotonic() - self._last >= SECONDS_BETWEEN_UPDATES
+
+    def show(self, text: str, done: float | None = None) -> None:
+        """Show the text in place of the last one."""
+        from rich.text import Text
+
+        self._last = time.monotonic()
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+class LiveBar:
+    """A bar with a text in a terminal, which vanishes at the end."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Show the bar."""
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            # No refresh thread: it would compete with the training for the interpreter.
+            self._bar = Progress(
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}", markup=False),
+                console=Console(file=sys.stderr),
+                auto_refresh=False,
+                transient=True,
+            )
+            self._task = self._bar.add_task("starting", total=1.0)
+        self._bar.start()
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+    def due(self) -> bool:
+        """Return whether the last text has been there for a tenth of a second."""
+        return time.monotonic() - self._last >= SECONDS_BETWEEN_UPDATES
+
+    def show(self, text: str, done: float | None = None) -> None:
+        """Show the text, and the bar at the fraction that is done; without one it stays where it is."""
+        self._last = time.monotonic()
+        moved = {} if done is None else {"completed": done}
+        self._bar.update(self._task, description=text, refresh=True, **moved)
