@@ -1,4 +1,4 @@
-"""What shows the state of long work on standard error: a live line or bar in a terminal, a few lines elsewhere."""
+"""Displays of the state of long work on standard error: a live line or bar in a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Display(Protocol):
         """Leave the terminal to others."""
 
     def due(self) -> bool:
-        """Return whether it is time for another text; texts that come earlier need not be made."""
+        """Return whether it is time for another text, which is then shown; texts that come earlier need not be made."""
 
     def show(self, text: str, done: float | None = None) -> None:
         """Show a text, and the fraction that is done where there is one."""
@@ -48,17 +48,17 @@ class Silent:
     """A display that shows nothing."""
 
     def start(self) -> None:
-        """Do nothing."""
+        """Leave everything as it is."""
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Leave everything as it is."""
 
     def due(self) -> bool:
-        """Return False."""
+        """Return False, so that no text is made."""
         return False
 
     def show(self, text: str, done: float | None = None) -> None:
-        """Do nothing."""
+        """Leave everything as it is."""
 
 
 class SparseLines:
@@ -69,10 +69,10 @@ class SparseLines:
         self._next = time.monotonic() + self._wait
 
     def start(self) -> None:
-        """Do nothing."""
+        """Leave everything as it is."""
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Leave everything as it is."""
 
     def due(self) -> bool:
         """Return whether the wait is over."""
@@ -94,7 +94,7 @@ class LiveLine:
         self._last = 0.0
 
     def start(self) -> None:
-        """Show the line."""
+        """Show the line in the terminal."""
         if self._live is None:
             from rich.console import Console
             from rich.live import Live
@@ -104,18 +104,21 @@ class LiveLine:
         self._live.start()
 
     def stop(self) -> None:
-        """Remove the line."""
+        """Remove the line from the terminal."""
         self._live.stop()
 
     def due(self) -> bool:
-        """Return whether the last text has been there for a tenth of a second."""
-        return time.monotonic() - self._last >= SECONDS_BETWEEN_UPDATES
+        """Return whether the last text that was due has been there for a tenth of a second."""
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_UPDATES:
+            return False
+        self._last = now
+        return True
 
     def show(self, text: str, done: float | None = None) -> None:
         """Show the text in place of the last one."""
         from rich.text import Text
 
-        self._last = time.monotonic()
         self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
@@ -127,7 +130,7 @@ class LiveBar:
         self._last = 0.0
 
     def start(self) -> None:
-        """Show the bar."""
+        """Show the bar in the terminal."""
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
@@ -144,15 +147,18 @@ class LiveBar:
         self._bar.start()
 
     def stop(self) -> None:
-        """Remove the bar."""
+        """Remove the bar from the terminal."""
         self._bar.stop()
 
     def due(self) -> bool:
-        """Return whether the last text has been there for a tenth of a second."""
-        return time.monotonic() - self._last >= SECONDS_BETWEEN_UPDATES
+        """Return whether the last text that was due has been there for a tenth of a second."""
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_UPDATES:
+            return False
+        self._last = now
+        return True
 
     def show(self, text: str, done: float | None = None) -> None:
         """Show the text, and the bar at the fraction that is done; without one it stays where it is."""
-        self._last = time.monotonic()
         moved = {} if done is None else {"completed": done}
         self._bar.update(self._task, description=text, refresh=True, **moved)

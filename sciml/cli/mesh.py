@@ -100,11 +100,32 @@ def make(
         str, typer.Argument(help="interval, square, square_quad, disk, l_shape, cube, cube_hex, ball or sphere.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .vtu .xdmf .msh .med.")],
-    refinements: Annotated[int, typer.Option("-r", "--refinements", help="Uniform refinements.")] = 3,
+    refinements: Annotated[
+        int | None, typer.Option("-r", "--refinements", help="Uniform refinements; 3 by default.")
+    ] = None,
+    lower: Annotated[float | None, typer.Option("--from", help="Lower end of an interval; 0 by default.")] = None,
+    upper: Annotated[float | None, typer.Option("--to", help="Upper end of an interval; 1 by default.")] = None,
+    cells: Annotated[int | None, typer.Option("--cells", help="Cells of an interval, in place of refinements.")] = None,
 ) -> None:
-    """Make the mesh of a standard shape; its boundary is a group."""
-    from sciml.mesh import make_mesh, write_mesh
+    """Make the mesh of a standard shape; its boundary is a group. An interval has its own ends and number of cells."""
+    from sciml.checks import whole_number
+    from sciml.errors import InputError
+    from sciml.mesh import make_interval, make_mesh, write_mesh
 
-    mesh = make_mesh(name, refinements)
+    given = {"--from": lower, "--to": upper, "--cells": cells}
+    own = [option for option, value in given.items() if value is not None]
+    if name == "interval" and own:
+        if cells is not None and refinements is not None:
+            raise InputError(f"--cells {cells} and --refinements {refinements} both set the cells; leave one out.")
+        halvings = 3 if refinements is None else whole_number("--refinements", refinements, at_least=0, at_most=22)
+        count = 2**halvings if cells is None else cells
+        mesh = make_interval(0.0 if lower is None else lower, 1.0 if upper is None else upper, count)
+    elif own:
+        options = " and ".join(own)
+        raise InputError(
+            f"{options} {'describes' if len(own) == 1 else 'describe'} an interval, and {name} has a fixed size; use --refinements."
+        )
+    else:
+        mesh = make_mesh(name, 3 if refinements is None else refinements)
     write_mesh(output, mesh)
     print(f"{output}: {mesh!r}")

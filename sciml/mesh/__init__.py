@@ -2,7 +2,7 @@
 
 `Mesh` (points, cells, named groups), `Grid` (uniform lattice), `Field` (values on either), `read_mesh` and
 `write_mesh` (nine formats in, four out), `SeriesWriter` and `read_series` (time series that ParaView opens),
-`make_mesh` (ready shapes), `voxelise` (a closed surface into grid cells).
+`make_mesh` and `make_interval` (ready shapes), `voxelise` (a closed surface into grid cells).
 
 >>> from sciml.mesh import Grid
 >>> Grid((3, 3)).to_mesh()
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sciml.mesh.files import read_mesh, write_fields, write_mesh
     from sciml.mesh.grid import Grid
     from sciml.mesh.groups import Group
-    from sciml.mesh.make import make_mesh
+    from sciml.mesh.make import make_interval, make_mesh
     from sciml.mesh.mesh import Mesh
     from sciml.mesh.series import Series, SeriesWriter, read_series
     from sciml.mesh.voxelise import voxelise
@@ -31,6 +31,7 @@ _WHERE = {
     "Mesh": "mesh",
     "Series": "series",
     "SeriesWriter": "series",
+    "make_interval": "make",
     "make_mesh": "make",
     "read_mesh": "files",
     "read_series": "series",
@@ -46,6 +47,7 @@ __all__ = [
     "Mesh",
     "Series",
     "SeriesWriter",
+    "make_interval",
     "make_mesh",
     "read_mesh",
     "read_series",

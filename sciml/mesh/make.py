@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciml.checks import number, whole_number
 from sciml.errors import InputError
 from sciml.mesh.groups import Group
 from sciml.mesh.mesh import Mesh
@@ -24,9 +25,9 @@ def make_mesh(name: str, refinements: int = 3) -> Mesh:
 
     Parameters
     ----------
-    name : one of `MESH_NAMES`: "interval" [0, 1], "square" [0, 1]^2 of triangles, "square_quad" of quadrilaterals,
-        "disk" of radius 1, "l_shape" [-1, 1]^2 without [0, 1]x[0, 1], "cube" [0, 1]^3 of tetrahedra, "cube_hex" of
-        hexahedra, "ball" of radius 1, "sphere" its surface (triangles in space, closed)
+    name : one of `MESH_NAMES`: "interval" [0, 1] (others by :func:`make_interval`), "square" [0, 1]^2 of triangles,
+        "square_quad" of quadrilaterals, "disk" of radius 1, "l_shape" [-1, 1]^2 without [0, 1]x[0, 1], "cube" [0, 1]^3
+        of tetrahedra, "cube_hex" of hexahedra, "ball" of radius 1, "sphere" its surface (triangles in space, closed)
     refinements : number of uniform refinements, each halves the cells
 
     Examples
@@ -48,6 +49,41 @@ def make_mesh(name: str, refinements: int = 3) -> Mesh:
         return Mesh(mesh.points[used], {"triangle": number.reshape(surface.shape)})
     ((_, facets),) = mesh.boundary().cells.items()
     return Mesh(mesh.points, mesh.cells, {"boundary": Group(mesh.topological_dim - 1, facets=facets)})
+
+
+def make_interval(lower: float = 0.0, upper: float = 1.0, cells: int = 8) -> Mesh:
+    """Return an interval of equal cells, with its two ends as group "boundary".
+
+    Parameters
+    ----------
+    lower, upper : its ends, in any unit; the first is the smaller one
+    cells : their number
+
+    Raises
+    ------
+    InputError
+        If an end is not finite, the ends are not in order, or there are no cells.
+
+    Examples
+    --------
+    >>> make_interval(-2, 2, cells=400)
+    Mesh(401 points in 1-D, 400 line, groups: boundary (2))
+    """
+    lower, upper = number("the lower end of an interval", lower), number("the upper end of an interval", upper)
+    if not lower < upper:
+        raise InputError(
+            f"the interval is from {lower:g} to {upper:g}, expected a lower end that is less than the upper one."
+        )
+    if upper - lower == np.inf:
+        raise InputError(f"the interval from {lower:g} to {upper:g} is too long for double precision.")
+    whole_number("the number of cells of an interval", cells, at_least=1, at_most=_LONGEST)
+    points = np.linspace(lower, upper, cells + 1)[:, None]
+    if not (np.diff(points[:, 0]) > 0).all():
+        raise InputError(
+            f"the interval from {lower!r} to {upper!r} is too short for {cells} cells in double precision; take fewer."
+        )
+    nodes = np.arange(cells)[:, None] + np.arange(2)
+    return Mesh(points, {"line": nodes}, {"boundary": Group(0, facets=np.array([[0], [cells]]))})
 
 
 def _interval(refinements: int) -> skfem.Mesh:

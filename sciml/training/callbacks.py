@@ -272,7 +272,7 @@ class Reports(Callback):
         self._last_report = -math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Report the start."""
+        """Report the start of the run."""
         self._pace = Pace(trainer.max_epochs)
         self._report(trainer, trainer.current_epoch)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sciml.errors import InputError
-from sciml.mesh import Field, Grid, Group, Mesh, make_mesh
+from sciml.mesh import Field, Grid, Group, Mesh, make_interval, make_mesh
 from sciml.mesh.make import MESH_NAMES
 
 UNIT_CELLS = {
@@ -71,6 +71,38 @@ def test_divergence_theorem_holds_on_warped_and_mirrored_cells(name, seed, mirro
     warped = Mesh(points, mesh.cells)
     assert np.abs(warped.boundary().normals().sum(axis=0)).max() < 1e-14
     assert volume_from_boundary(warped) == pytest.approx(warped.volumes()[0], rel=1e-12)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(1, 300))
+def test_an_interval_has_its_ends_equal_cells_and_their_total_length(lower, length, cells):
+    upper = lower + length
+    mesh = make_interval(lower, upper, cells)
+    assert (mesh.n_points, mesh.n_cells) == (cells + 1, cells)
+    assert (mesh.points[0, 0], mesh.points[-1, 0]) == (lower, upper)
+    assert mesh.volumes() == pytest.approx(np.full(cells, (upper - lower) / cells), rel=1e-6, abs=1e-9)
+    assert sorted(mesh.groups["boundary"].facets.ravel()) == [0, cells]
+
+
+def test_the_interval_of_a_number_of_refinements_is_the_one_of_as_many_cells():
+    assert np.allclose(np.sort(make_mesh("interval", 4).points[:, 0]), make_interval(cells=16).points[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((2.0, -2.0), "from 2 to -2, expected a lower end that is less"),
+        ((1.0, 1.0), "from 1 to 1, expected a lower end"),
+        ((float("nan"), 1.0), "lower end of an interval is nan, expected a finite number"),
+        ((0.0, float("inf")), "upper end of an interval is inf"),
+        ((0.0, 1.0, 0), "number of cells of an interval is 0"),
+        ((0.0, 1.0, 10**9), "number of cells of an interval is 1000000000"),
+        ((1e16, 1e16 + 2, 10), "too short for 10 cells"),
+        ((-1e308, 1e308, 4), "too long"),
+    ],
+)
+def test_an_interval_that_is_none_is_refused_with_a_sentence(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        make_interval(*arguments)
 
 
 @pytest.mark.parametrize("name", [n for n in MESH_NAMES if n not in ("interval", "sphere")])

@@ -47,6 +47,31 @@ def test_make_convert_and_info_agree_about_a_disk(sciml, tmp_path):
     assert "group: boundary" in table.stdout
 
 
+def test_an_interval_of_any_ends_is_made_and_read_back(sciml, tmp_path):
+    done = sciml("mesh", "make", "interval", "--from", -2, "--to", 2, "--cells", 10, "-o", "line.vtu")
+    assert (done.returncode, done.stderr) == (0, "")
+    mesh, _ = read_mesh(tmp_path / "line.vtu")
+    assert np.allclose(mesh.points[:, 0], np.linspace(-2, 2, 11), atol=1e-15)
+    assert sciml("mesh", "make", "interval", "--to", 3, "-r", 1, "-o", "short.msh").returncode == 0
+    assert np.allclose(read_mesh(tmp_path / "short.msh")[0].points[:, 0], [0, 1.5, 3])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["interval", "--from", "2", "--to", "-2"], "the interval is from 2 to -2"),
+        (["interval", "--from", "nan"], "lower end of an interval is nan"),
+        (["interval", "--cells", "5", "-r", "2"], "--cells 5 and --refinements 2 both set the cells"),
+        (["interval", "--to", "2", "-r", "-1"], "--refinements is -1"),
+        (["disk", "--to", "2"], "--to describes an interval, and disk has a fixed size"),
+    ],
+)
+def test_an_interval_that_cannot_be_made_is_a_sentence_and_no_file(sciml, tmp_path, words, sentence):
+    done = sciml("mesh", "make", *words, "-o", "line.vtu")
+    assert done.returncode == 2 and sentence in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_convert_takes_the_last_step_of_a_series(sciml, tmp_path):
     from sciml.mesh import SeriesWriter
 
