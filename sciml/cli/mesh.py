@@ -122,9 +122,7 @@ def make(
         mesh = make_interval(0.0 if lower is None else lower, 1.0 if upper is None else upper, count)
     elif own:
         options = " and ".join(own)
-        raise InputError(
-            f"{options} {'describes' if len(own) == 1 else 'describe'} an interval, and {name} has a fixed size; use --refinements."
-        )
+        raise InputError(f"{options}: {name} has a fixed size, only an interval has its own; use --refinements.")
     else:
         mesh = make_mesh(name, 3 if refinements is None else refinements)
     write_mesh(output, mesh)

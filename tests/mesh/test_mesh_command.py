@@ -63,7 +63,7 @@ def test_an_interval_of_any_ends_is_made_and_read_back(sciml, tmp_path):
         (["interval", "--from", "nan"], "lower end of an interval is nan"),
         (["interval", "--cells", "5", "-r", "2"], "--cells 5 and --refinements 2 both set the cells"),
         (["interval", "--to", "2", "-r", "-1"], "--refinements is -1"),
-        (["disk", "--to", "2"], "--to describes an interval, and disk has a fixed size"),
+        (["disk", "--to", "2"], "--to: disk has a fixed size, only an interval has its own"),
     ],
 )
 def test_an_interval_that_cannot_be_made_is_a_sentence_and_no_file(sciml, tmp_path, words, sentence):
