@@ -158,11 +158,11 @@ def _current_section(section: dict[str, Any]) -> dict[str, Any]:
     path, arguments = section.get("class_path"), section.get("init_args")
     if not isinstance(path, str) or not isinstance(arguments, Mapping):
         return section
-    names = ARGUMENTS.get(_in_its_package(path), {})
+    names = ARGUMENTS.get(in_its_package(path), {})
     return {**section, "init_args": {names.get(name, name): value for name, value in arguments.items()}}
 
 
-def _in_its_package(path: str) -> str:
+def in_its_package(path: str) -> str:
     """Return ``sciml.PACKAGE.CLASS`` for the path of a class in any module of the package."""
     parts = path.split(".")
     return ".".join([*parts[:2], parts[-1]])

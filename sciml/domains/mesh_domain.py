@@ -59,7 +59,7 @@ class MeshDomain:
     3.0
     """
 
-    def __init__(self, mesh: str | Any, refinements: int = 3) -> None:
+    def __init__(self, mesh: str | Mesh, refinements: int = 3) -> None:
         self.mesh = _as_mesh(mesh, refinements)
         kinds = list(self.mesh.cells)
         top = [name for name in kinds if _SIMPLEX.get(name) == self.mesh.topological_dim]

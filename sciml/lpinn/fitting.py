@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from sciml.errors import DivergenceError
 from sciml.numerics.damped_steps import NormalEquations
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
-from sciml.numerics.optimizers import make_optimizer
+from sciml.numerics.optimizers import OptimizerOption, make_optimizer
 
 REFIT = 1e-12  # damping of the linear fit of last layers
 MEMORY = 1 << 30  # bytes for its Jacobian matrix
@@ -102,11 +102,11 @@ class GradientRounds(Fitting):
     options : further arguments of the optimiser
     """
 
-    optimizer: str = "adam"
+    optimizer: Literal["adam", "soap", "lbfgs"] = "adam"
     learning_rate: float = 3e-3
     updates: int = 500
     tolerance: float = 0.0
-    options: Mapping[str, Any] | None = None
+    options: Mapping[str, OptimizerOption] | None = None
 
     def __post_init__(self) -> None:
         choice("the optimizer", self.optimizer, ("adam", "soap", "lbfgs"))

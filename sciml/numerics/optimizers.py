@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from sciml.errors import ConfigError, MissingExtraError
 from sciml.numerics.least_squares_optimizer import LeastSquaresOptimizer
 
 OPTIMIZERS = ("adam", "adamw", "soap", "lbfgs", "least_squares")
+OptimizerOption = bool | int | float | str | list[float] | None  # a value of an option, such as betas
 
 
 def make_optimizer(
@@ -20,7 +20,7 @@ def make_optimizer(
     parameters: Iterable[nn.Parameter],
     learning_rate: float,
     weight_decay: float = 0.0,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, OptimizerOption] | None = None,
 ) -> torch.optim.Optimizer:
     """Return a new optimiser by its name.
 

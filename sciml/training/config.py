@@ -6,8 +6,8 @@
 A task that writes a solution or updates its weights itself needs no ``data``, and the latter no ``training``: what is
 not given stays null in ``config.yaml``, so that the arguments of the task remain the only source.
 
-The parameters of a class are its config keys. Types are checked against the annotations by jsonargparse; keys that do
-not exist, and classes from outside, are found here first, because then the sentence can say which key was meant.
+The parameters of a class are its config keys, their annotations the types (:mod:`sciml.typed_values`), and only the
+classes that :mod:`sciml.config_classes` lists can be named: a config is data, reading one runs nothing from outside.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sciml.checks import whole_number
+from sciml.config_classes import ClassList, shipped_classes
 from sciml.config_errors import Where, shorten
 from sciml.config_files import apply_overrides, find_config, read_yaml
 from sciml.errors import InputError
 from sciml.renamed import current_values
 from sciml.training.citations import check_keys
-from sciml.training.constructors import check, construct, import_class
 from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
+from sciml.typed_values import NAMED, TypedValues
 
 if TYPE_CHECKING:
     import lightning
@@ -75,6 +76,7 @@ class Config:
     cite : keys of ``citations.bib``
     values : all of it, defaults included, as plain values: what ``config.yaml`` holds
     source : the file, for errors
+    classes : that the config may name
     """
 
     title: str
@@ -85,11 +87,12 @@ class Config:
     cite: list[str]
     values: dict[str, Any]
     source: str
+    classes: ClassList = field(default_factory=shipped_classes, repr=False)
 
     @property
     def task_class(self) -> type[Task]:
-        """Class of the task, imported from its dotted path."""
-        return import_class(Where(self.source), "task.class_path", self.values["task"]["class_path"])
+        """Class that ``task.class_path`` names, imported."""
+        return self._class("task")
 
     def build_task(self) -> Task:
         """Return a new task in the precision of the trainer; its initial weights are a function of the seed."""
@@ -109,19 +112,23 @@ class Config:
         return self._build("data")
 
     def _build(self, key: str) -> Any:
-        section = self.values[key]
-        where = Where(self.source)
-        cls = import_class(where, f"{key}.class_path", section["class_path"])
-        return construct(where, cls, section["init_args"], f"{key}.init_args")
+        typed = TypedValues(Where(self.source), self.classes)
+        return typed.construct(self._class(key), self.values[key]["init_args"], f"{key}.init_args")
+
+    def _class(self, key: str) -> type:
+        path = self.values[key]["class_path"]
+        return self.classes.find(Where(self.source), f"{key}.class_path", path, [_base(key)])
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path, overrides: Sequence[str] = (), *, classes: ClassList | None = None) -> Config:
     """Read and check a config.
 
     Parameters
     ----------
     path : a YAML file, or the name of a shipped config such as ``dcdm/box_2d_cpu``
     overrides : ``key=value`` with dotted keys, such as ``"task.init_args.width=32"``, ``"training.phases.0.epochs=5"``
+    classes : that the config may name; by default those of sciml, which :meth:`ClassList.extended
+        <sciml.config_classes.ClassList.extended>` adds a user's own to
 
     Raises
     ------
@@ -130,15 +137,23 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = find_config(path)
     values = apply_overrides(read_yaml(path), overrides, str(path))
-    return _config(values, Where(str(path), tuple(overrides)))
+    return _config(values, TypedValues(Where(str(path), tuple(overrides)), classes or shipped_classes()))
 
 
-def config_from_values(values: Mapping[str, Any], source: str) -> Config:
-    """Check a config that is a dictionary already, such as that of a finished run; ``source`` names it in errors."""
-    return _config(values, Where(source))
+def config_from_values(values: Mapping[str, Any], source: str, *, classes: ClassList | None = None) -> Config:
+    """Check a config that is a dictionary already, such as that of a finished run.
+
+    Parameters
+    ----------
+    values : what a config file holds
+    source : names it in errors
+    classes : as :func:`load_config` takes them
+    """
+    return _config(values, TypedValues(Where(source), classes or shipped_classes()))
 
 
-def _config(values: Mapping[str, Any], where: Where) -> Config:
+def _config(values: Mapping[str, Any], typed: TypedValues) -> Config:
+    where = typed.where
     values = {key: current_values(section) for key, section in values.items()}
     heads = list(Head.__dataclass_fields__)
     sections = ["task", "data", "training", "trainer", "paper"]
@@ -146,24 +161,24 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
         if key not in (*heads, *sections):
             raise where.no_key("", key, ["title", "seed", *sections, "cite"])
     _check_there(where, values, ("title", "task"))
-    resolved = check(where, Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
+    resolved = typed.check(Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
     if not 0 <= resolved["seed"] <= LARGEST_SEED:
         raise where.error("seed", f"seed is {resolved['seed']}, expected a whole number from 0 to 2^63 - 1")
     check_keys(resolved["cite"], where)
-    task_class, resolved["task"] = _section(where, "task", values["task"])
+    task_class, resolved["task"] = _section(typed, "task", values["task"])
     is_own = task_class.epochs_of is not None
     draws = is_own or task_class.solves()
     _check_there(where, values, [*([] if draws else ["data"]), *([] if is_own else ["training"])])
     given = values.get("data") is not None
-    resolved["data"] = _section(where, "data", values["data"])[1] if given else None
-    training = _training(where, task_class, values.get("training"), resolved["task"]["init_args"])
+    resolved["data"] = _section(typed, "data", values["data"])[1] if given else None
+    training = _training(typed, task_class, values.get("training"), resolved["task"]["init_args"])
     resolved["training"] = None if values.get("training") is None else asdict(training)
     trainer = {} if values.get("trainer") is None else values["trainer"]
-    resolved["trainer"] = _check_trainer(where, trainer, task_class.precisions)
+    resolved["trainer"] = _check_trainer(typed, trainer, task_class.precisions)
     if training.is_own:
         _check_one_process(where, task_class, resolved["trainer"])
     paper = values.get("paper")
-    resolved["paper"] = None if paper is None else check(where, Paper, paper, "paper")
+    resolved["paper"] = None if paper is None else typed.check(Paper, paper, "paper")
     return Config(
         title=resolved["title"],
         seed=resolved["seed"],
@@ -173,34 +188,31 @@ def _config(values: Mapping[str, Any], where: Where) -> Config:
         cite=list(resolved["cite"]),
         values={key: resolved[key] for key in ("title", "seed", *sections, "cite")},
         source=where.file,
+        classes=typed.classes,
     )
 
 
-def _section(where: Where, key: str, values: Any) -> tuple[type, dict[str, Any]]:
+def _section(typed: TypedValues, key: str, values: Any) -> tuple[type, dict[str, Any]]:
     """Return the class of ``task`` or ``data`` and the section with all its parameters."""
-    import lightning
-
-    base = {"task": _task(), "data": lightning.LightningDataModule}[key]
+    where = typed.where
     if not isinstance(values, Mapping):
         raise where.error(key, f"{key} is {shorten(values)}, expected class_path and init_args")
     for name in values:
-        if name not in ("class_path", "init_args"):
-            raise where.no_key(key, name, ["class_path", "init_args"])
+        if name not in NAMED:
+            raise where.no_key(key, name, NAMED)
     if "class_path" not in values:
         raise where.error(key, f"{key}.class_path is missing, expected a class such as sciml.dcdm.DirectionTask")
     path = values["class_path"]
-    cls = import_class(where, f"{key}.class_path", path)
-    if not issubclass(cls, base):
-        raise where.error(f"{key}.class_path", f"{key}.class_path is {path}, expected a {base.__name__}")
+    cls = typed.classes.find(where, f"{key}.class_path", path, [_base(key)])
     arguments = {} if values.get("init_args") is None else values["init_args"]
-    return cls, {"class_path": path, "init_args": check(where, cls, arguments, f"{key}.init_args")}
+    return cls, {"class_path": path, "init_args": typed.check(cls, arguments, f"{key}.init_args")}
 
 
-def _training(where: Where, task_class: type[Task], values: Any, arguments: Mapping[str, Any]) -> Training:
+def _training(typed: TypedValues, task_class: type[Task], values: Any, arguments: Mapping[str, Any]) -> Training:
     """Return the training settings; those of a task that updates its weights itself follow from its arguments."""
-    given = None
+    where, given = typed.where, None
     if values is not None:
-        given = construct(where, Training, check(where, Training, values, "training"), "training")
+        given = typed.construct(Training, typed.check(Training, values, "training"), "training")
     name = task_class.__name__
     if task_class.epochs_of is None:
         if given.is_own and task_class.advance is _task().advance:
@@ -249,7 +261,17 @@ def _task() -> type[Task]:
     return Task
 
 
-def _check_trainer(where: Where, values: Any, precisions: Sequence[str]) -> dict[str, Any]:
+def _base(key: str) -> type:
+    """Return the class that the class of ``task`` or ``data`` inherits from."""
+    if key == "task":
+        return _task()
+    import lightning
+
+    return lightning.LightningDataModule
+
+
+def _check_trainer(typed: TypedValues, values: Any, precisions: Sequence[str]) -> dict[str, Any]:
+    where = typed.where
     for key in values if isinstance(values, Mapping) else ():
         if key in OWNED:
             raise where.error(f"trainer.{key}", f"trainer.{key} is not for a config: {OWNED[key]}")
@@ -258,4 +280,4 @@ def _check_trainer(where: Where, values: Any, precisions: Sequence[str]) -> dict
         key, precision = "trainer.precision", values["precision"]
         if precision not in precisions:
             raise where.error(key, f"{key} is {shorten(precision)}, but the task allows {' or '.join(precisions)}")
-    return check(where, TrainerSettings, values, "trainer")
+    return typed.check(TrainerSettings, values, "trainer")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from sciml import strict_yaml
 from sciml.config_errors import Where, in_words, members, shorten
 from sciml.errors import InputError
-from sciml.training.constructors import check_call
+from sciml.typed_values import TypedValues
 
 if TYPE_CHECKING:
     from sciml.training.task import PredictionProgress, Task
@@ -85,7 +85,7 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
         if key in values:
             raise where.error(key, f"the option {key} is given twice; give it once")
         values[key] = _value(text, hints.get(key, Any), word)
-    return check_call(where, method, values, _GIVEN) if parameters else {}
+    return TypedValues(where).check_call(method, values, _GIVEN) if parameters else {}
 
 
 def _options(method: Callable[..., Any]) -> dict[str, inspect.Parameter]:

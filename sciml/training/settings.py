@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from sciml import checks
 from sciml.errors import ConfigError
+from sciml.numerics.optimizers import OptimizerOption
 
 OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares", "none"]
 ScheduleName = Literal["constant", "cosine"]
@@ -35,7 +36,8 @@ class Phase:
     warmup_epochs : over which the rate first rises linearly, less than ``epochs``
     final_fraction : of the learning rate, where the cosine would end, 0 to 1
     weight_decay : decoupled for AdamW and SOAP, added to the gradient for Adam; not for the others
-    options : further arguments of the optimiser by name, such as ``{"betas": [0.9, 0.99]}``
+    options : further arguments of the optimiser by name, such as ``{"betas": [0.9, 0.99]}``; numbers, text, true or
+        false, or lists of numbers
 
     Raises
     ------
@@ -50,7 +52,7 @@ class Phase:
     warmup_epochs: int = 0
     final_fraction: float = 0.01
     weight_decay: float = 0.0
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, OptimizerOption] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks.choice("the optimizer", self.optimizer, get_args(OptimizerName), error=ConfigError)

@@ -37,6 +37,11 @@ OWNED = {
     "model_registry": "runs are local",
 }
 
+# Names alone, of those that Lightning knows: with another text it would look for a plugin.
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
+Strategy = Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp", "fsdp_cpu_offload"]
+Precision = Literal["32-true", "64-true", "16-true", "bf16-true", "16-mixed", "bf16-mixed"]
+
 
 @dataclass(frozen=True)
 class TrainerSettings:
@@ -44,10 +49,10 @@ class TrainerSettings:
 
     Parameters
     ----------
-    accelerator : auto, cpu, gpu, ...
+    accelerator : auto, cpu, gpu (also cuda or mps)
     devices : how many per node, or which; auto takes all
     num_nodes : machines
-    strategy : auto, ddp, fsdp, ...
+    strategy : auto, ddp, fsdp, or another one of :data:`Strategy`
     precision : one of the task's ``precisions``, such as 32-true or bf16-mixed
     deterministic : forbid kernels without a fixed order of summation, or only warn
     sync_batchnorm : share batch statistics among ranks
@@ -57,11 +62,11 @@ class TrainerSettings:
     logger : write TensorBoard's events too; metrics.csv is always written
     """
 
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: int | list[int] | Literal["auto"] = 1
     num_nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
+    strategy: Strategy = "auto"
+    precision: Precision = "32-true"
     deterministic: bool | Literal["warn"] = "warn"
     sync_batchnorm: bool = False
     detect_anomaly: bool = False

@@ -16,7 +16,7 @@ from toy_runs import toy, wait_for
 from toy_solves import start_command, states_of, values_of
 
 from sciml.cli.progress import TrainingBar
-from sciml.training import config, constructors
+from sciml.training import config
 from sciml.training.run import finished
 from sciml.training.task import Task
 
@@ -63,12 +63,10 @@ def test_the_header_says_what_is_solved_and_the_table_stands_beside_the_paper(fo
 
 @pytest.fixture
 def counted(monkeypatch) -> Counter[str]:
-    """How often a config is parsed and a task is built, in a process that has met no class yet.
+    """How often a config is parsed and a task is built.
 
-    The base class is patched: of a patched constructor of its own a class would seem to take no arguments, and
-    parsers are kept.
+    The base class is patched: of a patched constructor of its own a class would seem to take no arguments.
     """
-    constructors._parser.cache_clear()
     count: Counter[str] = Counter()
 
     def counting(name: str, function):

@@ -16,7 +16,7 @@ from sciml.domains.adaptive import draw_weighted
 from sciml.domains.box import KINDS
 from sciml.errors import ConfigError, InputError
 from sciml.numerics.random import generator
-from sciml.training.constructors import check, construct
+from sciml.typed_values import TypedValues
 
 CHANNEL = Box([0.0, -1.0, 2.0], [4.0, 1.0, 2.5], periodic=[True, False, False])
 # P(chi-square > bound) = 1e-4: seeds are fixed, so a test that passes once passes always
@@ -236,18 +236,18 @@ class Problem:
 
 
 def test_domains_are_made_from_configs() -> None:
-    where = Where("a config")
-    values = check(where, Box, {"lower": [0, -1], "upper": [4, 1], "periodic": [True, False]}, "domain")
-    assert repr(construct(where, Box, values, "domain")) == "Box([0, 4] x [-1, 1], periodic=(True, False))"
+    typed = TypedValues(Where("a config"))
+    values = typed.check(Box, {"lower": [0, -1], "upper": [4, 1], "periodic": [True, False]}, "domain")
+    assert repr(typed.construct(Box, values, "domain")) == "Box([0, 4] x [-1, 1], periodic=(True, False))"
     with pytest.raises(ConfigError, match="upper is missing"):
-        check(where, Box, {"lower": [0]}, "domain")
+        typed.check(Box, {"lower": [0]}, "domain")
     for name, arguments in (("MeshDomain", {"mesh": "disk", "refinements": 2}), ("Box", {"lower": [0], "upper": [1]})):
         nested = {"domain": {"class_path": f"sciml.domains.{name}", "init_args": arguments}}
-        domain = construct(where, Problem, check(where, Problem, nested, "model"), "model").domain
+        domain = typed.construct(Problem, typed.check(Problem, nested, "model"), "model").domain
         assert type(domain).__name__ == name
-    missing = check(where, MeshDomain, {"mesh": "part.of.a.car.vtk"}, "domain")
+    missing = typed.check(MeshDomain, {"mesh": "part.of.a.car.vtk"}, "domain")
     with pytest.raises(Exception, match=r"part\.of\.a\.car"):
-        construct(where, MeshDomain, missing, "domain")
+        typed.construct(MeshDomain, missing, "domain")
 
 
 @pytest.mark.gpu

@@ -347,13 +347,16 @@ WRONG = {
         {"integrator": {"class_path": "sciml.insr.RungeKutta", "init_args": {"rule": "rk5"}}},
         "no Runge-Kutta method 'rk5', expected one of explicit_euler, implicit_euler, midpoint, sdirk3, rk4",
     ),
-    "unknown integrator": ({"integrator": {"class_path": "sciml.insr.Pade33"}}, "did you mean 'Pade22'"),
-    "unknown solver": ({"fitting": {"class_path": "sciml.insr.LeastSquare"}}, "did you mean 'LeastSquaresFit'"),
+    "unknown integrator": ({"integrator": {"class_path": "sciml.insr.Pade33"}}, "did you mean 'sciml.insr.Pade22'"),
+    "unknown solver": (
+        {"fitting": {"class_path": "sciml.insr.LeastSquare"}},
+        "did you mean 'sciml.insr.LeastSquaresFit'",
+    ),
     "unknown network": (
         {"networks": network("sciml.nets.Relu")},
-        "sciml.nets has no class 'Relu'; there are CoordinateNetwork",
+        "sciml.nets.Relu, which is no class that a config may name; expected a Module such as sciml.nets.Dir",
     ),
-    "class of another kind": ({"networks": network("sciml.insr.Heat")}, "expected a class that is a Module"),
+    "class of another kind": ({"networks": network("sciml.insr.Heat")}, "expected a Module such as"),
     "misspelt argument": ({"networks": network(widht=3)}, "networks.u.init_args has no 'widht'; did you mean 'width'"),
     "unknown method of least squares": (
         {"fitting": {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": {"method": "cholesky"}}}},
@@ -447,7 +450,7 @@ def test_meshes_that_are_no_domain_are_refused_and_the_fault_is_named(tmp_path):
     [("nowhere.vtu", "nowhere.vtu is not a file; check the name"), ("a.step", "the ending must be one of .vtu")],
 )
 def test_a_mesh_for_the_output_that_cannot_be_read_is_refused_before_the_run(name, sentence):
-    with pytest.raises(MeshFileError, match=sentence):
+    with pytest.raises(ConfigError, match=sentence):
         pulse(output={"mesh": name}).build_task()
 
 

@@ -327,22 +327,22 @@ WRONG = {
         {"problem": {"class_path": "sciml.lpinn.Convection", "init_args": {"viscosity": -1.0}}},
         "the viscosity is -1.0",
     ),
-    "unknown frame": ({"frame": {"class_path": "sciml.lpinn.Lagrange"}}, "did you mean 'Lagrangian'"),
+    "unknown frame": ({"frame": {"class_path": "sciml.lpinn.Lagrange"}}, "did you mean 'sciml.lpinn.Lagrangian'"),
     "unknown diffusion": (
         {"frame": {"class_path": "sciml.lpinn.Lagrangian", "init_args": {"diffusion": "labels"}}},
         "label",
     ),
     "unknown optimizer": (
         {"fitting": {"class_path": "sciml.lpinn.GradientRounds", "init_args": {"optimizer": "adamm"}}},
-        "the optimizer is 'adamm', expected one of adam, soap, lbfgs",
+        "optimizer is 'adamm', expected one of adam, soap, lbfgs; did you mean 'adam'",
     ),
     "no points": ({"points": {"count": 0}}, "the count of points is 0"),
     "grid of another dimension": ({"output": {"grid": [9, 9]}}, "at least 2 values along each of 1 axes"),
     "two places": ({"output": {"grid": [9], "mesh": "a.vtu"}}, "on a grid or on a mesh, got both"),
     "one time": ({"output": {"times": 1}}, "times of the output is 1, expected a whole number of at least 2"),
     "no layers to set to 0": (
-        {"network": {"class_path": "torch.nn.Linear", "init_args": {"in_features": 2, "out_features": 1}}},
-        "Linear has no layers, expected a last one that can be set to zero; set zero_start to false",
+        {"network": {"class_path": "sciml.nets.GaussianNetwork", "init_args": {"inputs": 2}}},
+        "GaussianNetwork has no layers, expected a last one that can be set to zero; set zero_start to false",
     ),
 }
 

@@ -10,16 +10,14 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from toy_runs import _fork
+from toy_runs import _fork, named
 
 from sciml.errors import DivergenceError, InputError
-from sciml.training import constructors
 from sciml.training.config import Config, config_from_values
 from sciml.training.task import Task
 
-constructors.ROOTS = (*constructors.ROOTS, "toy_solves")
 
-
+@named("toy_solves.Decay")
 class Decay(Task):
     """dx = -rate x dt + noise dW, x(0) = 1, by explicit Euler; without noise x(n step) = (1 - rate step)^n exactly."""
 
@@ -79,6 +77,7 @@ class Decay(Task):
         return f"explicit Euler, {self.steps} steps of {self.step:g}"
 
 
+@named("toy_solves.Parabola")
 class Parabola(Task):
     """u'' = 2, u(0) = u(1) = 0 with u = slope x (x - 1): an optimiser moves the slope to 1."""
 
