@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Raises
     ------
     SystemExit
-        Always: 0 success, 1 failed or diverged, 2 wrong usage or input, 130 interrupted, 143 terminated.
+        Always: 0 success, 1 failed, diverged or a full disk, 2 wrong usage or input, 130 interrupted, 141 the reader of
+        standard output has gone, 143 terminated.
     """
     from sciml.cli.frame import run
 

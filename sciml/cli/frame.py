@@ -18,6 +18,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from sciml.atomic import is_full
+from sciml.cli.streams import complain, open_streams, silence
 from sciml.errors import DivergenceError, PoorFitError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
@@ -36,7 +38,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }
 
-FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, WRONG_USAGE = 1, 2
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143  # 128 and the number of the signal, as a shell has it
 
 
 class Terminated(KeyboardInterrupt):
@@ -92,12 +95,17 @@ class VerbGroup(TyperGroup):
             if verdict is None:
                 raise
             sentence, code = verdict
-            print("sciml: " + sentence.replace("\n", " "), file=sys.stderr)
+            complain(sentence)
             raise typer.Exit(code) from None
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
     """Return the sentence and the exit code of an error that is not a defect of sciml, None for one that may be."""
+    if (full := full_disk(error)) is not None:
+        return full
+    if isinstance(error, BrokenPipeError):  # the reader has gone, as in `sciml ... | head`
+        silence()
+        return "", BROKEN_PIPE
     if isinstance(error, Terminated):
         return "terminated", TERMINATED
     if isinstance(error, KeyboardInterrupt):
@@ -113,11 +121,21 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     return None
 
 
+def full_disk(error: BaseException | None) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of a full disk, also where an error was made of it; None if it was not."""
+    while error is not None and not is_full(error):
+        error = error.__cause__
+    if not isinstance(error, OSError):
+        return None
+    path = error.filename or "the output"
+    reason = {errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the largest size of a file is reached"}
+    full = reason.get(error.errno or 0, "the disk is full")
+    return f"{full}, {path} could not be written; free some space or write elsewhere", FAILED
+
+
 def explain_file(error: OSError) -> tuple[str, int] | None:
     """Return the sentence and the exit code of a named path that cannot be used, None for any other error."""
     path = error.filename
-    if error.errno == errno.ENOSPC:
-        return f"the disk is full, {path or 'the output'} could not be written; free some space", FAILED
     if path is None:
         return None
     if isinstance(error, FileNotFoundError):
@@ -160,15 +178,32 @@ def raise_terminated(number: int, frame: FrameType | None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``sciml`` with these words (by default those of the process) and exit with its code."""
+    open_streams()
     signal.signal(signal.SIGTERM, raise_terminated)
-    command = typer.main.get_command(application)
     try:
-        try:
-            command(arguments, prog_name="sciml")
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone, as in `sciml ... | head`: leave quietly, and let the flush at exit go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
-    sys.exit(0)
+        os.getcwd()
+    except FileNotFoundError:
+        complain("the working directory does not exist any more; change into another one")
+        sys.exit(WRONG_USAGE)
+    stream = sys.stdout
+    try:
+        typer.main.get_command(application)(arguments, prog_name="sciml")
+    except SystemExit as leaving:
+        code = leaving.code
+    else:
+        code = 0
+    # Typer wraps the stream when the reader of a help page or of an error of usage has gone.
+    sys.exit(_flushed(code if sys.stdout is stream else BROKEN_PIPE))
+
+
+def _flushed(code: str | int | None) -> str | int | None:
+    """Write what standard output still holds; return the exit code, another one if that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        verdict = explain(error) or ("standard output cannot be written", FAILED)
+        silence()
+        if not code:
+            complain(verdict[0])
+            return verdict[1]
+    return code

@@ -35,6 +35,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     from rich.table import Table
     from rich.text import Text
 
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # which the frame answers; rich would exit with code 1
+
     rows = [tuple(row) for row in rows]
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for position, heading in enumerate(columns):
@@ -42,7 +46,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
         table.add_column(Text(heading), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(Text(cell_text(value)) for value in row))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    Output(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def cell_text(value: Any) -> str:

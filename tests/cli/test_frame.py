@@ -214,7 +214,7 @@ def test_a_reader_that_leaves_early_causes_no_complaint(boom_environment) -> Non
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 1
+    assert process.returncode == 141
 
 
 def test_json_is_one_strict_object_and_nothing_else(boom) -> None:

@@ -20,7 +20,7 @@ PUBLIC = (
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 CLASS = re.compile(r"^([A-Z]\w*[a-z]\w*)(\.\w+)*(\(.*\))?$")
 MODULE = re.compile(r"^sciml(\.\w+)+$")
-FOREIGN = {"LinearOperator", "LightningDataModule", "Trainer", "KeyboardInterrupt"}
+FOREIGN = {"LinearOperator", "LightningDataModule", "Trainer", "KeyboardInterrupt", "OSError"}
 SOURCES = re.compile(r"^## Source files of the package$(.*)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 

@@ -374,7 +374,7 @@ def test_a_shape_that_contradicts_the_cells_of_the_file_is_refused(tmp_path):
 def test_missing_files_folders_and_cells_for_a_matrix_are_refused(tmp_path):
     with pytest.raises(DataFormatError, match=r"absent\.npz cannot be opened: No such file"):
         sparse_files.read_system(tmp_path / "absent.npz")
-    with pytest.raises(DataFormatError, match="cannot be opened: Is a directory"):
+    with pytest.raises(DataFormatError, match="is a folder, expected a regular file"):
         sparse_files.read_vector(tmp_path)
     with pytest.raises(DataFormatError, match="expected a sparse matrix"):
         sparse_files.read_matrix(saved(tmp_path, npz_bytes(cells=CELLS, b=B)))

@@ -1,0 +1,51 @@
+"""The standard streams of a command: always open, never in the way of a character, and closed without a complaint.
+
+A shell may start a command with closed streams (``>&-``), a reader may leave early (``| head``), and a file name may
+hold bytes that are no text. None of these is an error of the command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+def open_streams() -> None:
+    """Give the process the standard streams that it lacks, and let text be written that the streams cannot encode.
+
+    The first file that a process with a closed stream opens would take the place of the stream, and what a library
+    prints would go into it.
+    """
+    for number, (name, mode) in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                with contextlib.suppress(OSError):
+                    os.fstat(number)  # which may belong to a file that is open by now
+                    number = descriptor
+                if number != descriptor:
+                    os.dup2(descriptor, number)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - open to the end of the process
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def complain(sentence: str) -> None:
+    """Write one sentence on standard error; if nobody listens there, let it be."""
+    if sentence:
+        with contextlib.suppress(OSError):
+            print("sciml: " + " ".join(sentence.splitlines()), file=sys.stderr, flush=True)
+
+
+def silence() -> None:
+    """Let what the streams still hold go nowhere, where it cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):  # a stream of a test may have no descriptor
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
