@@ -49,6 +49,7 @@ class RunFolder:
     path : the folder; it must be empty if it exists, and its parents are made
     overwrite : use a folder with files in it all the same; an old ``result.json`` is removed first
     resume : the same, for a run that goes on: ``environment.json`` keeps what it says and gains an entry in ``resumed``
+    changed : values of the config that a resumed run changes, by dotted key; the entry records them
 
     Examples
     --------
@@ -60,12 +61,19 @@ class RunFolder:
     ['environment.json', 'result.json', 'table.md']
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        changed: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = Path(path)
         _make_folder(self.path)
         if not (overwrite or resume) and any(file.name != LOCK for file in self.path.iterdir()):
             raise InputError(f"{self.path} is not empty, expected a new folder; choose another name, or overwrite it.")
-        self.environment: dict[str, Any] = self._resumed_environment() if resume else environment()
+        self.environment: dict[str, Any] = self._resumed_environment(changed or {}) if resume else environment()
         try:
             (self.path / RESULT).unlink(missing_ok=True)
             self.write_json(ENVIRONMENT, self.environment)
@@ -84,11 +92,12 @@ class RunFolder:
         """Write a JSON file of this name into the folder."""
         self.write_text(name, _json(plain(values)))
 
-    def _resumed_environment(self) -> dict[str, Any]:
+    def _resumed_environment(self, changed: Mapping[str, Any]) -> dict[str, Any]:
         first = read_environment(self.path)
         if first is None:
             return environment()
-        return {**first.values, "resumed": [*first.resumed, environment()]}
+        entry = {**environment(), **({"changed": dict(changed)} if changed else {})}
+        return {**first.values, "resumed": [*first.resumed, entry]}
 
     def finish(
         self,

@@ -76,7 +76,7 @@ def run_config(
 
     leads = rank_zero_only.rank == 0  # of several processes one speaks
     speaks = leads and not json
-    if speaks and resume and run.finished(folder):
+    if speaks and resume and run.finished(folder, checked):
         print(f"{folder} has finished already.", flush=True)
     then = "fields and figures" if checked.task_class.solves() else ""
     with TrainingBar(_unit(checked), then=then, enabled=None if leads else False) as bar:
@@ -126,10 +126,6 @@ def _folder(
     is_run = (config / "config.yaml").is_file()
     if is_run and output is not None and output.resolve() != config.resolve():
         raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
-    if is_run and resume and changes:
-        raise InputError(
-            f"a resumed run keeps its config; leave {' '.join(changes)} out, or {verb} into another folder."
-        )
     folder = config if is_run else output or RUNS / config.stem
     # Among several ranks the others would find what the first has just written.
     alone = LAUNCHED.isdisjoint(os.environ)

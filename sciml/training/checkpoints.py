@@ -19,22 +19,34 @@ from typing import Any, BinaryIO
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from sciml import strict_yaml
 from sciml.atomic import write_bytes
-from sciml.errors import CheckpointError
+from sciml.checks import instance
+from sciml.errors import CheckpointError, InputError
 from sciml.regular_files import regular_file
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64  # bytes
 _END_OF_ARCHIVE = b"PK\x05\x06"  # a record of 22 bytes, of which the last two are the length of the comment
 _CHUNK = 1 << 20
+_CONFIG = "sciml_config"  # the key of the config in a checkpoint; those of earlier versions have none
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Checkpoint files of the trainer, by :func:`write_checkpoint` and :func:`read_checkpoint`."""
+    """Checkpoint files of the trainer, by :func:`write_checkpoint` and :func:`read_checkpoint`.
+
+    Parameters
+    ----------
+    config : of the run, in plain values; each checkpoint holds it
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._config = strict_yaml.dump(config)
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Save the state that the trainer collected."""
-        write_checkpoint(checkpoint, Path(path))
+        write_checkpoint({**checkpoint, _CONFIG: self._config}, Path(path))
 
     def load_checkpoint(self, path: str | Path, *arguments: Any, **options: Any) -> dict[str, Any]:
         """Load onto the CPU, whatever the trainer asks for: the strategy moves the tensors."""
@@ -98,6 +110,24 @@ def completed_epochs(checkpoint: Mapping[str, Any]) -> int | None:
     except (KeyError, TypeError):
         return None
     return done if isinstance(done, int) else None
+
+
+def config_of(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
+    """Return the config that a checkpoint was made with, None if the checkpoint does not say.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no config.
+    """
+    text = checkpoint.get(_CONFIG)
+    if text is None:
+        return None
+    try:
+        values = strict_yaml.parse(instance("its config", text, str, "a text"), path.name)
+        return instance("its config", values, dict, "keys and values")
+    except InputError as error:
+        raise CheckpointError(f"{path} is no checkpoint of sciml: {error}") from error
 
 
 def _check_whole(file: BinaryIO, path: Path) -> None:

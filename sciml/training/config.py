@@ -77,6 +77,7 @@ class Config:
     values : all of it, defaults included, as plain values: what ``config.yaml`` holds
     source : the file, for errors
     classes : that the config may name
+    overrides : ``key=value`` with which the file was read
     """
 
     title: str
@@ -88,6 +89,7 @@ class Config:
     values: dict[str, Any]
     source: str
     classes: ClassList = field(default_factory=shipped_classes, repr=False)
+    overrides: tuple[str, ...] = ()
 
     @property
     def task_class(self) -> type[Task]:
@@ -189,6 +191,7 @@ def _config(values: Mapping[str, Any], typed: TypedValues) -> Config:
         values={key: resolved[key] for key in ("title", "seed", *sections, "cite")},
         source=where.file,
         classes=typed.classes,
+        overrides=where.overrides,
     )
 
 

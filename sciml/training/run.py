@@ -29,15 +29,15 @@ from sciml.atomic import check_no_link, make_folder
 from sciml.config_files import read_yaml
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
-from sciml.renamed import current_values
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.run_records import METRICS, RESULT, read_environment, read_result, read_rows
 from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey
-from sciml.training.checkpoints import CheckpointFiles
+from sciml.training.checkpoints import CheckpointFiles, read_checkpoint
 from sciml.training.config import Config
+from sciml.training.resuming import CONFIG, allowed_changes, as_read, changes_in_effect, read_config
 from sciml.training.states import STATES
-from sciml.training.stored import CONFIG, LAST, evaluate, export_weights, load_task, restore
+from sciml.training.stored import LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import StageProgress, Task
 
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
@@ -71,7 +71,8 @@ def train(
     ----------
     config : checked
     folder : of the run; new or empty unless one of the next two is True
-    resume : go on from the last checkpoint in the folder; in a new folder start, and after the end do nothing
+    resume : go on from the last checkpoint in the folder; in a new folder start, and after the end do nothing. The
+        config is that of the run, but for what :mod:`sciml.training.resuming` allows
     overwrite : remove the run that is in the folder
     progress : called now and then with the state of the run
     started : called with the task once the folder is ready, before the first update; not if the run has finished
@@ -88,9 +89,11 @@ def train(
     InputError
         If the folder holds other things, or another run is in it.
     ConfigError
-        If the run to resume has another config; the sentence names the key.
+        If the run to resume has another config; the sentence names the keys.
     CheckpointError
-        If the checkpoint to resume from is damaged.
+        If the checkpoint to resume from is damaged, or the config in the folder is not the one that it was made with.
+    DataFormatError
+        If the result, the environment or the metrics in the folder are damaged.
     DivergenceError
         If a loss or a weight is not finite any more; ``status`` is ``"diverged"`` then. The last checkpoint stays.
     """
@@ -99,16 +102,16 @@ def train(
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
     # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
-    task = None if resume and finished(folder) else _prepared(config)
+    task = None if resume and finished(folder, config) else _prepared(config)
     with ExitStack() as stack:
         writer = None
         if _rank() == 0:
             stack.enter_context(FolderLock(folder))
-            _check_folder(config, folder, resume, overwrite)
-        if resume and (result := finished(folder)):
+            changed = _check_folder(config, folder, resume, overwrite)
+        if resume and (result := finished(folder, config)):
             return result
         if _rank() == 0:
-            writer = _open(config, folder, resume, overwrite)
+            writer = _open(config, folder, resume, overwrite, changed)
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
         task, data = _prepared(config) if task is None else task, config.build_data()
@@ -129,8 +132,13 @@ def train(
     return result
 
 
-def finished(folder: str | Path) -> dict[str, Any] | None:
+def finished(folder: str | Path, config: Config | None = None) -> dict[str, Any] | None:
     """Return the result of the run in a folder if it has finished, None otherwise.
+
+    Parameters
+    ----------
+    folder : of the run
+    config : with which it is resumed; a run with fewer epochs has not finished then
 
     Raises
     ------
@@ -138,7 +146,10 @@ def finished(folder: str | Path) -> dict[str, Any] | None:
         If there is a result, but a damaged one.
     """
     result = read_result(Path(folder))
-    return result.values if result is not None and result.status == Status.FINISHED else None
+    if result is None or result.status != Status.FINISHED:
+        return None
+    is_over = config is None or result.values.get("epochs") in (None, config.training.epochs)
+    return result.values if is_over else None
 
 
 def _rank() -> int:
@@ -165,19 +176,17 @@ def _check_device(config: Config) -> None:
         )
 
 
-def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to resume another or a damaged run, and to start in the folder of a run."""
+def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -> dict[str, Any]:
+    """Refuse to resume another or a damaged run, and to start where a run is; return what a resumed one changes."""
     file = folder / CONFIG
     if resume and file.exists():
         read_environment(folder)
         read_rows(folder / METRICS)
-        key = _difference(current_values(read_yaml(file)), _resolved(config))
-        if key is not None:
-            raise ConfigError(
-                f"{config.source} differs from {file}, the config of the run to resume, in {key}; "
-                "resume with the same config, or choose another folder."
-            )
-    elif resume:
+        values = (
+            read_config(folder, read_checkpoint(last), last) if (last := folder / LAST).exists() else read_yaml(file)
+        )
+        return {key: new for key, (_, new) in allowed_changes(config, values, file).items()}
+    if resume:
         strange = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, "environment.json"))
         strange = [name for name in strange if not name.endswith(".part")]
         if strange:
@@ -186,36 +195,21 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
             )
     elif file.exists() and not overwrite:
         raise InputError(f"{folder} holds a run already; resume it, overwrite it, or choose another folder.")
+    return {}
 
 
-def _open(config: Config, folder: Path, resume: bool, overwrite: bool) -> RunFolder:
-    """Prepare the folder: remove old files where that is asked for, and write the config."""
+def _open(config: Config, folder: Path, resume: bool, overwrite: bool, changed: Mapping[str, Any]) -> RunFolder:
+    """Prepare the folder: remove old files where that is asked for, record changes, and write the config."""
     for name in (FIGURES, STATES, LAST.parent):
         check_no_link(folder / name)  # before anything is removed there
     for pattern in (*(_OURS if overwrite else ()), *(_LEFT_BY_A_KILL if overwrite or resume else ())):
         for path in folder.glob(pattern):
             if path.is_symlink() or not (path.is_dir() or (path.parent != folder and path.parent.is_symlink())):
                 path.unlink()
-    writer = RunFolder(folder, overwrite=overwrite, resume=resume)
-    if not (folder / CONFIG).exists():
-        writer.write_text(CONFIG, strict_yaml.dump(_resolved(config)))
+    writer = RunFolder(folder, overwrite=overwrite, resume=resume, changed=changed)
+    if changed or not (folder / CONFIG).exists():
+        writer.write_text(CONFIG, strict_yaml.dump(as_read(config)))
     return writer
-
-
-def _resolved(config: Config) -> dict[str, Any]:
-    """Return all values as they are read back from a file; infinity remains, which JSON lacks."""
-    return strict_yaml.parse(strict_yaml.dump(config.values), config.source)
-
-
-def _difference(old: Any, new: Any, key: str = "") -> str | None:
-    """Return the dotted key of the first value that differs, None if there is none."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        pairs = [(name, old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = [(number, *pair) for number, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        return None if old == new else f"{key} ({new!r}, it was {old!r})"
-    return next((found for name, *pair in pairs if (found := _difference(*pair, f"{key}.{name}".lstrip(".")))), None)
 
 
 def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightning.Trainer:
@@ -227,7 +221,7 @@ def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightni
         max_epochs=config.training.epochs,
         default_root_dir=folder,
         callbacks=[*callbacks, GlobalDraws(config.seed), *average, EpochCheckpoints(folder / LAST.parent)],
-        plugins=[CheckpointFiles()],
+        plugins=[CheckpointFiles(as_read(config))],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -299,6 +293,7 @@ def _finish(
     metrics = {**(solved or {}), **metrics, **(solved or {})}  # the first in front, the last with their values
     if writer is None:
         return {"status": status, "metrics": metrics}
+    changed = changes_in_effect(config, writer.path)
     return writer.finish(
         status,
         metrics,
@@ -307,6 +302,7 @@ def _finish(
         seconds=rows.earlier + time.perf_counter() - begin,
         training_seconds=rows.seconds,
         epochs=config.training.epochs,
+        **({"changed": changed} if changed else {}),
         peak_memory_bytes=_peak_memory(),
         peak_device_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
     )

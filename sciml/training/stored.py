@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sciml import __version__, weights
 from sciml.atomic import write_text
-from sciml.config_files import read_yaml
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.run_folder import plain
 from sciml.run_records import read_environment, read_result
 from sciml.status import Status
 from sciml.training.checkpoints import completed_epochs, read_checkpoint
 from sciml.training.config import Config, config_from_values
+from sciml.training.resuming import CONFIG, read_config
 from sciml.training.task import StageProgress, Task
 
-CONFIG, LAST = "config.yaml", Path("checkpoints/last.ckpt")
+LAST = Path("checkpoints/last.ckpt")
 
 
 def load_task(path: str | Path) -> Task:
@@ -79,10 +80,18 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
         raise InputError(f"{folder} holds no finished run; train it to the end first.")
     if result.status != Status.FINISHED:
         raise InputError(f"the run in {folder} is {result.status}, expected a finished one.")
+    stored = _read(folder)
+    config = config_from_values(stored.values, stored.source)
+    if stored.completed_epochs not in (None, config.training.epochs):
+        raise InputError(
+            f"{folder / LAST} is that of {stored.completed_epochs} of {config.training.epochs} epochs, expected "
+            "the last one; resume the run."
+        )
+    weights.assign(config.build_task(), stored.tensors, folder / LAST)  # whatever does not fit is found here
     return weights.publish(
         path,
-        read_checkpoint(folder / LAST)["state_dict"],
-        config=read_yaml(folder / CONFIG),
+        stored.tensors,
+        config=stored.values,
         command=environment.command,
         commit=environment.commit,
         version=result.version,
@@ -102,32 +111,51 @@ def restore(task: Task, folder: Path) -> Task:
 def load_with_config(path: str | Path, data_path: str | Path | None = None) -> tuple[Task, Config]:
     """Return the task as :func:`load_task` does, and its config, with other data if a file is given."""
     path = Path(path)
-    values, source, tensors, folder, done = _read(path)
+    stored = _read(path)
+    values = stored.values if data_path is None else _with_data(stored.values, data_path)
     try:
-        config = config_from_values(values if data_path is None else _with_data(values, data_path), source)
+        config = config_from_values(values, stored.source)
     except ConfigError as error:
-        if folder is None:
+        if stored.folder is None:
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         raise
     task = config.build_task()
     task.prepare(config.training, config.seed)
-    task.loaded_from, task.completed_epochs = folder, done
-    weights.assign(task, tensors, path)
+    task.loaded_from, task.completed_epochs = stored.folder, stored.completed_epochs
+    weights.assign(task, stored.tensors, path)
     return task.eval(), config
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str, dict[str, Any], Path | None, int | None]:
-    """Return the config as it was written and its name, the tensors; of a run, its folder and completed epochs too."""
+@dataclass(frozen=True)
+class _Stored:
+    """What a run folder or published weights hold.
+
+    Parameters
+    ----------
+    values, source : the config as it was written, and the file
+    tensors : of the task
+    folder, completed_epochs : of a run, None otherwise
+    """
+
+    values: dict[str, Any]
+    source: str
+    tensors: dict[str, Any]
+    folder: Path | None = None
+    completed_epochs: int | None = None
+
+
+def _read(path: Path) -> _Stored:
+    """Read a run folder, a checkpoint in one, or published weights."""
     if path.suffix == weights.ENDING:
         card = weights.read_card(path)
-        return card.config, str(card.path), weights.read_tensors(path, card), None, None
+        return _Stored(card.config, str(card.path), weights.read_tensors(path, card))
     file = path / LAST if path.is_dir() else path
     folder = file.parent.parent
     if not file.exists() and not (folder / CONFIG).exists():
         raise CheckpointError(f"{path} is not a run: there is no {folder / CONFIG}; train one with 'sciml train'.")
     checkpoint = read_checkpoint(file)
-    values = read_yaml(folder / CONFIG)
-    return values, str(folder / CONFIG), checkpoint["state_dict"], folder, completed_epochs(checkpoint)
+    values = read_config(folder, checkpoint, file)
+    return _Stored(values, str(folder / CONFIG), checkpoint["state_dict"], folder, completed_epochs(checkpoint))
 
 
 def _with_data(values: dict[str, Any], path: str | Path) -> dict[str, Any]:

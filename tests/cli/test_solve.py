@@ -134,7 +134,7 @@ def test_a_solved_case_is_not_solved_again_nor_replaced_by_accident(run, command
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     assert "holds a run already" in refused(command("solve", "decay.yaml"))
     assert "leave one of the two out" in refused(command("solve", run, "--resume", "--overwrite"))
-    assert "leave seed=3 out, or solve into another folder" in refused(command("solve", run, "seed=3", "--resume"))
+    assert "a resumed run keeps its config, got seed (3" in refused(command("solve", run, "seed=3", "--resume"))
     code, out, _ = command("solve", run, "--resume")
     assert code == 0 and "has finished already" in out
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before

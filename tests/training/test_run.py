@@ -182,7 +182,12 @@ def test_weights_of_another_network_are_refused(run, tmp_path):
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(toy(width=9).values))
-    write_checkpoint(read_checkpoint(run / "checkpoints" / "last.ckpt"), folder / "checkpoints" / "last.ckpt")
+    checkpoint = read_checkpoint(run / "checkpoints" / "last.ckpt")
+    write_checkpoint(checkpoint, folder / "checkpoints" / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"is not the config of .*: task\.init_args\.width \(9, the run used 8"):
+        load_task(folder)
+    del checkpoint["sciml_config"]  # as in those of earlier versions
+    write_checkpoint(checkpoint, folder / "checkpoints" / "last.ckpt")
     with pytest.raises(CheckpointError, match=r"do not fit Noisy as its config builds it: size mismatch for net\.0"):
         load_task(folder)
 
