@@ -109,10 +109,17 @@ class ClassList:
         entry = self.entries.get(path)
         if entry is None:
             reason = f"{key} is {path[:LONGEST_NAME]}, which is no class that a config may name"
+            if self._is_foreign(path):
+                reason += f"; a class of your own comes from a file given by --module: {_file_of(path)} for this one"
             raise where.error(key, f"{reason}; expected {kinds}{self._near(path[:LONGEST_NAME], wanted)}")
         if not entry.fits(wanted):
             raise where.error(key, f"{key} is {path}, expected {kinds}{self._near(path, wanted)}")
         return entry.load()
+
+    def _is_foreign(self, path: str) -> bool:
+        """Return whether no name on the list is of the same package or file, nor of one that classes derive from."""
+        roots = {name.partition(".")[0] for name in self.entries} | {"torch", "lightning"}
+        return "." in path and path.partition(".")[0] not in roots
 
     def _near(self, path: str, wanted: Sequence[type]) -> str:
         """Return the end of a sentence: the nearest name of a class that fits, or some of those that do."""
@@ -144,6 +151,11 @@ def identity(cls: type) -> str:
     It does not depend on the module inside of the package, and no two classes that a config may name share it.
     """
     return in_its_package(f"{cls.__module__}.{cls.__qualname__}")
+
+
+def _file_of(path: str) -> str:
+    """Return the name of the file whose class a dotted path would be."""
+    return f"{path.partition('.')[0][:LONGEST_NAME]}.py"
 
 
 def _with_article(name: str) -> str:

@@ -27,7 +27,7 @@ import inspect
 import math
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path, PurePath
@@ -36,6 +36,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from sciml.config_classes import ClassList, shipped_classes
 from sciml.config_errors import Where, in_words, members, shorten
 from sciml.errors import DataFormatError, InputError, MeshFileError, SciMLError
+from sciml.user_modules import blame
 
 NAMED = ("class_path", "init_args")
 _REFUSALS = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError, MemoryError)
@@ -53,6 +54,7 @@ class _Parameter:
 
     hint: Any
     default: Callable[[], Any] | None
+    is_annotated: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class TypedValues:
         except SciMLError:
             raise
         except _REFUSALS as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = blame(error) or " ".join(str(error).split()) or type(error).__name__
             raise self.where.error(key, f"{key} is refused by {cls.__name__}: {reason[:300]}") from error
 
     def _checked(self, parameters: Mapping[str, _Parameter], values: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -126,6 +128,9 @@ class TypedValues:
         plain = {}
         for name, entry in parameters.items():
             full = _inside(key, name)
+            if not entry.is_annotated:
+                reason = f"{full}: the parameter {name} has no annotation, which is the type of its key"
+                raise self.where.error(full, f"{reason}; write {name}: float for example")
             if name not in values and entry.default is None:
                 raise self.where.error(full, f"{full} is missing, expected {in_words(entry.hint)}")
             plain[name] = self._item(entry.hint, values[name] if name in values else _plain(entry.default()), full)
@@ -230,9 +235,7 @@ def parameters_of(target: Callable[..., Any]) -> Mapping[str, _Parameter]:
         if makes_fields:
             factories = {each.name: each.default_factory for each in fields(cls)}
             own = {
-                name: _Parameter(
-                    entry.hint, entry.default if (made := factories.get(name, MISSING)) is MISSING else made
-                )
+                name: entry if (made := factories.get(name, MISSING)) is MISSING else replace(entry, default=made)
                 for name, entry in own.items()
             }
         found = {**own, **found}
@@ -247,7 +250,8 @@ def _parameters(function: Callable[..., Any], hints: Mapping[str, Any]) -> dict[
         if name != "self" and each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY):
             default = None if each.default is each.empty else (lambda value=each.default: value)
             hint = hints.get(name, Any)
-            found[name] = _Parameter(hint if each.default is not None or hint is Any else hint | None, default)
+            optional = each.default is None and hint is not Any
+            found[name] = _Parameter(hint | None if optional else hint, default, name in hints)
     return found
 
 

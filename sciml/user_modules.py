@@ -33,8 +33,10 @@ from typing import Any
 
 from sciml.config_errors import Where, shorten
 from sciml.errors import InputError
+from sciml.regular_files import read_bytes, regular_file
 
 MOST_MODULES = 16  # files of one config
+LARGEST = 1 << 20  # bytes of a file; one is written by hand
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -134,10 +136,6 @@ class UserModules:
         """Return the name and the checksum of each file, for ``config.yaml``, in the order of the names."""
         return [{"name": name, "sha256": self.files[name].sha256} for name in sorted(self.files)]
 
-    def install(self) -> None:
-        """Let each name stand for the module of this config; another one of that name may have been loaded since."""
-        sys.modules.update(self.modules)
-
     def check_used(self, where: Where, values: Any) -> None:
         """Refuse a file that the config does not need: neither does it name a class of it, nor a file that imports it.
 
@@ -190,7 +188,7 @@ def load_modules(paths: Sequence[str | Path], recorded: Any, where: Where) -> Us
     key = tuple(sorted((file.location, file.sha256) for file in files))
     if key not in _LOADED:
         _LOADED[key] = UserModules(files, _execute(files))
-    _LOADED[key].install()
+    sys.modules.update(_LOADED[key].modules)  # in the place of other contents under that name
     return _LOADED[key]
 
 
@@ -278,27 +276,26 @@ def _read(paths: Sequence[str | Path]) -> list[SourceFile]:
         raise InputError(f"there are {len(paths)} modules, expected at most {MOST_MODULES}.")
     files: dict[str, SourceFile] = {}
     for path in map(Path, paths):
-        _check_path(path)
+        _check_name(path)
         if path.stem in files:
             raise InputError(f"{files[path.stem].path} and {path} both have the name {path.stem}; give one of them.")
         try:
-            files[path.stem] = SourceFile(path, path.read_bytes())
+            files[path.stem] = SourceFile(path, read_bytes(regular_file(path), LARGEST))
+            if place := _taken(path):
+                raise InputError(f"{path} cannot be a module: its name is that of {place}; rename the file.")
+        except FileNotFoundError:
+            raise InputError(f"{path} is given as a module, but does not exist; check the name.") from None
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
         files[path.stem].text  # noqa: B018 - refuses what is not UTF-8
     return list(files.values())
 
 
-def _check_path(path: Path) -> None:
+def _check_name(path: Path) -> None:
     if path.suffix != ".py":
         raise InputError(f"{path} is given as a module, expected a Python file, my_problem.py for example.")
-    if not path.is_file():
-        reason = "is not a regular file" if path.exists() else "does not exist"
-        raise InputError(f"{path} is given as a module, but {reason}; check the name.")
     if reason := _unusable(path.stem):
         raise InputError(f"{path} cannot be a module: {path.stem!r} is {reason}; rename the file.")
-    if place := _taken(path):
-        raise InputError(f"{path} cannot be a module: its name is that of {place}; rename the file.")
 
 
 def _unusable(name: str) -> str:
@@ -335,12 +332,11 @@ def _compare(where: Where, files: Sequence[SourceFile], records: Mapping[str, st
         options = " ".join(f"--module path/to/{name}.py" for name in missing)
         raise where.error("modules", f"this was made with classes of {named}; give {options}, if you trust that code")
     for name, sha256 in records.items():
-        if given[name].sha256 != sha256:
-            raise where.error(
-                "modules",
-                f"{given[name].path} is not the file that this was made with: its SHA-256 is "
-                f"{given[name].sha256[:12]}..., it was {sha256[:12]}...; restore the file, or start a new run with it",
-            )
+        found = given[name]
+        if found.sha256 != sha256:
+            checksums = f"its SHA-256 is {found.sha256[:12]}..., it was {sha256[:12]}..."
+            remedy = "restore the file, or start a new run with modules=null"
+            raise where.error("modules", f"{found.path} is not the file that this was made with: {checksums}; {remedy}")
 
 
 class _Loader(importlib.abc.InspectLoader):

@@ -23,11 +23,10 @@ SHA = "0" * 64
 
 @pytest.fixture(autouse=True)
 def modules_are_forgotten():
-    before = dict(sys.modules)
-    yield
-    for name in sys.modules.keys() - before.keys():
-        if getattr(sys.modules[name], "__file__", None) and "pytest" in str(sys.modules[name].__file__):
-            del sys.modules[name]
+    """Let no test find the files of another one in ``sys.modules``."""
+    ours = [name for name, module in sys.modules.items() if "pytest-of-" in str(getattr(module, "__file__", ""))]
+    for name in ours:
+        del sys.modules[name]
 
 
 def load(*paths: Path, recorded: object = None) -> UserModules:
@@ -87,7 +86,8 @@ def test_a_file_is_executed_once_per_content(tmp_path):
         third = load(path)
         assert sys.count_of_loads == 2 and list(third.classes(object)) == ["my_problem.A", "my_problem.B"]
         assert sys.modules["my_problem"] is third.modules["my_problem"]
-        first.install()
+        path.write_text(path.read_text().removesuffix("\nclass B: pass\n"))
+        assert load(path) is first and sys.count_of_loads == 2
         assert sys.modules["my_problem"] is first.modules["my_problem"]
     finally:
         del sys.count_of_loads
@@ -186,9 +186,10 @@ def test_a_file_whose_folder_is_on_the_path_is_no_other_module(tmp_path, monkeyp
 def test_only_a_regular_python_file_of_utf_8_is_read(tmp_path):
     assert "does not exist" in refused(tmp_path / "none.py")
     (tmp_path / "folder.py").mkdir()
-    assert "not a regular file" in refused(tmp_path / "folder.py")
+    assert "expected a regular file" in refused(tmp_path / "folder.py")
     os.mkfifo(tmp_path / "pipe.py")
-    assert "not a regular file" in refused(tmp_path / "pipe.py")
+    assert "expected a regular file" in refused(tmp_path / "pipe.py")
+    assert "larger than" in refused(write(tmp_path, "#" * 2**21, "large.py"))
     for name in ("my_problem.txt", "my_problem.pyc", "my_problem.so", "my_problem"):
         assert "expected a Python file" in refused(write(tmp_path, "", name))
     (tmp_path / "latin.py").write_bytes(b"# -*- coding: latin-1 -*-\nx = 1\ny = '\xe9'\n")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.runs import ModuleOption
 
 app = verb_app("Evaluate a trained task on held-out data.")
 
@@ -18,6 +19,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option("--data", help="Data set to evaluate on; that of the config by default.")
     ] = None,
+    module: ModuleOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the metrics of a trained task, in physical units; the first is the headline error."""
@@ -34,7 +36,7 @@ def evaluate(
         from sciml.training.run import evaluate as measure
 
         line.stage("evaluating")
-        metrics = measure(folder, data, stage=line.stage)
+        metrics = measure(folder, data, modules=module or [], stage=line.stage)
     if json:
         print_json(metrics)
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.runs import ModuleOption
 
 app = verb_app("Export the weights of a finished run as NAME.safetensors, with a card NAME.yaml that describes them.")
 
@@ -16,6 +17,7 @@ app = verb_app("Export the weights of a finished run as NAME.safetensors, with a
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="NAME.safetensors; NAME.yaml is written beside it.")],
+    module: ModuleOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write the weights of a run (averaged ones, where it averaged them) for `evaluate`, `predict`, `precondition`."""
@@ -36,7 +38,7 @@ def export(
         from sciml.training.run import export_weights
 
         line.stage("writing")
-        written = export_weights(folder, output)
+        written = export_weights(folder, output, modules=module or [])
     if json:
         about = {"weights": str(output), "card": str(card), "metrics": written.metrics, "sha256": written.sha256}
         print_json(about)

@@ -90,7 +90,7 @@ class VerbGroup(TyperGroup):
         """Run the verb; what it raises on purpose becomes one sentence and an exit code."""
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, SciMLError, MemoryError, OSError, RuntimeError) as error:
+        except (KeyboardInterrupt, Exception) as error:
             verdict = explain(error)
             if verdict is None:
                 raise
@@ -116,9 +116,15 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         detail = f" ({error})" if str(error) else ""
         return f"this needs more memory than is available{detail}; choose a smaller problem", WRONG_USAGE
-    if isinstance(error, OSError):
-        return explain_file(error)
-    return None
+    named = explain_file(error) if isinstance(error, OSError) else None
+    return named or explain_own_code(error)
+
+
+def explain_own_code(error: BaseException) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of an exception in a file given by ``--module``, None for any other."""
+    loader = sys.modules.get("sciml.user_modules")  # where it has not been imported, no such file has been either
+    sentence = None if loader is None else loader.blame(error)
+    return None if sentence is None else (sentence, FAILED)
 
 
 def full_disk(error: BaseException | None) -> tuple[str, int] | None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.runs import ModuleOption
 
 app = verb_app("Apply a trained task to a file.")
 
@@ -27,6 +28,7 @@ def predict(
         list[str] | None,
         typer.Option("--time", metavar="T", help="Of a solution: the time; repeat it for several, or say all."),
     ] = None,
+    module: ModuleOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task.
@@ -53,7 +55,7 @@ def predict(
         from sciml.training.prediction import predict_file
         from sciml.training.run import load_task
 
-        task = load_task(path)
+        task = load_task(path, modules=module or [])
         line.stage("predicting")
         numbers = predict_file(task, source, output, options, progress=line.fraction, name=run)
     if json:

@@ -34,6 +34,15 @@ PrintConfigOption = Annotated[
     bool, typer.Option("--print-config", help="Print the whole config, defaults included, and exit.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+ModuleOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--module",
+        metavar="FILE.py",
+        help="Python file whose classes the config names, as my_problem.MyProblem; repeatable. It is executed: give "
+        "only files that you trust.",
+    ),
+]
 
 
 def run_config(
@@ -42,6 +51,7 @@ def run_config(
     changes: list[str],
     output: Path | None,
     *,
+    modules: list[Path],
     resume: bool,
     overwrite: bool,
     print_config: bool,
@@ -52,7 +62,7 @@ def run_config(
     Parameters
     ----------
     verb : what the user called; ``solve`` refuses a task that learns from data
-    config, changes, output, resume, overwrite, print_config, json : the words of the command line
+    config, changes, output, modules, resume, overwrite, print_config, json : the words of the command line
     """
     from sciml.cli.output import print_json
     from sciml.cli.progress import TrainingBar
@@ -61,7 +71,7 @@ def run_config(
     folder = _folder(verb, config, changes, output, resume=resume, overwrite=overwrite, reads=print_config)
     from sciml.training.config import load_config
 
-    checked = load_config(config / "config.yaml" if is_run else config, changes)
+    checked = load_config(config / "config.yaml" if is_run else config, changes, modules=modules)
     if verb == "solve":
         _check_solvable(checked)
     if print_config:

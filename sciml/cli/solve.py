@@ -10,6 +10,7 @@ from sciml.cli.frame import verb_app
 from sciml.cli.runs import (
     ConfigArgument,
     JsonOption,
+    ModuleOption,
     OutputOption,
     OverwriteOption,
     PrintConfigOption,
@@ -29,6 +30,7 @@ def solve(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, as task.init_args.steps=5.")
     ] = None,
     output: OutputOption = None,
+    module: ModuleOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
     print_config: PrintConfigOption = False,
@@ -40,6 +42,7 @@ def solve(
         config,
         changes or [],
         output,
+        modules=module or [],
         resume=resume,
         overwrite=overwrite,
         print_config=print_config,

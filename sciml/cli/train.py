@@ -10,6 +10,7 @@ from sciml.cli.frame import verb_app
 from sciml.cli.runs import (
     ConfigArgument,
     JsonOption,
+    ModuleOption,
     OutputOption,
     OverwriteOption,
     PrintConfigOption,
@@ -27,6 +28,7 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, as training.phases.0.epochs=5.")
     ] = None,
     output: OutputOption = None,
+    module: ModuleOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
     print_config: PrintConfigOption = False,
@@ -38,6 +40,7 @@ def train(
         config,
         changes or [],
         output,
+        modules=module or [],
         resume=resume,
         overwrite=overwrite,
         print_config=print_config,

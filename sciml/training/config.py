@@ -8,6 +8,7 @@ not given stays null in ``config.yaml``, so that the arguments of the task remai
 
 The parameters of a class are its config keys, their annotations the types (:mod:`sciml.typed_values`), and only the
 classes that :mod:`sciml.config_classes` lists can be named: a config is data, reading one runs nothing from outside.
+Classes of a user's own come from files that the user gives beside the config (:mod:`sciml.user_modules`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sciml.training.citations import check_keys
 from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
 from sciml.typed_values import NAMED, TypedValues
+from sciml.user_modules import load_modules
 
 if TYPE_CHECKING:
     import lightning
@@ -122,46 +124,64 @@ class Config:
         return self.classes.find(Where(self.source), f"{key}.class_path", path, [_base(key)])
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = (), *, classes: ClassList | None = None) -> Config:
+def load_config(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    modules: Sequence[str | Path] = (),
+    classes: ClassList | None = None,
+) -> Config:
     """Read and check a config.
 
     Parameters
     ----------
     path : a YAML file, or the name of a shipped config such as ``dcdm/box_2d_cpu``
     overrides : ``key=value`` with dotted keys, such as ``"task.init_args.width=32"``, ``"training.phases.0.epochs=5"``
-    classes : that the config may name; by default those of sciml, which :meth:`ClassList.extended
-        <sciml.config_classes.ClassList.extended>` adds a user's own to
+    modules : Python files with classes of a user's own that the config names; they are executed
+    classes : that the config may name besides; by default those of sciml, which :meth:`ClassList.extended
+        <sciml.config_classes.ClassList.extended>` adds classes to that are in memory
 
     Raises
     ------
     ConfigError
         One sentence that names the file, the key and the nearest valid key.
+    InputError
+        If one of the modules cannot be executed.
     """
     path = find_config(path)
     values = apply_overrides(read_yaml(path), overrides, str(path))
-    return _config(values, TypedValues(Where(str(path), tuple(overrides)), classes or shipped_classes()))
+    return _config(values, Where(str(path), tuple(overrides)), modules, classes)
 
 
-def config_from_values(values: Mapping[str, Any], source: str, *, classes: ClassList | None = None) -> Config:
+def config_from_values(
+    values: Mapping[str, Any],
+    source: str,
+    *,
+    modules: Sequence[str | Path] = (),
+    classes: ClassList | None = None,
+) -> Config:
     """Check a config that is a dictionary already, such as that of a finished run.
 
     Parameters
     ----------
     values : what a config file holds
     source : names it in errors
-    classes : as :func:`load_config` takes them
+    modules, classes : as :func:`load_config` takes them
     """
-    return _config(values, TypedValues(Where(source), classes or shipped_classes()))
+    return _config(values, Where(source), modules, classes)
 
 
-def _config(values: Mapping[str, Any], typed: TypedValues) -> Config:
-    where = typed.where
+def _config(
+    values: Mapping[str, Any], where: Where, modules: Sequence[str | Path], classes: ClassList | None
+) -> Config:
     values = {key: current_values(section) for key, section in values.items()}
     heads = list(Head.__dataclass_fields__)
     sections = ["task", "data", "training", "trainer", "paper"]
     for key in values:
-        if key not in (*heads, *sections):
+        if key not in (*heads, *sections, "modules"):
             raise where.no_key("", key, ["title", "seed", *sections, "cite"])
+    own = load_modules(modules, values.get("modules"), where)
+    typed = TypedValues(where, (classes or shipped_classes()).extended(own.classes(object)))
     _check_there(where, values, ("title", "task"))
     resolved = typed.check(Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
     if not 0 <= resolved["seed"] <= LARGEST_SEED:
@@ -181,6 +201,8 @@ def _config(values: Mapping[str, Any], typed: TypedValues) -> Config:
         _check_one_process(where, task_class, resolved["trainer"])
     paper = values.get("paper")
     resolved["paper"] = None if paper is None else typed.check(Paper, paper, "paper")
+    own.check_used(where, resolved)
+    recorded = {"modules": own.records()} if own else {}
     return Config(
         title=resolved["title"],
         seed=resolved["seed"],
@@ -188,7 +210,7 @@ def _config(values: Mapping[str, Any], typed: TypedValues) -> Config:
         trainer=dict(resolved["trainer"]),
         paper=resolved["paper"],
         cite=list(resolved["cite"]),
-        values={key: resolved[key] for key in ("title", "seed", *sections, "cite")},
+        values={key: resolved[key] for key in ("title", "seed", *sections, "cite")} | recorded,
         source=where.file,
         classes=typed.classes,
         overrides=where.overrides,

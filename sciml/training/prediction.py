@@ -70,9 +70,11 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
     words : such as ``"time=0.5"``; the value is YAML, and taken literally where text is expected
     name : of the run, for errors
     """
-    parameters = _options(method)
-    hints = get_type_hints(method)
-    where = Where(name)
+    parameters, where = _options(method), Where(name)
+    try:
+        hints = get_type_hints(method)
+    except (NameError, TypeError) as error:
+        raise where.error("", f"the annotations of {method.__qualname__} cannot be read: {error}") from error
     values: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 TIMES_KEPT = 32  # of which the parameters are held in memory
 
 
-def load_field(path: str | Path) -> SolvedField:
+def load_field(path: str | Path, *, modules: Sequence[str | Path] = ()) -> SolvedField:
     """Return the solution of a run of ``sciml solve`` as a function of points and time.
 
     Parameters
@@ -38,6 +38,7 @@ def load_field(path: str | Path) -> SolvedField:
     path : the folder of a run, which may still be going on: then the solution is known as far as it has got; one of its
         checkpoints; or published weights ``NAME.safetensors`` beside ``NAME.yaml``. Where a run averaged its weights,
         they are the averaged ones
+    modules : as :func:`load_task <sciml.training.stored.load_task>` takes them
 
     Raises
     ------
@@ -46,7 +47,7 @@ def load_field(path: str | Path) -> SolvedField:
     CheckpointError
         If there are no weights, they are damaged, or no step has been completed.
     """
-    task, config = load_with_config(path)
+    task, config = load_with_config(path, modules=modules)
     if not isinstance(task, SolveTask):
         raise InputError(
             f"{path} holds {type(task).__name__}, which was trained on data and is not the field of one problem; use "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,31 @@ from sciml.training.task import StageProgress, Task
 LAST = Path("checkpoints/last.ckpt")
 
 
-def load_task(path: str | Path) -> Task:
+def load_task(path: str | Path, *, modules: Sequence[str | Path] = ()) -> Task:
     """Return the trained task, on the CPU and in evaluation mode.
 
     Parameters
     ----------
     path : the folder of a run, whose ``last.ckpt`` is taken; one of its checkpoints; or published weights
         ``NAME.safetensors`` beside ``NAME.yaml``. Where a run averaged its weights, they are the averaged ones
+    modules : Python files with the classes of a user's own that the config names; they are executed
 
     Raises
     ------
     CheckpointError
         If there are no weights, they are damaged, or they are those of something else.
+    ConfigError
+        If the config names files that are not given, or have changed.
     """
-    return load_with_config(path)[0]
+    return load_with_config(path, modules=modules)[0]
 
 
 def evaluate(
-    path: str | Path, data_path: str | Path | None = None, *, stage: StageProgress | None = None
+    path: str | Path,
+    data_path: str | Path | None = None,
+    *,
+    modules: Sequence[str | Path] = (),
+    stage: StageProgress | None = None,
 ) -> dict[str, float]:
     """Return the metrics of ``Task.evaluate``, the headline error first; a run keeps them in ``evaluation.json``.
 
@@ -46,10 +54,11 @@ def evaluate(
     ----------
     path : as :func:`load_task` takes it
     data_path : another file for ``data.init_args.path``; by default the data of the run
+    modules : as :func:`load_task` takes them
     stage : called with the name of each stage of the evaluation and the fraction of it that is done, or None
     """
     path = Path(path)
-    task, config = load_with_config(path, data_path)
+    task, config = load_with_config(path, data_path, modules)
     task.listener = stage
     data = config.build_data()
     data.prepare_data()
@@ -61,13 +70,14 @@ def evaluate(
     return metrics
 
 
-def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
+def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[str | Path] = ()) -> weights.Card:
     """Publish the weights of a run: ``NAME.safetensors``, and ``NAME.yaml`` with all that made them; return the card.
 
     Parameters
     ----------
     folder : of a finished run
     path : ``NAME.safetensors``; its folder exists
+    modules : as :func:`load_task` takes them
 
     Raises
     ------
@@ -81,7 +91,7 @@ def export_weights(folder: str | Path, path: str | Path) -> weights.Card:
     if result.status != Status.FINISHED:
         raise InputError(f"the run in {folder} is {result.status}, expected a finished one.")
     stored = _read(folder)
-    config = config_from_values(stored.values, stored.source)
+    config = config_from_values(stored.values, stored.source, modules=modules)
     if stored.completed_epochs not in (None, config.training.epochs):
         raise InputError(
             f"{folder / LAST} is that of {stored.completed_epochs} of {config.training.epochs} epochs, expected "
@@ -108,13 +118,15 @@ def restore(task: Task, folder: Path) -> Task:
     return task.eval()
 
 
-def load_with_config(path: str | Path, data_path: str | Path | None = None) -> tuple[Task, Config]:
+def load_with_config(
+    path: str | Path, data_path: str | Path | None = None, modules: Sequence[str | Path] = ()
+) -> tuple[Task, Config]:
     """Return the task as :func:`load_task` does, and its config, with other data if a file is given."""
     path = Path(path)
     stored = _read(path)
     values = stored.values if data_path is None else _with_data(stored.values, data_path)
     try:
-        config = config_from_values(values, stored.source)
+        config = config_from_values(values, stored.source, modules=modules)
     except ConfigError as error:
         if stored.folder is None:
             raise CheckpointError(f"{path} cannot be used: {error}") from error

@@ -27,6 +27,12 @@ class Page:
         (found,) = (code for code in self.blocks(language) if text in code)
         return found
 
+    def files(self) -> dict[str, str]:
+        """Return the code blocks that are files, which begin with their names in a comment, by these names."""
+        blocks = [code for _, code in FENCE.findall(self.text)]
+        named = [(re.match(r"# (\w+\.(?:py|yaml))\b", code), code) for code in blocks]
+        return {found[1]: code for found, code in named if found}
+
     def commands(self) -> list[str]:
         """Return the calls of ``sciml`` in shell blocks, without their comments."""
         lines = "".join(self.blocks("sh")).replace("\\\n", " ").splitlines()

@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,8 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.parametrize("each", WITH_PYTHON, ids=lambda each: each.name)
 def test_the_python_blocks_of_a_page_run_in_order(each: Page, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
+    for name, text in each.files().items():
+        Path(name).write_text(text, encoding="utf-8")
     names: dict = {"__name__": "__main__"}
     with seeded(0):
         for number, code in enumerate(each.blocks("python")):
