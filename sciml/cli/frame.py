@@ -107,9 +107,9 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         silence()
         return "", BROKEN_PIPE
     if isinstance(error, Terminated):
-        return "terminated", TERMINATED
+        return " ".join(["terminated", *map(str, error.args)]), TERMINATED
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", INTERRUPTED
+        return " ".join(["interrupted", *map(str, error.args)]), INTERRUPTED
     if isinstance(error, SciMLError):
         return str(error), FAILED if isinstance(error, DivergenceError | PoorFitError) else WRONG_USAGE
     # torch.OutOfMemoryError is a RuntimeError, and torch may not be loaded here

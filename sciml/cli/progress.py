@@ -128,12 +128,18 @@ class TrainingBar:
         What comes after the last epoch, which the time that is left does not contain.
     enabled : bool, optional
         Whether to show anything; by default a live bar in a terminal, and a few lines that stay elsewhere.
+
+    Attributes
+    ----------
+    reached : str
+        The last epoch that ended, in words.
     """
 
     def __init__(self, unit: str = "epoch", *, then: str = "", enabled: bool | None = None) -> None:
         self.unit, self.then = unit, then
         self._display = display(LiveBar, enabled)
         self._stages = Stages()
+        self.reached = f"before the first {unit} ended"
 
     def __enter__(self) -> Self:
         self._display.start()
@@ -167,6 +173,8 @@ class TrainingBar:
         terms : of the last finished epoch by name; the first three are shown
         seconds_left : None while it is not known
         """
+        if done >= 1:
+            self.reached = f"after {self.unit} {int(done)} of {epochs}"
         state = [f"{self.unit} {min(int(done) + 1, epochs)}/{epochs}"]
         shown = list(terms.items())[:3]
         if self.unit == "step":

@@ -86,18 +86,25 @@ def run_config(
 
     leads = rank_zero_only.rank == 0  # of several processes one speaks
     speaks = leads and not json
-    if speaks and resume and run.finished(folder, checked):
-        print(f"{folder} has finished already.", flush=True)
     then = "fields and figures" if checked.task_class.solves() else ""
     with TrainingBar(_unit(checked), then=then, enabled=None if leads else False) as bar:
+        begun = False
 
         def announce(task: Task) -> None:
+            nonlocal begun
+            begun = True
             if speaks:
                 bar.print(header(task, checked, folder))
 
-        result = run.train(
-            checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce, stage=bar.stage
-        )
+        try:
+            result = run.train(
+                checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce, stage=bar.stage
+            )
+        except KeyboardInterrupt as stopped:
+            words = [f"{bar.reached}; resume with `sciml {verb} {folder} --resume`"] if begun else []
+            raise type(stopped)(*words) from None
+    if speaks and not begun:
+        print(f"{folder} has finished already.", flush=True)
     if not leads:
         return
     if json:

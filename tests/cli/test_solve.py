@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import toy_solves
 import yaml
 from toy_runs import toy, wait_for
 from toy_solves import start_command, states_of, values_of
@@ -204,6 +205,34 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_case_goes_on_exactly(tmp_pa
         assert process.exitcode == 0
     assert states_of(run) == states_of(tmp_path / "whole")
     assert finished(run)["metrics"] == finished(tmp_path / "whole")["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
+)
+@pytest.mark.parametrize(("step", "reached"), [(0, "before the first step ended"), (2, "after step 3 of 5")])
+def test_a_signal_is_answered_with_the_step_and_the_command_that_resumes(
+    command, tmp_path, monkeypatch, number, code, word, step, reached
+):
+    (tmp_path / "five.yaml").write_text(yaml.safe_dump(values_of(steps=5)))
+    advance = toy_solves.Decay.advance
+    calls = []
+
+    def interrupted(task, batch):
+        calls.append(1)
+        if task.current_epoch == step and len(calls) == step + 1:
+            signal.raise_signal(number)
+            if not step:
+                signal.raise_signal(number)  # the second takes effect at once
+        return advance(task, batch)
+
+    monkeypatch.setattr(toy_solves.Decay, "advance", interrupted)
+    run = tmp_path / "run"
+    answer = command("solve", tmp_path / "five.yaml", "-o", run)
+    assert answer[0] == code
+    assert answer[2].splitlines()[-1] == f"sciml: {word} {reached}; resume with `sciml solve {run} --resume`"
+    assert command("solve", run, "--resume")[0] == 0
+    assert finished(run)
 
 
 def test_the_lists_show_what_can_be_solved(command, monkeypatch, folder):
