@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sciml import strict_yaml
 from sciml.config_errors import Where, did_you_mean, shorten
 from sciml.errors import ConfigError
 
+COST = "# Takes "
 _CLONE = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -71,6 +73,16 @@ def shipped_configs() -> dict[str, Path]:
         file.as_posix().partition("share/sciml/configs/")[2].removesuffix(".yaml"): Path(str(file.locate())).resolve()
         for file in found
     }
+
+
+def told_cost(path: Path) -> str | None:
+    """Return what a shipped config says that it takes, such as ``"0.6 CPU minutes"``: a line of its header.
+
+    The minutes are those of one thread on a laptop, with the start, the fields and the figures.
+    """
+    header = takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    lines = [line for line in header if line.startswith(COST)]
+    return lines[-1].removeprefix(COST).rstrip(".") if lines else None
 
 
 def find_config(name: str | Path) -> Path:

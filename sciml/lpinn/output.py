@@ -33,8 +33,10 @@ class SpaceTimeOutput(Output):
 
 
 def draw_characteristics(field: Followed, series: Series, figures: Path) -> None:
-    """Draw the characteristics over u(x, t), in one dimension on a grid."""
+    """Draw the paths of particles over u(x, t), in one dimension on a grid."""
     from sciml import plots
 
     if series.on.dim == 1 and isinstance(series.on, Grid):
-        plots.space_time(series["u"], figures / "characteristics.png", paths=paths(field, series.times))
+        u = series["u"]
+        title = "Particle paths over u(x, t)"
+        plots.space_time(u, figures / "characteristics.png", paths=paths(field, u), title=title)

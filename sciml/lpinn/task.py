@@ -53,6 +53,7 @@ class SpaceTimeFitting(SolveTask):
     precisions: ClassVar[tuple[str, ...]] = ("64-true",)
     values_per_axis: ClassVar[Mapping[int, int]] = VALUES_PER_AXIS
     watched: ClassVar[tuple[str, ...]] = WATCHED
+    epoch_name: ClassVar[str] = "round"
     epochs_of: ClassVar[str | tuple[str, ...] | None] = ("rounds", "slabs")
 
     def __init__(  # noqa: PLR0913 - the sections of a config

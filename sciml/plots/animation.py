@@ -77,14 +77,18 @@ def moving_picture(scene: Scene, times: np.ndarray) -> tuple[Figure, Show]:
     """Return a figure and the function that makes it show another time."""
     scenes = scene.panels()
     wide, high = np.ptp(scene.box, axis=0)
-    size = (7.0, 4.2) if scene.is_curve else (4.9 * len(scenes) + 0.8, 4.3 * float(np.clip(high / wide, 0.4, 1.6)) + 1)
+    width = 4.9 if len(scenes) < 3 else 3.7  # of a picture with an error beside it
+    height = (width - 0.6) * float(np.clip(high / wide, 0.4, 1.6)) + 1
+    size = (7.0, 4.2) if scene.is_curve else (width * len(scenes) + 0.8, height)
     figure = Figure(figsize=size, dpi=_DPI, layout=film_layout())
     panels = figure.subplots(1, len(scenes), squeeze=False)[0]
     drawn: list[Artist] = []
     clock = clock_of(times)
     for each, axes in zip(scenes, panels, strict=True):
         each.prepare(axes)
-    scene.draw_colour_bar(figure, panels[-1])
+    for limits in dict.fromkeys(each.limits for each in scenes):  # one bar for those that share a scale
+        alike = [number for number, each in enumerate(scenes) if each.limits == limits]
+        scenes[alike[0]].draw_colour_bar(figure, panels[alike[-1]])
 
     def show(time: float) -> None:
         while drawn:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from sciml.errors import InputError
 from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, pale, save, tidy
@@ -45,7 +46,14 @@ def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path,
     save(figure, path)
 
 
-def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names: Sequence[str] | None = None) -> None:
+def training_history(
+    rows: Sequence[Mapping[str, Any]],
+    path: str | Path,
+    names: Sequence[str] | None = None,
+    *,
+    unit: str = "epoch",
+    title: str = "Convergence history",
+) -> None:
     """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
 
     Parameters
@@ -53,15 +61,24 @@ def training_history(rows: Sequence[Mapping[str, Any]], path: str | Path, names:
     rows : of ``metrics.csv``: ``epoch``, and values whose names contain a slash, such as ``val/data``
     path : .png, .pdf or .svg
     names : of those to draw; by default all that some row has
+    unit : what an epoch is called on the axis; of others than epochs, the numbers are shown without their prefix
+    title : one line
     """
     figure = Figure(figsize=(7.0, 4.4), layout="constrained")
     axes = figure.subplots()
     axes.set_prop_cycle(color=COLOURS)
     for name in names or dict.fromkeys(name for row in rows for name in row if "/" in name):
         points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
-        axes.plot(*zip(*points, strict=True), linewidth=1.6, marker="o" if len(points) <= 40 else "", label=name)
-    axes.set(xlabel="epoch", yscale="log")
-    entitle(axes, "Convergence history")
+        axes.plot(
+            *zip(*points, strict=True),
+            linewidth=1.6,
+            marker="o" if len(points) <= 40 else "",
+            label=name if unit == "epoch" else name.partition("/")[2],
+        )
+    axes.set(xlabel=unit, yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
+    entitle(axes, title)
     if axes.lines:
         axes.legend(frameon=False, labelcolor=INK, fontsize=10)
     tidy(axes)

@@ -68,13 +68,18 @@ class Scene:
         return self.field.on.dim == 1
 
     def panels(self) -> list[Scene]:
-        """Return what needs axes of its own: the scene, and in two dimensions its reference."""
+        """Return what needs axes of its own: the scene, and in two dimensions its reference and the error.
+
+        The first two share the scale of their colours; the error, which is drawn where both are known at the same
+        points and times, has its own.
+        """
         if self.is_curve or self.reference is None:
             return [self]
-        return [
-            self,
-            replace(self, field=_named_apart(self.reference, self.field), reference=self.field, velocity=None),
-        ]
+        reference = _named_apart(self.reference, self.field)
+        shown = [self, replace(self, field=reference, reference=self.field, velocity=None)]
+        if (error := _error(self.field, reference)) is not None:
+            shown.append(replace(self, field=error, reference=None, velocity=None))
+        return shown
 
     @cached_property
     def _all_values(self) -> np.ndarray:
@@ -85,6 +90,12 @@ class Scene:
     def colours(self) -> tuple[Normalize, Colormap]:
         """The scale of the colours, for the values of all times and of the reference."""
         return colouring(self._all_values)
+
+    @property
+    def limits(self) -> tuple[float, float, str]:
+        """The ends of the scale of the colours, and the name of their map."""
+        norm, colours = self.colours
+        return float(norm.vmin), float(norm.vmax), colours.name
 
     @cached_property
     def box(self) -> np.ndarray:
@@ -104,8 +115,9 @@ class Scene:
     def prepare(self, axes: Axes) -> None:
         """Set the limits and labels, which stay for all times."""
         (left, bottom), (right, top) = self.box
-        ylabel = labelled(self.field) if self.is_curve else "y"
-        axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="x", ylabel=ylabel, axisbelow=True)
+        ylabel = labelled(self.field) if self.is_curve else axis_label(self.field.on, 1)
+        axes.set(xlim=(left, right), ylim=(bottom, top), xlabel=axis_label(self.field.on, 0), ylabel=ylabel)
+        axes.set_axisbelow(True)
         if self.is_curve:
             axes.grid(True, color="#e6e8eb", linewidth=0.8)
         else:
@@ -138,6 +150,22 @@ class Scene:
         """Draw the scale of the colours beside the axes."""
         if not self.is_curve:
             colour_bar(figure, axes, ScalarMappable(*self.colours), self._all_values, labelled(self.field))
+
+
+def axis_label(on: Grid | Mesh, axis: int) -> str:
+    """Return the label of an axis of space, which says whether it is periodic."""
+    periodic = isinstance(on, Grid) and bool(np.broadcast_to(on.periodic, (on.dim,))[axis])
+    return "xyz"[axis] + (" (periodic)" if periodic else "")
+
+
+def _error(field: Field, reference: Field) -> Field | None:
+    """Return the difference of a field and its reference; None if they are known at other points or times."""
+    if field.on != reference.on or field.location != reference.location:
+        return None
+    if reference.times is not None and (field.times is None or not np.array_equal(field.times, reference.times)):
+        return None
+    values = np.subtract(field.values, reference.values, dtype=float)
+    return replace(field, name=f"{field.name} − {reference.name}", values=values)
 
 
 def _check_scalar(field: Field) -> None:

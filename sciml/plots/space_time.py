@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
+from sciml.plots.panels import axis_label
 from sciml.plots.style import INK, PANEL, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
 
 
@@ -65,7 +66,7 @@ def draw_space_time(axes: Axes, field: Field, paths: np.ndarray | None) -> Scala
         curves = LineCollection(lines, colors=INK, linewidths=0.7)
         curves.set_path_effects([withStroke(linewidth=1.6, foreground="white", alpha=0.4)])  # seen on dark colours too
         axes.add_collection(curves, autolim=False)
-    axes.set(xlim=(lower, upper), ylim=(field.times[0], field.times[-1]), xlabel="x", ylabel="t")
+    axes.set(xlim=(lower, upper), ylim=(field.times[0], field.times[-1]), xlabel=axis_label(grid, 0), ylabel="t")
     tidy(axes)
     return shown
 

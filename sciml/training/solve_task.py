@@ -82,6 +82,9 @@ class SolveTask(Task):
     times_by_default: ClassVar[Mapping[int, int]] = {1: 101, 2: 25, 3: 9}
     """Number of times that are written by default where the method has no time steps, by number of dimensions."""
 
+    epoch_name: ClassVar[str] = "epoch"
+    """What an epoch is called in pictures, such as a round."""
+
     watched: ClassVar[tuple[str, ...]] = ()
     """Columns of ``metrics.csv`` that are drawn as curves; by default every run draws all of them."""
 
@@ -179,7 +182,9 @@ class SolveTask(Task):
 
         names = [name for name in self.watched if any(name in row for row in history)]
         if names:
-            plots.training_history(history, path, names)
+            told = " and ".join(name.partition("/")[2] for name in names)
+            title = f"{told.capitalize()} over the {self.epoch_name}s"
+            plots.training_history(history, path, names, unit=self.epoch_name, title=title)
 
     def draw_more(self, series: Series, figures: Path) -> None:
         """Draw the figures of this method alone from the written series into ``figures/``; none by default."""

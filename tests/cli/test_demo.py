@@ -14,12 +14,14 @@ from typer.testing import CliRunner
 
 from sciml.bench.chapters import Chapter, Story, Table
 from sciml.cli import demo
+from sciml.config_files import shipped_configs
 from sciml.data.generators import GENERATORS
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import read_system
 from sciml.mesh import make_mesh, read_mesh, read_series, shipped, write_mesh
 from sciml.reference.poisson_cases import CASES
 from sciml.reference.wind_tunnel import WindTunnel
+from sciml.weights import shipped as shipped_weights
 
 SIZE = 16
 FILES = {"environment.json", "poisson", "report.html", "result.json"}
@@ -161,7 +163,20 @@ def test_the_lists_name_what_there_is(repository, tmp_path):
     done = command(repository, tmp_path, "list")
     assert (done.returncode, done.stderr) == (0, "")
     first_words = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    assert {"methods", "multigrid", "amg", "cases", *CASES, "datasets", "trefoil", *GENERATORS} <= first_words
+    assert {
+        "linear",
+        "multigrid",
+        "amg",
+        "configs:",
+        "Poisson",
+        *CASES,
+        "datasets",
+        "trefoil",
+        *GENERATORS,
+    } <= first_words
+    for config in shipped_configs():  # once, with its verb and what it takes
+        rows = [line.split() for line in done.stdout.splitlines() if line.split()[:1] == [config]]
+        assert len(rows) == 1 + (config in shipped_weights()) and rows[0][1] in ("solve", "train")
     assert "multigrid" not in command(repository, tmp_path, "list", "cases").stdout
     assert command(repository, tmp_path, "list", "everything").returncode == 2
 

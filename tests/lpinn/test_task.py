@@ -19,7 +19,7 @@ from sciml.errors import CharacteristicCrossingError, ConfigError, InputError
 from sciml.lpinn.readout import SpaceTimeField, paths
 from sciml.lpinn.solver import SpaceTimeSolver
 from sciml.lpinn.task import SpaceTimeFitting
-from sciml.mesh import Mesh, make_mesh, read_series
+from sciml.mesh import Field, Mesh, make_mesh, read_series
 from sciml.mesh.files import write_mesh
 from sciml.training.config import config_from_values, load_config
 from sciml.training.run import evaluate, finished, load_task, train
@@ -125,7 +125,10 @@ def test_there_are_pictures_of_the_characteristics_and_a_film(whole):
 def test_the_paths_of_a_picture_are_those_of_particles(whole):
     task = load_task(whole)
     times = [0.0, 0.5, 1.0]
-    found = paths(task._field(), times)
+    u = read_series(whole / "fields.xdmf")["u"]
+    found = paths(
+        task._field(), Field("u", np.zeros((3, 40)), u.on, times=np.array(times))
+    )  # labels are particles here
     flow = task.problem.flow
     for column, time in enumerate(times):
         known = flow.map(torch.tensor(found[:, :1]), 0.0, time)[:, 0].numpy()

@@ -78,8 +78,32 @@ def test_colours_are_the_same_at_all_times_and_in_the_reference():
     exact = Field("u", 2.0 * u.values, u.on, times=u.times)
     rows = Scene(u, exact).panels()
     axes = [one for one in panels(snapshots(rows, [0.0, 3.0])) if one.images]
-    assert [float(one.images[0].get_array().mean()) for one in axes] == [1.0, 4.0, 2.0, 8.0]
-    assert {(one.images[0].norm.vmin, one.images[0].norm.vmax) for one in axes} == {(1.0, 8.0)}
+    assert [float(one.images[0].get_array().mean()) for one in axes] == [1.0, 4.0, 2.0, 8.0, -1.0, -4.0]
+    assert {(one.images[0].norm.vmin, one.images[0].norm.vmax) for one in axes[:4]} == {(1.0, 8.0)}
+
+
+def test_the_error_has_a_row_and_a_scale_of_its_own_where_both_are_known():
+    u = wave(TIMES, shape=(12, 9))
+    exact = Field("u_exact", u.values + 1e-3 * np.sin(np.arange(12))[None, :, None], u.on, times=u.times)
+    rows = Scene(u, exact).panels()
+    assert [row.field.name for row in rows] == ["u", "u_exact", "u − u_exact"]
+    assert rows[2].field.values == pytest.approx(u.values - exact.values)
+    assert rows[0].limits == rows[1].limits and rows[2].limits[1] < 2e-3 and rows[2].limits[2] == "RdBu_r"
+    bars = [bar for axes in panels(snapshots(rows, [0.0, 0.5])) for bar in axes.child_axes]
+    assert [bar.get_ylabel() for bar in bars] == ["u [m]", "u_exact", "u − u_exact [m]"]
+    elsewhere = wave(TIMES, shape=(24, 9))
+    assert len(Scene(u, elsewhere).panels()) == 2, "known at other points, so that there is no difference"
+
+
+def test_periodic_axes_say_so():
+    for shape, periodic, labels in (
+        ((12,), True, ("x (periodic)", "u [m]")),
+        ((12, 9), (True, False), ("x (periodic)", "y")),
+        ((12, 9), (False, True), ("x", "y (periodic)")),
+        ((12, 9), False, ("x", "y")),
+    ):
+        axes = panels(snapshots([Scene(wave(TIMES, shape=shape, periodic=periodic))], [0.0]))[0]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == labels
 
 
 def test_arrows_point_along_the_velocity_and_their_length_grows_with_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ import yaml
 
 from sciml import nets, strict_yaml
 from sciml.config_classes import ClassList, shipped_classes
-from sciml.config_files import apply_overrides, read_yaml, shipped_configs
+from sciml.config_files import apply_overrides, read_yaml, shipped_configs, told_cost
 from sciml.errors import ConfigError
 from sciml.training import config as configs
 from sciml.training.citations import OF_OPTIMIZERS, keys_of, read_citations
@@ -178,6 +179,14 @@ def test_a_shipped_config_is_found_by_its_name_from_anywhere(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     name = next(iter(shipped_configs()))
     assert load_config(name).title == load_config(f"configs/{name}.yaml").title
+
+
+def test_each_shipped_config_says_what_it_takes():
+    for name, path in shipped_configs().items():
+        cost = told_cost(path)
+        assert cost, f"{path} has no line '# Takes ... CPU minutes.' in its header"
+        if name.endswith("_cpu"):
+            assert re.fullmatch(r"\d+(\.\d)? CPU minutes", cost), f"{name}: {cost}"
 
 
 @pytest.mark.parametrize("name", shipped_configs())

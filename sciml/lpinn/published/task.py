@@ -58,6 +58,11 @@ class InterpolatedField:
         return self.problem.labels
 
     @property
+    def labels_are_particles(self) -> bool:
+        """True: the published form is Lagrangian."""
+        return True
+
+    @property
     def device(self) -> torch.device:
         """The device of the network."""
         return next(self.network.parameters(), torch.zeros(())).device

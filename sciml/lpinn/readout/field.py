@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +22,6 @@ ROUNDING = 1e-15
 BEYOND = 0.05  # of a side of the box of labels, by which networks extrapolate
 SAMPLES = 512  # labels of the table of initial guesses in one dimension, which also shows crossings
 FINE = 8  # times as many at which the sign of J is looked at
-PATHS = 24  # characteristics in a picture
 BACKWARD = 16  # time steps to the initial guess in more dimensions
 
 
@@ -49,6 +46,10 @@ class Followed(Readout, Protocol):
     @property
     def label_box(self) -> Box:
         """The box of the labels."""
+
+    @property
+    def labels_are_particles(self) -> bool:
+        """Whether labels move with exactly the velocity of the problem."""
 
     def home(self, points: Tensor) -> Tensor:
         """Return points moved by whole periods into the domain, where axes are periodic."""
@@ -93,6 +94,11 @@ class SpaceTimeField:
     def label_box(self) -> Box:
         """The box of the labels, which contains those of everything that enters the domain."""
         return self.characteristics.labelled_problem.labels
+
+    @property
+    def labels_are_particles(self) -> bool:
+        """Whether labels move with exactly the velocity of the problem, as in the frame Lagrangian."""
+        return self.characteristics.frame.follows_flow
 
     def __call__(self, points: Tensor, time: float | Tensor) -> Tensor:
         """Return u at points ``(n, dim)`` and a time: ``(n, 1)``.
@@ -302,16 +308,3 @@ def _moment(time: float | Tensor) -> float:
 def _solved(deformation: Tensor, right: Tensor) -> Tensor:
     """Return F^{-1} times a vector at each label; not finite where F is singular, which Newton's method detects."""
     return torch.linalg.solve_ex(deformation, right[..., None])[0][..., 0]
-
-
-def paths(field: Followed, times: Sequence[float]) -> np.ndarray:
-    """Return the positions of evenly spread labels of one dimension at some times, ``(labels, times)``.
-
-    There are :data:`PATHS` of them, fewer if each goes round a periodic domain several times.
-    """
-    box = field.label_box
-    length = box.upper[0] - box.lower[0]
-    labels = box.lower[0] + length * (torch.arange(PATHS, dtype=torch.float64) + 0.5)[:, None] / PATHS
-    found = torch.cat([field.follow(labels.to(field.device), float(time))[0] for time in times], 1).cpu()
-    laps = float((found[:, -1:] - labels).abs().max()) / length
-    return found[:: round((1 + laps) ** 0.5)].numpy()
