@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sciml.cli.frame import FAILED, verb_app
+from sciml.cli.frame import FAILED, full_disk, verb_app
 
 if TYPE_CHECKING:
     from sciml.bench.chapters import Chapter, Story
@@ -92,7 +92,9 @@ def run_chapter(entry: Entry, chapter: Chapter, folder: RunFolder) -> Entry:
         with ChapterLine(chapter.title) as progress:
             story = chapter.run(folder / entry.name, progress)
         problem = story.failure
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other chapters can still be run
+    except Exception as error:
+        if full_disk(error):  # all but this
+            raise
         problem = f"{type(error).__name__}: {error}"
     if story:
         show(entry.name, story, folder)

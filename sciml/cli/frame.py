@@ -142,6 +142,8 @@ def full_disk(error: BaseException | None) -> tuple[str, int] | None:
 def explain_file(error: OSError) -> tuple[str, int] | None:
     """Return the sentence and the exit code of a named path that cannot be used, None for any other error."""
     path = error.filename
+    if path is None and "temporary directory" in (error.strerror or ""):
+        return "no folder for temporary files can be written; free some space, or set TMPDIR to another folder", FAILED
     if path is None:
         return None
     if isinstance(error, FileNotFoundError):

@@ -11,6 +11,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -228,6 +229,11 @@ def _through(executor: Executor, plan: Plan, parts: dict[Path, tuple[int, int]])
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a job ended abruptly, perhaps for lack of memory; the same command goes on from the finished parts, with "
+            "fewer jobs if need be."
+        ) from error
     finally:
         for future in waiting:
             future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from PIL import Image  # Pillow is a dependency of matplotlib
 
-from sciml.atomic import AtomicFile
+from sciml.atomic import write_bytes
 from sciml.checks import positive, whole_number
 from sciml.errors import InputError
 from sciml.mesh.field import Field
@@ -131,16 +132,17 @@ def write_film(
         images.append(palette.image(camera.frame(time)))
     gaps = np.diff(times, append=2 * times[-1] - times[-2])
     lasting = np.maximum(10 * np.round(100 * seconds * gaps / gaps.sum()), _SHORTEST).astype(int)
-    with AtomicFile(path) as file:
-        images[0].save(
-            file.part,
-            format="GIF",
-            save_all=True,
-            append_images=images[1:],
-            duration=lasting.tolist(),
-            loop=0,
-            optimize=False,
-        )
+    film = BytesIO()
+    images[0].save(
+        film,
+        format="GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=lasting.tolist(),
+        loop=0,
+        optimize=False,
+    )
+    write_bytes(path, film.getbuffer())
 
 
 class _Camera:

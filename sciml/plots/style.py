@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 
-from sciml.atomic import AtomicFile
+from sciml.atomic import write_bytes
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 
@@ -92,5 +93,6 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 160) -> None:
     kind = path.suffix.lower()
     dateless = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(kind)  # equal data, equal files
     look = {"facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.2, "metadata": dateless}
-    with AtomicFile(path) as file:
-        figure.savefig(file.part, format=kind[1:], dpi=dpi, **look)
+    picture = BytesIO()  # the writers of matplotlib make other errors of a full disk
+    figure.savefig(picture, format=kind[1:], dpi=dpi, **look)
+    write_bytes(path, picture.getbuffer())
