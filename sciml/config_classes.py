@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -109,17 +110,18 @@ class ClassList:
         entry = self.entries.get(path)
         if entry is None:
             reason = f"{key} is {path[:LONGEST_NAME]}, which is no class that a config may name"
-            if self._is_foreign(path):
-                reason += f"; a class of your own comes from a file given by --module: {_file_of(path)} for this one"
-            raise where.error(key, f"{reason}; expected {kinds}{self._near(path[:LONGEST_NAME], wanted)}")
+            expected = f"expected {kinds}{self._near(path[:LONGEST_NAME], wanted)}"
+            if self._may_be_own(path):
+                expected = f"for a class of your own, give its file: --module {_file_of(path)}; otherwise {expected}"
+            raise where.error(key, f"{reason}; {expected}")
         if not entry.fits(wanted):
             raise where.error(key, f"{key} is {path}, expected {kinds}{self._near(path, wanted)}")
         return entry.load()
 
-    def _is_foreign(self, path: str) -> bool:
-        """Return whether no name on the list is of the same package or file, nor of one that classes derive from."""
-        roots = {name.partition(".")[0] for name in self.entries} | {"torch", "lightning"}
-        return "." in path and path.partition(".")[0] not in roots
+    def _may_be_own(self, path: str) -> bool:
+        """Return whether a name that is not on the list may be that of a class in a file that was not given."""
+        known = {name.partition(".")[0] for name in self.entries} | {"torch", "lightning"} | sys.stdlib_module_names
+        return "." in path and path.partition(".")[0] not in known
 
     def _near(self, path: str, wanted: Sequence[type]) -> str:
         """Return the end of a sentence: the nearest name of a class that fits, or some of those that do."""

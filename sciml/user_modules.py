@@ -278,7 +278,9 @@ def _read(paths: Sequence[str | Path]) -> list[SourceFile]:
     for path in map(Path, paths):
         _check_name(path)
         if path.stem in files:
-            raise InputError(f"{files[path.stem].path} and {path} both have the name {path.stem}; give one of them.")
+            other = files[path.stem].path
+            twice = f"{path} is given twice" if path == other else f"{other} and {path} both have the name {path.stem}"
+            raise InputError(f"{twice}; give one of them.")
         try:
             files[path.stem] = SourceFile(path, read_bytes(regular_file(path), LARGEST))
             if place := _taken(path):

@@ -202,7 +202,7 @@ def test_only_a_regular_python_file_of_utf_8_is_read(tmp_path):
 
 def test_a_name_is_given_once(tmp_path):
     path = write(tmp_path, "class A: pass\n")
-    assert "both have the name my_problem" in refused(path, path)
+    assert "my_problem.py is given twice" in refused(path, path)
     (tmp_path / "deeper").mkdir()
     assert "both have the name my_problem" in refused(path, write(tmp_path / "deeper", ""))
     with pytest.raises(InputError, match="expected a list of Python files"):

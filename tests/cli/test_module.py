@@ -264,6 +264,15 @@ def test_arguments_are_the_keys_of_the_config_and_key_value_changes_them(folder,
     )
 
 
+def test_a_class_outside_of_the_list_is_answered_with_the_option(command):
+    words = ["solve", "front.yaml", "--print-config"]
+    assert "for a class of your own, give its file: --module my_problem.py; otherwise expected a Problem" in refused(
+        command(*words)
+    )
+    for known in ("torch.nn.Linear", "os.system", "sciml.insr.Advektion"):
+        assert "--module" not in refused(command(*words, f"task.init_args.problem.class_path={known}"))
+
+
 def test_a_class_imported_by_the_file_or_of_another_kind_is_refused(folder, command):
     words = ["solve", "front.yaml", "--module", "code/my_problem.py", "--print-config"]
     key = "task.init_args.problem.class_path"
