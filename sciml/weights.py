@@ -24,6 +24,7 @@ from sciml import strict_json, strict_yaml
 from sciml.atomic import AtomicFile, write_text
 from sciml.checks import choice, did_you_mean, finite, instance, number, shown
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.overrides import shown_title
 from sciml.regular_files import read_bytes
 from sciml.renamed import current_values
 
@@ -61,7 +62,7 @@ class Card:
     @property
     def title(self) -> str:
         """The title of the config."""
-        return str(self.config.get("title"))
+        return shown_title(self.config)
 
     @property
     def class_path(self) -> str:

@@ -25,7 +25,7 @@ def evaluate(
     """Print the metrics of a trained task, in physical units; the first is the headline error."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ProgressLine
-    from sciml.cli.runs import config_of, find_run, print_metrics
+    from sciml.cli.runs import find_run, print_metrics
     from sciml.errors import InputError
 
     folder = find_run(run)
@@ -33,11 +33,11 @@ def evaluate(
         raise InputError(f"--data {data} does not exist; check the name.")
     with ProgressLine(run) as line:
         line.stage("loading torch")
-        from sciml.training.run import evaluate as measure
+        from sciml.training.stored import evaluate_with_config
 
         line.stage("evaluating")
-        metrics = measure(folder, data, modules=module or [], stage=line.stage)
+        metrics, config = evaluate_with_config(folder, data, modules=module or [], stage=line.stage)
     if json:
         print_json(metrics)
         return
-    print_metrics(metrics, config_of(folder).get("paper"), title=run)
+    print_metrics(metrics, config, title=run)

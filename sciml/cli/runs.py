@@ -113,7 +113,9 @@ def run_config(
     metrics = result["metrics"]
     if checked.training.is_own:  # the numbers of the last step are in the folder
         metrics = {name: value for name, value in metrics.items() if not name.startswith("loss/")} or metrics
-    print_metrics(metrics, checked.paper)
+    print_metrics(metrics, checked)
+    for remark in checked.task_class.remarks(result["metrics"]):
+        print(f"note: {remark}")
     print(f"{result['status']} after {_told_seconds(result)}{_what_now(folder)}")
 
 
@@ -235,11 +237,21 @@ def config_of(run: Path) -> Mapping[str, Any]:
     return read_yaml(run / "config.yaml") if run.is_dir() else weights.read_card(run).config
 
 
-def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None, title: str | None = None) -> None:
-    """Print numbers beside those of the paper, and the paper's claim under them."""
-    from sciml.cli.output import print_table
+def print_metrics(metrics: Mapping[str, float], config: Config, title: str | None = None) -> None:
+    """Print numbers beside those of the paper, and its claim under them, unless the problem is another one.
 
-    theirs = (paper or {}).get("metrics") or {}
+    Parameters
+    ----------
+    metrics : by name
+    config : of the run
+    title : above the table
+    """
+    from sciml.cli.output import print_table
+    from sciml.overrides import of_the_problem
+
+    paper = config.paper or {}
+    others = of_the_problem(config.values, config.task_class.states_problem) if paper else []
+    theirs = {} if others else paper.get("metrics") or {}
     names = list(dict.fromkeys([*metrics, *theirs]))
     if theirs:
         print_table(
@@ -247,7 +259,9 @@ def print_metrics(metrics: Mapping[str, float], paper: Mapping[str, Any] | None,
         )
     else:
         print_table(["quantity", "ours"], list(metrics.items()), title)
-    if paper:
+    if others:
+        print(f"paper: no numbers for this problem (changed: {', '.join(others)})")
+    elif paper:
         print(f"paper: {paper['claim']} ({paper['source']})")
 
 

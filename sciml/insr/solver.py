@@ -21,6 +21,7 @@ from sciml.nets.ansatz import VanishingOnBox
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
+from sciml.status import Status
 from sciml.tables import summary
 
 PERIOD_POINTS = 32
@@ -57,6 +58,7 @@ class StepReport:
     solves : of all its fits together; iterations for Adam
     seconds : CPU time [s]
     quantities : that the problem monitors, such as energy
+    status : the worst one of its fits; an energy that no step decreases any further is at its minimum
     """
 
     step: int
@@ -65,6 +67,7 @@ class StepReport:
     solves: int
     seconds: float
     quantities: Mapping[str, float]
+    status: Status = Status.CONVERGED
 
     def __str__(self) -> str:
         """Return the step on one line."""
@@ -74,6 +77,7 @@ class StepReport:
     def __repr__(self) -> str:
         """Return the report as a table."""
         rows = {"time": self.time, "residual norm (rms)": f"{self.rms:.2e}", "solves or updates": self.solves}
+        rows["status"] = self.status.value
         return summary(f"Step {self.step}", {**rows, "CPU time [s]": self.seconds, **self.quantities})
 
 
@@ -235,6 +239,8 @@ class TimeStepper:
                 f"the fit of {fit.field!r} in step {step} is not finite any more; take a smaller time step, a smaller "
                 "learning rate or more points."
             )
+        if fit.integral and fitted.status == Status.STALLED:
+            return replace(fitted, status=Status.CONVERGED)
         return fitted
 
     def _check_initial(self, name: str, fitted: Fitted) -> None:
@@ -274,6 +280,7 @@ class TimeStepper:
             sum(fit.solves for fit in fits),
             clock.process_time() - begin,
             quantities,
+            Status.worst(fit.status for fit in fits),
         )
 
     def _check(self, report: StepReport, last: TimeStepState) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,8 @@ from sciml.insr.fitting import FitPoints, Fitting, LeastSquaresFit
 from sciml.insr.integrators import Integrator, NeuralFields
 from sciml.insr.problems import Problem
 from sciml.insr.solver import TimeStepper, TimeStepState
+from sciml.run_records import METRICS, read_rows
+from sciml.training import fit_outcomes
 from sciml.training.output import Output
 from sciml.training.point_errors import ERRORS
 from sciml.training.settings import Training
@@ -45,6 +47,7 @@ class TimeStepping(SolveTask):
 
     precisions: ClassVar[tuple[str, ...]] = ("64-true", "32-true")
     epochs_of: ClassVar[str | None] = "steps"
+    states_problem: ClassVar[tuple[str, ...]] = ("problem", "time_step", "steps")
     interpolates: ClassVar[bool] = True
 
     def __init__(  # noqa: PLR0913 - the sections of a config
@@ -101,7 +104,7 @@ class TimeStepping(SolveTask):
         errors = self.errors_of(self.stepper.fields(after.weights), after.time)
         headline = dict(list(errors.items())[:1])
         numbers = {**headline, "time": after.time, "rms": report.rms, "solves": report.solves, **errors}
-        return {**numbers, **report.quantities}
+        return {**numbers, **report.quantities, **fit_outcomes.columns(report.status)}
 
     @property
     def step_times(self) -> list[float]:
@@ -197,6 +200,16 @@ class TimeStepping(SolveTask):
                 if name not in ERRORS:
                     numbers[f"{name}_change"] = value - first[name]
         return numbers
+
+    def solution(self, folder: Path) -> dict[str, float]:
+        """Write fields and pictures; return the metrics of the run, and how the fits of its steps ended."""
+        numbers = super().solution(folder)
+        return {**numbers, **fit_outcomes.summed(read_rows(folder / METRICS), "step", "rms")}
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return a sentence if fits stopped before they met their tolerance."""
+        return fit_outcomes.remarks(metrics, "step", "more solves")
 
     def draw_history(self, history: list[dict[str, float]], path: Path) -> None:
         """Draw errors and conserved quantities against time."""

@@ -16,6 +16,7 @@ from sciml.numerics.damped_steps import NormalEquations
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
 from sciml.numerics.optimizers import OptimizerOption, make_optimizer
+from sciml.status import Status
 
 REFIT = 1e-12  # damping of the linear fit of last layers
 MEMORY = 1 << 30  # bytes for its Jacobian matrix
@@ -23,12 +24,13 @@ MEMORY = 1 << 30  # bytes for its Jacobian matrix
 
 @dataclass(frozen=True)
 class Fitted:
-    """The outcome of a round: weights, root mean square residual, solves or updates, and damping for the next."""
+    """The outcome of a round: weights, root mean square residual, solves or updates, next damping, and status."""
 
     weights: Tensor
     rms: float
     solves: int
     damping: float
+    status: Status
 
 
 class Fitting(ABC):
@@ -86,7 +88,7 @@ class LeastSquaresRounds(Fitting):
         """Fit the weights by some Levenberg-Marquardt solves."""
         method = replace(self.method, damping=damping) if damping else self.method
         result = method.minimise(groups, start, generator=generator)
-        return Fitted(result.value, result.rms, result.solves, result.damping)
+        return Fitted(result.value, result.rms, result.solves, result.damping, result.status)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ class GradientRounds(Fitting):
                 raise DivergenceError(
                     f"the loss of {self.optimizer} is not finite in update {number}; take a smaller learning rate."
                 )
-        return Fitted(weights.detach(), loss**0.5, self.updates, 0.0)
+        status = Status.CONVERGED if loss**0.5 <= self.tolerance else Status.LIMIT
+        return Fitted(weights.detach(), loss**0.5, self.updates, 0.0, status)
 
 
 def refitted(group: Residuals, start: Tensor, chosen: Tensor) -> Tensor:

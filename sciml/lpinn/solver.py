@@ -22,6 +22,7 @@ from sciml.lpinn.networks import last_layers
 from sciml.lpinn.problems import TransportProblem
 from sciml.numerics.least_squares import Residuals
 from sciml.numerics.random import generator
+from sciml.status import Status
 from sciml.tables import summary
 
 CANDIDATES = 8  # drawn for each adaptive point
@@ -70,13 +71,14 @@ class SpaceTimeState:
 
 @dataclass(frozen=True, repr=False)
 class RoundReport:
-    """The outcome of one round."""
+    """The outcome of one round; one that is left out, since the residual is below the tolerance, has converged."""
 
     round: int
     slab: int
     rms: float
     solves: int
     seconds: float
+    status: Status = Status.CONVERGED
 
     def __str__(self) -> str:
         """Return the round on one line."""
@@ -85,7 +87,7 @@ class RoundReport:
     def __repr__(self) -> str:
         """Return the report as a table."""
         rows = {"time slab": self.slab, "residual norm (rms)": f"{self.rms:.2e}", "solves or updates": self.solves}
-        return summary(f"Round {self.round}", {**rows, "CPU time [s]": self.seconds})
+        return summary(f"Round {self.round}", {**rows, "status": self.status.value, "CPU time [s]": self.seconds})
 
 
 class SpaceTimeSolver:
@@ -163,6 +165,7 @@ class SpaceTimeSolver:
         self.characteristics.check_weights(state.weights)
         slab, number = divmod(state.round, self.rounds)
         weights, rms, solves, damping = state.weights[slab], state.rms[slab], 0, state.damping
+        status = Status.CONVERGED
         if number == 0:
             damping = 0.0
         if not (number and rms <= self.fitting.tolerance):
@@ -172,6 +175,7 @@ class SpaceTimeSolver:
             except DivergenceError as error:
                 raise DivergenceError(f"round {number + 1} of slab {slab}: {error}") from error
             weights, rms, solves, damping = fitted.weights, fitted.rms, fitted.solves, fitted.damping
+            status = fitted.status
         if not rms < math.inf:
             raise DivergenceError(
                 f"round {number + 1} of slab {slab}: the residuals are no longer finite; use more points or slabs."
@@ -180,7 +184,7 @@ class SpaceTimeSolver:
         every[slab] = weights
         reached = (*state.rms[:slab], rms, *state.rms[slab + 1 :])
         after = SpaceTimeState(state.round + 1, every, damping, reached)
-        return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin)
+        return after, RoundReport(after.round, slab, rms, solves, clock.process_time() - begin, status)
 
     def groups(self, state: SpaceTimeState, slab: int, draws: torch.Generator) -> list[Residuals]:
         """Return the residuals of a round, for diagnostics: the equations of a slab at evenly spread points, and faces.

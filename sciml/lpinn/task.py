@@ -22,7 +22,9 @@ from sciml.lpinn.readout import LabelErrors, SpaceTimeField, errors, field_of
 from sciml.lpinn.solver import CollocationPoints, SpaceTimeSolver, SpaceTimeState
 from sciml.mesh.series import Series
 from sciml.numerics.flat import FlatModule
+from sciml.run_records import METRICS, read_rows
 from sciml.tables import counted
+from sciml.training import fit_outcomes
 from sciml.training.settings import Training
 from sciml.training.solve_task import Fields, FieldsInTime, SolveTask
 
@@ -126,6 +128,7 @@ class SpaceTimeFitting(SolveTask):
             "smallest_stretch": stretch,
             "solves": report.solves,
             "slab": report.slab,
+            **fit_outcomes.columns(report.status),
         }
 
     @property
@@ -168,11 +171,17 @@ class SpaceTimeFitting(SolveTask):
         draw_characteristics(self._field(), series, figures)
 
     def solution(self, folder: Path) -> dict[str, float]:
-        """Write fields, pictures and, if asked for, diagnostics; return the metrics of the run."""
-        numbers = super().solution(folder)
+        """Write fields, pictures and, if asked for, diagnostics; return the metrics of the run and of its fits."""
+        numbers, rounds = super().solution(folder), read_rows(folder / METRICS)
         if self.output.diagnostics:
             self.diagnose(folder)
-        return numbers
+        last = list({row["loss/slab"]: row for row in rounds}.values())
+        return {**numbers, **fit_outcomes.summed(rounds, "slab", "residual", last)}
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return a sentence if the last rounds of slabs stopped before they met their tolerance."""
+        return fit_outcomes.remarks(metrics, "slab", "more rounds or solves")
 
     def diagnose(self, folder: Path) -> dict[str, Any]:
         """Write ``diagnostics.json``, ``figures/spectrum.png`` and ``figures/landscape.png`` into a run's folder.

@@ -24,6 +24,7 @@ from sciml.config_classes import ClassList, shipped_classes
 from sciml.config_errors import Where, shorten
 from sciml.config_files import apply_overrides, find_config, read_yaml
 from sciml.errors import InputError
+from sciml.overrides import KEY, recorded, shown_title
 from sciml.renamed import current_values
 from sciml.training.citations import check_keys
 from sciml.training.settings import Phase, Training
@@ -62,6 +63,7 @@ class Head:
     title: str
     seed: int = 0
     cite: list[str] = field(default_factory=list)
+    overridden: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Config:
 
     Parameters
     ----------
-    title : of the run, for headers and tables
+    title : of the run with the parameters that were overridden, for headers and tables
     seed : of all random numbers of the run
     training : phases, updates, clipping, weights of the loss terms
     trainer : keyword arguments of ``lightning.Trainer``
@@ -79,7 +81,7 @@ class Config:
     values : all of it, defaults included, as plain values: what ``config.yaml`` holds
     source : the file, for errors
     classes : that the config may name
-    overrides : ``key=value`` with which the file was read
+    overrides : ``key=value`` with which the file was read; those of parameters are in the values, too
     """
 
     title: str
@@ -149,7 +151,11 @@ def load_config(
         If one of the modules cannot be executed.
     """
     path = find_config(path)
-    values = apply_overrides(read_yaml(path), overrides, str(path))
+    given = read_yaml(path)
+    values = apply_overrides(given, overrides, str(path))
+    changes = [each for each in overrides if apply_overrides(given, [each], str(path)) != given]
+    if known := recorded(given, changes):
+        values[KEY] = known
     return _config(values, Where(str(path), tuple(overrides)), modules, classes)
 
 
@@ -202,15 +208,17 @@ def _config(
     paper = values.get("paper")
     resolved["paper"] = None if paper is None else typed.check(Paper, paper, "paper")
     own.check_used(where, resolved)
-    recorded = {"modules": own.records()} if own else {}
+    recorded_beside = {"modules": own.records()} if own else {}
+    if resolved[KEY]:
+        recorded_beside[KEY] = resolved[KEY]
     return Config(
-        title=resolved["title"],
+        title=shown_title(resolved),
         seed=resolved["seed"],
         training=training,
         trainer=dict(resolved["trainer"]),
         paper=resolved["paper"],
         cite=list(resolved["cite"]),
-        values={key: resolved[key] for key in ("title", "seed", *sections, "cite")} | recorded,
+        values={key: resolved[key] for key in ("title", "seed", *sections, "cite")} | recorded_beside,
         source=where.file,
         classes=typed.classes,
         overrides=where.overrides,

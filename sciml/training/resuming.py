@@ -8,6 +8,8 @@ the updates that were made stay those of the new config, and ``environment.json`
   ``detect_anomaly``, ``logger``;
 - what is said about it: ``title``, ``paper``, ``cite``;
 - more epochs of the last phase, if its schedule is constant.
+
+The record of overridden parameters follows what changes.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from sciml import strict_yaml
 from sciml.config_errors import shorten
 from sciml.config_files import read_yaml
 from sciml.errors import CheckpointError, ConfigError
+from sciml.overrides import KEY
 from sciml.renamed import current_values
 from sciml.run_records import read_environment
 from sciml.training.checkpoints import config_of
@@ -98,13 +101,15 @@ def allowed_changes(config: Config, old: Mapping[str, Any], file: Path) -> Diffe
     """
     found = differences(current_values(old), as_read(config))
     asked = [override.partition("=")[0] for override in config.overrides]
-    strange = {key: pair for key, pair in found.items() if not _is_below(key, asked)}
+    strange = {key: pair for key, pair in found.items() if not _is_below(key, [*asked, KEY])}
     if strange:
         raise ConfigError(
             f"{config.source} differs from {file}, the config of the run to resume, in {_listed(strange)}; "
             "resume with the same config, or choose another folder."
         )
-    refused = {key: pair for key, pair in found.items() if not (_is_below(key, _FREE) or _is_longer(key, pair, config))}
+    refused = {
+        key: pair for key, pair in found.items() if not (_is_below(key, (*_FREE, KEY)) or _is_longer(key, pair, config))
+    }
     if refused:
         raise ConfigError(
             f"a resumed run keeps its config, got {_listed(refused)}; what may change is {', '.join(_FREE)}, and the "

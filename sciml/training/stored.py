@@ -11,6 +11,7 @@ from typing import Any
 from sciml import __version__, weights
 from sciml.atomic import write_text
 from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.overrides import KEY, recorded
 from sciml.run_folder import plain
 from sciml.run_records import read_environment, read_result
 from sciml.status import Status
@@ -57,6 +58,17 @@ def evaluate(
     modules : as :func:`load_task` takes them
     stage : called with the name of each stage of the evaluation and the fraction of it that is done, or None
     """
+    return evaluate_with_config(path, data_path, modules=modules, stage=stage)[0]
+
+
+def evaluate_with_config(
+    path: str | Path,
+    data_path: str | Path | None = None,
+    *,
+    modules: Sequence[str | Path] = (),
+    stage: StageProgress | None = None,
+) -> tuple[dict[str, float], Config]:
+    """Return the metrics as :func:`evaluate` does, and the config with the data on which they were measured."""
     path = Path(path)
     task, config = load_with_config(path, data_path, modules)
     task.listener = stage
@@ -67,7 +79,7 @@ def evaluate(
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
         write_text(path / "evaluation.json", text + "\n", durable=True)
-    return metrics
+    return metrics, config
 
 
 def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[str | Path] = ()) -> weights.Card:
@@ -178,4 +190,5 @@ def _with_data(values: dict[str, Any], path: str | Path) -> dict[str, Any]:
         raise InputError(f"{task} draws its points itself, so there are no other data to evaluate on.")
     if "path" not in section["init_args"]:
         raise InputError(f"{section['class_path']} takes no path, so there are no other data to evaluate on.")
-    return {**values, "data": {**section, "init_args": {**section["init_args"], "path": str(path)}}}
+    data = {**section, "init_args": {**section["init_args"], "path": str(path)}}
+    return {**values, "data": data, KEY: recorded(values, [f"data.init_args.path={path}"])}

@@ -7,7 +7,7 @@ small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sized
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,6 +63,10 @@ class Task(lightning.LightningModule):
     """The argument of ``__init__`` that holds the number of epochs, such as ``"steps"``, or several of which it is the
     product, for a task that updates its weights itself: it overrides :meth:`advance`, and its config needs neither
     ``data`` nor ``training``."""
+
+    states_problem: ClassVar[tuple[str, ...]] = ("problem",)
+    """The arguments of ``__init__`` that state the problem, its end among them: the numbers of a paper are shown beside
+    ours only where these are as in the config. Other arguments are how it is solved."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,6 +207,16 @@ class Task(lightning.LightningModule):
     def describe(self) -> str | None:
         """Return one line about problem and method for the header, such as ``"Pade(2,2), 240 steps of 0.05"``."""
         return None
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return sentences about a finished run that its user must see, from its metrics; none by default.
+
+        Parameters
+        ----------
+        metrics : those of ``result.json``
+        """
+        return []
 
     # What a method uses
 

@@ -464,3 +464,33 @@ def test_a_gpu_that_is_not_there_is_a_sentence(tmp_path, capsys):
     assert (code, err.count("\n")) == (2, 1)
     assert "asks for trainer.accelerator=gpu, but torch finds none on this machine; set it to cpu or auto" in err
     assert not (tmp_path / "run").exists()
+
+
+def fits_of(solves: int, tolerance: float = 1e-6) -> dict:
+    solver = {"tolerance": tolerance, "max_solves": solves, "damping": 1e-8}
+    initial = {"tolerance": 1e-6, "max_solves": 60, "damping": 1e-2, "patience": 10}
+    return {"class_path": "sciml.insr.LeastSquaresFit", "init_args": {"step": solver, "initial": initial}}
+
+
+@pytest.mark.parametrize(("solves", "tolerance", "limited"), [(1, 1e-12, STEPS), (20, 1e-2, 0)])
+@pytest.mark.usefixtures("no_pictures")
+def test_the_result_says_in_how_many_steps_a_fit_stopped_at_its_limit(tmp_path, solves, tolerance, limited):
+    metrics = train(pulse(fitting=fits_of(solves, tolerance)), tmp_path / "run")["metrics"]
+    rows = rows_of(tmp_path / "run")
+    assert metrics["largest_residual"] == max(float(row["loss/rms"]) for row in rows)
+    assert metrics["solves"] == sum(float(row["loss/solves"]) for row in rows)
+    assert (metrics["steps"], metrics["steps_at_limit"], metrics["steps_stalled"]) == (STEPS, limited, 0)
+    told = TimeStepping.remarks(metrics)
+    assert len(told) == bool(limited)
+    if limited:
+        assert told[0].startswith("in 4 of 4 steps a fit stopped at its limit; the largest residual is ")
+        assert f" {metrics['largest_residual']:.1e}. If that is too large, allow more solves" in told[0]
+
+
+def test_a_run_whose_first_steps_are_of_an_older_version_says_nothing_of_their_ends():
+    from sciml.training.fit_outcomes import remarks, summed
+
+    row = {"loss/rms": "1e-3", "loss/solves": "4"}
+    numbers = summed([row, {**row, "loss/at_limit": "1.0", "loss/stalled": "0.0"}], "step", "rms")
+    assert numbers == {"largest_residual": 1e-3, "solves": 8.0}
+    assert remarks(numbers, "step", "more solves") == []

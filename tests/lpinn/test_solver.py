@@ -35,6 +35,7 @@ from sciml.lpinn.networks import start_at_zero
 from sciml.numerics.flat import FlatModule
 from sciml.numerics.least_squares import LevenbergMarquardt, Residuals
 from sciml.numerics.linearisation import ResidualSystem
+from sciml.status import Status
 from tests.lpinn.maps import characteristics, network
 
 CIRCLE = torch.linspace(0, 2 * math.pi, 129, dtype=torch.float64)[:-1, None]
@@ -71,7 +72,7 @@ class Watch(Fitting):
     def fit(self, groups: list[Residuals], start: Tensor, damping: float, generator: torch.Generator) -> Fitted:
         self.groups.append(groups)
         self.starts.append(start)
-        return Fitted(start + self.step, float(sum(group.loss(start) for group in groups)) ** 0.5, 0, 0.0)
+        return Fitted(start + self.step, float(sum(group.loss(start) for group in groups)) ** 0.5, 0, 0.0, Status.LIMIT)
 
     def limited(self, updates: int) -> Watch:
         return self

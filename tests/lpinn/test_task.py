@@ -79,7 +79,8 @@ def test_an_epoch_is_a_round_of_a_slab_with_its_error_and_residual(whole):
     rows = rows_of(whole)
     assert [float(row["loss/slab"]) for row in rows] == [slab for slab in range(SLABS) for _ in range(ROUNDS)]
     names = [name for name in rows[0] if name.startswith("loss/")]
-    assert names == [f"loss/{name}" for name in ("error", "residual", "smallest_stretch", "solves", "slab")]
+    known = ("error", "residual", "smallest_stretch", "solves", "slab", "at_limit", "stalled")
+    assert names == [f"loss/{name}" for name in known]
     for row in rows[1::ROUNDS]:
         assert 0 < float(row["loss/error"]) < 5e-3 and 0 < float(row["loss/residual"]) < 2e-2
         assert 0.5 < float(row["loss/smallest_stretch"]) <= 1
@@ -388,3 +389,18 @@ def test_every_shipped_case_loads_and_says_what_it_solves(repository):
 def test_the_shipped_case_of_pure_convection_is_exact_from_the_start(tmp_path, no_pictures):
     config = load_config("lpinn/convection_cpu", ["task.init_args.rounds=1", "task.init_args.output.times=3"])
     assert train(config, tmp_path / "run")["metrics"]["relative_l2"] < 1e-13
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_result_says_in_how_many_slabs_the_last_round_stopped_at_its_limit(tmp_path):
+    metrics = train(wave(), tmp_path / "run")["metrics"]
+    rows = rows_of(tmp_path / "run")
+    assert metrics["solves"] == sum(float(row["loss/solves"]) for row in rows)
+    last = [row for row in rows if int(row["epoch"]) % ROUNDS == 0]
+    assert len(last) == metrics["slabs"] == SLABS
+    assert metrics["largest_residual"] == metrics["residual"] == max(float(row["loss/residual"]) for row in last)
+    for end in ("at_limit", "stalled"):
+        assert metrics[f"slabs_{end}"] == sum(float(row[f"loss/{end}"]) for row in last)
+    assert metrics["slabs_at_limit"] == SLABS  # six solves do not reach 1e-10
+    (told,) = SpaceTimeFitting.remarks(metrics)
+    assert told.startswith("in 2 of 2 slabs a fit stopped at its limit; the largest residual is ")

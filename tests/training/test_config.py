@@ -83,7 +83,8 @@ def test_the_constructors_are_called_with_the_values_of_the_file(file):
     assert task.arguments == (0.1, (1, 2, 3), "straight", Path("a/b.h5"), None)
     assert config.build_data().count == 8
     assert config.training == Training([Phase(epochs=2, learning_rate=1e-3)])
-    assert (config.title, config.seed, config.paper, config.cite) == ("a line", 3, None, [])
+    title = "a line (changed: file=a/b.h5, shape=[1,2,3])"
+    assert (config.title, config.seed, config.paper, config.cite) == (title, 3, None, [])
 
 
 def test_the_initial_weights_are_a_function_of_the_seed(file):
