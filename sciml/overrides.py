@@ -48,8 +48,10 @@ def of_the_problem(values: Mapping[str, Any], arguments: Sequence[str]) -> list[
     """
     found = []
     for each in _overridden(values):
-        steps = each.partition("=")[0].split(".")
-        if steps[0] == "data" or (steps[:2] == ["task", "init_args"] and steps[2:3] and steps[2] in arguments):
+        section, *steps = each.partition("=")[0].split(".")
+        is_whole = section == "task" and steps in ([], ["init_args"])
+        is_stated = section == "task" and steps[:1] == ["init_args"] and not is_whole and steps[1] in arguments
+        if section == "data" or is_whole or is_stated:
             found.append(_short(each))
     return found
 

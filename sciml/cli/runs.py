@@ -229,14 +229,6 @@ def find_run(name: str | Path) -> Path:
     raise InputError(f"{path} is neither the folder of a run nor shipped weights{listed}{near or '.'}")
 
 
-def config_of(run: Path) -> Mapping[str, Any]:
-    """Return the plain config of a run folder or of a weights file, as it was written."""
-    from sciml import weights
-    from sciml.config_files import read_yaml
-
-    return read_yaml(run / "config.yaml") if run.is_dir() else weights.read_card(run).config
-
-
 def print_metrics(metrics: Mapping[str, float], config: Config, title: str | None = None) -> None:
     """Print numbers beside those of the paper, and its claim under them, unless the problem is another one.
 

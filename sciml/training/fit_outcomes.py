@@ -1,4 +1,4 @@
-"""How the fits of a run ended, for tasks that fit in every step: numbers for ``result.json``, and a sentence.
+"""The ends of the fits of a run, for tasks that fit in every step: numbers for ``result.json``, and a sentence.
 
 >>> rows = [{"loss/rms": "1e-3", "loss/solves": "8", **{f"loss/{k}": str(v) for k, v in columns(s).items()}}
 ...         for s in (Status.LIMIT, Status.CONVERGED)]

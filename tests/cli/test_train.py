@@ -59,7 +59,7 @@ def refused(answer: tuple[int, str, str]) -> str:
 
 def test_a_run_says_what_it_does_and_leaves_what_it_did(run):
     path, said = run
-    assert said.startswith("a small box\n  DirectionTask, ")
+    assert said.startswith("a small box (changed: training.phases.0.epochs=3)\n  DirectionTask, ")
     assert "3 epochs of adam; seed 0; 32-true on the CPU" in said
     assert "paper: few iterations (the paper)" in said
     with (path / "metrics.csv").open() as file:
