@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +30,7 @@ _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64  # bytes
 _END_OF_ARCHIVE = b"PK\x05\x06"  # a record of 22 bytes, of which the last two are the length of the comment
 _CHUNK = 1 << 20
+_LARGEST_GROWTH = 64  # bytes of tensors for each byte of the file; a tensor may repeat its numbers
 _CONFIG = "sciml_config"  # the key of the config in a checkpoint; those of earlier versions have none
 
 
@@ -85,7 +87,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         with regular_file(path, CheckpointError).open("rb") as file:
             _check_whole(file, path)
+            _check_sizes(file, path)
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        _check_tensors(checkpoint, path)
     except CheckpointError:
         raise
     except FileNotFoundError as error:
@@ -128,6 +132,33 @@ def config_of(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any] | Non
         return instance("its config", values, dict, "keys and values")
     except InputError as error:
         raise CheckpointError(f"{path} is no checkpoint of sciml: {error}") from error
+
+
+def _check_sizes(file: BinaryIO, path: Path) -> None:
+    """Refuse an archive that becomes larger when it is read, and go back to the start."""
+    length = file.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
+        records = archive.infolist()
+    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+        raise CheckpointError(f"{path} holds compressed records, which no checkpoint of sciml does; use another one.")
+    if sum(record.file_size for record in records) > length:
+        raise CheckpointError(f"{path} claims records beyond its end; use another checkpoint.")
+    file.seek(0)
+
+
+def _check_tensors(checkpoint: Any, path: Path) -> None:
+    """Refuse tensors that need much more memory than the file has, such as a number that is repeated 2^40 times."""
+    claimed, rest = 0, [checkpoint]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, torch.Tensor):
+            claimed += value.numel() * value.element_size()
+        elif isinstance(value, dict):
+            rest += value.values()
+        elif isinstance(value, list | tuple):
+            rest += value
+    if claimed > _LARGEST_GROWTH * path.stat().st_size:
+        raise CheckpointError(f"{path} claims tensors of {claimed} bytes, which it does not hold; use another one.")
 
 
 def _check_whole(file: BinaryIO, path: Path) -> None:

@@ -33,6 +33,7 @@ from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.run_records import METRICS, RESULT, read_environment, read_result, read_rows
 from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey
+from sciml.training.checkpoint_states import check_state, restoring_failed
 from sciml.training.checkpoints import CheckpointFiles, read_checkpoint
 from sciml.training.config import Config
 from sciml.training.resuming import CONFIG, allowed_changes, as_read, changes_in_effect, read_config
@@ -182,10 +183,13 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
     if resume and file.exists():
         read_environment(folder)
         read_rows(folder / METRICS)
-        values = (
-            read_config(folder, read_checkpoint(last), last) if (last := folder / LAST).exists() else read_yaml(file)
-        )
-        return {key: new for key, (_, new) in allowed_changes(config, values, file).items()}
+        last = folder / LAST
+        checkpoint = read_checkpoint(last) if last.exists() else None
+        values = read_yaml(file) if checkpoint is None else read_config(folder, checkpoint, last)
+        changed = allowed_changes(config, values, file)
+        if checkpoint is not None:
+            check_state(checkpoint, last, config.training)
+        return {key: new for key, (_, new) in changed.items()}
     if resume:
         strange = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, "environment.json"))
         strange = [name for name in strange if not name.endswith(".part")]
@@ -243,9 +247,11 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
         if isinstance(leaving.__context__, KeyboardInterrupt):
             raise leaving.__context__ from None
         raise
-    except RuntimeError:
-        if signals.number is not None and trainer.world_size > 1:  # the other ranks have obeyed already
-            obey(signals.number)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and signals.number is not None and trainer.world_size > 1:
+            obey(signals.number)  # the other ranks have obeyed already
+        if checkpoint is not None and (damage := restoring_failed(error, checkpoint)) is not None:
+            raise damage from error
         raise
     finally:
         signals.restore()
