@@ -1,17 +1,24 @@
-"""Weights of single steps of a run, one safetensors file each: ``states/00012.safetensors``."""
+"""Weights of single steps of a run, one safetensors file each: ``states/00012.safetensors``.
+
+The metadata of a file hold a SHA-256 of names, shapes and numbers, without which a flipped bit would be another field.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
+from sciml import strict_json
 from sciml.atomic import make_folder, write_bytes
-from sciml.errors import InputError
-from sciml.regular_files import regular_file
+from sciml.errors import DataFormatError, InputError
+from sciml.regular_files import read_bytes
 
 STATES = "states"
+_CHECKSUM = "sha256"
 
 
 def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
@@ -27,7 +34,8 @@ def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
 
     path = _path(folder, step)
     make_folder(path.parent)
-    write_bytes(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(plain, metadata={_CHECKSUM: _digest(plain)}))
 
 
 def read_state(folder: Path, step: int) -> dict[str, Tensor]:
@@ -39,13 +47,34 @@ def read_state(folder: Path, step: int) -> dict[str, Tensor]:
         If the file is missing or damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     path = _path(folder, step)
     try:
-        return load_file(regular_file(path))
-    except (FileNotFoundError, SafetensorError) as error:
+        data = read_bytes(path)
+        tensors = load(data)
+        is_whole = _stored_digest(data) in (None, _digest(tensors))
+    except (FileNotFoundError, SafetensorError, DataFormatError, KeyError) as error:  # a KeyError for unknown dtypes
         raise InputError(f"{path} is missing or damaged; solve the case again.") from error
+    if not is_whole:
+        raise InputError(f"{path} is damaged: its numbers do not match their checksum; solve the case again.")
+    return tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and numbers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name!r} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _stored_digest(data: bytes) -> str | None:
+    """Return the checksum in the header of a safetensors file, None in files of earlier versions."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = strict_json.parse(data[8:end].decode(errors="replace"), "the header")
+    return header.get("__metadata__", {}).get(_CHECKSUM)
 
 
 def _path(folder: Path, step: int) -> Path:
