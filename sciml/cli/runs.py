@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -101,7 +102,8 @@ def run_config(
                 checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce, stage=bar.stage
             )
         except KeyboardInterrupt as stopped:
-            words = [f"{bar.reached}; resume with `sciml {verb} {folder} --resume`"] if begun else []
+            again = f"sciml {verb} {folder} --resume{_options(modules)}"
+            words = [f"{bar.reached}; resume with `{again}`"] if begun else []
             raise type(stopped)(*words) from None
     if speaks and not begun:
         print(f"{folder} has finished already.", flush=True)
@@ -116,7 +118,12 @@ def run_config(
     print_metrics(metrics, checked)
     for remark in checked.task_class.remarks(result["metrics"]):
         print(f"note: {remark}")
-    print(f"{result['status']} after {_told_seconds(result)}{_what_now(folder)}")
+    print(f"{result['status']} after {_told_seconds(result)}{_what_now(folder, modules)}")
+
+
+def _options(modules: Sequence[Path]) -> str:
+    """Return the options that give these files again, for a command that a sentence proposes."""
+    return "".join(f" --module {shlex.quote(str(path))}" for path in modules)
 
 
 def _told_seconds(result: Mapping[str, Any]) -> str:
@@ -125,10 +132,10 @@ def _told_seconds(result: Mapping[str, Any]) -> str:
     return f"{result['seconds']:.1f} s" + ("" if training is None else f" ({training:.1f} s without start and output)")
 
 
-def _what_now(folder: Path) -> str:
+def _what_now(folder: Path, modules: Sequence[Path]) -> str:
     """Return where the fields and figures of a solution are, or the command that evaluates a trained task."""
     if not (folder / FIELDS).is_file():
-        return f"; to measure it, `sciml evaluate {folder}`"
+        return f"; to measure it, `sciml evaluate {folder}{_options(modules)}`"
     pictures = sorted(str(path) for path in folder.glob("figures/*.png"))
     films = [str(folder / FILM)] if (folder / FILM).is_file() else []
     return f"\nfields, for ParaView: {folder / FIELDS}\npictures: {', '.join([*pictures, *films])}"

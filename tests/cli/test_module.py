@@ -304,8 +304,9 @@ def test_a_file_that_the_config_does_not_need_is_refused(folder, command):
 
 
 def test_data_and_a_task_of_ones_own_are_trained_by_processes_that_read_ahead(folder, command):
-    code, _, err = command("train", "learns.yaml", "--module", "code/learns.py")
+    code, out, err = command("train", "learns.yaml", "--module", "code/learns.py")
     assert (code, err) == (0, "")
+    assert "to measure it, `sciml evaluate runs/learns --module code/learns.py`" in out
     losses = [float(row.split(",")[-1]) for row in (folder / "runs" / "learns" / "metrics.csv").read_text().split()[1:]]
     assert len(losses) == 2 and losses[1] < losses[0]
     assert command("evaluate", "runs/learns", "--module", "code/learns.py")[0] == 0
@@ -341,6 +342,15 @@ def test_a_run_of_ones_own_class_that_is_killed_goes_on_bit_for_bit(folder, tmp_
         assert process.exitcode == 0
     assert states_of(run) == states_of(tmp_path / "whole")
     assert finished(run)["metrics"] == finished(tmp_path / "whole")["metrics"]
+
+
+def test_an_interrupted_run_names_the_file_in_the_command_that_resumes_it(folder, command, tmp_path):
+    stops = tmp_path / "particle.py"
+    stop = "        if self.current_epoch == 2:\n            raise KeyboardInterrupt\n"
+    stops.write_text(PARTICLE.replace("        noise =", stop + "        noise ="))
+    code, _, err = command("solve", "particle.yaml", "--module", stops, "-o", tmp_path / "run")
+    assert code == 130
+    assert err.endswith(f"resume with `sciml solve {tmp_path / 'run'} --resume --module {stops}`\n")
 
 
 VERBS = [
