@@ -76,7 +76,8 @@ def run_chapters(chapters: Mapping[str, Chapter], folder: RunFolder) -> list[Ent
     entries = {name: Entry(name, chapter.title, chapter.about, problem=NOT_RUN) for name, chapter in chapters.items()}
     write_report(folder, list(entries.values()), begin)
     for number, (name, chapter) in enumerate(chapters.items(), start=1):
-        print(f"\n{number}. {chapter.title}", flush=True)
+        minutes = f"about {chapter.minutes:.1g} min" if chapter.minutes >= 1 else f"about {60 * chapter.minutes:.0f} s"
+        print(f"\n{number} of {len(chapters)}. {chapter.title}, {minutes}", flush=True)
         make_folder(folder / name)
         entries[name] = run_chapter(entries[name], chapter, folder)
         write_report(folder, list(entries.values()), begin)

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from sciml.insr.solver import StepReport, TimeStepper, TimeStepState
     from sciml.insr.task import TimeStepping
+    from sciml.numerics.least_squares import LevenbergMarquardt
 
 _HOMES = {
     "AdamFit": "sciml.insr.fitting",
@@ -81,6 +82,7 @@ _HOMES = {
     "IncrementalPotential": "sciml.insr.integrators",
     "Integrator": "sciml.insr.integrators",
     "LeastSquaresFit": "sciml.insr.fitting",
+    "LevenbergMarquardt": "sciml.numerics.least_squares",
     "Motion": "sciml.insr.problems",
     "MultiModeEuler": "sciml.insr.problems",
     "Pade22": "sciml.insr.integrators",
@@ -118,6 +120,7 @@ __all__ = [
     "IncrementalPotential",
     "Integrator",
     "LeastSquaresFit",
+    "LevenbergMarquardt",
     "Motion",
     "MultiModeEuler",
     "Pade22",
@@ -147,3 +150,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sciml.lpinn.readout import EntropyField, SpaceTimeField, density, field_of, relative_error
     from sciml.lpinn.solver import CollocationPoints, RoundReport, SpaceTimeSolver, SpaceTimeState
     from sciml.lpinn.task import SpaceTimeFitting
+    from sciml.numerics.least_squares import LevenbergMarquardt
 
 _HOMES = {
     "Ale": "sciml.lpinn.frames",
@@ -73,6 +74,7 @@ _HOMES = {
     "LabelMotion": "sciml.lpinn.frames",
     "Lagrangian": "sciml.lpinn.frames",
     "LeastSquaresRounds": "sciml.lpinn.fitting",
+    "LevenbergMarquardt": "sciml.numerics.least_squares",
     "Modes": "sciml.lpinn.diagnostics",
     "PassiveTransport": "sciml.lpinn.problems",
     "PublishedLagrangian": "sciml.lpinn.published",
@@ -120,6 +122,7 @@ __all__ = [
     "LabelMotion",
     "Lagrangian",
     "LeastSquaresRounds",
+    "LevenbergMarquardt",
     "Modes",
     "PassiveTransport",
     "PublishedLagrangian",
@@ -154,3 +157,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sciml.bench.chapters import Chapter, Story, Table
+from sciml.bench.chapters import Chapter, Settings, Story, Table
 from sciml.cli import demo
 from sciml.config_files import shipped_configs
 from sciml.data.generators import GENERATORS
@@ -137,9 +137,27 @@ def test_a_surface_with_a_hole_is_closed_and_the_tour_says_so(tmp_path):
     write_mesh(tmp_path / "open.vtu", Mesh(ball.points, {"triangle": ball.cells["triangle"][1:]}))
     write_mesh(tmp_path / "ball.vtu", Mesh(ball.points, {"triangle": ball.cells["triangle"]}))
     opened, closed = (tunnel_around(tmp_path / name, SIZE, notes)[2].solid for name in ("open.vtu", "ball.vtu"))
-    assert notes[0] == "open.vtu has holes; each is closed with a cone of triangles."
-    assert not any("holes" in note for note in notes[1:])
+    assert notes[0].startswith("Warning: open.vtu is open. Each of its holes is closed with a cone of triangles")
+    assert not any(note.startswith("Warning") for note in notes[1:])
     assert np.count_nonzero(opened != closed) <= 0.02 * np.count_nonzero(closed)
+
+
+def test_a_flat_surface_is_warned_of_in_the_report_too(tmp_path):
+    from sciml.bench.poisson.chapter import WindTunnelChapter
+    from sciml.mesh import Mesh
+
+    square = make_mesh("square", 3)
+    sheet = np.column_stack([0.5 * np.ones(len(square.points)), square.points])
+    write_mesh(tmp_path / "sheet.vtu", Mesh(sheet, {"triangle": square.cells["triangle"]}))
+
+    class Silent:
+        def say(self, line: str) -> None: ...
+
+        def show(self, text: str) -> None: ...
+
+    story = WindTunnelChapter(Settings(tmp_path / "sheet.vtu", SIZE)).run(tmp_path, Silent())
+    warnings = [text for text in story.text if text.startswith("Warning: sheet.vtu is ")]
+    assert len(warnings) == 2 and "is open" in warnings[0] and "is flat. Its thickness is 0 of a cell" in warnings[1]
 
 
 def test_the_surface_of_the_tour_is_found_in_a_clone_and_among_installed_files(repository, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,12 @@ print(",".join(name for name in sys.argv[1].split(",") if name in sys.modules))
 """
 
 # Other people's libraries come first, so that what they do on import is not laid at our door.
+LAZY = sorted(
+    ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+    for path in PACKAGE.rglob("__init__.py")
+    if "def __getattr__" in path.read_text(encoding="utf-8")
+)
+
 STATE_AFTER_IMPORTS = """
 import contextlib, importlib, io, json, logging, os, random, signal, sys, warnings
 import numpy, torch
@@ -133,3 +140,14 @@ def test_without_the_optional_packages_everything_imports_and_says_what_is_missi
     blocked = ",".join(["dask", "distributed", "ilupp", "tensorboard", "pytorch_optimizer"])
     faults = json.loads(python(WITHOUT_EXTRAS, blocked, ",".join(all_modules()), json.dumps(ASKS_FOR)))
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_a_package_that_loads_its_names_lazily_lists_them_all_and_each_exists(name):
+    package = importlib.import_module(name)
+    assert set(package.__all__) <= set(dir(package)), f"dir({name}) lacks some of its names"
+    assert "__name__" in dir(package) and len(set(package.__all__)) == len(package.__all__)
+    for public in package.__all__:
+        assert getattr(package, public) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
+        getattr(package, "no_such_name")  # noqa: B009 - the name exists nowhere

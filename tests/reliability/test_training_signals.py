@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -56,11 +55,10 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on_exactly(whole, 
 
 def test_the_second_signal_does_not_wait_for_a_long_batch(tmp_path):
     folder = tmp_path / "run"
-    process = start(folder, {"seconds": 3600.0})
-    wait_for(folder / "checkpoints" / "last.ckpt")
-    time.sleep(1.0)
+    process = start(folder, {"seconds": 3600.0, "marks": str(tmp_path)})
+    wait_for(tmp_path / "in a batch")
     os.kill(process.pid, signal.SIGTERM)
-    time.sleep(1.0)
+    wait_for(tmp_path / "told to stop")
     assert process.is_alive()
     os.kill(process.pid, signal.SIGTERM)
     process.join(600)

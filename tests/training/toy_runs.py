@@ -25,6 +25,7 @@ from sciml.cli.frame import explain, raise_terminated
 from sciml.config_classes import ConfigClass, shipped_classes
 from sciml.data.sampling import EpochShuffle
 from sciml.numerics.random import generator
+from sciml.training.callbacks import Signals
 from sciml.training.config import Config, config_from_values
 from sciml.training.run import train
 from sciml.training.task import Task
@@ -46,11 +47,13 @@ def named(path: str) -> Callable[[type], type]:
 class Noisy(Task):
     """A network with dropout, inputs with noise: whatever could depend on the order of draws does."""
 
-    def __init__(self, width: int = 8, seconds: float = 0.0, poisoned_update: int = -1) -> None:
+    def __init__(
+        self, width: int = 8, seconds: float = 0.0, poisoned_update: int = -1, marks: str | None = None
+    ) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(0.2), nn.Linear(width, 1))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-        self.seconds, self.poisoned_update = seconds, poisoned_update
+        self.seconds, self.poisoned_update, self.marks = seconds, poisoned_update, marks
 
     def sample(self, batch: list[Tensor]) -> list[Tensor]:
         inputs, targets = batch
@@ -61,11 +64,20 @@ class Noisy(Task):
         inputs, targets = batch
         error = (self.net(inputs) - targets).square().mean()
         if self.training:
-            time.sleep(self.seconds)
+            time.sleep(self.seconds) if self.marks is None else self._wait(Path(self.marks))
             self.seen += 1
             if self._update == self.poisoned_update:
                 error = error * torch.nan
         return {"data": error, "size": 1e-4 * sum(weight.square().sum() for weight in self.parameters())}
+
+    def _wait(self, marks: Path) -> None:
+        """Take the time, and leave marks of being in a batch and of having been told to stop."""
+        (marks / "in a batch").touch()
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            if any(isinstance(each, Signals) and each.number is not None for each in self.trainer.callbacks):
+                (marks / "told to stop").touch()
+            time.sleep(0.002)
 
     def residuals(self, batch: list[Tensor]) -> Tensor:
         inputs, targets = batch

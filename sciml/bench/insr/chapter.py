@@ -78,6 +78,7 @@ class AdvectionChapter(Chapter):
              f"{abs(values[-1] - exact.values[-1]).max():.1e}")
             for name, values in found.items()
         ]  # fmt: skip
+        progress.say("Drawing the pictures ...")
         pictures = draw(folder, u, exact, found, sizes, seconds)
         caption = f"After {steps} steps of {settings['time_step']:g} in time, all on one thread."
         return self._story(folder, changes, Table(COLUMNS, rows, caption), pictures, sizes, seconds)

@@ -76,6 +76,7 @@ class FrontChapter(Chapter):
         ]  # fmt: skip
         rows.append((FORMULA, None, formula, "exact", "exact", "exact"))
         caption = f"At {u.on.shape[0]} points and {len(u.times)} times up to t = {u.times[-1]:g}."
+        progress.say("Drawing the pictures ...")
         pictures = draw(folder, u, exact, found, sizes, seconds)
         return self._story(folder, changes, Table(COLUMNS, rows, caption), pictures, sizes,
                            {**seconds, FORMULA: formula})  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RTOL = 1e-6
 FILL = 0.55  # size of the surface relative to the tunnel
 SMALLEST, QUICK = 8, 32
+WARNING = "Warning"
 OURS, PEER = "multigrid", "PyAMG SA + CG"
 COLUMNS = ("method", "threads", "iterations", "set-up [s]", "solve [s]", "total [s]", "times ours", "true residual")
 
@@ -84,6 +85,7 @@ class WindTunnelChapter(Chapter):
                 f"{' and '.join(others)}."
             ),
             text=(
+                *(note for note in self.notes if note.startswith(WARNING)),
                 (
                     f"The projection leaves {metrics['divergence']:.1e} of the divergence of the wind. The greatest "
                     f"speed is {metrics['largest_speed']:.2f} times that of the wind, and the pressure of PyAMG "
@@ -143,8 +145,11 @@ def tunnel_around(path: Path, size: int, notes: list[str]) -> tuple[Grid, Mesh, 
     ----------
     path : file of the surface
     size : cells along each axis
-    notes : gains a sentence if holes of the surface had to be closed
+    notes : gains a sentence about the tunnel, and a warning of each thing for which the surface may not be the body
+        that is meant: it is open, or flat
     """
+    import numpy as np
+
     from sciml.mesh import Grid, read_mesh
     from sciml.mesh.voxelise import fit_into_box, voxelise
     from sciml.reference.wind_tunnel import WindTunnel
@@ -155,7 +160,15 @@ def tunnel_around(path: Path, size: int, notes: list[str]) -> tuple[Grid, Mesh, 
         solid = voxelise(mesh, grid, keep_thin=True)
     except InputError:
         solid = voxelise(mesh, grid, keep_thin=True, close_holes=True)  # raises again if holes are not the fault
-        notes.append(f"{path.name} has holes; each is closed with a cone of triangles.")
+        notes.append(
+            f"{WARNING}: {path.name} is open. Each of its holes is closed with a cone of triangles from the middle of "
+            "its rim, which may not be the body that you mean; close the surface first."
+        )
+    if (thickness := float(np.ptp(mesh.points, axis=0).min())) < grid.spacing[0]:
+        notes.append(
+            f"{WARNING}: {path.name} is flat. Its thickness is {thickness / grid.spacing[0]:.2g} of a cell, so that it "
+            "is a wall of whole cells; give it a volume, or use more cells (--size)."
+        )
     notes.append(
         f"A wind tunnel of {size} x {size} x {size} cells around {path.name}, {solid.mean():.1%} of them solid."
     )

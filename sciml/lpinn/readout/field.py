@@ -49,7 +49,7 @@ class Followed(Readout, Protocol):
 
     @property
     def labels_are_particles(self) -> bool:
-        """Whether labels move with exactly the velocity of the problem."""
+        """True if labels move with exactly the velocity of the problem."""
 
     def home(self, points: Tensor) -> Tensor:
         """Return points moved by whole periods into the domain, where axes are periodic."""
@@ -97,7 +97,7 @@ class SpaceTimeField:
 
     @property
     def labels_are_particles(self) -> bool:
-        """Whether labels move with exactly the velocity of the problem, as in the frame Lagrangian."""
+        """True if labels move with exactly the velocity of the problem, as in the frame Lagrangian."""
         return self.characteristics.frame.follows_flow
 
     def __call__(self, points: Tensor, time: float | Tensor) -> Tensor:
