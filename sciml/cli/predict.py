@@ -40,13 +40,16 @@ def predict(
     from sciml.cli.progress import ProgressLine
     from sciml.cli.runs import find_run
     from sciml.errors import InputError
+    from sciml.regular_files import regular_file
     from sciml.run_folder import check_writable
 
     path = find_run(run)
     source, options = input_and_options(source, options or [])
     options += time_option(time or [])
-    if source is not None and not source.is_file():
-        raise InputError(f"{source} {'is a folder, expected a file' if source.exists() else 'does not exist'}.")
+    if source is not None and not source.exists():
+        raise InputError(f"{source} does not exist.")
+    if source is not None:
+        regular_file(source)
     if source is not None and output.resolve() == source.resolve():
         raise InputError(f"-o {output} would replace the input; choose another name.")
     check_writable(output, (output.suffix.lower(),))

@@ -8,7 +8,13 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
-GENERATED = ("docs/results/", "docs/api/generated/", "docs/contributing.md", "docs/changes.md")  # or included
+GENERATED = (
+    "docs/results/",
+    "docs/api/generated/",
+    "docs/contributing.md",
+    "docs/changes.md",
+    "docs/security.md",
+)  # or included
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,13 @@ class Page:
 
 
 def read_pages() -> list[Page]:
-    """Return README.md, CONTRIBUTING.md and the pages of docs/, but for the generated ones."""
-    files = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    """Return README.md, CONTRIBUTING.md, SECURITY.md and the pages of docs/, but for the generated ones."""
+    files = [
+        REPOSITORY / "README.md",
+        REPOSITORY / "CONTRIBUTING.md",
+        REPOSITORY / "SECURITY.md",
+        *sorted((REPOSITORY / "docs").rglob("*.md")),
+    ]
     named = [(path.relative_to(REPOSITORY).as_posix(), path) for path in files]
     return [Page(name, path.read_text(encoding="utf-8")) for name, path in named if not name.startswith(GENERATED)]
 
