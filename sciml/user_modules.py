@@ -78,9 +78,9 @@ class SourceFile:
             line = self.data[: error.start].count(b"\n") + 1
             raise InputError(f"{self.path}, line {line}: this is not UTF-8; save the file as UTF-8.") from None
 
-    @property
+    @cached_property
     def location(self) -> str:
-        """The absolute path, under which tracebacks name the file."""
+        """The absolute path when the file was read, under which tracebacks name it."""
         return str(self.path.absolute())
 
     def imported(self) -> set[str]:

@@ -265,6 +265,18 @@ def test_whatever_is_recorded_is_refused_or_is_names_with_checksums(recorded):
     assert all(name.isidentifier() and sha256 == SHA for name, sha256 in records.items())
 
 
+def test_a_file_given_by_a_relative_path_is_blamed_from_everywhere(tmp_path, monkeypatch):
+    write(tmp_path, "class A:\n    def method(self):\n        return self.b\n")
+    monkeypatch.chdir(tmp_path)
+    cls = load(Path("my_problem.py")).classes(object)["my_problem.A"]
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(AttributeError) as caught:
+        cls().method()
+    assert blame(caught.value).startswith(
+        "my_problem.py, line 3, in method: AttributeError: 'A' object has no attribute"
+    )
+
+
 def test_an_exception_elsewhere_is_blamed_on_nobody():
     with pytest.raises(ValueError, match="invalid literal") as caught:
         int("elsewhere")
