@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from sciml.cli.frame import application
+from sciml.mesh import read_series
 from sciml.training.config import load_config
 from tests.docs.pages import COMMANDS, REPOSITORY
 
@@ -27,6 +28,9 @@ QUICK = [
     "sciml data generate heat -n 4 -o heat.h5 size=32",
     "sciml data info heat.h5",
     "sciml data check heat.h5",
+    "sciml solve insr/burgers_1d_cpu task.init_args.steps=5 -o runs/burgers",
+    "sciml predict runs/burgers --time 0.25 -o u.vtu",
+    "sciml predict runs/burgers --time all -o u.xdmf",
 ]
 SLOW = [
     "sciml demo --only poisson --size 32 -o runs/small",
@@ -86,6 +90,7 @@ def test_the_quick_commands_run(tmp_path) -> None:
     for command in QUICK:
         run(command, tmp_path)
     assert (tmp_path / "disk.msh").is_file()
+    assert len(read_series(tmp_path / "u.xdmf").times) == 6
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import sciml
 from tests.docs.pages import PAGES, REPOSITORY, Page, page
 
 PUBLIC = (
+    "training",
     "linalg", "dcdm", "insr", "lpinn", "lpinn.baselines", "domains", "nets", "mesh", "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
     "numerics.derivatives",

@@ -85,8 +85,25 @@ def a_good_conductor_is_nearly_isothermal(names: dict, printed: str) -> None:
     assert found.x.min() > 0 and np.ptp(found.x[names["sphere"]]) < 0.02 * np.ptp(found.x)
 
 
+def a_run_is_a_field(names: dict, printed: str) -> None:
+    u, field = (names["u"], names["field"]) if "field" in names else (None, names["u"])
+    assert field.names == ("u",) and field.times == (0.0, pytest.approx(0.5))
+    assert np.abs(names["residual"]).max() < 0.02  # of terms of size 1; the time step is 0.1
+    assert u is None or "polynomials of degree 3 between them" in printed
+
+
+def a_field_is_differentiated_further(names: dict, printed: str) -> None:
+    points, field = names["points"].detach(), names["field"]
+    ahead, back = (0.05 * field.gradient("u", points, 0.4 + side).square().mean() for side in (1e-4, -1e-4))
+    assert float(names["by_time"]) == pytest.approx(float((ahead - back) / 2e-4), rel=1e-3)
+    assert names["by_points"].shape == points.shape
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
+    ("README.md", "load_field"): a_run_is_a_field,
+    ("docs/training.md", "print(field)"): a_run_is_a_field,
+    ("docs/training.md", "torch.autograd.grad"): a_field_is_differentiated_further,
     ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
     ("docs/methods/insr.md", "class HeatOnDisk"): heat_cools_as_it_must,
     ("docs/methods/insr.md", "heat.vtu"): heat_is_in_the_file,
