@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sciml.cli.runs import print_metrics
 from sciml.insr import TimeStepping
 from sciml.lpinn import SpaceTimeFitting
 from sciml.overrides import KEY, of_the_problem, recorded, shown_title
+from sciml.training import load_field
 from sciml.training.config import config_from_values, load_config
 from sciml.training.run import train
 
@@ -101,7 +103,14 @@ def test_a_run_keeps_its_overrides_for_evaluate_and_for_resume(tmp_path: Path, c
     train(load_config(CONFIG, [SPEED, *small]), folder)
     assert yaml.safe_load((folder / "config.yaml").read_text())[KEY][0] == SPEED
     assert train(load_config(folder / "config.yaml"), folder, resume=True)["status"] == "finished"
+    handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as left:
         main(["evaluate", str(folder)])
+    signal.signal(signal.SIGTERM, handler)
     said = capsys.readouterr().out
     assert not left.value.code and "paper: no numbers for this problem (changed: problem.speed=2)" in said
+    # More epochs are allowed to a run that is resumed, and its record follows.
+    longer = load_config(folder / "config.yaml", [EPOCHS + "2"])
+    assert train(longer, folder, resume=True)["epochs"] == 2
+    assert yaml.safe_load((folder / "config.yaml").read_text())[KEY] == [SPEED, *small[:3], small[4], EPOCHS + "2"]
+    assert load_field(folder).title.endswith("training.phases.0.epochs=2)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -361,8 +362,10 @@ def test_what_is_no_run_of_a_solution_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_predicts_at_one_time_at_several_and_at_all(runs: Path, tmp_path: Path, capsys) -> None:
     def called(*words: object) -> tuple[int, str, str]:
+        handler = signal.getsignal(signal.SIGTERM)
         with pytest.raises(SystemExit) as left:
             main([*map(str, words)])
+        signal.signal(signal.SIGTERM, handler)
         said = capsys.readouterr()
         return left.value.code or 0, said.out, said.err
 
