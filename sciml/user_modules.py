@@ -110,14 +110,6 @@ class UserModules:
     def __bool__(self) -> bool:
         return bool(self.files)
 
-    def __contains__(self, class_path: str) -> bool:
-        """Return whether a dotted path begins with the name of one of the files."""
-        return class_path.partition(".")[0] in self.files
-
-    def owns(self, cls: type) -> bool:
-        """Return whether one of the files defines a class."""
-        return cls.__module__ in self.files
-
     def classes(self, base: type) -> dict[str, type]:
         """Return the classes that derive from a base by their dotted paths: those of the files, not what they import.
 
@@ -144,13 +136,14 @@ class UserModules:
         where : the source of the config, for errors
         values : of the config, nested mappings and lists
         """
-        used, left = set(), [name for path in _class_paths(values) for name in [path.partition(".")[0]]]
+        used: set[str] = set()
+        left = [path.partition(".")[0] for path in _class_paths(values)]
         while left:
             name = left.pop()
             if name in self.files and name not in used:
                 used.add(name)
                 left.extend(self.files[name].imported())
-        for name in self.files.keys() - used:
+        for name in sorted(self.files.keys() - used):
             classes = ", ".join(path for path in self.classes(object) if path.startswith(f"{name}.")) or "no class"
             raise where.error(
                 "modules",
@@ -159,7 +152,6 @@ class UserModules:
             )
 
 
-NO_MODULES = UserModules()
 _LOADED: dict[tuple[tuple[str, str], ...], UserModules] = {}  # by path and checksum of all files: executed once
 
 
