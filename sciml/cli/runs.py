@@ -150,6 +150,8 @@ def _folder(
     if resume and overwrite:
         raise InputError("--resume continues a run and --overwrite starts it anew; leave one of the two out.")
     is_run = (config / "config.yaml").is_file()
+    if resume and config.is_dir() and not is_run:
+        raise InputError(f"{config} has no config.yaml, expected the folder of a run.")
     if is_run and output is not None and output.resolve() != config.resolve():
         raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
     folder = config if is_run else output or RUNS / config.stem

@@ -27,7 +27,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from sciml import strict_yaml
 from sciml.atomic import check_no_link, make_folder
 from sciml.config_files import read_yaml
-from sciml.errors import ConfigError, DivergenceError, InputError
+from sciml.errors import CheckpointError, ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.run_records import METRICS, RESULT, read_environment, read_result, read_rows
@@ -181,15 +181,7 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
     """Refuse to resume another or a damaged run, and to start where a run is; return what a resumed one changes."""
     file = folder / CONFIG
     if resume and file.exists():
-        read_environment(folder)
-        read_rows(folder / METRICS)
-        last = folder / LAST
-        checkpoint = read_checkpoint(last) if last.exists() else None
-        values = read_yaml(file) if checkpoint is None else read_config(folder, checkpoint, last)
-        changed = allowed_changes(config, values, file)
-        if checkpoint is not None:
-            check_state(checkpoint, last, config.training)
-        return {key: new for key, (_, new) in changed.items()}
+        return _check_resumed(config, folder)
     if resume:
         strange = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, "environment.json"))
         strange = [name for name in strange if not name.endswith(".part")]
@@ -200,6 +192,24 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
     elif file.exists() and not overwrite:
         raise InputError(f"{folder} holds a run already; resume it, overwrite it, or choose another folder.")
     return {}
+
+
+def _check_resumed(config: Config, folder: Path) -> dict[str, Any]:
+    """Refuse to resume another or a damaged run; return the values that change, by dotted key."""
+    file, last = folder / CONFIG, folder / LAST
+    read_environment(folder)
+    rows = read_rows(folder / METRICS)
+    checkpoint = read_checkpoint(last) if last.exists() else None
+    values = read_yaml(file) if checkpoint is None else read_config(folder, checkpoint, last)
+    changed = allowed_changes(config, values, file)
+    if checkpoint is not None:
+        check_state(checkpoint, last, config.training)
+    elif rows and finished(folder, config) is None:  # a checkpoint comes before the first row
+        raise CheckpointError(
+            f"{last} does not exist, but the run has ended epoch {rows[-1]['epoch']}; restore it, or start the run anew "
+            "with --overwrite."
+        )
+    return {key: new for key, (_, new) in changed.items()}
 
 
 def _open(config: Config, folder: Path, resume: bool, overwrite: bool, changed: Mapping[str, Any]) -> RunFolder:
