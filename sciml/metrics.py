@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sciml.checks import real_array
 from sciml.errors import InputError
 
 
@@ -23,18 +24,18 @@ def relative_l2(values: ArrayLike, reference: ArrayLike, weights: ArrayLike | No
         unlike meshes compare.
     """
     u, v = _pair(values, reference)
-    w = np.asarray(1.0 if weights is None else weights, dtype=np.float64)
+    w = real_array("the weights of the error", 1.0 if weights is None else weights)
     try:
         w = np.broadcast_to(w, u.shape)
     except ValueError:
         raise InputError(f"The weights do not fit the values: got shape {w.shape}, expected {u.shape}.") from None
-    if not (np.all(np.isfinite(w)) and np.all(w >= 0.0)):
-        raise InputError("The weights of an error must be finite and >= 0; check the volumes of the cells.")
+    if not np.all(w >= 0.0):
+        raise InputError("The weights of an error must be >= 0; check the volumes of the cells.")
     # Scaled by the largest value, so that squares neither overflow nor underflow.
     scale = float(np.max(np.abs(v), initial=0.0, where=w > 0.0))
     if scale == 0.0:
         raise InputError("The reference is zero everywhere: a relative error is undefined; use max_error.")
-    return float(np.sqrt(np.sum(w * ((u - v) / scale) ** 2) / np.sum(w * (v / scale) ** 2)))
+    return float(np.sqrt(np.sum(w * (u / scale - v / scale) ** 2) / np.sum(w * (v / scale) ** 2)))
 
 
 def max_error(values: ArrayLike, reference: ArrayLike) -> float:
@@ -74,14 +75,14 @@ class Summary(NamedTuple):
 
 def median_and_range(measurements: Sequence[float]) -> Summary:
     """Return the median, the least and the largest of repeated measurements (seeds, timings)."""
-    values = np.asarray(measurements, dtype=np.float64)
+    values = real_array("the measurements", measurements, finite=False)
     if values.ndim != 1 or not len(values):
         raise InputError(f"A median needs a sequence of one or more numbers: got shape {values.shape}.")
     return Summary(float(np.median(values)), float(values.min()), float(values.max()))
 
 
 def _pair(values: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    u, v = np.asarray(values, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    u, v = (real_array(name, given, finite=False) for name, given in (("values", values), ("reference", reference)))
     if u.shape != v.shape or not u.size:
         raise InputError(f"Two arrays of one shape and at least one value are needed: got {u.shape} and {v.shape}.")
     return u, v

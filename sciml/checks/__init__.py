@@ -7,7 +7,7 @@ subclass given as ``error``. Single values are checked in :mod:`sciml.checks.val
 
 from __future__ import annotations
 
-from sciml.checks.arrays import finite, real_array, rising, shape, shape_of, whole_array
+from sciml.checks.arrays import finite, number_array, real_array, rising, shape, shape_of, whole_array
 from sciml.checks.values import (
     choice,
     did_you_mean,
@@ -27,6 +27,7 @@ __all__ = [
     "instance",
     "known_names",
     "number",
+    "number_array",
     "positive",
     "real_array",
     "rising",

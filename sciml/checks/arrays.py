@@ -230,6 +230,17 @@ def shape_of(array: object) -> tuple[int, ...]:
     return np.shape(array)  # type: ignore[arg-type]
 
 
+def number_array(name: str, values: object, *, error: type[InputError] = InputError) -> np.ndarray:
+    """Return an array of numbers, real or complex, in the type, byte order and memory in which they were given.
+
+    Examples
+    --------
+    >>> number_array("the field", np.array([1j], np.complex64)).dtype
+    dtype('complex64')
+    """
+    return _plain_array(name, values, "biufc", "numerical", error)
+
+
 def _plain_array(
     name: str, values: Any, kinds: str, expected: str, error: type[InputError], remedy: str = ""
 ) -> np.ndarray:

@@ -121,7 +121,7 @@ def choice(name: str, value: T, known: Iterable[T], *, error: type[InputError] =
     """
     known = list(known)
     if not _is_one_of(value, known):
-        options = ", ".join(map(str, known))
+        options = ", ".join(map(str, known)) or "none"
         end = did_you_mean(value, map(str, known)) or "."
         raise error(f"{name} is {shown(value)}, expected {'one of ' * (len(known) > 1)}{options}{end}")
     return value

@@ -160,6 +160,7 @@ def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
         "generator": about.generator,
         "seed": about.seed,
         "part": about.part,
+        "ignored": about.ignored,
         "fields": {
             report.name: {
                 "shape": about.shape(report.name),
@@ -188,6 +189,8 @@ def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> 
         rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
     rows += [(f"boundary {name}", kind) for name, kind in about.boundary.items()]
     rows += [("parameters", ", ".join(about.parameters) or "none"), ("made by", about.generator or "unknown")]
+    if about.ignored:
+        rows.append(("not read", ", ".join(about.ignored)))
     if about.part is not None:
         rows.append(("part", f"trajectories {about.part[0]} to {about.part[1] - 1} of {about.part[2]}"))
     print_table(["", ""], rows, title=str(path))

@@ -49,7 +49,7 @@ def precondition(
         ),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance of the true residual.")] = 1e-6,
-    maxiter: Annotated[int, typer.Option("--maxiter", help="Largest number of iterations.")] = 10_000,
+    maxiter: Annotated[int | None, typer.Option("--maxiter", help="Most iterations; 10000 by default.")] = None,
     shape: Annotated[
         str | None, typer.Option("--shape", help="Cells per axis, such as 64x64x32, where the file does not say.")
     ] = None,
@@ -72,6 +72,7 @@ def precondition(
     from sciml.linalg.warm_up import warm_up
 
     check_outputs({"-o": output, "--plot": plot}, {system, rhs})
+    refuse_iterations(method, maxiter)
     trained = None if weights is None else find_weights(weights, method)
     with ResidualLine(system.name, rtol=rtol) as line:
         line.stage("reading")
@@ -111,6 +112,14 @@ def find_weights(weights: str, method: str) -> Path:
     return path
 
 
+def refuse_iterations(method: str, maxiter: int | None) -> None:
+    """Refuse a largest number of iterations for a method that makes none."""
+    from sciml.errors import InputError
+
+    if maxiter is not None and find(method).direct:
+        raise InputError(f"--maxiter has no effect on --method {method}, which is direct; leave it out.")
+
+
 def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Path | None) -> LinearMethod:
     """Return the method of a name, chosen for the problem where that is ``auto``, with its weights if any were given.
 
@@ -136,8 +145,14 @@ def print_report(result: SolveResult, *written: Path | None) -> None:
 
 def sentence(result: SolveResult) -> str:
     """Return the outcome of a solve on one line."""
+    from sciml.tables import counted
+
+    status = "converged" if result.converged else result.status
+    given_up = (
+        "" if result.dropped is None else f" given up after {counted(result.dropped, 'iteration')}, then plain cg"
+    )
     return (
-        f"{result.method}: {result.status} in {result.iterations} iterations, "
+        f"{result.method}{given_up}: {status} in {counted(result.iterations, 'iteration')}, "
         f"relative residual {result.true_residual:.2e}, "
         f"{result.unknowns} unknowns, {result.setup_seconds:.3g} s set-up + {result.solve_seconds:.3g} s solve"
     )

@@ -68,6 +68,8 @@ def run_config(
     from sciml.cli.output import print_json
     from sciml.cli.progress import TrainingBar
 
+    if print_config:
+        _refuse_idle({"-o": output is not None, "--resume": resume, "--overwrite": overwrite, "--json": json})
     is_run = (config / "config.yaml").is_file()
     folder = _folder(verb, config, changes, output, resume=resume, overwrite=overwrite, reads=print_config)
     from sciml.training.config import load_config
@@ -130,6 +132,15 @@ def _told_seconds(result: Mapping[str, Any]) -> str:
     """Return the wall time of a run, and the part of it that it trained or stepped."""
     training = result.get("training_seconds")  # older runs have one number
     return f"{result['seconds']:.1f} s" + ("" if training is None else f" ({training:.1f} s without start and output)")
+
+
+def _refuse_idle(options: dict[str, bool]) -> None:
+    """Refuse options, by name, that have no effect on a config that is only printed."""
+    from sciml.errors import InputError
+
+    given = [name for name, is_given in options.items() if is_given]
+    if given:
+        raise InputError(f"--print-config prints a config and runs nothing; leave {', '.join(given)} out.")
 
 
 def _what_now(folder: Path, modules: Sequence[Path]) -> str:

@@ -110,6 +110,8 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
             generate("burgers", 10_000, "burgers.h5", executor=executor)
     """
     path = Path(path)
+    if executor is not None and jobs != 1:
+        raise InputError(f"jobs={jobs} has no effect on an executor, which has workers of its own; leave it out.")
     plan = Plan(name, generator_of(name, options), count, seed)
     first, stop = _share(count, seed, jobs, shard)
     if not path.parent.is_dir():

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import real_array
 from sciml.data.statistics import RunningStatistics
 from sciml.errors import InputError
 
@@ -65,11 +66,9 @@ class Normaliser(nn.Module):
         channels = len(self.mean)
         statistics = RunningStatistics((channels,))
         for number, block in enumerate(blocks):
-            values = block.detach().cpu().numpy() if isinstance(block, Tensor) else np.asarray(block)
+            values = real_array(f"block {number}", block, remedy="check the data")
             if values.shape[-1:] != (channels,):
                 raise InputError(f"values need {channels} channels along the last axis, got shape {values.shape}.")
-            if not np.isfinite(values).all():
-                raise InputError(f"block {number} of the values holds values that are not finite; check the data.")
             statistics.add(values)
         if not statistics.count:
             raise InputError("there are no values to take statistics of; the training split is empty.")

@@ -219,7 +219,7 @@ def _conjugate_gradients(
     callback: Callback | None,
 ) -> np.ndarray:
     """Finish a solve whose network is useless by conjugate gradients that start from x."""
-    before = result.iterations
+    before = result.dropped = result.iterations
 
     def report(iteration: int, norm: float) -> None:
         if callback is not None:

@@ -54,13 +54,18 @@ class Vectors(Protocol):
 
 @dataclass
 class KrylovResult:
-    """The outcome of a solve; ``history`` holds |r| / |b|, the initial one included."""
+    """The outcome of a solve; ``history`` holds |r| / |b|, the initial one included.
+
+    ``dropped`` is the number of iterations after which the preconditioner or the network was given up, None where it
+    was not.
+    """
 
     status: Status
     iterations: int
     history: list[float] = field(default_factory=list)
     fallbacks: int = 0
     true_residual: float = math.inf
+    dropped: int | None = None
 
 
 @dataclass
@@ -155,6 +160,8 @@ def flexible_conjugate_gradients(
         if on_trial and curvature > 0.0:
             trusted = trial.passed(result.iterations, norm, zr * (zr / curvature))
         trusted = trusted and result.fallbacks < MAX_FALLBACKS
+        if not trusted and result.dropped is None:
+            result.dropped = result.iterations
         if not curvature > 0.0:
             # The fresh direction has no curvature either: r lies in the null space of A, as far as rounding can tell.
             result.status = Status.STAGNATED

@@ -48,12 +48,14 @@ class LinearMethod(ABC):
     needs : ``"matrix"``: any sparse matrix will do; ``"grid"``: a voxel problem or a 5- or 7-point matrix;
         ``"box"``: a grid without obstacles and with a constant coefficient
     kernels : the method whose compiled kernels this one uses, where it is another
+    direct : whether there is no iteration
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "matrix"
     kernels: ClassVar[str | None] = None
+    direct: ClassVar[bool] = False
 
     rtol: float = 1e-6
     atol: float = 0.0
@@ -183,6 +185,7 @@ class FastTransform(LinearMethod):
     name: ClassVar[str] = "fft"
     summary: ClassVar[str] = "fast sine and cosine transforms: a box without obstacles, constant coefficient"
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "box"
+    direct: ClassVar[bool] = True
 
     def prepare(self, system: System) -> Prepared:
         """Compute the eigenvalues of the box."""

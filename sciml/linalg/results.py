@@ -27,6 +27,8 @@ class SolveResult:
     unknowns : size of the system
     setup_seconds, solve_seconds : wall time before the iteration, checks of the input included, and in it
     fallbacks : directions of the preconditioner or network that were useless and replaced
+    dropped : iterations after which the preconditioner or network was given up, and conjugate gradients alone went on;
+        None where it served to the end
     """
 
     x: np.ndarray
@@ -39,17 +41,24 @@ class SolveResult:
     setup_seconds: float
     solve_seconds: float
     fallbacks: int = field(default=0)
+    dropped: int | None = field(default=None)
 
     @property
     def converged(self) -> bool:
         """True if the tolerance was met."""
         return self.status.success
 
+    @property
+    def carried_out(self) -> str:
+        """The methods that produced x: ``"dcdm, then plain cg"`` where the preconditioner or network was given up."""
+        return self.method if self.dropped is None else f"{self.method}, then plain cg"
+
     def summary(self) -> dict[str, Any]:
         """Return everything but the arrays, for JSON."""
         return {
             "status": self.status,
             "method": self.method,
+            "dropped_after": self.dropped,
             "iterations": self.iterations,
             "true_residual": self.true_residual,
             "setup_seconds": self.setup_seconds,
@@ -67,7 +76,7 @@ class SolveResult:
     def __repr__(self) -> str:
         rows = [
             ("status", str(self.status)),
-            ("method", self.method),
+            ("method", self.carried_out),
             ("unknowns", f"{self.unknowns:,}"),
             ("iterations", f"{self.iterations:,}"),
             ("true residual", f"{self.true_residual:.2e}"),
@@ -76,6 +85,8 @@ class SolveResult:
         ]
         if self.reduction is not None:
             rows.insert(5, ("mean reduction", f"{self.reduction:.3f}"))
+        if self.dropped is not None:
+            rows.insert(4, ("given up after", f"{self.dropped:,}"))
         lines = ["SolveResult", *(f"  {name:<16s}{value:>12s}" for name, value in rows)]
         if self.status is not Status.CONVERGED:
             lines += [f"  {self.status.meaning}", f"  {self.status.remedy}"]
@@ -90,4 +101,5 @@ def slower(first: KrylovResult | None, second: KrylovResult) -> KrylovResult:
     result.status = Status.worst((first.status, second.status))
     result.true_residual = max(first.true_residual, second.true_residual)
     result.fallbacks = max(first.fallbacks, second.fallbacks)
+    result.dropped = min((d for d in (first.dropped, second.dropped) if d is not None), default=None)
     return result

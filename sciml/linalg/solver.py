@@ -94,6 +94,7 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
         started - began,
         time.perf_counter() - started,
         found.fallbacks,
+        found.dropped,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sciml.checks import number_array, real_array
 from sciml.errors import InputError
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
@@ -40,12 +41,7 @@ class Field:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
             raise InputError(f"The name of a field must be a printable text; got {self.name!r}.")
-        given: Any = self.values
-        if hasattr(given, "detach"):
-            given = given.detach().cpu()
-        values = np.asarray(given)
-        if values.dtype.kind not in "biufc":
-            raise InputError(f"Field {self.name!r} must hold numbers; got {values.dtype}.")
+        values = number_array(f"the field {self.name!r}", self.values)
         location = self.location or "points"
         if isinstance(self.on, Grid):
             location = "cells" if self.on.centring == "cell" else "points"
@@ -157,11 +153,9 @@ def storable(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     bool becomes uint8, float16 float32, long double float64, complex the two fields ``name.real`` and ``name.imag``;
     byte order becomes the machine's.
     """
-    values = np.asarray(values)
+    values = number_array(f"the field {name!r}", values)
     if values.dtype.kind == "c":
         return {f"{name}.{part}": storable(name, getattr(values, part))[name] for part in ("real", "imag")}
-    if values.dtype.kind not in "biuf":
-        raise InputError(f"Field {name!r} must hold numbers; got {values.dtype}.")
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
     elif values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
@@ -170,7 +164,7 @@ def storable(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _checked_times(times: Any) -> np.ndarray:
-    out = np.asarray(times, dtype=np.float64)
+    out = real_array("the times", times, finite=False)
     if out.ndim != 1 or not np.isfinite(out).all() or (np.diff(out) <= 0).any():
         raise InputError(f"times must be a list of finite, increasing numbers; got {np.asarray(times)!r}.")
     return out

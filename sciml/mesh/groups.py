@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.checks import whole_array
 from sciml.errors import InputError
 from sciml.mesh.shapes import SHAPES
 
@@ -30,7 +31,7 @@ class Group:
         if (self.cells is None) == (self.facets is None):
             raise InputError("A group holds either cells or facets; give exactly one of the two.")
         name, ndim = ("cells", 1) if self.facets is None else ("facets", 2)
-        members = integers(getattr(self, name), ndim, f"The {name} of a group")
+        members = integers(getattr(self, name), ndim, f"the {name} of a group")
         object.__setattr__(self, name, members)
 
     @property
@@ -53,11 +54,8 @@ def facet_type(group: Group) -> str:
 
 def integers(values: Any, ndim: int, what: str) -> np.ndarray:
     """Return a read-only int64 copy of integers, or raise `InputError`."""
-    raw = np.asarray(values)
-    if raw.ndim != ndim:
-        raise InputError(f"{what} must be a {ndim}-dimensional array; got shape {raw.shape}.")
-    if raw.size and raw.dtype.kind not in "iu":
-        raise InputError(f"{what} must be integers; got {raw.dtype}.")
-    out = np.array(raw, dtype=np.int64, order="C")
+    out = whole_array(what, values).copy()
+    if out.ndim != ndim:
+        raise InputError(f"{what} must be a {ndim}-dimensional array; got shape {out.shape}.")
     out.setflags(write=False)
     return out

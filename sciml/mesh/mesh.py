@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.checks import real_array
 from sciml.errors import InputError
 from sciml.mesh.groups import Group, facet_type, integers
 from sciml.mesh.scikit_fem import to_skfem
@@ -42,7 +43,7 @@ class Mesh:
     groups: Mapping[str, Group] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        points = np.array(self.points, dtype=np.float64, order="C")
+        points = real_array("the points", self.points, finite=False).copy()
         if points.ndim != 2 or not 1 <= points.shape[1] <= 3:
             raise InputError(f"points must have shape (points, dim) with dim 1 to 3; got {points.shape}.")
         if not np.isfinite(points).all():
@@ -243,7 +244,7 @@ class Mesh:
 
 def _checked_block(name: str, nodes: Any, points: np.ndarray) -> np.ndarray:
     shape = shape_of(name)
-    block = integers(nodes, 2, f"The {name} cells")
+    block = integers(nodes, 2, f"the {name} cells")
     if block.shape[1] != shape.nodes:
         raise InputError(f"A {name} has {shape.nodes} points; got cells of shape {block.shape}.")
     if shape.dim > points.shape[1]:

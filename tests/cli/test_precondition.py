@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,23 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from sciml.linalg import VoxelPoisson
+from sciml.cli.precondition import sentence
+from sciml.linalg import SolveResult, VoxelPoisson
 from sciml.linalg.linear_methods import METHODS
 from sciml.linalg.sparse_files import write_binary_matrix, write_binary_vector, write_cells
 from sciml.mesh import read_mesh, read_series
 from sciml.status import Status
 
-KEYS = ["status", "method", "iterations", "true_residual", "setup_seconds", "solve_seconds", "unknowns"]
+KEYS = [
+    "status",
+    "method",
+    "dropped_after",
+    "iterations",
+    "true_residual",
+    "setup_seconds",
+    "solve_seconds",
+    "unknowns",
+]
 
 
 @pytest.fixture
@@ -324,3 +335,29 @@ def test_a_terminal_shows_the_residual_while_it_runs(repository, tmp_path, obsta
         assert json.loads(process.stdout.read())["status"] == "converged"
     os.close(terminal)
     assert b"s.npz  iteration 1  relative residual" in shown
+
+
+def test_a_method_that_was_given_up_is_named_with_the_one_that_went_on():
+    found = SolveResult(np.zeros(3), Status.FALLBACK, "dcdm", 130, [1.0, 1e-7], 1e-7, 3, 0.1, 0.2, dropped=20)
+    assert sentence(found).startswith(
+        "dcdm given up after 20 iterations, then plain cg: converged in 130 iterations, relative"
+    )
+    assert re.search(r"method +dcdm, then plain cg\n", repr(found)) and re.search(r"given up after +20\n", repr(found))
+    assert found.summary()["dropped_after"] == 20
+    served = SolveResult(np.zeros(3), Status.CONVERGED, "dcdm", 1, [1.0, 1e-7], 1e-7, 3, 0.1, 0.2)
+    assert sentence(served).startswith("dcdm: converged in 1 iteration, ") and served.summary()["dropped_after"] is None
+
+
+@pytest.mark.parametrize("words", [["--maxiter", "5", "--method", "fft"]])
+def test_options_without_an_effect_are_refused(sciml, words, tmp_path):
+    write_cells(tmp_path / "box.npz", np.zeros((4, 4), np.uint8), np.ones((4, 4)), outside="dirichlet")
+    done = sciml("box.npz", *words)
+    assert (
+        done.returncode == 2 and "--maxiter has no effect on --method fft, which is direct; leave it out" in done.stderr
+    )
+
+
+def test_a_shape_that_contradicts_the_file_is_refused(sciml, tmp_path):
+    write_cells(tmp_path / "box.npz", np.zeros((4, 4, 4), np.uint8), np.ones((4, 4, 4)), outside="dirichlet")
+    done = sciml("box.npz", "--shape", "8x8")
+    assert done.returncode == 2 and "the cells have the shape (4, 4, 4), got (8, 8); leave the shape out" in done.stderr

@@ -289,3 +289,13 @@ def test_a_field_of_a_data_set_has_its_times_and_unit(tmp_path: Path) -> None:
     assert np.array_equal(velocity.values, expected["velocity"][2]) and np.allclose(velocity.times, np.arange(4) / 10)
     assert velocity.components == (2,) and height.times is None
     assert np.array_equal(height.values, expected["height"][2, 0])
+
+
+def test_what_is_not_read_of_a_foreign_layout_is_listed(tmp_path):
+    path = tmp_path / "a.h5"
+    foreign.pdebench_tensor(path)
+    assert open_dataset(path).description.ignored == ()
+    with h5py.File(path, "a") as file:
+        file["Nu"] = np.zeros(3)  # the coefficient of Darcy flow is nu
+    assert open_dataset(path).description.ignored == ("Nu",)
+    assert convert([path], tmp_path / "b.h5").ignored == ()

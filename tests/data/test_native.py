@@ -316,3 +316,43 @@ def test_data_sets_are_joined_only_if_they_fit(tmp_path: Path) -> None:
             with pytest.raises(InputError):
                 convert([tmp_path / name for name in sources], tmp_path / target)
     assert not (tmp_path / "c.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("scalars/Nu", "a parameter in the group scalars is 'Nu', expected none"),
+        ("t0_fields/U", "a field in the group t0_fields is 'U', expected u; did you mean .u."),
+        ("t1_fields/w", "a field in the group t1_fields is 'w', expected none"),
+        ("t0_field/u", "a group of the file is 't0_field', expected one of .*; did you mean .t0_fields."),
+    ],
+)
+def test_what_a_hand_has_added_to_our_layout_is_refused_by_its_name(place, words, tmp_path):
+    path = tmp_path / "waves.h5"
+    about = Description("waves", Grid((8,)), np.arange(3.0), (DataField("u"),), trajectories=1)
+    with DatasetWriter(path, about) as writer:
+        writer.append({"u": np.zeros((3, 8))})
+    with h5py.File(path, "a") as file:
+        file[place] = np.zeros(1)
+    with pytest.raises(DataFormatError, match=words):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "words"),
+    [
+        ("float32", np.full((3, 8), 1e300), "holds 1e.300, which float32 does not hold"),
+        ("int8", np.full((3, 8), 300), "holds 300, which int8 does not hold"),
+        ("uint8", np.full((3, 8), -1), "holds -1, which uint8 does not hold"),
+        ("int32", np.full((3, 8), 1.5), "are floating-point numbers, expected whole ones"),
+        ("float64", np.zeros((3, 8), complex), "are complex, expected real ones"),
+        ("float64", np.zeros((3, 8), "M8[s]"), "are dates, expected real ones"),
+        ("float64", np.ma.masked_equal(np.zeros((3, 8)), 0), "24 of 24 values .* are masked"),
+        ("float64", np.zeros((8, 3)), r"of shape \(3, 8\), got the shape \(8, 3\)"),
+    ],
+)
+def test_values_that_a_field_cannot_hold_are_refused_instead_of_cut(dtype, values, words, tmp_path):
+    about = Description("waves", Grid((8,)), np.arange(3.0), (DataField("u", (), dtype),), trajectories=1)
+    with pytest.raises(InputError, match=words), DatasetWriter(tmp_path / "waves.h5", about) as writer:
+        writer.append({"u": values})
+    assert not (tmp_path / "waves.h5").exists()

@@ -89,6 +89,7 @@ def test_a_preconditioner_that_breaks_half_way_is_dropped(name, calls, make_case
     assert result.converged
     if count[0] > calls + 3:
         assert result.status == "fallback"
+        assert 0 < result.dropped < result.iterations and result.carried_out == "cg, then plain cg"
     assert result.iterations <= 1.1 * plain.iterations + 10
 
 

@@ -163,7 +163,7 @@ def test_second_order_cells_with_straight_edges_have_the_volume_and_boundary_of_
         ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1, 1]]}, "uses a point twice"),
         ([[0, 0], [1, 1], [2, 2]], {"triangle": [[0, 1, 2]]}, "no area"),
         ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0, 1]]}, "has 3 points"),
-        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0.0, 1.0, 2.0]]}, "must be integers"),
+        ([[0, 0], [1, 0], [0, 1]], {"triangle": [[0.0, 1.0, 2.0]]}, "expected whole ones"),
         ([[0, 0], [1, 0], [0, 1]], {"pentagon": [[0, 1, 2]]}, "Unknown cell type"),
         ([[0], [1], [2]], {"triangle": [[0, 1, 2]]}, "needs 2 coordinates"),
         ([0, 1, 2], {}, "must have shape"),
@@ -303,7 +303,7 @@ def test_bad_fields_are_refused():
     grid = Grid((3, 4), centring="cell")
     for values, keywords, words in (
         (np.ones((4, 3)), {}, "needs shape"),
-        (np.full((3, 4), "a"), {}, "must hold numbers"),
+        (np.full((3, 4), "a"), {}, "are texts, expected numerical ones"),
         (np.ones((2, 3, 4)), {"times": [1, 0]}, "increasing"),
         (np.ones((3, 4)), {"location": "points"}, "cell-centred"),
     ):

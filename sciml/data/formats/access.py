@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def table(file: Any, name: str) -> np.ndarray:
         raise DataFormatError(f"{file.filename}: {name} has {found.size} numbers, at most {LARGEST_TABLE} make sense.")
     with np.errstate(invalid="ignore"):  # a damaged file may hold signalling nans
         return np.asarray(found[()], dtype=np.float64)
+
+
+def unread(file: Any, known: Collection[str]) -> tuple[str, ...]:
+    """Return the names at the top of a file that are not among those read."""
+    return tuple(name for name in sorted(file) if name not in known)
 
 
 def number(attributes: Any, name: str, default: Any) -> Any:

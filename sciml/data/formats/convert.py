@@ -108,6 +108,7 @@ def _joined(datasets: list[Dataset]) -> Description:
         generator=generator,
         part=part,
         layout="sciml",
+        ignored=(),
     )
 
 

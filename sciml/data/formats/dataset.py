@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from sciml.checks import did_you_mean
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Field, Grid, Mesh
 from sciml.mesh.field import Location
@@ -72,6 +73,7 @@ class Description:
     seed : of the random numbers, None if unknown
     part : (first, past the last, all) trajectories of a part of a larger data set, None for a whole one
     layout : of the file
+    ignored : names in a file of a foreign layout that are not read; in our own layout there are none
     """
 
     name: str
@@ -85,13 +87,17 @@ class Description:
     seed: int | None = None
     part: tuple[int, int, int] | None = None
     layout: str = "sciml"
+    ignored: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> DataField:
         for entry in self.fields:
             if entry.name == name:
                 return entry
-        known = ", ".join(entry.name for entry in self.fields)
-        raise InputError(f"there is no field {name!r} in the data set {self.name!r}; it has {known}.")
+        known = [entry.name for entry in self.fields]
+        raise InputError(
+            f"there is no field {name!r} in the data set {self.name!r}, which has {', '.join(known)}"
+            f"{did_you_mean(name, known) or '.'}"
+        )
 
     def places(self, name: str) -> tuple[int, ...]:
         """Shape of the places that a field has values at: that of the grid, or (points,) or (cells,) of the mesh."""

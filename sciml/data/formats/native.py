@@ -13,12 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from sciml.checks import known_names
 from sciml.data.formats.access import Stack, dataset, table, text
 from sciml.data.formats.dataset import DataField, Description, Source
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 from sciml.mesh.xdmf import read_place
 
 DESCRIPTION = "sciml_description"
+FIELD_KEYS = ("name", "components", "dtype", "unit", "location", "time_varying")
+KEYS = ("name", "fields", "trajectories", "boundary", "parameters", "generator", "seed", "part")
+GROUPS = ("grid", "mesh", "dimensions", "boundary_conditions", "scalars", "t0_fields", "t1_fields", "t2_fields")
+
+
+class _Unknown(DataFormatError, InputError):
+    """A name in a file of our layout that nothing reads."""
 
 
 def to_json(about: Description) -> str:
@@ -71,6 +79,9 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     path : of the file, for sentences
     """
     given = json.loads(text(file.attrs[DESCRIPTION]))
+    known_names("a key of the description", given, KEYS, error=_Unknown)
+    for entry in given["fields"]:
+        known_names("a key of the description of a field", entry, FIELD_KEYS, error=_Unknown)
     entries = tuple(DataField(**{**entry, "components": tuple(entry["components"])}) for entry in given["fields"])
     about = Description(
         name=given["name"],
@@ -84,6 +95,7 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
         seed=given["seed"],
         part=None if given["part"] is None else tuple(given["part"]),  # type: ignore[arg-type]
     )
+    _check_names(file, about)
     for entry in entries:
         found, shape = dataset(file, where(entry)), about.shape(entry.name)
         expected = shape if entry.time_varying else (shape[0], *shape[2:])
@@ -93,3 +105,12 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
                 f"expected {entry.dtype} of shape {expected}."
             )
     return about, {entry.name: Stack((where(entry),), time_varying=entry.time_varying) for entry in entries}
+
+
+def _check_names(file: Any, about: Description) -> None:
+    """Refuse what a hand has added to a file and nothing would read, such as a parameter or a field."""
+    known_names("a group of the file", file, GROUPS, error=_Unknown)
+    known_names("a parameter in the group scalars", file.get("scalars", {}), list(about.parameters), error=_Unknown)
+    for order in range(3):
+        names = [entry.name for entry in about.fields if len(entry.components) == order]
+        known_names(f"a field in the group t{order}_fields", file.get(f"t{order}_fields", {}), names, error=_Unknown)

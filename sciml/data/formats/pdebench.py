@@ -5,13 +5,13 @@ Reference: Takamoto et al., PDEBench: an extensive benchmark for scientific mach
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sciml.data.formats.access import Stack, dataset, grid_from_coordinates, table
+from sciml.data.formats.access import Stack, dataset, grid_from_coordinates, table, unread
 from sciml.data.formats.dataset import DataField, Description, Source
 from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
@@ -37,7 +37,8 @@ def read_tensor(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
             raise DataFormatError(f"{path}: nu has shape {nu.shape}, expected {(shape[0], *shape[2:])} as of tensor.")
         fields.append(_entry("nu", on, nu, time_varying=False))
         sources["nu"] = Stack(("nu",), time_varying=False)
-    return _described(path, on, _times(file, path, shape[1]), fields, shape[0], "pdebench_tensor"), sources
+    about = _described(path, on, _times(file, path, shape[1]), fields, shape[0], "pdebench_tensor")
+    return replace(about, ignored=unread(file, ("tensor", *sources, *_coordinates(shape[2:])))), sources
 
 
 def read_fluid(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
@@ -67,7 +68,8 @@ def read_fluid(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     first = dataset(file, "Vx")
     fields.append(_entry("velocity", on, first, (len(velocity),)))
     sources["velocity"] = Stack(velocity, vector=True)
-    return _described(path, on, _times(file, path, shape[1]), fields, shape[0], "pdebench_fluid"), sources
+    about = _described(path, on, _times(file, path, shape[1]), fields, shape[0], "pdebench_fluid")
+    return replace(about, ignored=unread(file, (*velocity, *sources, *_coordinates(shape[2:])))), sources
 
 
 def read_groups(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
@@ -113,6 +115,10 @@ class _Channel:
 
     def datasets(self, trajectories: int) -> list[str]:
         return [f"{group}/data" for group in self.groups[:trajectories]]
+
+
+def _coordinates(shape: tuple[int, ...]) -> list[str]:
+    return [f"{axis}-coordinate" for axis in ("t", *AXES[: len(shape)])]
 
 
 def _checked_shape(path: Path, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

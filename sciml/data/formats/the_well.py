@@ -21,6 +21,7 @@ from sciml.data.formats.access import (
     table,
     text,
     texts,
+    unread,
 )
 from sciml.data.formats.dataset import DataField, Description, Source
 from sciml.errors import DataFormatError
@@ -61,6 +62,7 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
         boundary=boundary,
         parameters=_parameters(file, trajectories, len(times)),
         layout="the_well",
+        ignored=unread(file, ("dimensions", "boundary_conditions", "scalars", *ORDERS)),
     )
     return description, sources
 

@@ -26,6 +26,7 @@ from typing import Any, Self
 import numpy as np
 
 from sciml.atomic import is_full
+from sciml.checks import real_array, whole_array
 from sciml.data.formats import native
 from sciml.data.formats.dataset import DataField, Description
 from sciml.errors import DataFormatError, InputError
@@ -99,7 +100,7 @@ class DatasetWriter:
             for entry in about.fields:
                 self._datasets[entry.name][self._written] = self._checked(entry, fields[entry.name])
             for name, value in given.items():
-                self._write_parameter(name, np.asarray(value, dtype=np.float64))
+                self._write_parameter(name, real_array(f"the parameter {name!r}", value, finite=False))
         self._written += 1
 
     def close(self) -> None:
@@ -227,16 +228,19 @@ class DatasetWriter:
 
     def _checked(self, entry: DataField, values: Any) -> np.ndarray:
         about = self.description
-        values = np.asarray(values)
+        name, kind = f"a trajectory of {entry.name!r}", np.dtype(entry.dtype)
+        values = whole_array(name, values) if kind.kind in "iu" else real_array(name, values, finite=False)
         shape = about.shape(entry.name)[1:]
         if not entry.time_varying and values.shape == shape[1:]:
             values = values[None]
-        if values.shape != shape or values.dtype.kind not in "biuf":
-            raise InputError(
-                f"a trajectory of {entry.name!r} must hold real numbers of shape {shape}, "
-                f"got {values.dtype} of shape {values.shape}."
-            )
-        return values if entry.time_varying else values[0]
+        if values.shape != shape:
+            raise InputError(f"{name} must hold real numbers of shape {shape}, got the shape {values.shape}.")
+        with np.errstate(over="ignore", invalid="ignore"):
+            stored = values.astype(kind)
+        changed = (np.isfinite(values) != np.isfinite(stored)) if kind.kind == "f" else stored != values
+        if changed.any():
+            raise InputError(f"{name} holds {values[changed][0]:g}, which {kind} does not hold; choose another dtype.")
+        return stored if entry.time_varying else stored[0]
 
 
 def check_description(about: Description) -> None:
@@ -260,7 +264,7 @@ def check_description(about: Description) -> None:
         kind = np.dtype(entry.dtype)
         if kind.kind not in "biuf" or kind.itemsize > 8 or len(entry.components) > 2 or 0 in entry.components:
             raise InputError(f"the field {entry.name!r} must hold real scalars, vectors or matrices; got {entry}.")
-    times = np.asarray(about.times)
+    times = real_array("the times", about.times, finite=False)
     if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise InputError(f"the times of a data set must be finite and increase; got {times}.")
     for name, kind in about.boundary.items():
