@@ -78,7 +78,7 @@ def evaluate_with_config(
     if path.is_dir():
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
-        write_text(path / "evaluation.json", text + "\n", durable=True)
+        write_text(path / "evaluation.json", text + "\n", durable=True, unique=True)
     return metrics, config
 
 

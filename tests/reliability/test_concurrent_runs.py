@@ -10,9 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from toy_runs import start, toy, wait_for, weights_of
 
 from sciml.errors import InputError
 from sciml.run_folder import LOCK, FolderLock
+from sciml.training.run import export_weights, finished, load_task, train
 
 HOLD = """
 import os, sys, time
@@ -121,3 +123,37 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "run").mkdir(mode=0o500)
     with pytest.raises(InputError, match="cannot be locked"), FolderLock(Path(tmp_path / "run")):
         pass
+
+
+def test_a_run_in_progress_is_neither_resumed_nor_overwritten_nor_exported(tmp_path):
+    folder, endless = tmp_path / "run", {"seconds": 60.0}
+    process = start(folder, endless)
+    try:
+        wait_for(folder / "checkpoints" / "last.ckpt")
+        config = (folder / "config.yaml").read_bytes()
+        for options in ({"resume": True}, {"overwrite": True}, {}):
+            with pytest.raises(InputError, match=f"in use by a run, process {process.pid} on "):
+                train(toy(**endless), folder, **options)
+        with pytest.raises(InputError, match="holds no finished run"):
+            export_weights(folder, tmp_path / "w.safetensors")
+        assert load_task(folder)  # the initial weights
+        assert (folder / "config.yaml").read_bytes() == config
+        assert not list(tmp_path.glob("w.*"))
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_of_two_resumptions_at_once_one_goes_on_and_the_other_is_refused(tmp_path):
+    folder, slow = tmp_path / "run", {"seconds": 0.01}
+    stopped, whole = start(folder, slow), start(tmp_path / "whole", slow)
+    wait_for(folder / "checkpoints" / "last.ckpt")
+    stopped.kill()
+    stopped.join()
+    pair = [start(folder, slow, resume=True) for _ in range(2)]
+    for each in (whole, *pair):
+        each.join(600)
+    # one that comes after the end of the other finds that there is nothing to do
+    assert sorted(each.exitcode for each in pair) in ([0, 2], [0, 0])
+    assert weights_of(folder) == weights_of(tmp_path / "whole")
+    assert finished(folder)["metrics"] == finished(tmp_path / "whole")["metrics"]
