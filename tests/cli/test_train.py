@@ -206,3 +206,9 @@ def test_the_bar_shows_epoch_values_and_time_left(capsys, monkeypatch):
 )
 def test_times_are_told_as_people_do(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("option", [("-o", "run"), ("--resume",), ("--overwrite",), ("--json",)])
+def test_options_of_a_run_are_refused_where_the_config_is_only_printed(command, option):
+    code, out, err = command("train", "small.yaml", "--print-config", *option)
+    assert (code, out) == (2, "") and f"--print-config prints a config and runs nothing; leave {option[0]} out" in err
