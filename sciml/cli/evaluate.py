@@ -33,11 +33,13 @@ def evaluate(
         raise InputError(f"--data {data} does not exist; check the name.")
     with ProgressLine(run) as line:
         line.stage("loading torch")
-        from sciml.training.stored import evaluate_with_config
+        from sciml.training.stored import measure
 
         line.stage("evaluating")
-        metrics, config = evaluate_with_config(folder, data, modules=module or [], stage=line.stage)
+        found = measure(folder, data, modules=module or [], stage=line.stage)
     if json:
-        print_json(metrics)
+        print_json(found.metrics)
         return
-    print_metrics(metrics, config, title=run)
+    print_metrics(found.metrics, found.config, title=run)
+    if found.unfinished:
+        print(f"note: {run} is {found.unfinished}")

@@ -56,9 +56,9 @@ def predict(
     with ProgressLine(run) as line:
         line.stage("loading the weights")
         from sciml.training.prediction import predict_file
-        from sciml.training.run import load_task
+        from sciml.training.stored import load_with_config, unfinished
 
-        task = load_task(path, modules=module or [])
+        task, config = load_with_config(path, modules=module or [])
         line.stage("predicting")
         numbers = predict_file(task, source, output, options, progress=line.fraction, name=run)
     if json:
@@ -66,6 +66,8 @@ def predict(
         return
     told = "".join(f", {name} {cell_text(value)}" for name, value in numbers.items())
     print(f"{output} written{told}")
+    if so_far := unfinished(task, config):
+        print(f"note: {run} is {so_far}")
 
 
 def time_option(times: list[str]) -> list[str]:

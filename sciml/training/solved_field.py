@@ -22,9 +22,8 @@ from sciml.domains.output_points import moved_inside
 from sciml.errors import InputError
 from sciml.numerics.random import generator
 from sciml.tables import counted, summary
-from sciml.training.config import Config
 from sciml.training.solve_task import FieldsInTime, SolveTask
-from sciml.training.stored import load_with_config
+from sciml.training.stored import load_with_config, unfinished
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 TIMES_KEPT = 32  # of which the parameters are held in memory
@@ -55,14 +54,7 @@ def load_field(path: str | Path, *, modules: Sequence[str | Path] = ()) -> Solve
         )
     if task.completed_epochs == 0:
         raise InputError(f"the run in {path} has not completed its first step; wait for it, or resume it.")
-    return SolvedField(task.requires_grad_(False), config.title, _note(task, config))
-
-
-def _note(task: SolveTask, config: Config) -> str | None:
-    done, epochs = task.completed_epochs, config.training.epochs
-    if done is None or done >= epochs:
-        return None
-    return f"not finished: {done} of {counted(epochs, 'step' if config.training.is_own else 'epoch')}"
+    return SolvedField(task.requires_grad_(False), config.title, unfinished(task, config))
 
 
 class SolvedField:

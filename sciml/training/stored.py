@@ -15,6 +15,7 @@ from sciml.overrides import KEY, recorded
 from sciml.run_folder import plain
 from sciml.run_records import read_environment, read_result
 from sciml.status import Status
+from sciml.tables import counted
 from sciml.training.checkpoints import completed_epochs, read_checkpoint
 from sciml.training.config import Config, config_from_values
 from sciml.training.resuming import CONFIG, read_config
@@ -58,17 +59,26 @@ def evaluate(
     modules : as :func:`load_task` takes them
     stage : called with the name of each stage of the evaluation and the fraction of it that is done, or None
     """
-    return evaluate_with_config(path, data_path, modules=modules, stage=stage)[0]
+    return measure(path, data_path, modules=modules, stage=stage).metrics
 
 
-def evaluate_with_config(
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of a task, the config with the data on which they were measured, and what is not finished."""
+
+    metrics: dict[str, float]
+    config: Config
+    unfinished: str | None
+
+
+def measure(
     path: str | Path,
     data_path: str | Path | None = None,
     *,
     modules: Sequence[str | Path] = (),
     stage: StageProgress | None = None,
-) -> tuple[dict[str, float], Config]:
-    """Return the metrics as :func:`evaluate` does, and the config with the data on which they were measured."""
+) -> Evaluation:
+    """Return the metrics as :func:`evaluate` does, and what they were measured with."""
     path = Path(path)
     task, config = load_with_config(path, data_path, modules)
     task.listener = stage
@@ -79,7 +89,15 @@ def evaluate_with_config(
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
         write_text(path / "evaluation.json", text + "\n", durable=True, unique=True)
-    return metrics, config
+    return Evaluation(metrics, config, unfinished(task, config))
+
+
+def unfinished(task: Task, config: Config) -> str | None:
+    """Return how far the run has got that a task was loaded from, in words; None if it has finished."""
+    done, epochs = task.completed_epochs, config.training.epochs
+    if done is None or done >= epochs:
+        return None
+    return f"not finished: {done} of {counted(epochs, 'step' if config.training.is_own else 'epoch')}"
 
 
 def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[str | Path] = ()) -> weights.Card:

@@ -381,5 +381,12 @@ def test_the_command_predicts_at_one_time_at_several_and_at_all(runs: Path, tmp_
     assert read_series(tmp_path / "v.xdmf")["u_exact"].values.shape == (2, 41)
     code, _, said = called("predict", run, "--time", "soon", "-o", tmp_path / "u.npz")
     assert code == 2 and "time is 'soon', expected a number or a list (a number each) or all or null" in said
+    halfway = unfinished(run, tmp_path / "halfway", 2)
+    code, said, _ = called("predict", halfway, "-o", tmp_path / "u.npz")
+    assert code == 0 and said.endswith(f"note: {halfway} is not finished: 2 of 4 steps\n")
+    with np.load(tmp_path / "u.npz") as found:
+        assert found["times"].tolist() == [pytest.approx(2 * STEP)]
+    code, said, _ = called("evaluate", halfway)
+    assert code == 0 and said.endswith(f"note: {halfway} is not finished: 2 of 4 steps\n")
     code, _, said = called("predict", "dcdm/box2d_cpu", tmp_path / "points.csv", "--time", 1, "-o", tmp_path / "u.npz")
     assert code == 2 and "there is no option 'time'; the options are rtol" in said
