@@ -1,7 +1,7 @@
 """The folder of one run: its environment, its files and its result.
 
 ``environment.json`` (versions, commit, processor, threads, command) is there from the start, ``result.json``
-(``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``) only after the run has finished. Whatever else
+(``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``, ``sha256`` of them) only after the run. What else
 a run writes lies beside them. :class:`FolderLock` keeps a second run out.
 """
 
@@ -25,10 +25,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from sciml import __version__
+from sciml import __version__, strict_json
 from sciml.atomic import NOFOLLOW, AtomicFile, write_text
 from sciml.errors import InputError
-from sciml.run_records import ENVIRONMENT, RESULT, read_environment
+from sciml.run_records import CHECKSUM, ENVIRONMENT, RESULT, read_environment
 from sciml.status import Status
 
 try:
@@ -129,6 +129,7 @@ class RunFolder:
                 **more,
             }
         )
+        result[CHECKSUM] = strict_json.digest(result)
         write_text(self.path / RESULT, _json(result), durable=True)
         return result
 

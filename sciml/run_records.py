@@ -18,6 +18,7 @@ from sciml.errors import DataFormatError, InputError
 from sciml.status import Status
 
 RESULT, ENVIRONMENT, METRICS = "result.json", "environment.json", "metrics.csv"
+CHECKSUM = "sha256"  # of the other values of result.json; those of earlier versions have none
 LEADING = ("epoch", "update", "seconds")  # the first columns of metrics.csv
 LARGEST_TABLE = 1 << 28  # bytes
 _AGAIN = "delete it and resume the run, which writes it again"
@@ -139,6 +140,9 @@ def _result(values: dict[str, Any]) -> Result:
     for name, value in metrics.items():
         if value is not None:
             checks.number(f"metrics.{name}", value)
+    others = {name: value for name, value in values.items() if name != CHECKSUM}
+    if CHECKSUM in values and values[CHECKSUM] != strict_json.digest(others):
+        raise InputError(f"its values do not match their checksum, {CHECKSUM}")
     seconds = checks.number("seconds", values.get("seconds"), at_least=0)
     training = checks.number("training_seconds", values.get("training_seconds", seconds), at_least=0)
     return Result(

@@ -35,7 +35,7 @@ def test_the_result_has_the_fields_that_every_run_has(tmp_path):
     run = RunFolder(tmp_path / "run")
     run.finish("converged", {"error": np.float32(0.5), "bad": math.nan}, seed=7, config={"size": np.int64(8)})
     result = read(run / "result.json")
-    assert list(result) == ["status", "metrics", "seconds", "seed", "config", "version"]
+    assert list(result) == ["status", "metrics", "seconds", "seed", "config", "version", "sha256"]
     assert result["metrics"] == {"error": 0.5, "bad": None}
     assert (result["status"], result["seed"], result["config"]) == ("converged", 7, {"size": 8})
     assert result["seconds"] >= 0.0

@@ -43,6 +43,7 @@ WRONG = [None, 1, -1, 1.5, "a", [], [1], {}, {"a": "b"}, True, 10**19, "ü" * 10
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: str(value)[:10])
 def test_a_result_with_a_value_of_another_kind_is_refused(run, tmp_path, key, value):
     values = json.loads((run / "result.json").read_text()) | {key: value}
+    del values["sha256"]  # as in results of earlier versions
     (tmp_path / "result.json").write_text(json.dumps(values))
     sound = {"metrics": [{}], "seconds": [1, 1.5, 10**19], "version": ["a", "ü" * 1000]}.get(key, [])
     if any(type(value) is type(one) and value == one for one in sound):
@@ -51,6 +52,19 @@ def test_a_result_with_a_value_of_another_kind_is_refused(run, tmp_path, key, va
     with pytest.raises(DataFormatError, match=rf"result.json is damaged: {key}.*; delete it and resume") as caught:
         read_result(tmp_path)
     assert len(str(caught.value)) < 500
+
+
+def test_each_flipped_bit_of_a_result_is_found_or_changes_no_value(run, tmp_path):
+    data, values, read = (run / "result.json").read_bytes(), read_result(run).values, 0
+    del values["sha256"]  # a flip in its name leaves the values without a checksum
+    for place in range(len(data)):
+        for bit in (place % 8, (place + 3) % 8):
+            (tmp_path / "result.json").write_bytes(data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :])
+            with suppress(DataFormatError):
+                found = read_result(tmp_path).values
+                assert {name: found.get(name) for name in values} == values, place
+                read += 1
+    assert 0 < read < len(data) / 5
 
 
 @pytest.mark.parametrize("key", ["command", "commit", "packages", "threads", "resumed"])
