@@ -1,8 +1,8 @@
 """The folder of one run: its environment, its files and its result.
 
 ``environment.json`` (versions, commit, processor, threads, command) is there from the start, ``result.json``
-(``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``, ``sha256`` of them) only after the run. What else
-a run writes lies beside them. :class:`FolderLock` keeps a second run out.
+(``status``, ``metrics``, ``seconds``, ``seed``, ``config``, ``version``, and ``sha256`` of them) only after the run.
+What else a run writes lies beside them. :class:`FolderLock` keeps a second run out.
 """
 
 from __future__ import annotations
