@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import sciml
 
+DOCUMENTED = re.findall(r"^   (sciml[\w.]*)$", Path(__file__).with_name("api").joinpath("index.md").read_text(), re.M)
+
 
 def public(package: str) -> list[str]:
-    """Return the public names of a module: its ``__all__``, or the classes and functions that it defines."""
+    """Return the public names of a module: its ``__all__``, or the classes and functions that it defines.
+
+    A class that another page documents has its place there.
+    """
     module = import_module(package)
     own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == package]
-    return [name for name in getattr(module, "__all__", own) if not name.startswith("_")]
+    named = [name for name in getattr(module, "__all__", own) if not name.startswith("_")]
+    homes = {name: getattr(getattr(module, name), "__module__", package) for name in named}
+    return [name for name, home in homes.items() if home == package or home not in DOCUMENTED]
 
 
 project = "sciml"

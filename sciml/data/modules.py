@@ -59,13 +59,13 @@ class FieldData(LightningDataModule):
     The trajectories, not the windows, are split into training, validation and test, by a permutation that depends on
     the seed alone. A batch is a dictionary of tensors with a leading batch axis, channels last:
 
-    ==============  ==================================================  =========================================
-    ``history``     (batch, history, *places, channels of the inputs)   the steps given
-    ``target``      (batch, horizon, *places, channels of the targets)  the steps wanted, in physical units
-    ``parameters``  (batch, n)                                          numbers of the trajectory
-    ``trajectory``  (batch,)                                            its number in the file
-    ``start``       (batch,)                                            first step of the window
-    ==============  ==================================================  =========================================
+    ==============  ======================================================  ===================================
+    ``history``     ``(batch, history, *places, channels of the inputs)``   the steps given
+    ``target``      ``(batch, horizon, *places, channels of the targets)``  the steps wanted, in physical units
+    ``parameters``  ``(batch, n)``                                          numbers of the trajectory
+    ``trajectory``  ``(batch,)``                                            its number in the file
+    ``start``       ``(batch,)``                                            first step of the window
+    ==============  ======================================================  ===================================
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class FieldData(LightningDataModule):
         return names
 
     def training_values(self, which: Literal["inputs", "targets"]) -> Iterator[np.ndarray]:
-        """Yield the values of the training split alone, (steps, *places, channels), for `Normaliser.fit`.
+        """Yield the values of the training split alone, ``(steps, *places, channels)``, for `Normaliser.fit`.
 
         Parameters
         ----------

@@ -115,11 +115,11 @@ class Grid:
         )
 
     def coordinates(self, dtype: np.typing.DTypeLike = np.float64) -> np.ndarray:
-        """Return the position of every value, (*shape, dim)."""
+        """Return the position of every value, ``(*shape, dim)``."""
         return np.stack(np.meshgrid(*(axis.astype(dtype) for axis in self.axes()), indexing="ij"), axis=-1)
 
     def volumes(self) -> np.ndarray:
-        """Return the quadrature weight of every value, (*shape): they sum to the volume of the box.
+        """Return the quadrature weight of every value, ``(*shape)``: they sum to the volume of the box.
 
         Cell-centred and periodic axes: the midpoint rule; other vertex-centred axes: the trapezoidal rule.
         """

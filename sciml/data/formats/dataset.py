@@ -106,7 +106,7 @@ class Description:
         return (self.on.n_points if self[name].location == "points" else self.on.n_cells,)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Return (trajectories, steps, *places, *components) of a field; a field constant in time has one step."""
+        """Return ``(trajectories, steps, *places, *components)`` of a field; a field constant in time has one step."""
         steps = len(self.times) if self[name].time_varying else 1
         return (self.trajectories, steps, *self.places(name), *self[name].components)
 
@@ -115,7 +115,7 @@ class Source(Protocol):
     """The location of the values of one field in an open file."""
 
     def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
-        """Return (steps, *places, *components) of one trajectory."""
+        """Return ``(steps, *places, *components)`` of one trajectory."""
         ...
 
     def datasets(self, trajectories: int) -> list[str]:
@@ -148,7 +148,7 @@ class Dataset:
         self._process = 0
 
     def read(self, name: str, trajectory: int, steps: slice = slice(None)) -> np.ndarray:
-        """Return values of one trajectory, (steps, *places, *components); one step if they are constant in time.
+        """Return values of one trajectory, ``(steps, *places, *components)``; one step if they are constant in time.
 
         Parameters
         ----------
