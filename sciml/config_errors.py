@@ -32,10 +32,13 @@ class Where:
     ----------
     file : the name of the file, or other words for the source
     overrides : ``key=value``, as given
+    stored : whether the config is that of a run folder or of a card of weights, which somebody else may have written,
+        and not the user's own; less is then allowed: see :mod:`sciml.typed_values`
     """
 
     file: str
     overrides: tuple[str, ...] = ()
+    stored: bool = False
 
     def error(self, key: str, sentence: str) -> ConfigError:
         """Return an error that names the file, and the override if the fault lies in one."""

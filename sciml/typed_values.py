@@ -19,6 +19,11 @@ a union                                       what one of its members takes
 
 Nothing else is ever done with a value: no text is evaluated, and a class is imported only where an annotation asks for
 one of its bases and its name is on the list of :mod:`sciml.config_classes`.
+
+A config that is stored in a run folder or in a card of weights may come from somebody else. It names classes of sciml,
+and those of modules that the user gives again; a whole number in it, but for those of :data:`NO_COUNTS`, is at most
+:data:`LARGEST_COUNT`; and what it builds is held to the numbers of the weights beside it
+(:func:`sciml.numerics.allocation.limited_allocation`).
 """
 
 from __future__ import annotations
@@ -39,6 +44,9 @@ from sciml.errors import DataFormatError, InputError, MeshFileError, SciMLError
 from sciml.user_modules import blame
 
 NAMED = ("class_path", "init_args")
+LARGEST_COUNT = 10**7  # of layers, points, epochs ... in a stored config
+LONGEST_REASON = 600  # characters of the sentence of a constructor
+NO_COUNTS = ("seed", "memory")  # whole numbers that are no counts
 _REFUSALS = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError, MemoryError)
 _PLAIN = (str, int, float, types.NoneType, Mapping, Sequence, PurePath, Enum)
 _UNSET = object()
@@ -114,12 +122,12 @@ class TypedValues:
         try:
             return cls(**built)
         except (InputError, MeshFileError, DataFormatError) as error:
-            raise self.where.error(key, f"{key}: {str(error).rstrip('.')}") from error
+            raise self.where.error(key, f"{key}: {_cut(str(error).rstrip('.'))}") from error
         except SciMLError:
             raise
         except _REFUSALS as error:
-            reason = blame(error) or " ".join(str(error).split()) or type(error).__name__
-            raise self.where.error(key, f"{key} is refused by {cls.__name__}: {reason[:300]}") from error
+            reason = _cut(blame(error) or " ".join(str(error).split())) or type(error).__name__
+            raise self.where.error(key, f"{key} is refused by {cls.__name__}: {reason}") from error
 
     def _checked(self, parameters: Mapping[str, _Parameter], values: Mapping[str, Any], key: str) -> dict[str, Any]:
         for name in values:
@@ -168,9 +176,20 @@ class TypedValues:
     def _item(self, hint: Any, value: Any, key: str) -> Any:
         """Return one value that has a key of its own, so that the sentence names it."""
         try:
-            return self._fit(hint, value, key)
+            fitted = self._fit(hint, value, key)
+            if self.where.stored and key.rpartition(".")[2] not in NO_COUNTS:
+                self._check_counts(fitted, key)
+            return fitted
         except _Misfit:
             raise self.where.wrong_type(key, value, hint) from None
+
+    def _check_counts(self, value: Any, key: str) -> None:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, list):
+                self._check_counts(item, key)
+            elif isinstance(item, int) and abs(item) > LARGEST_COUNT:
+                reason = f"{key} is {shorten(value)}, more than {LARGEST_COUNT}, which no run needs"
+                raise self.where.error(key, f"{reason}; set it in a config of your own")
 
     def _fit_list(self, kinds: list[Any], value: Sequence[Any], key: str) -> list[Any]:
         for kind in kinds:
@@ -255,6 +274,10 @@ def _parameters(function: Callable[..., Any], hints: Mapping[str, Any]) -> dict[
     return found
 
 
+def _cut(sentence: str) -> str:
+    return sentence if len(sentence) <= LONGEST_REASON else f"{sentence[:LONGEST_REASON]} ..."
+
+
 def _inside(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
@@ -290,9 +313,9 @@ def _scalar(kind: Any, value: Any) -> Any:
     if get_origin(kind) is Literal:
         same = [one for one in get_args(kind) if type(one) is type(value) and one == value]
         return same[0] if same else _UNSET
-    if kind is float and type(value) in (int, float) and not math.isnan(value):
+    if kind is float and type(value) in (int, float):
         try:
-            return float(value)
+            return _UNSET if math.isnan(value) else float(value)
         except OverflowError:
             return _UNSET
     is_plain = value is None or type(value) in (bool, int, float, str)

@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,10 +24,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sciml import strict_json, strict_yaml
 from sciml.atomic import AtomicFile, write_text
 from sciml.checks import choice, did_you_mean, finite, instance, number, shown
+from sciml.config_errors import Where
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.overrides import shown_title
 from sciml.regular_files import read_bytes
 from sciml.renamed import current_values
+from sciml.typed_values import TypedValues, parameters_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +38,7 @@ ENDING, CARD_ENDING = ".safetensors", ".yaml"
 OWN_CHECKSUM = "card_sha256"  # of the values of the card; cards of earlier versions have none
 CARD_KEYS = ("config", "command", "commit", "version", "metrics", "seconds", "sha256", OWN_CHECKSUM)
 _PACKAGE = Path(__file__).resolve().parent
+ROOM, ROOM_PER_WEIGHT = 1 << 28, 16  # numbers that may be allocated to build a task: in any case, and for each weight
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Module = TypeVar("Module", bound="nn.Module")
@@ -240,6 +244,31 @@ def _read_data(path: Path, card: Card) -> bytes:
     )
 
 
+def from_arguments(network: type[Module]) -> Callable[[dict[str, Any]], Module]:
+    """Return a function that builds a network from the arguments of a task, for :func:`load`.
+
+    Those of its own parameters are taken, and checked as the values of a config are.
+    """
+
+    def make(arguments: dict[str, Any]) -> Module:
+        typed = TypedValues(Where("task", stored=True))
+        own = {name: arguments[name] for name in parameters_of(network) if name in arguments}
+        return typed.construct(network, typed.check(network, own, "init_args"), "init_args")
+
+    return make
+
+
+def room_for(tensors: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+    """Return a block in which the objects that a card or the config of a run describes are built.
+
+    A network has as many numbers as its weights, and a task some more for its points; far more are refused by a
+    CheckpointError before they are allocated.
+    """
+    from sciml.numerics.allocation import limited_allocation
+
+    return limited_allocation(ROOM + ROOM_PER_WEIGHT * sum(tensor.numel() for tensor in tensors.values()))
+
+
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
     """Put tensors into a module; names, shapes and kinds have to be those of its parameters and buffers.
 
@@ -295,9 +324,11 @@ def load(path: str | Path, task: str, prefix: str, make: Callable[[dict[str, Any
         raise CheckpointError(f"{path} holds weights of {card.class_path}, expected {task}.")
     tensors = read_tensors(path, card)
     try:
-        module = make(card.arguments)
-    except (InputError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
-        raise CheckpointError(f"{card.path} has arguments that {card.class_path} refuses: {error}.") from error
+        with room_for(tensors):
+            module = make(card.arguments)
+    except (CheckpointError, InputError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+        reason = str(error).rstrip(".")
+        raise CheckpointError(f"{card.path} has arguments that {card.class_path} refuses: {reason}.") from error
     assign(
         module, {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}, path
     )

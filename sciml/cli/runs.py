@@ -74,7 +74,8 @@ def run_config(
     folder = _folder(verb, config, changes, output, resume=resume, overwrite=overwrite, reads=print_config)
     from sciml.training.config import load_config
 
-    checked = load_config(config / "config.yaml" if is_run else config, changes, modules=modules)
+    file = config / "config.yaml" if is_run else config
+    checked = load_config(file, changes, modules=modules, stored=is_run)
     if verb == "solve":
         _check_solvable(checked)
     if print_config:

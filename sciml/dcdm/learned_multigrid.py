@@ -83,7 +83,7 @@ class LearnedRules(nn.Module):
             The file is damaged, or belongs to another method.
         """
         path = published.find(SHIPPED if weights is None else weights, "dcdm")
-        return published.load(path, TASK, "rules.", lambda words: cls(words["hidden"], words["intervals"]))
+        return published.load(path, TASK, "rules.", published.from_arguments(cls))
 
     def smoothing(self, *, tensors: bool = False) -> list[list[Factors]]:
         """Return the factors of the smoothing steps on the finest and the other levels: numbers, or learned tensors."""

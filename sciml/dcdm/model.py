@@ -75,6 +75,7 @@ class DirectionNet(nn.Module):
             whole_number("a number of pairs", count, at_least=1)
         whole_number("filters", filters, at_least=1)
         whole_number("pooling_levels", pooling_levels, at_least=1)
+        whole_number("pooling_levels", pooling_levels, at_most=20)
         self.dimension, self.pooling_levels, self.scaled = dimension, pooling_levels, scaled
         self.pool = F.avg_pool2d if dimension == 2 else F.avg_pool3d
         convolution = nn.Conv2d if dimension == 2 else _Convolution3d

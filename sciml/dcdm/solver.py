@@ -57,7 +57,7 @@ def network_for(problem: VoxelPoisson, weights: str | Path | None = None) -> Dir
 def read_network(weights: str | Path | None, dimension: int, size: int) -> DirectionNet:
     """Return a network, fixed, with weights given by name or file, or the published ones nearest to a size."""
     path = published.find(_nearest(dimension, size) if weights is None else weights, "dcdm")
-    return published.load(path, TASK, "network.", lambda words: DirectionNet(**words))
+    return published.load(path, TASK, "network.", published.from_arguments(DirectionNet))
 
 
 def shipped() -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ Domain = Box | MeshDomain
 LATTICE = {1: 4001, 2: 128}  # evaluation points along each axis
 SCATTERED = 20_000  # evaluation points in more dimensions, and in domains that are no boxes
 MEANS = 4096  # points of means
+MOST_POINTS = 10**8  # of a grid that is written: 0.8 GB for each field and time
 ROUNDING = 1e-6  # of the size of a box: points of files that lie so far outside are on its faces
 
 
@@ -57,6 +59,8 @@ def place_in(
         raise InputError(
             f"the grid of the output is {list(grid)}, expected at least 2 values along each of {domain.dim} axes."
         )
+    if grid is not None and math.prod(grid) > MOST_POINTS:
+        raise InputError(f"the grid of the output is {list(grid)}, expected at most {MOST_POINTS:,} values.")
     return domain.lattice(grid or default)
 
 

@@ -14,6 +14,8 @@ from sciml.checks import positive, shape, whole_number
 from sciml.errors import InputError
 from sciml.numerics.derivatives import Jet, concatenate, coordinates, linear, sine, tanh
 
+MOST_LAYERS, MOST_UNITS = 1000, 10**6  # beyond all networks of coordinates: a slip of the keyboard, or malice
+
 
 class CoordinateNetwork(nn.Module, ABC):
     """Base of the coordinate networks: linear layers with activations between them, evaluated on jets.
@@ -204,9 +206,10 @@ def phases(points: Jet, origin: Tensor, wave_numbers: Tensor) -> Jet:
 
 
 def check_counts(**counts: int) -> None:
-    """Refuse numbers of channels, layers or units that are not whole numbers of at least 1."""
+    """Refuse numbers of channels, layers or units that are not whole numbers of at least 1, or beyond any network."""
     for name, value in counts.items():
         whole_number(f"{name} of a network", value, at_least=1)
+        whole_number(f"{name} of a network", value, at_most=MOST_LAYERS if name.endswith("layers") else MOST_UNITS)
 
 
 def check_points(points: Tensor, inputs: int) -> None:

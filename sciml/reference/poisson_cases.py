@@ -17,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciml.checks import choice, whole_number
+from sciml.errors import InputError
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2
 SMALLEST_SIZE = 12
+MOST_CELLS = 2**30  # in all, 1024 along each of three axes
 CONTRAST = 1000.0
 WALLS = 5
 RIGHT_HAND_SIDES = ("white", "smooth")
@@ -98,6 +100,8 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
     choice("the Poisson case", name, CASES)
     whole_number("the number of cells per axis", size, at_least=SMALLEST_SIZE)
     choice("the dimension", dimension, (2, 3))
+    if size**dimension > MOST_CELLS:
+        raise InputError(f"a case of {size} cells along {dimension} axes is too large, expected {MOST_CELLS:,} in all.")
     cells, outside = _MAKERS[name](size, seed, dimension)
     cells[_isolated(cells, outside)] = SOLID
     coefficient = (

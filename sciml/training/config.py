@@ -82,6 +82,7 @@ class Config:
     source : the file, for errors
     classes : that the config may name
     overrides : ``key=value`` with which the file was read; those of parameters are in the values, too
+    stored : whether it is that of a run folder or of a card of weights, for which less is allowed than for one's own
     """
 
     title: str
@@ -94,6 +95,7 @@ class Config:
     source: str
     classes: ClassList = field(default_factory=shipped_classes, repr=False)
     overrides: tuple[str, ...] = ()
+    stored: bool = False
 
     @property
     def task_class(self) -> type[Task]:
@@ -132,6 +134,7 @@ def load_config(
     *,
     modules: Sequence[str | Path] = (),
     classes: ClassList | None = None,
+    stored: bool = False,
 ) -> Config:
     """Read and check a config.
 
@@ -142,6 +145,7 @@ def load_config(
     modules : Python files with classes of a user's own that the config names; they are executed
     classes : that the config may name besides; by default those of sciml, which :meth:`ClassList.extended
         <sciml.config_classes.ClassList.extended>` adds classes to that are in memory
+    stored : whether the file is that of a run folder; less is then allowed (:mod:`sciml.typed_values`)
 
     Raises
     ------
@@ -156,7 +160,7 @@ def load_config(
     changes = [each for each in overrides if apply_overrides(given, [each], str(path)) != given]
     if known := recorded(given, changes):
         values[KEY] = known
-    return _config(values, Where(str(path), tuple(overrides)), modules, classes)
+    return _config(values, Where(str(path), tuple(overrides), stored), modules, classes)
 
 
 def config_from_values(
@@ -165,6 +169,7 @@ def config_from_values(
     *,
     modules: Sequence[str | Path] = (),
     classes: ClassList | None = None,
+    stored: bool = False,
 ) -> Config:
     """Check a config that is a dictionary already, such as that of a finished run.
 
@@ -172,9 +177,9 @@ def config_from_values(
     ----------
     values : what a config file holds
     source : names it in errors
-    modules, classes : as :func:`load_config` takes them
+    modules, classes, stored : as :func:`load_config` takes them
     """
-    return _config(values, Where(source), modules, classes)
+    return _config(values, Where(source, stored=stored), modules, classes)
 
 
 def _config(
@@ -222,6 +227,7 @@ def _config(
         source=where.file,
         classes=typed.classes,
         overrides=where.overrides,
+        stored=where.stored,
     )
 
 

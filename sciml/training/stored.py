@@ -156,12 +156,13 @@ def load_with_config(
     stored = _read(path)
     values = stored.values if data_path is None else _with_data(stored.values, data_path)
     try:
-        config = config_from_values(values, stored.source, modules=modules)
-    except ConfigError as error:
-        if stored.folder is None:
+        config = config_from_values(values, stored.source, modules=modules, stored=True)
+        with weights.room_for(stored.tensors):
+            task = config.build_task()
+    except (ConfigError, CheckpointError) as error:
+        if stored.folder is None or isinstance(error, CheckpointError):
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         raise
-    task = config.build_task()
     task.prepare(config.training, config.seed)
     task.loaded_from, task.completed_epochs = stored.folder, stored.completed_epochs
     weights.assign(task, stored.tensors, path)
