@@ -24,6 +24,7 @@ QUICK = [
     "sciml mesh make disk -r 4 -o disk.vtu",
     "sciml mesh info disk.vtu",
     "sciml mesh convert disk.vtu disk.msh",
+    "sciml mesh make interval --from -2 --to 2 --cells 1000 -o line.vtu",
     "sciml data generators",
     "sciml data generate heat -n 4 -o heat.h5 size=32",
     "sciml data info heat.h5",
