@@ -89,7 +89,7 @@ class Storage(io.RawIOBase):
         """Do nothing: there is no buffer."""
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, from which nothing is read any more."""
         self._file.close()
         super().close()
 
