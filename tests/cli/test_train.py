@@ -171,7 +171,7 @@ def test_cite_prints_the_method_and_the_optimiser(run, command):
 def test_the_lists_name_configs_with_their_titles(command):
     code, out, err = command("list", "configs")
     assert (code, err) == (0, "")
-    assert re.search(r"dcdm/box2d_cpu +train +12 CPU minutes +DCDM with the published network", out)
+    assert re.search(r"dcdm/box2d_cpu +train +4.0 CPU minutes +DCDM with the published network", out)
 
 
 def test_the_bar_shows_epoch_values_and_time_left(capsys, monkeypatch):
