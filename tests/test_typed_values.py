@@ -1,0 +1,176 @@
+"""Plain values against annotations: what fits is returned plain and built, what does not is named by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sciml.config_classes import shipped_classes
+from sciml.config_errors import Where
+from sciml.errors import ConfigError, InputError
+from sciml.typed_values import LARGEST_COUNT, TypedValues
+
+
+class Colour(Enum):
+    RED = 1
+
+
+@dataclass(frozen=True)
+class Point:
+    x: float
+    y: float = 0.0
+    tags: list[str] = field(default_factory=lambda: ["a"])
+
+
+class Shape:
+    """A base."""
+
+
+class Circle(Shape):
+    def __init__(self, radius: float = 1.0, centre: Point | None = None) -> None:
+        if radius < 0:
+            raise InputError("the radius is negative.")
+        self.radius, self.centre = radius, centre
+
+
+class Named(Circle):
+    def __init__(self, name: str, **others: Any) -> None:
+        super().__init__(**others)
+        self.name = name
+
+
+class Everything:
+    def __init__(
+        self,
+        count: int = 1,
+        size: float = 2,
+        is_on: bool = False,
+        text: str | None = None,
+        kind: Literal["a", 1] = "a",
+        colour: Colour = Colour.RED,
+        file: Path = Path("x"),
+        pair: tuple[int, float] = (1, 2),
+        numbers: Sequence[float] = (),
+        table: Mapping[str, list[int]] = {},
+        either: int | float | list[int] | None = None,
+        point: Point = Point(1),
+        shape: Shape | None = None,
+        shapes: dict[str, Shape] = {},  # noqa: B006
+        anything: Any = None,
+        call: Callable[[], int] | None = None,
+    ) -> None:
+        self.values = dict(locals())
+
+
+OWN = shipped_classes().extended({"own.Circle": Circle, "own.Named": Named, "own.Everything": Everything})
+TYPED = TypedValues(Where("f"), OWN)
+
+
+def checked(**values: Any) -> dict[str, Any]:
+    return TYPED.check(Everything, values, "it")
+
+
+def built(**values: Any) -> dict[str, Any]:
+    return TYPED.construct(Everything, checked(**values), "it").values
+
+
+def test_defaults_are_plain_and_checking_them_again_changes_nothing():
+    plain = checked()
+    assert plain["size"] == 2.0 and type(plain["size"]) is float
+    assert plain["pair"] == [1, 2.0] and plain["numbers"] == [] and plain["colour"] == "RED" and plain["file"] == "x"
+    assert plain["point"] == {"x": 1.0, "y": 0.0, "tags": ["a"]}
+    assert checked(**plain) == plain
+
+
+def test_objects_are_built_the_innermost_first():
+    circle = {"class_path": "own.Circle", "init_args": {"radius": 2, "centre": {"x": 3}}}
+    made = built(shapes={"a": circle, "b": "own.Circle"}, pair=[1, 2], colour="RED", file="a/b", either=[1])
+    assert made["shapes"]["a"].centre == Point(3.0) and made["shapes"]["a"].radius == 2.0
+    assert made["shapes"]["b"].radius == 1.0 and made["shapes"]["b"].centre is None
+    assert (made["pair"], made["colour"], made["file"], made["either"]) == ((1, 2.0), Colour.RED, Path("a/b"), [1])
+    assert isinstance(made["point"], Point)
+
+
+def test_the_parameters_of_a_class_it_inherits_from_are_found():
+    made = built(shape={"class_path": "own.Named", "init_args": {"name": "n", "radius": 5}})
+    assert made["shape"].name == "n" and made["shape"].radius == 5.0
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"count": 1.0}, r"it\.count is 1\.0, expected a whole number"),
+        ({"count": True}, r"it\.count is true, expected a whole number"),
+        ({"count": "3"}, r"it\.count is '3', expected a whole number"),
+        ({"size": False}, r"it\.size is false, expected a number"),
+        ({"size": 10**400}, r"it\.size is 1000.*, expected a number"),
+        ({"size": float("nan")}, r"it\.size is nan, expected a number"),
+        ({"is_on": 1}, r"it\.is_on is 1, expected true or false"),
+        ({"text": 3}, r"it\.text is 3, expected text or null"),
+        ({"kind": True}, r"it\.kind is true, expected one of a, 1"),
+        ({"kind": "b"}, r"it\.kind is 'b', expected one of a, 1"),
+        ({"colour": "BLUE"}, r"it\.colour is 'BLUE'"),
+        ({"pair": [1]}, r"it\.pair is \[1\], expected a list"),
+        ({"pair": [1, 2, 3]}, r"it\.pair is \[1, 2, 3\], expected a list"),
+        ({"numbers": "12"}, r"it\.numbers is '12', expected a list"),
+        ({"table": {"a": [1, "b"]}}, r"it\.table\.a is \[1, 'b'\], expected a list \(a whole number each\)"),
+        ({"table": {1: [1]}}, r"it\.table is \{1: \[1\]\}, expected a mapping"),
+        ({"point": {"z": 1}}, r"it\.point has no 'z'; .*x, y, tags"),
+        ({"point": {"y": 1}}, r"it\.point\.x is missing, expected a number"),
+        ({"shape": {"radius": 1}}, r"it\.shape is \{'radius': 1\}, expected class_path and init_args of a Shape"),
+        ({"shape": "own.Everything"}, r"it\.shape\.class_path is own\.Everything, expected a Shape.* own\.Circle"),
+        ({"shape": {"class_path": "own.Circle", "arguments": {}}}, r"it\.shape has no 'arguments'"),
+        ({"text": {"class_path": "own.Circle"}}, r"it\.text names a class, but only plain values"),
+        ({"anything": [{"a": {"class_path": "Circle"}}]}, r"it\.anything\.0\.a names a class, but only plain values"),
+        ({"call": "os.getpid"}, r"it\.call is 'os\.getpid'"),
+        ({"call": {"class_path": "own.Circle"}}, r"it\.call names a class, but only plain values"),
+        ({"none": 1}, r"it has no 'none'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(values, sentence):
+    with pytest.raises(ConfigError, match=f"^f: {sentence}"):
+        checked(**values)
+
+
+def test_what_a_constructor_refuses_names_its_key():
+    with pytest.raises(ConfigError, match=r"^f: it\.shape\.init_args: the radius is negative\.$"):
+        built(shape={"class_path": "own.Circle", "init_args": {"radius": -1}})
+
+
+def test_counts_of_a_stored_config_are_bounded_and_seeds_are_not():
+    class Drawn:
+        def __init__(self, seed: int = 0, sizes: list[list[int]] | None = None) -> None: ...
+
+    stored = TypedValues(Where("f", stored=True))
+    assert stored.check(Drawn, {"seed": 2**62}, "it")["seed"] == 2**62
+    with pytest.raises(ConfigError, match=rf"it\.sizes is \[{LARGEST_COUNT + 1}\], more than {LARGEST_COUNT}"):
+        stored.check(Drawn, {"sizes": [[1], [LARGEST_COUNT + 1]]}, "it")
+    assert TypedValues(Where("f")).check(Drawn, {"sizes": [[LARGEST_COUNT + 1]]}, "it")
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["own.Circle"])
+)
+KEYS = st.sampled_from(["class_path", "init_args", "x", "radius", "a"])
+TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
+
+
+@given(st.sampled_from(sorted(Everything.__init__.__annotations__.keys() - {"return"})), TREES)
+def test_any_value_fits_and_is_built_or_is_refused_in_a_sentence(name, value):
+    try:
+        plain = checked(**{name: value})
+    except ConfigError:
+        return
+    assert repr(checked(**plain)) == repr(plain), "a checked value is left alone"
+    try:
+        TYPED.construct(Everything, plain, "it")
+    except ConfigError as error:
+        if "the radius is negative" not in str(error):
+            pytest.fail(str(error))
