@@ -56,6 +56,7 @@ class DeepConjugateDirections(LinearMethod):
     )
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "grid"
     kernels: ClassVar[str | None] = "cg"
+    compiles: ClassVar[bool] = True
 
     network: DirectionNet | None = field(default=None, kw_only=False)
     weights: str | Path | None = None
@@ -159,6 +160,7 @@ class LearnedMultigrid(LinearMethod):
     )
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "grid"
     kernels: ClassVar[str | None] = "multigrid"
+    compiles: ClassVar[bool] = True
 
     rules: LearnedRules | None = field(default=None, kw_only=False)
     weights: str | Path | None = None

@@ -19,10 +19,9 @@ from sciml.linalg.kernels.numba_backend import flat_shift, groups_of_odd_cells, 
 from sciml.linalg.kernels.numba_setup import add_row, segment
 from sciml.linalg.kernels.numba_smoother import CHUNK
 from sciml.linalg.kernels.stencil import NEGLIGIBLE, Offset, couplings_in_plane
+from sciml.linalg.kernels.sums import OPTIONS
 
-# Without the licence to ignore inf and nan: ratios of couplings overflow.
-_FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
-_OPTIONS = {"fastmath": _FAST, "nogil": True, "cache": True, "error_model": "numpy"}
+_OPTIONS = {**OPTIONS, "error_model": "numpy"}  # ratios of couplings overflow
 BATCH = 128  # cells
 LOGARITHM_SCALE = 4.0  # contrasts of e^4 become features of 1
 LARGEST_LOGARITHM = 10.0
@@ -264,12 +263,12 @@ def logarithm(x: float) -> float:
     return np.log(x)
 
 
-@overload(exponential, jit_options={"fastmath": _FAST})
+@overload(exponential)
 def _exponential(x: float) -> Callable:
     return _exponential_32 if x == types.float32 else exponential
 
 
-@overload(logarithm, jit_options={"fastmath": _FAST})
+@overload(logarithm)
 def _logarithm(x: float) -> Callable:
     return _logarithm_32 if x == types.float32 else logarithm
 

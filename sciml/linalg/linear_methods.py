@@ -49,6 +49,7 @@ class LinearMethod(ABC):
         ``"box"``: a grid without obstacles and with a constant coefficient
     kernels : the method whose compiled kernels this one uses, where it is another
     direct : whether there is no iteration
+    compiles : whether numba compiles kernels for it, once on a machine
     """
 
     name: ClassVar[str]
@@ -56,6 +57,7 @@ class LinearMethod(ABC):
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "matrix"
     kernels: ClassVar[str | None] = None
     direct: ClassVar[bool] = False
+    compiles: ClassVar[bool] = False
 
     rtol: float = 1e-6
     atol: float = 0.0
@@ -219,6 +221,7 @@ class Multigrid(LinearMethod):
         "flow-aware geometric multigrid with conjugate gradients: any voxel grid or 5- or 7-point matrix"
     )
     needs: ClassVar[Literal["matrix", "grid", "box"]] = "grid"
+    compiles: ClassVar[bool] = True
 
     degree: tuple[int, int] = (3, 2)
     visits: int = 2
@@ -323,6 +326,7 @@ class ConjugateGradients(LinearMethod):
     """
 
     name: ClassVar[str] = "cg"
+    compiles: ClassVar[bool] = True
     summary: ClassVar[str] = "plain conjugate gradients, to compare with"
 
     preconditioner: Preconditioner | None = None

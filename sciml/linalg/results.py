@@ -26,6 +26,7 @@ class SolveResult:
     true_residual : |b - A x| / |b| recomputed from x; the largest with several right-hand sides
     unknowns : size of the system
     setup_seconds, solve_seconds : wall time before the iteration, checks of the input included, and in it
+    compile_seconds : wall time of compiling kernels, which is part of neither: once on a machine, 0 in later processes
     fallbacks : directions of the preconditioner or network that were useless and replaced
     dropped : iterations after which the preconditioner or network was given up, and conjugate gradients alone went on;
         None where it served to the end
@@ -42,6 +43,7 @@ class SolveResult:
     solve_seconds: float
     fallbacks: int = field(default=0)
     dropped: int | None = field(default=None)
+    compile_seconds: float = field(default=0.0)
 
     @property
     def converged(self) -> bool:
@@ -83,11 +85,13 @@ class SolveResult:
             ("set-up time [s]", f"{self.setup_seconds:.3g}"),
             ("solve time [s]", f"{self.solve_seconds:.3g}"),
         ]
+        if self.compile_seconds:
+            rows.append(("compiling, once [s]", f"{self.compile_seconds:.3g}"))
         if self.reduction is not None:
             rows.insert(5, ("mean reduction", f"{self.reduction:.3f}"))
         if self.dropped is not None:
             rows.insert(4, ("given up after", f"{self.dropped:,}"))
-        lines = ["SolveResult", *(f"  {name:<16s}{value:>12s}" for name, value in rows)]
+        lines = ["SolveResult", *(f"  {name:<16s}{value:>{28 - max(16, len(name))}s}" for name, value in rows)]
         if self.status is not Status.CONVERGED:
             lines += [f"  {self.status.meaning}", f"  {self.status.remedy}"]
         return "\n".join(lines)

@@ -20,13 +20,13 @@ from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.stencil import Offset
+from sciml.linalg.kernels.sums import OPTIONS
 
 # Two cells are strongly coupled if the coupling exceeds this share of both diagonals.
 STRONG = 0.1
 # A part is an island if what leaves it is below this share of the sum of its diagonals: smoothing takes long there.
 WEAK = 0.1
 SWEEPS = 3
-_OPTIONS = {"nogil": True, "cache": True}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _strong(flat: Array, neighbours: Array, row: int, cell: int) -> float:
     return coupling if coupling > STRONG * max(own, other) else 0.0
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _spread(flat: Array, neighbours: Array, cells: Array, known: Array) -> None:
     """Mark cells that are strongly coupled to a marked one; how far that gets in one sweep does not matter."""
     for i in prange(cells.size):
@@ -123,7 +123,7 @@ def _spread(flat: Array, neighbours: Array, cells: Array, known: Array) -> None:
                 break
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _root(parent: Array, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -131,7 +131,7 @@ def _root(parent: Array, i: int) -> int:
     return i
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _parts(flat: Array, neighbours: Array, cells: Array, known: Array) -> tuple[Array, Array, Array]:
     """Label the strongly connected parts of some cells; per part, return the sums of diagonals and outer couplings.
 

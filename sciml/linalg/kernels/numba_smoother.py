@@ -21,9 +21,9 @@ from numba import njit, prange, types
 from numba.extending import overload
 
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Weights
+from sciml.linalg.kernels.sums import OPTIONS
 
 CHUNK = 4096
-OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
 
 def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
@@ -39,10 +39,10 @@ def _holds_unknowns(inverse: Array, ranges: Array) -> Array:
     inverse = inverse.reshape(-1)
     result = np.zeros(ranges.shape[0], np.bool_)
     for c in prange(ranges.shape[0]):
-        total = inverse.dtype.type(0)
         for value in inverse[ranges[c, 0] : ranges[c, 1]]:
-            total += value  # none is negative
-        result[c] = total > 0
+            if value > 0:
+                result[c] = True
+                break
     return result
 
 

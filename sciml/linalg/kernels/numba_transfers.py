@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Triple
-from sciml.linalg.kernels.numba_smoother import OPTIONS
+from sciml.linalg.kernels.sums import OPTIONS, dot
 
 
 @njit(parallel=True, **OPTIONS)
@@ -93,8 +93,4 @@ def solve_dense(inverse: Array, active: Array, b: Array, x: Array) -> None:
     b, x = b.reshape(-1), x.reshape(-1)
     values = b[active]
     for i in range(active.size):
-        row = inverse[i]
-        total = row.dtype.type(0)
-        for k in range(active.size):
-            total += row[k] * values[k]
-        x[active[i]] = total
+        x[active[i]] = dot(inverse[i, : active.size], values)

@@ -11,16 +11,15 @@ from numba import njit, prange
 
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_smoother import active_chunks, multiply_seven
+from sciml.linalg.kernels.sums import OPTIONS, dot
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
     from sciml.linalg.multigrid import MultigridPreconditioner
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
-_OPTIONS = {"fastmath": True, "nogil": True, "cache": True}
 
-
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
     """Set out = factor * values."""
     values, out = values.reshape(-1), out.reshape(-1)
@@ -31,7 +30,7 @@ def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
             target[k] = factor * source[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
     """Set out = scale * values, entry by entry."""
     values, scale, out = values.reshape(-1), scale.reshape(-1), out.reshape(-1)
@@ -42,24 +41,19 @@ def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
             target[k] = factor[k] * source[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, float]:
     """Return z . r and z . q."""
     z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
     zr, zq = 0.0, 0.0
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        a, b, d = z[low:high], r[low:high], q[low:high]
-        one, two = 0.0, 0.0
-        for k in range(high - low):
-            one += a[k] * b[k]
-            two += a[k] * d[k]
-        zr += one
-        zq += two
+        zr += dot(z[low:high], r[low:high])
+        zq += dot(z[low:high], q[low:high])
     return zr, zq
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
     """Set p = z + beta p on the unknowns."""
     z, p = z.reshape(-1), p.reshape(-1)
@@ -70,7 +64,7 @@ def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
             target[k] = source[k] + beta * target[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array) -> float:
     """Set q = A p, 0 off the unknowns; return p . q."""
     strides = (p.shape[1] * p.shape[2], p.shape[2])
@@ -80,14 +74,11 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
         low, high = chunks[c, 0], chunks[c, 1]
         own, out = p[low:high], q[low:high]
         multiply_seven(out, p, diagonal[low:high], weights, low, high, strides)
-        part = 0.0
-        for k in range(high - low):
-            part += own[k] * out[k]
-        total += part
+        total += dot(own, out)
     return total
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -> float:
     """Set x += alpha p and r -= alpha q; return r . r."""
     p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
@@ -95,18 +86,15 @@ def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
         a, b, d, e = p[low:high], q[low:high], x[low:high], r[low:high]
-        part = 0.0
         for k in range(high - low):
             d[k] += alpha * a[k]
         for k in range(high - low):
-            value = e[k] - alpha * b[k]
-            e[k] = value
-            part += value * value
-        total += part
+            e[k] -= alpha * b[k]
+        total += dot(e, e)
     return total
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _fill(source: Array, out: Array) -> None:
     """Copy an array without halo into one with halo."""
     n0, n1, n2 = source.shape
@@ -117,7 +105,7 @@ def _fill(source: Array, out: Array) -> None:
                 target[k + 1] = values[k]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _extract(source: Array, out: Array) -> None:
     """Copy an array with halo into one without."""
     n0, n1, n2 = out.shape
@@ -128,7 +116,7 @@ def _extract(source: Array, out: Array) -> None:
                 target[k] = values[k + 1]
 
 
-@njit(parallel=True, **_OPTIONS)
+@njit(parallel=True, **OPTIONS)
 def _difference(b: Array, applied: Array, out: Array) -> None:
     """Set out = b - applied; b comes without halo."""
     n0, n1, n2 = b.shape

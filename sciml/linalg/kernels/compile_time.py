@@ -1,0 +1,15 @@
+"""The wall time that numba spends on compiling kernels: once on a machine, as loads from the cache do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def compile_time() -> Iterator[Callable[[], float]]:
+    """Yield a function that returns the seconds of compiling since the beginning of the context."""
+    from numba.core.event import TimingListener, install_listener
+
+    with install_listener("numba:compile", TimingListener()) as listener:
+        yield lambda: listener.duration if listener.done else 0.0
