@@ -250,8 +250,8 @@ def test_the_same_in_python(run, folder):
         load_task(folder / "mine.safetensors")
 
 
-def test_arguments_are_the_keys_of_the_config_and_key_value_changes_them(folder, command, tmp_path):
-    words = ["solve", "front.yaml", "--module", "code/my_problem.py", "-o", tmp_path / "run", "--print-config"]
+def test_arguments_are_the_keys_of_the_config_and_key_value_changes_them(folder, command):
+    words = ["solve", "front.yaml", "--module", "code/my_problem.py", "--print-config"]
     key = "task.init_args.problem.init_args"
     code, out, _ = command(*words, f"{key}.growth=2")
     assert code == 0
