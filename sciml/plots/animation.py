@@ -123,7 +123,7 @@ def write_film(
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Write a frame for each time, all with the layout of the first and one palette, so that nothing flickers."""
-    camera = _Camera(figure, show, float(times[0]))
+    camera = Camera(figure, show, float(times[0]))
     palette = _Palette(np.concatenate([camera.frame(time) for time in times[[0, len(times) // 2, -1]]]))
     images = []
     for number, time in enumerate(times):
@@ -145,10 +145,16 @@ def write_film(
     write_bytes(path, film.getbuffer())
 
 
-class _Camera:
+class Camera:
     """A camera that draws what stands still once, and over it for each frame only what moves.
 
     Ticks with their numbers, labels and colour bars take most of the time of a picture.
+
+    Parameters
+    ----------
+    figure : with a layout engine, which arranges it once
+    show : makes it show another time
+    first : a time
     """
 
     def __init__(self, figure: Figure, show: Show, first: float) -> None:
