@@ -105,11 +105,15 @@ def train(
     # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
     task = None if resume and finished(folder, config) else _prepared(config)
     with ExitStack() as stack:
-        writer = None
+        writer, changed = None, {}
         if _rank() == 0:
             stack.enter_context(FolderLock(folder))
             changed = _check_folder(config, folder, resume, overwrite)
         if resume and (result := finished(folder, config)):
+            if changed:
+                raise ConfigError(
+                    f"{folder} has finished already, so that {', '.join(changed)} cannot change any more."
+                )
             return result
         if _rank() == 0:
             writer = _open(config, folder, resume, overwrite, changed)

@@ -151,7 +151,9 @@ def test_a_change_survives_a_kill_at_any_moment(run, tmp_path, monkeypatch, call
     assert result["changed"] == {"training.phases.1.epochs": 3}
 
 
-def test_where_a_run_is_computed_and_what_is_said_about_it_may_change(copy):
+def test_where_a_run_is_computed_and_what_is_said_about_it_may_change_until_it_has_finished(copy):
+    with pytest.raises(ConfigError, match="has finished already, so that title cannot change any more"):
+        train(changed("title=another"), copy, resume=True)
     (copy / "result.json").unlink()
     result = train(changed("trainer.accelerator=auto", "title=another", "cite=[kaneda2023]"), copy, resume=True)
     assert result["changed"] == {"title": "another", "trainer.accelerator": "auto", "cite": ["kaneda2023"]}
