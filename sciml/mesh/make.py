@@ -38,7 +38,7 @@ def make_mesh(name: str, refinements: int = 3) -> Mesh:
     if name not in _SHAPES:
         raise InputError(f"There is no mesh {name!r}; expected one of {', '.join(_SHAPES)}.")
     base, dim = _SHAPES[name]
-    if not 0 <= refinements <= 64 or 8 * 2 ** (dim * refinements) > _LONGEST:
+    if refinements < 0 or refinements > 64 or 8 * 2 ** (dim * refinements) > _LONGEST:
         raise InputError(
             f"The number of refinements must be at least 0 and give at most {_LONGEST:,} cells; got {refinements}."
         )

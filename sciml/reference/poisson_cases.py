@@ -101,7 +101,9 @@ def poisson_case(name: str, size: int, seed: int = 0, dimension: int = 3) -> Poi
     whole_number("the number of cells per axis", size, at_least=SMALLEST_SIZE)
     choice("the dimension", dimension, (2, 3))
     if size**dimension > MOST_CELLS:
-        raise InputError(f"a case of {size} cells along {dimension} axes is too large, expected {MOST_CELLS:,} in all.")
+        raise InputError(
+            f"a case of {size} cells along {dimension} axes is too large, expected at most {MOST_CELLS:,}."
+        )
     cells, outside = _MAKERS[name](size, seed, dimension)
     cells[_isolated(cells, outside)] = SOLID
     coefficient = (
