@@ -38,7 +38,7 @@ ENDING, CARD_ENDING = ".safetensors", ".yaml"
 OWN_CHECKSUM = "card_sha256"  # of the values of the card; cards of earlier versions have none
 CARD_KEYS = ("config", "command", "commit", "version", "metrics", "seconds", "sha256", OWN_CHECKSUM)
 _PACKAGE = Path(__file__).resolve().parent
-ROOM, ROOM_PER_WEIGHT = 1 << 28, 16  # numbers that may be allocated to build a task: in any case, and for each weight
+ROOM, ROOM_PER_WEIGHT = 1 << 26, 16  # numbers that may be allocated to build a task: in any case, and for each weight
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Module = TypeVar("Module", bound="nn.Module")
