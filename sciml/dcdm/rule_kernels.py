@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import overload
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.numba_backend import flat_shift, groups_of_odd_cells, unit
 from sciml.linalg.kernels.numba_setup import add_row, segment
@@ -56,7 +57,7 @@ def tables(offsets: tuple[Offset, ...], axis: int, fine: tuple[int, ...], coarse
     return groups_of_odd_cells(offsets, axis, fine), np.array(beside, np.int64).reshape(-1, 4)
 
 
-@njit(parallel=True, **_OPTIONS)
+@kernel(parallel=True, **_OPTIONS)
 def relax(stencil: Array, axis: int, tables: Tables, weights: Array, network: Network, out: Array) -> None:
     """Carry out one round of relaxation, and the correction by the network unless that is empty.
 
@@ -91,7 +92,7 @@ def relax(stencil: Array, axis: int, tables: Tables, weights: Array, network: Ne
                 _correct_segment(flat[-1], old, new, place, sums, network, (features, hidden, where))
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _relax_segment(flat: Array, tables: Tables, old: Array, new: Array, place: Place, sums: Array) -> None:
     """Relax a segment; ``sums`` become the couplings to the planes before, after and beside, and work space."""
     groups, neighbours = tables
@@ -133,7 +134,7 @@ def _relax_segment(flat: Array, tables: Tables, old: Array, new: Array, place: P
         high[k] = far[k] * share if inner else right[k]
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _correct_segment(
     diagonal: Array, old: Array, new: Array, place: Place, sums: Array, network: Network, work: Work
 ) -> None:
@@ -163,7 +164,7 @@ def _correct_segment(
             new[1, c + start + where[m]] = high * share
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _describe(
     diagonal: Array, old: Array, new: Array, place: Place, sums: Array, features: Array, scratch: Array
 ) -> None:
@@ -189,7 +190,7 @@ def _describe(
     _log_ratio(beside, across, features[sides + 4, :n])
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _log_ratio(first: Array, second: Array, out: Array) -> None:
     scale, smallest = out.dtype.type(1 / LOGARITHM_SCALE), out.dtype.type(SMALLEST)
     low, high = out.dtype.type(1 / LARGEST_RATIO), out.dtype.type(LARGEST_RATIO)
@@ -197,7 +198,7 @@ def _log_ratio(first: Array, second: Array, out: Array) -> None:
         out[k] = scale * logarithm(min(max(first[k] / max(second[k], smallest), low), high))
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _select(diagonal: Array, old: Array, place: Place, features: Array, where: Array) -> int:
     """Move the unlike cells that interpolate from both sides to the front, their mirror images behind; count them."""
     c, f, n, stride, _ = place
@@ -225,7 +226,7 @@ def _select(diagonal: Array, old: Array, place: Place, features: Array, where: A
     return count
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _layer(weight: Array, bias: Array, inputs: Array, out: Array, count: int) -> None:
     """Set out = weight inputs + bias for ``count`` columns, four inputs at a time."""
     units, width = weight.shape
@@ -243,7 +244,7 @@ def _layer(weight: Array, bias: Array, inputs: Array, out: Array, count: int) ->
                 row[k] += w0 * x0[k]
 
 
-@njit(**_OPTIONS)
+@kernel(**_OPTIONS)
 def _silu(values: Array, units: int, count: int) -> None:
     """Replace x by x / (1 + e^-x) in place."""
     one, largest = values.dtype.type(1), values.dtype.type(LARGEST_CORRECTION)

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numba import njit, prange
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.kernels.sums import OPTIONS
@@ -113,7 +114,7 @@ def _strong(flat: Array, neighbours: Array, row: int, cell: int) -> float:
     return coupling if coupling > STRONG * max(own, other) else 0.0
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _spread(flat: Array, neighbours: Array, cells: Array, known: Array) -> None:
     """Mark cells that are strongly coupled to a marked one; how far that gets in one sweep does not matter."""
     for i in prange(cells.size):
@@ -123,7 +124,7 @@ def _spread(flat: Array, neighbours: Array, cells: Array, known: Array) -> None:
                 break
 
 
-@njit(**OPTIONS)
+@kernel(**OPTIONS)
 def _root(parent: Array, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -131,7 +132,7 @@ def _root(parent: Array, i: int) -> int:
     return i
 
 
-@njit(**OPTIONS)
+@kernel(**OPTIONS)
 def _parts(flat: Array, neighbours: Array, cells: Array, known: Array) -> tuple[Array, Array, Array]:
     """Label the strongly connected parts of some cells; per part, return the sums of diagonals and outer couplings.
 

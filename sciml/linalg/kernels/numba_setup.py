@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple
 from sciml.linalg.kernels.numba_smoother import CHUNK
 from sciml.linalg.kernels.stencil import FAINT, LEFT, NEGLIGIBLE, ONE
@@ -69,7 +70,7 @@ def segment(axis: int, i: int, part: int, coarse: Pair, fine: Pair, size: int) -
     return (i + 1) * c0 + (part + 1) * c1 + 1, (i + 1) * f0 + (part + 1) * f1 + 1, size
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def seven_point(diagonal: Array, weights: Factors, out: Array) -> None:
     """Fill the stencil (z, y, x couplings, diagonal) of equal couplings between neighbours of positive diagonal."""
     n0, n1, n2 = diagonal.shape
@@ -91,7 +92,7 @@ def seven_point(diagonal: Array, weights: Factors, out: Array) -> None:
                     x[k + 1] = weights[0] if row[k] > 0 and other[k] > 0 else 0
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array, right: Array) -> None:
     """Compute the weights l, r of the odd cells along an axis.
 
@@ -141,7 +142,7 @@ def interpolation_weights(stencil: Array, axis: int, groups: Array, left: Array,
                 high[k] = 0 if d <= 0 or copies else far * share
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def galerkin(stencil: Array, axis: int, terms: Array, left: Array, right: Array, out: Array) -> int:
     """Add P^T A P to the zeroed ``out``; return how many coarse cells were dropped, whose couplings are still there.
 
@@ -198,7 +199,7 @@ def _drop_isolated(result: Array, own: Array, after: Array, before: Array, low: 
     return dropped
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def drop_couplings(stencil: Array, shifts: Array) -> None:
     """Clear the couplings of cells whose diagonal is 0; ``shifts`` are the flat ones of the stencil's offsets.
 
@@ -213,7 +214,7 @@ def drop_couplings(stencil: Array, shifts: Array) -> None:
                 row[c] = 0
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def inverse_diagonal(stencil: Array, groups: Array, out: Array) -> None:
     """Set 1 / max(d, (d + sum |w|) / 2), 0 where d = 0, for which all eigenvalues of D^-1 A are at most 2.
 

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Weights
 from sciml.linalg.kernels.sums import OPTIONS
 
@@ -34,7 +35,7 @@ def active_chunks(shape: Sequence[int], inverse: Array) -> Array:
     return ranges[_holds_unknowns(inverse, ranges)]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _holds_unknowns(inverse: Array, ranges: Array) -> Array:
     inverse = inverse.reshape(-1)
     result = np.zeros(ranges.shape[0], np.bool_)
@@ -227,7 +228,7 @@ def _add_full(acc: Array, x: Array, s: Array, low: int, high: int, strides: Pair
         _add_three(acc, x[a - 1 : b + 1], s[first + 2, a - 1 : b], s[first + 1, a:b], s[first, a + 1 : b + 1], n)
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> None:
     """Set out = step D^-1 b, the first smoothing step from x = 0."""
     b, inverse, out = b.reshape(-1), inverse.reshape(-1), out.reshape(-1)
@@ -238,7 +239,7 @@ def start(b: Array, inverse: Array, step: float, chunks: Array, out: Array) -> N
             result[k] = step * scale[k] * right[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def smooth_seven(
     x: Array, old: Array, b: Array, inverse: Array, weights: Weights, factors: Factors, chunks: Array
 ) -> None:
@@ -250,7 +251,7 @@ def smooth_seven(
         _relax_seven(old[low:high], x, b[low:high], inverse[low:high], weights, factors, low, high, strides)
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def smooth_full(
     x: Array, old: Array, b: Array, inverse: Array, stencil: Array, factors: Factors, chunks: Array
 ) -> None:
@@ -268,7 +269,7 @@ def smooth_full(
             out[k] = a * own[k] + s * scale[k] * acc[k] - g * out[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks: Array, out: Array) -> None:
     """Set out = b - A x of a 7-point level; A's diagonal is read off its inverse."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])
@@ -282,7 +283,7 @@ def residual_seven(x: Array, b: Array, inverse: Array, weights: Weights, chunks:
             result[k] = acc[k] - own[k] / scale[k] if scale[k] > 0 else 0
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def residual_full(x: Array, b: Array, inverse: Array, stencil: Array, chunks: Array, out: Array) -> None:
     """Set out = b - A x of a 27-point level."""
     strides = (x.shape[1] * x.shape[2], x.shape[2])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array, Triple
 from sciml.linalg.kernels.sums import OPTIONS, dot
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
     """Set out = P^T fine along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
@@ -28,7 +29,7 @@ def restrict(fine: Array, steps: Triple, left: Array, right: Array, out: Array) 
                     result[k] = own[k] + low[k] * after[k] + high[k] * before[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def prolong(coarse: Array, steps: Triple, left: Array, right: Array, out: Array) -> None:
     """Set out = P coarse along the axis whose entry of ``steps`` is 2."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
@@ -60,7 +61,7 @@ def _add_where(target: Array, values: Array, scale: Array) -> None:
         target[k] += values[k] if scale[k] > 0 else 0
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inverse: Array, x: Array) -> None:
     """Add P coarse along the axis whose entry of ``steps`` is 2 to x, on the unknowns: P also fills other cells."""
     n0, n1, n2 = left.shape[0] - 2, left.shape[1] - 2, left.shape[2] - 2
@@ -87,7 +88,7 @@ def prolong_and_add(coarse: Array, steps: Triple, left: Array, right: Array, inv
                     _add_where(x[i0 + d0, j0 + d1], row, inverse[i0 + d0, j0 + d1])
 
 
-@njit(**OPTIONS)
+@kernel(**OPTIONS)
 def solve_dense(inverse: Array, active: Array, b: Array, x: Array) -> None:
     """Set x = inverse b on the active cells. Too small for threads, those of a BLAS included."""
     b, x = b.reshape(-1), x.reshape(-1)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_smoother import active_chunks, multiply_seven
 from sciml.linalg.kernels.sums import OPTIONS, dot
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
     """Set out = factor * values."""
     values, out = values.reshape(-1), out.reshape(-1)
@@ -30,7 +31,7 @@ def _scaled(values: Array, factor: float, chunks: Array, out: Array) -> None:
             target[k] = factor * source[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
     """Set out = scale * values, entry by entry."""
     values, scale, out = values.reshape(-1), scale.reshape(-1), out.reshape(-1)
@@ -41,7 +42,7 @@ def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
             target[k] = factor[k] * source[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, float]:
     """Return z . r and z . q."""
     z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
@@ -53,7 +54,7 @@ def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, f
     return zr, zq
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
     """Set p = z + beta p on the unknowns."""
     z, p = z.reshape(-1), p.reshape(-1)
@@ -64,7 +65,7 @@ def _new_direction(z: Array, beta: float, chunks: Array, p: Array) -> None:
             target[k] = source[k] + beta * target[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array) -> float:
     """Set q = A p, 0 off the unknowns; return p . q."""
     strides = (p.shape[1] * p.shape[2], p.shape[2])
@@ -78,7 +79,7 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
     return total
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -> float:
     """Set x += alpha p and r -= alpha q; return r . r."""
     p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
@@ -94,7 +95,7 @@ def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -
     return total
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _fill(source: Array, out: Array) -> None:
     """Copy an array without halo into one with halo."""
     n0, n1, n2 = source.shape
@@ -105,7 +106,7 @@ def _fill(source: Array, out: Array) -> None:
                 target[k + 1] = values[k]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _extract(source: Array, out: Array) -> None:
     """Copy an array with halo into one without."""
     n0, n1, n2 = out.shape
@@ -116,7 +117,7 @@ def _extract(source: Array, out: Array) -> None:
                 target[k] = values[k + 1]
 
 
-@njit(parallel=True, **OPTIONS)
+@kernel(parallel=True, **OPTIONS)
 def _difference(b: Array, applied: Array, out: Array) -> None:
     """Set out = b - applied; b comes without halo."""
     n0, n1, n2 = b.shape

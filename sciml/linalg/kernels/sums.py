@@ -9,15 +9,15 @@ the same; sums are not, unless they are laid out for it as here.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array
 
-OPTIONS = {"nogil": True, "cache": True}
+OPTIONS = {"nogil": True}
 LANES = 128  # partial sums, a power of two: enough to be worth the checks before each vectorised loop
 
 
-@njit(**OPTIONS)
+@kernel(**OPTIONS)
 def dot(a: Array, b: Array) -> float:
     """Return a . b as :data:`LANES` partial sums, which are added up in pairs at the end."""
     lanes, rows = np.zeros(LANES, a.dtype), a.size // LANES
