@@ -70,8 +70,11 @@ def _elements(function: Any, arguments: Iterable[Any]) -> int:
     for value in arguments:
         if isinstance(value, torch.Tensor):
             shapes.append(value.shape)
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], torch.Tensor):
+            largest = max(largest, sum(part.numel() for part in value))  # of stack and cat
         elif isinstance(value, list | tuple) and value and all(isinstance(size, int) for size in value):
-            largest = max(largest, abs(math.prod(value)))  # the sizes of empty, ones, expand ...
+            times = math.prod(shapes[0]) if shapes and function is torch.ops.aten.repeat else 1
+            largest = max(largest, times * abs(math.prod(value)))  # the sizes of empty, ones, expand ...
         elif isinstance(value, int | float) and function in _COUNTED and math.isfinite(value):
             largest = max(largest, abs(int(value)))  # the end of arange, the steps of linspace
     try:

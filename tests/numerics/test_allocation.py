@@ -21,6 +21,8 @@ HUGE = {
     "an expansion": lambda: torch.zeros(1).expand(10**12).clone(),
     "an outer product": lambda: torch.zeros(10**5, 1) * torch.zeros(1, 10**5),
     "a linear layer": lambda: nn.Linear(10**6, 10**6),
+    "a repetition": lambda: torch.zeros(10**5).repeat(10**3),
+    "a stack": lambda: torch.stack([torch.zeros(10**5)] * 20),
     "many small ones": lambda: [torch.zeros(1000) for _ in range(2000)],
 }
 
