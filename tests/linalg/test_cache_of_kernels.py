@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from numba import njit
 
 from sciml.linalg import SolveResult, VoxelPoisson, solve
 from sciml.linalg.kernels.compile_time import compile_time
+from sciml.linalg.kernels.numba_vectors import _step, _two_products
 from sciml.linalg.kernels.sums import LANES, dot
 from sciml.status import Status
 
@@ -96,3 +98,19 @@ def test_a_result_says_that_kernels_were_compiled():
     found = SolveResult(np.zeros(3), Status.CONVERGED, "cg", 2, [1.0, 1e-7], 1e-7, 3, 0.1, 0.2, compile_seconds=12.3)
     assert "compiling, once [s]     12.3" in repr(found)
     assert "compiling" not in repr(SolveResult(np.zeros(3), Status.CONVERGED, "cg", 2, [1.0], 1e-7, 3, 0.1, 0.2))
+
+
+def test_sums_have_the_same_bits_with_any_number_of_threads_and_at_every_call():
+    draws = np.random.default_rng(0)
+    p, q, x, r = draws.standard_normal((4, 40, 40, 40))
+    starts = np.arange(0, p.size, 999)
+    chunks = np.stack([starts, np.minimum(starts + 999, p.size)], axis=1)
+    before = numba.get_num_threads()
+    try:
+        found = set()
+        for threads in (1, before) * 20:
+            numba.set_num_threads(threads)
+            found.add((_step(0.0, p, q, chunks, x, r), *_two_products(x, r, q, chunks)))
+    finally:
+        numba.set_num_threads(before)
+    assert len(found) == 1

@@ -12,7 +12,7 @@ from numba import prange
 from sciml.linalg.kernels.compiled import kernel
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_smoother import active_chunks, multiply_seven
-from sciml.linalg.kernels.sums import OPTIONS, dot
+from sciml.linalg.kernels.sums import OPTIONS, dot, in_order
 from sciml.linalg.kernels.threads import prefer_work_stealing
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def _times(values: Array, scale: Array, chunks: Array, out: Array) -> None:
 def _two_products(z: Array, r: Array, q: Array, chunks: Array) -> tuple[float, float]:
     """Return z . r and z . q."""
     z, r, q = z.reshape(-1), r.reshape(-1), q.reshape(-1)
-    zr, zq = 0.0, 0.0
+    parts = np.empty((2, chunks.shape[0]))
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
-        zr += dot(z[low:high], r[low:high])
-        zq += dot(z[low:high], q[low:high])
-    return zr, zq
+        parts[0, c] = dot(z[low:high], r[low:high])
+        parts[1, c] = dot(z[low:high], q[low:high])
+    return in_order(parts[0]), in_order(parts[1])
 
 
 @kernel(parallel=True, **OPTIONS)
@@ -70,20 +70,20 @@ def _apply(p: Array, diagonal: Array, weights: Weights, chunks: Array, q: Array)
     """Set q = A p, 0 off the unknowns; return p . q."""
     strides = (p.shape[1] * p.shape[2], p.shape[2])
     p, diagonal, q = p.reshape(-1), diagonal.reshape(-1), q.reshape(-1)
-    total = 0.0
+    parts = np.empty(chunks.shape[0])
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
         own, out = p[low:high], q[low:high]
         multiply_seven(out, p, diagonal[low:high], weights, low, high, strides)
-        total += dot(own, out)
-    return total
+        parts[c] = dot(own, out)
+    return in_order(parts)
 
 
 @kernel(parallel=True, **OPTIONS)
 def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -> float:
     """Set x += alpha p and r -= alpha q; return r . r."""
     p, q, x, r = p.reshape(-1), q.reshape(-1), x.reshape(-1), r.reshape(-1)
-    total = 0.0
+    parts = np.empty(chunks.shape[0])
     for c in prange(chunks.shape[0]):
         low, high = chunks[c, 0], chunks[c, 1]
         a, b, d, e = p[low:high], q[low:high], x[low:high], r[low:high]
@@ -91,8 +91,8 @@ def _step(alpha: float, p: Array, q: Array, chunks: Array, x: Array, r: Array) -
             d[k] += alpha * a[k]
         for k in range(high - low):
             e[k] -= alpha * b[k]
-        total += dot(e, e)
-    return total
+        parts[c] = dot(e, e)
+    return in_order(parts)
 
 
 @kernel(parallel=True, **OPTIONS)

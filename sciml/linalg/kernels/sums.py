@@ -34,3 +34,12 @@ def dot(a: Array, b: Array) -> float:
             low[k] += high[k]
         width //= 2
     return lanes[0]
+
+
+@njit(**OPTIONS)
+def in_order(parts: Array) -> float:
+    """Return the sum of the parts of several threads in the order of the parts, whoever was ready first."""
+    total = 0.0
+    for k in range(parts.size):
+        total += parts[k]
+    return total
