@@ -36,7 +36,7 @@ def dot(a: Array, b: Array) -> float:
     return lanes[0]
 
 
-@njit(**OPTIONS)
+@kernel(**OPTIONS)
 def in_order(parts: Array) -> float:
     """Return the sum of the parts of several threads in the order of the parts, whoever was ready first."""
     total = 0.0
