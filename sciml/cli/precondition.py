@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -176,11 +177,11 @@ def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> 
     from sciml.run_folder import check_writable
 
     endings = {"-o": (".npz", *GRID_ENDINGS), "--plot": (".png", ".pdf", ".svg")}
-    sources = {path.resolve() for path in inputs if path is not None}
+    sources = {os.path.realpath(path) for path in inputs if path is not None}
     for option, path in outputs.items():
         if path is None:
             continue
-        if path.resolve() in sources:
+        if os.path.realpath(path) in sources:
             raise InputError(f"{option} {path} would replace an input; choose another name.")
         check_writable(path, endings[option])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,7 @@ def predict(
         raise InputError(f"{source} does not exist.")
     if source is not None:
         regular_file(source)
-    if source is not None and output.resolve() == source.resolve():
+    if source is not None and os.path.realpath(output) == os.path.realpath(source):
         raise InputError(f"-o {output} would replace the input; choose another name.")
     check_writable(output, (output.suffix.lower(),))
     with ProgressLine(run) as line:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def convert(
     """
     if not sources:
         raise InputError("there is nothing to convert; give at least one data set.")
-    if any(Path(source).resolve() == Path(target).resolve() for source in sources):
+    if any(os.path.realpath(source) == os.path.realpath(target) for source in sources):
         raise InputError(f"{target} is a source and the target; choose another name for the result.")
     datasets = _ordered([open_dataset(source) for source in sources])
     about = _joined(datasets)
