@@ -25,12 +25,12 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from sciml import strict_yaml
-from sciml.atomic import check_no_link, make_folder
+from sciml.atomic import check_no_link, check_replaceable, make_folder
 from sciml.config_files import read_yaml
 from sciml.errors import CheckpointError, ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
-from sciml.run_records import METRICS, RESULT, read_environment, read_result, read_rows
+from sciml.run_records import ENVIRONMENT, METRICS, RESULT, read_environment, read_result, read_rows
 from sciml.status import Status
 from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey
 from sciml.training.checkpoint_states import check_state, restoring_failed
@@ -201,6 +201,7 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
 def _check_resumed(config: Config, folder: Path) -> dict[str, Any]:
     """Refuse to resume another or a damaged run; return the values that change, by dotted key."""
     file, last = folder / CONFIG, folder / LAST
+    _check_links(folder)
     read_environment(folder)
     rows = read_rows(folder / METRICS)
     checkpoint = read_checkpoint(last) if last.exists() else None
@@ -214,6 +215,14 @@ def _check_resumed(config: Config, folder: Path) -> dict[str, Any]:
             "the run anew with --overwrite."
         )
     return {key: new for key, (_, new) in changed.items()}
+
+
+def _check_links(folder: Path) -> None:
+    """Refuse links in the places of files that a resumed run writes, before any is read and before the work."""
+    for pattern in (ENVIRONMENT, *_OURS):
+        for path in folder.glob(pattern):
+            if path.is_symlink() and path.suffix != ".part":  # such a one is removed
+                check_replaceable(path)
 
 
 def _open(config: Config, folder: Path, resume: bool, overwrite: bool, changed: Mapping[str, Any]) -> RunFolder:
