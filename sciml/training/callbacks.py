@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
 import lightning
 import torch
@@ -207,6 +207,20 @@ class Signals(Callback):
         self.numbers = numbers
         self.number: int | None = None
         self._earlier: dict[int, Any] = {}
+        self._outer: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Remember the handlers that are there before Lightning sets its own."""
+        if threading.current_thread() is threading.main_thread():
+            self._outer = {number: signal.getsignal(number) for number in self.numbers}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Put them back; Lightning has put its own away by now, and :meth:`restore` alone would bring that back."""
+        self.restore()
+        for number, handler in self._outer.items():
+            if handler is not None:  # one that was not set by Python
+                signal.signal(number, handler)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take over from the handlers that are there, Lightning's own among them."""

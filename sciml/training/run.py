@@ -260,24 +260,23 @@ def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightni
 def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataModule, checkpoint: Path | None) -> None:
     """Run the trainer; Lightning turns each interrupt into ``SystemExit``, which is turned back."""
     signals = next(callback for callback in trainer.callbacks if isinstance(callback, Signals))
-    try:
-        trainer.fit(task, datamodule=data, ckpt_path=checkpoint)
-    except SystemExit as leaving:
-        if signals.number is not None:
-            obey(signals.number)
-        if isinstance(leaving, SIGTERMException):
-            raise SystemExit(143) from leaving
-        if isinstance(leaving.__context__, KeyboardInterrupt):
-            raise leaving.__context__ from None
-        raise
-    except Exception as error:
-        if isinstance(error, RuntimeError) and signals.number is not None and trainer.world_size > 1:
-            obey(signals.number)  # the other ranks have obeyed already
-        if checkpoint is not None and (damage := restoring_failed(error, checkpoint)) is not None:
-            raise damage from error
-        raise
-    finally:
-        signals.restore()
+    with signals:
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=checkpoint)
+        except SystemExit as leaving:
+            if signals.number is not None:
+                obey(signals.number)
+            if isinstance(leaving, SIGTERMException):
+                raise SystemExit(143) from leaving
+            if isinstance(leaving.__context__, KeyboardInterrupt):
+                raise leaving.__context__ from None
+            raise
+        except Exception as error:
+            if isinstance(error, RuntimeError) and signals.number is not None and trainer.world_size > 1:
+                obey(signals.number)  # the other ranks have obeyed already
+            if checkpoint is not None and (damage := restoring_failed(error, checkpoint)) is not None:
+                raise damage from error
+            raise
 
 
 def _conclude(

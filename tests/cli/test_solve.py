@@ -11,10 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import toy_solves
 import yaml
-from toy_runs import toy, wait_for
-from toy_solves import start_command, states_of, values_of
+from toy_runs import PATIENCE, toy, wait_for
+from toy_solves import start_command, start_interrupted, states_of, values_of
 
 from sciml.cli.progress import TrainingBar
 from sciml.training import config
@@ -195,13 +194,13 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_case_goes_on_exactly(tmp_pa
     wait_for(run / "states" / "0003.txt")
     os.kill(process.pid, number)  # in the fourth step, which ends once the gate is open
     gate.touch()
-    process.join(600)
+    process.join(PATIENCE)
     assert process.exitcode == code
     steps = len((run / "metrics.csv").read_text().splitlines()) - 1
     assert 3 <= steps <= 4 and finished(run) is None
     whole, resumed = (start_command(tmp_path, *words, other) for other in (tmp_path / "whole", run))
     for process in (whole, resumed):
-        process.join(600)
+        process.join(PATIENCE)
         assert process.exitcode == 0
     assert states_of(run) == states_of(tmp_path / "whole")
     assert finished(run)["metrics"] == finished(tmp_path / "whole")["metrics"]
@@ -212,25 +211,15 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_case_goes_on_exactly(tmp_pa
 )
 @pytest.mark.parametrize(("step", "reached"), [(0, "before the first step ended"), (2, "after step 3 of 5")])
 def test_a_signal_is_answered_with_the_step_and_the_command_that_resumes(
-    command, tmp_path, monkeypatch, number, code, word, step, reached
+    command, tmp_path, number, code, word, step, reached
 ):
     (tmp_path / "five.yaml").write_text(yaml.safe_dump(values_of(steps=5)))
-    advance = toy_solves.Decay.advance
-    calls = []
-
-    def interrupted(task, batch):
-        calls.append(1)
-        if task.current_epoch == step and len(calls) == step + 1:
-            signal.raise_signal(number)
-            if not step:
-                signal.raise_signal(number)  # the second takes effect at once
-        return advance(task, batch)
-
-    monkeypatch.setattr(toy_solves.Decay, "advance", interrupted)
-    run = tmp_path / "run"
-    answer = command("solve", tmp_path / "five.yaml", "-o", run)
-    assert answer[0] == code
-    assert answer[2].splitlines()[-1] == f"sciml: {word} {reached}; resume with `sciml solve {run} --resume`"
+    run, answer = tmp_path / "run", tmp_path / "answer"
+    process = start_interrupted(answer, "solve", tmp_path / "five.yaml", "-o", run, number=number, step=step)
+    process.join(PATIENCE)
+    assert process.exitcode == code
+    said = answer.read_text().splitlines()[-1]
+    assert said == f"sciml: {word} {reached}; resume with `sciml solve {run} --resume`"
     assert command("solve", run, "--resume")[0] == 0
     assert finished(run)
 

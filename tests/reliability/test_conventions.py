@@ -263,3 +263,35 @@ def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None
         [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=600, check=False
     )
     assert answer.returncode == 0, answer.stdout
+
+
+def signals_to_itself(path: str, tree: ast.Module) -> Iterator[str]:
+    """A signal that nothing catches kills pytest: processes of their own send it to themselves (tests/training)."""
+    for name, call in calls(tree):
+        target = ast.unparse(call.args[0]) if call.args else ""
+        if name.split(".")[-1] in ("raise_signal", "pthread_kill") or (
+            name in ("os.kill", "os.killpg", "kill", "killpg") and re.search(r"getpid|getpgid\(0\)|getpgrp|^0$", target)
+        ):
+            yield f"{path}:{call.lineno} sends a signal to the process of the tests; start one that does"
+
+
+def test_no_test_sends_a_signal_to_the_process_of_all_tests(repository: Path) -> None:
+    files = sorted((repository / "tests").rglob("test_*.py"))
+    found = [fault for path in files for fault in signals_to_itself(path.name, ast.parse(path.read_text()))]
+    assert len(files) > 100
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("signal.raise_signal(2)", 1),
+        ("os.kill(os.getpid(), 2)", 1),
+        ("signal.pthread_kill(threading.get_ident(), 2)", 1),
+        ("os.killpg(0, 2)", 1),
+        ("os.kill(process.pid, 2)", 0),
+        ("os.killpg(process.pid, 2)", 0),
+    ],
+)
+def test_each_way_to_signal_oneself_is_found(source: str, found: int) -> None:
+    assert len(list(signals_to_itself("test_offender.py", ast.parse(source)))) == found

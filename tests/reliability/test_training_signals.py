@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 import torch
-from toy_runs import rows_of, start, start_two_ranks, toy, wait_for, weights_of
+from toy_runs import (
+    BATCHES,
+    PATIENCE,
+    rows_of,
+    start,
+    start_interrupted,
+    start_two_ranks,
+    toy,
+    wait_for,
+    weights_of,
+)
 
 from sciml.training.checkpoints import read_checkpoint
 from sciml.training.run import finished, train
 
-SECONDS_PER_LOSS = 0.02  # 0.16 s of losses in an epoch
+UPDATES = 2 * BATCHES  # of an epoch, on one device
 
 
 @pytest.fixture(scope="module")
@@ -27,27 +38,24 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "moment"),
-    [(signal.SIGTERM, 143, "metrics.csv"), (signal.SIGINT, 130, "checkpoints/best.ckpt"),
-     (signal.SIGTERM, 143, "config.yaml")],
-)  # fmt: skip
-def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on_exactly(whole, tmp_path, number, code, moment):
-    folder = tmp_path / "run"
-    process = start(folder, {"seconds": SECONDS_PER_LOSS})
-    wait_for(folder / moment)
-    if moment == "config.yaml":  # before the first epoch is over
-        wait_for(folder / "checkpoints" / "last.ckpt")
+    ("number", "code", "update", "epochs"),
+    [(signal.SIGTERM, 143, 0, 0), (signal.SIGINT, 130, 10, 1), (signal.SIGTERM, 143, 2 * UPDATES - 1, 1)],
+    ids=["in the first batch", "in the second epoch", "in the last batch of an epoch"],
+)
+def test_a_signal_leaves_a_checkpoint_from_which_a_run_goes_on_exactly(whole, tmp_path, number, code, update, epochs):
+    folder, arguments = tmp_path / "run", {"marks": str(tmp_path), "held_update": update}
+    process = start(folder, arguments)
+    wait_for(tmp_path / "in a batch 0")
     os.kill(process.pid, number)
-    process.join(600)
+    process.join(PATIENCE)
     assert process.exitcode == code
-    epochs = len(rows_of(folder)) - 1
-    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["loops"]["fit_loop"]["epoch_progress"]["total"][
-        "processed"
-    ] == max(epochs, 0)
+    progress = read_checkpoint(folder / "checkpoints" / "last.ckpt")["loops"]["fit_loop"]["epoch_progress"]
+    assert progress["total"]["processed"] == epochs
+    assert len(rows_of(folder)) == epochs + 1
     assert finished(folder) is None
     assert not (folder / ".lock").exists()
-    resumed = start(folder, {"seconds": SECONDS_PER_LOSS}, resume=True)
-    resumed.join(600)
+    resumed = start(folder, arguments, resume=True)
+    resumed.join(PATIENCE)
     assert resumed.exitcode == 0
     assert weights_of(folder) == weights_of(whole)
     assert rows_of(folder) == rows_of(whole)
@@ -55,59 +63,53 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on_exactly(whole, 
 
 def test_the_second_signal_does_not_wait_for_a_long_batch(tmp_path):
     folder = tmp_path / "run"
-    process = start(folder, {"seconds": 3600.0, "marks": str(tmp_path)})
-    wait_for(tmp_path / "in a batch")
+    process = start(folder, {"stubborn": True, "marks": str(tmp_path)})
+    wait_for(tmp_path / "in a batch 0")
     os.kill(process.pid, signal.SIGTERM)
-    wait_for(tmp_path / "told to stop")
+    wait_for(tmp_path / "told to stop 0")
     assert process.is_alive()
     os.kill(process.pid, signal.SIGTERM)
-    process.join(600)
+    process.join(PATIENCE)
     assert process.exitcode == 143
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["epoch"] == 0
 
 
-@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, ["KeyboardInterrupt"]), (signal.SIGTERM, ["SystemExit", 143])]
+)
 def test_a_library_user_gets_the_usual_exception_and_the_handlers_back(tmp_path, number, expected):
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-
-    def progress(done: float, *others: object) -> None:
-        if done >= 2:
-            signal.raise_signal(number)
-
-    with pytest.raises(expected) as caught:
-        train(toy(), tmp_path / "run", progress=progress)
-    if expected is SystemExit:
-        assert caught.value.code == 143
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert _interrupted(tmp_path / "run", number, 2) == {"raised": expected, "handlers are back": True}
     assert len(rows_of(tmp_path / "run")) == 3
     train(toy(), tmp_path / "run", resume=True)
     assert len(rows_of(tmp_path / "run")) == 6
 
 
 def test_a_signal_in_the_last_epoch_is_obeyed_once_the_result_is_written(tmp_path):
-    def progress(done: float, epochs: int, *others: object) -> None:
-        if done == epochs:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        train(toy(), tmp_path / "run", progress=progress)
+    answer = _interrupted(tmp_path / "run", signal.SIGINT, 5)
+    assert answer == {"raised": ["KeyboardInterrupt"], "handlers are back": True}
     assert finished(tmp_path / "run")["status"] == "finished"
+
+
+def test_a_run_that_nobody_stops_leaves_the_handlers_as_they_were(tmp_path):
+    assert _interrupted(tmp_path / "run", signal.SIGTERM, 99) == {"raised": None, "handlers are back": True}
 
 
 def test_two_ranks_stop_on_a_signal_and_go_on_exactly(tmp_path):
     def run_to_the_end(folder: Path, **options: bool) -> list[int | None]:
-        ranks = start_two_ranks(folder, {"seconds": SECONDS_PER_LOSS}, **options)
+        ranks = start_two_ranks(folder, arguments if options else {}, **options)
         for rank in ranks:
-            rank.join(600)
+            rank.join(PATIENCE)
         return [rank.exitcode for rank in ranks]
 
+    arguments = {"marks": str(tmp_path), "held_update": UPDATES + 1}
     assert run_to_the_end(tmp_path / "whole") == [0, 0]
-    ranks = start_two_ranks(tmp_path / "run", {"seconds": SECONDS_PER_LOSS})
-    wait_for(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    ranks = start_two_ranks(tmp_path / "run", arguments)
+    for number in range(2):
+        wait_for(tmp_path / f"in a batch {number}")
     for rank in ranks:  # as torchrun and SLURM do
         os.kill(rank.pid, signal.SIGTERM)
     for rank in ranks:
-        rank.join(600)
+        rank.join(PATIENCE)
     assert ranks[0].exitcode == 143
     assert ranks[1].exitcode not in (0, None)
     assert finished(tmp_path / "run") is None
@@ -115,3 +117,11 @@ def test_two_ranks_stop_on_a_signal_and_go_on_exactly(tmp_path):
     assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
     assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
     assert len(rows_of(tmp_path / "run")) == 6
+
+
+def _interrupted(folder: Path, number: int, moment: float) -> dict[str, object]:
+    """Return what a run that sends itself a signal after some epochs says, in a process of its own."""
+    process = start_interrupted(folder, number, moment)
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    return json.loads(Path(f"{folder}.answer").read_text())

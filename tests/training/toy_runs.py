@@ -31,6 +31,7 @@ from sciml.training.run import train
 from sciml.training.task import Task
 
 BATCHES = 4
+PATIENCE = 600.0  # [s] with a machine that has other things to do
 
 
 def named(path: str) -> Callable[[type], type]:
@@ -48,12 +49,19 @@ class Noisy(Task):
     """A network with dropout, inputs with noise: whatever could depend on the order of draws does."""
 
     def __init__(
-        self, width: int = 8, seconds: float = 0.0, poisoned_update: int = -1, marks: str | None = None
+        self,
+        width: int = 8,
+        seconds: float = 0.0,
+        poisoned_update: int = -1,
+        marks: str | None = None,
+        held_update: int = 0,
+        stubborn: bool = False,
     ) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(0.2), nn.Linear(width, 1))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         self.seconds, self.poisoned_update, self.marks = seconds, poisoned_update, marks
+        self.held_update, self.stubborn = held_update, stubborn
 
     def sample(self, batch: list[Tensor]) -> list[Tensor]:
         inputs, targets = batch
@@ -64,19 +72,26 @@ class Noisy(Task):
         inputs, targets = batch
         error = (self.net(inputs) - targets).square().mean()
         if self.training:
-            time.sleep(self.seconds) if self.marks is None else self._wait(Path(self.marks))
+            time.sleep(self.seconds)
+            if self.marks is not None and self._update == self.held_update:
+                self._hold(Path(self.marks))
             self.seen += 1
             if self._update == self.poisoned_update:
                 error = error * torch.nan
         return {"data": error, "size": 1e-4 * sum(weight.square().sum() for weight in self.parameters())}
 
-    def _wait(self, marks: Path) -> None:
-        """Take the time, and leave marks of being in a batch and of having been told to stop."""
-        (marks / "in a batch").touch()
-        end = time.monotonic() + self.seconds
-        while time.monotonic() < end:
+    def _hold(self, marks: Path) -> None:
+        """Stay in this batch until the run has taken note of a signal, once, and longer if stubborn; leave marks."""
+        told = marks / f"told to stop {self.global_rank}"
+        if told.exists():  # resumed
+            return
+        (marks / f"in a batch {self.global_rank}").touch()
+        end = time.monotonic() + PATIENCE
+        while not told.exists() or self.stubborn:
             if any(isinstance(each, Signals) and each.number is not None for each in self.trainer.callbacks):
-                (marks / "told to stop").touch()
+                told.touch()
+            if time.monotonic() > end:
+                raise TimeoutError("no signal came")
             time.sleep(0.002)
 
     def residuals(self, batch: list[Tensor]) -> Tensor:
@@ -159,6 +174,27 @@ def train_as_a_command(folder: str, arguments: dict[str, Any], options: dict[str
         sys.exit(verdict[1])
 
 
+def train_interrupted(folder: str, number: int, moment: float) -> None:
+    """Train as the user of a library does, with a signal to this process after some epochs; say what was raised."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    sent, raised = [], None
+
+    def progress(done: float, *others: object) -> None:
+        if done >= moment and not sent:  # once: the second would take effect at once
+            sent.append(done)
+            signal.raise_signal(number)
+
+    torch.set_num_threads(1)
+    try:
+        train(toy(), folder, progress=progress)
+    except BaseException as error:  # noqa: BLE001 - the test says what is expected
+        raised = [type(error).__name__, *([error.code] if isinstance(error, SystemExit) else [])]
+    back = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    Path(folder + ".answer").write_text(json.dumps({"raised": raised, "handlers are back": back}))
+
+
 def train_as_a_rank(rank: int, port: int, folder: str, arguments: dict[str, Any], options: dict[str, Any]) -> None:
     """Train as one of two processes that ``torchrun`` started."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": 1}
@@ -170,6 +206,11 @@ def train_as_a_rank(rank: int, port: int, folder: str, arguments: dict[str, Any]
 def start(folder: Path, arguments: dict[str, Any] | None = None, **options: Any) -> BaseProcess:
     """Start a run in a process of its own."""
     return _fork(train_as_a_command, str(folder), arguments or {}, options)
+
+
+def start_interrupted(folder: Path, number: int, moment: float) -> BaseProcess:
+    """Start a run in a process of its own, which sends a signal to itself."""
+    return _fork(train_interrupted, str(folder), int(number), moment)
 
 
 def start_two_ranks(folder: Path, arguments: dict[str, Any] | None = None, **options: Any) -> list[BaseProcess]:
@@ -192,7 +233,7 @@ def _fork(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     return process
 
 
-def wait_for(path: Path, seconds: float = 600.0) -> None:
+def wait_for(path: Path, seconds: float = PATIENCE) -> None:
     """Wait until a file exists."""
     end = time.monotonic() + seconds
     while not path.exists():

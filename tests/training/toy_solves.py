@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -118,6 +119,28 @@ def command(folder: str, words: list[str]) -> None:
 def start_command(folder: Path, *words: object) -> BaseProcess:
     """Start ``sciml`` in a process of its own."""
     return _fork(command, str(folder), [str(word) for word in words])
+
+
+def interrupted_command(answer: str, words: list[str], number: int, step: int) -> None:
+    """Be ``sciml``, send this process a signal in a step, two of them in the first one, and keep the complaints."""
+    advance = Decay.advance
+    sent: list[int] = []
+
+    def interrupted(task: Decay, batch: int) -> dict[str, Tensor | float]:
+        if task.current_epoch == step and not sent:
+            for _ in range(1 if step else 2):  # the second takes effect at once
+                sent.append(number)
+                signal.raise_signal(number)
+        return advance(task, batch)
+
+    Decay.advance = interrupted
+    with open(answer, "w") as sys.stderr:
+        command("", words)
+
+
+def start_interrupted(answer: Path, *words: object, number: int, step: int) -> BaseProcess:
+    """Start ``sciml`` in a process of its own, which sends a signal to itself; the complaints go into a file."""
+    return _fork(interrupted_command, str(answer), [str(word) for word in words], int(number), step)
 
 
 def states_of(folder: Path) -> dict[str, Any]:
