@@ -19,8 +19,8 @@ LANES = 128  # partial sums, a power of two: enough to be worth the checks befor
 
 @kernel(**OPTIONS)
 def dot(a: Array, b: Array) -> float:
-    """Return a . b as :data:`LANES` partial sums, which are added up in pairs at the end."""
-    lanes, rows = np.zeros(LANES, a.dtype), a.size // LANES
+    """Return a . b in double precision as :data:`LANES` partial sums, which are added up in pairs at the end."""
+    lanes, rows = np.zeros(LANES), a.size // LANES
     for i in range(rows):
         left, right = a[i * LANES : (i + 1) * LANES], b[i * LANES : (i + 1) * LANES]
         for k in range(LANES):
