@@ -39,10 +39,8 @@ def check_state(checkpoint: Mapping[str, Any], path: Path, training: Training) -
         _check_counts(checkpoint, training.epochs)
         optimizers = 0 if training.is_own else len(training.phases)
         choice("the number of optimizers", len(checkpoint["optimizer_states"]), [optimizers])
+        _check_batches(checkpoint["loops"]["fit_loop"])
         _check_callbacks(checkpoint["callbacks"])
-        for name, value in _leaves(checkpoint["loops"], "loops"):
-            if value is not None and not isinstance(value, bool):
-                whole_number(name, value, at_least=0, at_most=_LARGEST_COUNT)
     except InputError as error:
         reason = str(error).rstrip(".")
         raise CheckpointError(
@@ -70,6 +68,16 @@ def _check_counts(checkpoint: Mapping[str, Any], epochs: int) -> None:
     whole_number("epoch", checkpoint.get("epoch"), at_least=max(done - 1, 0), at_most=done)
 
 
+def _check_batches(loop: Mapping[str, Any]) -> None:
+    """Check the counts of batches; what else a loop keeps, such as the state of a data loader, is its own affair."""
+    progress = instance("the number of batches", loop.get("epoch_loop.batch_progress", {}), dict, "the state of a run")
+    state = instance("the number of steps", loop.get("epoch_loop.state_dict", {}), dict, "the state of a run")
+    whole_number("the number of steps", state.get("_batches_that_stepped", 0), at_least=0, at_most=_LARGEST_COUNT)
+    for part in ("total", "current"):
+        for name, count in instance(part, progress.get(part, {}), dict, "numbers of batches").items():
+            whole_number(f"the number of {shown(name)} batches", count, at_least=0, at_most=_LARGEST_COUNT)
+
+
 def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
     for name, state in callbacks.items():
         instance(f"the state of {shown(name)}", state, dict, "names and values")
@@ -78,17 +86,6 @@ def _check_callbacks(callbacks: Mapping[str, Any]) -> None:
     if (best := callbacks.get("EpochCheckpoints")) is not None:
         instance("name", best.get("name"), str | None, "the name of an error")
         instance("best", best.get("best"), float, "an error")
-
-
-def _leaves(values: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield all values inside mappings by dotted name, without recursion."""
-    rest = [(name, values)]
-    while rest:
-        name, value = rest.pop()
-        if isinstance(value, dict):
-            rest += [(f"{name}.{shown(key)}", item) for key, item in value.items()]
-        else:
-            yield name, value
 
 
 def _modules(traceback: TracebackType | None) -> Iterator[str]:

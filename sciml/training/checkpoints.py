@@ -3,7 +3,8 @@
 A checkpoint is what Lightning saves, as torch writes it: a zip archive of tensors. torch reads most damaged archives
 silently (185 of 200 flipped bits went unnoticed, and still 18 with the checksums that zip keeps of each record),
 so the comment of the archive carries the SHA-256 of every byte before it. torch and zip tools skip that comment.
-Nothing is ever unpickled, and a file is written beside its name and renamed into place.
+Nothing is ever unpickled (:mod:`sciml.training.tensor_archives`), and a file is written beside its name and renamed
+into place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import io
 import os
 import struct
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,12 +25,12 @@ from sciml.atomic import write_bytes
 from sciml.checks import instance
 from sciml.errors import CheckpointError, InputError
 from sciml.regular_files import regular_file
+from sciml.training.tensor_archives import read_archive
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64  # bytes
 _END_OF_ARCHIVE = b"PK\x05\x06"  # a record of 22 bytes, of which the last two are the length of the comment
 _CHUNK = 1 << 20
-_LARGEST_GROWTH = 64  # bytes of tensors for each byte of the file; a tensor may repeat its numbers
 _CONFIG = "sciml_config"  # the key of the config in a checkpoint; those of earlier versions have none
 
 
@@ -87,20 +87,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         with regular_file(path, CheckpointError).open("rb") as file:
             _check_whole(file, path)
-            _check_sizes(file, path)
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        _check_tensors(checkpoint, path)
+            checkpoint = read_archive(file, os.fstat(file.fileno()).st_size)
     except CheckpointError:
         raise
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; check the name, or train first.") from error
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # torch raises whatever its parser stumbles over
-        reason = str(error).strip().splitlines()
+    except Exception as error:  # whatever the parsers of zip archives and pickles stumble over
+        reason = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(
-            f"{path} holds objects other than tensors and plain values; none of its code was run: "
-            f"{reason[0] if reason else type(error).__name__}"
+            f"{path} is not made of tensors and plain values alone: {reason[0].rstrip('.')}; none of its code was run, "
+            "use another checkpoint."
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise CheckpointError(f"{path} holds no weights, expected a checkpoint of 'sciml train'.")
@@ -132,33 +130,6 @@ def config_of(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any] | Non
         return instance("its config", values, dict, "keys and values")
     except InputError as error:
         raise CheckpointError(f"{path} is no checkpoint of sciml: {error}") from error
-
-
-def _check_sizes(file: BinaryIO, path: Path) -> None:
-    """Refuse an archive that becomes larger when it is read, and go back to the start."""
-    length = file.seek(0, os.SEEK_END)
-    with zipfile.ZipFile(file) as archive:
-        records = archive.infolist()
-    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
-        raise CheckpointError(f"{path} holds compressed records, which no checkpoint of sciml does; use another one.")
-    if sum(record.file_size for record in records) > length:
-        raise CheckpointError(f"{path} claims records beyond its end; use another checkpoint.")
-    file.seek(0)
-
-
-def _check_tensors(checkpoint: Any, path: Path) -> None:
-    """Refuse tensors that need much more memory than the file has, such as a number that is repeated 2^40 times."""
-    claimed, rest = 0, [checkpoint]
-    while rest:
-        value = rest.pop()
-        if isinstance(value, torch.Tensor):
-            claimed += value.numel() * value.element_size()
-        elif isinstance(value, dict):
-            rest += value.values()
-        elif isinstance(value, list | tuple):
-            rest += value
-    if claimed > _LARGEST_GROWTH * path.stat().st_size:
-        raise CheckpointError(f"{path} claims tensors of {claimed} bytes, which it does not hold; use another one.")
 
 
 def _check_whole(file: BinaryIO, path: Path) -> None:

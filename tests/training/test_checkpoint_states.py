@@ -15,8 +15,10 @@ import torch
 from toy_runs import toy, weights_of
 
 from sciml.errors import CheckpointError, SciMLError
+from sciml.training.checkpoint_states import check_state
 from sciml.training.checkpoints import read_checkpoint, write_checkpoint
 from sciml.training.run import load_task, train
+from sciml.training.settings import Phase, Training
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,6 +109,12 @@ def test_further_keys_change_nothing(copy):
     put(copy, "further", {"a": [1, 2, torch.ones(3)]})
     train(toy(), copy, resume=True)
     assert weights_of(copy)
+
+
+def test_the_state_of_a_data_loader_is_its_own_affair(copy):
+    put(copy, "loops/fit_loop/state_dict/combined_loader", [{"at": 3.5, "name": "a"}])
+    last = copy / "checkpoints" / "last.ckpt"
+    check_state(read_checkpoint(last), last, load_task(copy).training)
 
 
 def sealed(data: bytes) -> bytes:
