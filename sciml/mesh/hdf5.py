@@ -16,7 +16,7 @@ from sciml.errors import DataFormatError
 
 LARGEST_RATIO = 1100  # gzip cannot make data smaller than by this factor
 _CHECKS = (2, 3)  # the HDF5 filters that leave the size as it is: shuffle, fletcher32
-_MOST_LINKS = 16  # soft links that lead to one another
+_MOST_STEPS = 1000  # beyond the parts of a name, where soft links lead to one another
 
 
 class Storage(io.RawIOBase):
@@ -179,7 +179,7 @@ class NewFile:
             self._storage.close()
 
 
-def inside(place: Any, name: str, links: int = _MOST_LINKS) -> Any:
+def inside(place: Any, name: str) -> Any:
     """Return the group or data set of a name, which lies wholly in the file.
 
     A file may point at any other file of the machine, by external links, external storage and virtual data sets. These
@@ -190,7 +190,6 @@ def inside(place: Any, name: str, links: int = _MOST_LINKS) -> Any:
     ----------
     place : open file or group
     name : of the object, its parts separated by ``/``
-    links : soft links that may follow one another
 
     Raises
     ------
@@ -200,15 +199,31 @@ def inside(place: Any, name: str, links: int = _MOST_LINKS) -> Any:
         If it lies in another file, or not all of it is there.
     """
     found = place.file if name.startswith("/") else place
-    for part in filter(None, name.split("/")):
+    parts = _parts(name)
+    steps = len(parts) + _MOST_STEPS  # of the whole search: few links can lead to one another in very many steps
+    while parts:
+        part, steps = parts.pop(), steps - 1
+        if not isinstance(found, h5py.Group):
+            raise KeyError(f"{name} has no {part}: what comes before it is no group")
         link = found.get(part, getlink=True)
-        if isinstance(link, h5py.ExternalLink) or (isinstance(link, h5py.SoftLink) and not links):
-            where = f"a link to another file, {link.filename}" if hasattr(link, "filename") else "a loop of links"
+        if isinstance(link, h5py.ExternalLink) or not steps:
+            where = f"a link to another file, {link.filename}" if steps else "a loop of links, or too many of them"
             raise DataFormatError(f"{place.file.filename}: {name} is {where}; copy the values into this one.")
-        found = inside(found, link.path, links - 1) if isinstance(link, h5py.SoftLink) else found[part]
+        if isinstance(link, h5py.SoftLink):
+            found = found.file if link.path.startswith("/") else found
+            parts += _parts(link.path)
+            if len(parts) > steps:
+                raise DataFormatError(f"{place.file.filename}: {name} is a loop of links, or too many of them.")
+        else:
+            found = found[part]
     if isinstance(found, h5py.Dataset):
         _check_storage(found, place.file, name)
     return found
+
+
+def _parts(name: str) -> list[str]:
+    """Return the parts of a name, the first one last."""
+    return [part for part in reversed(name.split("/")) if part not in ("", ".")]
 
 
 def _check_storage(found: Any, file: Any, name: str) -> None:

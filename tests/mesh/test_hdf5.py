@@ -151,6 +151,28 @@ def test_soft_links_inside_the_file_are_followed_and_loops_refused(tmp_path):
             inside(file, "nothing")
 
 
+def test_links_that_multiply_and_names_below_a_data_set_are_refused(tmp_path, monkeypatch):
+    opened = []
+    take = h5py.Group.__getitem__
+    monkeypatch.setattr(h5py.Group, "__getitem__", lambda group, name: opened.append(name) or take(group, name))
+    with h5py.File(tmp_path / "a.med", "w") as file:
+        file["u"] = [1.0]
+        file["s0"] = h5py.SoftLink("/")
+        for level in range(1, 9):
+            file[f"s{level}"] = h5py.SoftLink("/".join([f"s{level - 1}"] * 60))
+        file["v"], file["w"] = h5py.SoftLink("s8/u"), h5py.SoftLink("s0/s0/./u")
+        for name in ("v", "s8", "s8/u"):
+            with pytest.raises(DataFormatError, match="a loop of links, or too many"):
+                inside(file, name)
+        assert inside(file, "w")[()].tolist() == [1.0] and inside(file, "/" + "./" * 3000 + "u")
+        for name in ("u/x", "u/x/y", "nothing/x"):
+            with pytest.raises(KeyError):
+                inside(file, name)
+    with pytest.raises((DataFormatError, MeshFileError), match="a loop of links, or too many"):
+        read_mesh(tmp_path / "a.med")
+    assert len(opened) < 4000
+
+
 def test_a_size_that_a_series_cannot_hold_is_refused_before_memory_is_taken(tmp_path):
     mesh = make_mesh("square", 1)
     write_fields(tmp_path / "a.xdmf", mesh, {"u": np.zeros(mesh.n_points)})
