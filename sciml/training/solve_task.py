@@ -18,6 +18,7 @@ from sciml.domains.output_points import array_on, check_inside, points_of, value
 from sciml.errors import InputError
 from sciml.mesh import Grid, SeriesWriter, read_series
 from sciml.mesh.series import Series
+from sciml.numerics.random import generator
 from sciml.run_records import METRICS, read_rows
 from sciml.training.output import Output
 from sciml.training.point_errors import PointErrors
@@ -245,7 +246,7 @@ class SolveTask(Task):
             If the points reach beyond the domain, a time is none of the run, or the output cannot hold several times.
         """
         place, times = self._place_of(source), self._times_of(time)
-        check_output(output, place, times)
+        check_output(output, place, times, self._channels(times[0]))
 
         def sample(moment: float) -> dict[str, np.ndarray]:
             if progress is not None:
@@ -312,14 +313,24 @@ class SolveTask(Task):
 
         Points outside of the domain, as a box around a disc has them, are nan.
         """
-        fields = self.fields_at(time)
+        found = values_inside(self.problem.domain, points_of(place), self._with_exact(time))
+        return {name: array_on(place, field) for name, field in found.items()}
+
+    def _with_exact(self, time: float) -> Fields:
+        """Return the fields at a time, with the exact headline field unless the method names one of its own so."""
+        fields, name = self.fields_at(time), f"{self.headline}_exact"
 
         def values(points: Tensor) -> dict[str, Tensor]:
             shown, exact = dict(fields(points)), self.exact(points, time)
-            return shown if exact is None else {**shown, f"{self.headline}_exact": exact}
+            return shown if exact is None or name in shown else {**shown, name: exact}
 
-        found = values_inside(self.problem.domain, points_of(place), values)
-        return {name: array_on(place, field) for name, field in found.items()}
+        return values
+
+    def _channels(self, time: float) -> dict[str, int]:
+        """Return the number of components of each field that is written, by name."""
+        point = self.problem.domain.interior(1, generator(0), kind="uniform")
+        with torch.no_grad():
+            return {name: values.shape[1] for name, values in self._with_exact(time)(point).items()}
 
     def written_times(self) -> list[float]:
         """Return the times at which the solution is written."""

@@ -9,12 +9,16 @@ ending  contents
 .csv    a table with a row for each time and point
 ======= ============================================================================================================
 
-Points come from a mesh file, or from a table: ``.npz`` with ``points``, ``.npy``, or ``.csv`` with or without a header.
+Points come from a mesh file, or from a table: ``.npz`` with ``points``, ``.npy``, or ``.csv``: numbers with commas
+between them, ``#`` before comments; a first row in which no cell is a number names the columns.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +26,18 @@ from pathlib import Path
 import numpy as np
 
 from sciml.atomic import write_bytes, write_text
-from sciml.checks import finite, shape
+from sciml.checks import real_array, shape
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh
 from sciml.mesh.files import READ, WRITE, write_fields
+from sciml.tables import counted
 
 TABLES = (".npz", ".npy", ".csv")
 ENDINGS = (*WRITE, ".npz", ".csv")
+_OF_NPZ = ("points", "times", "file", "allow_pickle")  # the last two are NumPy's
+_BREAKS = set(',"#;\t\r\n')  # what the name of a column cannot have
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+_LIKE_A_NUMBER = re.compile(r"[-+.]|\d|$")  # how no name of a column begins
 Sample = Callable[[float], Mapping[str, np.ndarray]]
 
 
@@ -71,24 +80,28 @@ def read_place(source: Path, dim: int) -> Mesh | Points:
     if ending not in TABLES:
         known = " ".join([*READ, *TABLES])
         raise DataFormatError(f"{source} cannot be read: its ending is {ending!r}, expected one of {known}.")
-    points = _read_table(source, ending)
-    points = points[:, None] if points.ndim == 1 and dim == 1 else points
-    shape(f"the points in {source}", points, ("number of points", dim), error=DataFormatError)
-    if points.dtype.kind not in "fiu":
-        raise DataFormatError(f"the points in {source} are of the type {points.dtype}, expected real numbers.")
-    points = finite(f"the points in {source}", points.astype(np.float64), error=DataFormatError)
-    if not len(points):
+    what = f"the points in {source}"
+    points = real_array(what, _read_table(source, ending), error=DataFormatError)
+    if not points.size:
         raise DataFormatError(f"{source} has no points, expected at least one.")
+    points = points[:, None] if points.ndim == 1 and dim == 1 else points
+    shape(what, points, ("number of points", dim), error=DataFormatError)
     return Points(points) if dim > 3 else Mesh(points, {"vertex": np.arange(len(points))[:, None]})
 
 
-def check_output(output: Path, place: Place, times: Sequence[float]) -> None:
+def check_output(output: Path, place: Place, times: Sequence[float], channels: Mapping[str, int]) -> None:
     """Refuse a file that cannot hold the fields at these times, before they are evaluated.
+
+    Parameters
+    ----------
+    output : its ending says how the fields are written
+    place, times : of the fields
+    channels : the number of components of each field, by name
 
     Raises
     ------
     InputError
-        Naming the formats that can.
+        Naming the formats that can, or the field whose name the file has for something else.
     """
     ending = output.suffix.lower()
     if ending not in ENDINGS:
@@ -99,6 +112,17 @@ def check_output(output: Path, place: Place, times: Sequence[float]) -> None:
         raise InputError(
             f"{output} holds one time, got {len(times)}; write a series for ParaView, {output.with_suffix('.xdmf')}, "
             f"or a table, {output.with_suffix('.npz')}."
+        )
+    taken = [name for name in channels if name in _OF_NPZ] if ending == ".npz" else []
+    if ending == ".csv":
+        columns = Counter(["t", *_axes(place.dim), *(part for item in channels.items() for part in _parts(*item))])
+        taken = [
+            name for item in channels.items() for name in _parts(*item) if columns[name] > 1 or _BREAKS & set(name)
+        ]
+    if taken:
+        raise InputError(
+            f"{output} cannot hold a field as {taken[0]!r}, which has another meaning there; write "
+            f"{output.with_suffix('.csv' if ending == '.npz' else '.npz')}, or rename the field."
         )
 
 
@@ -132,10 +156,7 @@ def _read_table(source: Path, ending: str) -> np.ndarray:
     """Return an array of points; nothing is unpickled."""
     try:
         if ending == ".csv":
-            with source.open(encoding="utf-8-sig") as file:
-                first = file.readline()
-            has_header = not _are_numbers(first)
-            return np.loadtxt(source, delimiter=",", skiprows=int(has_header), ndmin=2, encoding="utf-8-sig")
+            return _read_csv(source)
         found = np.load(source, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return found
@@ -153,11 +174,32 @@ def _read_table(source: Path, ending: str) -> np.ndarray:
         raise DataFormatError(f"{source} cannot be read as a table of points: {reason[:200].rstrip('.')}.") from error
 
 
-def _are_numbers(line: str) -> bool:
-    try:
-        return bool([float(word) for word in line.split(",")])
-    except ValueError:
-        return False
+def _read_csv(source: Path) -> np.ndarray:
+    """Return the rows of numbers, without a header, comments and empty lines."""
+    values, columns = array("d"), 0
+    with source.open(encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, 1):
+            text = text.partition("#")[0].strip(" \r\n")
+            if not text:
+                continue
+            cells = _cells(text, columns, f"line {line} of {source}")
+            if columns or any(_NUMBER.fullmatch(cell) or _LIKE_A_NUMBER.match(cell) for cell in cells):
+                if wrong := [cell for cell in cells if not _NUMBER.fullmatch(cell)]:
+                    raise DataFormatError(f"line {line} of {source} has {wrong[0][:40]!r} where a number is expected.")
+                values.extend(map(float, cells))
+            columns = len(cells)
+    return np.array(values).reshape(-1, max(columns, 1))
+
+
+def _cells(text: str, columns: int, where: str) -> list[str]:
+    """Return the cells of a row of a table that has some columns; 0 if it is the first."""
+    for sign, name in ((";", "a semicolon"), ("\t", "a tab")):
+        if sign in text:
+            raise DataFormatError(f"{where} has {name}, expected commas between numbers such as 0.5.")
+    cells = [cell.strip().strip('"') for cell in text.split(",")]
+    if columns and len(cells) != columns:
+        raise DataFormatError(f"{where} has {counted(len(cells), 'column')}, but the first row has {columns}.")
+    return cells
 
 
 def _write_npz(output: Path, points: np.ndarray, times: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
@@ -170,12 +212,21 @@ def _write_csv(output: Path, points: np.ndarray, times: np.ndarray, fields: Mapp
     dim = points.shape[-1]
     count = points.size // dim
     columns = {"t": np.repeat(times, count)}
-    for axis, name in enumerate("xyz"[:dim] if dim <= 3 else [f"x{number}" for number in range(dim)]):
+    for axis, name in enumerate(_axes(dim)):
         columns[name] = np.tile(points.reshape(count, dim)[:, axis], len(times))
     for name, values in fields.items():
         parts = values.reshape(len(times) * count, -1)
-        for part in range(parts.shape[1]):
-            columns[name if parts.shape[1] == 1 else f"{name}_{part}"] = parts[:, part]
+        columns.update(zip(_parts(name, parts.shape[1]), parts.T, strict=True))
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     lines = [",".join(columns), *(",".join(map(repr, row)) for row in rows)]
     write_text(output, "\n".join(lines) + "\n")
+
+
+def _axes(dim: int) -> list[str]:
+    """Return the names of the columns of the coordinates."""
+    return list("xyz"[:dim]) if dim <= 3 else [f"x{axis}" for axis in range(dim)]
+
+
+def _parts(name: str, count: int) -> list[str]:
+    """Return the names of the columns of a field with some components."""
+    return [name] if count == 1 else [f"{name}_{part}" for part in range(count)]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import meshio
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from sciml.domains import Box
@@ -128,18 +132,51 @@ def test_progress_is_told_before_each_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"x,y\n1,2\n3\n", r"cannot be read as a table of points: .*columns"),
+        (b"x,y\n1,2\n3\n", r"line 3 of .* has 1 column, but the first row has 2"),
+        (b"x,y,z\n1,2\n", r"line 2 of .* has 2 columns, but the first row has 3"),
+        (b"1,2,\n3,4\n", r"line 1 of .* has '' where a number is expected"),
+        (b"1,2,\n3,4,\n", r"line 1 of .* has '' where a number is expected"),
+        (b"x,y\nx,y\n1,2\n", r"line 2 of .* has 'x' where a number is expected"),
+        (b"# x,y\nx,2\n", r"line 2 of .* has 'x' where a number is expected"),
+        (b"0.l,0.2\n1,2\n", r"line 1 of .* has '0.l' where a number is expected"),
+        (b"0.1x,.2x\n1,2\n", r"line 1 of .* has '0.1x' where a number is expected"),
+        (b"0.1 0.2\n1 2\n", r"line 1 of .* has '0.1 0.2' where a number is expected"),
+        (b"1_0,2\n", r"line 1 of .* has '1_0' where a number is expected"),
+        (b"0.1;0.2\n", r"line 1 of .* has a semicolon, expected commas"),
+        (b"x;y\n0,1;0,2\n", r"line 1 of .* has a semicolon, expected commas"),
+        (b"x,y\n1\t2\n", r"line 2 of .* has a tab, expected commas"),
+        (b"x,y\n", "has no points, expected at least one"),
         (b"", "cannot be read as a table of points|has no points|shape of the points"),
         (b"1\n2\n", r"the shape of the points in .* is \(2, 1\), expected \(number of points, 2\)"),
         (b"1,2\n3,nan\n", "1 of 4 values of the points in .* are not finite"),
         (b"\xff\xfe\x00", "cannot be read as a table of points"),
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore:.*input contained no data")
 def test_a_table_that_is_none_is_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "points.csv").write_bytes(content)
     with pytest.raises(DataFormatError, match=sentence):
         read_place(tmp_path / "points.csv", 2)
+
+
+@pytest.mark.parametrize(
+    "header", ["", "x,y\n", '"x","y"\n', "# from a probe\nx [m],y [m]\n", "\ufeffx,y\r\n", "# x,y\n\n", "e1,nano\n"]
+)
+def test_a_header_is_a_first_row_without_a_number_and_no_point_is_lost(tmp_path: Path, header: str) -> None:
+    rows = '1,-2.5\n\n.5, 1e-3 # a comment\n"3","+4."\n'
+    (tmp_path / "points.csv").write_text(header + rows, encoding="utf-8")
+    found = read_place(tmp_path / "points.csv", 2)
+    assert found.points.tolist() == [[1, -2.5], [0.5, 1e-3], [3, 4]]
+
+
+@given(
+    st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2), min_size=1),
+    st.sampled_from([repr, "{:.17g}".format, "{:+.17e}".format, "{:.17G}".format]),
+)
+def test_all_numbers_that_are_written_are_read(rows: list[list[float]], write: Callable[[float], str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "points.csv"
+        path.write_text("".join(",".join(map(write, row)) + "\n" for row in rows))
+        assert read_place(path, 2).points.tolist() == rows
 
 
 def test_arrays_that_are_no_points_are_a_sentence(tmp_path: Path) -> None:
@@ -151,9 +188,9 @@ def test_arrays_that_are_no_points_are_a_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.zeros((0, 2)))
     for name, sentence in {
         "a.npz": "holds x, expected an array with the name points",
-        "b.npy": "are of the type complex128, expected real numbers",
+        "b.npy": "the values of the points in .* are complex, expected real ones",
         "c.npy": "cannot be read as a table of points: .*allow_pickle",
-        "d.npz": "are of the type <U1, expected real numbers",
+        "d.npz": "the values of the points in .* are texts, expected real ones",
         "e.npz": "cannot be read as a table of points",
         "f.npy": "has no points, expected at least one",
         "g.npy": "does not exist; check the name",
@@ -176,15 +213,47 @@ def test_points_and_times_outside_are_refused_and_leave_no_file(tmp_path: Path) 
 def test_a_file_that_cannot_hold_the_fields_is_refused_before_the_work() -> None:
     grid = task().place
     with pytest.raises(InputError, match=r"u\.vtu holds points of at most 3 dimensions, got 5; write \.npz or \.csv"):
-        check_output(Path("u.vtu"), Points(np.zeros((1, 5))), [0.0])
+        check_output(Path("u.vtu"), Points(np.zeros((1, 5))), [0.0], {"u": 1})
     for name in ("u.vtu", "u.msh", "u.med"):
-        check_output(Path(name), grid, [0.0])
+        check_output(Path(name), grid, [0.0], {"u": 1})
         with pytest.raises(InputError, match=rf"{name} holds one time, got 2; write a series .* u\.xdmf, or .* u\.npz"):
-            check_output(Path(name), grid, [0.0, 1.0])
+            check_output(Path(name), grid, [0.0, 1.0], {"u": 1})
     with pytest.raises(
         InputError, match=r"its ending is '\.png', expected one of \.vtu \.xdmf \.msh \.med \.npz \.csv"
     ):
-        check_output(Path("u.png"), grid, [0.0])
+        check_output(Path("u.png"), grid, [0.0], {"u": 1})
+
+
+@pytest.mark.parametrize(
+    ("ending", "channels", "name"),
+    [
+        (".csv", {"u": 1, "t": 1}, "t"),
+        (".csv", {"x": 1}, "x"),
+        (".csv", {"u": 2, "u_0": 1}, "u_0"),
+        (".csv", {"u,v": 1}, "u,v"),
+        (".npz", {"u": 1, "points": 2}, "points"),
+        (".npz", {"times": 1}, "times"),
+        (".npz", {"file": 1}, "file"),
+    ],
+)
+def test_a_field_that_has_the_name_of_another_column_is_refused_before_the_work(ending, channels, name) -> None:
+    with pytest.raises(InputError, match=f"u{ending} cannot hold a field as '{name}'.*, or rename the field"):
+        check_output(Path(f"u{ending}"), task().place, [0.0], channels)
+    check_output(Path(f"u{ending}"), task().place, [0.0], {"u": 1, "t_0": 1, "velocity": 2, "z": 1})
+
+
+def test_a_task_whose_field_is_named_like_a_coordinate_leaves_no_file(tmp_path: Path) -> None:
+    class Named(Known):
+        def fields_at(self, time: float):
+            return lambda points: {"u": points[:, :1], "x": points[:, 1:], "u_exact": points[:, 1:]}
+
+    other = Named(Ramp(), Output(grid=[3, 2]))
+    with pytest.raises(InputError, match="cannot hold a field as 'x'"):
+        other.predict_file(None, tmp_path / "u.csv")
+    assert not list(tmp_path.iterdir())
+    other.predict_file(None, tmp_path / "u.npz")
+    with np.load(tmp_path / "u.npz") as found:
+        assert found["u_exact"].tolist() == found["x"].tolist() != found["u"].tolist()
 
 
 def test_a_mesh_file_is_taken_as_it_is(tmp_path: Path) -> None:
