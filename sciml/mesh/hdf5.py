@@ -240,6 +240,25 @@ def _check_storage(found: Any, file: Any, name: str) -> None:
         )
 
 
+def refuse_external_links(file: Any) -> None:
+    """Refuse an HDF5 file that has a link to another file anywhere: so no group is one of another file.
+
+    Parameters
+    ----------
+    file : open for reading
+
+    Raises
+    ------
+    DataFormatError
+        The sentence names the link.
+    """
+    # the search ends at the first name that is returned
+    found = file.id.links.visit(lambda name, info: name if info.type == h5py.h5l.TYPE_EXTERNAL else None, info=True)
+    if found:
+        name = os.fsdecode(found)
+        raise DataFormatError(f"{file.filename}: {name} is a link to another file; copy the values into this one.")
+
+
 def check_all_inside(path: Path) -> None:
     """Refuse an HDF5 file of which anything lies in another file, or not all of it is there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -299,3 +300,14 @@ def test_what_is_not_read_of_a_foreign_layout_is_listed(tmp_path):
         file["Nu"] = np.zeros(3)  # the coefficient of Darcy flow is nu
     assert open_dataset(path).description.ignored == ("Nu",)
     assert convert([path], tmp_path / "b.h5").ignored == ()
+
+
+@pytest.mark.parametrize("name", ["dimensions", "boundary_conditions", "t0_fields", "scalars", "0", "deep/down"])
+def test_no_group_of_another_file_is_opened(tmp_path, name):
+    os.mkfifo(tmp_path / "secret.h5")  # which would be waited for if it were opened
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[name] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/")
+        for group in {"dimensions", "t0_fields"} - {name} if name != "0" else ():
+            file.create_group(group)
+    with pytest.raises(DataFormatError, match="link to another file"):
+        open_dataset(tmp_path / "a.h5")

@@ -222,7 +222,15 @@ def open_handle(path: Path) -> Any:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     import h5py
 
-    return h5py.File(path, "r")
+    from sciml.mesh.hdf5 import refuse_external_links
+
+    file = h5py.File(path, "r")
+    try:
+        refuse_external_links(file)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 @contextmanager
