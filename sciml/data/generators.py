@@ -255,8 +255,9 @@ def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generat
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Sums over several threads depend on their number in the last digits: samples must not."""
-    import numba
     from threadpoolctl import threadpool_limits
+
+    from sciml.linalg.kernels.guarded_numba import numba
 
     before = numba.get_num_threads()
     numba.set_num_threads(1)

@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import prange, types
-from numba.extending import overload
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import overload, prange, types
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.numba_backend import flat_shift, groups_of_odd_cells, unit
 from sciml.linalg.kernels.numba_setup import add_row, segment

@@ -177,9 +177,8 @@ def tunnel_around(path: Path, size: int, notes: list[str]) -> tuple[Grid, Mesh, 
 
 def compare(problem: VoxelPoisson, b: np.ndarray, progress: Progress) -> dict[str, SolveResult]:
     """Solve with each method to the same tolerance, first on one thread, as PyAMG does; name -> result, ours first."""
-    import numba
-
     from sciml.linalg import solve
+    from sciml.linalg.kernels.guarded_numba import numba
 
     runs: dict[str, SolveResult] = {}
     matrix = problem.to_csr()  # making it is not counted against PyAMG
@@ -207,8 +206,9 @@ def compare(problem: VoxelPoisson, b: np.ndarray, progress: Progress) -> dict[st
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Let our kernels and the libraries that PyAMG calls use so many threads."""
-    import numba
     from threadpoolctl import threadpool_limits
+
+    from sciml.linalg.kernels.guarded_numba import numba
 
     before = numba.get_num_threads()
     numba.set_num_threads(count)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 @contextmanager
 def compile_time() -> Iterator[Callable[[], float]]:
     """Yield a function that returns the seconds of compiling since the beginning of the context."""
-    from numba.core.event import TimingListener, install_listener
+    from sciml.linalg.kernels.guarded_numba import event
 
-    with install_listener("numba:compile", TimingListener()) as listener:
+    with event.install_listener("numba:compile", event.TimingListener()) as listener:
         yield lambda: listener.duration if listener.done else 0.0

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numba import njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from sciml.linalg.kernels.guarded_numba import caching, njit
 
 _DIGEST = hashlib.sha256().digest_size  # bytes at the end of a file, behind what numba reads of it
 
 
-class _CheckedFiles(IndexDataCacheFile):
+class _CheckedFiles(caching.IndexDataCacheFile):
     """The index and the data of the cache of one kernel, with a checksum at the end of each file."""
 
     def _load_index(self) -> Any:
@@ -40,7 +39,7 @@ class _CheckedFiles(IndexDataCacheFile):
             file.write(hashlib.sha256(content.getbuffer()).digest())
 
 
-class KernelCache(FunctionCache):
+class KernelCache(caching.FunctionCache):
     """The cache of one kernel.
 
     Parameters

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit, prange
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import njit, prange
 from sciml.linalg.kernels.layout import Array
 from sciml.linalg.kernels.stencil import Offset
 from sciml.linalg.kernels.sums import OPTIONS

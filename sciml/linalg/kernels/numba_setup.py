@@ -7,9 +7,9 @@ runs over few arrays: the vectoriser gives up on loops over many that may overla
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import njit, prange
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Triple
 from sciml.linalg.kernels.numba_smoother import CHUNK
 from sciml.linalg.kernels.stencil import FAINT, LEFT, NEGLIGIBLE, ONE

@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numba import njit, prange, types
-from numba.extending import overload
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import njit, overload, prange, types
 from sciml.linalg.kernels.layout import Array, Factors, Pair, Weights
 from sciml.linalg.kernels.sums import OPTIONS
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import njit, prange
 from sciml.linalg.kernels.layout import Array, Triple
 from sciml.linalg.kernels.sums import OPTIONS, dot
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import prange
 
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.kernels.guarded_numba import prange
 from sciml.linalg.kernels.layout import Array, Weights, three_axes, three_weights
 from sciml.linalg.kernels.numba_smoother import active_chunks, multiply_seven
 from sciml.linalg.kernels.sums import OPTIONS, dot, in_order

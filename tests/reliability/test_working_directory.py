@@ -1,0 +1,82 @@
+"""What lies in the working directory is data: no library takes settings or modules from there that run a program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sciml
+
+PACKAGE = Path(sciml.__file__).parent
+SOLVE = """
+import sys
+import numpy as np
+from sciml.errors import InputError
+from sciml.linalg import VoxelPoisson, solve
+try:
+    problem = VoxelPoisson.from_cells(np.zeros((4, 4), np.uint8), outside="dirichlet")
+    print(solve(problem, np.ones((4, 4)), method="multigrid").status)
+except InputError as error:
+    print(error)
+print("this" in sys.modules)
+"""
+COMPILE_LATER = """
+import os, sys
+from sciml.linalg.kernels.guarded_numba import njit
+os.chdir(sys.argv[1])
+print(njit(lambda x: 2 * x, cache=False)(21), "this" in sys.modules)
+from numba.core import config
+print(repr(config.CACHE_DIR), repr(config.CACHE_LOCATOR_CLASSES))
+"""
+NUMBA_SETTINGS = {  # `this` prints a poem when it is imported
+    "a folder of kernels": "cache_dir: kernels\n",
+    "a module": "cache_locator_classes: this.Locator\n",
+}
+
+
+def python(*words: object, cwd: Path) -> str:
+    """Return what a process that was started in a folder wrote."""
+    done = subprocess.run(
+        [sys.executable, "-P", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(params=NUMBA_SETTINGS)
+def folder(request, tmp_path):
+    (tmp_path / ".numba_config.yaml").write_text(NUMBA_SETTINGS[request.param])
+    return tmp_path
+
+
+def test_numba_is_not_imported_where_it_would_obey_a_file(folder):
+    said = python("-c", SOLVE, cwd=folder)
+    assert said.startswith("the working directory holds .numba_config.yaml, which numba would obey")
+    assert said.endswith("\nFalse\n")
+    assert os.listdir(folder) == [".numba_config.yaml"]
+
+
+def test_the_command_says_so_in_a_sentence(folder, tmp_path):
+    cells = tmp_path / "cells.npz"
+    np.savez(cells, cells=np.zeros((4, 4), np.uint8), outside="dirichlet", b=np.ones((4, 4)))
+    said = python("-m", "sciml", "precondition", cells, "--method", "multigrid", cwd=folder)
+    assert ".numba_config.yaml" in said and "Traceback" not in said and "Beautiful" not in said
+
+
+def test_numba_reads_no_file_of_a_folder_that_is_entered_later(folder, tmp_path_factory):
+    said = python("-c", COMPILE_LATER, folder, cwd=tmp_path_factory.mktemp("clean"))
+    assert said == "42 False\n'' ''\n"
+
+
+def test_one_module_imports_numba():
+    found = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"^\s*(import|from) numba\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert found == {"guarded_numba.py"}
