@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from sciml.domains.cell_search import CellSearch
 from sciml.domains.strata import BoundaryPoints, check_draw, descend, levels, locate, positions, uniform
 from sciml.errors import InputError
 from sciml.mesh.groups import Group
@@ -16,7 +18,6 @@ from sciml.mesh.mesh import Mesh
 from sciml.mesh.shapes import signed_measures, simplex_measures
 
 KINDS = ("uniform", "stratified")
-LOCATED = 1 << 18  # pairs of a point and a cell that are looked at together
 _SIMPLEX = {"line": 1, "triangle": 2, "tetra": 3}
 # The corners of the children of a simplex, each the middle of two corners of their parent. The order of the nodes in
 # the children of a tetrahedron keeps their shapes from degenerating, however often they are cut (Bey 1995).
@@ -125,18 +126,13 @@ class MeshDomain:
         points : (n, dim)
         slack : by which points may be outside, relative to the size of a cell
         """
-        corners = self.mesh.points[self._cells]
-        origin, edges = corners[:, 0], (corners[:, 1:] - corners[:, :1]).transpose(0, 2, 1)
-        inverse = np.linalg.pinv(edges)  # of a surface in space: the nearest point of its plane
-        size, at = np.abs(edges).max(axis=(1, 2)), points.detach().double().cpu().numpy()
-        found = np.zeros(len(at), bool)
-        for begin in range(0, len(at), chunk := max(1, LOCATED // len(corners))):
-            away = at[begin : begin + chunk, None] - origin
-            shares = np.einsum("mji,nmi->nmj", inverse, away)
-            beside = np.linalg.norm(away - np.einsum("mij,nmj->nmi", edges, shares), axis=2) / size
-            inside = (shares >= -slack).all(2) & (shares.sum(2) <= 1 + slack) & (beside <= slack)
-            found[begin : begin + chunk] = inside.any(1)
+        found = self._search.contains(points.detach().double().cpu().numpy(), slack)
         return torch.from_numpy(found).to(points.device)
+
+    @cached_property
+    def _search(self) -> CellSearch:
+        """The cells in which points are searched for; only some uses of a domain do so."""
+        return CellSearch(self.mesh.points[self._cells])
 
     def wrap(self, points: torch.Tensor) -> torch.Tensor:
         """Return the points unchanged: points on a mesh are inside, and no mesh is periodic."""
