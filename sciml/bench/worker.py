@@ -39,7 +39,7 @@ def run_jobs(
     """
     fixed = dict.fromkeys(THREAD_VARIABLES, str(threads))
     process = subprocess.Popen(
-        [sys.executable, "-m", "sciml.bench.worker"],
+        [sys.executable, "-P", "-m", "sciml.bench.worker"],  # no modules from the working directory
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **fixed, **(environment or {})},

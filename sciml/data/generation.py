@@ -24,6 +24,7 @@ from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
 from sciml.data.generators import Generator, generator_of
 from sciml.errors import DataFormatError, InputError, MissingExtraError
 
+SAFE_PATH = "PYTHONSAFEPATH"  # a process of Python that sees it does not import from the working directory
 LARGEST_PART = 16  # trajectories: what is lost at most for each job when a run is stopped
 Progress = Callable[[int, int], None]
 
@@ -218,8 +219,24 @@ def _written(plan: Plan, parts: dict[Path, tuple[int, int]], jobs: int, executor
             yield write_part(plan, low, high, part)
     else:
         # a fresh process each: threads of numerical libraries do not survive a fork
-        with ProcessPoolExecutor(min(jobs, len(parts)), get_context("spawn"), _leave_interrupts) as pool:
+        with (
+            _without_modules_of_the_folder(),
+            ProcessPoolExecutor(min(jobs, len(parts)), get_context("spawn"), _leave_interrupts) as pool,
+        ):
             yield from _through(pool, plan, parts)
+
+
+@contextmanager
+def _without_modules_of_the_folder() -> Iterator[None]:
+    """Keep the processes of Python that start in this context from importing what lies in the working directory."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[SAFE_PATH]
+        if before is not None:
+            os.environ[SAFE_PATH] = before
 
 
 def _through(executor: Executor, plan: Plan, parts: dict[Path, tuple[int, int]]) -> Iterator[int]:

@@ -80,3 +80,40 @@ def test_one_module_imports_numba():
         if re.search(r"^\s*(import|from) numba\b", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert found == {"guarded_numba.py"}
+
+
+# A script has its own folder on the path, as an installed command has, and not the working directory.
+GENERATE = """
+from sciml.cli import main
+if __name__ == "__main__":
+    main(["data", "generate", "advection", "--count", "40", "--jobs", "2", "-o", "set.h5"])
+"""
+WORK = """
+from sciml.bench.worker import run_jobs
+print(list(run_jobs([{"key": "k", "function": "builtins:dict"}], 1)))
+"""
+CANARY = (
+    "import os\nopen(os.path.join(os.path.dirname(__file__), 'CANARY'), 'a').close()\nraise ImportError('canary')\n"
+)
+MODULES = ("numpy", "multiprocessing", "json", "signal", "sciml", "torch", "h5py", "sitecustomize", "encodings")
+
+
+@pytest.mark.parametrize("program", [GENERATE, WORK], ids=["jobs that make data", "the worker of benchmarks"])
+def test_processes_that_we_start_import_nothing_from_there(program, tmp_path, repository):
+    (tmp_path / "program.py").write_text(program)
+    there = tmp_path / "there"
+    there.mkdir()
+    for name in MODULES:
+        (there / f"{name}.py").write_text(CANARY)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py")],
+        cwd=there,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert not (there / "CANARY").exists()
+    assert "canary" not in done.stderr
+    assert program is WORK or (done.returncode == 0 and (there / "set.h5").exists()), done.stderr

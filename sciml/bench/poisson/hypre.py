@@ -196,7 +196,9 @@ def find_petsc_python() -> tuple[list[str], dict[str, str]]:
     for python in pythons:
         for environment in folders if python and Path(python).exists() else ():
             test = [python, "-c", "import numpy; from petsc4py import PETSc"]
-            found = subprocess.run(test, env={**os.environ, **environment}, capture_output=True, check=False)
+            # Pythons before 3.11 import from the working directory whatever the variable says.
+            safe = {**os.environ, **environment, "PYTHONSAFEPATH": "1"}
+            found = subprocess.run(test, cwd=Path(python).parent, env=safe, capture_output=True, check=False)
             if found.returncode == 0:
                 return [python], environment
     raise MissingExtraError(
