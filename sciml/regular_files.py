@@ -1,8 +1,8 @@
 """Read files of unknown origin: regular ones only, and no more of them than makes sense.
 
 A pipe without a writer, a terminal or a socket makes a reader wait for ever, and ``/dev/zero`` fills the memory. All
-readers of the package ask :func:`regular_file` first, or take the contents from :func:`read_bytes` or
-:func:`read_text`.
+readers of the package open with :func:`open_regular`, or take the contents from :func:`read_bytes` or
+:func:`read_text`; where another library opens a file by its name, :func:`regular_file` is asked first.
 
 >>> regular_file("/dev/null")
 Traceback (most recent call last):
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from sciml.errors import InputError
 
@@ -51,6 +52,30 @@ def regular_file(path: str | os.PathLike[str], error: type[Exception] = InputErr
     return Path(path)
 
 
+def open_regular(path: str | os.PathLike[str], error: type[Exception] = InputError) -> BinaryIO:
+    """Open a regular file for reading bytes; what is opened is what is checked, whoever replaces the file meanwhile.
+
+    Parameters
+    ----------
+    path : of the file
+    error : the class of the error
+
+    Raises
+    ------
+    error
+        If it is a folder, a pipe, a device or a socket.
+    OSError
+        If it does not exist or cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _NONBLOCK)
+    try:
+        _check(path, os.fstat(descriptor).st_mode, error)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def read_bytes(path: str | os.PathLike[str], largest: int | None = None, error: type[Exception] = InputError) -> bytes:
     """Return the contents of a regular file, as many bytes as it has when it is opened.
 
@@ -67,15 +92,14 @@ def read_bytes(path: str | os.PathLike[str], largest: int | None = None, error: 
     OSError
         If it does not exist or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | (0 if _is_ours(path) else _NONBLOCK))
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if largest is not None and _is_ours(path) and stat.S_ISFIFO(about.st_mode):
+    if largest is not None and _is_ours(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+        with open(path, "rb") as file:
             content = file.read(largest + 1)
-        else:
-            _check(path, about.st_mode, error)
+    else:
+        with open_regular(path, error) as file:
+            size = os.fstat(file.fileno()).st_size
             # No further: what is appended meanwhile is not ours to read, and a file of /proc may have no end.
-            content = file.read(about.st_size if largest is None else min(about.st_size, largest + 1))
+            content = file.read(size if largest is None else min(size, largest + 1))
     if largest is not None and len(content) > largest:
         raise error(f"{path} is larger than {largest} bytes, which makes no sense here; check the name.")
     return content

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sciml.errors import DataFormatError
+from sciml.regular_files import read_bytes
 
 LARGEST = 1 << 26  # bytes
 DEEPEST = 100  # mappings and lists inside one another
@@ -39,18 +40,11 @@ def read(path: Path) -> Any:
 def read_text(path: Path, largest: int) -> str:
     """Return the text of a UTF-8 file of at most this many bytes; the errors are those of :func:`read`."""
     try:
-        if path.exists() and not path.is_file():  # a FIFO would be waited for
-            raise DataFormatError(f"{path} is not a regular file, expected text.")
-        with path.open("rb") as file:
-            data = file.read(largest + 1)
+        return read_bytes(path, largest, DataFormatError).decode()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DataFormatError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if len(data) > largest:
-        raise DataFormatError(f"{path} is larger than {largest} bytes, which no file of this kind is.")
-    try:
-        return data.decode()
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{path} is not text: byte {error.start} is not UTF-8.") from None
 

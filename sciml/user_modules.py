@@ -33,7 +33,7 @@ from typing import Any
 
 from sciml.config_errors import Where, shorten
 from sciml.errors import InputError
-from sciml.regular_files import read_bytes, regular_file
+from sciml.regular_files import read_bytes
 
 MOST_MODULES = 16  # files of one config
 LARGEST = 1 << 20  # bytes of a file; one is written by hand
@@ -274,7 +274,7 @@ def _read(paths: Sequence[str | Path]) -> list[SourceFile]:
             twice = f"{path} is given twice" if path == other else f"{other} and {path} both have the name {path.stem}"
             raise InputError(f"{twice}; give one of them.")
         try:
-            files[path.stem] = SourceFile(path, read_bytes(regular_file(path), LARGEST))
+            files[path.stem] = SourceFile(path, read_bytes(path, LARGEST))
             if place := _taken(path):
                 raise InputError(f"{path} cannot be a module: its name is that of {place}; rename the file.")
         except FileNotFoundError:

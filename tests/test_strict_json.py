@@ -69,10 +69,10 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
 def test_only_a_regular_file_of_bounded_size_is_read(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         strict_json.read(tmp_path / "none.json")
-    with pytest.raises(DataFormatError, match="not a regular file"):
+    with pytest.raises(DataFormatError, match="expected a regular file"):
         strict_json.read(tmp_path)
     os.mkfifo(tmp_path / "fifo")  # opened, it would be waited for
-    with pytest.raises(DataFormatError, match="not a regular file"):
+    with pytest.raises(DataFormatError, match="expected a regular file"):
         strict_json.read(tmp_path / "fifo")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises((DataFormatError, FileNotFoundError)):

@@ -34,7 +34,8 @@ from sciml.checks.arrays import KINDS
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import sparse_formats as formats
 from sciml.linalg.validation import check_cells, check_coefficient, check_outside, check_spacing, side_names
-from sciml.regular_files import regular_file
+from sciml.npy_files import npz_names, read_npy, read_npz
+from sciml.regular_files import open_regular
 
 CELL_ARRAYS = ("cells", "b", "coefficient", "spacing", "outside")
 SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b")
@@ -121,9 +122,9 @@ def read_vector(path: str | Path) -> np.ndarray:
     with formats.reading(path, "a vector"):
         head = _first_bytes(path)
         if head.startswith(b"PK"):
-            values = _only_array(formats.read_npz(path))
+            values = _only_array(read_npz(path))
         elif head.startswith(b"\x93NUMPY"):
-            values = formats.read_npy(path)
+            values = read_npy(path)
         elif head.startswith((b"%%MatrixMarket", b"\x1f\x8b")):
             values = formats.read_matrix_market(path)
             values = values.toarray() if sp.issparse(values) and 1 in values.shape else values
@@ -135,7 +136,7 @@ def read_vector(path: str | Path) -> np.ndarray:
 
 
 def _first_bytes(path: Path) -> bytes:
-    with regular_file(path, DataFormatError).open("rb") as stream:
+    with open_regular(path, DataFormatError) as stream:
         return stream.read(16)
 
 
@@ -158,16 +159,16 @@ def _read_content(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, 
 
 def _read_arrays(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, np.ndarray], sp.csr_array | None]:
     """Return the arrays of an ``.npz``, of which each has to have a name that means something."""
-    names = formats.npz_names(path)
+    names = npz_names(path)
     if "cells" in names:
         known_names("the name of an array beside cells", names, CELL_ARRAYS)
-        arrays = formats.read_npz(path)
+        arrays = read_npz(path)
         if shape is not None and arrays["cells"].shape != shape:
             raise InputError(f"the cells have the shape {arrays['cells'].shape}, got {shape}; leave the shape out.")
         return arrays, None
     if "format" in names and "data" in names:
         known_names("the name of an array beside the matrix", names, SPARSE_ARRAYS)
-        arrays = formats.read_npz(path)
+        arrays = read_npz(path)
         return arrays, formats.sparse_from_arrays(arrays, path.stat().st_size)
     near = "".join(did_you_mean(name, ("cells", "data")) for name in names)
     raise ValueError(

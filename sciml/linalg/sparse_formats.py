@@ -10,7 +10,6 @@ import gzip
 import io
 import lzma
 import math
-import os
 import struct
 import tokenize
 import warnings
@@ -19,7 +18,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,10 +25,8 @@ import scipy.sparse as sp
 from sciml.checks import real_array, whole_array
 from sciml.errors import DataFormatError, InputError, SciMLError
 from sciml.linalg.validation import DIRICHLET, FLUID, SOLID
+from sciml.npy_files import GIBIBYTE, check_expanded_size, memory_limit
 
-GIBIBYTE = 2**30
-# Deflate cannot expand by more than 1032; a zip member that promises more does not hold what it promises.
-DEFLATE_RATIO = 1032
 # Text of numbers shrinks by 5 to 50 when compressed; beyond this it is not a matrix.
 TEXT_RATIO = 500
 # A file may have empty rows, but not so many that the row pointer alone is out of proportion to the file.
@@ -70,83 +66,6 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise DataFormatError(f"{path} cannot be read as {kind}: {reason.rstrip('.')}.") from error
     except OSError as error:
         raise DataFormatError(f"{path} cannot be opened: {error.strerror or error}.") from error
-
-
-def memory_limit() -> int:
-    """Return the bytes that one file may expand to: half of the machine's memory, 8 GiB where that is unknown."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return 8 * GIBIBYTE
-
-
-def _check_expanded_size(size: int) -> None:
-    if size > memory_limit():
-        raise ValueError(
-            f"it expands to {size / GIBIBYTE:.1f} GiB, more than half of this machine's memory "
-            f"({memory_limit() / GIBIBYTE:.1f} GiB)"
-        )
-
-
-# ---------------------------------------------------------------------------------------------------- numpy files
-
-
-def npz_names(path: Path) -> list[str]:
-    """Return the names of the arrays of an ``.npz`` file; a name that is there twice is refused."""
-    with zipfile.ZipFile(path) as archive:
-        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"it has two arrays {name!r}")
-    return names
-
-
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an ``.npz`` file by name; object arrays are refused."""
-    arrays = {}
-    names = npz_names(path)
-    with zipfile.ZipFile(path) as archive:
-        members = dict(zip(names, archive.infolist(), strict=True))
-        _check_expanded_size(sum(info.file_size for info in members.values()))
-        for name, info in members.items():
-            if info.file_size > DEFLATE_RATIO * info.compress_size + 1024:
-                raise ValueError(f"its member {name!r} declares more bytes than the file can hold")
-            with archive.open(info) as stream:
-                check_npy_header(stream, info.file_size, name)
-        for name, info in members.items():
-            with archive.open(info) as stream:
-                arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
-    return arrays
-
-
-def read_npy(path: Path) -> np.ndarray:
-    """Return the array of an ``.npy`` file."""
-    with path.open("rb") as stream:
-        check_npy_header(stream, path.stat().st_size, "array")
-        stream.seek(0)
-        return np.lib.format.read_array(stream, allow_pickle=False)
-
-
-def check_npy_header(stream: IO[bytes], size: int, name: str) -> None:
-    """Raise ValueError unless the header at the stream's position describes exactly the `size` bytes of the file."""
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"its member {name!r} has the .npy version {version}, expected 1.0 or 2.0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        try:
-            shape, _, dtype = readers[version](stream)
-        except UserWarning as warning:
-            raise ValueError(f"the header of its member {name!r} is damaged") from warning
-    if dtype.hasobject:
-        raise ValueError(f"its member {name!r} holds Python objects, and pickled objects are never loaded")
-    expected = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or stream.tell() + expected != size:
-        raise ValueError(
-            f"its member {name!r} of shape {shape} and type {dtype} needs {expected} bytes, "
-            f"the file has {size - stream.tell()}"
-        )
 
 
 def sparse_from_arrays(arrays: dict[str, np.ndarray], file_bytes: int) -> sp.csr_array:
@@ -219,7 +138,7 @@ def read_matrix_market(path: Path) -> sp.coo_array | np.ndarray:
         with gzip.open(path) as stream:
             text = stream.read(limit + 1)
     else:
-        _check_expanded_size(path.stat().st_size)
+        check_expanded_size(path.stat().st_size)
         text = path.read_bytes()
     if len(text) > limit:
         raise ValueError(f"it expands to more than {limit / GIBIBYTE:.2g} GiB; unpack it if that is intended")

@@ -24,7 +24,7 @@ from sciml import strict_yaml
 from sciml.atomic import write_bytes
 from sciml.checks import instance
 from sciml.errors import CheckpointError, InputError
-from sciml.regular_files import regular_file
+from sciml.regular_files import open_regular
 from sciml.training.tensor_archives import read_archive
 
 _MARK = b"sha256:"
@@ -85,7 +85,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         If it is missing, damaged, holds anything but tensors and plain values, or is not a checkpoint of sciml.
     """
     try:
-        with regular_file(path, CheckpointError).open("rb") as file:
+        with open_regular(path, CheckpointError) as file:
             _check_whole(file, path)
             checkpoint = read_archive(file, os.fstat(file.fileno()).st_size)
     except CheckpointError:

@@ -16,6 +16,7 @@ between them, ``#`` before comments; a first row in which no cell is a number na
 from __future__ import annotations
 
 import io
+import os
 import re
 from array import array
 from collections import Counter
@@ -30,6 +31,8 @@ from sciml.checks import real_array, shape
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, Mesh, SeriesWriter, read_mesh
 from sciml.mesh.files import READ, WRITE, write_fields
+from sciml.npy_files import check_expanded_size, npz_names, read_npy, read_npz
+from sciml.regular_files import open_regular
 from sciml.tables import counted
 
 TABLES = (".npz", ".npy", ".csv")
@@ -157,14 +160,13 @@ def _read_table(source: Path, ending: str) -> np.ndarray:
     try:
         if ending == ".csv":
             return _read_csv(source)
-        found = np.load(source, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            if "points" not in found:
-                names = ", ".join(found.files) or "nothing"
-                raise DataFormatError(f"{source} holds {names}, expected an array with the name points.")
-            return found["points"]
+        if ending == ".npy":
+            return read_npy(source)
+        found = read_npz(source, ["points"])
+        if not found:
+            names = ", ".join(npz_names(source)) or "nothing"
+            raise DataFormatError(f"{source} holds {names}, expected an array with the name points.")
+        return found["points"]
     except DataFormatError:
         raise
     except FileNotFoundError:
@@ -177,7 +179,8 @@ def _read_table(source: Path, ending: str) -> np.ndarray:
 def _read_csv(source: Path) -> np.ndarray:
     """Return the rows of numbers, without a header, comments and empty lines."""
     values, columns = array("d"), 0
-    with source.open(encoding="utf-8-sig") as file:
+    with io.TextIOWrapper(open_regular(source, DataFormatError), encoding="utf-8-sig") as file:
+        check_expanded_size(os.fstat(file.fileno()).st_size)
         for line, text in enumerate(file, 1):
             text = text.partition("#")[0].strip(" \r\n")
             if not text:

@@ -13,6 +13,7 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
+from sciml import npy_files
 from sciml.errors import DataFormatError, InputError, SciMLError
 from sciml.linalg import sparse_files, sparse_formats, validation
 
@@ -410,7 +411,8 @@ def test_files_that_expand_beyond_the_memory_are_refused_before_they_do(tmp_path
     stream = io.BytesIO()
     np.savez_compressed(stream, cells=np.zeros((256, 256, 128), np.uint8), b=B)
     bombs = [stream.getvalue(), gzip.compress(b"%%MatrixMarket matrix array real general\n" + bytes(2**23))]
-    monkeypatch.setattr(sparse_formats, "memory_limit", lambda: 2**22)
+    for module in (sparse_formats, npy_files):
+        monkeypatch.setattr(module, "memory_limit", lambda: 2**22)
     for bomb in bombs:
         assert len(bomb) < 2**16
         path = saved(tmp_path, bomb)

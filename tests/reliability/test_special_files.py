@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sciml.errors import InputError
-from sciml.regular_files import read_bytes, read_text, regular_file
+from sciml.regular_files import open_regular, read_bytes, read_text, regular_file
 
 SECONDS = 300  # for one verb: a hang, on the slowest machine
 READ = """
@@ -136,8 +136,8 @@ def test_only_regular_files_are_read_and_no_further_than_they_are_long(tmp_path)
         read_bytes(path, 8)
     os.mkfifo(tmp_path / "pipe")
     for special in (tmp_path, tmp_path / "pipe", "/dev/zero", "/dev/null"):
-        for read in (regular_file, read_bytes, read_text):
-            with pytest.raises((InputError, IsADirectoryError)):
+        for read in (regular_file, open_regular, read_bytes, read_text):
+            with pytest.raises(InputError, match="expected a regular file"):
                 read(special)
     with pytest.raises(FileNotFoundError):
         regular_file(tmp_path / "missing")

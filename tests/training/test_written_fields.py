@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from sciml import npy_files
 from sciml.domains import Box
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import make_mesh, read_series
@@ -189,7 +193,7 @@ def test_arrays_that_are_no_points_are_a_sentence(tmp_path: Path) -> None:
     for name, sentence in {
         "a.npz": "holds x, expected an array with the name points",
         "b.npy": "the values of the points in .* are complex, expected real ones",
-        "c.npy": "cannot be read as a table of points: .*allow_pickle",
+        "c.npy": "pickled objects are never loaded",
         "d.npz": "the values of the points in .* are texts, expected real ones",
         "e.npz": "cannot be read as a table of points",
         "f.npy": "has no points, expected at least one",
@@ -198,6 +202,34 @@ def test_arrays_that_are_no_points_are_a_sentence(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(DataFormatError, match=sentence):
             read_place(tmp_path / name, 2)
+
+
+def test_tables_that_expand_beyond_the_memory_are_refused_before_they_do(tmp_path, monkeypatch) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", points=np.zeros((2**18, 2)))
+    np.savez_compressed(tmp_path / "fine.npz", points=np.zeros((3, 2)), further=np.zeros((2**18, 2)))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**38, 2)})
+    (tmp_path / "header.npy").write_bytes(header.getvalue() + bytes(64))
+    for name in ("sparse.csv", "sparse.npy"):
+        (tmp_path / name).write_bytes(b"\x93NUMPY\x01\x00" if name.endswith("npy") else b"")
+        os.truncate(tmp_path / name, 2**40)  # no blocks of the disk
+    with zipfile.ZipFile(tmp_path / "other.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("points.npy", bytes(100))
+    monkeypatch.setattr(npy_files, "memory_limit", lambda: 2**20)
+    assert read_place(tmp_path / "fine.npz", 2).n_points == 3
+    tracemalloc.start()
+    for name in ("bomb.npz", "header.npy", "sparse.csv", "sparse.npy", "other.npz"):
+        with pytest.raises(DataFormatError, match=rf"{name} cannot be read as a table of points: "):
+            read_place(tmp_path / name, 2)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npy", ".npz"])
+def test_a_pipe_is_no_table(tmp_path: Path, ending: str) -> None:
+    os.mkfifo(tmp_path / f"pipe{ending}")  # which would be waited for if it were opened
+    with pytest.raises(DataFormatError, match="is a pipe, expected a regular file"):
+        read_place(tmp_path / f"pipe{ending}", 2)
 
 
 def test_points_and_times_outside_are_refused_and_leave_no_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sciml.checks import did_you_mean
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Field, Grid, Mesh
 from sciml.mesh.field import Location
-from sciml.regular_files import regular_file
+from sciml.regular_files import open_regular
 
 # What h5py and numpy raise on files that are damaged or not what they claim to be.
 FILE_FAULTS = (
@@ -216,7 +216,7 @@ class Dataset:
 
 def open_handle(path: Path) -> Any:
     """Open a file by its first bytes: ``.npy`` arrays are mapped and never unpickled, all others are HDF5."""
-    with open(regular_file(path, DataFormatError), "rb") as file:
+    with open_regular(path, DataFormatError) as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
