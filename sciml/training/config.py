@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,11 @@ from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
 from sciml.typed_values import NAMED, TypedValues
 from sciml.user_modules import load_modules
+from sciml.weights import room_for
 
 if TYPE_CHECKING:
     import lightning
+    from torch import Tensor
 
     from sciml.training.task import Task
 
@@ -102,11 +105,22 @@ class Config:
         """Class that ``task.class_path`` names, imported."""
         return self._class("task")
 
-    def build_task(self) -> Task:
-        """Return a new task in the precision of the trainer; its initial weights are a function of the seed."""
+    def build_task(self, tensors: Mapping[str, Tensor] | None = None) -> Task:
+        """Return a new task in the precision of the trainer; its initial weights are a function of the seed.
+
+        Parameters
+        ----------
+        tensors : the weights that the task will get, by name. The task of a stored config is built with a limit on what
+            is allocated, which follows from them
+
+        Raises
+        ------
+        CheckpointError
+            If the task of a stored config would allocate more.
+        """
         from sciml.numerics.random import seeded
 
-        with seeded(self.seed):
+        with seeded(self.seed), room_for(tensors or {}) if self.stored else nullcontext():
             task = self._build("task")
         # The trainer would do it too late: it loads a checkpoint first, and would cut its weights down to 32 bits.
         return task.double() if self.trainer["precision"] == "64-true" else task

@@ -103,7 +103,7 @@ def train(
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
     # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
-    task = None if resume and finished(folder, config) else _prepared(config)
+    task = None if resume and finished(folder, config) else _prepared(config, folder)
     with ExitStack() as stack:
         writer, changed = None, {}
         if _rank() == 0:
@@ -119,7 +119,7 @@ def train(
             writer = _open(config, folder, resume, overwrite, changed)
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
-        task, data = _prepared(config) if task is None else task, config.build_data()
+        task, data = _prepared(config, folder) if task is None else task, config.build_data()
         if started is not None:
             started(task)
         rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
@@ -162,9 +162,10 @@ def _rank() -> int:
     return rank_zero_only.rank or 0
 
 
-def _prepared(config: Config) -> Task:
-    """Return a new task that knows how it is trained."""
-    task = config.build_task()
+def _prepared(config: Config, folder: Path) -> Task:
+    """Return a new task that knows how it is trained; that of a run folder is no larger than its checkpoint."""
+    is_there = config.stored and (folder / LAST).exists()
+    task = config.build_task(read_checkpoint(folder / LAST)["state_dict"] if is_there else None)
     task.prepare(config.training, config.seed)
     return task
 
@@ -289,7 +290,7 @@ def _conclude(
     from sciml.plots import training_history
 
     if trainer.world_size > 1:  # a strategy may have sharded the weights of the one at hand
-        task = _prepared(config)
+        task = _prepared(config, folder)
     task.trainer = None  # as a task that is loaded from the folder
     restore(task, folder)
     task.listener = stage

@@ -121,13 +121,12 @@ def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[st
     if result.status != Status.FINISHED:
         raise InputError(f"the run in {folder} is {result.status}, expected a finished one.")
     stored = _read(folder)
-    config = config_from_values(stored.values, stored.source, modules=modules)
+    _, config = _built(stored, stored.values, folder, modules)  # whatever does not fit is found here
     if stored.completed_epochs not in (None, config.training.epochs):
         raise InputError(
             f"{folder / LAST} is that of {stored.completed_epochs} of {config.training.epochs} epochs, expected "
             "the last one; resume the run."
         )
-    weights.assign(config.build_task(), stored.tensors, folder / LAST)  # whatever does not fit is found here
     return weights.publish(
         path,
         stored.tensors,
@@ -155,10 +154,14 @@ def load_with_config(
     path = Path(path)
     stored = _read(path)
     values = stored.values if data_path is None else _with_data(stored.values, data_path)
+    return _built(stored, values, path, modules)
+
+
+def _built(stored: _Stored, values: dict[str, Any], path: Path, modules: Sequence[str | Path]) -> tuple[Task, Config]:
+    """Return the task that a config describes, with the stored weights, and the config, checked as a stored one."""
     try:
         config = config_from_values(values, stored.source, modules=modules, stored=True)
-        with weights.room_for(stored.tensors):
-            task = config.build_task()
+        task = config.build_task(stored.tensors)
     except (ConfigError, CheckpointError) as error:
         if stored.folder is None or isinstance(error, CheckpointError):
             raise CheckpointError(f"{path} cannot be used: {error}") from error

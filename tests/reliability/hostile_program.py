@@ -18,6 +18,8 @@ from typing import Any
 
 from sciml import strict_yaml
 from sciml.cli import main
+from sciml.training.checkpoints import read_checkpoint, write_checkpoint
+from sciml.training.run import LAST
 
 PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty")
 REACHES = ("socket.connect", "socket.bind", "urllib.Request", "ctypes.dlopen", "ftplib.connect", "webbrowser.open")
@@ -28,6 +30,7 @@ OUTPUTS = ("out.npz", "exported.")
 PRECONDITION = ("precondition", "system.npz", "--method", "dcdm", "--maxiter", "1", "--weights")
 
 seen: list[str] = []
+checkpoints: dict[str, dict[str, Any]] = {}  # of the good runs
 watching = False
 
 
@@ -79,6 +82,7 @@ def prepare(folder: Path) -> None:
         ):
             done = call(words)
             print(words, done["code"], done["err"][:200], file=sys.stderr)
+    checkpoints.update({kind: read_checkpoint(folder / f"{kind}_run" / LAST) for kind in ("learn", "solve")})
     call([*PRECONDITION, "learn_good.safetensors"])
     call(["data", "generate", "heat", "-n", "1", "-o", "heat.h5", "size=12", "steps=2"])
     (folder / "out.npz").unlink(missing_ok=True)
@@ -88,6 +92,7 @@ def verbs(kind: str, text: str, folder: Path) -> dict[str, list[str]]:
     """Write the hostile config where each verb finds one, and return the words of the verbs."""
     (folder / "x.yaml").write_text(text)
     shutil.copy(folder / "x.yaml", folder / f"{kind}_run" / "config.yaml")
+    write_checkpoint({**checkpoints[kind], "sciml_config": text}, folder / f"{kind}_run" / LAST)  # the two agree
     shutil.copy(folder / f"{kind}_good.safetensors", folder / "x_card.safetensors")
     good = strict_yaml.read(folder / f"{kind}_good.yaml")
     card = {"sha256": good["sha256"]}
@@ -120,7 +125,7 @@ def run(folder: Path) -> dict[str, dict[str, Any]]:
         words_of = case["words"] if "words" in case else verbs(case["kind"], case["text"], folder)
         before = files_in(folder)
         found[name] = {verb: call(words) for verb, words in words_of.items()}
-        for path in ("exported.safetensors", "exported.yaml"):  # `export` copies a config and reads nothing in it
+        for path in ("exported.safetensors", "exported.yaml"):
             (folder / path).unlink(missing_ok=True)
         found[name]["files"] = [path for path in files_in(folder) if path not in before]
         shutil.rmtree("new", ignore_errors=True)
