@@ -31,6 +31,7 @@ from sciml.renamed import in_its_package
 FILE = "config_classes.json"
 LONGEST_NAME = 100  # characters of an unknown name that a sentence repeats
 MOST_NAMES = 8  # that a sentence lists
+ROOTS = ("sciml.training.Task", "lightning.pytorch.LightningDataModule")  # a task is no network, though a torch module
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -167,8 +168,11 @@ def _with_article(name: str) -> str:
 def satisfies(cls: type, base: type) -> bool:
     """Return whether a class inherits from another one, or has all public members of it if that is a protocol.
 
-    Attributes that a constructor sets cannot be seen; a class is taken to have them.
+    Attributes that a constructor sets cannot be seen; a class is taken to have them. A task or data module stands only
+    where one is expected, and not where its own bases are.
     """
+    if roots := [root for root in cls.__mro__ if identity(root) in ROOTS]:
+        return base in cls.__mro__ and any(root in base.__mro__ for root in roots)
     if base in cls.__mro__:
         return True
     if not getattr(base, "_is_protocol", False):

@@ -38,8 +38,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return values
 
 
-def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: str) -> dict[str, Any]:
-    """Return the values with every ``key=value`` applied.
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the values with every ``key=value`` applied, each to what those before it left, and those that did change.
 
     Parameters
     ----------
@@ -47,17 +47,19 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: s
     overrides : such as ``"training.phases.0.epochs=5"``; the part after ``=`` is YAML
     file : named in errors
     """
-    result = _copy(values)
+    result, changes = _copy(values), []
     for override in overrides:
         key, equals, text = override.partition("=")
         steps = key.split(".")
         if not equals or not all(steps):
             raise ConfigError(f"{override!r} does not change {file}, expected key=value such as seed=5.")
+        before = _copy(result)
         where, place, done = Where(file, (override,)), result, ""
         for step in steps[:-1]:
             place, done = _descend(where, place, step, done), f"{done}.{step}".lstrip(".")
         _put(where, place, steps[-1], strict_yaml.parse(text, f"the value of {override!r}"), done)
-    return result
+        changes += [override] if result != before else []
+    return result, changes
 
 
 def shipped_configs() -> dict[str, Path]:

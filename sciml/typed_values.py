@@ -13,7 +13,7 @@ annotation takes:
 ``dict``, ``Mapping``                         a mapping, each key and value checked
 a dataclass                                   a mapping of its fields, or ``class_path`` and ``init_args``
 any other class                               ``class_path`` and ``init_args``, or the path alone
-a union                                       what one of its members takes
+a union                                       what one of its members takes, the first that does
 ``Any``                                       plain values, which name no class
 ============================================  ==================================================================
 
@@ -40,7 +40,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from sciml.config_classes import ClassList, shipped_classes
 from sciml.config_errors import Where, in_words, members, shorten
-from sciml.errors import DataFormatError, InputError, MeshFileError, SciMLError
+from sciml.errors import ConfigError, DataFormatError, InputError, MeshFileError, SciMLError
 from sciml.user_modules import blame
 
 NAMED = ("class_path", "init_args")
@@ -146,32 +146,45 @@ class TypedValues:
 
     def _fit(self, hint: Any, value: Any, key: str) -> Any:
         """Return one value as its annotation takes it, still plain."""
-        kinds = members(hint)
-        if isinstance(value, Mapping):
-            return self._fit_mapping(kinds, value, key)
-        if isinstance(value, list | tuple):
-            return self._fit_list(kinds, value, key)
-        for kind in kinds:
-            if (found := _scalar(kind, value)) is not _UNSET:
-                return found
-        if isinstance(value, str) and "." in value and (wanted := _classes(kinds)):
-            return self._fit_named(wanted, {"class_path": value}, key)
-        raise _Misfit
-
-    def _fit_mapping(self, kinds: list[Any], value: Mapping[Any, Any], key: str) -> Any:
-        wanted = _classes(kinds)
-        if "class_path" in value:
+        wanted = _classes(members(hint))
+        if _names_class(value):
             if not wanted:
                 raise self.where.error(key, f"{key} names a class, but only plain values are expected here")
-            return self._fit_named(wanted, value, key)
-        for kind in kinds:
+            return self.check_named(wanted, value, key)
+        try:
+            return self._choose(hint, value, key)[1]
+        except _Misfit:
+            if isinstance(value, str) and "." in value and wanted:
+                return self.check_named(wanted, {"class_path": value}, key)
+            raise
+
+    def _choose(self, hint: Any, value: Any, key: str) -> tuple[Any, Any]:
+        """Return the first member of an annotation that takes a value that names no class, and the value as it does."""
+        refusals = []
+        for kind in members(hint):
+            try:
+                return kind, self._fit_one(kind, value, key)
+            except _Misfit:
+                continue
+            except ConfigError as refusal:
+                refusals.append(refusal)
+        raise refusals[0] if refusals else _Misfit
+
+    def _fit_one(self, kind: Any, value: Any, key: str) -> Any:
+        """Return a value that names no class as one annotation takes it that is no union."""
+        if isinstance(value, Mapping):
             if is_dataclass(kind):
                 return self.check(kind, value, key)
-            if _is(kind, Mapping) or kind is Any:
-                of_key, of_value = get_args(kind) or (Any, Any)
-                pairs = {self._fit(of_key, name, key): (of_value, item) for name, item in value.items()}
-                return {name: self._item(*pair, f"{key}.{name}") for name, pair in pairs.items()}
-        raise _Misfit
+            if not (_is(kind, Mapping) or kind is Any):
+                raise _Misfit
+            of_key, of_value = get_args(kind) or (Any, Any)
+            pairs = {self._fit(of_key, name, key): (of_value, item) for name, item in value.items()}
+            return {name: self._item(*pair, f"{key}.{name}") for name, pair in pairs.items()}
+        if isinstance(value, list | tuple):
+            return [self._fit(each, item, f"{key}.{i}") for i, (each, item) in enumerate(_paired(kind, value))]
+        if (found := _scalar(kind, value)) is _UNSET:
+            raise _Misfit
+        return found
 
     def _item(self, hint: Any, value: Any, key: str) -> Any:
         """Return one value that has a key of its own, so that the sentence names it."""
@@ -191,20 +204,13 @@ class TypedValues:
                 reason = f"{key} is {shorten(value)}, more than {LARGEST_COUNT}, which no run needs"
                 raise self.where.error(key, f"{reason}; set it in a config of your own")
 
-    def _fit_list(self, kinds: list[Any], value: Sequence[Any], key: str) -> list[Any]:
-        for kind in kinds:
-            hints = _items(kind, len(value))
-            if hints is not None:
-                return [
-                    self._fit(hint, item, f"{key}.{i}") for i, (hint, item) in enumerate(zip(hints, value, strict=True))
-                ]
-        raise _Misfit
-
-    def _fit_named(self, wanted: Sequence[type], value: Mapping[Any, Any], key: str) -> dict[str, Any]:
+    def check_named(self, wanted: Sequence[type], value: Mapping[Any, Any], key: str) -> dict[str, Any]:
         """Return ``class_path`` and ``init_args`` with the defaults of the class, which is one of those wanted."""
         for name in value:
             if name not in NAMED:
                 raise self.where.no_key(key, name, NAMED)
+        if "class_path" not in value:
+            raise self.where.error(f"{key}.class_path", f"{key}.class_path is missing; add it")
         cls = self.classes.find(self.where, f"{key}.class_path", value["class_path"], wanted)
         arguments = value.get("init_args")
         checked = self.check(cls, {} if arguments is None else arguments, f"{key}.init_args")
@@ -212,29 +218,19 @@ class TypedValues:
 
     def _build(self, hint: Any, value: Any, key: str) -> Any:
         """Return the object of one checked value."""
-        kinds = members(hint)
-        wanted = _classes(kinds)
+        if _names_class(value):
+            cls = self.classes.find(self.where, f"{key}.class_path", value["class_path"], _classes(members(hint)))
+            return self.construct(cls, value.get("init_args", {}), f"{key}.init_args")
+        kind, _ = self._choose(hint, value, key)
         if isinstance(value, Mapping):
-            if wanted and "class_path" in value:
-                cls = self.classes.find(self.where, f"{key}.class_path", value["class_path"], wanted)
-                return self.construct(cls, value.get("init_args", {}), f"{key}.init_args")
-            for kind in kinds:
-                if is_dataclass(kind):
-                    return self.construct(kind, value, key)
-                if _is(kind, Mapping):
-                    of_value = get_args(kind)[1] if get_args(kind) else Any
-                    return {name: self._build(of_value, item, f"{key}.{name}") for name, item in value.items()}
-            return value
+            if is_dataclass(kind):
+                return self.construct(kind, value, key)
+            of_value = get_args(kind)[1] if get_args(kind) else Any
+            return {name: self._build(of_value, item, f"{key}.{name}") for name, item in value.items()}
         if isinstance(value, list):
-            for kind in kinds:
-                hints = _items(kind, len(value))
-                if hints is not None:
-                    items = [
-                        self._build(hint, item, f"{key}.{i}")
-                        for i, (hint, item) in enumerate(zip(hints, value, strict=True))
-                    ]
-                    return tuple(items) if _is(kind, tuple) else items
-        return _object(kinds, value)
+            items = [self._build(each, item, f"{key}.{i}") for i, (each, item) in enumerate(_paired(kind, value))]
+            return tuple(items) if _is(kind, tuple) else items
+        return _object(kind, value)
 
 
 @cache
@@ -296,16 +292,26 @@ def _classes(kinds: Sequence[Any]) -> list[type]:
     ]
 
 
-def _items(kind: Any, count: int) -> Sequence[Any] | None:
-    """Return the annotation of each of so many items, or None if the annotation takes no such list."""
-    if kind is Any:
-        return [Any] * count
-    if _is(kind, str) or _is(kind, bytes) or not _is(kind, Sequence):
-        return None
-    parts = get_args(kind)
-    if _is(kind, tuple) and parts and parts[-1] is not Ellipsis:
-        return parts if len(parts) == count else None
-    return [parts[0] if parts else Any] * count
+def _names_class(value: Any) -> bool:
+    return isinstance(value, Mapping) and "class_path" in value
+
+
+def _paired(kind: Any, values: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return each item of a list with its annotation.
+
+    Raises
+    ------
+    _Misfit
+        If the annotation takes no such list.
+    """
+    if kind is not Any and (_is(kind, str) or _is(kind, bytes) or not _is(kind, Sequence)):
+        raise _Misfit
+    parts = get_args(kind) or (Any,)
+    if _is(kind, tuple) and get_args(kind) and parts[-1] is not Ellipsis:
+        if len(parts) != len(values):
+            raise _Misfit
+        return list(zip(parts, values, strict=True))
+    return [(parts[0], value) for value in values]
 
 
 def _scalar(kind: Any, value: Any) -> Any:
@@ -327,14 +333,12 @@ def _scalar(kind: Any, value: Any) -> Any:
     return value if type(value) is kind and is_plain else _UNSET
 
 
-def _object(kinds: Sequence[Any], value: Any) -> Any:
+def _object(kind: Any, value: Any) -> Any:
     """Return the object of a checked value that is neither a list nor a mapping."""
-    if isinstance(value, str) and str not in kinds:
-        for kind in kinds:
-            if _is(kind, Enum) and value in kind.__members__:
-                return kind[value]
-            if _is(kind, PurePath):
-                return Path(value) if kind is PurePath else kind(value)
+    if _is(kind, Enum):
+        return kind[value]
+    if _is(kind, PurePath):
+        return Path(value) if kind is PurePath else kind(value)
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Union
 
 import pytest
 from hypothesis import given
@@ -153,6 +153,69 @@ def test_counts_of_a_stored_config_are_bounded_and_seeds_are_not():
     with pytest.raises(ConfigError, match=rf"it\.sizes is \[{LARGEST_COUNT + 1}\], more than {LARGEST_COUNT}"):
         stored.check(Drawn, {"sizes": [[1], [LARGEST_COUNT + 1]]}, "it")
     assert TypedValues(Where("f")).check(Drawn, {"sizes": [[LARGEST_COUNT + 1]]}, "it")
+
+
+@dataclass(frozen=True)
+class Disc:
+    radius: float
+    centre: Point | None = None
+
+
+MEMBERS = (
+    *(int, float, str, bool, Path, Colour, Point, Disc, None, Literal["a", "RED"], tuple[int, float], Any),
+    *(list[int], list[float], list[list[float]], list[str], list[Point], list[Disc | float], list[Path]),
+    *(dict[str, int], dict[str, list[float]], Mapping[str, Point], Mapping[str, Disc | list[Point]]),
+)
+POINTS = st.fixed_dictionaries({"x": st.integers(0, 2)}, optional={"y": st.floats(0, 1)})
+DISCS = st.fixed_dictionaries({"radius": st.floats(0, 1)}, optional={"centre": POINTS})
+LEAVES = st.none() | st.booleans() | st.integers(0, 2) | st.floats(0, 1) | st.sampled_from(["a", "RED", "b/c"])
+TREES = st.recursive(
+    LEAVES | POINTS | DISCS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["p", "q"]), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def taker(hint: Any) -> type:
+    """Return a class whose constructor takes one value of an annotation."""
+
+    class Taker:
+        def __init__(self, it: Any) -> None:
+            self.it = it
+
+    Taker.__init__.__annotations__["it"] = hint
+    return Taker
+
+
+def taken(hint: Any, value: Any) -> tuple[Any, Any] | None:
+    """Return a value as an annotation takes it, plain and built, or None."""
+    try:
+        plain = TYPED.check(taker(hint), {"it": value}, "")
+    except ConfigError:
+        return None
+    assert TYPED.check(taker(hint), plain, "") == plain
+    return plain["it"], TYPED.construct(taker(hint), plain, "").it
+
+
+@given(st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=4), TREES)
+def test_a_union_takes_a_value_as_the_first_member_does_that_takes_it(kinds, value):
+    alone = [found for kind in kinds if (found := taken(kind, value)) is not None]
+    found = taken(Union[tuple(kinds)], value)  # noqa: UP007
+    assert repr(found) == repr(alone[0] if alone else None)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (list[float] | list[list[float]], [[1, 2]], [[1.0, 2.0]]),
+        (list[int] | tuple[float, ...], [1, 2.5], (1.0, 2.5)),
+        (Point | Disc, {"radius": 1}, Disc(1.0)),
+        (list[Point] | list[Disc], [{"radius": 1}], [Disc(1.0)]),
+        (dict[str, int] | dict[str, list[Point]], {"a": [{"x": 1}]}, {"a": [Point(1.0)]}),
+    ],
+)
+def test_every_member_of_a_union_is_tried(hint, value, expected):
+    assert taken(hint, value)[1] == expected
 
 
 SCALARS = (

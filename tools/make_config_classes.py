@@ -70,9 +70,8 @@ def is_made(cls: type) -> bool:
 
 
 def fitting(base: type, known: dict[type, list[str]]) -> set[type]:
-    """Return the classes that may stand where a base is expected; a task is no network."""
-    found = {cls for cls in known if satisfies(cls, base) and is_made(cls)}
-    return found if issubclass(base, ROOTS) else {cls for cls in found if not issubclass(cls, ROOTS)}
+    """Return the classes that may stand where a base is expected."""
+    return {cls for cls in known if satisfies(cls, base) and is_made(cls)}
 
 
 def listed(known: dict[type, list[str]]) -> set[type]:
@@ -128,9 +127,9 @@ def is_writable(hint: Any, reached: set[type]) -> bool:
 
 def bases_of(cls: type, protocols: set[type]) -> list[str]:
     """Return the classes of sciml that a class is, the protocols it follows, and torch's and Lightning's base."""
-    others = ROOTS if issubclass(cls, ROOTS) else (nn.Module,)  # a task is no network, though it inherits from Module
-    inherited = {base for base in cls.__mro__ if base.__module__.startswith("sciml.") or base in others}
-    return sorted(identity(base) for base in inherited | {base for base in protocols if follows(cls, base)})
+    inherited = {base for base in cls.__mro__ if base.__module__.startswith("sciml.") or base in (*ROOTS, nn.Module)}
+    found = {base for base in inherited if satisfies(cls, base)} | {base for base in protocols if follows(cls, base)}
+    return sorted(identity(base) for base in found)
 
 
 def follows(cls: type, protocol: type) -> bool:

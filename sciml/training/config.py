@@ -30,7 +30,7 @@ from sciml.renamed import current_values
 from sciml.training.citations import check_keys
 from sciml.training.settings import Phase, Training
 from sciml.training.trainer_settings import OWNED, TrainerSettings
-from sciml.typed_values import NAMED, TypedValues
+from sciml.typed_values import TypedValues
 from sciml.user_modules import load_modules
 from sciml.weights import room_for
 
@@ -170,8 +170,7 @@ def load_config(
     """
     path = find_config(path)
     given = read_yaml(path)
-    values = apply_overrides(given, overrides, str(path))
-    changes = [each for each in overrides if apply_overrides(given, [each], str(path)) != given]
+    values, changes = apply_overrides(given, overrides, str(path))
     if known := recorded(given, changes):
         values[KEY] = known
     return _config(values, Where(str(path), tuple(overrides), stored), modules, classes)
@@ -247,18 +246,11 @@ def _config(
 
 def _section(typed: TypedValues, key: str, values: Any) -> tuple[type, dict[str, Any]]:
     """Return the class of ``task`` or ``data`` and the section with all its parameters."""
-    where = typed.where
     if not isinstance(values, Mapping):
-        raise where.error(key, f"{key} is {shorten(values)}, expected class_path and init_args")
-    for name in values:
-        if name not in NAMED:
-            raise where.no_key(key, name, NAMED)
-    if "class_path" not in values:
-        raise where.error(key, f"{key}.class_path is missing, expected a class such as sciml.dcdm.DirectionTask")
-    path = values["class_path"]
-    cls = typed.classes.find(where, f"{key}.class_path", path, [_base(key)])
-    arguments = {} if values.get("init_args") is None else values["init_args"]
-    return cls, {"class_path": path, "init_args": typed.check(cls, arguments, f"{key}.init_args")}
+        raise typed.where.error(key, f"{key} is {shorten(values)}, expected class_path and init_args")
+    section = typed.check_named([_base(key)], values, key)
+    cls = typed.classes.find(typed.where, f"{key}.class_path", section["class_path"], [_base(key)])
+    return cls, {**section, "init_args": section.get("init_args", {})}
 
 
 def _training(typed: TypedValues, task_class: type[Task], values: Any, arguments: Mapping[str, Any]) -> Training:

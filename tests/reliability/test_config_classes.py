@@ -17,6 +17,7 @@ from sciml.errors import ConfigError
 from sciml.insr.problems.base import Problem
 from sciml.training.config import Head, Paper
 from sciml.training.settings import Phase, Training
+from sciml.training.solve_task import SolveTask
 from sciml.training.task import Task
 from sciml.training.trainer_settings import TrainerSettings
 from sciml.typed_values import parameters_of
@@ -112,7 +113,15 @@ def test_a_list_is_extended_for_one_call_and_its_classes_fit_where_their_bases_d
 
     from sciml.insr.problems.contact import Obstacle
 
-    mine = shipped_classes().extended({"mine.Mine": Mine, "mine.Hill": Hill})
+    class Solver(SolveTask):
+        depth = residuals = force = picture = Problem.__init__
+
+    mine = shipped_classes().extended({"mine.Mine": Mine, "mine.Hill": Hill, "mine.Solver": Solver})
+    for base in (Task, SolveTask):
+        assert mine.find(WHERE, "key", "mine.Solver", [base]) is Solver
+    for base in (nn.Module, lightning.LightningModule, Obstacle, Problem):
+        with pytest.raises(ConfigError, match=r"key is mine\.Solver, expected an? "):
+            mine.find(WHERE, "key", "mine.Solver", [base])
     assert mine.find(WHERE, "key", "mine.Mine", [Problem]) is Mine
     assert mine.find(WHERE, "key", "mine.Hill", [Obstacle]) is Hill
     for base in (Task, nn.Module, Obstacle):

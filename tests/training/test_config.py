@@ -169,9 +169,16 @@ def test_numbers_are_read_as_everybody_writes_them(text, value):
     assert read == value and type(read) is type(value)
 
 
+def test_an_override_is_applied_to_what_those_before_it_left_and_said_where_it_changes_something():
+    values = {"a": [{"b": 1}], "c": 2}
+    overrides = ["a=[{b: 1}, {b: 2}]", "a.1.b=3", "c=2", "a.0.b=1"]
+    changed, changes = apply_overrides(values, overrides, "x.yaml")
+    assert changed == {"a": [{"b": 1}, {"b": 3}], "c": 2} and changes == overrides[:2]
+
+
 def test_overrides_reach_lists_and_new_keys_and_leave_the_original_alone():
     values = {"a": {"b": [1, {"c": 2}]}, "d": None}
-    changed = apply_overrides(values, ["a.b.1.c=5", "a.b.0=[x]", "d.e.f=1e-2", "g="], "x.yaml")
+    changed, _ = apply_overrides(values, ["a.b.1.c=5", "a.b.0=[x]", "d.e.f=1e-2", "g="], "x.yaml")
     assert changed == {"a": {"b": [["x"], {"c": 5}]}, "d": {"e": {"f": 0.01}}, "g": None}
     assert values == {"a": {"b": [1, {"c": 2}]}, "d": None}
 

@@ -45,7 +45,7 @@ def copy(run, tmp_path) -> Path:
 
 def changed(*overrides: str, values: dict | None = None):
     """The toy config as the command line reads it with KEY=VALUE."""
-    values = apply_overrides(toy().values if values is None else values, overrides, "toy.yaml")
+    values, _ = apply_overrides(toy().values if values is None else values, overrides, "toy.yaml")
     return replace(config_from_values(values, "toy.yaml"), overrides=overrides)
 
 
@@ -239,4 +239,32 @@ def test_a_config_that_no_task_takes_is_refused_by_an_export(copy, tmp_path):
     write_checkpoint({**read_checkpoint(last), "sciml_config": strict_yaml.dump(values)}, last)
     with pytest.raises(ConfigError, match=r"task\.class_path is toy_runs\.Nothing"):
         export_weights(copy, tmp_path / "w.safetensors")
+    assert not list(tmp_path.glob("w.*"))
+
+
+def test_whatever_reads_a_run_folder_holds_its_config_to_the_limits_of_stored_ones(copy, tmp_path):
+    last = copy / "checkpoints" / "last.ckpt"
+    for width, error, sentence in (
+        (10**9, ConfigError, r"task\.init_args\.width is 1000000000, more than 10000000, which no run needs"),
+        (10**7, CheckpointError, r"more numbers would be allocated than the 67\d+ that the weights account for"),
+    ):
+        values = toy().values
+        values = {**values, "task": {**values["task"], "init_args": {**values["task"]["init_args"], "width": width}}}
+        (copy / "config.yaml").write_text(strict_yaml.dump(values))
+        write_checkpoint({**read_checkpoint(last), "sciml_config": strict_yaml.dump(values)}, last)
+        (copy / "result.json").rename(copy / "result")
+
+        def resume():
+            train(load_config(copy / "config.yaml", stored=True), copy, resume=True)
+
+        with pytest.raises(error, match=sentence):
+            resume()
+        shutil.move(last, tmp_path / "last.ckpt")
+        with pytest.raises(error, match=sentence):
+            resume()  # before the first checkpoint
+        shutil.move(tmp_path / "last.ckpt", last)
+        (copy / "result").rename(copy / "result.json")
+        for read in (load_task, evaluate, lambda folder: export_weights(folder, tmp_path / "w.safetensors")):
+            with pytest.raises(error, match=sentence):
+                read(copy)
     assert not list(tmp_path.glob("w.*"))
