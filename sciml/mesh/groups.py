@@ -54,8 +54,6 @@ def facet_type(group: Group) -> str:
 
 def integers(values: Any, ndim: int, what: str) -> np.ndarray:
     """Return a read-only int64 copy of integers, or raise `InputError`."""
-    out = whole_array(what, values).copy()
-    if out.ndim != ndim:
-        raise InputError(f"{what} must be a {ndim}-dimensional array; got shape {out.shape}.")
+    out = whole_array(what, values, shape=("number", "nodes of each")[:ndim]).copy()
     out.setflags(write=False)
     return out

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import choice, finite, number, shape, whole_number
+from sciml.checks import choice, finite, number, real_array, shape, whole_number
 from sciml.domains import Domain
 from sciml.domains.output_points import moved_inside
 from sciml.errors import InputError
@@ -234,17 +234,16 @@ class SolvedField:
         if isinstance(points, Tensor):
             if not points.is_floating_point():
                 raise InputError(f"the points are of the type {points.dtype}, expected a tensor of real numbers.")
-            found, give = points, lambda values: values.to(points)
+            array, found, give = points.detach().double(), points, lambda values: values.to(points)
         else:
-            array = np.asarray(points)
-            if array.dtype.kind not in "fiu":
-                raise InputError(f"the points are of the type {array.dtype}, expected an array of real numbers.")
-            kind = array.dtype if array.dtype.kind == "f" else np.float64
-            found = torch.from_numpy(np.array(array, np.float64))
+            array = real_array("the points", points, finite=False)
+            given = np.asarray(points).dtype
+            kind = given if np.issubdtype(given, np.floating) else np.float64
+            found = torch.tensor(array)
             give = lambda values: values.detach().cpu().numpy().astype(kind)  # noqa: E731 - the other side of the branch
         dim = self.domain.dim
-        shape("the points", found, ("number of points", dim), remedy=f"a point has {counted(dim, 'coordinate')}")
-        finite("the points", found)
+        shape("the points", array, ("number of points", dim), remedy=f"a point has {counted(dim, 'coordinate')}")
+        finite("the points", array)
         return moved_inside(self.domain, found.double().to(self.device)), give
 
 

@@ -100,5 +100,5 @@ def test_other_frames_do_not_know_the_density() -> None:
 def test_wrong_shapes_and_points_are_refused(carried: SpaceTimeField) -> None:
     with pytest.raises(InputError, match="initial density has shape"):
         density(carried, CIRCLE, 0.5, lambda x: heap(x)[:, 0])
-    with pytest.raises(InputError, match="points have shape"):
+    with pytest.raises(InputError, match="shape of the points"):
         density(carried, CIRCLE[:, 0], 0.5)

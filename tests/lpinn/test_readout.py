@@ -307,7 +307,7 @@ def test_points_outside_of_a_box_that_is_not_periodic_have_no_field() -> None:
 def test_points_of_another_dimension_are_refused() -> None:
     field, _ = waving(0.4)
     for x in (CIRCLE[:, 0], torch.zeros(3, 2)):
-        with pytest.raises(InputError, match=r"the points have shape .*, expected \(number of points, 1\)"):
+        with pytest.raises(InputError, match=r"the shape of the points is .*, expected \(number of points, 1\)"):
             field(x, 0.5)
 
 

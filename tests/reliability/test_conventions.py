@@ -186,6 +186,15 @@ def checks_numbers(path: str, source: str, tree: ast.Module) -> Iterator[str]:
                     yield f"{path}:{found.lineno} checks {ast.unparse(found)}; use sciml.checks.positive or number"
 
 
+def checks_kinds(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """One module says what an array of numbers is: complex numbers, texts, dates and masks are refused everywhere."""
+    exempt = ("sciml/checks/", "sciml/data/formats/", "sciml/linalg/sparse_files.py")  # arrays not yet read; texts
+    for node in ast.walk(tree) if not path.startswith(exempt) else ():
+        raises = isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)
+        if raises and re.search(r"\.kind not in|issubdtype", ast.unparse(node.test)):
+            yield f"{path}:{node.lineno} checks the kind of an array; use sciml.checks.real_array or whole_array"
+
+
 RULES = [
     too_long,
     undocumented,
@@ -198,6 +207,7 @@ RULES = [
     replaces_files,
     checks_whole_numbers,
     checks_numbers,
+    checks_kinds,
 ]
 
 
@@ -223,6 +233,7 @@ OFFENDERS = {
     unfinished: "raise NotImplementedError",
     replaces_files: "os.replace(part, path)",
     checks_whole_numbers: "if isinstance(n, bool) or not isinstance(n, int) or n < 1: pass",
+    checks_kinds: "if x.dtype.kind not in 'fiu':\n    raise InputError(x)",
     checks_numbers: "def f(x):\n    if not 0 < x < math.inf:\n        raise InputError(x)",
 }
 

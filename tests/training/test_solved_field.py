@@ -195,8 +195,10 @@ def test_vertices_and_random_points_of_a_mesh_are_in_it_and_others_are_not() -> 
     [
         (np.zeros(2), r"the shape of the points is \(2,\), expected \(number of points, 2\); a point has 2 coordinat"),
         (np.zeros((3, 1)), r"the shape of the points is \(3, 1\), expected \(number of points, 2\)"),
-        (np.zeros((3, 2), complex), "the points are of the type complex128, expected an array of real numbers"),
-        (np.array([["a", "b"]]), "the points are of the type <U1, expected an array of real numbers"),
+        (np.zeros((3, 2), complex), "the values of the points are complex, expected real ones"),
+        (np.ma.masked_greater(np.full((3, 2), 0.5), 0.25), "6 of 6 values of the points are masked"),
+        (np.full((3, 2), np.datetime64("2020-01-01")), "the values of the points are dates, expected real ones"),
+        (np.array([["a", "b"]]), "the values of the points are texts, expected real ones"),
         (torch.zeros(3, 2, dtype=torch.int64), r"the points are of the type torch\.int64, expected a tensor of real"),
         (np.array([[np.nan, 0.0]]), "1 of 2 values of the points are not finite"),
     ],

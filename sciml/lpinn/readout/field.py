@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from sciml.checks import shape
 from sciml.domains import Box
 from sciml.errors import InputError, SciMLError
 from sciml.lpinn.characteristics import Characteristics
@@ -143,8 +144,9 @@ class SpaceTimeField:
     def checked(self, points: Tensor) -> Tensor:
         """Return points ``(n, dim)`` with data type and device of the weights; refuse those outside of the domain."""
         box = self.problem.domain
-        if points.ndim != 2 or points.shape[1] != box.dim:
-            raise InputError(f"the points have shape {tuple(points.shape)}, expected (number of points, {box.dim}).")
+        shape("the points", points, ("number of points", box.dim))
+        if points.is_complex():
+            raise InputError(f"the points are of the type {points.dtype}, expected a tensor of real numbers.")
         if not bool(box.contains(box.wrap(points)).all()) or bool((box.wrap(points) - points)[:, ~self._wraps].any()):
             raise InputError("some points are outside of the domain, expected all inside; leave them out.")
         return points.to(self.weights)
