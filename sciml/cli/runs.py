@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 FIELDS, FILM = "fields.xdmf", "animation.gif"
-# Set by what launches ranks: Lightning itself, torchrun, SLURM.
-LAUNCHED = {"RANK", "LOCAL_RANK", "SLURM_PROCID"}
 
 ConfigArgument = Annotated[
     Path,
@@ -71,7 +68,7 @@ def run_config(
     if print_config:
         _refuse_idle({"-o": output is not None, "--resume": resume, "--overwrite": overwrite, "--json": json})
     is_run = (config / "config.yaml").is_file()
-    folder = _folder(verb, config, changes, output, resume=resume, overwrite=overwrite, reads=print_config)
+    folder = _folder(verb, config, output, resume=resume, overwrite=overwrite)
     from sciml.training.config import load_config
 
     file = config / "config.yaml" if is_run else config
@@ -153,10 +150,11 @@ def _what_now(folder: Path, modules: Sequence[Path]) -> str:
     return f"\nfields, for ParaView: {folder / FIELDS}\npictures: {', '.join([*pictures, *films])}"
 
 
-def _folder(
-    verb: str, config: Path, changes: list[str], output: Path | None, *, resume: bool, overwrite: bool, reads: bool
-) -> Path:
-    """Return the folder of the run; options that exclude each other are refused early, before the slow imports."""
+def _folder(verb: str, config: Path, output: Path | None, *, resume: bool, overwrite: bool) -> Path:
+    """Return the folder of the run; options that exclude each other are refused early, before the slow imports.
+
+    Whether the folder holds a run already is asked later: a mistake in the config is told first.
+    """
     from sciml.errors import InputError
 
     if resume and overwrite:
@@ -166,12 +164,7 @@ def _folder(
         raise InputError(f"{config} has no config.yaml, expected the folder of a run.")
     if is_run and output is not None and output.resolve() != config.resolve():
         raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
-    folder = config if is_run else output or RUNS / config.stem
-    # Among several ranks the others would find what the first has just written.
-    alone = LAUNCHED.isdisjoint(os.environ)
-    if alone and (folder / "config.yaml").is_file() and not (resume or overwrite or reads):
-        raise InputError(f"{folder} holds a run already; continue it with --resume, or start it anew with --overwrite.")
-    return folder
+    return config if is_run else output or RUNS / config.stem
 
 
 def _check_solvable(config: Config) -> None:

@@ -195,7 +195,10 @@ def _check_folder(config: Config, folder: Path, resume: bool, overwrite: bool) -
                 f"{folder} holds {strange[0]} but no {CONFIG}, so no run to resume; choose another folder."
             )
     elif file.exists() and not overwrite:
-        raise InputError(f"{folder} holds a run already; resume it, overwrite it, or choose another folder.")
+        raise InputError(
+            f"{folder} holds a run already; continue it with --resume, or start it anew with --overwrite (in Python, "
+            "resume=True or overwrite=True)."
+        )
     return {}
 
 

@@ -140,6 +140,21 @@ def test_a_solved_case_is_not_solved_again_nor_replaced_by_accident(run, command
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 
+def test_a_mistake_in_the_command_is_told_before_the_folder_that_holds_a_run(run, command):
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    for words, told in {
+        ("--module", "nofile.py"): "nofile.py",
+        ("task.init_args.stepz=3",): "did you mean 'step'?",
+        ("task.steps=3",): "steps",
+        ("task.init_args.step=-1.0",): "step is -1.0, expected a positive",
+        ("trainer.accelerator=abacus",): "abacus",
+    }.items():
+        for source in ("decay.yaml", run):
+            said = refused(command("solve", source, *words))
+            assert told in said and "holds a run already" not in said, said
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
 def test_train_solves_the_same(run, command, tmp_path):
     code, _, err = command("train", "decay.yaml", "-o", tmp_path / "run")
     assert (code, err) == (0, "")

@@ -193,7 +193,7 @@ def test_weights_of_another_network_are_refused(run, tmp_path):
 
 
 def test_a_folder_that_holds_something_is_refused(run, tmp_path):
-    with pytest.raises(InputError, match="holds a run already; resume it, overwrite it"):
+    with pytest.raises(InputError, match="holds a run already; continue it with --resume"):
         train(toy(), run)
     (tmp_path / "thesis.tex").write_text("precious")
     for options, reason in [({}, "is not empty"), ({"resume": True}, r"holds thesis\.tex but no config\.yaml")]:
