@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from sciml.checks import whole_array
 from sciml.errors import InputError, NotStructuredError
-from sciml.linalg.validation import check_spd_matrix
+from sciml.linalg.validation import check_spd_matrix, row_sums
 
 DOMINANCE_TOLERANCE = 1e-10
 
@@ -57,8 +57,7 @@ def recognise(
     rows_of_index = slice(None) if fluid_index is not None else index
     dirichlet, diagonal = np.zeros(fluid.size), np.zeros(fluid.size)
     diagonal[index] = csr.diagonal()[rows_of_index]
-    row_sums = csr.sum(axis=1)[rows_of_index]
-    dirichlet[index] = np.where(row_sums > DOMINANCE_TOLERANCE * diagonal[index], row_sums, 0.0)
+    dirichlet[index] = np.maximum(row_sums(csr)[rows_of_index], 0.0)
     weights = _face_weights(shape, rows, columns, values)
     return fluid.reshape(shape), weights, dirichlet.reshape(shape), diagonal.reshape(shape)
 
@@ -76,12 +75,12 @@ def _check_diffusion(csr: sp.csr_array, off_diagonal: np.ndarray) -> None:
             f"the matrix has a positive off-diagonal value, {off_diagonal.max():g}, which no 5- or 7-point diffusion "
             "operator has; use method='amg'."
         )
-    row_sums, diagonal = csr.sum(axis=1), csr.diagonal()
-    short = row_sums < -DOMINANCE_TOLERANCE * diagonal
+    sums = csr.sum(axis=1)
+    short = sums < -DOMINANCE_TOLERANCE * csr.diagonal()
     if short.any():
         row = int(np.argmax(short))
         raise NotStructuredError(
-            f"row {row} of the matrix sums to {row_sums[row]:g}, expected >= 0 as in a diffusion operator; "
+            f"row {row} of the matrix sums to {sums[row]:g}, expected >= 0 as in a diffusion operator; "
             "use method='amg'."
         )
 

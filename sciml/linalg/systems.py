@@ -10,10 +10,10 @@ import scipy.sparse as sp
 
 from sciml.checks import real_array
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
-from sciml.linalg.validation import check_right_hand_side, check_spd_matrix
+from sciml.linalg.validation import check_right_hand_side, check_spd_matrix, row_sums
 from sciml.linalg.voxel_poisson import VoxelPoisson
 
-COMPATIBILITY_TOLERANCE = 1e-10
+COMPATIBILITY_TOLERANCE = 1e-10  # of the sum of b over a closed component, relative to that of |b|
 
 Matrix = sp.sparray | sp.spmatrix
 
@@ -49,7 +49,7 @@ class SparseSystem:
         matrix are not looked for.
         """
         labels = np.zeros(self.shape, np.int32)
-        supported = np.abs(self.csr.sum(axis=1)) > COMPATIBILITY_TOLERANCE * self.csr.diagonal()
+        supported = row_sums(self.csr) != 0.0
         if supported.all():
             return labels, 0
         count, component = sp.csgraph.connected_components(self.csr, directed=False)
@@ -153,7 +153,8 @@ def _check_compatible(b: np.ndarray, labels: np.ndarray, count: int) -> None:
         cells = np.count_nonzero(labels == worst + 1)
         raise IncompatibleRightHandSideError(
             f"b sums to {sums[worst]:.3g} over a closed component (size {cells}), expected 0, "
-            "because no flux leaves it; correct b, add a Dirichlet cell, or pass project=True."
+            "because the rows of the matrix there sum to 0 (no flux leaves it); correct b, add a Dirichlet cell or a "
+            "term on the diagonal, or pass project=True."
         )
 
 

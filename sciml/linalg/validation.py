@@ -149,6 +149,15 @@ def check_spd_matrix(matrix: object) -> sp.csr_array:
     return result
 
 
+def row_sums(matrix: sp.csr_array) -> np.ndarray:
+    """Return the sum of each row, exactly 0 where rounding alone may have made it: below 4 eps n sum_j |a_ij|.
+
+    n is the number of entries of the row; its diagonal is a sum of that many terms, and adding up rounds as often.
+    """
+    sums, entries = matrix.sum(axis=1), np.diff(matrix.indptr)
+    return np.where(np.abs(sums) > 4 * np.finfo(float).eps * entries * abs(matrix).sum(axis=1), sums, 0.0)
+
+
 def _check_symmetry(matrix: sp.csr_array) -> None:
     difference = (matrix - matrix.T).tocoo()
     if difference.nnz == 0:

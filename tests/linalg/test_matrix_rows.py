@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sciml.errors import InputError
 from sciml.linalg import VoxelPoisson, solve
+from sciml.linalg.systems import as_matrix
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,36 @@ def test_x_has_the_shape_of_b_and_x0_is_given_in_it(obstacle, method):
 def test_a_zero_matrix_is_refused():
     with pytest.raises(InputError, match="no unknown"):
         solve(sp.csr_array((4, 4)), np.ones(4))
+
+
+def laplacian_of_a_path(couplings: np.ndarray) -> sp.csr_array:
+    diagonal = np.append(couplings, 0.0) + np.append(0.0, couplings)
+    return sp.diags_array([diagonal, -couplings, -couplings], offsets=[0, 1, -1]).tocsr()
+
+
+@pytest.mark.parametrize("method", ["auto", "cg", "amg"])
+@pytest.mark.parametrize("shift", [1e-11, 1e-9, 1.0])
+def test_a_small_term_on_the_diagonal_makes_a_matrix_regular(method, shift):
+    matrix = (laplacian_of_a_path(np.ones(49)) + shift * sp.eye_array(50)).tocsr()
+    result = solve(matrix, np.ones(50), method=method)
+    assert result.converged
+    np.testing.assert_allclose(result.x * shift, 1.0, rtol=4e-16 / shift * 10)
+
+
+@given(decades=st.floats(0.0, 8.0), factor=st.floats(1e-5, 1e5), seed=st.integers(0, 999))
+def test_rows_that_rounding_keeps_from_summing_to_zero_are_singular_and_others_are_not(decades, factor, seed):
+    rng = np.random.default_rng(seed)
+    matrix = laplacian_of_a_path(factor * 10.0 ** rng.uniform(-decades, decades, 60))
+    assert as_matrix(matrix).closed_components[1] == 1
+    matrix[7, 7] *= 1.0 + 1e-13
+    assert as_matrix(matrix).closed_components[1] == 0
+
+
+def test_a_weak_dirichlet_face_of_a_grid_is_seen_in_its_matrix():
+    cells = np.zeros((6, 7), np.uint8)
+    cells[0, 0] = 1
+    coefficient = np.ones((6, 7))
+    coefficient[0, 0] = 1e-12
+    problem = VoxelPoisson.from_cells(cells, coefficient=coefficient)
+    again = VoxelPoisson.from_matrix(problem.to_csr(), shape=(6, 7), fluid_index=np.flatnonzero(problem.fluid))
+    assert (problem.closed_components[1], again.closed_components[1]) == (0, 0)
