@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sciml.cli.display import LiveBar, LiveLine, display
-from sciml.training.pace import Pace
+from sciml.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

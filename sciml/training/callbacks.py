@@ -26,8 +26,8 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from sciml.atomic import AtomicFile, append_text, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
+from sciml.pace import Pace
 from sciml.run_records import LEADING, read_rows
-from sciml.training.pace import Pace
 
 SECONDS_BETWEEN_REPORTS = 0.5
 VALIDATION = "val/"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciml.training.pace import LONGEST, Pace
+from sciml.pace import LONGEST, Pace
 
 
 def estimates(times: list[float]) -> list[float | None]:
