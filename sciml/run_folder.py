@@ -129,7 +129,7 @@ class RunFolder:
                 **more,
             }
         )
-        result[CHECKSUM] = strict_json.digest(result)
+        result = strict_json.sealed(result, CHECKSUM)
         write_text(self.path / RESULT, _json(result), durable=True)
         return result
 

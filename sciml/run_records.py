@@ -140,9 +140,7 @@ def _result(values: dict[str, Any]) -> Result:
     for name, value in metrics.items():
         if value is not None:
             checks.number(f"metrics.{name}", value)
-    others = {name: value for name, value in values.items() if name != CHECKSUM}
-    if CHECKSUM in values and values[CHECKSUM] != strict_json.digest(others):
-        raise InputError(f"its values do not match their checksum, {CHECKSUM}")
+    strict_json.check_seal(values, CHECKSUM)
     seconds = checks.number("seconds", values.get("seconds"), at_least=0)
     training = checks.number("training_seconds", values.get("training_seconds", seconds), at_least=0)
     return Result(

@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 from sciml.regular_files import read_bytes
 
 LARGEST = 1 << 26  # bytes
@@ -104,6 +104,42 @@ def digest(value: Any) -> str:
     """
     text = json.dumps(value, separators=(",", ":"), default=lambda other: [type(other).__name__, str(other)])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(values: Mapping[str, Any], key: str, part: str | None = None) -> dict[str, Any]:
+    """Return values with their checksum under a key, in place of an earlier one; :func:`check_seal` compares it.
+
+    Parameters
+    ----------
+    values : as JSON or YAML reads them
+    key : of the checksum
+    part : key of the one value that the checksum is of; that of all others by default
+    """
+    return {**values, key: digest(_under_seal(values, key, part))}
+
+
+def check_seal(values: Mapping[str, Any], key: str, part: str | None = None) -> None:
+    """Refuse values that are not those that were sealed; those of earlier versions have no checksum.
+
+    Parameters
+    ----------
+    values, key, part : as :func:`sealed` returned and took them
+
+    Raises
+    ------
+    InputError
+        If the values do not match the checksum.
+    """
+    try:
+        is_whole = key not in values or values[key] == digest(_under_seal(values, key, part))
+    except TypeError as error:
+        raise InputError(f"it has a key that is neither text nor a number: {error}.") from error
+    if not is_whole:
+        raise InputError(f"its {part or 'values'} do not match their checksum, {key}.")
+
+
+def _under_seal(values: Mapping[str, Any], key: str, part: str | None) -> Any:
+    return {name: value for name, value in values.items() if name != key} if part is None else values[part]
 
 
 def _depth(value: Any) -> int:

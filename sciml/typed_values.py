@@ -22,14 +22,15 @@ one of its bases and its name is on the list of :mod:`sciml.config_classes`.
 
 A config that is stored in a run folder or in a card of weights may come from somebody else. It names classes of sciml,
 and those of modules that the user gives again; a whole number in it, but for those of :data:`NO_COUNTS`, is at most
-:data:`LARGEST_COUNT`; and what it builds is held to the numbers of the weights beside it
-(:func:`sciml.numerics.allocation.limited_allocation`).
+:data:`LARGEST_COUNT`; files that it names are not those of another machine; and what it builds is held to the numbers
+of the weights beside it (:func:`sciml.numerics.allocation.limited_allocation`).
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+import re
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
@@ -50,6 +51,8 @@ NO_COUNTS = ("seed", "memory")  # whole numbers that are no counts
 _REFUSALS = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError, MemoryError)
 _PLAIN = (str, int, float, types.NoneType, Mapping, Sequence, PurePath, Enum)
 _UNSET = object()
+_TEXTS = ("title", "paper.", "cite", "overridden")  # keys of a config that name no file
+_ELSEWHERE = re.compile(r"[/\\]{2}|[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # the beginning of a network share or a URL
 
 
 class _Misfit(Exception):
@@ -191,15 +194,19 @@ class TypedValues:
         try:
             fitted = self._fit(hint, value, key)
             if self.where.stored and key.rpartition(".")[2] not in NO_COUNTS:
-                self._check_counts(fitted, key)
+                self._check_stored(fitted, key)
             return fitted
         except _Misfit:
             raise self.where.wrong_type(key, value, hint) from None
 
-    def _check_counts(self, value: Any, key: str) -> None:
+    def _check_stored(self, value: Any, key: str) -> None:
+        """Refuse counts that no run needs, and files of other machines, which may ask for a password."""
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, list):
-                self._check_counts(item, key)
+                self._check_stored(item, key)
+            elif isinstance(item, str) and _ELSEWHERE.match(item) and not key.startswith(_TEXTS):
+                reason = f"{key} is {shorten(item)}, a file of another machine"
+                raise self.where.error(key, f"{reason}; copy it, and name the copy in a config of your own")
             elif isinstance(item, int) and abs(item) > LARGEST_COUNT:
                 reason = f"{key} is {shorten(value)}, more than {LARGEST_COUNT}, which no run needs"
                 raise self.where.error(key, f"{reason}; set it in a config of your own")

@@ -180,16 +180,7 @@ def _check_values(values: dict[str, Any]) -> None:
     for name, value in instance("metrics", values.get("metrics") or {}, dict, "numbers by name").items():
         if value is not None:
             number(f"metrics.{shown(name)}", value)
-    if OWN_CHECKSUM in values and values[OWN_CHECKSUM] != _digest(values):
-        raise InputError(f"its values do not match their checksum, {OWN_CHECKSUM}.")
-
-
-def _digest(values: dict[str, Any]) -> str:
-    """Return the checksum of the values of a card."""
-    try:
-        return strict_json.digest({name: value for name, value in values.items() if name != OWN_CHECKSUM})
-    except TypeError as error:
-        raise InputError(f"it has a key that is neither text nor a number: {error}.") from error
+    strict_json.check_seal(values, OWN_CHECKSUM)
 
 
 def is_card(path: Path) -> bool:
@@ -357,7 +348,7 @@ def publish(path: str | Path, tensors: Mapping[str, Tensor], **about: Any) -> Ca
     data = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
     values = {**about, "sha256": hashlib.sha256(data).hexdigest()}
     written = strict_yaml.parse(strict_yaml.dump(values), str(path))  # as it will be read
-    card = Card(path.with_suffix(CARD_ENDING), {**values, OWN_CHECKSUM: _digest(written)})
+    card = Card(path.with_suffix(CARD_ENDING), strict_json.sealed(written, OWN_CHECKSUM))
     # The card is the point of no return: before it the part is nothing, after it the part is what the card describes.
     with AtomicFile(path) as file:
         with file.part.open("wb") as part:

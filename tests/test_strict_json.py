@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sciml import strict_json
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -92,3 +92,19 @@ def test_two_values_have_one_digest_only_if_they_are_written_alike(one, other):
 def test_the_digest_tells_types_and_the_order_of_keys_apart():
     values = [1, 1.0, True, "1", None, [1], {"a": 1, "b": 2}, {"b": 2, "a": 1}, float("inf"), float("-inf")]
     assert len({strict_json.digest(value) for value in values}) == len(values)
+
+
+def test_a_seal_finds_each_change_of_what_it_is_of_and_nothing_else():
+    values = {"a": 1, "b": [2.0, None], "c": {"d": "e"}}
+    whole, part = strict_json.sealed(values, "sum"), strict_json.sealed(values, "sum", "c")
+    strict_json.check_seal(values, "sum")  # as in files of earlier versions
+    strict_json.check_seal(whole, "sum")
+    assert strict_json.sealed(whole, "sum") == whole and {**whole, "sum": 0} == {**values, "sum": 0}
+    for other in ({"a": True}, {"b": [2, None]}, {"c": {}}, {"more": None}, {"sum": None}):
+        with pytest.raises(InputError, match="its values do not match their checksum, sum"):
+            strict_json.check_seal({**whole, **other}, "sum")
+    strict_json.check_seal({**part, "a": 2}, "sum", "c")
+    with pytest.raises(InputError, match="its c do not match their checksum, sum"):
+        strict_json.check_seal({**part, "c": {"d": "f"}}, "sum", "c")
+    with pytest.raises(InputError, match="neither text nor a number"):
+        strict_json.check_seal({**whole, (1, 2): 3}, "sum")

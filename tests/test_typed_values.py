@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from sciml.config_classes import shipped_classes
 from sciml.config_errors import Where
+from sciml.data import FieldData
 from sciml.errors import ConfigError, InputError
+from sciml.training.config import Paper
 from sciml.typed_values import LARGEST_COUNT, TypedValues
 
 
@@ -216,6 +218,21 @@ def test_a_union_takes_a_value_as_the_first_member_does_that_takes_it(kinds, val
 )
 def test_every_member_of_a_union_is_tried(hint, value, expected):
     assert taken(hint, value)[1] == expected
+
+
+@pytest.mark.parametrize("path", ["//host/share/a.h5", r"\\\\host\share\a.h5", "https://host/a.h5", "S3://a/b.h5"])
+def test_a_stored_config_names_no_file_of_another_machine(path):
+    data = {"path": path}
+    with pytest.raises(ConfigError, match=r"data\.path is .*, a file of another machine; copy it"):
+        TypedValues(Where("f", stored=True)).check(FieldData, data, "data")
+    assert TYPED.check(FieldData, data, "data")["path"] == path
+    paper = {"claim": "fast", "source": path}
+    assert TypedValues(Where("f", stored=True)).check(Paper, paper, "paper")["source"] == path
+
+
+@pytest.mark.parametrize("path", ["/data/a.h5", "../a.h5", "a//b.h5", r"C:\a.h5"])
+def test_a_stored_config_names_any_file_of_this_machine(path):
+    assert TypedValues(Where("f", stored=True)).check(FieldData, {"path": path}, "data")["path"] == path
 
 
 SCALARS = (

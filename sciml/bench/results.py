@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml import checks, strict_json
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 
 Raw = dict[str, Any]  # the JSON that a benchmark writes
 Run = dict[str, Any]  # one job of it, with what was measured
@@ -37,8 +37,10 @@ def read_results(path: Path, name: str) -> Raw:
     for key, job in raw["jobs"].items():
         if not isinstance(job, dict) or not isinstance(job.get("group"), str):
             raise foreign(path, name, f"the job {checks.shown(key)} is {checks.shown(job)}.")
-    if raw.get(CHECKSUM, (jobs := strict_json.digest(raw["jobs"]))) != jobs:
-        raise foreign(path, name, "its jobs do not match their checksum.")
+    try:
+        strict_json.check_seal(raw, CHECKSUM, "jobs")
+    except InputError as error:
+        raise foreign(path, name, str(error)) from error
     return raw
 
 

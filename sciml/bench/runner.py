@@ -143,5 +143,6 @@ def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
 
 def _write(path: Path, results: Raw) -> None:
     """Write the results with a checksum of the jobs; another run may write the same file at the same time."""
-    results[CHECKSUM] = strict_json.digest(plain(results["jobs"]))
-    write_text(path, json.dumps(plain(results), indent=1, allow_nan=False) + "\n", unique=True)
+    sealed = strict_json.sealed(plain(results), CHECKSUM, "jobs")
+    results[CHECKSUM] = sealed[CHECKSUM]
+    write_text(path, json.dumps(sealed, indent=1, allow_nan=False) + "\n", unique=True)

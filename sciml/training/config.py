@@ -69,6 +69,9 @@ class Head:
     overridden: list[str] = field(default_factory=list)
 
 
+HEADS, SECTIONS = tuple(Head.__dataclass_fields__), ("task", "data", "training", "trainer", "paper")
+
+
 @dataclass(frozen=True)
 class Config:
     """A config that has been checked, with all of its defaults.
@@ -199,18 +202,13 @@ def _config(
     values: Mapping[str, Any], where: Where, modules: Sequence[str | Path], classes: ClassList | None
 ) -> Config:
     values = {key: current_values(section) for key, section in values.items()}
-    heads = list(Head.__dataclass_fields__)
-    sections = ["task", "data", "training", "trainer", "paper"]
     for key in values:
-        if key not in (*heads, *sections, "modules"):
-            raise where.no_key("", key, ["title", "seed", *sections, "cite"])
+        if key not in (*HEADS, *SECTIONS, "modules"):
+            raise where.no_key("", key, ["title", "seed", *SECTIONS, "cite"])
     own = load_modules(modules, values.get("modules"), where)
     typed = TypedValues(where, (classes or shipped_classes()).extended(own.classes(object)))
     _check_there(where, values, ("title", "task"))
-    resolved = typed.check(Head, {key: values[key] for key in heads if values.get(key) is not None}, "")
-    if not 0 <= resolved["seed"] <= LARGEST_SEED:
-        raise where.error("seed", f"seed is {resolved['seed']}, expected a whole number from 0 to 2^63 - 1")
-    check_keys(resolved["cite"], where)
+    resolved = _head(typed, values)
     task_class, resolved["task"] = _section(typed, "task", values["task"])
     is_own = task_class.epochs_of is not None
     draws = is_own or task_class.solves()
@@ -236,12 +234,21 @@ def _config(
         trainer=dict(resolved["trainer"]),
         paper=resolved["paper"],
         cite=list(resolved["cite"]),
-        values={key: resolved[key] for key in ("title", "seed", *sections, "cite")} | recorded_beside,
+        values={key: resolved[key] for key in ("title", "seed", *SECTIONS, "cite")} | recorded_beside,
         source=where.file,
         classes=typed.classes,
         overrides=where.overrides,
         stored=where.stored,
     )
+
+
+def _head(typed: TypedValues, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys that belong to no section, with their defaults."""
+    head = typed.check(Head, {key: values[key] for key in HEADS if values.get(key) is not None}, "")
+    if not 0 <= head["seed"] <= LARGEST_SEED:
+        raise typed.where.error("seed", f"seed is {head['seed']}, expected a whole number from 0 to 2^63 - 1")
+    check_keys(head["cite"], typed.where)
+    return head
 
 
 def _section(typed: TypedValues, key: str, values: Any) -> tuple[type, dict[str, Any]]:

@@ -9,7 +9,8 @@ the updates that were made stay those of the new config, and ``environment.json`
 - what is said about it: ``title``, ``paper``, ``cite``;
 - more epochs of the last phase, if its schedule is constant.
 
-The record of overridden parameters follows what changes.
+The record of overridden parameters follows what changes. A data set stays where it was: a run does not record what is
+in it, and a file elsewhere may be another one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _FREE = (
     *(f"trainer.{name}" for name in ("accelerator", "devices", "num_nodes", "strategy", "detect_anomaly", "logger")),
     *("title", "paper", "cite"),
 )
+DATA = "data.init_args.path"
 _MOST_SHOWN = 5
 
 Differences = dict[str, tuple[Any, Any]]
@@ -110,6 +112,11 @@ def allowed_changes(config: Config, old: Mapping[str, Any], file: Path) -> Diffe
     refused = {
         key: pair for key, pair in found.items() if not (_is_below(key, (*_FREE, KEY)) or _is_longer(key, pair, config))
     }
+    if any(_is_below(key, (DATA,)) for key in refused):
+        raise ConfigError(
+            f"a resumed run keeps its data, got {_listed(refused)}; the run has no record of what the file held, so "
+            "that another one cannot be told from it: put the file, or a link to it, where it was."
+        )
     if refused:
         raise ConfigError(
             f"a resumed run keeps its config, got {_listed(refused)}; what may change is {', '.join(_FREE)}, and the "

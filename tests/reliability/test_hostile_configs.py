@@ -169,6 +169,9 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "a device for data": (
         "learn", "data", {"class_path": "sciml.data.FieldData", "init_args": {"path": "/dev/zero"}},
     ),
+    "another machine for a mesh": ("solve", "task.init_args.output", {"mesh": "//host.invalid/share/a.vtu"}),
+    "a text for a mesh": ("solve", "task.init_args.output", {"mesh": "/etc/passwd"}),
+    "a text for data": ("learn", "data", {"class_path": "sciml.data.FieldData", "init_args": {"path": "/etc/passwd"}}),
     "a pipe for a mesh": ("solve", "task.init_args.output", {"mesh": "pipe.vtu"}),
     "a device for a mesh": ("solve", "task.init_args.output", {"mesh": "/dev/zero"}),
     "a network without end": ("solve", "task.init_args.networks.u.init_args.layers", 10**9),
@@ -203,7 +206,14 @@ WORDS = {
 }  # fmt: skip
 # These are well-formed, so that a run of one's own may begin; what they ask for is refused when it is opened or built.
 LATE = ("a device for data", "a pipe for a mesh", "a device for a mesh", "a network without bounds")
-LATE += ("a network without end", "a grid without bounds", "filters without bounds")
+LATE += (
+    "another machine for a mesh",
+    "a text for a mesh",
+    "a text for data",
+    "a network without end",
+    "a grid without bounds",
+    "filters without bounds",
+)
 OWN = ("train", "solve", "--print-config", "--resume")
 READS_NO_CONFIG = ("precondition",)  # it takes the arguments of the task alone
 
@@ -287,7 +297,7 @@ def test_a_hostile_file_is_refused_in_one_sentence_by_every_verb(answers, name):
         assert done["seconds"] < 60, f"{verb}: {done}"
         if verb in READS_NO_CONFIG and done["code"] in (0, 1):
             continue
-        if verb == "export" and name == "a device for data":  # the task and its weights are right
+        if verb == "export" and name in ("a device for data", "a text for data"):  # the task and its weights are right
             continue
         if verb == "--print-config" and name in LATE and done["code"] == 0:
             continue

@@ -20,7 +20,7 @@ from sciml.errors import CheckpointError, ConfigError, InputError, SciMLError
 from sciml.training import run as running
 from sciml.training.checkpoints import read_checkpoint, write_checkpoint
 from sciml.training.config import config_from_values, load_config
-from sciml.training.resuming import differences
+from sciml.training.resuming import allowed_changes, as_read, differences
 from sciml.training.run import evaluate, export_weights, finished, load_task, train
 
 
@@ -268,3 +268,13 @@ def test_whatever_reads_a_run_folder_holds_its_config_to_the_limits_of_stored_on
             with pytest.raises(error, match=sentence):
                 read(copy)
     assert not list(tmp_path.glob("w.*"))
+
+
+def test_data_that_have_moved_are_not_taken_for_those_of_the_run(tmp_path):
+    data = {"class_path": "sciml.data.FieldData", "init_args": {"path": "old/a.h5"}}
+    values = {**toy().values, "data": data}
+    config = changed("data.init_args.path=new/a.h5", values=values)
+    with pytest.raises(
+        ConfigError, match=r"data\.init_args\.path .*no record.*put the file, or a link to it, where it"
+    ):
+        allowed_changes(config, as_read(config_from_values(values, "toy.yaml")), tmp_path / "config.yaml")
