@@ -236,6 +236,26 @@ def blame(error: BaseException) -> str | None:
     return _blame(error, shown)
 
 
+def place(function: Any) -> str | None:
+    """Return the file and the line where a function of a user's file begins, None for any other.
+
+    Parameters
+    ----------
+    function : or a method, such as ``problem.rate``
+
+    Returns
+    -------
+    str or None
+        Such as ``my_problem.py, line 12``.
+    """
+    code = getattr(function, "__code__", None)
+    for loaded in _LOADED.values() if code is not None else ():
+        for file in loaded.files.values():
+            if file.location == code.co_filename:
+                return f"{file.path}, line {code.co_firstlineno}"
+    return None
+
+
 def _blame(error: BaseException, shown: Mapping[str, Path]) -> str | None:
     """Return the sentence for files by their locations."""
     raised = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

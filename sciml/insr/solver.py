@@ -6,6 +6,7 @@ import time as clock
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from sciml.status import Status
 from sciml.tables import summary
 
 PERIOD_POINTS = 32
+ASKED = 50  # points at which the methods of a problem are tried
 SAME_PERIOD = 1e-3  # relative; single precision leaves 1e-5
 LARGEST_GROWTH = 10.0  # of the energy, for problems that watch one
 
@@ -134,6 +136,10 @@ class TimeStepper:
         self.networks = {name: FlatModule(networks[name]) for name in problem.fields}
         self.fitting, self.points = fitting or LeastSquaresFit(), points or FitPoints()
         self.seed = seed
+        self._asked = False  # whether the equations of the problem have been checked
+        points = problem.domain.interior(ASKED, generator(0), kind="uniform")
+        for answer in problem.data_answers(points, 0.0):
+            answer.check()
         if isinstance(self.fitting, LeastSquaresFit):
             self._check_count()
 
@@ -145,6 +151,7 @@ class TimeStepper:
         DivergenceError
             If a network does not reach ``fitting.initial_tolerance``.
         """
+        self._check_equations({name: network.vector() for name, network in self.networks.items()}, 0.0)
         begin, weights, fits = clock.process_time(), {}, []
         for number, name in enumerate(self.networks):
             fitted = self._fit(self._initial_fit(name), 0, number, initial=True)
@@ -163,6 +170,7 @@ class TimeStepper:
             If residuals are not finite, or an energy has grown by a factor of ten in the step; ``state`` is the last
             good one.
         """
+        self._check_equations(state.weights, state.time)
         begin, fits = clock.process_time(), []
         before = None if state.before is None else self.fields(state.before)
         step = Step(self.problem, self.fields(state.weights), before, state.time, self.time_step)
@@ -233,15 +241,48 @@ class TimeStepper:
             return sample
 
         method: Callable[..., Fitted] = self.fitting.fit_initial if initial else self.fitting.fit
-        fitted = method(fit, draw, generator(self.seed, step, number, device=device))
-        if not fitted.rms < float("inf"):
-            raise DivergenceError(
-                f"the fit of {fit.field!r} in step {step} is not finite any more; take a smaller time step, a smaller "
-                "learning rate or more points."
-            )
+        try:
+            fitted = method(fit, draw, generator(self.seed, step, number, device=device))
+            if not fitted.rms < float("inf"):
+                raise DivergenceError(
+                    f"the fit of {fit.field!r} in step {step} is not finite any more; take a smaller time step, a "
+                    "smaller learning rate or more points."
+                )
+        except DivergenceError as error:
+            draws = generator(self.seed, step, number, 0, device=device)
+            sample = self.points.sample(self.problem.domain, draws).to(dtype)
+            if (cause := self._not_finite(fit, sample, step)) is not None:
+                raise DivergenceError(f"{cause}; {error}") from error
+            raise
         if fit.integral and fitted.status == Status.STALLED:
             return replace(fitted, status=Status.CONVERGED)
         return fitted
+
+    def _check_equations(self, weights: Mapping[str, Tensor], time: float) -> None:
+        """Check once what the methods of the problem return for fields with these parameters."""
+        if self._asked:
+            return
+        like = next(iter(weights.values()))
+        draws = generator(0, device=like.device)
+        sample = FitPoints(ASKED, "uniform").sample(self.problem.domain, draws).to(like.dtype)
+        with torch.no_grad():
+            for answer in self.problem.equation_answers(self.fields(weights), sample.interior, sample.boundary, time):
+                answer.check()
+        self._asked = True
+
+    def _not_finite(self, fit: Fit, sample: Sample, step: int) -> str | None:
+        """Return which method of the problem is not finite where a fit is not, and where; None if all are."""
+        weights = {name: network.vector() for name, network in self.networks.items()} | {fit.field: fit.start}
+        for time in dict.fromkeys([max(step - 1, 0) * self.time_step, step * self.time_step]):
+            with torch.no_grad():
+                answers = [self.problem.data_answers(sample.interior, time)] if not step else []
+                answers.append(
+                    self.problem.equation_answers(self.fields(weights), sample.interior, sample.boundary, time)
+                )
+                for answer in chain(*answers):
+                    if (found := answer.not_finite(time)) is not None:
+                        return found
+        return None
 
     def _check_initial(self, name: str, fitted: Fitted) -> None:
         network = self.networks[name]

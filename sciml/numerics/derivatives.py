@@ -52,17 +52,27 @@ class Jet:
     @property
     def first(self) -> Tensor:
         """First derivatives, ``(k, n, channels)``; the gradient if the directions are the axes."""
+        self._need("first", 1)
         return self.rows[1 : 1 + self.count]
 
     @property
     def second(self) -> Tensor:
         """Second derivatives along each direction twice, ``(k, n, channels)``; the diagonal of the Hessian."""
+        self._need("second", 2)
         return self.rows[1 + self.count :]
 
     @property
     def count(self) -> int:
         """The number ``k`` of directions of the derivatives."""
         return (len(self.rows) - 1) // self.order if self.order else 0
+
+    def _need(self, name: str, order: int) -> None:
+        """Refuse derivatives that the jet does not have: an empty tensor would be summed to zero."""
+        if self.order < order:
+            raise InputError(
+                f"order is {self.order}, u.{name} needs order = {order}: set it in the class of the problem; "
+                "conditions on the boundary have first derivatives alone."
+            )
 
     def channel(self, index: int) -> Jet:
         """Return the jet of one channel, which remains an axis of length 1."""

@@ -7,13 +7,14 @@ class of a few lines. A :class:`Problem` with several fields, such as a velocity
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Domain
+from sciml.numerics.answers import Answer, presented
 from sciml.numerics.derivatives import Jet
 from sciml.tables import summary
 
@@ -59,6 +60,11 @@ class Problem(ABC):
         """A ``Ball`` or ``Plane`` of :mod:`sciml.plots` that is drawn beside a body; None by default."""
         return None
 
+    @property
+    def boundary_method(self) -> str:
+        """The name of the method that states the boundary condition, for errors."""
+        return "boundary"
+
     @abstractmethod
     def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Return the observation of a field at time 0, ``(n, m)``."""
@@ -90,6 +96,35 @@ class Problem(ABC):
     def quantities(self, fields: Fields, time: float) -> dict[str, float]:
         """Return quantities to monitor at a time, such as mass and energy; the drift of conserved ones is an error."""
         return {}
+
+    def data_answers(self, points: Tensor, time: float) -> Iterator[Answer]:
+        """Yield what the methods return that need no field: initial conditions, exact field, proposed points."""
+        for name in self.fields:
+            yield Answer(self, "initial_field", self.initial_field(name, points), points, (len(points), "m"))
+            proposed = self.propose(name, len(points), torch.Generator(points.device).manual_seed(0))
+            yield Answer(self, "propose", proposed, points, ("n", self.domain.dim))
+            if name == self.headline and (exact := self.exact_field(name, points, time)) is not None:
+                yield Answer(self, "exact_field", exact, points, (len(points), "channels"))
+
+    def equation_answers(
+        self, fields: Fields, points: Tensor, at: BoundaryPoints | None, time: float
+    ) -> Iterator[Answer]:
+        """Yield what the methods return that see the fields: observations, boundary conditions, fields to write.
+
+        Parameters
+        ----------
+        fields : at the time
+        points : ``(n, dim)``, in the interior
+        at : points on the boundary; None if there is none
+        time : in the unit of the problem
+        """
+        for name in self.fields:
+            observed = self.observe(name, fields(name, points, self.observed_order(name)))
+            shape = (len(points), self.initial_field(name, points).shape[1])
+            yield Answer(self, "observe", observed, points, shape)
+            if at is not None and (rest := self.boundary(name, at, fields(name, at.points, 1), time)) is not None:
+                yield Answer(self, self.boundary_method, rest, at.points, (len(at.points), "m"))
+        yield from presented(self, self.present(fields, points, time), points)
 
     def __repr__(self) -> str:
         """Return the domain, the fields and the parameters as a table."""
@@ -141,6 +176,32 @@ class EvolutionProblem(Problem):
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the exact solution, ``(n, channels)``; None where it is not known."""
         return None
+
+    def data_answers(self, points: Tensor, time: float) -> Iterator[Answer]:
+        """Yield what the methods return that need no field."""
+        shape = (len(points), self.channels)
+        yield Answer(self, "initial", self.initial(points), points, shape)
+        if (exact := self.exact(points, time)) is not None:
+            yield Answer(self, "exact", exact, points, shape)
+        if (directions := self.directions(points)) is not None:
+            yield Answer(self, "directions", directions, points, ("k", self.domain.dim))
+        yield from super().data_answers(points, time)
+
+    def equation_answers(
+        self, fields: Fields, points: Tensor, at: BoundaryPoints | None, time: float
+    ) -> Iterator[Answer]:
+        """Yield what the methods return that see the field."""
+        directions, shape = self.directions(points), (len(points), self.channels)
+        rate = self.rate(points, fields("u", points, self.order, directions), time)
+        yield Answer(self, "rate", rate, points, shape)
+        if (twice := self.rate_of_rate(points, fields("u", points, 2, directions))) is not None:
+            yield Answer(self, "rate_of_rate", twice, points, shape)
+        yield from super().equation_answers(fields, points, at, time)
+
+    @property
+    def boundary_method(self) -> str:
+        """The name of the method that states the boundary condition, for errors."""
+        return "on_boundary"
 
     def initial_field(self, name: str, points: Tensor) -> Tensor:
         """Return the initial condition of the field."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from sciml.checks import number, positive
 from sciml.domains import Box
 from sciml.errors import InputError
+from sciml.numerics.answers import Answer
 from sciml.numerics.derivatives import jet_of
 from sciml.tables import summary
 
@@ -98,6 +99,7 @@ class TransportProblem(ABC):
         source = self.source(points, times, initial)
         if source is not None:
             self._checked("source", source, (len(points), 1))
+        self._check_optional(points, times)
         if self.passive and not torch.equal(speed, self.velocity(points, times, initial + 1)):
             raise InputError(f"{type(self).__name__} is passive, but its velocity depends on u; set passive to False.")
         self._check_period(points[:32], float(initial.max() - initial.min()))
@@ -125,14 +127,19 @@ class TransportProblem(ABC):
             **{name: value for name, value in numbers.items() if isinstance(value, int | float | str | tuple)},
         }
 
+    def _check_optional(self, points: Tensor, times: Tensor) -> None:
+        """Check the shapes of the exact solution and of the boundary values, where there are some."""
+        exact = self.exact(points, 0.0)
+        if exact is not None:
+            Answer(self, "exact", exact, points, (len(points), 1)).check()
+        if self.has_boundary_values:
+            Answer(self, "inflow", self.inflow(points, times), points, (len(points), 1)).check()
+
     def _checked(self, name: str, values: Tensor, shape: tuple[int, int]) -> Tensor:
-        if not isinstance(values, Tensor) or values.shape != shape or values.dtype != torch.float64:
-            got = f"{values.dtype} of shape {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
-            raise InputError(f"{name} returned {got}, expected torch.float64 of shape {shape}.")
-        if not bool(values.isfinite().all()):
-            raise InputError(
-                f"{name} returned values that are not finite at some of {shape[0]} points of the box; correct it there."
-            )
+        answer = Answer(self, name, values, self.probes(), shape)
+        answer.check()
+        if (found := answer.not_finite(0.0)) is not None:
+            raise InputError(f"{found}; correct it there.")
         return values
 
     def _check_period(self, points: Tensor, size: float) -> None:
