@@ -20,7 +20,7 @@ from sciml.checks import positive, whole_number
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.plots.panels import Scene
-from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle
+from sciml.plots.style import COLOURS, FAINT, INK, checked_path, entitle, own_look
 from sciml.plots.timelines import evenly
 
 _DPI = 100
@@ -30,6 +30,7 @@ _SHORTEST = 20  # milliseconds; many programs show shorter frames ten times slow
 Show = Callable[[float], None]
 
 
+@own_look
 def field_animation(  # noqa: PLR0913 - all but two are rarely given
     field: Field,
     path: str | Path,

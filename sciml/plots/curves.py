@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sciml.errors import InputError
-from sciml.plots.style import COLOURS, INK, checked_path, entitle, save, tidy
+from sciml.plots.style import COLOURS, INK, checked_path, entitle, own_look, save, tidy
 
 Rows = Sequence[Mapping[str, Any]]
 
 
+@own_look
 def time_curves(
     rows: Rows | Mapping[str, Rows],
     path: str | Path,

@@ -23,7 +23,7 @@ from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.mesh import Mesh
 from sciml.plots.animation import Show, clock_of, film_layout, film_times, write_film
-from sciml.plots.style import FAINT, INK, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
+from sciml.plots.style import FAINT, INK, checked_path, colour_bar, colouring, entitle, labelled, own_look, save, tidy
 from sciml.plots.surfaces import check_displacement, lit, moved_points, triangles_of
 from sciml.plots.timelines import at_time, shown_times
 
@@ -49,6 +49,7 @@ class Ball(NamedTuple):
 Obstacle = Plane | Ball
 
 
+@own_look
 def deformed_mesh(
     displacement: Field,
     path: str | Path,
@@ -76,6 +77,7 @@ def deformed_mesh(
     save(deformations(body, shown_times(displacement, times, _PICTURES)), path)
 
 
+@own_look
 def deformation_animation(
     displacement: Field,
     path: str | Path,

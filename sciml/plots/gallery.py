@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from sciml.mesh.field import Field
 from sciml.mesh.mesh import Mesh
 from sciml.plots.space_time import draw_space_time
-from sciml.plots.style import INK, save, tidy
+from sciml.plots.style import INK, own_look, save, tidy
 from sciml.plots.wind import draw_wind
 
 WIDTH, HEIGHT, DPI = 15.0, 5.0, 120  # inches, and dots per inch
 _TOP = 0.86  # of the height, below the titles
 
 
+@own_look
 def gallery(
     path: str | Path,
     *,

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sciml.errors import InputError
-from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, pale, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, own_look, pale, save, tidy
 
 
 class Run(Protocol):
@@ -32,6 +32,7 @@ class Run(Protocol):
         """Time of all iterations [s]."""
 
 
+@own_look
 def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path, *, rtol: float | None = None) -> None:
     """Draw relative residuals over iterations, one line for each method, and write the picture.
 
@@ -46,6 +47,7 @@ def residual_history(histories: Mapping[str, Sequence[float]], path: str | Path,
     save(figure, path)
 
 
+@own_look
 def training_history(
     rows: Sequence[Mapping[str, Any]],
     path: str | Path,
@@ -85,6 +87,7 @@ def training_history(
     save(figure, path)
 
 
+@own_look
 def solver_seconds(runs: Mapping[str, Run], path: str | Path) -> None:
     """Draw the set-up and solve times of several methods as bars, and write the picture.
 

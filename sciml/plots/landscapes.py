@@ -15,12 +15,13 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from sciml.errors import InputError
-from sciml.plots.style import COLOURS, FAINT, INK, checked_path, colour_bar, entitle, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, checked_path, colour_bar, entitle, own_look, save, tidy
 
 LEVELS = 14  # at most
 LOWEST = 0.01  # of the values: below them, as at an exact solution, the colour does not change any more
 
 
+@own_look
 def loss_landscape(
     losses: np.ndarray | Mapping[str, np.ndarray], path: str | Path, *, span: float = 1.0, surface: bool = False
 ) -> None:
@@ -63,6 +64,7 @@ def landscape_figure(losses: np.ndarray | Mapping[str, np.ndarray], span: float,
     return figure
 
 
+@own_look
 def spectrum(values: Sequence[float] | np.ndarray | Mapping[str, Sequence[float]], path: str | Path) -> None:
     """Draw eigenvalues, falling, on a logarithmic axis, one line for each spectrum, and write the picture.
 

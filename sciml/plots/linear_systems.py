@@ -16,10 +16,11 @@ from sciml.mesh.field import Field
 from sciml.mesh.mesh import Mesh
 from sciml.plots.histories import Run, draw_histories, draw_seconds
 from sciml.plots.slices import FLUID, SOLID, Section, draw_slice, section_of
-from sciml.plots.style import FAINT, INK, entitle, save
+from sciml.plots.style import FAINT, INK, entitle, own_look, save
 from sciml.plots.surfaces import lit, triangles_of
 
 
+@own_look
 def solution_picture(
     field: Field,
     cells: np.ndarray | None,
@@ -43,6 +44,7 @@ def solution_picture(
     save(figure, path)
 
 
+@own_look
 def comparison_picture(
     field: Field,
     cells: np.ndarray,

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, labelled, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, labelled, own_look, save, tidy
 
 GRID = "#e6e8eb"
 MARKERS = "oDsv^P"
 
 
+@own_look
 def profiles(
     fields: Mapping[str, Field],
     path: str | Path,
@@ -68,6 +69,7 @@ def profiles(
     save(figure, path)
 
 
+@own_look
 def work_precision(
     points: Mapping[str, tuple[float, float]],
     path: str | Path,

@@ -14,12 +14,13 @@ from matplotlib.patches import Patch
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
-from sciml.plots.style import FAINT, INK, PANEL, colour_bar, colouring, entitle, labelled, save, tidy
+from sciml.plots.style import FAINT, INK, PANEL, colour_bar, colouring, entitle, labelled, own_look, save, tidy
 
 FLUID, DIRICHLET, SOLID = 0, 1, 2  # the codes of cells, as in the files of linear systems
 OTHER_CELLS = ((DIRICHLET, "#d8ecf8", "////", "Dirichlet"), (SOLID, "#b4b9bf", "", "solid"))
 
 
+@own_look
 def field_slice(
     field: Field, cells: np.ndarray | None, path: str | Path, *, axis: int = 2, index: int | None = None
 ) -> None:

@@ -12,13 +12,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.plots.panels import Flow, Scene
-from sciml.plots.style import INK, checked_path, entitle, save
+from sciml.plots.style import INK, checked_path, entitle, own_look, save
 from sciml.plots.timelines import shown_times
 
 _PICTURES = 4  # in a row, by default
 _WIDTH = 3.0  # of a picture, in inches
 
 
+@own_look
 def field_snapshots(
     fields: Field | Sequence[Field],
     path: str | Path,

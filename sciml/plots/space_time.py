@@ -15,9 +15,10 @@ from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
 from sciml.plots.panels import axis_label
-from sciml.plots.style import INK, PANEL, checked_path, colour_bar, colouring, entitle, labelled, save, tidy
+from sciml.plots.style import INK, PANEL, checked_path, colour_bar, colouring, entitle, labelled, own_look, save, tidy
 
 
+@own_look
 def space_time(field: Field, path: str | Path, *, paths: np.ndarray | None = None, title: str = "") -> None:
     """Draw u(x, t) as an image, x to the right and t upwards, with curves X(t) over it, and write the picture.
 

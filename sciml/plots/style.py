@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
+from threading import RLock
+from typing import ParamSpec, TypeVar
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, style
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
@@ -21,6 +24,23 @@ COLOURS = ("#c8102e", "#1f5fa8", "#e08a00", "#2a8a57", "#7a4fa3", "#6b6f76")
 INK, FAINT = "#22262b", "#7d848c"
 PANEL = (5.8, 4.6)  # inches, of a picture with one pair of axes
 _FORMATS = (".png", ".pdf", ".svg")
+_drawing = RLock()  # matplotlib has one set of settings for all threads
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def own_look(draw: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that draws with the defaults of matplotlib, and leaves the settings as they were.
+
+    matplotlib takes settings from a file ``matplotlibrc`` in the working directory, which can start LaTeX.
+    """
+
+    @wraps(draw)
+    def drawn(*arguments: P.args, **options: P.kwargs) -> R:
+        with _drawing, style.context("default"):
+            return draw(*arguments, **options)
+
+    return drawn
 
 
 def colouring(values: np.ndarray) -> tuple[Normalize, Colormap]:

@@ -16,7 +16,7 @@ from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
-from sciml.plots.style import FAINT, INK, PANEL, save
+from sciml.plots.style import FAINT, INK, PANEL, own_look, save
 from sciml.plots.surfaces import lit, triangles_of
 
 CLAY = "#d9d4cb"
@@ -26,6 +26,7 @@ _WIDTH = 0.9
 _SPEED_RANGE = (0.5, 1.5)  # in units of the wind: slow in front of and behind the obstacle, fast beside it
 
 
+@own_look
 def wind_around(velocity: Field, surface: Mesh, path: str | Path, *, title: str = "") -> None:
     """Draw the streamlines of a flow along the first axis around an obstacle, and write the picture.
 

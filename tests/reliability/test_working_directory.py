@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import sciml
+from sciml import plots
 
 PACKAGE = Path(sciml.__file__).parent
 SOLVE = """
@@ -117,3 +119,33 @@ def test_processes_that_we_start_import_nothing_from_there(program, tmp_path, re
     assert not (there / "CANARY").exists()
     assert "canary" not in done.stderr
     assert program is WORK or (done.returncode == 0 and (there / "set.h5").exists()), done.stderr
+
+
+# Settings that start LaTeX with a preamble of somebody else's, and a backend that imports a module.
+MATPLOTLIBRC = "text.usetex: True\nfigure.facecolor: red\ntext.latex.preamble: canary\nbackend: module://this\n"
+DRAW = """
+import sys
+started = []
+sys.addaudithook(lambda event, _: started.append(event) if event == "subprocess.Popen" else None)
+import numpy as np
+from matplotlib import rcParams
+from sciml.plots import residual_history
+before = dict(rcParams)
+residual_history({"method": [1.0, 0.1, 0.01]}, "history.png", rtol=1e-2)
+print(started, "this" in sys.modules, before["text.usetex"], dict(rcParams) == before)
+"""
+
+
+def test_pictures_are_drawn_with_settings_of_ours(tmp_path):
+    clean, settings = tmp_path / "clean", tmp_path / "settings"
+    clean.mkdir(), settings.mkdir()
+    (settings / "matplotlibrc").write_text(MATPLOTLIBRC)
+    assert python("-c", DRAW, cwd=clean) == "[] False False True\n"
+    assert python("-c", DRAW, cwd=settings) == "[] False True True\n"
+    assert (settings / "history.png").read_bytes() == (clean / "history.png").read_bytes()
+
+
+def test_all_functions_that_draw_have_the_settings_of_ours():
+    names = [name for name in plots.__all__ if inspect.isfunction(getattr(plots, name))]
+    assert len(names) > 12
+    assert [name for name in names if not hasattr(getattr(plots, name), "__wrapped__")] == []
