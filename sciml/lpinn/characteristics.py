@@ -345,7 +345,7 @@ class Characteristics:
 
 def _composed(outer: Jet, inner: Jet) -> Jet:
     """Return the jet of a composition in one dimension."""
-    return inner.apply(outer.value, *outer.first, *outer.second) if inner.order else outer
+    return inner.apply(*outer.rows) if inner.order else outer
 
 
 def _directions(points: Tensor, order: int, with_time: bool) -> Tensor:
