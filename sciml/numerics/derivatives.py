@@ -139,7 +139,7 @@ def jet_of(function: Callable[[Tensor], Tensor], points: Tensor, order: int, dir
 
     For what is evaluated once, such as an initial condition in closed form; parameters as in :func:`coordinates`.
     """
-    tangents = coordinates(points, order, directions).first
+    tangents = coordinates(points, order, directions).first if order else ()
     rows = [function(points)[None]]
     if order >= 1:
         rows += [_along(function, tangent)(points)[None] for tangent in tangents]
