@@ -113,7 +113,9 @@ class ClassList:
             reason = f"{key} is {path[:LONGEST_NAME]}, which is no class that a config may name"
             expected = f"expected {kinds}{self._near(path[:LONGEST_NAME], wanted)}"
             if self._may_be_own(path):
-                expected = f"for a class of your own, give its file: --module {_file_of(path)}; otherwise {expected}"
+                file = _file_of(path)
+                own = f'for a class of your own, give its file: --module {file} (in Python, modules=["{file}"])'
+                expected = f"{own}; otherwise {expected}"
             raise where.error(key, f"{reason}; {expected}")
         if not entry.fits(wanted):
             raise where.error(key, f"{key} is {path}, expected {kinds}{self._near(path, wanted)}")
@@ -132,6 +134,8 @@ class ClassList:
         by_name = {full.rpartition(".")[2]: full for full in fitting}
         meant = get_close_matches(path, fitting, 1, cutoff=0.85) if path else []
         meant = meant or [by_name[name] for name in get_close_matches(path.rpartition(".")[2], by_name, 1)]
+        folded = {full.casefold(): full for full in fitting}  # adr.Adr is far from adr.ADR, but for the case
+        meant = meant or [folded[full] for full in get_close_matches(path.casefold(), folded, 1, cutoff=0.85) if path]
         if meant:
             return f"; did you mean {meant[0]!r}?"
         return f" such as {', '.join(fitting[:MOST_NAMES])}" if fitting else ", of which there are none"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml import strict_yaml
-from sciml.config_errors import Where, did_you_mean, shorten
+from sciml.config_errors import Where, shorten
 from sciml.errors import ConfigError
 
 COST = "# Takes "
@@ -105,9 +105,11 @@ def _near_file(path: Path) -> str:
     if near := get_close_matches(path.stem, beside, 1):
         return f"; did you mean {path.with_name(near[0] + '.yaml')}?"
     shipped = list(shipped_configs())
-    if near := get_close_matches(path.as_posix().removeprefix("configs/").removesuffix(".yaml"), shipped, 1):
+    name = path.as_posix().removeprefix("configs/").removesuffix(".yaml")
+    if near := get_close_matches(name, shipped, 1):
         return f"; did you mean {near[0]}?"
-    return f"{did_you_mean(str(path), shipped)}." if shipped else "; check the name."
+    near = get_close_matches(name, shipped, 3, cutoff=0.0)
+    return f"; the nearest shipped configs are {', '.join(near)}, see `sciml list configs`." if near else "; check it."
 
 
 def _configs_in(folder: Path) -> str:

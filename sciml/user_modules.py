@@ -148,7 +148,7 @@ class UserModules:
             raise where.error(
                 "modules",
                 f"it uses nothing of {self.files[name].path}, which defines {classes}; name one of its classes as a "
-                f"class_path, or leave --module {self.files[name].path} out",
+                f"class_path, or leave --module {self.files[name].path} (in Python, the file in modules) out",
             )
 
 
@@ -344,7 +344,12 @@ def _compare(where: Where, files: Sequence[SourceFile], records: Mapping[str, st
     if missing:
         named = " and ".join(f"{name}.py (SHA-256 {records[name][:12]}...)" for name in missing)
         options = " ".join(f"--module path/to/{name}.py" for name in missing)
-        raise where.error("modules", f"this was made with classes of {named}; give {options}, if you trust that code")
+        listed = ", ".join(f'"path/to/{name}.py"' for name in missing)
+        raise where.error(
+            "modules",
+            f"this was made with classes of {named}; give {options} (in Python, modules=[{listed}]), if you trust that "
+            "code",
+        )
     for name, sha256 in records.items():
         found = given[name]
         if found.sha256 != sha256:

@@ -225,7 +225,7 @@ def test_a_file_that_is_not_given_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     said = refused(recorded=recorded, kind=ConfigError)
     assert said.startswith(f"a.yaml: this was made with classes of my_problem.py (SHA-256 {recorded[0]['sha256'][:12]}")
-    assert "give --module path/to/my_problem.py, if you trust that code" in said
+    assert 'give --module path/to/my_problem.py (in Python, modules=["path/to/my_problem.py"]), if you trust' in said
     assert "my_problem" not in sys.modules
 
 

@@ -7,12 +7,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sciml.cli.streams import VARIABLE
+
 if TYPE_CHECKING:
     from rich.live import Live
 
 SECONDS_BETWEEN_UPDATES = 0.1
 FIRST_LINE, LONGEST_WAIT = 20.0, 600.0  # [s]: the waits between lines double from the one to the other
-VARIABLE = "SCIML_PROGRESS"  # "off" in the environment: no lines outside of a terminal
 
 
 class Display(Protocol):

@@ -59,4 +59,8 @@ def check_card(card: Path) -> None:
 
     check_writable(card, (".yaml",))
     if card.exists() and not is_card(card):
-        raise InputError(f"{card} exists and does not describe weights; choose another name, or move it away.")
+        other = card.with_name(f"{card.stem}_weights.safetensors")
+        raise InputError(
+            f"{card} exists and does not describe weights, whose description would take its name; choose another, such "
+            f"as -o {other}."
+        )

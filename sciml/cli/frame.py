@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from sciml.atomic import is_full
-from sciml.cli.streams import complain, open_streams, silence
+from sciml.cli.streams import complain, open_streams, show_notices, silence
 from sciml.errors import DivergenceError, PoorFitError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
@@ -187,6 +187,7 @@ def raise_terminated(number: int, frame: FrameType | None) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``sciml`` with these words (by default those of the process) and exit with its code."""
     open_streams()
+    show_notices()
     signal.signal(signal.SIGTERM, raise_terminated)
     try:
         os.getcwd()

@@ -78,6 +78,7 @@ def precondition(
     with ResidualLine(system.name, rtol=rtol) as line:
         line.stage("reading")
         file = read_system(system, rhs, shape=parse_shape(shape))
+        check_finite(file, rhs or system)
         problem = problem_of(file, method, parse_shape(shape))
         on_grid = isinstance(problem, VoxelPoisson)
         if not on_grid:
@@ -184,6 +185,14 @@ def check_outputs(outputs: dict[str, Path | None], inputs: set[Path | None]) -> 
         if os.path.realpath(path) in sources:
             raise InputError(f"{option} {path} would replace an input; choose another name.")
         check_writable(path, endings[option])
+
+
+def check_finite(file: SystemFile, path: Path) -> None:
+    """Refuse a right-hand side that is not finite: its places are those in the file."""
+    from sciml.checks import real_array
+    from sciml.linalg.validation import remedy_of
+
+    real_array(f"b in {path}", file.b, remedy=remedy_of(on_cells=file.cells is not None))
 
 
 def refuse_grid_file(output: Path | None) -> None:

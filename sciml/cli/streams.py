@@ -7,9 +7,11 @@ hold bytes that are no text. None of these is an error of the command.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 
+VARIABLE = "SCIML_PROGRESS"  # "off" in the environment: no progress and no notices outside of a terminal
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -39,6 +41,22 @@ def complain(sentence: str) -> None:
     if sentence:
         with contextlib.suppress(OSError):
             print("sciml: " + " ".join(sentence.splitlines()), file=sys.stderr, flush=True)
+
+
+class Notices(logging.Handler):
+    """What the library logs, as that it compiles kernels for a minute, in sentences on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one notice, above the line of the progress if there is one."""
+        complain(record.getMessage())
+
+
+def show_notices() -> None:
+    """Show what the library logs on standard error, unless the environment asks for no progress there."""
+    logger = logging.getLogger("sciml")
+    if os.environ.get(VARIABLE) != "off" and not any(isinstance(each, Notices) for each in logger.handlers):
+        logger.addHandler(Notices())
+        logger.setLevel(logging.INFO)
 
 
 def silence() -> None:

@@ -38,6 +38,7 @@ from sciml.npy_files import npz_names, read_npy, read_npz
 from sciml.regular_files import open_regular
 
 CELL_ARRAYS = ("cells", "b", "coefficient", "spacing", "outside")
+OTHER_NAMES = {"rhs": "b", "right_hand_side": "b"}  # too far from the names above to be recognised as near
 SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b")
 SYSTEMS = "an .npz with cells and b, a scipy-sparse .npz, a Matrix Market .mtx[.gz], a DCDM matrix or MLPCG flags .bin"
 VECTORS = "an .npy, an .npz, a Matrix Market array or a DCDM vector .bin"
@@ -101,7 +102,9 @@ def read_system(path: str | Path, rhs: str | Path | None = None, *, shape: tuple
     elif "b" in arrays:
         b = arrays["b"]
     else:
-        raise InputError(f"{path} has no right-hand side; give one in a file of its own (--rhs FILE).")
+        raise InputError(
+            f"{path} has no right-hand side; give one in a file of its own, with --rhs FILE (in Python, rhs=FILE)."
+        )
     with formats.reading(path, "a linear system"):
         return _matrix_system(matrix, b) if matrix is not None else _cells_system(arrays, b)
 
@@ -161,6 +164,9 @@ def _read_arrays(path: Path, shape: tuple[int, ...] | None) -> tuple[dict[str, n
     """Return the arrays of an ``.npz``, of which each has to have a name that means something."""
     names = npz_names(path)
     if "cells" in names:
+        for name in names:
+            if name.casefold() in OTHER_NAMES:
+                raise InputError(f"it holds {name!r} beside cells; did you mean {OTHER_NAMES[name.casefold()]!r}?")
         known_names("the name of an array beside cells", names, CELL_ARRAYS)
         arrays = read_npz(path)
         if shape is not None and arrays["cells"].shape != shape:

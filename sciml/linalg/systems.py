@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from sciml.checks import real_array
 from sciml.errors import IncompatibleRightHandSideError, InputError, NotStructuredError
-from sciml.linalg.validation import check_right_hand_side, check_spd_matrix, row_sums
+from sciml.linalg.validation import check_right_hand_side, check_spd_matrix, remedy_of, row_sums
 from sciml.linalg.voxel_poisson import VoxelPoisson
 
 COMPATIBILITY_TOLERANCE = 1e-10  # of the sum of b over a closed component, relative to that of |b|
@@ -141,6 +141,7 @@ def _on_grid(values: np.ndarray, mask: np.ndarray, name: str) -> np.ndarray:
     """Return values per row of a matrix that was recognised as a grid in the shape of the grid."""
     values = real_array(name, values, finite=False)
     if values.shape and mask.ndim > 1 and values.shape[-1] == mask.size and values.ndim <= 2:
+        real_array(name, values, remedy=remedy_of(on_cells=False))  # before its places are those of cells
         values = values.reshape(*values.shape[:-1], *mask.shape)
     return values
 
@@ -154,7 +155,7 @@ def _check_compatible(b: np.ndarray, labels: np.ndarray, count: int) -> None:
         raise IncompatibleRightHandSideError(
             f"b sums to {sums[worst]:.3g} over a closed component (size {cells}), expected 0, "
             "because the rows of the matrix there sum to 0 (no flux leaves it); correct b, add a Dirichlet cell or a "
-            "term on the diagonal, or pass project=True."
+            "term on the diagonal, or subtract the part that has no solution with --project (in Python, project=True)."
         )
 
 

@@ -100,6 +100,11 @@ def check_outside(outside: str | Mapping[str, str], dimension: int) -> dict[str,
     return {name: given.get(name, "neumann") for name in names}
 
 
+def remedy_of(*, on_cells: bool) -> str:
+    """Return what to do about a right-hand side that is not finite, on the cells of a grid or on rows of a matrix."""
+    return "replace them, by 0 where the cell is not fluid" if on_cells else "give a finite number for each row"
+
+
 def check_right_hand_side(b: object, fluid: np.ndarray, name: str = "b") -> np.ndarray:
     """Return a right-hand side as a new C-ordered float64 array, zero off the fluid.
 
@@ -112,7 +117,7 @@ def check_right_hand_side(b: object, fluid: np.ndarray, name: str = "b") -> np.n
     name
         Of the values, for the sentences.
     """
-    array = real_array(name, b, remedy="replace them, by 0 where the cell is not fluid")
+    array = real_array(name, b, remedy=remedy_of(on_cells=fluid.ndim > 1))
     if array.shape[-fluid.ndim :] != fluid.shape or array.ndim > fluid.ndim + 1:
         raise InputError(
             f"{name} has shape {array.shape}, expected {fluid.shape}: one value per cell or row of the system."

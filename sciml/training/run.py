@@ -216,7 +216,7 @@ def _check_resumed(config: Config, folder: Path) -> dict[str, Any]:
     elif rows and finished(folder, config) is None:  # a checkpoint comes before the first row
         raise CheckpointError(
             f"{last} does not exist, but the run has ended epoch {rows[-1]['epoch']}; restore it, or start "
-            "the run anew with --overwrite."
+            "the run anew with --overwrite (in Python, overwrite=True)."
         )
     return {key: new for key, (_, new) in changed.items()}
 

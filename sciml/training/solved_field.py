@@ -151,6 +151,11 @@ class SolvedField:
         InputError
             If there is no such field or coordinate, points or time are outside, or the solution has no derivatives.
         """
+        if not isinstance(name, str) or isinstance(points, str):
+            raise InputError(
+                "the points come first and the name of the field last, as in f(points, time, name=...); for a "
+                "derivative it is f.derivative(name, points, time, x=1)."
+            )
         choice("the field", name, self.names)
         for coordinate, order in orders.items():
             choice("a coordinate", coordinate, (*self.coordinates, "t"))

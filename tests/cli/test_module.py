@@ -266,7 +266,7 @@ def test_arguments_are_the_keys_of_the_config_and_key_value_changes_them(folder,
 
 def test_a_class_outside_of_the_list_is_answered_with_the_option(command):
     words = ["solve", "front.yaml", "--print-config"]
-    assert "for a class of your own, give its file: --module my_problem.py; otherwise expected a Problem" in refused(
+    assert "for a class of your own, give its file: --module my_problem.py (in Python, modules=" in refused(
         command(*words)
     )
     for known in ("torch.nn.Linear", "os.system", "sciml.insr.Advektion"):

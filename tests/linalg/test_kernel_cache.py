@@ -89,3 +89,16 @@ def test_a_kernel_without_any_folder_for_its_cache_is_compiled_all_the_same(monk
 
     monkeypatch.setattr(CompileResultCacheImpl, "_locator_classes", [])
     assert kernel()(lambda x: 2 * x)(21) == 42
+
+
+def test_a_kernel_that_has_to_be_compiled_is_announced_once(monkeypatch, caplog):
+    from numba.core.caching import CompileResultCacheImpl
+
+    from sciml.linalg.kernels import compiled
+
+    monkeypatch.setattr(CompileResultCacheImpl, "_locator_classes", [])
+    compiled._announce.cache_clear()
+    with caplog.at_level("INFO", "sciml.kernels"):
+        for factor in (2, 3):
+            assert compiled.kernel()(lambda x, factor=factor: factor * x)(7) == 7 * factor
+    assert caplog.messages == [compiled.NOTICE_WITHOUT_CACHE]

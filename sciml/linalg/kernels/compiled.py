@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sciml.linalg.kernels.guarded_numba import caching, njit
 
+NOTICE = "compiling kernels (once per machine; up to a minute)"
+NOTICE_WITHOUT_CACHE = "compiling kernels (up to a minute in each process: no folder for a cache can be written)"
+
+_LOGGER = logging.getLogger("sciml.kernels")
 _DIGEST = hashlib.sha256().digest_size  # bytes at the end of a file, behind what numba reads of it
 
 
@@ -63,9 +69,12 @@ class KernelCache(caching.FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled kernel for a signature, None if it has to be compiled."""
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # noqa: BLE001 - numba raises whatever its parsers stumble over
-            return None
+            found = None
+        if found is None:
+            _announce(NOTICE)
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, if there is room for it."""
@@ -73,6 +82,20 @@ class KernelCache(caching.FunctionCache):
             super().save_overload(sig, data)
         except OSError:  # a full disk, or a folder that has been made read-only
             return
+
+
+class NoCache(caching.NullCache):
+    """What a kernel has for which no folder can be written."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Return nothing, so that the kernel is compiled."""
+        _announce(NOTICE_WITHOUT_CACHE)
+
+
+@cache
+def _announce(notice: str) -> None:
+    """Log, the first time in a process, that kernels are compiled: it takes long, and looks like a hang."""
+    _LOGGER.info(notice)
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -88,7 +111,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         try:
             dispatcher._cache = KernelCache(function)
         except (RuntimeError, OSError):  # no folder for a cache can be written
-            return dispatcher
+            dispatcher._cache = NoCache()
         return dispatcher
 
     return compiled
