@@ -6,17 +6,16 @@ HDF5 has links of its own, see :func:`sciml.mesh.hdf5.inside`.
 
 from __future__ import annotations
 
+import io
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree
 
 from sciml.errors import MeshFileError
-from sciml.regular_files import regular_file
+from sciml.regular_files import open_regular, regular_file
 
 _DEEPEST = 16  # files that include one another
-_INCLUDE = re.compile(rb"(?im)^\s*\*\s*include\s*(?:,.*)?$")
 
 
 def check_references(path: Path, suffix: str) -> None:
@@ -88,10 +87,17 @@ def _check_xdmf(path: Path) -> None:
 def _check_abaqus(path: Path, depth: int = _DEEPEST) -> None:
     if not depth:
         raise MeshFileError(f"{path} is included by itself, or more than {_DEEPEST} files include one another.")
-    for line in _INCLUDE.findall(path.read_bytes()):
-        name = os.fsdecode(line).rpartition("=")[2].strip()
+    # As meshio reads it: the same line ends and encoding, and stars and case do not count.
+    with io.TextIOWrapper(open_regular(path, MeshFileError)) as file:
+        names = [line.rpartition("=")[2].strip() for line in file if _is_include(line)]
+    for name in names:
         _check_here(path, name)
         _check_abaqus(beside(path, name), depth - 1)
+
+
+def _is_include(line: str) -> bool:
+    keyword = "".join(line.partition(",")[0].replace("*", "").split()).upper()
+    return keyword == "INCLUDE" and not line.startswith("**")
 
 
 def _check_here(path: Path, name: str) -> None:

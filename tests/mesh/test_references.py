@@ -80,12 +80,27 @@ def test_abaqus_includes_files_beside_it(tmp_path):
     assert read_mesh(tmp_path / "main.inp")[0].n_points == 3
 
 
-@pytest.mark.parametrize("line", ["*INCLUDE, INPUT={}", "*include,input = {}", "  *Include, INPUT={}"])
+INCLUDES = [
+    "*INCLUDE, INPUT={}",
+    "*include,input = {}",
+    "  *Include, INPUT={}",
+    "*IN*CLUDE, INPUT={}",
+    "INCLUDE*, INPUT=part.inp, FURTHER={}",
+    "INCLUDE, INPUT={}",
+    "** a comment\r*INCLUDE, INPUT={}",
+    "** a comment\r\n*INCLUDE, INPUT={}\r*NODE",
+    "*INCLUDE, INPUT=part.inp\v={}",
+    "*\u0131nclude, INPUT={}",
+]
+
+
+@pytest.mark.parametrize("line", INCLUDES)
 @pytest.mark.parametrize("name", ["../secret.inp", "ABSOLUTE"])
 def test_abaqus_includes_nothing_outside_of_its_folder(folder, line, name):
     os.mkfifo(folder.parent / "secret.inp")
     name = name.replace("ABSOLUTE", str(folder.parent / "secret.inp"))
-    (folder / "main.inp").write_text(line.format(name) + "\n")
+    (folder / "part.inp").write_text(ABAQUS)
+    (folder / "main.inp").write_bytes((line.format(name) + "\n").encode())
     with pytest.raises(MeshFileError, match="own folder"):
         read_mesh(folder / "main.inp")
 
@@ -104,3 +119,8 @@ def test_abaqus_includes_neither_itself_nor_a_pipe_nor_a_file_of_the_working_dir
     (folder / "main.inp").write_text("*INCLUDE, INPUT=part.inp\n")
     with pytest.raises(MeshFileError, match="in the working directory too"):
         read_mesh(folder / "main.inp")
+
+
+def test_an_include_in_a_comment_is_none(tmp_path):
+    (tmp_path / "main.inp").write_text("**INCLUDE, INPUT=/nowhere.inp\n" + ABAQUS)
+    assert read_mesh(tmp_path / "main.inp")[0].n_points == 3
