@@ -28,6 +28,7 @@ import numpy as np
 
 from sciml.atomic import AtomicFile, is_full
 from sciml.errors import DataFormatError, InputError, MeshFileError
+from sciml.mesh.expansion import check_appended, check_counts, limited_decompression
 from sciml.mesh.field import Field
 from sciml.mesh.gmsh_data import Table, check_node_numbers, place, take_data
 from sciml.mesh.grid import Grid
@@ -172,15 +173,20 @@ def _read_with_meshio(path: Path, suffix: str) -> Any:
     point_data: dict[str, Table] = {}
     cell_data: dict[str, Table] = {}
     mended = content
+    if suffix == ".vtk":
+        check_counts(content)
     if suffix == ".ply":
         _check_ply(content)
+    elif suffix == ".vtu":
+        check_appended(path)
     elif suffix == ".msh":
         check_node_numbers(content)
         mended, point_data, cell_data = take_data(content)
     elif suffix == ".vtk" and not content.startswith(b"# vtk DataFile Version 5"):
         mended = _VTK_TYPE.sub(lambda found: found[1] + _VTK_NAMES[found[2]] + found[3], content)
     if mended == content:
-        return meshio.read(path, file_format=READ[suffix])
+        with limited_decompression(path.stat().st_size):
+            return meshio.read(path, file_format=READ[suffix])
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         copy.write_bytes(mended)
