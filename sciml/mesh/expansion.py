@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 from sciml.errors import InputError
@@ -35,11 +36,12 @@ def largest_size(length: int) -> int:
 
 
 @contextmanager
-def limited_decompression(length: int) -> Iterator[None]:
-    """Limit what meshio decompresses inside of the block.
+def limited_decompression(reader: Any, length: int) -> Iterator[None]:
+    """Limit what the reader of VTU files of meshio decompresses inside of the block.
 
     Parameters
     ----------
+    reader : its module
     length : of the file in bytes
 
     Raises
@@ -47,11 +49,9 @@ def limited_decompression(length: int) -> Iterator[None]:
     InputError
         Before more than :func:`largest_size` is decompressed altogether.
     """
-    from meshio.vtu import _vtu
-
     # The decoders stay in the place of those of the modules: other threads may read at the same time.
-    _vtu.zlib = SimpleNamespace(decompress=_inflate, compress=zlib.compress)
-    _vtu.lzma = SimpleNamespace(decompress=_unpack, compress=lzma.compress)
+    reader.zlib = SimpleNamespace(decompress=_inflate, compress=zlib.compress)
+    reader.lzma = SimpleNamespace(decompress=_unpack, compress=lzma.compress)
     token = _left.set(largest_size(length))
     try:
         yield

@@ -168,6 +168,7 @@ def _read_ours(path: Path) -> tuple[Mesh, list[Field]]:
 def _read_with_meshio(path: Path, suffix: str) -> Any:
     """Read a file, or a copy of it without what meshio 5.3.5 reads wrongly."""
     import meshio
+    from meshio.vtu import _vtu
 
     content = path.read_bytes() if suffix in (".msh", ".vtk", ".ply") else b""
     point_data: dict[str, Table] = {}
@@ -185,7 +186,7 @@ def _read_with_meshio(path: Path, suffix: str) -> Any:
     elif suffix == ".vtk" and not content.startswith(b"# vtk DataFile Version 5"):
         mended = _VTK_TYPE.sub(lambda found: found[1] + _VTK_NAMES[found[2]] + found[3], content)
     if mended == content:
-        with limited_decompression(path.stat().st_size):
+        with limited_decompression(_vtu, path.stat().st_size):
             return meshio.read(path, file_format=READ[suffix])
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
