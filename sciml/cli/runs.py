@@ -66,7 +66,7 @@ def run_config(
     from sciml.cli.progress import TrainingBar
 
     if print_config:
-        _refuse_idle({"-o": output is not None, "--resume": resume, "--overwrite": overwrite, "--json": json})
+        _refuse_idle({"--resume": resume, "--overwrite": overwrite, "--json": json})
     is_run = (config / "config.yaml").is_file()
     folder = _folder(verb, config, output, resume=resume, overwrite=overwrite)
     from sciml.training.config import load_config

@@ -208,7 +208,13 @@ def test_times_are_told_as_people_do(seconds, text):
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize("option", [("-o", "run"), ("--resume",), ("--overwrite",), ("--json",)])
+def test_a_config_is_printed_whatever_folder_the_run_would_have(command):
+    code, out, err = command("train", "small.yaml", "--print-config", "-o", "run")
+    assert (code, err) == (0, "") and out == command("train", "small.yaml", "--print-config")[1]
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("option", [("--resume",), ("--overwrite",), ("--json",)])
 def test_options_of_a_run_are_refused_where_the_config_is_only_printed(command, option):
     code, out, err = command("train", "small.yaml", "--print-config", *option)
     assert (code, out) == (2, "") and f"--print-config prints a config and runs nothing; leave {option[0]} out" in err
