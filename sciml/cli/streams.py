@@ -44,7 +44,7 @@ def complain(sentence: str) -> None:
 
 
 class Notices(logging.Handler):
-    """What the library logs, as that it compiles kernels for a minute, in sentences on standard error."""
+    """A handler that writes what the library logs, as that it compiles kernels, in sentences on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one notice, above the line of the progress if there is one."""

@@ -85,7 +85,7 @@ class KernelCache(caching.FunctionCache):
 
 
 class NoCache(caching.NullCache):
-    """What a kernel has for which no folder can be written."""
+    """The cache of a kernel for which no folder can be written: it keeps nothing."""
 
     def load_overload(self, sig: Any, target_context: Any) -> None:
         """Return nothing, so that the kernel is compiled."""
