@@ -25,6 +25,7 @@ DEEPEST = 40  # mappings and lists inside one another
 _BITS = 64  # of a whole number
 _PREFIX = "tag:yaml.org,2002:"
 _PLAIN = [f"{_PREFIX}{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")]
+_NUMBERS = [f"{_PREFIX}int", f"{_PREFIX}float"]
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,6 +51,11 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """Return the tag of a value without one: 1:30 is text, and not 90, as YAML 1.1 has it."""
+        tag = super().resolve(kind, value, implicit)
+        return f"{_PREFIX}str" if tag in _NUMBERS and ":" in value else tag
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
@@ -64,6 +70,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def _whole_number(self, node: Any) -> int:
+        self._check_base(node)
         value = self.construct_yaml_int(node)
         if value.bit_length() > _BITS:
             raise yaml.MarkedYAMLError(
@@ -73,10 +80,18 @@ class _Loader(yaml.SafeLoader):
         return value
 
     def _number(self, node: Any) -> float:
+        self._check_base(node)
         value = self.construct_yaml_float(node)
         if math.isinf(value) and "inf" not in node.value.lower():
             raise yaml.MarkedYAMLError(problem="a number is larger than 1.8e308", problem_mark=node.start_mark)
         return value
+
+    @staticmethod
+    def _check_base(node: Any) -> None:
+        if ":" in node.value:  # a tag asks for a number
+            raise yaml.MarkedYAMLError(
+                problem="numbers to the base 60 are not known here", problem_mark=node.start_mark
+            )
 
 
 # YAML 1.1 reads 1e-3 as text; YAML 1.2 and everybody else reads a number.
@@ -128,10 +143,20 @@ def parse(text: str, source: str) -> Any:
         raise ConfigError(f"{source} is not a text that YAML allows: {str(error).splitlines()[0]}.") from error
     except RecursionError:
         raise ConfigError(f"{source} is nested too deeply for a config.") from None
-    except (ValueError, LookupError) as error:  # such as !!int x, !!bool maybe, or a number of 5000 digits
+    except (
+        ValueError,
+        LookupError,
+        ArithmeticError,
+    ) as error:  # such as !!int x, !!bool maybe, or a number of 5000 digits
         raise ConfigError(f"{source} has a value that YAML cannot read: {str(error)[:100]}.") from error
 
 
-def dump(values: Mapping[str, Any]) -> str:
-    """Return plain values as YAML, the keys in their order."""
-    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+def dump(values: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    """Return plain values as YAML, the keys in their order.
+
+    Parameters
+    ----------
+    values : plain
+    ascii_only : whether to write all other characters as escapes
+    """
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=not ascii_only)

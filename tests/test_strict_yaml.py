@@ -25,6 +25,8 @@ REFUSED = {
     "a: 1" + "0" * 400: "a number has 1329 bits, expected at most 64",
     "a: 0x" + "f" * 5000: "a number has 20000 bits",
     "a: " + "9" * 5000: "has a value that YAML cannot read",
+    "a: !!int 1:30": "numbers to the base 60 are not known here",
+    "a: !!float " + "1:" * 300 + "1.5": "numbers to the base 60 are not known here",
     "a: 1e999": "a number is larger than 1.8e308",
     "a: !!binary aGk=": "could not determine a constructor",
     "a: !!set {x, y}": "could not determine a constructor",
@@ -57,6 +59,12 @@ def test_a_file_of_another_size_is_refused_before_it_is_parsed(tmp_path):
     (tmp_path / "x.yaml").write_bytes(b"[" * (strict_yaml.LARGEST + 1))
     with pytest.raises(ConfigError, match="larger than"):
         strict_yaml.read(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("value", ["1:30", "-1:30:59", "12:30:45.5", "1:" * 300 + "1.5"])
+def test_times_are_text_and_no_numbers_to_the_base_60(value):
+    assert strict_yaml.parse(f"a: {value}", "x.yaml") == {"a": value}
+    assert strict_yaml.parse(strict_yaml.dump({"a": value}), "x.yaml") == {"a": value}
 
 
 def test_dates_are_text_and_infinity_is_a_number():
@@ -103,6 +111,8 @@ PLAIN = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dic
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(NAMES, PLAIN, max_size=4))
+@example({"a": "12:30", "b": "1:1:1.5"})
 @example({"a": "2024-01-01", "<<": "1e3", "=": "0x1", "1": "null"})
 def test_what_is_written_is_read_again(values):
     assert strict_yaml.parse(strict_yaml.dump(values), "x.yaml") == values
+    assert strict_yaml.parse(strict_yaml.dump(values, ascii_only=True), "x.yaml") == values

@@ -8,7 +8,6 @@ it ``CHAPTER``; nothing else refers to it. :func:`chapter_names` finds such modu
 from __future__ import annotations
 
 import pkgutil
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from sciml.checks import choice
+from sciml.commands import command_line
 
 PACKAGE = "sciml.bench"
 MODULE = "chapter"
@@ -205,10 +205,10 @@ def solve_config(config: str, changes: Sequence[str], folder: Path, progress: Pr
 
 def solve_command(config: str, changes: Sequence[str], folder: Path) -> str:
     """Return the shell command that does again what :func:`solve_config` has done, in the same folder."""
-    return shlex.join(["sciml", "solve", config, *changes, "-o", str(folder), "--overwrite"])
+    return command_line("solve", config, *changes, "-o", folder, "--overwrite")
 
 
-def demo_command(folder: Path, *words: str) -> str:
+def demo_command(folder: Path, *words: str | Path) -> str:
     """Return the shell command that runs one chapter of the demo again, into the folder of the demo.
 
     Parameters
@@ -216,4 +216,4 @@ def demo_command(folder: Path, *words: str) -> str:
     folder : of the chapter, named like it
     words : further arguments
     """
-    return shlex.join(["sciml", "demo", *words, "--only", folder.name, "-o", str(folder.parent), "--overwrite"])
+    return command_line("demo", *words, "--only", folder.name, "-o", folder.parent, "--overwrite")

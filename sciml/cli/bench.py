@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sciml.cli.frame import FAILED, verb_app
+from sciml.cli.streams import report, say
 
 if TYPE_CHECKING:
     from sciml.bench.benchmark import Benchmark
@@ -113,12 +113,12 @@ def _measure(
     files, rows = [], []
     for benchmark in benchmarks:
         plan = benchmark.quick if quick else benchmark.plan
-        raw = run_benchmark(benchmark, folder, plan, progress=_progress, **options)
+        raw = run_benchmark(benchmark, folder, plan, progress=report, **options)
         files.append(str(folder / benchmark.file_name(plan)))
         rows += [_row(benchmark, limit) for limit in benchmark.checks(raw)]
         if not json:
-            print(benchmark.report(raw))
-            print(f"raw results: {files[-1]}")
+            say(benchmark.report(raw))
+            say(f"raw results: {files[-1]}")
     if json:
         print_json({"results": files, "quick": quick, "checks": rows})
 
@@ -144,7 +144,7 @@ def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None
             checks = benchmark.checks(raw)
         limits += [(benchmark, limit) for limit in checks]
         if not json:
-            print(f"{benchmark.title} ({path})\n\n{check_table(checks)}\n")
+            say(f"{benchmark.title} ({path})\n\n{check_table(checks)}\n")
     missed = [(benchmark, limit) for benchmark, limit in limits if limit.met is False]
     kept, unknown = (sum(limit.met is met for _, limit in limits) for met in (True, None))
     if json:
@@ -152,9 +152,9 @@ def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None
         counts = {"met": kept, "not_met": len(missed), "not_measured": unknown}
         print_json({"results": list(map(str, files.values())), **counts, "checks": rows})
     else:
-        print(f"{kept} of {len(limits)} limits hold, {len(missed)} do not, {unknown} have not been measured.")
+        say(f"{kept} of {len(limits)} limits hold, {len(missed)} do not, {unknown} have not been measured.")
         for benchmark, limit in missed:
-            print(f"Not met, {benchmark.name}: {limit.title}: measured {limit.measured}, must be {limit.must}.")
+            say(f"Not met, {benchmark.name}: {limit.title}: measured {limit.measured}, must be {limit.must}.")
     if missed or unknown:
         raise typer.Exit(FAILED)
 
@@ -162,7 +162,3 @@ def _check(benchmarks: Sequence[Benchmark], folder: Path, *, json: bool) -> None
 def _row(benchmark: Benchmark, limit: Check) -> dict[str, Any]:
     about = {"check": limit.title, "must": limit.must, "goal": limit.goal, "measured": limit.measured, "met": limit.met}
     return {"benchmark": benchmark.name, **about}
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.streams import say
 
 app = verb_app("Print the BibTeX entries of the methods that a config uses.")
 
@@ -25,6 +26,6 @@ def cite(
     entries = read_citations()
     keys = keys_of(read_yaml(file), str(file))
     if keys:
-        print("\n\n".join(entries[key] for key in keys))
+        say("\n\n".join(entries[key] for key in keys))
     else:  # standard output is for BibTeX
         complain(f"{file} names no reference; its key `cite` could")

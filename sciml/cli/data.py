@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.streams import say
 
 if TYPE_CHECKING:
     from sciml.data import Description
@@ -60,7 +61,7 @@ def generate(
             executor=executor,
             progress=lambda done, total: line.stage("trajectories", done / total),
         )
-    print(_sentence(output, about))
+    say(_sentence(output, about))
 
 
 @app.command()
@@ -113,7 +114,7 @@ def check(path: Source, json: Json = False) -> None:
         more = f" And {len(faults) - 1} more faults." if len(faults) > 1 else ""
         raise DataFormatError(faults[0] + more)
     if not json:
-        print(f"{path}: {sum(report.values for report in reports)} values in {len(reports)} fields, all sound")
+        say(f"{path}: {sum(report.values for report in reports)} values in {len(reports)} fields, all sound")
 
 
 @app.command()
@@ -138,7 +139,7 @@ def convert(
             compress=compress,
             progress=lambda done, total: line.stage("trajectories", done / total),
         )
-    print(_sentence(target, about))
+    say(_sentence(target, about))
 
 
 def _sentence(path: Path, about: Description) -> str:

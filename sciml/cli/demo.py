@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciml.cli.frame import FAILED, full_disk, verb_app
+from sciml.cli.streams import say
 
 if TYPE_CHECKING:
     from sciml.bench.chapters import Chapter, Story
@@ -50,7 +51,7 @@ def demo(
     # The default folder is the demo's own, so that `make demo` can be repeated.
     folder = RunFolder(output or DEFAULT_FOLDER, overwrite=overwrite or output is None)
     minutes = sum(chapter.minutes for chapter in chapters.values())
-    print(f"{len(chapters)} chapters, about {minutes:.1g} min on two cores: {', '.join(chapters)}.", flush=True)
+    say(f"{len(chapters)} chapters, about {minutes:.1g} min on two cores: {', '.join(chapters)}.", flush=True)
     entries = run_chapters(chapters, folder)
     metrics = {
         f"{entry.name}/{key}": value for entry in entries if entry.story for key, value in entry.story.metrics.items()
@@ -58,9 +59,9 @@ def demo(
     failed = [entry.name for entry in entries if entry.problem]
     config = {"surface": surface and str(surface), "size": size, "quick": quick, "chapters": list(chapters)}
     folder.finish(Status.FAILED if failed else Status.FINISHED, metrics, config=config, failed=failed)
-    print(f"\nReport: {folder / REPORT}\nNumbers: {folder / 'result.json'}, {folder / 'environment.json'}")
+    say(f"\nReport: {folder / REPORT}\nNumbers: {folder / 'result.json'}, {folder / 'environment.json'}")
     if failed:
-        print(f"Failed: {', '.join(failed)}; the report says why.")
+        say(f"Failed: {', '.join(failed)}; the report says why.")
         raise typer.Exit(FAILED)
 
 
@@ -77,7 +78,7 @@ def run_chapters(chapters: Mapping[str, Chapter], folder: RunFolder) -> list[Ent
     write_report(folder, list(entries.values()), begin)
     for number, (name, chapter) in enumerate(chapters.items(), start=1):
         minutes = f"about {chapter.minutes:.1g} min" if chapter.minutes >= 1 else f"about {60 * chapter.minutes:.0f} s"
-        print(f"\n{number} of {len(chapters)}. {chapter.title}, {minutes}", flush=True)
+        say(f"\n{number} of {len(chapters)}. {chapter.title}, {minutes}", flush=True)
         make_folder(folder / name)
         entries[name] = run_chapter(entries[name], chapter, folder)
         write_report(folder, list(entries.values()), begin)
@@ -100,7 +101,7 @@ def run_chapter(entry: Entry, chapter: Chapter, folder: RunFolder) -> Entry:
     if story:
         show(entry.name, story, folder)
     if problem:
-        print(f"This chapter failed. {problem}", flush=True)
+        say(f"This chapter failed. {problem}", flush=True)
     return replace(entry, story=story, problem=problem, seconds=clock.perf_counter() - begin)
 
 
@@ -114,7 +115,7 @@ def show(name: str, story: Story, folder: RunFolder) -> None:
         folder.write_text(
             f"{name}/table.md", "\n".join(markdown_table(table.columns, table.rows) for table in story.tables)
         )
-    print(story.summary)
+    say(story.summary)
     print_list("Open next", {str(path): what for path, what in story.files.items()})
     print_list("Try next", story.commands)
 
@@ -122,7 +123,7 @@ def show(name: str, story: Story, folder: RunFolder) -> None:
 def print_list(title: str, items: Mapping[str, str]) -> None:
     """Print words and what they mean under a title."""
     if items:
-        print(f"{title}:", *(f"  {item}   {what}" for item, what in items.items()), sep="\n", flush=True)
+        say("\n".join([f"{title}:", *(f"  {item}   {what}" for item, what in items.items())]), flush=True)
 
 
 def write_report(folder: RunFolder, entries: Sequence[Entry], begin: float) -> None:

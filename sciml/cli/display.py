@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sciml.cli.streams import VARIABLE
+from sciml.cli.streams import VARIABLE, one_line, report
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -84,15 +84,30 @@ class SparseLines:
         if self.due():
             self._next = time.monotonic() + self._wait
             self._wait = min(2 * self._wait, LONGEST_WAIT)
-            print(text, file=sys.stderr, flush=True)
+            report(text)
 
 
-class LiveLine:
+class LiveDisplay:
+    """A display of a terminal, in which a text stays for a tenth of a second at least."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def due(self) -> bool:
+        """Return whether the last text that was due has been there for a tenth of a second."""
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_UPDATES:
+            return False
+        self._last = now
+        return True
+
+
+class LiveLine(LiveDisplay):
     """One line of a terminal, which vanishes at the end."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._live: Live | None = None
-        self._last = 0.0
 
     def start(self) -> None:
         """Show the line in the terminal."""
@@ -108,27 +123,19 @@ class LiveLine:
         """Remove the line from the terminal."""
         self._live.stop()
 
-    def due(self) -> bool:
-        """Return whether the last text that was due has been there for a tenth of a second."""
-        now = time.monotonic()
-        if now - self._last < SECONDS_BETWEEN_UPDATES:
-            return False
-        self._last = now
-        return True
-
     def show(self, text: str, done: float | None = None) -> None:
         """Show the text in place of the last one."""
         from rich.text import Text
 
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._live.update(Text(one_line(text), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-class LiveBar:
+class LiveBar(LiveDisplay):
     """A bar with a text in a terminal, which vanishes at the end."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._bar: Any = None
-        self._last = 0.0
 
     def start(self) -> None:
         """Show the bar in the terminal."""
@@ -151,15 +158,7 @@ class LiveBar:
         """Remove the bar from the terminal."""
         self._bar.stop()
 
-    def due(self) -> bool:
-        """Return whether the last text that was due has been there for a tenth of a second."""
-        now = time.monotonic()
-        if now - self._last < SECONDS_BETWEEN_UPDATES:
-            return False
-        self._last = now
-        return True
-
     def show(self, text: str, done: float | None = None) -> None:
         """Show the text, and the bar at the fraction that is done; without one it stays where it is."""
         moved = {} if done is None else {"completed": done}
-        self._bar.update(self._task, description=text, refresh=True, **moved)
+        self._bar.update(self._task, description=one_line(text), refresh=True, **moved)

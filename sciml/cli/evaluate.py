@@ -9,6 +9,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 from sciml.cli.runs import ModuleOption
+from sciml.cli.streams import say
 
 app = verb_app("Evaluate a trained task on held-out data.")
 
@@ -42,4 +43,4 @@ def evaluate(
         return
     print_metrics(found.metrics, found.config, title=run)
     if found.unfinished:
-        print(f"note: {run} is {found.unfinished}")
+        say(f"note: {run} is {found.unfinished}")

@@ -9,6 +9,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 from sciml.cli.runs import ModuleOption
+from sciml.cli.streams import say
 
 app = verb_app("Export the weights of a finished run as NAME.safetensors, with a card NAME.yaml that describes them.")
 
@@ -43,7 +44,7 @@ def export(
         about = {"weights": str(output), "card": str(card), "metrics": written.metrics, "sha256": written.sha256}
         print_json(about)
     else:
-        print(f"{output} and {card} written; keep the two together")
+        say(f"{output} and {card} written; keep the two together")
 
 
 def check_card(card: Path) -> None:

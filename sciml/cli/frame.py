@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from sciml.atomic import is_full
-from sciml.cli.streams import complain, open_streams, show_notices, silence
+from sciml.cli.streams import complain, open_streams, printable, say, show_notices, silence
 from sciml.errors import DivergenceError, PoorFitError, SciMLError
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "bench": ("sciml.cli.bench", "Measure our solvers beside the best classical ones."),
 }
 
+WrongWords = typer.BadParameter.__bases__[0]  # of the click that Typer holds inside
 FAILED, WRONG_USAGE = 1, 2
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143  # 128 and the number of the signal, as a shell has it
 
@@ -93,6 +94,8 @@ class VerbGroup(TyperGroup):
         except (KeyboardInterrupt, Exception) as error:
             verdict = explain(error)
             if verdict is None:
+                if isinstance(error, WrongWords):  # whose sentence is printed by Typer
+                    error.message = printable(error.message)
                 raise
             sentence, code = verdict
             complain(sentence)
@@ -163,7 +166,7 @@ def print_version(wanted: bool) -> None:
     if wanted:
         from sciml import __version__
 
-        print(f"sciml {__version__}")
+        say(f"sciml {__version__}")
         raise typer.Exit
 
 

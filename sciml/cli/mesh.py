@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sciml.cli.frame import verb_app
+from sciml.cli.streams import say
 
 app = verb_app(
     "Inspect and convert mesh files, and make standard shapes. "
@@ -91,7 +92,7 @@ def convert(
         for field in fields
     ]
     write_mesh(target, mesh, last)
-    print(f"{target}: {mesh!r}, {len(last)} fields")
+    say(f"{target}: {mesh!r}, {len(last)} fields")
 
 
 @app.command()
@@ -126,4 +127,4 @@ def make(
     else:
         mesh = make_mesh(name, 3 if refinements is None else refinements)
     write_mesh(output, mesh)
-    print(f"{output}: {mesh!r}")
+    say(f"{output}: {mesh!r}")

@@ -35,17 +35,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     from rich.table import Table
     from rich.text import Text
 
+    from sciml.cli.streams import one_line
+
     class Output(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # which the frame answers; rich would exit with code 1
 
     rows = [tuple(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for position, heading in enumerate(columns):
+    heading = None if title is None else Text(one_line(title), style="table.title")
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD)
+    for position, name in enumerate(columns):
         numeric = any(isinstance(row[position], int | float) for row in rows)
-        table.add_column(Text(heading), justify="right" if numeric else "left")
+        table.add_column(Text(one_line(name)), justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(Text(cell_text(value)) for value in row))
+        table.add_row(*(Text(one_line(cell_text(value))) for value in row))
     Output(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciml.cli.frame import FAILED, verb_app
+from sciml.cli.streams import say
+from sciml.commands import command_line
 from sciml.linalg.registry import find, registered
 
 if TYPE_CHECKING:
@@ -107,10 +109,8 @@ def find_weights(weights: str, method: str) -> Path:
         raise InputError(f"--weights is for --method {' or '.join(learned)}, got --method {method}.")
     path = find_run(weights)
     if path.is_dir():
-        raise InputError(
-            f"--weights {weights} is the folder of a run, expected weights; "
-            f"`sciml export {weights} -o NAME.safetensors` makes some."
-        )
+        again = command_line("export", path, "-o", "NAME.safetensors")
+        raise InputError(f"--weights {weights} is the folder of a run, expected weights; `{again}` makes some.")
     return path
 
 
@@ -137,12 +137,12 @@ def method_object(problem: VoxelPoisson | sp.csr_array, method: str, weights: Pa
 
 def print_report(result: SolveResult, *written: Path | None) -> None:
     """Print the outcome of a solve, what to do if it failed, and the files that were written."""
-    print(sentence(result))
+    say(sentence(result))
     if not result.converged:
-        print(result.status.meaning, result.status.remedy)
+        say(f"{result.status.meaning} {result.status.remedy}")
     for path in written:
         if path is not None:
-            print(f"{path} written")
+            say(f"{path} written")
 
 
 def sentence(result: SolveResult) -> str:

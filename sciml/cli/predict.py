@@ -10,6 +10,7 @@ import typer
 
 from sciml.cli.frame import verb_app
 from sciml.cli.runs import ModuleOption
+from sciml.cli.streams import say
 
 app = verb_app("Apply a trained task to a file.")
 
@@ -66,9 +67,9 @@ def predict(
         print_json(numbers)
         return
     told = "".join(f", {name} {cell_text(value)}" for name, value in numbers.items())
-    print(f"{output} written{told}")
+    say(f"{output} written{told}")
     if so_far := unfinished(task, config):
-        print(f"note: {run} is {so_far}")
+        say(f"note: {run} is {so_far}")
 
 
 def time_option(times: list[str]) -> list[str]:

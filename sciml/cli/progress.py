@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sciml.cli.display import LiveBar, LiveLine, display
+from sciml.cli.streams import say
 from sciml.pace import Pace
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class ChapterLine(ProgressLine):
     def say(self, line: str) -> None:
         """Print one line that stays."""
         self._display.stop()
-        print(line, flush=True)
+        say(line, flush=True)
         self._display.start()
 
     def show(self, text: str) -> None:
@@ -154,7 +155,7 @@ class TrainingBar:
     def print(self, text: str) -> None:
         """Print text on standard output, above the bar."""
         self._display.stop()  # while it is shown, rich sends all output to standard error
-        print(text, flush=True)
+        say(text, flush=True)
         self._display.start()
 
     def stage(self, name: str, done: float | None = None) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from sciml.cli.streams import one_line, printable, say
+from sciml.commands import command_line
 
 if TYPE_CHECKING:
     from sciml.training.config import Config
@@ -76,9 +78,7 @@ def run_config(
     if verb == "solve":
         _check_solvable(checked)
     if print_config:
-        import yaml
-
-        print(yaml.safe_dump(checked.values, sort_keys=False, allow_unicode=True), end="")
+        say(shown_config(checked), end="")
         return
 
     from lightning.pytorch.utilities import rank_zero_only
@@ -102,11 +102,11 @@ def run_config(
                 checked, folder, resume=resume, overwrite=overwrite, progress=bar, started=announce, stage=bar.stage
             )
         except KeyboardInterrupt as stopped:
-            again = f"sciml {verb} {folder} --resume{_options(modules)}"
+            again = command_line(verb, folder, "--resume", *_options(modules))
             words = [f"{bar.reached}; resume with `{again}`"] if begun else []
             raise type(stopped)(*words) from None
     if speaks and not begun:
-        print(f"{folder} has finished already.", flush=True)
+        say(f"{folder} has finished already.", flush=True)
     if not leads:
         return
     if json:
@@ -117,13 +117,21 @@ def run_config(
         metrics = {name: value for name, value in metrics.items() if not name.startswith("loss/")} or metrics
     print_metrics(metrics, checked)
     for remark in checked.task_class.remarks(result["metrics"]):
-        print(f"note: {remark}")
-    print(f"{result['status']} after {_told_seconds(result)}{_what_now(folder, modules)}")
+        say(f"note: {remark}")
+    say(f"{result['status']} after {_told_seconds(result)}{_what_now(folder, modules)}")
 
 
-def _options(modules: Sequence[Path]) -> str:
+def shown_config(config: Config) -> str:
+    """Return a config as YAML that means the same; what a terminal would not show as it is, is written in escapes."""
+    from sciml import strict_yaml
+
+    text = strict_yaml.dump(config.values)
+    return text if printable(text) == text else strict_yaml.dump(config.values, ascii_only=True)
+
+
+def _options(modules: Sequence[Path]) -> list[str | Path]:
     """Return the options that give these files again, for a command that a sentence proposes."""
-    return "".join(f" --module {shlex.quote(str(path))}" for path in modules)
+    return [word for path in modules for word in ("--module", path)]
 
 
 def _told_seconds(result: Mapping[str, Any]) -> str:
@@ -144,7 +152,7 @@ def _refuse_idle(options: dict[str, bool]) -> None:
 def _what_now(folder: Path, modules: Sequence[Path]) -> str:
     """Return where the fields and figures of a solution are, or the command that evaluates a trained task."""
     if not (folder / FIELDS).is_file():
-        return f"; to measure it, `sciml evaluate {folder}{_options(modules)}`"
+        return f"; to measure it, `{command_line('evaluate', folder, *_options(modules))}`"
     pictures = sorted(str(path) for path in folder.glob("figures/*.png"))
     films = [str(folder / FILM)] if (folder / FILM).is_file() else []
     return f"\nfields, for ParaView: {folder / FIELDS}\npictures: {', '.join([*pictures, *films])}"
@@ -163,7 +171,8 @@ def _folder(verb: str, config: Path, output: Path | None, *, resume: bool, overw
     if resume and config.is_dir() and not is_run:
         raise InputError(f"{config} has no config.yaml, expected the folder of a run.")
     if is_run and output is not None and output.resolve() != config.resolve():
-        raise InputError(f"{config} is a run already; leave -o {output} out, or {verb} {config / 'config.yaml'}.")
+        again = command_line(verb, config / "config.yaml", "-o", output)
+        raise InputError(f"{config} is a run already; leave -o {output} out, or start a new run with `{again}`.")
     return config if is_run else output or RUNS / config.stem
 
 
@@ -205,7 +214,7 @@ def header(task: Task, config: Config, folder: Path) -> str:
     data = config.values["data"]
     about = task.describe() or ("draws its own points" if data is None else f"learns from {_short(data)}")
     return (
-        f"{config.title}\n"
+        f"{one_line(config.title)}\n"
         f"  {type(task).__name__}, {counted(parameters, 'parameter')}, {about}\n"
         f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
     )
@@ -266,9 +275,9 @@ def print_metrics(metrics: Mapping[str, float], config: Config, title: str | Non
     else:
         print_table(["quantity", "ours"], list(metrics.items()), title)
     if others:
-        print(f"paper: no numbers for this problem (changed: {', '.join(others)})")
+        say(f"paper: no numbers for this problem (changed: {', '.join(others)})")
     elif paper:
-        print(f"paper: {paper['claim']} ({paper['source']})")
+        say(f"paper: {paper['claim']} ({paper['source']})")
 
 
 def _short(section: Mapping[str, Any]) -> str:

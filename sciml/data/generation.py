@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sciml.atomic import make_folder
+from sciml.commands import command_line
 from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
 from sciml.data.generators import Generator, generator_of
 from sciml.errors import DataFormatError, InputError, MissingExtraError
@@ -50,7 +51,7 @@ class Plan:
     def command(self) -> str:
         """The shell command that makes the same data set, with all options."""
         words = [f"{key}={value}" for key, value in asdict(self.generator).items()]  # type: ignore[call-overload]
-        return " ".join(["sciml data generate", self.name, *words, f"-n {self.count} --seed {self.seed}"])
+        return command_line("data", "generate", self.name, *words, "-n", str(self.count), "--seed", str(self.seed))
 
     def describe(self, first: int, stop: int) -> Description:
         """Describe the file with the trajectories first to stop - 1."""

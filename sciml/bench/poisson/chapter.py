@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sciml.bench.chapters import Chapter, Picture, Progress, Settings, Story, Table, demo_command
 from sciml.checks import whole_number
+from sciml.commands import command_line
 from sciml.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class WindTunnelChapter(Chapter):
         others = [compared(name, seconds[name] / seconds[OURS]) for name in (PEER, "plain CG")]
         unknowns = int((self.tunnel[2].cells == 0).sum())
         failed = [f"{name} ended with the status {run.status}" for name, run in runs.items() if not run.converged]
-        surface = () if self.settings.surface is None else (str(self.settings.surface),)
+        surface = () if self.settings.surface is None else (self.settings.surface,)
         command = demo_command(folder, *surface, "--size", str(self.size))
         return Story(
             summary=(
@@ -101,7 +102,9 @@ class WindTunnelChapter(Chapter):
             pictures=pictures,
             commands={
                 command: "repeats this chapter",
-                f"sciml precondition {folder / 'system.npz'} -o x.npz --plot x.png": "solves the same system again",
+                command_line("precondition", folder / "system.npz", "-o", "x.npz", "--plot", "x.png"): (
+                    "solves the same system again"
+                ),
                 "sciml demo YOUR_SURFACE.stl": "puts a surface of yours into the wind",
             },
             files={
