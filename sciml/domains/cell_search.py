@@ -1,4 +1,4 @@
-"""Whether points lie in the cells of a mesh, by looking at the cells nearby only."""
+"""A test of which points lie in the cells of a mesh, by a search among the cells nearby."""
 
 from __future__ import annotations
 

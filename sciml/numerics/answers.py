@@ -1,4 +1,4 @@
-"""What the methods of a problem return, checked in one place: kind, shape and precision, and where it is not finite.
+"""A check of what the methods of a problem return: kind, shape and precision, and where it is not finite.
 
 A problem is a class that a user may write, and the classic mistake is a method that returns ``(n,)`` instead of
 ``(n, 1)``: broadcasting would turn ``n`` residuals into ``n * n`` of them.
@@ -52,7 +52,7 @@ class Answer:
         return self.method + (f" ({found})" if found else "")
 
     def check(self) -> Any:
-        """Return the values.
+        """Return the values that the method returned, if they are usable.
 
         Raises
         ------
