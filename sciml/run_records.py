@@ -135,7 +135,8 @@ def _sentence(path: Path, error: Exception) -> str:
 
 
 def _result(values: dict[str, Any]) -> Result:
-    status = checks.choice("status", values.get("status"), [status.value for status in Status])
+    known = [status.value for status in Status]
+    checks.choice("status", values.get("status"), known)
     metrics = checks.instance("metrics", values.get("metrics"), dict, "numbers by name")
     for name, value in metrics.items():
         if value is not None:
@@ -144,7 +145,7 @@ def _result(values: dict[str, Any]) -> Result:
     seconds = checks.number("seconds", values.get("seconds"), at_least=0)
     training = checks.number("training_seconds", values.get("training_seconds", seconds), at_least=0)
     return Result(
-        status=Status(status),
+        status=Status(values["status"]),
         metrics=metrics,
         seconds=seconds,
         training_seconds=training,

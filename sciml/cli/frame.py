@@ -115,12 +115,18 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return " ".join(["interrupted", *map(str, error.args)]), INTERRUPTED
     if isinstance(error, SciMLError):
         return str(error), FAILED if isinstance(error, DivergenceError | PoorFitError) else WRONG_USAGE
-    # torch.OutOfMemoryError is a RuntimeError, and torch may not be loaded here
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        detail = f" ({error})" if str(error) else ""
+    if lacks_memory(error):
+        detail = f" ({str(error).splitlines()[0]})" if str(error) else ""
         return f"this needs more memory than is available{detail}; choose a smaller problem", WRONG_USAGE
     named = explain_file(error) if isinstance(error, OSError) else None
     return named or explain_own_code(error)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether there was not enough memory; torch, which may not be loaded here, raises RuntimeErrors then."""
+    of_torch = ("can't allocate memory", "Storage size calculation overflowed")
+    is_of_torch = isinstance(error, RuntimeError) and any(words in str(error) for words in of_torch)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_of_torch
 
 
 def explain_own_code(error: BaseException) -> tuple[str, int] | None:

@@ -147,14 +147,15 @@ def print_report(result: SolveResult, *written: Path | None) -> None:
 
 def sentence(result: SolveResult) -> str:
     """Return the outcome of a solve on one line."""
+    from sciml.status import Status
     from sciml.tables import counted
 
-    status = "converged" if result.converged else result.status
+    outcome = Status.CONVERGED if result.converged else result.status  # "fallback" is told by the words before
     given_up = (
         "" if result.dropped is None else f" given up after {counted(result.dropped, 'iteration')}, then plain cg"
     )
     return (
-        f"{result.method}{given_up}: {status} in {counted(result.iterations, 'iteration')}, "
+        f"{result.method}{given_up}: {outcome} in {counted(result.iterations, 'iteration')}, "
         f"relative residual {result.true_residual:.2e}, "
         f"{result.unknowns} unknowns, {result.setup_seconds:.3g} s set-up + {result.solve_seconds:.3g} s solve"
     )

@@ -40,6 +40,8 @@ def boom(what: str) -> None:
         raise errors.DivergenceError("the residual is nan at iteration 3")
     if what == "memory":
         raise MemoryError("Unable to allocate 9 TiB")
+    if what == "torch's memory":
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
     if what == "missing":
         open("no/such/file.npz")
     if what == "folder":
@@ -176,6 +178,12 @@ def test_listing_the_verbs_imports_none_of_them(boom) -> None:
             "memory",
             2,
             "sciml: this needs more memory than is available (Unable to allocate 9 TiB); choose a smaller problem\n",
+        ),
+        (
+            "torch's memory",
+            2,
+            "sciml: this needs more memory than is available (DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 8 bytes); choose a smaller problem\n",
         ),
         ("missing", 2, "sciml: no/such/file.npz does not exist; check the name\n"),
         ("folder", 2, "sciml: . is a folder, expected a file\n"),
