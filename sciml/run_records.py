@@ -135,8 +135,7 @@ def _sentence(path: Path, error: Exception) -> str:
 
 
 def _result(values: dict[str, Any]) -> Result:
-    known = [status.value for status in Status]
-    checks.choice("status", values.get("status"), known)
+    ended = Status(checks.choice("status", values.get("status"), [status.value for status in Status]))
     metrics = checks.instance("metrics", values.get("metrics"), dict, "numbers by name")
     for name, value in metrics.items():
         if value is not None:
@@ -145,7 +144,7 @@ def _result(values: dict[str, Any]) -> Result:
     seconds = checks.number("seconds", values.get("seconds"), at_least=0)
     training = checks.number("training_seconds", values.get("training_seconds", seconds), at_least=0)
     return Result(
-        status=Status(values["status"]),
+        status=ended,
         metrics=metrics,
         seconds=seconds,
         training_seconds=training,
