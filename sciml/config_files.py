@@ -63,7 +63,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str], file: s
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Return the configs that come with sciml by their names, such as ``dcdm/box_2d_cpu``."""
+    """Return the configs that come with sciml by their names, such as ``dcdm/box2d_cpu``."""
     if _CLONE.is_dir():
         return {path.relative_to(_CLONE).with_suffix("").as_posix(): path for path in sorted(_CLONE.rglob("*.yaml"))}
     try:

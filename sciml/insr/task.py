@@ -209,10 +209,10 @@ class TimeStepping(SolveTask):
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
         """Return a sentence if fits stopped before they met their tolerance."""
-        return fit_outcomes.remarks(metrics, "step", "more solves")
+        return fit_outcomes.remarks(metrics, "step", "more solves (max_solves)")
 
     def draw_history(self, history: list[dict[str, float]], path: Path) -> None:
-        """Draw errors and conserved quantities against time."""
+        """Draw errors and conserved quantities against time, or where there are neither, the residuals of the steps."""
         from sciml import plots
 
         errors = [name for name in ERRORS[:2] if name in history[0]]
@@ -220,6 +220,9 @@ class TimeStepping(SolveTask):
         amounts = [name for name in watched if name.endswith(AMOUNTS)] or watched
         if errors or amounts:
             plots.time_curves(history, path, errors=errors, amounts=amounts)
+        else:
+            rows = read_rows(path.parent.parent / METRICS)
+            plots.training_history(rows, path, ["loss/rms"], unit="time step", title="Residual of the time steps")
 
     def errors_of(self, fields: NeuralFields, time: float) -> dict[str, float]:
         """Return the errors of fields at a time, none where no exact solution is known."""

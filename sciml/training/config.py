@@ -1,6 +1,6 @@
 """Configs: one YAML file with a task, its data and its training, or with a case to solve without data.
 
->>> config = load_config("configs/dcdm/box_2d_cpu.yaml", ["training.phases.0.epochs=5"])   # doctest: +SKIP
+>>> config = load_config("configs/dcdm/box2d_cpu.yaml", ["training.phases.0.epochs=5"])   # doctest: +SKIP
 >>> task, data = config.build_task(), config.build_data()                                  # doctest: +SKIP
 
 A task that writes a solution or updates its weights itself needs no ``data``, and the latter no ``training``: what is
@@ -157,7 +157,7 @@ def load_config(
 
     Parameters
     ----------
-    path : a YAML file, or the name of a shipped config such as ``dcdm/box_2d_cpu``
+    path : a YAML file, or the name of a shipped config such as ``dcdm/box2d_cpu``
     overrides : ``key=value`` with dotted keys, such as ``"task.init_args.width=32"``, ``"training.phases.0.epochs=5"``
     modules : Python files with classes of a user's own that the config names; they are executed
     classes : that the config may name besides; by default those of sciml, which :meth:`ClassList.extended

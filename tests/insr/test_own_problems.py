@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sciml.domains import BoundaryPoints, Box
 from sciml.errors import DivergenceError, InputError
-from sciml.insr import EvolutionProblem, FitPoints, Pade22, RungeKutta, TimeStepper
+from sciml.insr import EvolutionProblem, FitPoints, Pade22, RungeKutta, TimeStepper, TimeStepping
 from sciml.insr.integrators import Integrator
 from sciml.nets import TanhNetwork
 from sciml.numerics.derivatives import Jet
@@ -109,3 +109,16 @@ def test_a_derivative_beyond_the_order_of_the_problem_is_refused(order: int, nam
     Short.order = order
     with pytest.raises(InputError, match=rf"^order is {order}, u.{name} needs order = {needed}"):
         stepper(Short()).initial()
+
+
+def test_without_an_exact_solution_the_history_shows_the_residuals_of_the_steps_alone(tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "metrics.csv").write_text(
+        "epoch,update,seconds,loss/time,loss/rms,loss/solves,loss/at_limit\n"
+        "1,1,0.5,0.1,2e-4,8,1.0\n2,2,0.9,0.2,3e-4,8,1.0\n"
+    )
+    drawn = []
+    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path, names, **words: drawn.append((rows, names)))
+    TimeStepping.draw_history(None, [{"time": 0.0}, {"time": 0.1}], tmp_path / "figures" / "history.png")
+    ((rows, names),) = drawn
+    assert names == ["loss/rms"] and [row["loss/rms"] for row in rows] == ["2e-4", "3e-4"]
