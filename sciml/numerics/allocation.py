@@ -12,7 +12,7 @@ sciml.errors.CheckpointError: more numbers would be allocated than the 1000 that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sciml.errors import CheckpointError
 
 MOST_OPERATIONS = 20_000  # a network is built with some hundred
-_COUNTED = (torch.ops.aten.arange, torch.ops.aten.linspace, torch.ops.aten.logspace)  # these take a number for a size
+_aten = torch.ops.aten
+_ROWS_AND_COLUMNS = (_aten.eye, _aten.tril_indices, _aten.triu_indices)  # the second number is the first by default
+_COUNTED = (*_ROWS_AND_COLUMNS, _aten.arange, _aten.linspace, _aten.logspace, _aten.randperm)  # sizes are numbers
 
 
 @contextmanager
@@ -65,19 +67,30 @@ class _Limit(TorchDispatchMode):
 
 def _elements(function: Any, arguments: Iterable[Any]) -> int:
     """Return about how many elements the result of an operation has: from sizes, counts and tensors it is given."""
-    largest = 0
-    shapes = []
+    largest, shapes = 0, []
+    if function in _COUNTED:
+        largest = _counted(function, [value for value in arguments if isinstance(value, int | float)])
     for value in arguments:
         if isinstance(value, torch.Tensor):
             shapes.append(value.shape)
         elif isinstance(value, list | tuple) and value and isinstance(value[0], torch.Tensor):
             largest = max(largest, sum(part.numel() for part in value))  # of stack and cat
         elif isinstance(value, list | tuple) and value and all(isinstance(size, int) for size in value):
-            times = math.prod(shapes[0]) if shapes and function is torch.ops.aten.repeat else 1
+            times = math.prod(shapes[0]) if shapes and function is _aten.repeat else 1
             largest = max(largest, times * abs(math.prod(value)))  # the sizes of empty, ones, expand ...
-        elif isinstance(value, int | float) and function in _COUNTED and math.isfinite(value):
-            largest = max(largest, abs(int(value)))  # the end of arange, the steps of linspace
     try:
         return max(largest, math.prod(torch.broadcast_shapes(*shapes)))  # of a[:, None] * b
     except RuntimeError:  # the factors of a product of matrices, or what is concatenated
         return max(largest, sum(math.prod(shape) for shape in shapes))
+
+
+def _counted(function: Any, numbers: Sequence[float]) -> int:
+    """Return how many elements a result has whose size is given by numbers; torch itself refuses those not finite."""
+    if not numbers or not all(map(math.isfinite, numbers)):
+        return 0
+    if function in _ROWS_AND_COLUMNS:
+        return abs(int(numbers[0] * numbers[min(1, len(numbers) - 1)]))
+    if function is _aten.arange:
+        start, end, step = {1: (0, *numbers, 1), 2: (*numbers, 1)}.get(len(numbers), tuple(numbers[:3]))
+        return math.ceil(abs((end - start) / step)) if step else 0
+    return max(abs(int(number)) for number in numbers)  # the steps of linspace, the length of a permutation
