@@ -50,6 +50,23 @@ def seeded_draws() -> None:
 
 
 @pytest.fixture
+def in_process(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Run ``sciml`` with some words in this process; return exit code, standard output and standard error."""
+    from sciml.cli import main
+
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(list(map(str, words)))
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
 def ticking_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU time of this process go on by 0.01 s at each reading and not otherwise, for budgets in seconds."""
     readings = itertools.count()

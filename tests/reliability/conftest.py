@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-
-from sciml.cli import main
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -54,18 +51,9 @@ SOLVED = {
 
 
 @pytest.fixture
-def sciml(capsys) -> Iterator[Call]:
+def sciml(in_process: Call) -> Call:
     """Run ``sciml`` in this process; exit code, standard output, standard error."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(list(map(str, words)))
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+    return in_process
 
 
 @pytest.fixture(scope="session")

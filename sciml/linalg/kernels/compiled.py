@@ -77,7 +77,7 @@ class KernelCache(caching.FunctionCache):
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled kernel, if there is room for it."""
+        """Write a compiled kernel into the cache; on a full disk the next process compiles it again."""
         try:
             super().save_overload(sig, data)
         except OSError:  # a full disk, or a folder that has been made read-only
