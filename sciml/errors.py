@@ -25,6 +25,10 @@ class IncompatibleRightHandSideError(InputError):
     """A singular system has no solution because the right-hand side does not sum to zero on a closed component."""
 
 
+class SingularSystemError(InputError):
+    """A linear system has no unique solution, such as that of a graph with a component that nothing holds fixed."""
+
+
 class DivergenceError(SciMLError):
     """A computation produced values that are not finite."""
 
