@@ -19,6 +19,7 @@ incompressible_stable_fluids        incompressible flow on a staggered grid, sem
 incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
+value_iteration                     optimal values of decisions on graphs, by policy iteration
 wind_tunnel                         potential flow around an obstacle by one pressure projection
 ==================================  ====================================================================================
 
