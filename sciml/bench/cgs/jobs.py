@@ -1,0 +1,76 @@
+"""The frame of the measurements of ``sciml bench cgs``, and the one that trains a shipped config.
+
+A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.rows.Row`: ``group``, ``method``, ``title``,
+``kind``, ``seed``, ``threads`` and the settings of the row. Its function takes the job and returns a dict:
+
+- ``last``: the measured quantities by name, plain numbers that :mod:`~sciml.bench.cgs.rows` shows in columns and
+  :mod:`~sciml.bench.cgs.limits` holds against their limits;
+- ``seconds``: CPU time of what a user of the method would wait for, set-up or training included;
+- ``failed``: None, or the sentence of an error that belongs to the method and not to the program.
+
+:func:`outcome` makes that dict. The functions lie in one module per part, such as :mod:`sciml.bench.cgs.pores`; a new
+measurement is a function there and a row in :mod:`~sciml.bench.cgs.rows`. A function imports torch-geometric and
+Lightning, if at all, when it runs.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sciml.bench.measure import load_average
+from sciml.bench.worker import Job
+from sciml.errors import SciMLError
+
+
+def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = None) -> dict[str, Any]:
+    """Return the result of a job: the quantities that a function measures, its CPU time, and whether it failed.
+
+    Parameters
+    ----------
+    measure : returns quantities by name; those that are not finite are left out
+    seconds : CPU time of the method where it differs from that of the whole function
+    """
+    begin, failed, found = time.process_time(), None, {}
+    try:
+        found = {name: float(value) for name, value in measure().items() if math.isfinite(value)}
+    except SciMLError as error:
+        failed = str(error)
+    took = time.process_time() - begin
+    return {"last": found, "seconds": found.pop("seconds", took) if seconds is None else seconds, "failed": failed,
+            "load": load_average()}  # fmt: skip
+
+
+def trained(job: Job) -> dict[str, Any]:
+    """Train the config ``job["config"]`` from ``job["seed"]`` with ``job["changes"]``, and measure what came out.
+
+    Returns
+    -------
+    dict
+        ``last`` holds ``weights``, their number; the metrics of the run by their names; and, if ``job["evaluation"]``
+        names a function ``"module:name"`` that takes the trained task and the job, what that measures. ``seconds`` is
+        the CPU time of the training, its data included.
+    """
+    return outcome(lambda: _train_and_measure(job))
+
+
+def _train_and_measure(job: Job) -> dict[str, float]:
+    from sciml.training import run
+    from sciml.training.config import load_config
+
+    config = load_config(job["config"], [f"seed={job['seed']}", *job.get("changes", ())])
+    with tempfile.TemporaryDirectory(prefix="sciml-bench-") as folder:
+        begin = time.process_time()
+        found = dict(run.train(config, Path(folder) / "run")["metrics"])
+        found["seconds"] = time.process_time() - begin
+        task = run.load_task(Path(folder) / "run")
+        found["weights"] = float(sum(each.numel() for each in task.parameters()))
+        if job.get("evaluation"):
+            module, _, name = job["evaluation"].partition(":")
+            found |= getattr(import_module(module), name)(task, job)
+    return found

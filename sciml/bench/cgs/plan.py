@@ -1,0 +1,40 @@
+"""The jobs of ``sciml bench cgs``: the rows of every group, once for each seed where something is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from sciml.bench.cgs.rows import GROUPS, ROWS, Row
+from sciml.bench.worker import Job
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The seeds of one run of the benchmark.
+
+    Attributes
+    ----------
+    seeds : of weights and data; settings were chosen on others
+    quick : whether this is a quick run
+    """
+
+    seeds: tuple[int, ...] = (100, 101, 102)
+    quick: bool = False
+
+
+QUICK = Plan(seeds=(100,), quick=True)
+
+
+def plan_jobs(plan: Plan, _: Collection[str] = ()) -> list[Job]:
+    """Return every job of the plan, group by group; there are no optional peers."""
+    return [job for group in GROUPS for row in ROWS if row.group == group for job in _jobs(plan, row)]
+
+
+def _jobs(plan: Plan, row: Row) -> Iterator[Job]:
+    for seed in plan.seeds if row.drawn else plan.seeds[:1]:
+        yield {
+            "key": f"{row.group}/{row.method}/{seed}", "group": row.group, "method": row.method, "title": row.title,
+            "kind": row.kind, "seed": seed, "threads": 1, "function": f"sciml.bench.cgs.{row.function}",
+            **row.settings, **(row.quick if plan.quick else {}),
+        }  # fmt: skip
