@@ -11,6 +11,7 @@ burgers_cole_hopf                   Burgers' equation exactly, by the quadrature
 conservation_laws_entropy           convex scalar conservation laws exactly, through shocks
 conservation_laws_finite_volumes    scalar conservation laws and advection by WENO finite volumes of fifth order
 conservation_laws_fourier           scalar conservation laws and advection by Fourier collocation
+diffusion_finite_elements           diffusion on triangles and tetrahedra as the Laplacian of a graph
 hyperelasticity_finite_elements     static and dynamic hyperelastic bodies by finite elements
 hyperelasticity_materials           stored energies: neo-Hookean, as rigid as possible with a volume term
 incompressible_plane_flows          initial flows in a box given by formulas: Taylor-Green, two vortices
