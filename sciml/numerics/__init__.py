@@ -1,4 +1,4 @@
-"""Numerical methods below networks and solvers: least squares, derivatives by jets, optimisers, random generators.
+"""Numerical methods below networks and solvers: least squares, derivatives of networks and of solutions, optimisers.
 
 =======================  ===============================================================================
 module                   contents
@@ -6,11 +6,13 @@ module                   contents
 damped_steps             Levenberg-Marquardt steps: normal equations, dual, random blocks, matrix-free
 derivatives              first and second derivatives of networks by jets in forward mode
 flat                     the parameters of a module as one vector
+implicit                 implicit differentiation of roots, fixed points and linear systems, with any solver
 landscape                spectra of Gauss-Newton matrices and loss landscapes
 least_squares            the Levenberg-Marquardt method
 least_squares_optimizer  the same as a torch optimiser
 linearisation            groups of residuals and their Jacobians
 optimizers               optimisers by name
+pointwise_roots          derivatives of any order of small systems, one for each point
 random                   random generators as functions of seeds and counters
 =======================  ===============================================================================
 """

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from sciml.errors import PoorFitError
 from sciml.numerics.derivatives import Jet, coordinates
-from sciml.numerics.implicit import differentiable_root
+from sciml.numerics.pointwise_roots import differentiable_root
 
 SAMPLES = 512  # labels at which spacings are evaluated
 SHARPNESS = 4  # of the smooth minimum

@@ -15,7 +15,7 @@ from sciml.lpinn.characteristics import Characteristics
 from sciml.lpinn.problems.base import PROBES, TransportProblem
 from sciml.lpinn.readout.folds import no_inverse
 from sciml.numerics.derivatives import Jet
-from sciml.numerics.implicit import differentiable_root
+from sciml.numerics.pointwise_roots import differentiable_root
 
 NEWTON = 30  # largest number of steps
 CLOSE = 1e-12  # relative to the box

@@ -1,0 +1,123 @@
+"""The derivatives of a condition F(x, p) = 0 at its solution, as products: what an adjoint solve is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+
+Condition = Callable[..., Tensor]
+
+
+class Linearisation:
+    r"""Products with J = dF/dx and B = dF/dp at one point: J^T v and B^T v in reverse mode, J v and B t by two of them.
+
+    J is block diagonal: an item of the batch depends on that item of x alone. All vectors have the shape of x.
+    :math:`J v = \partial_u \langle \partial_x \langle u, F\rangle, v\rangle` holds for any u, since
+    :math:`\partial_x \langle u, F\rangle` is linear in u; F is evaluated once, however many products follow.
+
+    Attributes
+    ----------
+    solution : x, ``(*batch, ...)``
+    arguments : p
+    batch : how many leading axes of x count items
+    """
+
+    def __init__(self, condition: Condition, batch: int, solution: Tensor, arguments: Sequence[Tensor]) -> None:
+        self.condition, self.batch = condition, batch
+        self.solution = solution.detach().requires_grad_()
+        self.arguments = [each.detach().requires_grad_() for each in arguments]
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of x and of all vectors."""
+        return self.solution.shape
+
+    @property
+    def unknowns(self) -> int:
+        """The number of unknowns of one item."""
+        return math.prod(self.shape[self.batch :])
+
+    @cached_property
+    def residual(self) -> Tensor:
+        """F(x, p), with its graph."""
+        with torch.enable_grad():
+            value = self.condition(self.solution, *self.arguments)
+        check_residual(value, self.solution)
+        if not value.requires_grad:
+            raise InputError(
+                "the condition returns a tensor without a graph, expected torch operations on the solution and on the "
+                "arguments; remove detach() and torch.no_grad() from it."
+            )
+        return value
+
+    def transposed(self, vector: Tensor) -> Tensor:
+        """Return J^T v, the product with the transposed Jacobian."""
+        return self._gradients([self.solution], vector)[0]
+
+    def pull_back(self, vector: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return J^T v and B^T v, one tensor for each argument, in one reverse pass."""
+        found = self._gradients([self.solution, *self.arguments], vector)
+        return found[0], found[1:]
+
+    def apply(self, vector: Tensor) -> Tensor:
+        """Return J v, the product with the Jacobian."""
+        return self._product(self._dual[0], self._dual[1][:1], [vector])
+
+    def push_forward(self, tangents: Sequence[Tensor | None]) -> Tensor:
+        """Return B t, where None is a tangent of zero."""
+        moving = [(form, t) for form, t in zip(self._dual[1][1:], tangents, strict=True) if t is not None]
+        return self._product(self._dual[0], [form for form, _ in moving], [t for _, t in moving])
+
+    def flat_product(self, *, transposed: bool) -> Callable[[Tensor], Tensor]:
+        """Return the product with J or J^T on vectors ``(items, n)``."""
+        product = self.transposed if transposed else self.apply
+        return lambda vectors: product(vectors.reshape(self.shape)).reshape(vectors.shape)
+
+    def matrices(self) -> Tensor:
+        """Return J, ``(items, n, n)``, row by row for all items at once."""
+        n = self.unknowns
+        rows = torch.eye(n, dtype=self.solution.dtype, device=self.solution.device)
+        found = [self.transposed(row.view(self.shape[self.batch :]).expand(self.shape)) for row in rows]
+        return torch.stack(found, self.batch).reshape(-1, n, n)
+
+    @cached_property
+    def _dual(self) -> tuple[Tensor, list[Tensor | None]]:
+        """A vector u of zeros and the derivatives of <u, F> with their graphs."""
+        u = torch.zeros_like(self.residual).requires_grad_()
+        leaves = [self.solution, *self.arguments]
+        with torch.enable_grad():
+            forms = torch.autograd.grad(self.residual, leaves, u, create_graph=True, allow_unused=True)
+        return u, list(forms)
+
+    def _product(self, u: Tensor, forms: Sequence[Tensor | None], vectors: Sequence[Tensor]) -> Tensor:
+        pairs = [(form, v) for form, v in zip(forms, vectors, strict=True) if form is not None and form.requires_grad]
+        if not pairs:
+            return torch.zeros_like(u)
+        outputs, weights = zip(*pairs, strict=True)
+        found = torch.autograd.grad(outputs, u, weights, retain_graph=True, allow_unused=True)[0]
+        return torch.zeros_like(u) if found is None else found
+
+    def _gradients(self, leaves: list[Tensor], vector: Tensor) -> list[Tensor]:
+        found = torch.autograd.grad(self.residual, leaves, vector, retain_graph=True, allow_unused=True)
+        return [torch.zeros_like(leaf) if each is None else each for each, leaf in zip(found, leaves, strict=True)]
+
+
+def check_residual(value: object, solution: Tensor) -> None:
+    """Refuse what a condition returns unless it has shape and type of the solution."""
+    if not isinstance(value, Tensor) or value.shape != solution.shape or value.dtype != solution.dtype:
+        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(
+            f"the condition returns {got}, expected one equation for each unknown: shape {tuple(solution.shape)}, "
+            f"{solution.dtype}."
+        )
+
+
+def item_norms(vectors: Tensor, batch: int) -> Tensor:
+    """Return the Euclidean norm of each item, ``(*batch,)``."""
+    return torch.linalg.vector_norm(vectors.detach().reshape(*vectors.shape[:batch], -1), dim=-1)
