@@ -20,10 +20,13 @@ incompressible_stable_fluids        incompressible flow on a staggered grid, sem
 incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
+pore_networks                       pore networks: the type, random ones, pressures and permeability
 value_iteration                     optimal values of decisions on graphs, by policy iteration
 wind_tunnel                         potential flow around an obstacle by one pressure projection
 ==================================  ====================================================================================
 
-:mod:`~sciml.reference.trigonometric_series` has periodic initial conditions, :mod:`~sciml.reference.arrays` what lets
-formulas take NumPy arrays and torch tensors alike.
+:mod:`~sciml.reference.pore_network_laws` has conductances by sizes and shapes;
+:mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
+:mod:`~sciml.reference.pore_networks`. :mod:`~sciml.reference.trigonometric_series` has periodic initial conditions,
+:mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
 """
