@@ -99,10 +99,11 @@ def check(path: Source, json: Json = False) -> None:
     """Read everything; find values that are not finite and bytes that changed since they were written."""
     from sciml.cli.output import print_json
     from sciml.data import inspect
+    from sciml.data.formats import damaged_places
     from sciml.errors import DataFormatError
 
-    _, reports = inspect(path)
-    faults = [sentence for report in reports for sentence in report.damage]
+    dataset, reports = inspect(path)
+    faults = damaged_places(dataset) + [sentence for report in reports for sentence in report.damage]
     faults += [
         f"{path}: field {report.name!r} has {report.not_finite} values that are not finite."
         for report in reports
@@ -144,14 +145,24 @@ def convert(
 
 def _sentence(path: Path, about: Description) -> str:
     shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
-    return f"{path}: {about.trajectories} trajectories of {shapes}"
+    return f"{path}: {about.trajectories} trajectories of {shapes.replace('None', '*')}"  # a star for what differs
+
+
+def _range(values: Any) -> tuple[int, float, int]:
+    """Return the smallest, the median and the largest of some whole numbers."""
+    import numpy as np
+
+    return int(values.min()), float(np.median(values)), int(values.max())
 
 
 def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
     return {
         "layout": about.layout,
         "name": about.name,
-        "on": repr(about.on),
+        "on": {name: repr(place) for name, place in about.places.items()} if about.named else repr(about.on),
+        "sizes": {
+            name: {what: _range(values) for what, values in sizes.items()} for name, sizes in about.sizes().items()
+        },
         "trajectories": about.trajectories,
         "steps": len(about.times),
         "first_time": about.times[0] if len(about.times) else None,
@@ -184,7 +195,11 @@ def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
 def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> None:
     from sciml.cli.output import print_table
 
-    rows = [("layout", about.layout), ("name", about.name), ("on", repr(about.on))]
+    rows = [("layout", about.layout), ("name", about.name)]
+    rows += [(f"on {name}".strip(), repr(place)) for name, place in about.places.items()]
+    for name, sizes in about.sizes().items():
+        ranges = {what: _range(values) for what, values in sizes.items()}
+        rows += [(f"{what} of {name}", f"{low} to {high}, median {mid:g}") for what, (low, mid, high) in ranges.items()]
     rows.append(("trajectories", str(about.trajectories)))
     if len(about.times):
         rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
@@ -201,7 +216,7 @@ def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> 
             (
                 report.name,
                 about[report.name].unit,
-                "x".join(map(str, about.shape(report.name))),
+                "x".join("*" if length is None else str(length) for length in about.shape(report.name)),
                 about[report.name].dtype,
                 report.mean,
                 report.deviation,

@@ -10,7 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.data.formats import DataField, Dataset, DatasetWriter, Description, convert, inspect, open_dataset
+    from sciml.data.formats import (
+        DataField,
+        Dataset,
+        DatasetWriter,
+        Description,
+        GroupKind,
+        VaryingGrid,
+        VaryingMesh,
+        convert,
+        inspect,
+        open_dataset,
+    )
     from sciml.data.generation import generate
     from sciml.data.modules import Draws, FieldData
     from sciml.data.normalise import Normaliser
@@ -24,7 +35,10 @@ _HOMES = {
     "Draws": "sciml.data.modules",
     "EpochShuffle": "sciml.data.sampling",
     "FieldData": "sciml.data.modules",
+    "GroupKind": "sciml.data.formats",
     "Normaliser": "sciml.data.normalise",
+    "VaryingGrid": "sciml.data.formats",
+    "VaryingMesh": "sciml.data.formats",
     "convert": "sciml.data.formats",
     "generate": "sciml.data.generation",
     "inspect": "sciml.data.formats",
@@ -38,7 +52,10 @@ __all__ = [
     "Draws",
     "EpochShuffle",
     "FieldData",
+    "GroupKind",
     "Normaliser",
+    "VaryingGrid",
+    "VaryingMesh",
     "convert",
     "generate",
     "inspect",

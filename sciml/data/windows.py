@@ -101,7 +101,7 @@ def read(dataset: Dataset, names: Sequence[str], trajectory: int, steps: slice) 
     parts = []
     for name in names:
         values = dataset.read(name, trajectory, steps)
-        values = values.reshape(*values.shape[: 1 + len(about.places(name))], -1)
+        values = values.reshape(*values.shape[: 1 + len(about.lengths(name))], -1)
         parts.append(values if len(values) == count else np.repeat(values, count, axis=0))
     return np.concatenate(parts, axis=-1)
 
@@ -133,7 +133,12 @@ def check_window(about: Description, window: Window, source: str) -> None:
     whole_number("the horizon of a window", window.horizon, at_least=0)
     if not window.inputs or not window.targets:
         raise InputError(f"{source}: a window needs fields as inputs and as targets; name them.")
-    places = {about.places(name) for name in (*window.inputs, *window.targets)}  # names that are not there raise here
+    if about.varying:
+        raise InputError(
+            f"{source} has samples on places of their own ({', '.join(about.varying)}), which windows do not stack; "
+            "use sciml.data.SampleData."
+        )
+    places = {about.lengths(name) for name in (*window.inputs, *window.targets)}  # names that are not there raise here
     if len(places) > 1:
         raise InputError(f"{source}: fields of one window must be at the same places; got shapes {sorted(places)}.")
     if window.starts(about) < 1:

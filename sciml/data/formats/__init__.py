@@ -7,9 +7,11 @@ the file. `DatasetWriter` writes ours, `convert` turns any of them into it and j
 from __future__ import annotations
 
 from sciml.data.formats.convert import convert
-from sciml.data.formats.dataset import DataField, Dataset, Description
+from sciml.data.formats.dataset import Dataset
+from sciml.data.formats.description import DataField, Description
 from sciml.data.formats.detect import open_dataset
-from sciml.data.formats.inspect import FieldReport, inspect
+from sciml.data.formats.inspect import FieldReport, damaged_places, inspect
+from sciml.data.formats.places import GroupKind, VaryingGrid, VaryingMesh
 from sciml.data.formats.writer import DatasetWriter
 
 __all__ = [
@@ -18,7 +20,11 @@ __all__ = [
     "DatasetWriter",
     "Description",
     "FieldReport",
+    "GroupKind",
+    "VaryingGrid",
+    "VaryingMesh",
     "convert",
+    "damaged_places",
     "inspect",
     "open_dataset",
 ]

@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from sciml.data.formats.dataset import Dataset, Description
+from sciml.data.formats.dataset import Dataset
+from sciml.data.formats.description import Description
 from sciml.data.formats.detect import open_dataset
+from sciml.data.formats.places import same_place
 from sciml.data.formats.writer import DatasetWriter
 from sciml.errors import InputError
-from sciml.mesh import Grid, Mesh
 
 Progress = Callable[[int, int], None]
 
@@ -59,11 +60,12 @@ def convert(
                     writer.append(
                         {entry.name: dataset.read(entry.name, trajectory) for entry in about.fields},
                         {name: values[trajectory] for name, values in dataset.description.parameters.items()},
+                        {name: dataset.place(name, trajectory) for name in about.varying},
                     )
                     done += 1
                     if progress is not None:
                         progress(done, about.trajectories)
-    return about
+    return open_dataset(target).description
 
 
 def _ordered(datasets: list[Dataset]) -> list[Dataset]:
@@ -113,6 +115,8 @@ def _joined(datasets: list[Dataset]) -> Description:
 
 def _known_boundary(about: Description) -> dict[str, str]:
     """The boundaries that our layout can name: those of an axis or of one of its sides."""
+    if about.named:
+        return {}
     return {
         name: kind
         for name, kind in about.boundary.items()
@@ -123,8 +127,10 @@ def _known_boundary(about: Description) -> dict[str, str]:
 def _difference(one: Description, other: Description) -> str:
     if one.fields != other.fields:
         return "their fields"
-    if not _same_place(one.on, other.on):
-        return "their grid or mesh"
+    if list(one.places) != list(other.places) or not all(
+        same_place(place, other.places[name]) for name, place in one.places.items()
+    ):
+        return "their grids or meshes"
     if not np.array_equal(one.times, other.times):
         return "their times"
     if list(one.parameters) != list(other.parameters):
@@ -134,13 +140,3 @@ def _difference(one: Description, other: Description) -> str:
     if (one.generator, one.seed) != (other.generator, other.seed) and one.part is not None:
         return "the command that made them"
     return ""
-
-
-def _same_place(one: Grid | Mesh, other: Grid | Mesh) -> bool:
-    if isinstance(one, Grid) or isinstance(other, Grid):
-        return one == other
-    return (
-        np.array_equal(one.points, other.points)
-        and list(one.cells) == list(other.cells)
-        and all(np.array_equal(nodes, other.cells[kind]) for kind, nodes in one.cells.items())
-    )

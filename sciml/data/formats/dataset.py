@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
 from types import TracebackType
@@ -13,10 +12,11 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from sciml.checks import did_you_mean
+from sciml.checks import choice
+from sciml.data.formats.description import Description
+from sciml.data.formats.places import VaryingGrid, VaryingMesh, read_rows
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Field, Grid, Mesh
-from sciml.mesh.field import Location
 from sciml.regular_files import open_regular
 
 # What h5py and numpy raise on files that are damaged or not what they claim to be.
@@ -32,83 +32,6 @@ FILE_FAULTS = (
     SyntaxError,
     TokenError,
 )
-
-
-@dataclass(frozen=True)
-class DataField:
-    """One quantity of a data set.
-
-    Attributes
-    ----------
-    name : such as ``"velocity"``
-    components : shape of one value: () for a scalar, (2,) for a vector in the plane
-    dtype : numpy's name of the stored numbers
-    unit : for labels, e.g. "m/s"
-    location : "points" or "cells" of a mesh or grid
-    time_varying : False for a quantity that has one value per trajectory, such as a coefficient
-    """
-
-    name: str
-    components: tuple[int, ...] = ()
-    dtype: str = "float32"
-    unit: str = ""
-    location: Location = "points"
-    time_varying: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Description:
-    """A description of the contents of a data set.
-
-    Attributes
-    ----------
-    name : of the data set
-    on : the grid or mesh that all its fields are on
-    times : (steps,) float64, increasing
-    fields : its quantities
-    trajectories : number of trajectories
-    boundary : kind by axis or side: ``{"x": "periodic", "y-": "wall"}``
-    parameters : by name, (trajectories, ...) float64
-    generator : the command that made it; empty if unknown
-    seed : of the random numbers, None if unknown
-    part : (first, past the last, all) trajectories of a part of a larger data set, None for a whole one
-    layout : of the file
-    ignored : names in a file of a foreign layout that are not read; in our own layout there are none
-    """
-
-    name: str
-    on: Grid | Mesh
-    times: np.ndarray
-    fields: tuple[DataField, ...]
-    trajectories: int
-    boundary: dict[str, str] = field(default_factory=dict)
-    parameters: dict[str, np.ndarray] = field(default_factory=dict)
-    generator: str = ""
-    seed: int | None = None
-    part: tuple[int, int, int] | None = None
-    layout: str = "sciml"
-    ignored: tuple[str, ...] = ()
-
-    def __getitem__(self, name: str) -> DataField:
-        for entry in self.fields:
-            if entry.name == name:
-                return entry
-        known = [entry.name for entry in self.fields]
-        raise InputError(
-            f"there is no field {name!r} in the data set {self.name!r}, which has {', '.join(known)}"
-            f"{did_you_mean(name, known) or '.'}"
-        )
-
-    def places(self, name: str) -> tuple[int, ...]:
-        """Shape of the places that a field has values at: that of the grid, or (points,) or (cells,) of the mesh."""
-        if isinstance(self.on, Grid):
-            return self.on.shape
-        return (self.on.n_points if self[name].location == "points" else self.on.n_cells,)
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Return ``(trajectories, steps, *places, *components)`` of a field; a field constant in time has one step."""
-        steps = len(self.times) if self[name].time_varying else 1
-        return (self.trajectories, steps, *self.places(name), *self[name].components)
 
 
 class Source(Protocol):
@@ -162,23 +85,40 @@ class Dataset:
         """
         about = self.description
         entry = about[name]
-        if not 0 <= trajectory < about.trajectories:
-            raise InputError(
-                f"{self.path} has {about.trajectories} trajectories, counted from 0; there is no {trajectory}."
-            )
+        self._check_number(trajectory)
         count = len(range(*steps.indices(len(about.times)))) if entry.time_varying else 1
         source = self._sources[name]
         with faults(self.path, f"field {name!r} ({source.datasets(1)[0]}), trajectory {trajectory}"):
             values = source.read(self.handle(), trajectory, steps if entry.time_varying else slice(None))
-            return np.ascontiguousarray(values.reshape(count, *about.places(name), *entry.components))
+            return np.ascontiguousarray(values.reshape(count, *about.lengths(name, trajectory), *entry.components))
+
+    def place(self, name: str, trajectory: int) -> Grid | Mesh:
+        """Return the grid or mesh of a name, that of one trajectory where each has its own.
+
+        Parameters
+        ----------
+        name : of the place, a key of ``description.places``
+        trajectory : 0 to ``trajectories - 1``
+
+        Raises
+        ------
+        DataFormatError : a checksum fails, or what is there is no grid or mesh
+        """
+        self._check_number(trajectory)
+        place = self.description.places[choice(f"a place of {self.path}", name, self.description.places)]
+        if not isinstance(place, VaryingMesh | VaryingGrid):
+            return place
+        with faults(self.path, f"place {name!r}, trajectory {trajectory}"):
+            return place.build(read_rows(self.handle(), name, place, trajectory))
 
     def field(self, name: str, trajectory: int) -> Field:
         """Return one trajectory of a field as a `Field`, with its times if it varies."""
         entry, values = self.description[name], self.read(name, trajectory)
-        location = None if isinstance(self.description.on, Grid) else entry.location
+        on = self.place(entry.place, trajectory)
+        location = None if isinstance(on, Grid) else entry.location
         if entry.time_varying:
-            return Field(name, values, self.description.on, location, self.description.times, entry.unit)
-        return Field(name, values[0], self.description.on, location, unit=entry.unit)
+            return Field(name, values, on, location, self.description.times, entry.unit)
+        return Field(name, values[0], on, location, unit=entry.unit)
 
     def handle(self) -> Any:
         """Return the open file: an `h5py.File`, or a memory-mapped array."""
@@ -196,6 +136,11 @@ class Dataset:
         if self._file is not None and hasattr(self._file, "close"):
             self._file.close()
         self._file = None
+
+    def _check_number(self, trajectory: int) -> None:
+        count = self.description.trajectories
+        if not 0 <= trajectory < count:
+            raise InputError(f"{self.path} has {count} trajectories, counted from 0; there is no {trajectory}.")
 
     def __enter__(self) -> Self:
         return self

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sciml.data.formats import native, openfwi, pdebench, the_well
-from sciml.data.formats.dataset import Dataset, Description, Source, faults, open_handle
+from sciml.data.formats import named_places, native, one_place, openfwi, pdebench, the_well
+from sciml.data.formats.dataset import Dataset, Source, faults, open_handle
+from sciml.data.formats.description import Description
 from sciml.errors import DataFormatError
 
 
@@ -52,7 +53,7 @@ def _read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     if isinstance(file, np.ndarray):
         return openfwi.read(file, path)
     if native.DESCRIPTION in file.attrs:
-        return native.read(file, path)
+        return (named_places if "places" in file else one_place).read(file, path)
     if "dimensions" in file and any(f"t{order}_fields" in file for order in range(3)):
         return the_well.read(file, path)
     if "tensor" in file:

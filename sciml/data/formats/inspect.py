@@ -45,6 +45,24 @@ class FieldReport:
         return not self.damage and not self.not_finite
 
 
+def damaged_places(dataset: Dataset) -> list[str]:
+    """Read every place that differs from sample to sample; return a sentence for each that cannot be read.
+
+    Parameters
+    ----------
+    dataset : in any layout
+    """
+    faults = []
+    with dataset:
+        for name in dataset.description.varying:
+            for trajectory in range(dataset.description.trajectories):
+                try:
+                    dataset.place(name, trajectory)
+                except DataFormatError as error:
+                    faults.append(str(error))
+    return faults
+
+
 def inspect(
     path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
 ) -> tuple[Dataset, list[FieldReport]]:

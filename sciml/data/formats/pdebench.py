@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from sciml.data.formats.access import Stack, dataset, grid_from_coordinates, table, unread
-from sciml.data.formats.dataset import DataField, Description, Source
+from sciml.data.formats.dataset import Source
+from sciml.data.formats.description import DataField, Description
 from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
 

@@ -23,7 +23,8 @@ from sciml.data.formats.access import (
     texts,
     unread,
 )
-from sciml.data.formats.dataset import DataField, Description, Source
+from sciml.data.formats.dataset import Source
+from sciml.data.formats.description import DataField, Description
 from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
 

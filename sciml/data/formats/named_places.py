@@ -1,0 +1,258 @@
+"""The layout of a data set whose places have names, and may differ from sample to sample.
+
+::
+
+    @sciml_format "2"  @sciml_description
+    times                              (steps,)
+    places/NAME/{grid or mesh}         common to all samples: exact, as in the files of sciml.mesh
+    places/NAME/points                 a mesh for each sample: the coordinates of all samples, one after the other
+    places/NAME/cells/TYPE             (cells of all samples, nodes); they count the points of their own sample
+    places/NAME/groups/NAME            (members of all samples[, nodes])
+    places/NAME/offsets/...            (samples + 1,): sample k has the rows offsets[k] to offsets[k + 1] - 1 of ...
+    places/NAME/{shape, lower, upper}  a grid for each sample: (samples, axes)
+    fields/NAME                        (samples[, steps], *places[, components]) on a common place, else
+                                       (values of all samples[, components]), those of a sample by step  @unit
+    parameters/NAME                    (samples, ...)
+
+All numbers carry the checksum fletcher32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.checks import whole_number
+from sciml.data.formats import native
+from sciml.data.formats.access import Stack, dataset, table
+from sciml.data.formats.chunks import GrowingRows, chunks
+from sciml.data.formats.dataset import Source
+from sciml.data.formats.description import Description
+from sciml.data.formats.places import Place, VaryingGrid, VaryingMesh, check_names, from_plain, is_varying
+from sciml.errors import DataFormatError
+from sciml.mesh.xdmf import read_place, text_attribute, write_place
+
+GROUPS = ("times", "places", "fields", "parameters")
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A field whose samples have different numbers of values, in the rows of one data set.
+
+    Attributes
+    ----------
+    name : of the data set
+    starts : (samples + 1,) values of one step before each sample
+    steps : of every sample
+    """
+
+    name: str
+    starts: np.ndarray
+    steps: int
+
+    def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
+        """Return (steps, values, *components) of one sample; only its rows are read."""
+        first, past = int(self.starts[trajectory]), int(self.starts[trajectory + 1])
+        chosen = range(*steps.indices(self.steps))
+        low, high = (min(chosen), max(chosen) + 1) if chosen else (0, 0)
+        start, count = self.steps * first, past - first
+        rows = np.asarray(file[self.name][start + low * count : start + high * count])
+        return rows.reshape(high - low, count, *rows.shape[1:])[[step - low for step in chosen]]
+
+    def datasets(self, trajectories: int) -> list[str]:
+        """Names of the data sets that hold the values."""
+        return [self.name]
+
+
+def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
+    """Read the description of a data set with named places.
+
+    Parameters
+    ----------
+    file : open HDF5 file
+    path : of the file, for sentences
+    """
+    given = native.read_plain(file, named=True)
+    samples = whole_number("the number of samples", given["trajectories"], at_least=1)
+    check_names(list(given["places"]))
+    places = {name: _read_place(file, name, plain, samples) for name, plain in given["places"].items()}
+    parameters = {name: table(file, f"parameters/{name}") for name in given["parameters"]}
+    for name, values in parameters.items():
+        if values.shape[:1] != (samples,):
+            raise DataFormatError(f"{path}: parameters/{name} has shape {values.shape}, expected {samples} rows.")
+    about = native.described(given, places, table(file, "times"), parameters)
+    native.check_known("a group of the file", file, GROUPS)
+    for group, known in (("places", places), ("parameters", parameters), ("fields", [f.name for f in about.fields])):
+        native.check_known(f"a name in the group {group}", file.get(group, {}), list(known))
+    return about, {entry.name: _source(file, about, entry.name) for entry in about.fields}
+
+
+def _read_place(file: Any, name: str, plain: dict[str, Any], samples: int) -> Place:
+    if plain["kind"] == "common":
+        return read_place(file["places"][name])
+    place = from_plain(plain)
+    _check_parts(file, name, place)
+    rows = {}
+    for part, (dtype, shape, single) in place.parts().items():
+        where = f"places/{name}/{part}"
+        found = dataset(file, where)
+        if found.dtype != np.dtype(dtype) or found.shape[1:] != shape:
+            raise DataFormatError(
+                f"{where} has {found.dtype} of shape {found.shape}, expected {dtype} (rows, *{shape})."
+            )
+        if single and len(found) != samples:
+            raise DataFormatError(f"{where} has {len(found)} rows, expected {samples}.")
+        rows[part] = np.asarray(found[()]) if single else _offsets(file, name, part, samples, len(found))
+    return place.located(rows)
+
+
+def _check_parts(file: Any, name: str, place: VaryingMesh | VaryingGrid) -> None:
+    """Refuse what is beside the parts of a place and their offsets, such as a group that the description lacks."""
+    ragged = [part for part, (_, _, single) in place.parts().items() if not single]
+    known = {*place.parts(), *(f"offsets/{part}" for part in ragged)}
+    found: list[str] = []
+    file["places"][name].visit(found.append)
+    inner = {part.rsplit("/", depth)[0] for part in known for depth in range(1, 3)}
+    native.check_known(f"a name in places/{name}", [part for part in found if part not in inner], sorted(known))
+
+
+def _offsets(file: Any, place: str, part: str, samples: int, rows: int) -> np.ndarray:
+    """The first row of each sample, after a check that the samples follow one another and use all rows."""
+    where = f"places/{place}/offsets/{part}"
+    found = dataset(file, where)
+    if found.shape != (samples + 1,) or found.dtype.kind != "i":
+        raise DataFormatError(f"{where} has {found.dtype} of shape {found.shape}, expected int64 of ({samples + 1},).")
+    offsets = np.asarray(found[()], np.int64)
+    if offsets[0] != 0 or offsets[-1] != rows or (offsets[1:] < offsets[:-1]).any():
+        raise DataFormatError(f"{where} must rise from 0 to {rows}, the number of rows.")
+    return offsets
+
+
+def _source(file: Any, about: Description, name: str) -> Source:
+    """Where a field is, after a check that the file holds it as described."""
+    entry, where = about[name], f"fields/{name}"
+    place, found, shape = about.places[entry.place], dataset(file, where), about.shape(name)
+    source: Source
+    if isinstance(place, VaryingMesh | VaryingGrid):
+        steps = len(about.times) if entry.time_varying else 1
+        starts = place.starts(entry.location)
+        source, expected = Ragged(where, starts, steps), (steps * int(starts[-1]), *entry.components)
+    else:
+        source = Stack((where,), time_varying=entry.time_varying)
+        expected = shape if entry.time_varying else (shape[0], *shape[2:])  # type: ignore[assignment]
+    if found.shape != expected or found.dtype != np.dtype(entry.dtype):
+        raise DataFormatError(
+            f"{where} has {found.dtype} of shape {found.shape}, expected {entry.dtype} of shape {expected}."
+        )
+    return source
+
+
+class NamedPlacesFile:
+    """A file of this layout that is being written, sample by sample.
+
+    Parameters
+    ----------
+    file : open HDF5 file, empty
+    about : what is written
+    options : of HDF5 for the numbers, such as their checksum
+    """
+
+    def __init__(self, file: Any, about: Description, options: Mapping[str, Any]) -> None:
+        self._file, self._about, self._options = file, about, options
+        self._rows: dict[str, GrowingRows] = {}
+        self._tables: dict[str, list[np.ndarray]] = {}  # one row for each sample, written at the end
+        plain = {
+            name: place.to_plain() if isinstance(place, VaryingMesh | VaryingGrid) else {"kind": "common"}
+            for name, place in about.places.items()
+        }
+        native.write(file, about, plain)
+        self._write("times", about.times)
+        for name, place in about.places.items():
+            self._create_place(name, place)
+        for entry in about.fields:
+            self._create_field(entry.name)
+        for name in about.parameters:
+            self._tables[f"parameters/{name}"] = []
+
+    def place(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the place of the next sample.
+
+        Parameters
+        ----------
+        name : of the place
+        arrays : that it splits into
+        """
+        for part, values in arrays.items():
+            where = f"places/{name}/{part}"
+            if where in self._rows:
+                self._rows[where].append(values)
+            else:
+                self._tables[where].append(values[0])
+
+    def field(self, name: str, number: int, values: np.ndarray) -> None:
+        """Write the values of a field of one sample, ``(steps, *places, *components)``.
+
+        Parameters
+        ----------
+        name : of the field
+        number : of the sample
+        values : in the dtype of the field
+        """
+        entry, where = self._about[name], f"fields/{name}"
+        if where in self._rows:
+            self._rows[where].append(values.reshape(-1, *entry.components))
+        else:
+            self._file[where][number] = values if entry.time_varying else values[0]
+
+    def parameter(self, name: str, number: int, value: np.ndarray) -> None:
+        """Keep a parameter of one sample for the end.
+
+        Parameters
+        ----------
+        name : of the parameter
+        number : of the sample
+        value : float64
+        """
+        self._tables[f"parameters/{name}"].append(value)
+
+    def finish(self) -> None:
+        """Write the offsets, and what has one row for each sample."""
+        for name, rows in self._rows.items():
+            if name.startswith("places/"):
+                _, place, part = name.split("/", 2)
+                self._write(f"places/{place}/offsets/{part}", np.array(rows.offsets, np.int64))
+        for name, values in self._tables.items():
+            self._write(name, np.stack(values))
+
+    def _create_place(self, name: str, place: Place) -> None:
+        group = self._file.create_group(f"places/{name}")
+        if not isinstance(place, VaryingMesh | VaryingGrid):
+            write_place(group, place)
+            return
+        for part, (dtype, shape, single) in place.parts().items():
+            where = f"places/{name}/{part}"
+            if single:
+                self._tables[where] = []
+            else:
+                self._rows[where] = GrowingRows(self._file, where, dtype, shape, self._options)
+
+    def _create_field(self, name: str) -> None:
+        entry, where, shape = self._about[name], f"fields/{name}", self._about.shape(name)
+        if is_varying(self._about.places[entry.place]):
+            rows = self._rows[where] = GrowingRows(self._file, where, entry.dtype, entry.components, self._options)
+            attributes = rows.attributes
+        else:
+            full, kind = shape if entry.time_varying else (shape[0], *shape[2:]), np.dtype(entry.dtype)
+            chunk = chunks(full, kind.itemsize, time_varying=entry.time_varying)  # type: ignore[arg-type]
+            attributes = self._file.create_dataset(where, full, kind, chunks=chunk, **self._options).attrs
+        attributes["location"] = text_attribute(entry.location)
+        if entry.unit:
+            attributes["unit"] = text_attribute(entry.unit)
+
+    def _write(self, name: str, values: np.ndarray) -> None:
+        options = {**self._options, "chunks": values.shape} if values.size else {}
+        self._file.create_dataset(name, data=values, **options)
