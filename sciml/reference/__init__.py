@@ -21,6 +21,10 @@ incompressible_taylor_green         Taylor-Green vortices that decay and travel:
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
 pore_networks                       pore networks: the type, random ones, pressures and permeability
+upscaling                           Darcy flow by two-point fluxes; coarse transmissibilities by averages
+upscaling_fields                    random log-normal coefficients
+upscaling_local                     coarse transmissibilities by local and extended local fine problems
+upscaling_sources                   the pressure of coarse cells with sources, after Peaceman
 value_iteration                     optimal values of decisions on graphs, by policy iteration
 wind_tunnel                         potential flow around an obstacle by one pressure projection
 ==================================  ====================================================================================
