@@ -13,6 +13,7 @@ BENCHMARKS = {
     "dcdm": "sciml.bench.dcdm.benchmark:BENCHMARK",
     "insr": "sciml.bench.insr.benchmark:BENCHMARK",
     "lpinn": "sciml.bench.lpinn.benchmark:BENCHMARK",
+    "cgs": "sciml.bench.cgs.benchmark:BENCHMARK",
     "training": "sciml.bench.training.benchmark:BENCHMARK",
 }
 

@@ -87,4 +87,14 @@ def quantity(results: Results, group: str, method: str, name: str) -> list[float
     return values(results.runs(group, method), *path)
 
 
-LIMITS: tuple[Limit, ...] = ()
+_PLAIN = "{:.2f}".format
+LIMITS: tuple[Limit, ...] = (
+    *(
+        Limit(f"finite elements on a {title}: order", "elements", name, (
+            Bound("order", 1.9, most=False, form=_PLAIN), Bound("order", 2.1, form=_PLAIN)))
+        for name, title in (("square", "square"), ("cube", "cube"))
+    ),
+    Limit("learned positive weights on sheared meshes: beyond the boundary values / error over that of clipped ones",
+          "obtuse", "learned", (Bound("excess", 0.0, form="{:.2g}".format),
+                                Bound("relative_l2", 0.9, over="clipped", form=_PLAIN))),
+)  # fmt: skip

@@ -48,8 +48,37 @@ class Column:
     form: Form = error_shown
 
 
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {
+    "elements": "finite elements on triangles and tetrahedra as Laplacians of graphs: error and order",
+    "obtuse": "diffusion on sheared meshes, on which finite elements have negative weights",
+}
 
-COLUMNS: dict[str, tuple[Column, ...]] = {}
+_ORDER = "{:.2f}".format
+_SHARE = "{:.0%}".format
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "elements": (Column("relative_l2", "relative L2"), Column("order", "order", _ORDER)),
+    "obtuse": (
+        Column("relative_l2", "relative L2"),
+        Column("relative_l2_larger", "on 1000 points"),
+        Column("excess", "beyond the boundary values", "{:.2g}".format),
+        Column("negative", "edges negative in finite elements", _SHARE),
+    ),
+}
 
-ROWS: tuple[Row, ...] = ()
+_ELEMENTS = tuple(
+    Row("elements", name, f"{title}, {refinements + 1} refinements",
+        "diffusion:order", "classical", {"shape": name, "refinements": refinements}, {"refinements": 2}, drawn=False)
+    for name, title, refinements in (("square", "square", 5), ("l_shape", "L-shape", 5), ("cube", "cube", 3))
+)  # fmt: skip
+_MESHES = {"tests": 24, "examples": 128, "updates": 1000}
+_OBTUSE = tuple(
+    Row("obtuse", name, title, "diffusion:obtuse", kind, {"weights": name, **_MESHES},
+        {"tests": 4, "examples": 8, "updates": 10})
+    for name, title, kind in (
+        ("fem", "finite elements, no maximum principle", "classical"),
+        ("clipped", "finite elements, negative weights set to 0", "classical"),
+        ("learned", "learned positive weights", "ours"),
+    )
+)  # fmt: skip
+
+ROWS: tuple[Row, ...] = (*_ELEMENTS, *_OBTUSE)

@@ -1,0 +1,93 @@
+"""`sciml bench cgs`: every row can be measured, every limit is that of a row, and tables say who wins."""
+
+from __future__ import annotations
+
+import pytest
+
+from sciml.bench.cgs import diffusion, jobs
+from sciml.bench.cgs.benchmark import BENCHMARK
+from sciml.bench.cgs.headlines import CASES, headlines
+from sciml.bench.cgs.limits import LIMITS
+from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
+from sciml.bench.cgs.rows import COLUMNS, GROUPS, ROWS
+from sciml.bench.cgs.tables import checks
+from sciml.bench.runner import run_benchmark
+from sciml.config_files import find_config
+from sciml.errors import DivergenceError, InputError
+
+JOBS = {job["key"]: job for job in plan_jobs(Plan())}
+
+
+def test_every_config_exists_and_every_limit_and_headline_is_that_of_a_row() -> None:
+    assert all(find_config(job["config"]).is_file() for job in JOBS.values() if "config" in job)
+    planned = {(row.group, row.method) for row in ROWS}
+    assert len(planned) == len(ROWS) and {row.group for row in ROWS} == set(GROUPS) == set(COLUMNS)
+    assert {(each.group, each.method) for each in (*LIMITS, *CASES)} <= planned
+    beside = {(each.group, each.beside) for each in LIMITS if each.beside}
+    over = {(each.group, bound.over) for each in LIMITS for bound in each.bounds if bound.over}
+    assert beside | over <= planned
+
+
+def test_whatever_is_drawn_has_three_seeds_on_which_nothing_was_chosen() -> None:
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for job in JOBS.values():
+        seeds.setdefault((job["group"], job["method"]), []).append(job["seed"])
+    drawn = {(row.group, row.method) for row in ROWS if row.drawn}
+    assert all(found == [100, 101, 102] for place, found in seeds.items() if place in drawn)
+
+
+def test_a_quick_run_has_the_same_rows_once() -> None:
+    quick = [(job["group"], job["method"], job["seed"]) for job in plan_jobs(QUICK)]
+    assert sorted(quick) == sorted((row.group, row.method, 100) for row in ROWS)
+
+
+def test_an_outcome_holds_what_is_finite_and_the_sentence_of_what_failed() -> None:
+    found = jobs.outcome(lambda: {"error": 1, "bound": float("inf"), "seconds": 2.5})
+    assert found["last"] == {"error": 1.0} and found["seconds"] == 2.5 and found["failed"] is None
+
+    def diverges() -> dict[str, float]:
+        raise DivergenceError("not solved.")
+
+    assert jobs.outcome(diverges)["failed"] == "not solved."
+
+
+def test_finite_elements_of_the_bench_are_of_second_order() -> None:
+    found = diffusion.order({"shape": "square", "refinements": 3})
+    assert found["failed"] is None and 1.9 < found["last"]["order"] < 2.1 and 0 < found["last"]["relative_l2"] < 0.1
+
+
+@pytest.mark.parametrize("weights", ["fem", "clipped", "learned"])
+def test_weights_are_measured_on_the_same_sheared_meshes(weights: str) -> None:
+    about = {"weights": weights, "seed": 3, "tests": 4, "examples": 4, "updates": 4}
+    found = diffusion.obtuse(about)["last"]
+    assert found["negative"] == pytest.approx(0.22, abs=0.06)
+    assert 0 < found["relative_l2"] < 0.4 and (weights == "fem" or found["excess"] == 0)
+    assert ("weights" in found) == (weights == "learned")
+
+
+def test_the_table_shows_medians_limits_and_ratios() -> None:
+    origin = {"commit": "0123456789abcdef", "dirty": False, "finished": "2026-11-23T00:00:00"}
+
+    def run(method: str, error: float, seed: int) -> dict:
+        job = JOBS[f"obtuse/{method}/{seed}"]
+        last = {"relative_l2": error, "relative_l2_larger": 2 * error, "excess": 0.0, "negative": 0.2}
+        return {**job, **origin, "last": last, "seconds": 2.0, "failed": None}
+
+    runs = [run("learned", error, seed) for error, seed in ((0.1, 100), (0.12, 101), (0.2, 102))]
+    runs.append(run("clipped", 0.24, 100))
+    raw = {
+        "plan": {"quick": False, "seeds": [100, 101, 102]},
+        "environment": {"processor": "P", "cores": 2, "python": "3.12"},
+        "jobs": {run["key"]: run for run in runs},
+    }
+    (row,) = (check for check in checks(raw) if check.title.startswith("learned positive"))
+    assert row.met and row.measured.endswith("/ 0.50 (0.42 to 0.83)")
+    assert {check.met for check in checks(raw) if check is not row} >= {None}
+    text = BENCHMARK.report(raw)
+    assert "| **learned positive weights** | 1.2e-1 (1.0e-1 to 2.0e-1) | 2.4e-1" in text
+    assert isinstance(headlines(raw), list)
+
+
+def test_names_that_do_not_exist_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"the group of .* is 'waves', expected one of"):
+        run_benchmark(BENCHMARK, tmp_path, QUICK, only=["waves"])
