@@ -20,6 +20,7 @@ incompressible_stable_fluids        incompressible flow on a staggered grid, sem
 incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
+pore_network_files                  pore networks in Statoil format, in arrays with names of OpenPNM, in meshes
 pore_networks                       pore networks: the type, random ones, pressures and permeability
 upscaling                           Darcy flow by two-point fluxes; coarse transmissibilities by averages
 upscaling_fields                    random log-normal coefficients
@@ -31,6 +32,7 @@ wind_tunnel                         potential flow around an obstacle by one pre
 
 :mod:`~sciml.reference.pore_network_laws` has conductances by sizes and shapes;
 :mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
-:mod:`~sciml.reference.pore_networks`. :mod:`~sciml.reference.trigonometric_series` has periodic initial conditions,
-:mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
+:mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
+:mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.trigonometric_series` has periodic initial
+conditions, :mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
 """

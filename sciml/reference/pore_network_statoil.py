@@ -1,0 +1,221 @@
+"""Read pore networks in Statoil format, as network extraction writes them: four text files of one name.
+
+========================  ==============================================================================================
+file                      columns; the first line of node1 and of link1 has the number of rows
+========================  ==============================================================================================
+``PREFIX_node1.dat``      first line also the sizes of the sample along x, y, z in m; then number, x, y, z, connections,
+                          their pores, whether at inlet and outlet, their throats
+``PREFIX_node2.dat``      number, volume, inscribed radius, shape factor, volume of clay
+``PREFIX_link1.dat``      number, two pores (-1 the inlet, 0 the outlet), inscribed radius, shape factor, distance
+``PREFIX_link2.dat``      number, two pores, lengths of the first pore, the second pore and the throat, volume, clay
+========================  ==============================================================================================
+
+Flow is along x. A reservoir becomes one boundary pore for each throat that leads to it, on the face of the sample,
+beside the pore at the other end, and the way through it has the length 0.
+
+References: Dong and Blunt, Phys. Rev. E 80 (2009) 036307 (extraction); Valvatne and Blunt, Water Resour. Res. 40 (2004)
+W07406 (the flow).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from sciml.checks import real_array
+from sciml.errors import DataFormatError, InputError
+from sciml.reference.pore_network_laws import SHAPE_FACTORS
+from sciml.reference.pore_networks import WATER, PoreNetwork
+from sciml.regular_files import read_text
+
+PARTS = ("node1", "node2", "link1", "link2")
+LARGEST = 2**31  # bytes of a file, some ten million throats
+INLET, OUTLET = -1, 0  # numbers of the reservoirs; pores count from 1
+
+
+def read_statoil(
+    path: Path, *, length: float | None = None, area: float | None = None, viscosity: float = WATER
+) -> PoreNetwork:
+    """Return the network that four files hold, with conductances by shape factors, untrimmed.
+
+    Parameters
+    ----------
+    path : one of the four files
+    length, area : of the sample, those of the file by default
+    viscosity : in Pa s
+
+    Raises
+    ------
+    DataFormatError : one of the files is missing, cut, damaged, or contradicts another; the sentence names it
+    """
+    files = _files(path)
+    size, points = _read_node1(files["node1"])
+    pores = _table(files["node2"], len(points), 5, header=False)
+    link1 = _table(files["link1"], None, 6, header=True)
+    link2 = _table(files["link2"], len(link1), 8, header=False)
+    ends = _ends(files["link1"], link1[:, 1:3], len(points))
+    if not np.array_equal(link2[:, 1:3], ends):
+        row = int(np.argmax((link2[:, 1:3] != ends).any(axis=1))) + 1
+        raise DataFormatError(f"throat {row} joins other pores in {files['link2']} than in {files['link1']}.")
+    for file, what, columns in (
+        (files["node2"], "pore", pores[:, 2:4]),
+        (files["link1"], "throat", link1[:, 3:5]),
+        (files["link2"], "throat", link2[:, 3:6]),
+    ):
+        if (columns <= 0.0).any():
+            row = int(np.argmax((columns <= 0.0).any(axis=1))) + 1
+            raise DataFormatError(
+                f"{what} {row} of {file} has a radius, shape factor or length that is not positive, expected positive "
+                "ones."
+            )
+    return _network(
+        size, points, pores, ends, link1[:, 3:5], link2[:, 3:6], {"length": length, "area": area}, viscosity
+    )
+
+
+def _network(  # noqa: PLR0913 - the columns of four files
+    size: np.ndarray,
+    points: np.ndarray,
+    pores: np.ndarray,
+    ends: np.ndarray,
+    sections: np.ndarray,
+    lengths: np.ndarray,
+    given: dict[str, float | None],
+    viscosity: float,
+) -> PoreNetwork:
+    """Return the network of checked columns, with a boundary pore for each throat to a reservoir."""
+    throats, lengths = ends - 1, lengths.copy()
+    throat, end = np.nonzero(ends <= 0)
+    number = len(points) + np.arange(len(throat))
+    throats[throat, end] = number
+    lengths[throat, end] = 0.0
+    faces = points[ends[throat, 1 - end] - 1]
+    at_inlet = ends[throat, end] == INLET
+    faces[:, 0] = np.where(at_inlet, 0.0, size[0])
+    is_inlet, is_outlet = np.zeros((2, len(points) + len(faces)), bool)
+    is_inlet[number], is_outlet[number] = at_inlet, ~at_inlet
+    radius, shape = np.concatenate([pores[:, 2:4], sections[throat]]).T
+    network = PoreNetwork(
+        np.concatenate([points, faces]),
+        throats,
+        is_inlet,
+        is_outlet,
+        length=size[0] if given["length"] is None else given["length"],
+        area=size[1] * size[2] if given["area"] is None else given["area"],
+        viscosity=viscosity,
+        pores={
+            "diameter": 2.0 * radius,
+            "shape_factor": shape,
+            "volume": np.concatenate([pores[:, 1], np.zeros(len(faces))]),
+        },
+        columns={
+            "diameter": 2.0 * sections[:, 0],
+            "shape_factor": sections[:, 1],
+            "pore1_length": lengths[:, 0],
+            "pore2_length": lengths[:, 1],
+            "length": lengths[:, 2],
+        },
+    )
+    return network.with_columns(throats={"conductance": SHAPE_FACTORS.conductance(network)})
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Return the four files of the network that one of them belongs to."""
+    match = re.fullmatch(rf"(.*_)({'|'.join(PARTS)})(\.dat)", path.name, re.IGNORECASE)
+    if match is None:
+        raise DataFormatError(
+            f"{path} is no file of a network in Statoil format, expected PREFIX_node1.dat beside _node2.dat, "
+            "_link1.dat and _link2.dat."
+        )
+    files = {part: path.with_name(f"{match[1]}{part}{match[3]}") for part in PARTS}
+    files[match[2].lower()] = path
+    missing = [file.name for file in files.values() if not file.exists()]
+    if missing:
+        raise DataFormatError(
+            f"{path} lacks {', '.join(missing)} beside it; a network in Statoil format has four files."
+        )
+    return files
+
+
+def _read_node1(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the size of the sample, (3,), and the centres of the pores, (pores, 3)."""
+    rows = _rows(file)
+    count, size = _header(file, rows, 4)
+    centres = np.zeros((count, 3))
+    for number, row in enumerate(rows[1:], start=1):
+        connections = _whole(row[4]) if len(row) > 4 else None
+        if connections is None or connections < 0 or len(row) != 7 + 2 * connections or _whole(row[0]) != number:
+            raise DataFormatError(
+                f"line {number + 1} of {file} is cut or damaged: expected the pore {number} with 3 coordinates, the "
+                "number n of its connections, n pores, 2 flags and n throats."
+            )
+        centres[number - 1] = _numbers(file, [row[1:4]])[0]
+    if (size <= 0.0).any():
+        raise DataFormatError(f"the sizes of the sample in {file} are {size.tolist()}, expected positive numbers.")
+    return size, centres
+
+
+def _table(file: Path, expected: int | None, columns: int, *, header: bool) -> np.ndarray:
+    """Return the rows of a file whose first column counts from 1, (rows, columns)."""
+    rows = _rows(file)
+    if header:
+        expected, _ = _header(file, rows, 1)
+        rows = rows[1:]
+    if len(rows) != expected:
+        raise DataFormatError(f"{file} has {len(rows)} rows, expected {expected}; it is cut, or of another network.")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != columns or _whole(row[0]) != number:
+            raise DataFormatError(
+                f"row {number} of {file} is cut or damaged: expected the number {number} and {columns - 1} more values."
+            )
+    return _numbers(file, rows).reshape(-1, columns)
+
+
+def _header(file: Path, rows: list[list[str]], values: int) -> tuple[int, np.ndarray]:
+    """Return the number of rows that the first line announces, and its other values."""
+    count = _whole(rows[0][0]) if rows and len(rows[0]) == values else None
+    if count is None or count < 1:
+        raise DataFormatError(
+            f"the first line of {file} is damaged: expected the number of rows, then {values - 1} sizes."
+        )
+    if len(rows) - 1 != count:
+        raise DataFormatError(f"{file} announces {count} rows and has {len(rows) - 1}; it is cut.")
+    return count, _numbers(file, [rows[0][1:]])[0]
+
+
+def _ends(file: Path, ends: np.ndarray, pores: int) -> np.ndarray:
+    """Return the pores that the throats join, (throats, 2) whole numbers, in which reservoirs are -1 and 0."""
+    whole = ends.astype(np.int64)
+    wrong = (whole != ends) | (whole < INLET) | (whole > pores)
+    if wrong.any():
+        row = int(np.argmax(wrong.any(axis=1)))
+        raise DataFormatError(
+            f"throat {row + 1} of {file} joins the pores {ends[row].tolist()}, expected numbers from -1 to {pores}."
+        )
+    between = np.flatnonzero((whole <= OUTLET).all(axis=1))
+    if len(between):
+        raise DataFormatError(f"throat {between[0] + 1} of {file} joins two reservoirs, expected at least one pore.")
+    return whole
+
+
+def _rows(file: Path) -> list[list[str]]:
+    try:
+        text = read_text(file, LARGEST, DataFormatError)
+    except UnicodeDecodeError:
+        raise DataFormatError(f"{file} is no text, expected a network in Statoil format.") from None
+    return [row for row in (line.split() for line in text.split("\n")) if row]
+
+
+def _numbers(file: Path, rows: list[list[str]]) -> np.ndarray:
+    try:
+        return real_array("the numbers", [[float(value) for value in row] for row in rows])
+    except (InputError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataFormatError(f"{file} is damaged: {reason}.") from None
+
+
+def _whole(text: str) -> int | None:
+    """Return a whole number of at most nine digits, or None."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
