@@ -61,10 +61,10 @@ def test_a_row_of_ducts_has_the_permeability_of_its_resistances_in_series(small,
     total = sum(
         resistance(*piece)
         for piece in (
-            *((3e-5, 1e-5, 0.03), (1e-5, 2e-5, 0.03)),
+            *((1e-9, 2e-5, 0.03), (3e-5, 1e-5, 0.03), (1e-5, 2e-5, 0.03)),
             *((2e-5, 2e-5, 0.03), (5e-5, 8e-6, 0.03), (3e-5, 1.5e-5, 0.0625)),
             *((3e-5, 1.5e-5, 0.0625), (6e-5, 9e-6, 0.0625), (1e-5, 2.5e-5, 0.0795)),
-            *((1e-5, 2.5e-5, 0.0795), (3e-5, 1e-5, 0.0796)),
+            *((1e-5, 2.5e-5, 0.0795), (3e-5, 1e-5, 0.0796), (1e-9, 2.5e-5, 0.0795)),
         )
     )
     assert network.permeability() == pytest.approx(1e-3 * 3e-4 / (2e-8 * total), rel=1e-12, abs=0)
