@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         open_dataset,
     )
     from sciml.data.generation import generate
-    from sciml.data.modules import Draws, FieldData, SampleData
+    from sciml.data.modules import Draws, FieldData
     from sciml.data.normalise import Normaliser
     from sciml.data.sampling import EpochShuffle
 
@@ -37,7 +37,6 @@ _HOMES = {
     "FieldData": "sciml.data.modules",
     "GroupKind": "sciml.data.formats",
     "Normaliser": "sciml.data.normalise",
-    "SampleData": "sciml.data.modules",
     "VaryingGrid": "sciml.data.formats",
     "VaryingMesh": "sciml.data.formats",
     "convert": "sciml.data.formats",
@@ -55,7 +54,6 @@ __all__ = [
     "FieldData",
     "GroupKind",
     "Normaliser",
-    "SampleData",
     "VaryingGrid",
     "VaryingMesh",
     "convert",

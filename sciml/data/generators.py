@@ -15,14 +15,10 @@ import numpy as np
 
 from sciml.checks import choice, positive, whole_number
 from sciml.data.formats import DataField, Description
-from sciml.data.pore_networks import PoreNetworks
 from sciml.errors import InputError
-from sciml.mesh import Grid, Mesh
+from sciml.mesh import Grid
 
-# fields and parameters of one trajectory, and the places of its own if it has any
-Sample = (
-    tuple[dict[str, np.ndarray], dict[str, float]] | tuple[dict[str, np.ndarray], dict[str, float], dict[str, Mesh]]
-)
+Sample = tuple[dict[str, np.ndarray], dict[str, float]]  # fields and parameters of one trajectory
 
 
 class Generator(Protocol):
@@ -35,7 +31,7 @@ class Generator(Protocol):
         ...
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Return one sample, its fields and parameters, and its grids and meshes if those differ among the samples.
+        """Return one sample, its fields and parameters.
 
         Parameters
         ----------
@@ -232,13 +228,7 @@ class Poisson:
         return (values if case.coefficient is None else {**values, "k": case.coefficient}), {}
 
 
-GENERATORS: dict[str, type[Any]] = {
-    "poisson": Poisson,
-    "heat": Heat,
-    "advection": Advection,
-    "burgers": Burgers,
-    "pore_networks": PoreNetworks,
-}
+GENERATORS: dict[str, type[Any]] = {"poisson": Poisson, "heat": Heat, "advection": Advection, "burgers": Burgers}
 
 
 def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generator:

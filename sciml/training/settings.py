@@ -35,6 +35,8 @@ class Phase:
     schedule : ``"constant"``, or ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it
     warmup_epochs : over which the rate first rises linearly, less than ``epochs``
     final_fraction : of the learning rate, where the cosine would end, 0 to 1
+    cycles : how often the cosine starts again from ``learning_rate``, the first time counted (Loshchilov and Hutter
+        2017); equally long
     weight_decay : decoupled for AdamW and SOAP, added to the gradient for Adam; not for the others
     options : further arguments of the optimiser by name, such as ``{"betas": [0.9, 0.99]}``; numbers, text, true or
         false, or lists of numbers
@@ -51,6 +53,7 @@ class Phase:
     schedule: ScheduleName = "constant"
     warmup_epochs: int = 0
     final_fraction: float = 0.01
+    cycles: int = 1
     weight_decay: float = 0.0
     options: dict[str, OptimizerOption] = field(default_factory=dict)
 
@@ -59,7 +62,7 @@ class Phase:
         checks.choice("the schedule", self.schedule, get_args(ScheduleName), error=ConfigError)
         checks.whole_number("epochs of a phase", self.epochs, at_least=1, error=ConfigError)
         if self.optimizer == "none":
-            _check_unset(self, ("learning_rate", "schedule", "warmup_epochs", "weight_decay", "options"))
+            _check_unset(self, ("learning_rate", "schedule", "warmup_epochs", "cycles", "weight_decay", "options"))
             return
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
@@ -69,6 +72,9 @@ class Phase:
                 f"warmup_epochs is {self.warmup_epochs}, expected less than the {self.epochs} epochs of its phase."
             )
         checks.number("learning_rate", self.learning_rate, above=0, below=1e35, error=ConfigError)
+        checks.whole_number("cycles", self.cycles, at_least=1, error=ConfigError)
+        if self.cycles > 1 and self.schedule != "cosine":
+            raise ConfigError(f"cycles is {self.cycles}, but the schedule {self.schedule} has none; choose cosine.")
         checks.number("final_fraction", self.final_fraction, at_least=0, at_most=1, error=ConfigError)
         checks.number("weight_decay", self.weight_decay, at_least=0, error=ConfigError)
         if self.weight_decay and self.optimizer in SECOND_ORDER:
@@ -79,7 +85,7 @@ class Phase:
 
         With ``w`` updates of warm-up and ``n`` updates in all, it is ``learning_rate`` times ``(update + 1) / w``
         during the warm-up, and then 1 or ``f + (1 - f) (1 + cos(pi (update - w) / (n - w))) / 2``,
-        ``f = final_fraction``.
+        ``f = final_fraction``; with several ``cycles``, each of them has this course over its part of the updates.
 
         Parameters
         ----------
@@ -92,6 +98,7 @@ class Phase:
         if self.schedule == "constant":
             return self.learning_rate
         progress = min(1.0, (update - warmup) / (self.epochs * updates_per_epoch - warmup))
+        progress = progress * self.cycles % 1 if progress < 1 else 1.0
         fraction = self.final_fraction + (1 - self.final_fraction) * (1 + math.cos(math.pi * progress)) / 2
         return self.learning_rate * fraction
 

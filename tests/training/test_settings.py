@@ -8,6 +8,7 @@ from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
+import torch
 
 from sciml.errors import ConfigError
 from sciml.training.settings import Phase, Training
@@ -22,6 +23,20 @@ def test_cosine_after_a_linear_warm_up() -> None:
     assert rates[20] == pytest.approx(0.2 * (0.1 + 0.9 * (1 + math.cos(math.pi / 4)) / 2))
     assert rates[-1] > 0.02 == pytest.approx(phase.rate(50, 5))
     assert all(later < earlier for earlier, later in pairwise(rates[10:]))
+
+
+def test_cosines_that_start_again_are_those_of_torch() -> None:
+    phase = Phase(epochs=3, learning_rate=0.2, schedule="cosine", final_fraction=0.0, cycles=3)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=8)
+    for update in range(24):
+        assert phase.rate(update, 8) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
+        optimizer.step(), schedule.step()
+    assert phase.rate(24, 8) == 0
+    with pytest.raises(ConfigError, match="cycles"):
+        Phase(epochs=3, cycles=2)
+    with pytest.raises(ConfigError, match="cycles"):
+        Phase(epochs=3, schedule="cosine", cycles=0)
 
 
 def test_a_constant_rate_stays_after_its_warm_up() -> None:

@@ -47,17 +47,14 @@ def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = 
 
 
 def trained(job: Job) -> dict[str, Any]:
-    """Train the config ``job["config"]`` with ``job["changes"]``, and measure it on the test sets of its data.
-
-    The seed of the job takes the place of those that ``job["seeded"]`` names, by default that of the config alone;
-    ``["seed", "data.init_args.seed"]`` has other test sets for each seed, too.
+    """Train the config ``job["config"]`` from ``job["seed"]`` with ``job["changes"]``, and measure what came out.
 
     Returns
     -------
     dict
-        ``last`` holds ``weights``, their number; the metrics of ``sciml evaluate`` by their names; and, if
-        ``job["evaluation"]`` names a function ``"module:name"`` of a trained task and the job, what that returns.
-        ``seconds`` is the CPU time of the training, its data included.
+        ``last`` holds ``weights``, their number; the metrics of the run by their names; and, if ``job["evaluation"]``
+        names a function ``"module:name"`` that takes the trained task and the job, what that measures. ``seconds`` is
+        the CPU time of the training, its data included.
     """
     return outcome(lambda: _train_and_measure(job))
 
@@ -66,15 +63,14 @@ def _train_and_measure(job: Job) -> dict[str, float]:
     from sciml.training import run
     from sciml.training.config import load_config
 
-    seeds = [f"{key}={job['seed']}" for key in job.get("seeded", ("seed",))]
-    config = load_config(job["config"], [*seeds, *job.get("changes", ())])
+    config = load_config(job["config"], [f"seed={job['seed']}", *job.get("changes", ())])
     with tempfile.TemporaryDirectory(prefix="sciml-bench-") as folder:
         begin = time.process_time()
-        run.train(config, Path(folder) / "run")
-        seconds = time.process_time() - begin
-        found = dict(run.evaluate(Path(folder) / "run"))
+        found = dict(run.train(config, Path(folder) / "run")["metrics"])
+        found["seconds"] = time.process_time() - begin
         task = run.load_task(Path(folder) / "run")
-    if job.get("evaluation"):
-        module, _, name = job["evaluation"].partition(":")
-        found |= getattr(import_module(module), name)(task, job)
-    return found | {"seconds": seconds, "weights": float(sum(each.numel() for each in task.parameters()))}
+        found["weights"] = float(sum(each.numel() for each in task.parameters()))
+        if job.get("evaluation"):
+            module, _, name = job["evaluation"].partition(":")
+            found |= getattr(import_module(module), name)(task, job)
+    return found

@@ -1,0 +1,128 @@
+"""Conductances of throats as networks of their features: positive, and the same in both directions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sciml.checks import positive, shape, whole_number
+from sciml.nets.message_passing import perceptron
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+class PowerLaw(nn.Module):
+    r"""A power law with a bounded correction, of features that are logarithms: a z + b + c tanh(M(z) / c).
+
+    The correction is zero at first. As it is bounded, the power law remains beyond the range of the training.
+
+    Parameters
+    ----------
+    features : of z
+    hidden : units of the hidden layers of M; without any there is no correction
+    bound : c, of the correction of the logarithm
+    """
+
+    def __init__(self, features: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
+        super().__init__()
+        whole_number("the number of features of a law", features, at_least=1)
+        self.bound = positive("the bound of the correction", bound)
+        self.linear = nn.Linear(features, 1)
+        self.correction = perceptron([features, *hidden, 1], "silu") if hidden else None
+        if self.correction is not None:
+            nn.init.zeros_(self.correction[-1].weight)
+            nn.init.zeros_(self.correction[-1].bias)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logarithm of the law at features ``(..., features)``, and the correction in it, both ``(...)``."""
+        shape("the features of a law", z, (..., self.linear.in_features), remedy="correct the numbers of features")
+        z = z.to(self.linear.weight.dtype)
+        law = self.linear(z)[..., 0]
+        if self.correction is None:
+            return law, torch.zeros_like(law)
+        correction = self.bound * torch.tanh(self.correction(z)[..., 0] / self.bound)
+        return law + correction, correction
+
+
+class Conductances(nn.Module, ABC):
+    """Base of the networks that give the conductances of throats, but for a unit that all throats share."""
+
+    @abstractmethod
+    def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
+        """Return the logarithms of the conductances, ``(m,)``, and the corrections in them, of any shape."""
+
+    def forward(self, graph: Data) -> tuple[Tensor, Tensor]:
+        """Return the conductances, ``(m,)``, all positive, in float64, and the corrections."""
+        logarithm, correction = self.logarithms(graph)
+        return logarithm.double().exp(), correction
+
+
+class ThroatConductances(Conductances):
+    """Conductances as a power law with a bounded correction of the symmetric features of a throat, ``throat_attr``.
+
+    Parameters
+    ----------
+    throat_dim : number of the features
+    hidden : units of the hidden layers of the correction; none for a mere power law
+    bound : of the correction of the logarithm
+    """
+
+    def __init__(self, throat_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
+        super().__init__()
+        self.law = PowerLaw(throat_dim, hidden, bound)
+
+    def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
+        """Return the logarithms of the conductances and the corrections in them, both ``(m,)``."""
+        return self.law(graph.throat_attr)
+
+
+class ConduitConductances(Conductances):
+    """Conductances of three resistances in series: of the throat, and of the parts of both pores that lead to it.
+
+    Each resistance is a power law with a bounded correction of the features of its part; both pores have the same law,
+    so that the conductance is symmetric. That resistances add up is given, the laws of the parts are learned.
+
+    Parameters
+    ----------
+    throat_dim : features of a throat, ``throat_attr``
+    end_dim : features of either end beside those of the throat, ``throat_ends`` of shape ``(m, 2, end_dim)``
+    hidden : units of the hidden layers of the corrections; none for mere power laws
+    bound : of the corrections of the logarithms
+    """
+
+    def __init__(self, throat_dim: int, end_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
+        super().__init__()
+        self.throat_law = PowerLaw(throat_dim, hidden, bound)
+        self.end_law = PowerLaw(throat_dim + end_dim, hidden, bound)
+
+    def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
+        """Return the logarithms of the conductances, ``(m,)``, and the corrections of the three laws, ``(m, 3)``."""
+        throat = graph.throat_attr
+        both = torch.cat([throat[:, None].expand(-1, 2, -1), graph.throat_ends], -1)
+        laws = zip(self.throat_law(throat[:, None]), self.end_law(both), strict=True)
+        resistances, corrections = (torch.cat(each, 1) for each in laws)
+        return -torch.logsumexp(resistances, 1), corrections
+
+
+class Sinks(nn.Module):
+    """Positive sinks of the nodes as a power law with a bounded correction of their features, ``x``.
+
+    Parameters
+    ----------
+    node_dim : number of the features
+    hidden : units of the hidden layers of the correction
+    bound : of the correction of the logarithm
+    """
+
+    def __init__(self, node_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
+        super().__init__()
+        self.law = PowerLaw(node_dim, hidden, bound)
+
+    def forward(self, graph: Data) -> Tensor:
+        """Return the sinks ``(N,)`` in float64."""
+        return self.law(graph.x)[0].double().exp()

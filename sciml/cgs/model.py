@@ -1,0 +1,185 @@
+"""Convergent graph solvers as networks: the model of the paper, and one with an anchored head."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torch import Tensor, nn
+
+from sciml.cgs.conductances import Conductances, Sinks
+from sciml.cgs.fixed_points import FixedPointSolver
+from sciml.cgs.heads import AnchoredHead, ContractiveHead, Squash
+from sciml.checks import choice, whole_number
+from sciml.errors import DivergenceError
+from sciml.nets.message_passing import Activation, Aggregation, AttentionEncoder, perceptron
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
+
+Readout = Literal["nodes", "sum", "mean"]
+READOUTS = ("nodes", "sum", "mean")
+
+
+@dataclass(frozen=True)
+class SolveReport:
+    """How the values of a graph, or of a batch of them, were found.
+
+    Attributes
+    ----------
+    method : name of the solver
+    iterations : the largest number; of a direct solver those of its refinement
+    error_estimate : of the values relative to the largest, the largest of all graphs and heads
+    converged : whether it is below the tolerance
+    """
+
+    method: str
+    iterations: int
+    error_estimate: float
+    converged: bool = True
+
+    def check(self) -> None:
+        """Raise if the solver has not converged.
+
+        Raises
+        ------
+        DivergenceError
+            With the number of iterations and the error that was reached.
+        """
+        if not self.converged:
+            raise DivergenceError(
+                f"the values of a graph are known to a relative error of {self.error_estimate:.2g} only after "
+                f"{self.iterations} iterations of the solver {self.method}; allow more iterations, or choose a larger "
+                "rtol or another solver."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class GraphAnswer:
+    """What a model says about a graph.
+
+    Attributes
+    ----------
+    values : ``(N,)`` of the nodes, ``(N, outputs)`` of several, or of whole graphs
+    report : of the solver
+    conductance : ``(m,)`` of the throats but for a unit, if the model has any
+    correction : of the power laws in them, of any shape
+    """
+
+    values: Tensor
+    report: SolveReport
+    conductance: Tensor | None = None
+    correction: Tensor | None = None
+
+
+class GraphModel(nn.Module, ABC):
+    """Base of the models that a :class:`~sciml.cgs.GraphSolver` trains."""
+
+    @abstractmethod
+    def forward(self, graph: Batch) -> GraphAnswer:
+        """Return values and the report of the solver.
+
+        Parameters
+        ----------
+        graph : with the features that the model needs
+        """
+
+
+class ConvergentGraphSolver(GraphModel):
+    """The model of the paper: encoder, contractive heads whose maps it proposes, fixed points, decoder.
+
+    An encoder of attention layers gives each node the biases and each edge the weights of ``heads`` maps
+    x -> gamma A x + b; a perceptron decodes the fixed points of all heads of a node, or of their sum over a graph.
+
+    Parameters
+    ----------
+    node_dim, edge_dim : features of a node, ``x``, and of a directed edge, ``edge_attr``
+    outputs : values of each node, or of each graph
+    heads : number of the maps
+    gamma, squash : of the :class:`~sciml.cgs.ContractiveHead`
+    layers, width : of the encoder, and features between its layers
+    hidden : units of the hidden layers of its perceptrons
+    decoder : units of the hidden layers of the decoder
+    activation, aggregation, activates_output : of the encoder
+    readout : ``"nodes"``, or ``"sum"`` or ``"mean"`` over the nodes of each graph before the decoder
+    solver : of the fixed points
+
+    References
+    ----------
+    Park, Choo and Park, "Convergent graph solvers", ICLR 2022.
+    """
+
+    def __init__(  # noqa: PLR0913 - the keys of a config
+        self,
+        node_dim: int,
+        edge_dim: int,
+        outputs: int = 1,
+        *,
+        heads: int = 16,
+        gamma: float = 0.5,
+        squash: Squash = "sigmoid",
+        layers: int = 1,
+        width: int = 32,
+        hidden: Sequence[int] = (64,),
+        decoder: Sequence[int] = (64, 32),
+        activation: Activation = "leaky_relu",
+        aggregation: Aggregation = "sum",
+        activates_output: bool = False,
+        readout: Readout = "nodes",
+        solver: FixedPointSolver | None = None,
+    ) -> None:
+        super().__init__()
+        whole_number("heads", heads, at_least=1)
+        self.readout = choice("readout", readout, READOUTS)
+        self.encoder = AttentionEncoder(
+            node_dim,
+            edge_dim,
+            heads,
+            heads,
+            width=width,
+            layers=layers,
+            hidden=hidden,
+            activation=activation,
+            aggregation=aggregation,
+            activates_output=activates_output,
+        )
+        self.head = ContractiveHead(gamma, squash, solver)
+        self.decoder = perceptron([heads, *decoder, outputs], activation)
+
+    def forward(self, graph: Batch) -> GraphAnswer:
+        """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
+        dtype = self.decoder[0].weight.dtype
+        bias, logits = self.encoder(graph.x.to(dtype), graph.edge_index, graph.edge_attr.to(dtype))
+        fixed, report = self.head(graph.edge_index, logits, bias, graph.batch)
+        if self.readout != "nodes":
+            from torch_geometric.utils import scatter
+
+            fixed = scatter(fixed, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
+        values = self.decoder(fixed)
+        error = float(report.error.max()) if report.error.numel() else 0.0
+        found = SolveReport(report.method, report.iterations, error, report.converged)
+        return GraphAnswer(values[:, 0] if values.shape[1] == 1 else values, found)
+
+
+class AnchoredGraphSolver(GraphModel):
+    """A model with one anchored head: the network gives conductances, the solver the values of the nodes.
+
+    Parameters
+    ----------
+    conductances : of the throats
+    sinks : of the nodes; none by default
+    rtol : bound of the estimated error of the values
+    """
+
+    def __init__(self, conductances: Conductances, sinks: Sinks | None = None, rtol: float = 1e-8) -> None:
+        super().__init__()
+        self.head = AnchoredHead(conductances, sinks, rtol)
+
+    def forward(self, graph: Batch) -> GraphAnswer:
+        """Return the values of the nodes and the conductances, in float64."""
+        found = self.head(graph)
+        info = found.report
+        report = SolveReport(info.method, info.iterations, float(info.error_estimate.max()))
+        return GraphAnswer(found.values, report, found.conductance, found.correction)

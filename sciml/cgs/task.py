@@ -1,0 +1,226 @@
+"""Training of a graph solver on pore networks: from pressures in all pores, or from one permeability a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.cgs.data import PoreNetworks, collate, network_graph
+from sciml.cgs.features import Features
+from sciml.cgs.model import GraphAnswer, GraphModel
+from sciml.checks import choice, number
+from sciml.errors import ConfigError, InputError
+from sciml.numerics.random import generator
+from sciml.reference.pore_network_files import read_network, write_network
+from sciml.reference.pore_networks import DARCY
+from sciml.training.task import Task
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
+
+Target = Literal["pressure", "permeability"]
+FIRST_BATCH = 2**62  # counter of the draw that the statistics of the features are taken from
+
+
+class GraphSolver(Task):
+    """Learn the pressures in pore networks, relative to that of the inlet, or their permeabilities.
+
+    The loss is the mean over the networks of the mean square error of the pressures, or of the error of the logarithm
+    of the permeability. Conductances that are learned from pressures have no unit: it is adjusted to the
+    permeabilities of each batch, which pressures do not depend on.
+
+    Parameters
+    ----------
+    features : of pores and throats
+    model : gives the pressures
+    target : ``"pressure"``, or ``"permeability"`` for models that have conductances
+    ridge : factor of the mean square of the corrections in the loss, which keeps the laws that are learned close to
+        power laws where the data allow them, and so beyond the data
+    """
+
+    log_unit: Tensor
+
+    def __init__(self, features: Features, model: GraphModel, target: Target = "pressure", ridge: float = 0.0) -> None:
+        super().__init__()
+        self._unconverged = 0
+        self.ridge = number("ridge", ridge, at_least=0, error=ConfigError)
+        self.features, self.model = features, model
+        self.target = choice("target", target, ("pressure", "permeability"), error=ConfigError)
+        # Of the conductances times the viscosity, in m^3: the logarithm of the unit.
+        self.register_buffer("log_unit", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("is_adjusted", torch.zeros((), dtype=torch.bool))
+
+    def setup(self, stage: str) -> None:
+        """Take the statistics of the features, and the unit, from networks of the training before the first epoch."""
+        if stage != "fit" or self.is_adjusted:
+            return
+        batch = self._data().draw(0, generator(self._seed, FIRST_BATCH))
+        self.features.fit([batch])
+        self.adjust_unit(batch)
+        self.is_adjusted.fill_(True)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Draw the networks of a counter, once for all of its updates."""
+        if isinstance(batch, int):
+            random = generator(self._seed, self.trainer.global_step, self.global_rank)
+            batch = self._data().draw(batch, random).to(self.device)
+        return super().on_after_batch_transfer(batch, dataloader_idx)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Adjust the unit of conductances that are learned from pressures, and count solves without convergence."""
+        self._log({"unconverged": torch.tensor(float(self._unconverged))}, "solver", 1)
+        self._unconverged = 0
+        if self.target == "pressure":
+            self.adjust_unit(batch)
+
+    def answer(self, graph: Batch) -> GraphAnswer:
+        """Return what the model says about a graph without features; not in training, its solver has to converge."""
+        answer = self.model(self.features(graph))
+        if not self.training:
+            answer.report.check()
+        self._unconverged += not answer.report.converged
+        return answer
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the mean square error of the pressures, or of the logarithm of the permeability, and the ridge."""
+        answer = self.answer(batch)
+        terms = {self.target: self._errors(batch, answer).square().sum()}
+        if self.ridge and answer.correction is not None:
+            terms["correction"] = self.ridge * answer.correction.square().mean()
+        return terms
+
+    def residuals(self, batch: Batch) -> Tensor:
+        """Return the errors of pressures or of logarithms of permeabilities; the squares add up to the loss."""
+        answer = self.answer(batch)
+        found = self._errors(batch, answer)
+        if self.ridge and answer.correction is not None:
+            scaled = (self.ridge / answer.correction.numel()) ** 0.5 * answer.correction.flatten()
+            found = torch.cat([found, scaled])
+        return found
+
+    def _errors(self, batch: Batch, answer: GraphAnswer) -> Tensor:
+        """Return the errors whose squares add up to the term of the target."""
+        if self.target == "permeability":
+            return (self.log_permeability(batch, answer) - batch.permeability.log()) / batch.num_graphs**0.5
+        sizes = torch.bincount(batch.batch, minlength=batch.num_graphs)
+        return (answer.values - batch.y) / (sizes * batch.num_graphs)[batch.batch].sqrt()
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Return means over the networks: the square error of the pressures and that of the mean pressure, and the
+        relative error of the permeability if the model has conductances.
+        """
+        answer = self.answer(batch)
+        mean = per_graph(batch.y, batch)[batch.batch]
+        found = {
+            "mse": per_graph((answer.values - batch.y).square(), batch).mean(),
+            "mse_of_mean": per_graph((mean - batch.y).square(), batch).mean(),
+        }
+        if answer.conductance is not None:
+            error = self.log_permeability(batch, answer) - batch.permeability.log()
+            found["permeability_error"] = error.exp().sub(1).abs().mean()
+        return dict(reversed(found.items())) if self.target == "permeability" else found
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Return the metrics of :meth:`validate` for each test set, with the name of the set behind each.
+
+        Raises
+        ------
+        DivergenceError
+            If the solver does not converge on a network.
+        """
+        if not isinstance(data, PoreNetworks):
+            raise InputError(f"{type(data).__name__} has no pore networks, expected PoreNetworks.")
+        found: dict[str, float] = {}
+        sets = data.test_sets()
+        self.eval()
+        for done, (name, batches) in enumerate(sets.items()):
+            self.tell("evaluating", done / len(sets))
+            with torch.no_grad():
+                metrics = [(self.validate(batch.to(self.device)), batch.num_graphs) for batch in batches]
+            total = sum(count for _, count in metrics)
+            for key in metrics[0][0]:
+                found[f"{key}_{name}"] = sum(float(each[key]) * count for each, count in metrics) / total
+        return found
+
+    def predict_file(
+        self,
+        source: Path,
+        output: Path,
+        *,
+        length: float | None = None,
+        area: float | None = None,
+        viscosity: float | None = None,
+    ) -> dict[str, float]:
+        """Predict the pressures in a pore network, relative to that of the inlet; return numbers about them.
+
+        The network comes from files in Statoil format, an ``.npz`` file or a mesh of lines, as
+        :func:`~sciml.reference.pore_network_files.read_network` takes them, and goes to an ``.npz`` file or a mesh with
+        the column ``pressure`` of pores. If the model has conductances, throats get ``learned_conductance`` in
+        m^3/(Pa s) and ``flux`` in m^3/s at 1 Pa. Pores that no path of throats connects to inlet and outlet are left
+        out and counted.
+
+        Parameters
+        ----------
+        source, output : files
+        length, area : of the sample in m and m^2; by default those of the file, or of the box around the pores
+        viscosity : in Pa s; by default that of the file, or of water
+        """
+        network, removed = read_network(source, length=length, area=area, viscosity=viscosity).trimmed()
+        graph = collate([network_graph(network)]).to(self.device)
+        with torch.no_grad():
+            answer = self.answer(graph)
+        pressure = answer.values.double().cpu().numpy()
+        found = {"pores": float(network.n_pores), "trimmed_pores": float(removed)}
+        throats: dict[str, np.ndarray] = {}
+        if answer.conductance is not None:
+            conductance = (answer.conductance * self.log_unit.exp()).cpu().numpy() / network.viscosity
+            first, second = network.throats.T
+            throats = {"learned_conductance": conductance, "flux": conductance * (pressure[first] - pressure[second])}
+            permeability = float(self.log_permeability(graph, answer).exp())
+            found |= {"permeability": permeability, "permeability_darcy": permeability / DARCY}
+        if "conductance" in network.columns:
+            found["mse"] = float(np.mean((pressure - network.pressures()) ** 2))
+        write_network(output, network, {"pressure": pressure}, throats)
+        return found | {"iterations": float(answer.report.iterations), "error_estimate": answer.report.error_estimate}
+
+    def log_permeability(self, graph: Batch, answer: GraphAnswer) -> Tensor:
+        r"""Return the logarithms of the permeabilities in m^2, ``(graphs,)``.
+
+        By the power that is dissipated at a pressure drop of 1, K = L / A sum w_ij (p_i - p_j)^2 with w in m^3. The
+        pressures minimise it, so that it has the derivative (p_i - p_j)^2 in w_ij: no adjoint is needed.
+        """
+        if answer.conductance is None:
+            raise ConfigError(f"{type(self.model).__name__} has no conductances; choose another model, or pressure.")
+        first, second = answer.values.detach()[graph.throat_index]
+        power = answer.conductance * (first - second).square()
+        total = power.new_zeros(graph.num_graphs).index_add(0, graph.batch[graph.throat_index[0]], power)
+        return (total * graph.length / graph.area).log() + self.log_unit
+
+    @torch.no_grad()
+    def adjust_unit(self, batch: Batch) -> None:
+        """Adjust the unit of the conductances to the permeabilities of a batch; nothing without conductances."""
+        answer = self.answer(batch)
+        if answer.conductance is not None:
+            self.log_unit += (batch.permeability.log() - self.log_permeability(batch, answer)).mean()
+
+    def _data(self) -> PoreNetworks:
+        data = self.trainer.datamodule
+        if not isinstance(data, PoreNetworks):
+            raise ConfigError(f"data is {type(data).__name__}, expected PoreNetworks for {type(self).__name__}.")
+        return data
+
+
+def per_graph(values: Tensor, graph: Batch) -> Tensor:
+    """Return the means over the nodes of each graph, ``(graphs,)``.
+
+    Parameters
+    ----------
+    values : ``(N,)``
+    """
+    sizes = torch.bincount(graph.batch, minlength=graph.num_graphs)
+    return values.new_zeros(graph.num_graphs).index_add(0, graph.batch, values) / sizes
