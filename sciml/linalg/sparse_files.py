@@ -33,7 +33,7 @@ from sciml.checks import did_you_mean, known_names, real_array
 from sciml.checks.arrays import KINDS
 from sciml.errors import DataFormatError, InputError
 from sciml.linalg import sparse_formats as formats
-from sciml.linalg.validation import check_cells, check_coefficient, check_outside, check_spacing, side_names
+from sciml.linalg.validation import FLUID, check_cells, check_coefficient, check_outside, check_spacing, side_names
 from sciml.npy_files import npz_names, read_npy, read_npz
 from sciml.regular_files import open_regular
 
@@ -117,6 +117,25 @@ def read_matrix(path: str | Path) -> sp.csr_array:
         if matrix is None:
             raise DataFormatError(f"{path} holds the cells of a grid, expected a sparse matrix; use read_system.")
     return matrix
+
+
+def read_coefficient(path: str | Path) -> SystemFile:
+    """Read the coefficient of a voxel Poisson problem from an ``.npz`` with the arrays of a cells ``.npz``.
+
+    Only ``coefficient`` has to be there; without ``cells`` all of them are fluid, and without ``b`` it is 0.
+    """
+    path = Path(path)
+    with formats.reading(path, "a coefficient"):
+        if not _first_bytes(path).startswith(b"PK"):
+            raise ValueError("it is no .npz file, or it is truncated")
+        known_names("the name of an array beside the coefficient", names := npz_names(path), CELL_ARRAYS)
+        if "coefficient" not in names:
+            raise ValueError(f"it holds the arrays {', '.join(names) or 'nothing'}, expected 'coefficient'")
+        arrays = read_npz(path)
+        shape = real_array("the coefficient", arrays["coefficient"], finite=False).shape
+        arrays.setdefault("cells", np.full(shape, FLUID, np.uint8))
+        arrays["coefficient"] = check_coefficient(arrays["coefficient"], arrays["cells"].shape)
+        return _cells_system(arrays, arrays.get("b", np.zeros(shape)))
 
 
 def read_vector(path: str | Path) -> np.ndarray:

@@ -7,12 +7,41 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from sciml.checks import whole_array
+from sciml.checks import real_array, whole_array
 from sciml.errors import InputError
 from sciml.reference.upscaling import Blocks, Transmissibilities
 from sciml.reference.upscaling_boxes import BATCH, solve_boxes
 
 REACH = {2: 2, 3: 1}  # blocks around a source, by dimension
+
+
+def corrected_pressures(
+    coefficient: np.ndarray,
+    coarse: Transmissibilities,
+    pressures: np.ndarray,
+    rates: np.ndarray,
+    spacing: float | Sequence[float] = 1.0,
+) -> np.ndarray:
+    """Return the pressures of a coarse problem with the radial flow around its sources.
+
+    Parameters
+    ----------
+    coefficient : k per fine cell
+    coarse : the transmissibilities in use
+    pressures : of the coarse problem, of shape (..., *blocks)
+    rates : of the sources per block, of shape (..., *blocks); blocks of rate 0 cost nothing
+    spacing : of the fine cells
+    """
+    d = len(coarse.shape)
+    rates = real_array("the rates", rates, shape=(..., *coarse.shape)).reshape(-1, *coarse.shape)
+    where = np.argwhere(rates)
+    blocks, which = np.unique(where[:, 1:], axis=0, return_inverse=True)
+    corrections = source_corrections(coefficient, coarse, blocks, spacing)
+    wide, reach = 2 * REACH[d] + 1, REACH[d]
+    result = np.pad(pressures.reshape(-1, *coarse.shape), [(0, 0), *[(reach, reach)] * d])
+    for (number, *block), each in zip(where, corrections[which.reshape(-1)], strict=True):
+        result[(number, *(slice(first, first + wide) for first in block))] += rates[(number, *block)] * each
+    return result[(slice(None), *(slice(reach, -reach),) * d)].reshape(pressures.shape)
 
 
 def source_corrections(
@@ -21,12 +50,12 @@ def source_corrections(
     sources: np.ndarray,
     spacing: float | Sequence[float] = 1.0,
 ) -> np.ndarray:
-    """Return what a source of rate 1, spread evenly over a block, adds to the coarse pressure of that block.
+    """Return what a source of rate 1, spread evenly over a block, adds to the coarse pressures there and around it.
 
     Two-point fluxes put the pressure of a block with a source too high or too low, as the flow is radial there. As in
     the well model of Peaceman, a local fine problem is compared with the coarse one: the block and those around it,
     with p = 0 further out. The coarse problem has the mean pressures of the fine one in the outermost blocks, and the
-    difference of the two in the block itself is returned. Sides of the box count as closed.
+    difference of the two is returned. Sides of the box count as closed.
 
     Parameters
     ----------
@@ -37,7 +66,8 @@ def source_corrections(
 
     Returns
     -------
-    ndarray of shape (n,): to be multiplied by the rates and added to the coarse pressures of these blocks.
+    ndarray of shape (n, w, w[, w]): by the rates, to be added to the pressures of the w = 2 REACH + 1 blocks per axis
+    whose middle is the source.
 
     References
     ----------
@@ -54,11 +84,11 @@ def source_corrections(
         )
     fine = _mean_pressures(blocks, sources)
     matrices, inner = _coarse_problems(coarse, sources)
-    centre = fine.shape[1] // 2
     right = np.where(inner, 0.0, fine)
-    right[:, centre] = 1.0
+    right[:, fine.shape[1] // 2] = 1.0
     matrices = np.where(inner[:, :, None], matrices, np.eye(fine.shape[1]))
-    return fine[:, centre] - np.linalg.solve(matrices, right[..., None])[:, centre, 0]
+    difference = fine - np.linalg.solve(matrices, right[..., None])[..., 0]
+    return difference.reshape(len(sources), *(2 * REACH[d] + 1,) * d)
 
 
 def _mean_pressures(blocks: Blocks, sources: np.ndarray) -> np.ndarray:

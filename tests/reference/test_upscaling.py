@@ -14,7 +14,7 @@ from sciml.reference.upscaling_local import (
     extended_local_transmissibilities,
     local_transmissibilities,
 )
-from sciml.reference.upscaling_sources import source_corrections
+from sciml.reference.upscaling_sources import corrected_pressures, source_corrections
 
 EVERY = (average_transmissibilities, local_transmissibilities, extended_local_transmissibilities)
 LOCAL = EVERY[1:]
@@ -164,7 +164,7 @@ def test_a_source_in_a_uniform_box_needs_the_correction_of_peaceman() -> None:
     """The mean of log |x - y| over a square of side h is log(0.4470 h); the five-point well radius is 0.1982 h."""
     k = np.ones((9 * 16, 9 * 16))
     (correction,) = source_corrections(k, average_transmissibilities(k, 16), np.array([[4, 4]]))
-    assert correction == pytest.approx(np.log(0.1982 / 0.4470) / (2 * np.pi), abs=5e-3)
+    assert correction[2, 2] == pytest.approx(np.log(0.1982 / 0.4470) / (2 * np.pi), abs=5e-3)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (16, 16, 16)])
@@ -180,8 +180,8 @@ def test_the_correction_of_sources_removes_most_of_the_error_between_wells(shape
         fine, p = blocks.means(fine_transmissibilities(k).solve({}, spread)), coarse.solve({}, rates)
         drops = [x[tuple(wells[0])] - x[tuple(wells[1])] for x in (fine, p)]
         raw.append(abs(drops[1] / drops[0] - 1))
-        drops[1] += source_corrections(k, coarse, wells).sum()
-        corrected.append(abs(drops[1] / drops[0] - 1))
+        p = corrected_pressures(k, coarse, p, rates)
+        corrected.append(abs((p[tuple(wells[0])] - p[tuple(wells[1])]) / drops[0] - 1))
     assert np.mean(corrected) < (0.05 if len(shape) == 2 else 0.12)
     assert np.mean(corrected) < 0.5 * np.mean(raw)
 

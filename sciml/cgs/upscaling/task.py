@@ -1,0 +1,115 @@
+"""Training of the network that corrects coarse transmissibilities, by the flows of the coarse problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.cgs.upscaling.data import LognormalFlows
+from sciml.cgs.upscaling.flows import closed_flows, coarse_laplacians, through_flow
+from sciml.cgs.upscaling.model import BASES, BaseName, TransmissibilityNet
+from sciml.cgs.upscaling.prediction import upscale_file
+from sciml.errors import ConfigError
+from sciml.training.task import Task
+
+RESOLUTION = 0.005  # below this, relative errors count with their square
+
+
+class UpscalingTask(Task):
+    """Fit rates and mean pressures of coarse problems to those of fine ones, with the gradient through the solution.
+
+    The terms are means over fields and flows of sqrt(e^2 + delta^2) - delta, delta = 0.005: ``rate``, of
+    e = log Q / Q* of the flows along the axes; ``pressure``, of their relative error in L2; and ``pairs``, of that of
+    the flows between wells, in the blocks that are not next to them.
+
+    Parameters
+    ----------
+    dimension, factor, ring, hidden, base, bound : of the :class:`~sciml.cgs.upscaling.model.TransmissibilityNet`
+    """
+
+    precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
+
+    def __init__(
+        self,
+        dimension: int = 2,
+        factor: int = 8,
+        ring: int | None = None,
+        hidden: int = 64,
+        base: BaseName = "local",
+        bound: float = 3.0,
+    ) -> None:
+        super().__init__()
+        self.network = TransmissibilityNet(dimension, factor, ring, hidden, base, bound)
+
+    def loss(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the terms on a batch of :class:`~sciml.cgs.upscaling.data.LognormalFlows`."""
+        rates, pressures, pairs = self._errors(batch)
+        return {"rate": _smooth(rates.log1p()), "pressure": _smooth(pressures), "pairs": _smooth(pairs)}
+
+    def validate(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the mean relative errors of the rates, of the pressures, and of the pressures between wells."""
+        rates, pressures, pairs = self._errors(batch)
+        return {"rate": rates.abs().mean(), "pressure": pressures.mean(), "pair_pressure": pairs.mean()}
+
+    def _errors(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return relative errors of rates and pressures, (batch, d), and of the pressures of pairs, (batch, pairs)."""
+        d = self.network.dimension
+        corrections = self.network.corrections(batch["log_k"])
+        faces = [batch[f"base_{axis}"] * correction.double().exp() for axis, correction in enumerate(corrections)]
+        laplacians, target = coarse_laplacians(faces), batch["pressures"].flatten(2)
+        flows = [through_flow(laplacians, faces, axis) for axis in range(d)]
+        rates = torch.stack([rate for _, rate in flows], dim=1) / batch["rates"] - 1.0
+        off = torch.stack([pressure for pressure, _ in flows], dim=1) - target[:, :d]
+        pressures = off.norm(dim=-1) / target[:, :d].norm(dim=-1)
+        sources, counted = batch["sources"].flatten(2), batch["counted"].flatten(2)
+        off, size = (
+            _centred(values, counted).norm(dim=-1)
+            for values in (closed_flows(laplacians, sources) - target[:, d:], target[:, d:])
+        )
+        return rates, pressures, off / size
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Return the errors of :meth:`~sciml.reference.upscaling_flows.FineFlows.errors` on the fields of the test.
+
+        ``rate``, ``pair_rate``, ``pressure`` and ``pair_pressure`` are ours; ``NAME_averages``, ``NAME_local`` and
+        ``NAME_extended`` those of classical upscaling.
+        """
+        if not isinstance(data, LognormalFlows):
+            raise ConfigError(f"UpscalingTask is evaluated on LognormalFlows, got {type(data).__name__}.")
+        found: dict[str, list[float]] = {}
+        flows = data.test_flows()
+        for number, each in enumerate(flows):
+            self.tell("evaluating", number / len(flows))
+            k, factor = each.blocks.coefficient, each.blocks.factor
+            methods = {"": self.network.transmissibilities(k)}
+            methods |= {f"_{name}": upscale(k, factor) for name, upscale in BASES.items()}
+            for ending, coarse in methods.items():
+                for name, value in each.errors(coarse).items():
+                    found.setdefault(name + ending, []).append(value)
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+    def predict_file(self, source: Path, output: Path, *, solve: bool = False) -> dict[str, float]:
+        """Write the coarse problem of a coefficient in a file, see :mod:`sciml.cgs.upscaling.prediction`.
+
+        Parameters
+        ----------
+        source : ``.npz`` with ``coefficient``, and optionally ``b``, ``spacing`` and ``outside``
+        output : ``NAME.npz``, the matrix, beside which ``NAME_rhs.npy`` has the right-hand side
+        solve : write ``pressure`` and the fluxes instead
+        """
+        return upscale_file(self.network, source, output, solved=solve)
+
+
+def _smooth(errors: Tensor) -> Tensor:
+    return ((errors.square() + RESOLUTION**2).sqrt() - RESOLUTION).mean()
+
+
+def _centred(values: Tensor, counted: Tensor) -> Tensor:
+    """Return values minus their mean over the blocks that count, 0 in the others."""
+    mean = (values * counted).sum(dim=-1, keepdim=True) / counted.sum(dim=-1, keepdim=True)
+    return (values - mean) * counted
