@@ -159,7 +159,7 @@ def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
     return {
         "layout": about.layout,
         "name": about.name,
-        "on": {name: repr(place) for name, place in about.places.items()} if about.named else repr(about.on),
+        "on": {name: str(place) for name, place in about.places.items()} if about.named else repr(about.on),
         "sizes": {
             name: {what: _range(values) for what, values in sizes.items()} for name, sizes in about.sizes().items()
         },
@@ -196,7 +196,7 @@ def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> 
     from sciml.cli.output import print_table
 
     rows = [("layout", about.layout), ("name", about.name)]
-    rows += [(f"on {name}".strip(), repr(place)) for name, place in about.places.items()]
+    rows += [(f"on {name}".strip(), str(place)) for name, place in about.places.items()]
     for name, sizes in about.sizes().items():
         ranges = {what: _range(values) for what, values in sizes.items()}
         rows += [(f"{what} of {name}", f"{low} to {high}, median {mid:g}") for what, (low, mid, high) in ranges.items()]

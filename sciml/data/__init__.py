@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         open_dataset,
     )
     from sciml.data.generation import generate
-    from sciml.data.modules import Draws, FieldData
+    from sciml.data.modules import Draws, FieldData, SampleData
     from sciml.data.normalise import Normaliser
     from sciml.data.sampling import EpochShuffle
 
@@ -37,6 +37,7 @@ _HOMES = {
     "FieldData": "sciml.data.modules",
     "GroupKind": "sciml.data.formats",
     "Normaliser": "sciml.data.normalise",
+    "SampleData": "sciml.data.modules",
     "VaryingGrid": "sciml.data.formats",
     "VaryingMesh": "sciml.data.formats",
     "convert": "sciml.data.formats",
@@ -54,6 +55,7 @@ __all__ = [
     "FieldData",
     "GroupKind",
     "Normaliser",
+    "SampleData",
     "VaryingGrid",
     "VaryingMesh",
     "convert",

@@ -15,10 +15,14 @@ import numpy as np
 
 from sciml.checks import choice, positive, whole_number
 from sciml.data.formats import DataField, Description
+from sciml.data.pore_networks import PoreNetworks
 from sciml.errors import InputError
-from sciml.mesh import Grid
+from sciml.mesh import Grid, Mesh
 
-Sample = tuple[dict[str, np.ndarray], dict[str, float]]  # fields and parameters of one trajectory
+# fields and parameters of one trajectory, and the places of its own if it has any
+Sample = (
+    tuple[dict[str, np.ndarray], dict[str, float]] | tuple[dict[str, np.ndarray], dict[str, float], dict[str, Mesh]]
+)
 
 
 class Generator(Protocol):
@@ -31,7 +35,7 @@ class Generator(Protocol):
         ...
 
     def sample(self, random: np.random.Generator) -> Sample:
-        """Return one sample, its fields and parameters.
+        """Return one sample, its fields and parameters, and its grids and meshes if those differ among the samples.
 
         Parameters
         ----------
@@ -228,7 +232,13 @@ class Poisson:
         return (values if case.coefficient is None else {**values, "k": case.coefficient}), {}
 
 
-GENERATORS: dict[str, type[Any]] = {"poisson": Poisson, "heat": Heat, "advection": Advection, "burgers": Burgers}
+GENERATORS: dict[str, type[Any]] = {
+    "poisson": Poisson,
+    "heat": Heat,
+    "advection": Advection,
+    "burgers": Burgers,
+    "pore_networks": PoreNetworks,
+}
 
 
 def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generator:

@@ -1,21 +1,21 @@
-"""Data modules of the training: batches of draws without data, and windows of fields from a file."""
+"""Data modules of the training: batches of draws without data, and of windows and samples from a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from sciml.checks import choice, whole_number
-from sciml.data.formats import Dataset, open_dataset
+from sciml.data.file_data import FileData
+from sciml.data.sample_batches import Pack, Pad
+from sciml.data.samples import Sample, Samples
 from sciml.data.sampling import EpochShuffle
 from sciml.data.windows import Window, Windows, check_window, whole_trajectories
-from sciml.errors import DataFormatError, InputError
 
 
 class Draws(LightningDataModule):
@@ -53,7 +53,7 @@ class Draws(LightningDataModule):
         return self.val_dataloader()
 
 
-class FieldData(LightningDataModule):
+class FieldData(FileData):
     """Windows of the trajectories in a file: some steps given, the next ones wanted.
 
     The trajectories, not the windows, are split into training, validation and test, by a permutation that depends on
@@ -95,21 +95,10 @@ class FieldData(LightningDataModule):
         workers: int = 0,
         precision: Literal["float32", "float64"] = "float32",
     ) -> None:
-        super().__init__()
-        whole_number("batch_size", batch_size, at_least=1)
-        whole_number("workers", workers, at_least=0)
-        whole_number("seed", seed, at_least=0)
-        if len(fractions) != 2 or min(fractions) < 0 or sum(fractions) > 1 + 1e-9:
-            raise InputError(f"fractions are those of training and validation, at most 1 together; got {fractions}.")
-        choice("precision", precision, ("float32", "float64"))
-        self.path, self.batch_size, self.seed, self.workers = path, batch_size, seed, workers
+        super().__init__(
+            path, batch_size=batch_size, fractions=fractions, seed=seed, workers=workers, precision=precision
+        )
         self._lengths, self._names = (history, horizon), (inputs, targets)
-        self._fractions, self._dtype = tuple(fractions), getattr(torch, precision)
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The data set, opened when it is first needed."""
-        return open_dataset(self.path)
 
     @cached_property
     def window(self) -> Window:
@@ -125,21 +114,6 @@ class FieldData(LightningDataModule):
         )
         check_window(about, window, self.path)
         return window
-
-    @cached_property
-    def split(self) -> dict[str, list[int]]:
-        """Numbers of the trajectories for ``train``, ``validate`` and ``test``."""
-        count = self.dataset.description.trajectories
-        if not count:
-            raise DataFormatError(f"{self.path} has no trajectories; there is nothing to train on.")
-        order = np.random.default_rng([self.seed, count]).permutation(count).tolist()
-        train = max(1, round(self._fractions[0] * count))
-        validate = min(count - train, round(self._fractions[1] * count))
-        return {
-            "train": sorted(order[:train]),
-            "validate": sorted(order[train : train + validate]),
-            "test": sorted(order[train + validate :]),
-        }
 
     def channels(self, which: Literal["inputs", "targets"]) -> list[str]:
         """Return a name for each channel, such as ``velocity.0``.
@@ -164,37 +138,78 @@ class FieldData(LightningDataModule):
         """
         yield from whole_trajectories(self.dataset, getattr(self.window, which), self.split["train"])
 
-    def train_dataloader(self) -> DataLoader:
-        """Return the windows of the training split, in an order that depends on seed and epoch."""
-        return self._loader("train", shuffle=True)
-
-    def val_dataloader(self) -> DataLoader | list:
-        """Return the windows of the validation split in their order."""
-        return self._loader("validate") if self.split["validate"] else []
-
-    def test_dataloader(self) -> DataLoader | list:
-        """Return the windows of the test split in their order."""
-        return self._loader("test") if self.split["test"] else []
-
-    def teardown(self, stage: str) -> None:
-        """Close the file of the data set.
+    def samples(self, part: str) -> Windows:
+        """Return the windows of a part of the data set, by number.
 
         Parameters
         ----------
-        stage : of the trainer
+        part : ``train``, ``validate`` or ``test``
         """
-        self.dataset.close()
+        return Windows(self.dataset, self.split[part], self.window, self.dtype)
 
-    def _loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
-        samples = Windows(self.dataset, self.split[part], self.window, self._dtype)
-        order = EpochShuffle(len(samples), self.seed, shuffle=shuffle)
-        return DataLoader(
-            samples,
-            self.batch_size,
-            sampler=order,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+
+class SampleData(FileData):
+    """Samples that each have their own mesh, graph or grids, in batches that are packed or padded.
+
+    The trajectories are split as those of `FieldData`. A batch is a `sciml.data.sample_batches.SampleBatch`; a subclass
+    overrides :meth:`collate` to make another one of the list of its `Sample` objects, such as a batch of PyTorch
+    Geometric.
+
+    Parameters
+    ----------
+    path : of a data set in any layout that `open_dataset` reads
+    fields : names of those that are read; all by default
+    steps : of a window in time; by default a sample is a whole trajectory
+    batch : "packed" puts the values of all samples one after the other, "padded" brings them to one shape
+    batch_size : samples in a batch; a last one that is smaller is kept
+    fractions : of the trajectories for training and validation, the rest is for tests; training gets at least one
+    seed : of the split and of the order
+    workers : processes that read ahead; 0 reads in this one
+    precision : of the values: "float32" or "float64"
+    """
+
+    def __init__(  # noqa: PLR0913 - every parameter is a line of the config
+        self,
+        path: str,
+        *,
+        fields: list[str] | None = None,
+        steps: int | None = None,
+        batch: Literal["packed", "padded"] = "packed",
+        batch_size: int = 16,
+        fractions: tuple[float, float] = (0.8, 0.1),
+        seed: int = 0,
+        workers: int = 0,
+        precision: Literal["float32", "float64"] = "float32",
+    ) -> None:
+        super().__init__(
+            path, batch_size=batch_size, fractions=fractions, seed=seed, workers=workers, precision=precision
         )
+        self._form = choice("batch", batch, ("packed", "padded"))
+        self._steps, self._fields = steps, fields
+
+    def samples(self, part: str) -> Samples:
+        """Return the samples of a part of the data set, by number, with their places.
+
+        Parameters
+        ----------
+        part : ``train``, ``validate`` or ``test``
+        """
+        return Samples(self.dataset, self.split[part], self._steps, self._fields)
+
+    def collate(self) -> Callable[[list[Sample]], Any]:
+        """Return the function that makes a batch of samples."""
+        return (Pack if self._form == "packed" else Pad)(self.dataset.description, self.dtype)
+
+    def training_values(self, name: str) -> Iterator[np.ndarray]:
+        """Yield the values of a field in the training split alone, ``(values, channels)``, for `Normaliser.fit`.
+
+        Parameters
+        ----------
+        name : of the field
+        """
+        channels = int(np.prod(self.dataset.description[name].components))
+        for trajectory in self.split["train"]:
+            yield self.dataset.read(name, trajectory).reshape(-1, channels)
 
 
 def _counters(count: int) -> DataLoader:

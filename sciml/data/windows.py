@@ -138,9 +138,12 @@ def check_window(about: Description, window: Window, source: str) -> None:
             f"{source} has samples on places of their own ({', '.join(about.varying)}), which windows do not stack; "
             "use sciml.data.SampleData."
         )
-    places = {about.lengths(name) for name in (*window.inputs, *window.targets)}  # names that are not there raise here
-    if len(places) > 1:
-        raise InputError(f"{source}: fields of one window must be at the same places; got shapes {sorted(places)}.")
+    for what, names in (("inputs", window.inputs), ("targets", window.targets)):
+        places = {about.lengths(name) for name in names}  # names that are not there raise here
+        if len(places) > 1:
+            raise InputError(
+                f"{source}: the {what} of a window must be at the same places; got shapes {sorted(places)}."
+            )
     if window.starts(about) < 1:
         raise InputError(
             f"{source} has trajectories of {len(about.times)} steps, "

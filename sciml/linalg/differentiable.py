@@ -2,16 +2,14 @@
 
     x = A(k)^+ b,     b_bar = A^+ x_bar =: y,     k_bar = -d/dk <y, A(k) x>,
 
-one adjoint solve with the hierarchy of the forward one (A is symmetric), however many iterations either takes: the
-implicit function theorem, as in Blondel et al. 2022, "Efficient and modular implicit differentiation". A^+ is the
-inverse, and on fluid components without Dirichlet cell the pseudo-inverse; their null vector, the constant, does not
-depend on k.
+one adjoint solve with the hierarchy of the forward one (A is symmetric), however many iterations either takes
+(:mod:`sciml.numerics.implicit`). A^+ is the inverse, and on fluid components without Dirichlet cell the pseudo-inverse;
+their null vector, the constant, does not depend on k.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from sciml.linalg.multigrid import MultigridPreconditioner
 from sciml.linalg.solver import solve
 from sciml.linalg.validation import SOLID, check_spacing, side_names
 from sciml.linalg.voxel_poisson import VoxelPoisson
+from sciml.numerics.implicit import Given, linear_system, operator_of
 
 # What is left of a right-hand side, relative to its norm, where projection takes all of it but rounding errors.
 ROUNDING = 1e-14
@@ -36,7 +35,7 @@ def poisson_solve(
     rtol: float = 1e-10,
     project: bool = False,
 ) -> torch.Tensor:
-    """Solve A(coefficient) x = b, differentiably (once) in b and in the coefficient.
+    """Solve A(coefficient) x = b, differentiably (once, in reverse and forward mode) in b and in the coefficient.
 
     The forward pass is :func:`sciml.linalg.solve` with ``method="auto"``; tensors on a GPU are solved there.
 
@@ -75,32 +74,16 @@ def poisson_solve(
     k = None if coefficient is None else _to_numpy(coefficient)
     problem = VoxelPoisson.from_cells(cells, coefficient=k, spacing=spacing, outside=outside)
     system = _System(problem, spacing, rtol, b.device)
-    return _Solution.apply(b, coefficient, system, project)
-
-
-class _Solution(torch.autograd.Function):
-    """The function x = A^+ b with one adjoint solve as its derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, b: torch.Tensor, coefficient: torch.Tensor | None, system: _System, project: bool) -> Any:
-        x = system.solve(b, project)
-        ctx.system = system
-        ctx.save_for_backward(x, coefficient)
-        return x.to(b)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, coefficient = ctx.saved_tensors
-        adjoint = ctx.system.solve(gradient, project=True)
-        by_coefficient = None
-        if ctx.needs_input_grad[1]:
-            with torch.enable_grad():
-                k = coefficient.detach().to(x).requires_grad_()
-                form = ctx.system.bilinear_form(k, adjoint, x)
-            by_coefficient = -torch.autograd.grad(form, k)[0].to(coefficient)
-        by_b = adjoint.to(gradient) if ctx.needs_input_grad[0] else None
-        return by_b, by_coefficient, None, None
+    parameters = () if coefficient is None else (coefficient,)
+    x, _ = linear_system(
+        operator_of(system.bilinear_form),
+        lambda right, *_: system.solve(right, project),
+        b,
+        *parameters,
+        # Projected in any case: x does not depend on the part of b that projection removes.
+        adjoint=Given(lambda right: system.solve(right, project=True)),
+    )
+    return x.to(b)
 
 
 class _System:
@@ -134,11 +117,12 @@ class _System:
             )
         return torch.from_numpy(result.x).to(b.device)
 
-    def bilinear_form(self, coefficient: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    def bilinear_form(self, y: torch.Tensor, x: torch.Tensor, coefficient: torch.Tensor | None = None) -> torch.Tensor:
         """Return <y, A(k) x> = sum over faces of w(k) (y_l - y_r) (x_l - x_r), for x and y that are 0 off the fluid.
 
         The faces and ghost faces of :meth:`VoxelPoisson.from_cells`, in tensor expressions.
         """
+        coefficient = x.new_ones(self.problem.cells.shape) if coefficient is None else coefficient.to(x)
         solid = torch.from_numpy(self.problem.cells == SOLID).to(x.device)
         names, kinds = iter(side_names(self.problem.fluid.ndim)), self.problem.outside or {}
         total = x.new_zeros(())

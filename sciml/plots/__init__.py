@@ -12,6 +12,7 @@ from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
+from sciml.plots.networks import error_by_size, network_picture
 from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
@@ -28,10 +29,12 @@ __all__ = [
     "comparison_picture",
     "deformation_animation",
     "deformed_mesh",
+    "error_by_size",
     "field_animation",
     "field_slice",
     "field_snapshots",
     "loss_landscape",
+    "network_picture",
     "profiles",
     "residual_history",
     "solution_picture",

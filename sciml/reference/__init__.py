@@ -31,6 +31,7 @@ wind_tunnel                         potential flow around an obstacle by one pre
 ==================================  ====================================================================================
 
 :mod:`~sciml.reference.pore_network_laws` has conductances by sizes and shapes;
+:mod:`~sciml.reference.pore_network_boxes` cuts boxes out of a network;
 :mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
 :mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
 :mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.trigonometric_series` has periodic initial

@@ -11,7 +11,8 @@ file                      columns; the first line of node1 and of link1 has the 
 ========================  ==============================================================================================
 
 Flow is along x. A reservoir becomes one boundary pore for each throat that leads to it, on the face of the sample,
-beside the pore at the other end, and the way through it has the length 0.
+beside the pore at the other end and of the same sizes. The way through it is a nanometre long: nothing for the flow,
+and a number of which laws may take the logarithm.
 
 References: Dong and Blunt, Phys. Rev. E 80 (2009) 036307 (extraction); Valvatne and Blunt, Water Resour. Res. 40 (2004)
 W07406 (the flow).
@@ -32,6 +33,7 @@ from sciml.regular_files import read_text
 
 PARTS = ("node1", "node2", "link1", "link2")
 LARGEST = 2**31  # bytes of a file, some ten million throats
+NOTHING = 1e-9  # m, length of the way through a boundary pore
 INLET, OUTLET = -1, 0  # numbers of the reservoirs; pores count from 1
 
 
@@ -90,13 +92,14 @@ def _network(  # noqa: PLR0913 - the columns of four files
     throat, end = np.nonzero(ends <= 0)
     number = len(points) + np.arange(len(throat))
     throats[throat, end] = number
-    lengths[throat, end] = 0.0
-    faces = points[ends[throat, 1 - end] - 1]
+    lengths[throat, end] = NOTHING
+    beside = ends[throat, 1 - end] - 1
+    faces = points[beside]
     at_inlet = ends[throat, end] == INLET
     faces[:, 0] = np.where(at_inlet, 0.0, size[0])
     is_inlet, is_outlet = np.zeros((2, len(points) + len(faces)), bool)
     is_inlet[number], is_outlet[number] = at_inlet, ~at_inlet
-    radius, shape = np.concatenate([pores[:, 2:4], sections[throat]]).T
+    radius, shape = np.concatenate([pores[:, 2:4], pores[beside, 2:4]]).T
     network = PoreNetwork(
         np.concatenate([points, faces]),
         throats,

@@ -175,20 +175,26 @@ class PoreNetwork:
 
     def fluxes(self, conductance: np.ndarray | None = None) -> np.ndarray:
         """Return the flow through each throat from its first to its second pore, (throats,) in m^3/s for 1 Pa."""
-        conductance = self._conductance(conductance)
+        conductance = self.conductances(conductance)
         first, second = self.throats.T
         pressure = self.pressures(conductance)
         return conductance * (pressure[first] - pressure[second])
 
-    def permeability(self, conductance: np.ndarray | None = None) -> float:
-        """Return the permeability K = Q mu L / (A dp) in m^2.
+    def permeability(self, conductance: np.ndarray | None = None, pressure: np.ndarray | None = None) -> float:
+        r"""Return the permeability K = Q \mu L / (A \Delta p) in m^2.
+
+        The flow is taken from the power that is dissipated, Q \Delta p = \sum k_ij (p_i - p_j)^2. The pressures
+        minimise it, so that their errors are squared, and no difference of two nearly equal pressures decides.
 
         Parameters
         ----------
         conductance : (throats,) in m^3/(Pa s); the column ``conductance`` by default
+        pressure : (pores,) as `pressures` returns them, where they are known
         """
-        flow = self.inflow(self.fluxes(conductance))
-        return float(flow * self.viscosity * self.length / self.area)
+        conductance = self.conductances(conductance)
+        pressure = self.pressures(conductance) if pressure is None else pressure
+        power = np.sum(conductance * np.diff(pressure[self.throats], axis=1)[:, 0] ** 2)
+        return float(power * self.viscosity * self.length / self.area)
 
     def inflow(self, fluxes: np.ndarray) -> float:
         """Return the flow out of the inlet into the rest of the network, of fluxes as `fluxes` returns them."""
@@ -260,9 +266,10 @@ class PoreNetwork:
         )
 
     def _solved(self, conductance: np.ndarray | None) -> tuple[np.ndarray, float]:
-        return direct_pressures(self.throats, self._conductance(conductance), self.inlet, self.outlet)
+        return direct_pressures(self.throats, self.conductances(conductance), self.inlet, self.outlet)
 
-    def _conductance(self, given: np.ndarray | None) -> np.ndarray:
+    def conductances(self, given: np.ndarray | None = None) -> np.ndarray:
+        """Return conductances that are given, or else the column, if all of them are positive."""
         if given is None and "conductance" not in self.columns:
             raise InputError(
                 "the network has no conductances; give them, or apply a law of sciml.reference.pore_network_laws first."

@@ -116,3 +116,24 @@ def test_wrong_usage_ends_with_a_sentence(sciml, tmp_path: Path, words: list[str
     code, out, err = sciml(*words)
     assert code == 2 and says in err and "Traceback" not in err and out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_info_and_check_know_the_meshes_of_each_sample(sciml, tmp_path: Path) -> None:
+    words = ["generate", "pore_networks", "fewest=5", "most=12", "-n", "3", "-o", "net.h5"]
+    code, out, _ = sciml(*words)
+    assert code == 0 and "pressure (3, 1, *)" in out
+    found = json.loads(sciml("info", "net.h5", "--json")[1])
+    with open_dataset("net.h5") as data:
+        points = [data.place("network", number).n_points for number in range(3)]
+        cells = [data.place("network", number).n_cells for number in range(3)]
+    for what, counts in (("points", points), ("cells", cells)):
+        assert found["sizes"]["network"][what] == [min(counts), sorted(counts)[1], max(counts)]
+    assert found["fields"]["pressure"]["shape"] == [3, 1, None]
+    code, out, _ = sciml("info", "net.h5")
+    assert code == 0 and f"{min(points)} to {max(points)}, median" in out and "groups: inlet, outlet" in out
+    assert sciml("convert", "net.h5", "small.h5", "--compress")[0] == 0
+    assert sciml("check", "small.h5")[0] == 0
+    with h5py.File("net.h5", "a") as file:
+        file["places/network/cells/line"][-1] = 10**6
+    code, out, error = sciml("check", "net.h5")
+    assert code == 2 and "place 'network', trajectory 2" in error

@@ -16,7 +16,7 @@ PUBLIC = (
     "training",
     "linalg", "dcdm", "insr", "lpinn", "lpinn.baselines", "domains", "nets", "mesh", "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
-    "numerics.derivatives",
+    "numerics.derivatives", "numerics.implicit",
 )  # fmt: skip
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 CLASS = re.compile(r"^([A-Z]\w*[a-z]\w*)(\.\w+)*(\(.*\))?$")

@@ -99,11 +99,18 @@ def a_field_is_differentiated_further(names: dict, printed: str) -> None:
     assert names["by_points"].shape == points.shape
 
 
+def gradients_are_those_of_the_unrolled_iteration(names: dict, printed: str) -> None:
+    arguments = [names[name].detach().requires_grad_() for name in "wb"]
+    for name, exact in zip("wb", torch.autograd.grad(names["picard"](*arguments).sum(), arguments), strict=True):
+        torch.testing.assert_close(names[name].grad, exact, rtol=1e-8, atol=0)
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
     ("docs/training.md", "print(field)"): a_run_is_a_field,
     ("docs/training.md", "torch.autograd.grad"): a_field_is_differentiated_further,
+    ("docs/implicit.md", "x.sum().backward()  # w.grad"): gradients_are_those_of_the_unrolled_iteration,
     ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
     ("docs/methods/insr.md", "class HeatOnDisk"): heat_cools_as_it_must,
     ("docs/methods/insr.md", "heat.vtu"): heat_is_in_the_file,

@@ -73,6 +73,25 @@ def test_gradients_agree_with_central_differences(cells, variable, outside, devi
 
 
 @pytest.mark.parametrize(("cells", "variable", "outside"), CASES)
+def test_forward_mode_is_adjoint_to_reverse_mode(cells, variable, outside):
+    """<c, dx> of a tangent equals <gradient of <c, x>, tangent>."""
+    cells = cells(6)
+    inputs = [each for each in tensors(cells.shape, variable=variable) if each is not None]
+    moves = [each.detach() for each in tensors(cells.shape, variable=variable, seed=1) if each is not None]
+    cotangent = tensors(cells.shape, variable=False, seed=2)[0].detach()
+
+    def x(*inputs):
+        return poisson_solve(cells, *inputs, spacing=SPACING, outside=outside, rtol=RTOL, project=True)
+
+    gradients = torch.autograd.grad(x(*inputs), inputs, cotangent)
+    with torch.autograd.forward_ad.dual_level():
+        duals = [torch.autograd.forward_ad.make_dual(*pair) for pair in zip(inputs, moves, strict=True)]
+        tangent = torch.autograd.forward_ad.unpack_dual(x(*duals)).tangent
+    expected = sum((one * other).sum() for one, other in zip(gradients, moves, strict=True))
+    torch.testing.assert_close((cotangent * tangent).sum(), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("cells", "variable", "outside"), CASES)
 def test_solution_and_gradients_agree_with_dense_algebra(cells, variable, outside):
     """The oracle: x = A^+ b, b_bar = A^+ x_bar, k_bar_i = -b_bar . dA/dk_i x, with differences of matrices."""
     cells = cells(4)

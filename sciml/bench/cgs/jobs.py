@@ -47,14 +47,17 @@ def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = 
 
 
 def trained(job: Job) -> dict[str, Any]:
-    """Train the config ``job["config"]`` from ``job["seed"]`` with ``job["changes"]``, and measure what came out.
+    """Train the config ``job["config"]`` with ``job["changes"]``, and measure it on the test sets of its data.
+
+    The seed of the job takes the place of those that ``job["seeded"]`` names, by default that of the config alone;
+    ``["seed", "data.init_args.seed"]`` has other test sets for each seed, too.
 
     Returns
     -------
     dict
-        ``last`` holds ``weights``, their number; the metrics of the run by their names; and, if ``job["evaluation"]``
-        names a function ``"module:name"`` that takes the trained task and the job, what that measures. ``seconds`` is
-        the CPU time of the training, its data included.
+        ``last`` holds ``weights``, their number; the metrics of ``sciml evaluate`` by their names; and, if
+        ``job["evaluation"]`` names a function ``"module:name"`` of a trained task and the job, what that returns.
+        ``seconds`` is the CPU time of the training, its data included.
     """
     return outcome(lambda: _train_and_measure(job))
 
@@ -63,14 +66,15 @@ def _train_and_measure(job: Job) -> dict[str, float]:
     from sciml.training import run
     from sciml.training.config import load_config
 
-    config = load_config(job["config"], [f"seed={job['seed']}", *job.get("changes", ())])
+    seeds = [f"{key}={job['seed']}" for key in job.get("seeded", ("seed",))]
+    config = load_config(job["config"], [*seeds, *job.get("changes", ())])
     with tempfile.TemporaryDirectory(prefix="sciml-bench-") as folder:
         begin = time.process_time()
-        found = dict(run.train(config, Path(folder) / "run")["metrics"])
-        found["seconds"] = time.process_time() - begin
+        run.train(config, Path(folder) / "run")
+        seconds = time.process_time() - begin
+        found = dict(run.evaluate(Path(folder) / "run"))
         task = run.load_task(Path(folder) / "run")
-        found["weights"] = float(sum(each.numel() for each in task.parameters()))
-        if job.get("evaluation"):
-            module, _, name = job["evaluation"].partition(":")
-            found |= getattr(import_module(module), name)(task, job)
-    return found
+    if job.get("evaluation"):
+        module, _, name = job["evaluation"].partition(":")
+        found |= getattr(import_module(module), name)(task, job)
+    return found | {"seconds": seconds, "weights": float(sum(each.numel() for each in task.parameters()))}

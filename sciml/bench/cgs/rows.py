@@ -70,7 +70,7 @@ _ELEMENTS = tuple(
         "diffusion:order", "classical", {"shape": name, "refinements": refinements}, {"refinements": 2}, drawn=False)
     for name, title, refinements in (("square", "square", 5), ("l_shape", "L-shape", 5), ("cube", "cube", 3))
 )  # fmt: skip
-_MESHES = {"tests": 24, "examples": 128, "updates": 1000}
+_MESHES = {"tests": 24, "examples": 64, "updates": 400}
 _OBTUSE = tuple(
     Row("obtuse", name, title, "diffusion:obtuse", kind, {"weights": name, **_MESHES},
         {"tests": 4, "examples": 8, "updates": 10})

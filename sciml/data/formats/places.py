@@ -62,6 +62,10 @@ class VaryingPlace(Protocol):
         """Return the place of these arrays."""
         ...
 
+    def numbers(self, part: str) -> Literal["", "point", "cell"]:
+        """Return what the whole numbers in a part count: points or cells of the place; empty if neither."""
+        ...
+
     def located(self, rows: Offsets) -> Self:
         """Return this kind with what a file says of all samples: offsets of ragged parts, rows of single ones."""
         ...
@@ -117,10 +121,14 @@ class VaryingMesh:
         unknown = [name for name in self.cells if name not in SHAPES]
         names = [group.name for group in self.groups]
         if self.dim not in (1, 2, 3) or unknown or not self.cells or len(set(self.cells)) < len(self.cells):
-            raise InputError(f"meshes have 1 to 3 coordinates and types of cells, each once; got {self}.")
+            raise InputError(f"meshes have 1 to 3 coordinates and types of cells, each once; got {self!r}.")
         if len(set(names)) < len(names) or any(group.nodes < 0 or not 0 <= group.dim <= 3 for group in self.groups):
-            raise InputError(f"every group of a mesh needs a name of its own and a dimension from 0 to 3; got {self}.")
+            raise InputError(f"each group of a mesh needs a name of its own and a dimension from 0 to 3; got {self!r}.")
         check_names(names)
+
+    def __str__(self) -> str:
+        groups = ", ".join(group.name for group in self.groups)
+        return f"a mesh for each in {self.dim}-D of {', '.join(self.cells)}{', groups: ' + groups if groups else ''}"
 
     @classmethod
     def of(cls, mesh: Mesh) -> VaryingMesh:
@@ -152,7 +160,7 @@ class VaryingMesh:
         on : the mesh of a sample
         """
         if not isinstance(on, Mesh) or VaryingMesh.of(on) != self:
-            raise InputError(f"the mesh of every sample must be like {self}, got {on}; a part of it may be empty.")
+            raise InputError(f"the mesh of every sample must be like {self!r}, got {on}; a part of it may be empty.")
         return {
             "points": on.points,
             **{f"cells/{name}": nodes for name, nodes in on.cells.items()},
@@ -171,6 +179,17 @@ class VaryingMesh:
             for group in self.groups
         }
         return Mesh(arrays["points"], {name: arrays[f"cells/{name}"] for name in self.cells}, groups)
+
+    def numbers(self, part: str) -> Literal["", "point", "cell"]:
+        """Return what the whole numbers in a part count: points or cells of the mesh; empty for its coordinates.
+
+        Parameters
+        ----------
+        part : key of :meth:`parts`
+        """
+        if part == "points":
+            return ""
+        return "cell" if part in [f"groups/{group.name}" for group in self.groups if not group.nodes] else "point"
 
     def located(self, rows: Offsets) -> VaryingMesh:
         """Return this kind with the offsets of a file.
@@ -245,8 +264,12 @@ class VaryingGrid:
     def __post_init__(self) -> None:
         periodic = tuple(self.periodic) or (False,) * self.dim
         if self.dim not in (1, 2, 3) or len(periodic) != self.dim or self.centring not in ("vertex", "cell"):
-            raise InputError(f"grids have 1 to 3 axes and values at vertices or cells; got {self}.")
+            raise InputError(f"grids have 1 to 3 axes and values at vertices or cells; got {self!r}.")
         object.__setattr__(self, "periodic", periodic)
+
+    def __str__(self) -> str:
+        wraps = ", ".join(axis for axis, periodic in zip("xyz", self.periodic, strict=False) if periodic)
+        return f"a {self.centring}-centred grid for each in {self.dim}-D{', periodic in ' + wraps if wraps else ''}"
 
     @classmethod
     def of(cls, grid: Grid) -> VaryingGrid:
@@ -271,7 +294,7 @@ class VaryingGrid:
         on : the grid of a sample
         """
         if not isinstance(on, Grid) or VaryingGrid.of(on) != self:
-            raise InputError(f"the grid of every sample must be like {self}, got {on}.")
+            raise InputError(f"the grid of every sample must be like {self!r}, got {on}.")
         return {name: np.array([getattr(on, name)], part.dtype) for name, part in self.parts().items()}
 
     def build(self, arrays: Mapping[str, np.ndarray]) -> Grid:
@@ -283,6 +306,15 @@ class VaryingGrid:
         """
         shape, lower, upper = (tuple(arrays[name][0].tolist()) for name in ("shape", "lower", "upper"))
         return Grid(shape, lower, upper, self.periodic, self.centring)
+
+    def numbers(self, part: str) -> Literal["", "point", "cell"]:
+        """Return an empty text: no part of a grid holds numbers of points or cells.
+
+        Parameters
+        ----------
+        part : has no effect
+        """
+        return ""
 
     def located(self, rows: Offsets) -> VaryingGrid:
         """Return this kind with the shapes of a file.

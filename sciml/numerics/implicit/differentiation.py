@@ -55,7 +55,7 @@ def differentiable(problem: Problem, arguments: Sequence[Tensor]) -> tuple[Tenso
                 f"argument {position} is of type {got}, expected a floating-point tensor; keep everything that is "
                 "not differentiated in the condition and in the solver."
             )
-    report = ImplicitReport()
+    report = ImplicitReport(problem)
     return _Solution.apply(problem, report, torch.is_grad_enabled(), *arguments), report
 
 
@@ -82,8 +82,9 @@ class _Solution(Function):
                 "the condition depends on a tensor that requires a gradient and is none of the arguments, so that this "
                 "gradient would be lost; pass the tensor as an argument, or detach it."
             )
-        report.residual = item_norms(residual, problem.batch)
-        _refuse_infinite("the solution or its residual", report.residual)
+        norms = item_norms(residual, problem.batch)
+        _refuse_infinite("the solution or its residual", norms)
+        report.record_solution(norms, solution.detach(), *given)
         return solution
 
     @staticmethod
@@ -138,8 +139,9 @@ class _Adjoint(_OnceOnly):
         _refuse_infinite("the cotangent of the solution", cotangent)
         adjoint, iterations = problem.adjoint.solve(jacobian, cotangent.detach(), transposed=True)
         image, gradients = jacobian.pull_back(adjoint)
-        report.adjoint = _report(cotangent - image, cotangent, iterations, problem.batch)
-        _refuse_infinite("the adjoint solution", report.adjoint.residual)
+        quality = _report(cotangent - image, cotangent, iterations, problem.batch)
+        _refuse_infinite("the adjoint solution", quality.residual)
+        report.record_adjoint(quality, adjoint, cotangent.detach())
         return tuple(-each for each, need in zip(gradients, needed, strict=True) if need)
 
 

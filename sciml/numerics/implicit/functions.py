@@ -1,4 +1,4 @@
-"""Solutions of conditions as differentiable functions: roots, fixed points, linear systems.
+"""Solutions of conditions as differentiable functions: roots, fixed and stationary points, linear systems.
 
 Each takes a condition, any solver, and the tensors to differentiate in; the solver is never differentiated.
 """
@@ -6,13 +6,17 @@ Each takes a condition, any solver, and the tensors to differentiate in; the sol
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from sciml.checks import choice
+from sciml.errors import InputError
 from sciml.numerics.implicit.adjoints import GMRES, AdjointSolver, Dense
 from sciml.numerics.implicit.differentiation import Problem, Solver, differentiable
-from sciml.numerics.implicit.linearisation import Condition
+from sciml.numerics.implicit.linearisation import Condition, GaussNewton, Linearisation
 from sciml.numerics.implicit.report import ImplicitReport
 
 DENSE = Dense()
@@ -83,6 +87,64 @@ def fixed_point(
     return root(lambda x, *p: x - mapping(x, *p), solver, *arguments, adjoint=adjoint, batch=batch)
 
 
+def stationary_point(
+    objective: Condition, solver: Solver, *arguments: Tensor, adjoint: AdjointSolver = DENSE, batch: int = 0
+) -> tuple[Tensor, ImplicitReport]:
+    r"""Return a stationary point of an objective as a differentiable function of the objective's arguments.
+
+    .. math:: \nabla_x f = 0, \qquad \nabla_x^2 f\, y = \bar x, \quad \bar p = -\partial_p \langle y, \nabla_x f\rangle
+
+    Parameters
+    ----------
+    objective : f, maps x and the arguments to one number for each item, ``(*batch,)``
+    solver : finds a minimum, a maximum or a saddle, as that of :func:`root`; its error is one of the derivatives, too
+    arguments, batch : as those of :func:`root`
+    adjoint : solves with the Hessian; :class:`ConjugateGradients` suits strict extrema
+
+    Returns and errors are those of :func:`root`.
+
+    References
+    ----------
+    Blondel et al. 2022, Eq. 5.
+    """
+    return root(_gradient_of(objective, batch), solver, *arguments, adjoint=adjoint, batch=batch)
+
+
+def least_squares(
+    residuals: Condition,
+    solver: Solver,
+    *arguments: Tensor,
+    hessian: Literal["exact", "gauss_newton"] = "exact",
+    adjoint: AdjointSolver = DENSE,
+    batch: int = 0,
+) -> tuple[Tensor, ImplicitReport]:
+    r"""Return the solution of a least-squares problem as a differentiable function of the arguments of its residuals.
+
+    .. math::
+
+        J^T r(x, p) = 0, \qquad \Big(J^T J + \sum_i r_i \nabla^2 r_i\Big) y = \bar x, \quad
+        \bar p = -\partial_p \langle J y, r \rangle
+
+    Parameters
+    ----------
+    residuals : r, maps x and the arguments to the residuals of each item, ``(*batch, ...)``
+    solver : as that of :func:`root`; one Newton step on J^T r = 0 at its end makes the derivative exact
+    hessian : ``"gauss_newton"`` leaves the second derivatives of r out, an error in proportion to r
+    arguments, adjoint, batch : as those of :func:`root`
+
+    Returns and errors are those of :func:`root`.
+    """
+    choice("hessian", hessian, ("exact", "gauss_newton"))
+
+    def halved_squares(x: Tensor, *p: Tensor) -> Tensor:
+        value = residuals(x, *p)
+        return 0.5 * (value**2).reshape(*value.shape[:batch], -1).sum(-1)
+
+    condition = _gradient_of(halved_squares, batch)
+    linearise = Linearisation if hessian == "exact" else partial(GaussNewton, residuals)
+    return differentiable(Problem(condition, solver, adjoint, batch, linearise), arguments)
+
+
 def linear_system(
     operator: Condition,
     solver: Solver,
@@ -134,3 +196,24 @@ def operator_of(form: Callable[..., Tensor]) -> Condition:
             return torch.autograd.grad(form(y, x, *parameters).sum(), y, create_graph=True)[0]
 
     return operator
+
+
+def _gradient_of(objective: Condition, batch: int) -> Condition:
+    """Return the condition that the gradient of an objective in its first argument vanishes."""
+
+    def gradient(x: Tensor, *p: Tensor) -> Tensor:
+        # To be differentiated again where x is a leaf. Otherwise only its value counts, and whether f has a gradient
+        # without x having one.
+        again = x.requires_grad or objective(x, *p).requires_grad
+        with torch.enable_grad():
+            leaf = x if x.requires_grad else x.detach().requires_grad_()
+            value = objective(leaf, *p)
+            if value.shape != x.shape[:batch] or not value.requires_grad:
+                raise InputError(
+                    f"the objective returns shape {tuple(value.shape)}, expected one number for each item, shape "
+                    f"{tuple(x.shape[:batch])}, by torch operations on the solution."
+                )
+            found = torch.autograd.grad(value.sum(), leaf, create_graph=True)[0]
+        return found if again else found.detach()
+
+    return gradient

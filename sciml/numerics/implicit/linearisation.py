@@ -14,18 +14,17 @@ from sciml.errors import InputError
 Condition = Callable[..., Tensor]
 
 
-class Linearisation:
+class Products:
     r"""Products with J = dF/dx and B = dF/dp at one point: J^T v and B^T v in reverse mode, J v and B t by two of them.
 
-    J is block diagonal: an item of the batch depends on that item of x alone. All vectors have the shape of x.
     :math:`J v = \partial_u \langle \partial_x \langle u, F\rangle, v\rangle` holds for any u, since
-    :math:`\partial_x \langle u, F\rangle` is linear in u; F is evaluated once, however many products follow.
+    :math:`\partial_x \langle u, F\rangle` is linear in u. F is evaluated once, however many products follow.
 
     Attributes
     ----------
     solution : x, ``(*batch, ...)``
     arguments : p
-    batch : how many leading axes of x count items
+    batch : how many leading axes of x and of F count items; an item of F depends on that item of x alone
     """
 
     def __init__(self, condition: Condition, batch: int, solution: Tensor, arguments: Sequence[Tensor]) -> None:
@@ -33,22 +32,11 @@ class Linearisation:
         self.solution = solution.detach().requires_grad_()
         self.arguments = [each.detach().requires_grad_() for each in arguments]
 
-    @property
-    def shape(self) -> torch.Size:
-        """The shape of x and of all vectors."""
-        return self.solution.shape
-
-    @property
-    def unknowns(self) -> int:
-        """The number of unknowns of one item."""
-        return math.prod(self.shape[self.batch :])
-
     @cached_property
     def residual(self) -> Tensor:
         """F(x, p), with its graph."""
         with torch.enable_grad():
             value = self.condition(self.solution, *self.arguments)
-        check_residual(value, self.solution)
         if not value.requires_grad:
             raise InputError(
                 "the condition returns a tensor without a graph, expected torch operations on the solution and on the "
@@ -67,12 +55,47 @@ class Linearisation:
 
     def apply(self, vector: Tensor) -> Tensor:
         """Return J v, the product with the Jacobian."""
-        return self._product(self._dual[0], self._dual[1][:1], [vector])
+        u, forms = self._dual
+        return derivative(forms[:1], u, [vector])
 
     def push_forward(self, tangents: Sequence[Tensor | None]) -> Tensor:
         """Return B t, where None is a tangent of zero."""
-        moving = [(form, t) for form, t in zip(self._dual[1][1:], tangents, strict=True) if t is not None]
-        return self._product(self._dual[0], [form for form, _ in moving], [t for _, t in moving])
+        u, forms = self._dual
+        return derivative(forms[1:], u, tangents)
+
+    @cached_property
+    def _dual(self) -> tuple[Tensor, list[Tensor | None]]:
+        """A vector u of zeros and the derivatives of <u, F> with their graphs."""
+        u = torch.zeros_like(self.residual).requires_grad_()
+        leaves = [self.solution, *self.arguments]
+        with torch.enable_grad():
+            forms = torch.autograd.grad(self.residual, leaves, u, create_graph=True, allow_unused=True)
+        return u, list(forms)
+
+    def _gradients(self, leaves: list[Tensor], vector: Tensor) -> list[Tensor]:
+        found = torch.autograd.grad(self.residual, leaves, vector, retain_graph=True, allow_unused=True)
+        return [torch.zeros_like(leaf) if each is None else each for each, leaf in zip(found, leaves, strict=True)]
+
+
+class Linearisation(Products):
+    """Products of a condition with as many equations as unknowns; J is square, and block diagonal over the items."""
+
+    @cached_property
+    def residual(self) -> Tensor:
+        """F(x, p), with its graph."""
+        value = super().residual
+        check_residual(value, self.solution)
+        return value
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of x and of all vectors."""
+        return self.solution.shape
+
+    @property
+    def unknowns(self) -> int:
+        """The number of unknowns of one item."""
+        return math.prod(self.shape[self.batch :])
 
     def flat_product(self, *, transposed: bool) -> Callable[[Tensor], Tensor]:
         """Return the product with J or J^T on vectors ``(items, n)``."""
@@ -86,26 +109,46 @@ class Linearisation:
         found = [self.transposed(row.view(self.shape[self.batch :]).expand(self.shape)) for row in rows]
         return torch.stack(found, self.batch).reshape(-1, n, n)
 
-    @cached_property
-    def _dual(self) -> tuple[Tensor, list[Tensor | None]]:
-        """A vector u of zeros and the derivatives of <u, F> with their graphs."""
-        u = torch.zeros_like(self.residual).requires_grad_()
-        leaves = [self.solution, *self.arguments]
-        with torch.enable_grad():
-            forms = torch.autograd.grad(self.residual, leaves, u, create_graph=True, allow_unused=True)
-        return u, list(forms)
 
-    def _product(self, u: Tensor, forms: Sequence[Tensor | None], vectors: Sequence[Tensor]) -> Tensor:
-        pairs = [(form, v) for form, v in zip(forms, vectors, strict=True) if form is not None and form.requires_grad]
-        if not pairs:
-            return torch.zeros_like(u)
-        outputs, weights = zip(*pairs, strict=True)
-        found = torch.autograd.grad(outputs, u, weights, retain_graph=True, allow_unused=True)[0]
-        return torch.zeros_like(u) if found is None else found
+class GaussNewton(Linearisation):
+    """The products of least squares in which J^T J of the residuals stands for the Hessian; those with B stay exact."""
 
-    def _gradients(self, leaves: list[Tensor], vector: Tensor) -> list[Tensor]:
-        found = torch.autograd.grad(self.residual, leaves, vector, retain_graph=True, allow_unused=True)
-        return [torch.zeros_like(leaf) if each is None else each for each, leaf in zip(found, leaves, strict=True)]
+    def __init__(
+        self,
+        residuals: Condition,
+        condition: Condition,
+        batch: int,
+        solution: Tensor,
+        arguments: Sequence[Tensor],
+    ) -> None:
+        super().__init__(condition, batch, solution, arguments)
+        self.fit = Products(residuals, batch, solution, arguments)
+
+    def apply(self, vector: Tensor) -> Tensor:
+        """Return J^T J v of the residuals."""
+        return self.fit.transposed(self.fit.apply(vector))
+
+    def transposed(self, vector: Tensor) -> Tensor:
+        """Return J^T J v of the residuals, which is symmetric."""
+        return self.apply(vector)
+
+    def pull_back(self, vector: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return J^T J v of the residuals and the exact B^T v."""
+        return self.apply(vector), super().pull_back(vector)[1]
+
+
+def derivative(outputs: Sequence[Tensor | None], leaf: Tensor, weights: Sequence[Tensor | None]) -> Tensor:
+    """Return the gradient of a sum of <weight, output> in a leaf; None is an output or a weight of zero."""
+    pairs = [
+        (output, weight)
+        for output, weight in zip(outputs, weights, strict=True)
+        if output is not None and output.requires_grad and weight is not None
+    ]
+    if not pairs:
+        return torch.zeros_like(leaf)
+    kept, cotangents = zip(*pairs, strict=True)
+    found = torch.autograd.grad(kept, leaf, cotangents, retain_graph=True, allow_unused=True)[0]
+    return torch.zeros_like(leaf) if found is None else found
 
 
 def check_residual(value: object, solution: Tensor) -> None:

@@ -1,0 +1,121 @@
+"""Data sets of pore networks: physics of what is generated, and networks that go to a file and come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sciml.data import convert, generate, open_dataset
+from sciml.data.pore_networks import PoreNetworks, network_sample, sample_network, write_networks
+from sciml.data.samples import Samples
+from sciml.errors import InputError
+from sciml.reference.pore_networks import random_network
+
+SMALL = {"fewest": "5", "most": "12"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("networks") / "whole.h5"
+    generate("pore_networks", 20, path, options=SMALL, seed=3)
+    return path
+
+
+def test_pressures_obey_kirchhoff_and_the_permeability_is_that_of_the_flow(whole: Path) -> None:
+    with open_dataset(whole) as data:
+        for sample in Samples(data, range(20)):
+            network, pressure = sample_network(sample), sample.fields["pressure"]
+            first, second = network.throats.T
+            flux = sample.fields["throat_conductance"] * (pressure[first] - pressure[second])
+            net = np.zeros(network.n_pores)
+            np.add.at(net, first, flux)
+            np.subtract.at(net, second, flux)
+            inside = ~(network.inlet | network.outlet)
+            assert np.abs(net[inside]).max(initial=0.0) <= 1e-12 * np.abs(flux).max()
+            assert (pressure[network.inlet] == 1).all() and (pressure[network.outlet] == 0).all()
+            flow = net[network.inlet].sum()
+            expected = flow * network.viscosity * network.length / network.area
+            assert sample.parameters["permeability"] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_sample_is_a_function_of_seed_and_number(whole: Path) -> None:
+    with open_dataset(whole) as data:
+        for number in (0, 13):
+            fields, parameters, places = PoreNetworks(fewest=5, most=12).sample(np.random.default_rng([3, number]))
+            assert np.array_equal(data.read("pressure", number)[0], fields["pressure"])
+            assert data.description.parameters["permeability"][number] == parameters["permeability"]
+            assert np.array_equal(data.place("network", number).points, places["network"].points)
+        counts = data.description.sizes()["network"]["points"]
+    assert len(set(counts.tolist())) > 5  # the networks differ in size
+
+
+def test_shards_and_processes_give_the_bytes_of_the_whole(whole: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.h5" for number in (1, 2, 3)]
+    for number, path in enumerate(paths, start=1):
+        generate("pore_networks", 20, path, options=SMALL, seed=3, shard=(number, 3))
+    convert(paths[::-1], tmp_path / "joined.h5")
+    assert (tmp_path / "joined.h5").read_bytes() == whole.read_bytes()
+    generate("pore_networks", 20, tmp_path / "two.h5", options=SMALL, seed=3, jobs=2)
+    assert (tmp_path / "two.h5").read_bytes() == whole.read_bytes()
+
+
+def test_a_generation_that_was_stopped_goes_on_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done >= 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate("pore_networks", 20, tmp_path / "a.h5", options=SMALL, seed=3, progress=stop)
+    parts = list((tmp_path / "a.h5.parts").iterdir())
+    assert parts and not (tmp_path / "a.h5").exists()
+    parts[0].write_bytes(parts[0].read_bytes()[:1000])  # a part that is cut is made again
+    generate("pore_networks", 20, tmp_path / "a.h5", options=SMALL, seed=3)
+    assert (tmp_path / "a.h5").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("law", ["hagen_poiseuille", "conduits", "shape_factors"])
+@pytest.mark.parametrize("tessellation", ["delaunay", "voronoi"])
+def test_networks_of_every_law_come_back_from_a_file(law: str, tessellation: str, tmp_path: Path) -> None:
+    from sciml.reference.pore_network_laws import LAWS
+
+    random = np.random.default_rng(0)
+    networks = [random_network(tessellation, base, random, LAWS[law]) for base in (9, 14)]
+    write_networks(tmp_path / "mine.h5", networks)
+    with open_dataset(tmp_path / "mine.h5") as data:
+        assert data.description["throat_conductance"].unit == "m^3/(Pa s)"
+        for network, sample in zip(networks, Samples(data, range(2)), strict=True):
+            again = sample_network(sample)
+            for name in ("points", "throats", "inlet", "outlet"):
+                assert np.array_equal(getattr(again, name), getattr(network, name))
+            for one, other in ((again.pores, network.pores), (again.columns, network.columns)):
+                assert list(one) == list(other) and all(np.array_equal(one[name], other[name]) for name in one)
+            assert again.permeability() == network.permeability() == sample.parameters["permeability"]
+
+
+def test_one_permeability_a_network_can_be_the_only_label(tmp_path: Path) -> None:
+    about = generate("pore_networks", 2, tmp_path / "a.h5", options={**SMALL, "label": "permeability"})
+    assert "pressure" not in [entry.name for entry in about.fields]
+    assert (about.parameters["permeability"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tessellation": "cubic"}, {"law": "darcy"}, {"fewest": "3"}, {"fewest": "9", "most": "8"}, {"label": "flow"}],
+    ids=str,
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        generate("pore_networks", 1, tmp_path / "a.h5", options=wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_data_are_no_networks(tmp_path: Path) -> None:
+    generate("heat", 1, tmp_path / "a.h5", options={"size": "9", "dimension": "1"})
+    with open_dataset(tmp_path / "a.h5") as data, pytest.raises(InputError, match="expected a mesh of lines"):
+        sample_network(Samples(data, [0])[0])
+    with pytest.raises(InputError, match="no networks"):
+        write_networks(tmp_path / "b.h5", [])
+    fields, parameters, _ = network_sample(random_network("delaunay", 8, np.random.default_rng(0)), pressure=False)
+    assert "pressure" not in fields and parameters["permeability"] > 0
