@@ -33,6 +33,8 @@ FILE_FAULTS = (
     TokenError,
 )
 
+MOST_OPEN = 64  # data sets of a file; the library keeps up to 1 MB of each in memory
+
 
 class Source(Protocol):
     """The location of the values of one field in an open file."""
@@ -121,10 +123,11 @@ class Dataset:
         return Field(name, values[0], on, location, unit=entry.unit)
 
     def handle(self) -> Any:
-        """Return the open file: an `h5py.File`, or a memory-mapped array."""
+        """Return the open file: its data sets by name, or a memory-mapped array."""
         if self._file is None or self._process != os.getpid():  # a forked process must not share the file's position
             with faults(self.path, "it"):
-                self._file, self._process = open_handle(self.path), os.getpid()
+                file = open_handle(self.path)
+            self._file, self._process = file if isinstance(file, np.ndarray) else OpenParts(file), os.getpid()
         return self._file
 
     def storage(self, name: str) -> list[str]:
@@ -157,6 +160,31 @@ class Dataset:
         about = self.description
         shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
         return f"Dataset({str(self.path)!r}, {about.layout}: {shapes})"
+
+
+class OpenParts:
+    """The data sets of an open HDF5 file, which stay open: that takes longer than to read a small sample.
+
+    Parameters
+    ----------
+    file : open `h5py.File`
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._parts: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._parts:
+            if len(self._parts) >= MOST_OPEN:
+                self._parts.clear()
+            self._parts[name] = self._file[name]
+        return self._parts[name]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._parts.clear()
+        self._file.close()
 
 
 def open_handle(path: Path) -> Any:
