@@ -164,9 +164,9 @@ def _facts(about: Description, reports: list[FieldReport]) -> dict[str, Any]:
             name: {what: _range(values) for what, values in sizes.items()} for name, sizes in about.sizes().items()
         },
         "trajectories": about.trajectories,
-        "steps": len(about.times),
-        "first_time": about.times[0] if len(about.times) else None,
-        "last_time": about.times[-1] if len(about.times) else None,
+        "steps": about.steps(),
+        "first_time": about.times[0] if about.steps() else None,  # None where each has its own
+        "last_time": about.times[-1] if about.steps() else None,
         "boundary": about.boundary,
         "parameters": {name: list(values.shape[1:]) for name, values in about.parameters.items()},
         "generator": about.generator,
@@ -201,7 +201,10 @@ def _print_facts(path: Path, about: Description, reports: list[FieldReport]) -> 
         ranges = {what: _range(values) for what, values in sizes.items()}
         rows += [(f"{what} of {name}", f"{low} to {high}, median {mid:g}") for what, (low, mid, high) in ranges.items()]
     rows.append(("trajectories", str(about.trajectories)))
-    if len(about.times):
+    if about.steps() is None:
+        low, mid, high = _range(about.step_counts())
+        rows.append(("times", f"{low} to {high} of each, median {mid:g}"))
+    elif about.steps():
         rows.append(("times", f"{len(about.times)} from {about.times[0]:g} to {about.times[-1]:g}"))
     rows += [(f"boundary {name}", kind) for name, kind in about.boundary.items()]
     rows += [("parameters", ", ".join(about.parameters) or "none"), ("made by", about.generator or "unknown")]

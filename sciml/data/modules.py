@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader
 
 from sciml.checks import choice, whole_number
 from sciml.data.file_data import FileData
+from sciml.data.formats import VaryingTimes
 from sciml.data.sample_batches import Pack, Pad
 from sciml.data.samples import Sample, Samples
 from sciml.data.sampling import EpochShuffle
 from sciml.data.windows import Window, Windows, check_window, whole_trajectories
+from sciml.errors import InputError
 
 
 class Draws(LightningDataModule):
@@ -194,7 +196,14 @@ class SampleData(FileData):
         ----------
         part : ``train``, ``validate`` or ``test``
         """
-        return Samples(self.dataset, self.split[part], self._steps, self._fields)
+        samples, about = Samples(self.dataset, self.split[part], self._steps, self._fields), self.dataset.description
+        varying = [name for name in samples.names if about[name].time_varying]
+        if varying and isinstance(about.times, VaryingTimes) and self._steps is None and self.batch_size > 1:
+            raise InputError(
+                f"{self.path} has trajectories of different numbers of steps, which batches do not hold; choose the "
+                "steps of a window, or batch_size=1."
+            )
+        return samples
 
     def collate(self) -> Callable[[list[Sample]], Any]:
         """Return the function that makes a batch of samples."""

@@ -67,46 +67,52 @@ class Samples(TorchDataset[Sample]):
         about = dataset.description
         self.dataset, self.trajectories = dataset, tuple(trajectories)
         self.names = tuple(entry.name for entry in about.fields) if names is None else tuple(names)
-        self._steps = len(about.times) if steps is None else steps
-        self._starts = windows(about, self._steps, self.names, str(dataset.path))
+        self._steps = steps
+        counts = [windows(about, number, steps, self.names, str(dataset.path)) for number in self.trajectories]
+        self._ends = np.cumsum(counts, dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self.trajectories) * self._starts
+        return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        position, start = divmod(index, self._starts)
+        position = int(np.searchsorted(self._ends, index, side="right"))
+        start = index - int(self._ends[position - 1]) if position else index
         number, about = self.trajectories[position], self.dataset.description
-        steps = slice(start, start + self._steps)
+        steps = slice(start, None if self._steps is None else start + self._steps)
         fields = {name: self.dataset.read(name, number, steps) for name in self.names}
         used = dict.fromkeys(about[name].place for name in self.names)
         return Sample(
             number,
             start,
-            about.times[steps],
+            self.dataset.times(number)[steps],
             {name: self.dataset.place(name, number) for name in used},
             {name: values if about[name].time_varying else values[0] for name, values in fields.items()},
             {name: values[number] for name, values in about.parameters.items()},
         )
 
 
-def windows(about: Description, steps: int, names: Sequence[str], source: str) -> int:
+def windows(about: Description, trajectory: int, steps: int | None, names: Sequence[str], source: str) -> int:
     """Return the number of windows of so many steps in a trajectory; 1 where no field varies in time.
 
     Parameters
     ----------
     about : the data set
-    steps : of a window
+    trajectory : its number
+    steps : of a window; None for the whole trajectory
     names : of its fields
     source : name of the file, for sentences
     """
-    whole_number("the steps of a window", steps, at_least=1)
-    if not any(about[name].time_varying for name in names):  # a name that is not there raises here
+    if steps is not None:
+        whole_number("the steps of a window", steps, at_least=1)
+    varying = [name for name in names if about[name].time_varying]  # a name that is not there raises here
+    if steps is None or not varying:
         return 1
-    if steps > len(about.times):
+    there = about.steps(trajectory) or 0
+    if steps > there:
         raise InputError(
-            f"{source} has trajectories of {len(about.times)} steps, expected at least the {steps} of a window; choose "
-            "a shorter one."
+            f"{source} has trajectories of {there} steps, expected at least the {steps} of a window; choose a shorter "
+            "one."
         )
-    return len(about.times) - steps + 1
+    return there - steps + 1

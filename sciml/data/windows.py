@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as Samples
 
 from sciml.checks import whole_number
-from sciml.data.formats import Dataset, Description
+from sciml.data.formats import Dataset, Description, VaryingTimes
 from sciml.errors import InputError
 
 
@@ -133,11 +133,9 @@ def check_window(about: Description, window: Window, source: str) -> None:
     whole_number("the horizon of a window", window.horizon, at_least=0)
     if not window.inputs or not window.targets:
         raise InputError(f"{source}: a window needs fields as inputs and as targets; name them.")
-    if about.varying:
-        raise InputError(
-            f"{source} has samples on places of their own ({', '.join(about.varying)}), which windows do not stack; "
-            "use sciml.data.SampleData."
-        )
+    if about.varying or isinstance(about.times, VaryingTimes):
+        own = f"on places of their own ({', '.join(about.varying)})" if about.varying else "at times of their own"
+        raise InputError(f"{source} has samples {own}, which windows do not stack; use sciml.data.SampleData.")
     for what, names in (("inputs", window.inputs), ("targets", window.targets)):
         places = {about.lengths(name) for name in names}  # names that are not there raise here
         if len(places) > 1:

@@ -11,7 +11,9 @@ from sciml.data.formats.dataset import Dataset
 from sciml.data.formats.description import DataField, Description
 from sciml.data.formats.detect import open_dataset
 from sciml.data.formats.inspect import FieldReport, damaged_places, inspect
-from sciml.data.formats.places import GroupKind, VaryingGrid, VaryingMesh
+from sciml.data.formats.places import VaryingTimes
+from sciml.data.formats.varying_grid import VaryingGrid
+from sciml.data.formats.varying_mesh import GroupKind, VaryingMesh
 from sciml.data.formats.writer import DatasetWriter
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "GroupKind",
     "VaryingGrid",
     "VaryingMesh",
+    "VaryingTimes",
     "convert",
     "damaged_places",
     "inspect",

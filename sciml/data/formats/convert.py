@@ -12,7 +12,7 @@ import numpy as np
 from sciml.data.formats.dataset import Dataset
 from sciml.data.formats.description import Description
 from sciml.data.formats.detect import open_dataset
-from sciml.data.formats.places import same_place
+from sciml.data.formats.places import VaryingTimes, same_place
 from sciml.data.formats.writer import DatasetWriter
 from sciml.errors import InputError
 
@@ -61,6 +61,7 @@ def convert(
                         {entry.name: dataset.read(entry.name, trajectory) for entry in about.fields},
                         {name: values[trajectory] for name, values in dataset.description.parameters.items()},
                         {name: dataset.place(name, trajectory) for name in about.varying},
+                        dataset.times(trajectory) if isinstance(about.times, VaryingTimes) else None,
                     )
                     done += 1
                     if progress is not None:
@@ -131,7 +132,10 @@ def _difference(one: Description, other: Description) -> str:
         same_place(place, other.places[name]) for name, place in one.places.items()
     ):
         return "their grids or meshes"
-    if not np.array_equal(one.times, other.times):
+    if isinstance(one.times, VaryingTimes) or isinstance(other.times, VaryingTimes):
+        if one.times != other.times:
+            return "whether each has its own times"
+    elif not np.array_equal(one.times, other.times):
         return "their times"
     if list(one.parameters) != list(other.parameters):
         return "their parameters"

@@ -14,7 +14,7 @@ import numpy as np
 
 from sciml.checks import choice
 from sciml.data.formats.description import Description
-from sciml.data.formats.places import VaryingGrid, VaryingMesh, read_rows
+from sciml.data.formats.places import VaryingGrid, VaryingMesh, VaryingTimes, read_rows
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Field, Grid, Mesh
 from sciml.regular_files import open_regular
@@ -88,7 +88,7 @@ class Dataset:
         about = self.description
         entry = about[name]
         self._check_number(trajectory)
-        count = len(range(*steps.indices(len(about.times)))) if entry.time_varying else 1
+        count = len(range(*steps.indices(about.steps(trajectory) or 0))) if entry.time_varying else 1
         source = self._sources[name]
         with faults(self.path, f"field {name!r} ({source.datasets(1)[0]}), trajectory {trajectory}"):
             values = source.read(self.handle(), trajectory, steps if entry.time_varying else slice(None))
@@ -113,13 +113,35 @@ class Dataset:
         with faults(self.path, f"place {name!r}, trajectory {trajectory}"):
             return place.build(read_rows(self.handle(), name, place, trajectory))
 
+    def times(self, trajectory: int) -> np.ndarray:
+        """Return the times of one trajectory, (steps,) float64.
+
+        Parameters
+        ----------
+        trajectory : 0 to ``trajectories - 1``
+
+        Raises
+        ------
+        DataFormatError : a checksum fails, or the times do not increase
+        """
+        self._check_number(trajectory)
+        about = self.description.times
+        if not isinstance(about, VaryingTimes):
+            return about
+        with faults(self.path, f"the times of trajectory {trajectory}"):
+            rows = slice(int(about.offsets[trajectory]), int(about.offsets[trajectory + 1]))
+            times = np.asarray(self.handle()["times"][rows])
+            if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+                raise DataFormatError(f"the times of trajectory {trajectory} must be finite and increase.")
+        return times
+
     def field(self, name: str, trajectory: int) -> Field:
         """Return one trajectory of a field as a `Field`, with its times if it varies."""
         entry, values = self.description[name], self.read(name, trajectory)
         on = self.place(entry.place, trajectory)
         location = None if isinstance(on, Grid) else entry.location
         if entry.time_varying:
-            return Field(name, values, on, location, self.description.times, entry.unit)
+            return Field(name, values, on, location, self.times(trajectory), entry.unit)
         return Field(name, values[0], on, location, unit=entry.unit)
 
     def handle(self) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sciml.checks import did_you_mean
-from sciml.data.formats.places import Place, is_varying, lengths
+from sciml.data.formats.places import Place, VaryingTimes, is_varying, lengths
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
 from sciml.mesh.field import Location
@@ -47,7 +47,7 @@ class Description:
     name : of the data set
     on : the grid or mesh that all its fields are on, or several places by name; one that differs from sample to sample
         is a `VaryingMesh` or `VaryingGrid`
-    times : (steps,) float64, increasing
+    times : (steps,) float64, increasing, or `VaryingTimes` if those differ from sample to sample
     fields : its quantities
     trajectories : number of trajectories
     boundary : kind by axis or side: ``{"x": "periodic", "y-": "wall"}``; only where all is on one grid or mesh
@@ -76,7 +76,7 @@ class Description:
 
     name: str
     on: Grid | Mesh | Mapping[str, Place]
-    times: np.ndarray
+    times: np.ndarray | VaryingTimes
     fields: tuple[DataField, ...]
     trajectories: int
     boundary: dict[str, str] = field(default_factory=dict)
@@ -90,6 +90,8 @@ class Description:
     def __post_init__(self) -> None:
         if not isinstance(self.on, Grid | Mesh | Mapping):
             raise InputError(f"a place that differs from sample to sample needs a name: on={{'mesh': {self.on!r}}}.")
+        if isinstance(self.times, VaryingTimes) and not self.named:
+            raise InputError(f"where times differ, the place needs a name: on={{'grid': {self.on!r}}}.")
         places = self.places
         only = next(iter(places)) if len(places) == 1 else ""
         fields = tuple(entry if entry.place else replace(entry, place=only) for entry in self.fields)
@@ -126,6 +128,19 @@ class Description:
         """Names of the places that differ from sample to sample."""
         return tuple(name for name, place in self.places.items() if is_varying(place))
 
+    def steps(self, trajectory: int | None = None) -> int | None:
+        """Return the number of times of a trajectory; None where none is given and they differ.
+
+        Parameters
+        ----------
+        trajectory : its number
+        """
+        return self.times.steps(trajectory) if isinstance(self.times, VaryingTimes) else len(self.times)
+
+    def step_counts(self) -> np.ndarray:
+        """Return the number of times of each trajectory, (trajectories,)."""
+        return np.array([self.steps(trajectory) for trajectory in range(self.trajectories)])
+
     def sizes(self) -> dict[str, dict[str, np.ndarray]]:
         """Return how large the places that differ are: by name, numbers such as those of points, (trajectories,)."""
         kinds = {name: self.places[name] for name in self.varying}
@@ -151,6 +166,6 @@ class Description:
         trajectory : its number, for ``(steps, *places, *components)`` of that one; without it, a length that differs
             among the trajectories is None
         """
-        steps = len(self.times) if self[name].time_varying else 1
+        steps = self.steps(trajectory) if self[name].time_varying else 1
         one = (steps, *self.lengths(name, trajectory), *self[name].components)
         return (self.trajectories, *one) if trajectory is None else one

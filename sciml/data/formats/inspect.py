@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class FieldReport:
 
 
 def damaged_places(dataset: Dataset) -> list[str]:
-    """Read every place that differs from sample to sample; return a sentence for each that cannot be read.
+    """Read all places and times that differ from sample to sample; return a sentence for each that cannot be read.
 
     Parameters
     ----------
@@ -54,10 +55,11 @@ def damaged_places(dataset: Dataset) -> list[str]:
     """
     faults = []
     with dataset:
-        for name in dataset.description.varying:
+        readers: list[Callable[[int], object]] = [partial(dataset.place, name) for name in dataset.description.varying]
+        for read in (dataset.times, *readers):
             for trajectory in range(dataset.description.trajectories):
                 try:
-                    dataset.place(name, trajectory)
+                    read(trajectory)
                 except DataFormatError as error:
                     faults.append(str(error))
     return faults

@@ -3,14 +3,16 @@
 ::
 
     @sciml_format "2"  @sciml_description
-    times                              (steps,)
+    times                              (steps,); where they differ, those of all samples, one after the other
+    time_offsets                       where times differ: (samples + 1,) the first time of each sample
     places/NAME/{grid or mesh}         common to all samples: exact, as in the files of sciml.mesh
     places/NAME/points                 a mesh for each sample: the coordinates of all samples, one after the other
     places/NAME/cells/TYPE             (cells of all samples, nodes); they count the points of their own sample
     places/NAME/groups/NAME            (members of all samples[, nodes])
     places/NAME/offsets/...            (samples + 1,): sample k has the rows offsets[k] to offsets[k + 1] - 1 of ...
     places/NAME/{shape, lower, upper}  a grid for each sample: (samples, axes)
-    fields/NAME                        (samples[, steps], *places[, components]) on a common place, else
+    fields/NAME                        (samples[, steps], *places[, components]) on a common place, and
+                                       (steps of all samples, *places[, components]) where times differ; else
                                        (values of all samples[, components]), those of a sample by step  @unit
     parameters/NAME                    (samples, ...)
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,34 +35,39 @@ from sciml.data.formats.access import Stack, dataset, table
 from sciml.data.formats.chunks import GrowingRows, chunks
 from sciml.data.formats.dataset import Source
 from sciml.data.formats.description import Description
-from sciml.data.formats.places import Place, VaryingGrid, VaryingMesh, check_names, from_plain, is_varying
+from sciml.data.formats.places import Place, VaryingGrid, VaryingMesh, VaryingTimes, from_plain, is_varying
+from sciml.data.formats.varying_place import check_names
 from sciml.errors import DataFormatError
 from sciml.mesh.xdmf import read_place, text_attribute, write_place
 
-GROUPS = ("times", "places", "fields", "parameters")
+GROUPS = ("times", "time_offsets", "places", "fields", "parameters")
 
 
 @dataclass(frozen=True)
 class Ragged:
-    """A field whose samples have different numbers of values, in the rows of one data set.
+    """A field whose samples have different numbers of values or of steps, in the rows of one data set.
 
     Attributes
     ----------
     name : of the data set
-    starts : (samples + 1,) values of one step before each sample
-    steps : of every sample
+    counts : (samples,) rows of one step
+    steps : (samples,) of each
     """
 
     name: str
-    starts: np.ndarray
-    steps: int
+    counts: np.ndarray
+    steps: np.ndarray
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First row of each sample, and the number of all, (samples + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.counts * self.steps)])
 
     def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
-        """Return (steps, values, *components) of one sample; only its rows are read."""
-        first, past = int(self.starts[trajectory]), int(self.starts[trajectory + 1])
-        chosen = range(*steps.indices(self.steps))
+        """Return (steps, rows, *shape of a row) of one sample; only its rows are read."""
+        start, count = int(self.starts[trajectory]), int(self.counts[trajectory])
+        chosen = range(*steps.indices(int(self.steps[trajectory])))
         low, high = (min(chosen), max(chosen) + 1) if chosen else (0, 0)
-        start, count = self.steps * first, past - first
         rows = np.asarray(file[self.name][start + low * count : start + high * count])
         return rows.reshape(high - low, count, *rows.shape[1:])[[step - low for step in chosen]]
 
@@ -84,11 +92,23 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     for name, values in parameters.items():
         if values.shape[:1] != (samples,):
             raise DataFormatError(f"{path}: parameters/{name} has shape {values.shape}, expected {samples} rows.")
-    about = native.described(given, places, table(file, "times"), parameters)
+    about = native.described(given, places, _read_times(file, given, samples), parameters)
     native.check_known("a group of the file", file, GROUPS)
     for group, known in (("places", places), ("parameters", parameters), ("fields", [f.name for f in about.fields])):
         native.check_known(f"a name in the group {group}", file.get(group, {}), list(known))
     return about, {entry.name: _source(file, about, entry.name) for entry in about.fields}
+
+
+def _read_times(file: Any, given: dict[str, Any], samples: int) -> np.ndarray | VaryingTimes:
+    if not given.get("varying_times"):
+        return table(file, "times")
+    found = dataset(file, "times")
+    if found.ndim != 1 or found.dtype != np.float64:
+        raise DataFormatError(f"times has {found.dtype} of shape {found.shape}, expected float64 of one axis.")
+    offsets = _offsets(file, "time_offsets", samples, len(found))
+    if (np.diff(offsets) < 1).any():
+        raise DataFormatError(f"sample {int(np.diff(offsets).argmin())} has no times, expected at least one.")
+    return VaryingTimes(offsets)
 
 
 def _read_place(file: Any, name: str, plain: dict[str, Any], samples: int) -> Place:
@@ -106,7 +126,9 @@ def _read_place(file: Any, name: str, plain: dict[str, Any], samples: int) -> Pl
             )
         if single and len(found) != samples:
             raise DataFormatError(f"{where} has {len(found)} rows, expected {samples}.")
-        rows[part] = np.asarray(found[()]) if single else _offsets(file, name, part, samples, len(found))
+        rows[part] = (
+            np.asarray(found[()]) if single else _offsets(file, f"places/{name}/offsets/{part}", samples, len(found))
+        )
     return place.located(rows)
 
 
@@ -120,9 +142,8 @@ def _check_parts(file: Any, name: str, place: VaryingMesh | VaryingGrid) -> None
     native.check_known(f"a name in places/{name}", [part for part in found if part not in inner], sorted(known))
 
 
-def _offsets(file: Any, place: str, part: str, samples: int, rows: int) -> np.ndarray:
+def _offsets(file: Any, where: str, samples: int, rows: int) -> np.ndarray:
     """The first row of each sample, after a check that the samples follow one another and use all rows."""
-    where = f"places/{place}/offsets/{part}"
     found = dataset(file, where)
     if found.shape != (samples + 1,) or found.dtype.kind != "i":
         raise DataFormatError(f"{where} has {found.dtype} of shape {found.shape}, expected int64 of ({samples + 1},).")
@@ -137,10 +158,15 @@ def _source(file: Any, about: Description, name: str) -> Source:
     entry, where = about[name], f"fields/{name}"
     place, found, shape = about.places[entry.place], dataset(file, where), about.shape(name)
     source: Source
-    if isinstance(place, VaryingMesh | VaryingGrid):
-        steps = len(about.times) if entry.time_varying else 1
-        starts = place.starts(entry.location)
-        source, expected = Ragged(where, starts, steps), (steps * int(starts[-1]), *entry.components)
+    if _is_ragged(about, name):
+        steps, counts = np.ones(about.trajectories, np.int64), np.ones(about.trajectories, np.int64)
+        if entry.time_varying:
+            own = isinstance(about.times, VaryingTimes)
+            steps = np.diff(about.times.offsets) if own else len(about.times) * steps  # type: ignore[union-attr]
+        if isinstance(place, VaryingMesh | VaryingGrid):
+            counts = np.diff(place.starts(entry.location))
+        source = Ragged(where, counts, steps)
+        expected = (int(source.starts[-1]), *_row(about, name))
     else:
         source = Stack((where,), time_varying=entry.time_varying)
         expected = shape if entry.time_varying else (shape[0], *shape[2:])  # type: ignore[assignment]
@@ -149,6 +175,20 @@ def _source(file: Any, about: Description, name: str) -> Source:
             f"{where} has {found.dtype} of shape {found.shape}, expected {entry.dtype} of shape {expected}."
         )
     return source
+
+
+def _is_ragged(about: Description, name: str) -> bool:
+    """Return True for a field of which samples have different numbers of rows."""
+    entry = about[name]
+    own_times = isinstance(about.times, VaryingTimes) and entry.time_varying
+    return own_times or is_varying(about.places[entry.place])
+
+
+def _row(about: Description, name: str) -> tuple[int, ...]:
+    """Shape of a row of a ragged field: one value, or all values of a step on a place that does not differ."""
+    entry = about[name]
+    places = () if is_varying(about.places[entry.place]) else about.lengths(name)
+    return (*places, *entry.components)  # type: ignore[arg-type]
 
 
 class NamedPlacesFile:
@@ -170,7 +210,10 @@ class NamedPlacesFile:
             for name, place in about.places.items()
         }
         native.write(file, about, plain)
-        self._write("times", about.times)
+        if isinstance(about.times, VaryingTimes):
+            self._rows["times"] = GrowingRows(file, "times", "float64", (), options)
+        else:
+            self._write("times", about.times)
         for name, place in about.places.items():
             self._create_place(name, place)
         for entry in about.fields:
@@ -193,6 +236,15 @@ class NamedPlacesFile:
             else:
                 self._tables[where].append(values[0])
 
+    def times(self, times: np.ndarray) -> None:
+        """Write the times of the next sample, which has its own.
+
+        Parameters
+        ----------
+        times : (steps,) increasing
+        """
+        self._rows["times"].append(times)
+
     def field(self, name: str, number: int, values: np.ndarray) -> None:
         """Write the values of a field of one sample, ``(steps, *places, *components)``.
 
@@ -204,7 +256,7 @@ class NamedPlacesFile:
         """
         entry, where = self._about[name], f"fields/{name}"
         if where in self._rows:
-            self._rows[where].append(values.reshape(-1, *entry.components))
+            self._rows[where].append(values.reshape(-1, *_row(self._about, name)))
         else:
             self._file[where][number] = values if entry.time_varying else values[0]
 
@@ -222,7 +274,9 @@ class NamedPlacesFile:
     def finish(self) -> None:
         """Write the offsets, and what has one row for each sample."""
         for name, rows in self._rows.items():
-            if name.startswith("places/"):
+            if name == "times":
+                self._write("time_offsets", np.array(rows.offsets, np.int64))
+            elif name.startswith("places/"):
                 _, place, part = name.split("/", 2)
                 self._write(f"places/{place}/offsets/{part}", np.array(rows.offsets, np.int64))
         for name, values in self._tables.items():
@@ -242,8 +296,9 @@ class NamedPlacesFile:
 
     def _create_field(self, name: str) -> None:
         entry, where, shape = self._about[name], f"fields/{name}", self._about.shape(name)
-        if is_varying(self._about.places[entry.place]):
-            rows = self._rows[where] = GrowingRows(self._file, where, entry.dtype, entry.components, self._options)
+        if _is_ragged(self._about, name):
+            row = _row(self._about, name)
+            rows = self._rows[where] = GrowingRows(self._file, where, entry.dtype, row, self._options)
             attributes = rows.attributes
         else:
             full, kind = shape if entry.time_varying else (shape[0], *shape[2:]), np.dtype(entry.dtype)

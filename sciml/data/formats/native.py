@@ -16,13 +16,14 @@ import numpy as np
 from sciml.checks import known_names
 from sciml.data.formats.access import text
 from sciml.data.formats.description import DataField, Description
-from sciml.data.formats.places import Place
+from sciml.data.formats.places import Place, VaryingTimes
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh.xdmf import text_attribute
 
 DESCRIPTION = "sciml_description"
 FIELD_KEYS = ("name", "components", "dtype", "unit", "location", "time_varying")
 KEYS = ("name", "fields", "trajectories", "boundary", "parameters", "generator", "seed", "part")
+NAMED_KEYS = ("places", "varying_times")
 
 
 class UnknownName(DataFormatError, InputError):
@@ -49,8 +50,10 @@ def write(file: Any, about: Description, places: Mapping[str, Any] | None = None
         "seed": about.seed,
         "part": about.part,
     }
+    if places is not None:
+        values |= {"places": places, "varying_times": isinstance(about.times, VaryingTimes)}
     file.attrs["sciml_format"] = text_attribute("1" if places is None else "2")
-    file.attrs[DESCRIPTION] = text_attribute(json.dumps(values if places is None else {**values, "places": places}))
+    file.attrs[DESCRIPTION] = text_attribute(json.dumps(values))
 
 
 def read_plain(file: Any, *, named: bool) -> dict[str, Any]:
@@ -62,14 +65,17 @@ def read_plain(file: Any, *, named: bool) -> dict[str, Any]:
     named : whether its places have names
     """
     given = json.loads(text(file.attrs[DESCRIPTION]))
-    check_known("a key of the description", given, (*KEYS, "places") if named else KEYS)
+    check_known("a key of the description", given, (*KEYS, *NAMED_KEYS) if named else KEYS)
     for entry in given["fields"]:
         check_known("a key of the description of a field", entry, (*FIELD_KEYS, "place") if named else FIELD_KEYS)
     return given
 
 
 def described(
-    given: dict[str, Any], on: Place | Mapping[str, Place], times: np.ndarray, parameters: dict[str, np.ndarray]
+    given: dict[str, Any],
+    on: Place | Mapping[str, Place],
+    times: np.ndarray | VaryingTimes,
+    parameters: dict[str, np.ndarray],
 ) -> Description:
     """Return the description of a file.
 

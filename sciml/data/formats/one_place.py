@@ -96,6 +96,9 @@ class OnePlaceFile:
     def place(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Do nothing: all trajectories are on the same place."""
 
+    def times(self, times: np.ndarray) -> None:
+        """Do nothing: all trajectories have the same times."""
+
     def field(self, name: str, number: int, values: np.ndarray) -> None:
         """Write the values of a field of one trajectory, ``(steps, *places, *components)``.
 

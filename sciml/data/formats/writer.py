@@ -21,7 +21,8 @@ from sciml.checks import real_array, whole_array
 from sciml.data.formats.description import DataField, Description
 from sciml.data.formats.named_places import NamedPlacesFile
 from sciml.data.formats.one_place import OnePlaceFile
-from sciml.data.formats.places import check_names, lengths
+from sciml.data.formats.places import VaryingTimes, lengths
+from sciml.data.formats.varying_place import check_names
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, Mesh
 from sciml.mesh.hdf5 import NewFile
@@ -86,14 +87,16 @@ class DatasetWriter:
         fields: Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
         places: Mapping[str, Grid | Mesh] | None = None,
+        times: Any = None,
     ) -> None:
-        """Write the fields, parameters and places of the next trajectory.
+        """Write the fields, parameters, places and times of the next trajectory.
 
         Parameters
         ----------
         fields : by name, ``(steps, *places, *components)``; a field constant in time without the first axis or with 1
         parameters : numbers by name, those of the description
         places : by name, those that differ from sample to sample
+        times : (steps,) increasing, if they differ from sample to sample
         """
         about = self.description
         if self._file is None or self._written == about.trajectories:
@@ -107,9 +110,16 @@ class DatasetWriter:
             if set(got) != set(known):
                 raise InputError(f"every trajectory of {about.name!r} needs the {what} {known}, got {sorted(got)}.")
         arrays = {name: about.places[name].split(own[name]) for name in about.varying}  # type: ignore[union-attr]
-        checked = {entry.name: self._checked(entry, fields[entry.name], own) for entry in about.fields}
+        own_times = isinstance(about.times, VaryingTimes)
+        if own_times != (times is not None):
+            kind = "each trajectory has times of its own" if own_times else "all trajectories have the same times"
+            raise InputError(f"in {about.name!r} {kind}; got {times}.")
+        steps = _checked_times(times if own_times else about.times)
+        checked = {entry.name: self._checked(entry, fields[entry.name], own, len(steps)) for entry in about.fields}
         numbers = {name: self._checked_parameter(name, given[name]) for name in about.parameters}
         with self._described(), self._new.writing():
+            if own_times:
+                self._layout.times(steps)
             for name, parts in arrays.items():
                 self._layout.place(name, parts)
             for name, values in checked.items():
@@ -174,12 +184,12 @@ class DatasetWriter:
             raise InputError(f"the parameter {name!r} must have the shape {shape} as before, got {value.shape}.")
         return value
 
-    def _checked(self, entry: DataField, values: Any, own: Mapping[str, Grid | Mesh]) -> np.ndarray:
+    def _checked(self, entry: DataField, values: Any, own: Mapping[str, Grid | Mesh], steps: int) -> np.ndarray:
         about = self.description
         on = own.get(entry.place, about.places[entry.place])
         name, kind = f"a trajectory of {entry.name!r}", np.dtype(entry.dtype)
         values = whole_array(name, values) if kind.kind in "iu" else real_array(name, values, finite=False)
-        shape = (len(about.times) if entry.time_varying else 1, *lengths(on, entry.location), *entry.components)
+        shape = (steps if entry.time_varying else 1, *lengths(on, entry.location), *entry.components)
         if not entry.time_varying and values.shape == shape[1:]:
             values = values[None]
         if values.shape != shape:
@@ -211,11 +221,17 @@ def check_description(about: Description) -> None:
         kind = np.dtype(entry.dtype)
         if kind.kind not in "biuf" or kind.itemsize > 8 or len(entry.components) > 2 or 0 in entry.components:
             raise InputError(f"the field {entry.name!r} must hold real scalars, vectors or matrices; got {entry}.")
-    times = real_array("the times", about.times, finite=False)
-    if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise InputError(f"the times of a data set must be finite and increase; got {times}.")
+    if not isinstance(about.times, VaryingTimes):
+        _checked_times(about.times)
     if about.boundary and about.named:
         raise InputError("places with names have no boundary of axes; name the parts of the meshes by groups.")
     for name, kind in about.boundary.items():
         if name[:1] not in ("x", "y", "z")[: about.on.dim] or name[1:] not in ("", "-", "+") or not kind.isalpha():
             raise InputError(f"a boundary is named by its axis and side, such as 'x' or 'y+'; got {name!r}: {kind!r}.")
+
+
+def _checked_times(times: Any) -> np.ndarray:
+    times = real_array("the times", times, finite=False)
+    if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise InputError(f"the times of a data set must be finite and increase; got {times}.")
+    return times
