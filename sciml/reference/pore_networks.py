@@ -28,7 +28,7 @@ import numpy as np
 from sciml.checks import choice, positive, real_array, whole_array, whole_number
 from sciml.errors import InputError
 from sciml.mesh import Field, Group, Mesh
-from sciml.reference.pore_network_flow import components, direct_pressures
+from sciml.reference.pore_network_flow import components, pressures
 from sciml.reference.pore_network_laws import HAGEN_POISEUILLE, Law
 from sciml.reference.pore_network_tessellations import TESSELLATIONS
 
@@ -266,7 +266,7 @@ class PoreNetwork:
         )
 
     def _solved(self, conductance: np.ndarray | None) -> tuple[np.ndarray, float]:
-        return direct_pressures(self.throats, self.conductances(conductance), self.inlet, self.outlet)
+        return pressures(self.throats, self.conductances(conductance), self.inlet, self.outlet)
 
     def conductances(self, given: np.ndarray | None = None) -> np.ndarray:
         """Return conductances that are given, or else the column, if all of them are positive."""

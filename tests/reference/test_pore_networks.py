@@ -272,6 +272,14 @@ def test_meshes_without_lines_or_groups_are_refused():
         PoreNetwork.from_mesh(Mesh(np.eye(3), {"line": [[0, 1]]}))
 
 
+def test_large_networks_are_solved_by_the_graph_laplacian_with_the_same_pressures(drawn, monkeypatch):
+    exact = [each.pressures() for each in drawn]
+    monkeypatch.setattr("sciml.reference.pore_network_flow.DIRECT", 0)
+    for network, pressure in zip(drawn, exact, strict=True):
+        np.testing.assert_allclose(network.pressures(), pressure, atol=1e-10)
+        assert 0.0 < network.pressure_error() <= 1e-10
+
+
 def test_openpnm_finds_the_same_pressures(drawn):
     openpnm = pytest.importorskip("openpnm")
     for network in drawn:
