@@ -277,7 +277,8 @@ def fixed_point(edge_map: EdgeMap, solver: FixedPointSolver) -> tuple[Tensor, Fi
             lambda right: solver.solve(detached[0].transposed(right))[0],
         ),
     )
-    report: FixedPointReport = implicit.info  # type: ignore[assignment]
+    # Not each in the other: only a garbage collection would free such a pair with its tensors.
+    report, implicit.info = implicit.info, None
     report.implicit = implicit
     return x, report
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -94,6 +96,20 @@ def test_all_solvers_agree_with_dense_matrices_and_their_derivatives(solver, gam
     for mine, other in zip(ours, theirs, strict=True):
         assert (mine - other).norm() <= 1e-10 * other.norm()
     assert report.implicit.adjoint.residual.max() <= 1e-10 * report.implicit.adjoint.scale.max()
+
+
+def test_nothing_outlives_the_fixed_point_and_its_report():
+    """Reference counts alone free them: a cycle would keep tensors until the next garbage collection."""
+    gc.disable()
+    try:
+        head, arguments = random_head(0.5, [15], requires_grad=True)
+        x, report = head(*arguments)
+        x.sum().backward()
+        kept = [weakref.ref(each) for each in (report, report.implicit)]
+        del x, report
+        assert [each() for each in kept] == [None] * 2
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("solver", SOLVERS[:3], ids=lambda solver: type(solver).__name__)

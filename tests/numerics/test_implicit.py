@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import pytest
 import torch
@@ -200,6 +202,36 @@ def test_function_transforms_of_torch_have_the_derivatives_of_the_closed_form():
     torch.testing.assert_close(torch.func.grad(lambda p: square_root(p).sum())(p), exact)
     torch.testing.assert_close(torch.func.vjp(square_root, p)[1](torch.ones_like(p))[0], exact)
     torch.testing.assert_close(torch.func.jvp(square_root, (p,), (torch.ones_like(p),))[1], exact)
+
+
+def test_jacobians_by_rows_and_by_columns_are_those_of_the_closed_form():
+    m, p = draw(4, 4).detach(), draw(4, seed=1).detach()
+
+    def solution(m, p):
+        return root(bent, newton, m, p)[0]
+
+    inverse = torch.linalg.inv(m + torch.diag(1 + 0.3 * newton(m, p) ** 2))
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        by_m, by_p = jacobian(solution, argnums=(0, 1))(m, p)
+        torch.testing.assert_close(by_p, inverse)
+        torch.testing.assert_close(by_m, -inverse[:, :, None] * newton(m, p))
+    both = torch.stack([p, 2 * p])
+    torch.testing.assert_close(torch.func.vmap(solution, (None, 0))(m, both), newton(m, both))
+
+
+def test_nothing_outlives_the_solution_and_its_report():
+    """Reference counts alone free them: a cycle would keep tensors until the next garbage collection."""
+    gc.disable()
+    try:
+        p = (draw(3).detach() + 1).requires_grad_()
+        x, report = root(lambda x, p: x**2 - p, torch.sqrt, p)
+        x.sum().backward()
+        report.gradient_bound()
+        kept = [weakref.ref(each) for each in (x, report, x.grad_fn)]
+        del x, report
+        assert [each() for each in kept] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def reverse_twice(p):

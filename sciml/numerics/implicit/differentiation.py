@@ -59,7 +59,23 @@ def differentiable(problem: Problem, arguments: Sequence[Tensor]) -> tuple[Tenso
     return _Solution.apply(problem, report, torch.is_grad_enabled(), *arguments), report
 
 
-class _Solution(Function):
+class _Looped(Function):
+    """A function that ``torch.func.vmap`` calls once for each entry, as in Jacobians by rows or by columns."""
+
+    @classmethod
+    def vmap(cls, info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        found = [
+            cls.apply(
+                *(x.select(dim, i) if isinstance(dim, int) else x for x, dim in zip(inputs, in_dims, strict=True))
+            )
+            for i in range(info.batch_size)
+        ]
+        if isinstance(found[0], Tensor):
+            return torch.stack(found), 0
+        return tuple(map(torch.stack, zip(*found, strict=True))), (0,) * len(found[0])
+
+
+class _Solution(_Looped):
     """x as a function of p."""
 
     @staticmethod
@@ -106,7 +122,7 @@ class _Solution(Function):
         return _Tangent.apply(ctx.problem, ctx.report, present, *ctx.saved_tensors, *moving)
 
 
-class _OnceOnly(Function):
+class _OnceOnly(_Looped):
     """A derivative, which refuses to be differentiated."""
 
     @staticmethod
