@@ -11,7 +11,7 @@ from sciml.bench.cgs.rows import GROUPS
 BENCHMARK = Benchmark(
     name="cgs",
     title="CGS: convergent graph solvers beside classical solvers and other networks on graphs",
-    groups=GROUPS,
+    groups={group.name: group.title for group in GROUPS},
     plan=Plan(),
     quick=QUICK,
     quick_note="A quick run: one seed, few updates, small systems; the limits are meant for the full one.",

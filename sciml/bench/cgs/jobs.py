@@ -1,10 +1,10 @@
 """The frame of the measurements of ``sciml bench cgs``, and the one that trains a shipped config.
 
-A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.rows.Row`: ``group``, ``method``, ``title``,
+A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.frame.Row`: ``group``, ``method``, ``title``,
 ``kind``, ``seed``, ``threads`` and the settings of the row. Its function takes the job and returns a dict:
 
-- ``last``: the measured quantities by name, plain numbers that :mod:`~sciml.bench.cgs.rows` shows in columns and
-  :mod:`~sciml.bench.cgs.limits` holds against their limits;
+- ``last``: the measured quantities by name, plain numbers that the groups in :mod:`~sciml.bench.cgs.rows` show in
+  columns and hold against their limits;
 - ``seconds``: CPU time of what a user of the method would wait for, set-up or training included;
 - ``failed``: None, or the sentence of an error that belongs to the method and not to the program.
 

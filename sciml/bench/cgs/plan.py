@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sciml.bench.cgs.rows import GROUPS, ROWS, Row
+from sciml.bench.cgs.frame import Row
+from sciml.bench.cgs.rows import GROUPS
 from sciml.bench.worker import Job
 
 
@@ -28,13 +29,13 @@ QUICK = Plan(seeds=(100,), quick=True)
 
 def plan_jobs(plan: Plan, _: Collection[str] = ()) -> list[Job]:
     """Return every job of the plan, group by group; there are no optional peers."""
-    return [job for group in GROUPS for row in ROWS if row.group == group for job in _jobs(plan, row)]
+    return [job for group in GROUPS for row in group.rows for job in _jobs(plan, group.name, row)]
 
 
-def _jobs(plan: Plan, row: Row) -> Iterator[Job]:
+def _jobs(plan: Plan, group: str, row: Row) -> Iterator[Job]:
     for seed in plan.seeds if row.drawn else plan.seeds[:1]:
         yield {
-            "key": f"{row.group}/{row.method}/{seed}", "group": row.group, "method": row.method, "title": row.title,
+            "key": f"{group}/{row.method}/{seed}", "group": group, "method": row.method, "title": row.title,
             "kind": row.kind, "seed": seed, "threads": 1, "function": f"sciml.bench.cgs.{row.function}",
             **row.settings, **(row.quick if plan.quick else {}),
         }  # fmt: skip

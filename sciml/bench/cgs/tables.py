@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.limits import LIMITS, quantity
+from sciml.bench.cgs.frame import Group, quantity
 from sciml.bench.cgs.plan import Plan, plan_jobs
-from sciml.bench.cgs.rows import COLUMNS, GROUPS
+from sciml.bench.cgs.rows import GROUPS
 from sciml.bench.report import DASH, Check, Section, markdown, seconds_shown, shown, span
 from sciml.bench.results import Raw, Results, seconds_of
 
@@ -17,16 +17,16 @@ def results_of(raw: Raw) -> Results:
 def checks(raw: Raw) -> list[Check]:
     """Return every limit, with what was measured."""
     results = results_of(raw)
-    return [limit.check(results) for limit in LIMITS]
+    return [limit.check(results, group.name) for group in GROUPS for limit in group.limits]
 
 
 def sections(raw: Raw) -> list[Section]:
     """Return the tables of everything that was measured, one for each group."""
     results = results_of(raw)
     return [
-        Section(f"{title[0].upper()}{title[1:]}", _table(results, group))
-        for group, title in GROUPS.items()
-        if results.select(group)
+        Section(f"{group.title[0].upper()}{group.title[1:]}", _table(results, group), group.note)
+        for group in GROUPS
+        if results.select(group.name)
     ]
 
 
@@ -39,14 +39,13 @@ def legend(raw: Raw) -> str:
     )
 
 
-def _table(results: Results, group: str) -> str:
-    columns = COLUMNS[group]
+def _table(results: Results, group: Group) -> str:
     rows = []
-    for (_, method), runs in results.methods(group).items():
+    for (_, method), runs in results.methods(group.name).items():
         title = f"**{runs[0]['title']}**" if runs[0]["kind"] == "ours" else runs[0]["title"]
-        cells = (shown(quantity(results, group, method, column.quantity), column.form) for column in columns)
-        rows.append((title, *cells, _weights(results, group, method), seconds_shown(seconds_of(runs))))
-    heads = ("method", *(column.head for column in columns), "weights", "CPU time [s]")
+        cells = (shown(quantity(results, group.name, method, column.quantity), column.form) for column in group.columns)
+        rows.append((title, *cells, _weights(results, group.name, method), seconds_shown(seconds_of(runs))))
+    heads = ("method", *(column.head for column in group.columns), "weights", "CPU time [s]")
     if all(row[-2] == DASH for row in rows):
         return markdown((*heads[:-2], heads[-1]), [(*row[:-2], row[-1]) for row in rows])
     return markdown(heads, rows)

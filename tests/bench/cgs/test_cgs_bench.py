@@ -6,10 +6,9 @@ import pytest
 
 from sciml.bench.cgs import diffusion, jobs
 from sciml.bench.cgs.benchmark import BENCHMARK
-from sciml.bench.cgs.headlines import CASES, headlines
-from sciml.bench.cgs.limits import LIMITS
+from sciml.bench.cgs.headlines import headlines
 from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
-from sciml.bench.cgs.rows import COLUMNS, GROUPS, ROWS
+from sciml.bench.cgs.rows import GROUPS
 from sciml.bench.cgs.tables import checks
 from sciml.bench.runner import run_benchmark
 from sciml.config_files import find_config
@@ -20,25 +19,26 @@ JOBS = {job["key"]: job for job in plan_jobs(Plan())}
 
 def test_every_config_exists_and_every_limit_and_headline_is_that_of_a_row() -> None:
     assert all(find_config(job["config"]).is_file() for job in JOBS.values() if "config" in job)
-    planned = {(row.group, row.method) for row in ROWS}
-    assert len(planned) == len(ROWS) and {row.group for row in ROWS} == set(GROUPS) == set(COLUMNS)
-    assert {(each.group, each.method) for each in (*LIMITS, *CASES)} <= planned
-    beside = {(each.group, each.beside) for each in LIMITS if each.beside}
-    over = {(each.group, bound.over) for each in LIMITS for bound in each.bounds if bound.over}
-    assert beside | over <= planned
+    assert len({group.name for group in GROUPS}) == len(GROUPS)
+    for group in GROUPS:
+        methods = [row.method for row in group.rows]
+        assert len(set(methods)) == len(methods) > 0 and group.columns
+        assert {each.method for each in (*group.limits, *group.cases)} <= set(methods)
+        assert {limit.beside for limit in group.limits} <= {None, *methods}
+        assert {bound.over for limit in group.limits for bound in limit.bounds} <= {None, *methods}
 
 
 def test_whatever_is_drawn_has_three_seeds_on_which_nothing_was_chosen() -> None:
     seeds: dict[tuple[str, str], list[int]] = {}
     for job in JOBS.values():
         seeds.setdefault((job["group"], job["method"]), []).append(job["seed"])
-    drawn = {(row.group, row.method) for row in ROWS if row.drawn}
+    drawn = {(group.name, row.method) for group in GROUPS for row in group.rows if row.drawn}
     assert all(found == [100, 101, 102] for place, found in seeds.items() if place in drawn)
 
 
 def test_a_quick_run_has_the_same_rows_once() -> None:
     quick = [(job["group"], job["method"], job["seed"]) for job in plan_jobs(QUICK)]
-    assert sorted(quick) == sorted((row.group, row.method, 100) for row in ROWS)
+    assert sorted(quick) == sorted((group.name, row.method, 100) for group in GROUPS for row in group.rows)
 
 
 def test_an_outcome_holds_what_is_finite_and_the_sentence_of_what_failed() -> None:
