@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sciml.bench.benchmark import Benchmark
-from sciml.bench.cgs import tables
+from sciml.bench.cgs import peers, tables
 from sciml.bench.cgs.headlines import headlines
 from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
 from sciml.bench.cgs.rows import GROUPS
@@ -22,4 +22,6 @@ BENCHMARK = Benchmark(
     sections=tables.sections,
     headlines=headlines,
     legend=tables.legend,
+    optional_peers={group.peer: group.name for group in GROUPS if group.peer},
+    require_peer=peers.require,
 )

@@ -151,6 +151,7 @@ class Group:
     rows : what is measured
     limits, cases : what must hold, and the rows of the scoreboard
     note : on what the cells mean
+    peer : the optional peer on whose request alone the group is measured, if any
     """
 
     name: str
@@ -160,6 +161,7 @@ class Group:
     limits: tuple[Limit, ...] = ()
     cases: tuple[Case, ...] = ()
     note: str = ""
+    peer: str | None = None
 
 
 def quantity(results: Results, group: str, method: str, name: str) -> list[float]:

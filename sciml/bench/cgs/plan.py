@@ -27,9 +27,10 @@ class Plan:
 QUICK = Plan(seeds=(100,), quick=True)
 
 
-def plan_jobs(plan: Plan, _: Collection[str] = ()) -> list[Job]:
-    """Return every job of the plan, group by group; there are no optional peers."""
-    return [job for group in GROUPS for row in group.rows for job in _jobs(plan, group.name, row)]
+def plan_jobs(plan: Plan, peers: Collection[str] = ()) -> list[Job]:
+    """Return every job of the plan, group by group, with those of some optional peers."""
+    asked = [group for group in GROUPS if group.peer in (None, *peers)]
+    return [job for group in asked for row in group.rows for job in _jobs(plan, group.name, row)]
 
 
 def _jobs(plan: Plan, group: str, row: Row) -> Iterator[Job]:

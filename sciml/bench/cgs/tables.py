@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sciml.bench.cgs.frame import Group, quantity
+from sciml.bench.cgs.peers import PEERS
 from sciml.bench.cgs.plan import Plan, plan_jobs
 from sciml.bench.cgs.rows import GROUPS
 from sciml.bench.report import DASH, Check, Section, markdown, seconds_shown, shown, span
@@ -11,7 +12,7 @@ from sciml.bench.results import Raw, Results, seconds_of
 
 def results_of(raw: Raw) -> Results:
     """Return the queries, with the titles of the present plan: those of older results may use other words."""
-    return Results(raw, {job["key"]: job["title"] for job in plan_jobs(Plan())})
+    return Results(raw, {job["key"]: job["title"] for job in plan_jobs(Plan(), PEERS)})
 
 
 def checks(raw: Raw) -> list[Check]:

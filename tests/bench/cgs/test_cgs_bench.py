@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from sciml.bench.cgs import diffusion, jobs
+from sciml.bench.cgs import diffusion, jobs, peers, theorems
 from sciml.bench.cgs.benchmark import BENCHMARK
 from sciml.bench.cgs.headlines import headlines
 from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
@@ -12,7 +13,7 @@ from sciml.bench.cgs.rows import GROUPS
 from sciml.bench.cgs.tables import checks
 from sciml.bench.runner import run_benchmark
 from sciml.config_files import find_config
-from sciml.errors import DivergenceError, InputError
+from sciml.errors import DivergenceError, InputError, MissingExtraError
 
 JOBS = {job["key"]: job for job in plan_jobs(Plan())}
 
@@ -38,7 +39,9 @@ def test_whatever_is_drawn_has_three_seeds_on_which_nothing_was_chosen() -> None
 
 def test_a_quick_run_has_the_same_rows_once() -> None:
     quick = [(job["group"], job["method"], job["seed"]) for job in plan_jobs(QUICK)]
-    assert sorted(quick) == sorted((group.name, row.method, 100) for group in GROUPS for row in group.rows)
+    assert sorted(quick) == sorted(
+        (group.name, row.method, 100) for group in GROUPS if not group.peer for row in group.rows
+    )
 
 
 def test_an_outcome_holds_what_is_finite_and_the_sentence_of_what_failed() -> None:
@@ -86,6 +89,20 @@ def test_the_table_shows_medians_limits_and_ratios() -> None:
     text = BENCHMARK.report(raw)
     assert "| **learned positive weights** | 1.2e-1 (1.0e-1 to 2.0e-1) | 2.4e-1" in text
     assert isinstance(headlines(raw), list)
+
+
+def test_the_cubic_network_of_the_peers_is_connected_from_inlet_to_outlet_and_a_missing_peer_is_named() -> None:
+    throats, conductances, inlet, outlet = peers.cubic_network(4, seed=0)
+    assert len(throats) == 3 * 3 * 16 == len(conductances) and (conductances > 0).all()
+    assert inlet.sum() == outlet.sum() == 16 and not (inlet & outlet).any()
+    assert (np.diff(throats, axis=1) > 0).all() and np.bincount(throats.ravel()).min() == 3
+    with pytest.raises(MissingExtraError, match="gone is not installed"):
+        peers.require_module("gone", "a_module_that_is_gone")
+
+
+def test_untrained_heads_keep_the_maximum_principle_and_conserve() -> None:
+    found = theorems.untrained({"networks": 4, "seed": 5})
+    assert found["failed"] is None and found["last"]["excess"] == 0 and found["last"]["imbalance"] < 1e-11
 
 
 def test_names_that_do_not_exist_are_refused(tmp_path) -> None:

@@ -5,6 +5,6 @@ To add a measurement: write its function as :mod:`sciml.bench.cgs.jobs` says, an
 """
 
 from sciml.bench.cgs.frame import Group
-from sciml.bench.cgs.rows import diffusion
+from sciml.bench.cgs.rows import diffusion, gradients, networks, peers
 
-GROUPS: tuple[Group, ...] = (*diffusion.GROUPS,)
+GROUPS: tuple[Group, ...] = (*networks.GROUPS, *gradients.GROUPS, *diffusion.GROUPS, *peers.GROUPS)

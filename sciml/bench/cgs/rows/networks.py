@@ -1,0 +1,81 @@
+"""Pore networks: pressures and permeabilities where the law of the throats is hidden, and what holds untrained."""
+
+from __future__ import annotations
+
+from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
+
+_SHORT = "{:.2g}".format
+_SEEDED = {"seeded": ["seed", "data.init_args.seed"]}
+_FAST = ["training.phases=[{optimizer: adam, learning_rate: 0.01, epochs: 1}]", "training.updates_per_batch=2",
+         "data.init_args.graphs=4", "data.init_args.tests={50_200: {base: [13, 87], graphs: 4}}"]  # fmt: skip
+_SIZES = (Column("mse_50_200", "MSE, 50 to 200 pores"), Column("mse_200_500", "200 to 500"), Column("mse_1300", "1300"))
+
+
+def _config(name: str, *changes: str) -> dict[str, object]:
+    return {"config": f"cgs/{name}", "changes": list(changes), **_SEEDED}
+
+
+def _quick(*changes: str) -> dict[str, object]:
+    return {"changes": [*changes, *_FAST]}
+
+
+_LARGE = "data.init_args.tests.dense={base: [88500, 88501], graphs: 1, grows: true}"
+_POWER = "task.init_args.model.init_args.conductances.init_args.hidden=[]"
+
+GROUPS = (
+    Group(
+        "pores",
+        "pressures in pore networks by size, Hagen-Poiseuille throats: mean square errors relative to the inlet",
+        (*_SIZES, Column("mse_of_mean_200_500", "of the mean, 200 to 500")),
+        (
+            Row("paper", "CGS as published, raw features", "jobs:trained", "published",
+                _config("pore_paper"), _quick()),
+            Row("nondimensional", "CGS as published, nondimensional features", "jobs:trained", "published",
+                _config("pore_cpu"), _quick()),
+            Row("anchored", "anchored head, conductances hidden", "jobs:trained", "ours",
+                _config("pore_anchored_cpu"), _quick()),
+        ),
+        (
+            Limit("paper's recipe on raw features, 50 to 200 / 200 to 500 pores: MSE; over that of the mean",
+                  "paper",
+                  (Bound("mse_50_200", 1e-2), Bound("mse_200_500", 1e-2),
+                   Bound("mse_50_200", 1 / 8, of="mse_of_mean_50_200", form=_SHORT),
+                   Bound("mse_200_500", 1 / 8, of="mse_of_mean_200_500", form=_SHORT))),
+            Limit("the same on nondimensional features", "nondimensional",
+                  (Bound("mse_50_200", 5e-3), Bound("mse_200_500", 4e-3))),
+            Limit("anchored head, law hidden: 50 to 200 / 200 to 500 / 1300 pores", "anchored",
+                  (Bound("mse_50_200", 1e-6, 1e-9), Bound("mse_200_500", 5e-6, 1e-9),
+                   Bound("mse_1300", 5e-5, 1e-9)), beside="nondimensional"),
+        ),
+        (Case("pore networks, 200 to 500 pores, law of the throats hidden: MSE", "anchored", "mse_200_500",
+              featured=True),),
+    ),
+    Group(
+        "conduits",
+        "pressures in pore networks of pores and throats in series, both laws hidden: mean square errors",
+        (*_SIZES[:2], Column("mse_dense", "1e5 pores")),
+        (
+            Row("anchored", "anchored head, laws of conduits", "jobs:trained", "ours",
+                _config("pore_conduits_cpu", _LARGE), _quick()),
+            Row("power", "a power law for each throat", "jobs:trained", "classical",
+                _config("pore_anchored_cpu", "data.init_args.law=conduits", _POWER, _LARGE),
+                _quick("data.init_args.law=conduits", _POWER)),
+        ),
+        (
+            Limit("conduits hidden: 50 to 200 / 200 to 500 / 1e5 pores; over a power law", "anchored",
+                  (Bound("mse_50_200", 1e-5, 1e-6), Bound("mse_200_500", 1e-5, 1e-6), Bound("mse_dense", 1e-4, 1e-6),
+                   Bound("mse_200_500", 0.1, over="power", form=_SHORT),
+                   Bound("mse_dense", 0.1, over="power", form=_SHORT)), beside="power"),
+        ),
+        (Case("pore networks, 1e5 pores, conduits hidden: MSE", "anchored", "mse_dense"),),
+    ),
+    Group(
+        "theorems",
+        "what holds for anchored heads with random weights: maximum principle and Kirchhoff's law on 50 networks",
+        (Column("excess", "beyond inlet and outlet", _SHORT), Column("imbalance", "imbalance at a pore")),
+        (Row("untrained", "anchored head, not trained", "theorems:untrained", "ours", {"networks": 50},
+             {"networks": 4}),),
+        (Limit("maximum principle / Kirchhoff's law, untrained, 50 networks", "untrained",
+               (Bound("excess", 1e-10), Bound("imbalance", 1e-10))),),
+    ),
+)  # fmt: skip
