@@ -9,11 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sciml.cgs.baselines import (
+        AttentionNetwork,
+        ImplicitGraphNetwork,
+        StackedNetwork,
+        SteadyStateEmbedding,
+        TagHistogram,
+    )
+    from sciml.cgs.bellman_model import BellmanGraphSolver, BellmanHead
+    from sciml.cgs.classification import GraphClassification
     from sciml.cgs.conductances import ConduitConductances, Sinks, ThroatConductances
     from sciml.cgs.data import NetworkSet, PoreNetworks
+    from sciml.cgs.decisions import DecisionGraphs, DecisionSet, ValueIteration
     from sciml.cgs.features import ConduitFeatures, NondimensionalFeatures, RawFeatures, ThroatFeatures
     from sciml.cgs.fixed_points import Anderson, Automatic, Dense, EdgeMap, Picard, fixed_point
     from sciml.cgs.heads import AnchoredHead, ContractiveHead
+    from sciml.cgs.labelled_graph_data import LabelledGraphData
     from sciml.cgs.model import AnchoredGraphSolver, ConvergentGraphSolver
     from sciml.cgs.task import GraphSolver
 
@@ -21,44 +32,68 @@ _HOMES = {
     "AnchoredGraphSolver": "model",
     "AnchoredHead": "heads",
     "Anderson": "fixed_points",
+    "AttentionNetwork": "baselines",
     "Automatic": "fixed_points",
+    "BellmanGraphSolver": "bellman_model",
+    "BellmanHead": "bellman_model",
     "ConduitConductances": "conductances",
     "ConduitFeatures": "features",
     "ContractiveHead": "heads",
     "ConvergentGraphSolver": "model",
+    "DecisionGraphs": "decisions",
+    "DecisionSet": "decisions",
     "Dense": "fixed_points",
     "EdgeMap": "fixed_points",
+    "GraphClassification": "classification",
     "GraphSolver": "task",
+    "ImplicitGraphNetwork": "baselines",
+    "LabelledGraphData": "labelled_graph_data",
     "NetworkSet": "data",
     "NondimensionalFeatures": "features",
     "Picard": "fixed_points",
     "PoreNetworks": "data",
     "RawFeatures": "features",
     "Sinks": "conductances",
+    "StackedNetwork": "baselines",
+    "SteadyStateEmbedding": "baselines",
+    "TagHistogram": "baselines",
     "ThroatConductances": "conductances",
     "ThroatFeatures": "features",
+    "ValueIteration": "decisions",
     "fixed_point": "fixed_points",
 }
 __all__ = [
     "AnchoredGraphSolver",
     "AnchoredHead",
     "Anderson",
+    "AttentionNetwork",
     "Automatic",
+    "BellmanGraphSolver",
+    "BellmanHead",
     "ConduitConductances",
     "ConduitFeatures",
     "ContractiveHead",
     "ConvergentGraphSolver",
+    "DecisionGraphs",
+    "DecisionSet",
     "Dense",
     "EdgeMap",
+    "GraphClassification",
     "GraphSolver",
+    "ImplicitGraphNetwork",
+    "LabelledGraphData",
     "NetworkSet",
     "NondimensionalFeatures",
     "Picard",
     "PoreNetworks",
     "RawFeatures",
     "Sinks",
+    "StackedNetwork",
+    "SteadyStateEmbedding",
+    "TagHistogram",
     "ThroatConductances",
     "ThroatFeatures",
+    "ValueIteration",
     "fixed_point",
 ]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor, nn
+from torch import Tensor, cat, nn
 
 from sciml.cgs.conductances import Conductances, Sinks
 from sciml.cgs.fixed_points import FixedPointSolver
 from sciml.cgs.heads import AnchoredHead, ContractiveHead, Squash
-from sciml.checks import choice, whole_number
+from sciml.checks import choice, number, whole_number
 from sciml.errors import DivergenceError
 from sciml.nets.message_passing import Activation, Aggregation, AttentionEncoder, perceptron
 
@@ -105,6 +105,8 @@ class ConvergentGraphSolver(GraphModel):
     activation, aggregation, activates_output : of the encoder
     readout : ``"nodes"``, or ``"sum"`` or ``"mean"`` over the nodes of each graph before the decoder
     solver : of the fixed points
+    residual : whether the decoder sees the biases beside the fixed points
+    dropout : share of what the decoder sees that is set to zero while training
 
     References
     ----------
@@ -129,9 +131,12 @@ class ConvergentGraphSolver(GraphModel):
         activates_output: bool = False,
         readout: Readout = "nodes",
         solver: FixedPointSolver | None = None,
+        residual: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         whole_number("heads", heads, at_least=1)
+        self.residual, self.dropout = residual, nn.Dropout(number("dropout", dropout, at_least=0, below=1))
         self.readout = choice("readout", readout, READOUTS)
         self.encoder = AttentionEncoder(
             node_dim,
@@ -146,18 +151,19 @@ class ConvergentGraphSolver(GraphModel):
             activates_output=activates_output,
         )
         self.head = ContractiveHead(gamma, squash, solver)
-        self.decoder = perceptron([heads, *decoder, outputs], activation)
+        self.decoder = perceptron([2 * heads if residual else heads, *decoder, outputs], activation)
 
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
         dtype = self.decoder[0].weight.dtype
         bias, logits = self.encoder(graph.x.to(dtype), graph.edge_index, graph.edge_attr.to(dtype))
         fixed, report = self.head(graph.edge_index, logits, bias, graph.batch)
+        features = cat([fixed, bias], 1) if self.residual else fixed
         if self.readout != "nodes":
             from torch_geometric.utils import scatter
 
-            fixed = scatter(fixed, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
-        values = self.decoder(fixed)
+            features = scatter(features, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
+        values = self.decoder(self.dropout(features))
         error = float(report.error.max()) if report.error.numel() else 0.0
         found = SolveReport(report.method, report.iterations, error, report.converged)
         return GraphAnswer(values[:, 0] if values.shape[1] == 1 else values, found)

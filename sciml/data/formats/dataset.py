@@ -180,7 +180,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         about = self.description
-        return f"Dataset({str(self.path)!r}, {about.layout}: {about.shapes()})"
+        shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
+        return f"Dataset({str(self.path)!r}, {about.layout}: {shapes})"
 
 
 class OpenParts:
@@ -203,7 +204,7 @@ class OpenParts:
         return self._parts[name]
 
     def close(self) -> None:
-        """Close the file and forget its parts."""
+        """Close the file."""
         self._parts.clear()
         self._file.close()
 

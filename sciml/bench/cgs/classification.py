@@ -1,0 +1,55 @@
+"""The measurements of ``sciml bench cgs`` on the classification of graphs, by several protocols."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sciml.bench.cgs.jobs import outcome
+from sciml.bench.worker import Job
+from sciml.errors import InputError
+
+
+def cross_validation(job: Job) -> dict[str, Any]:
+    """Cross-validate ``job["config"]`` with ``job["changes"]`` on the first ``job["folds"]`` folds of ``job["set"]``.
+
+    The data lie in the folder that ``SCIML_REFERENCE_DATA`` names, as ``tu/SET/SET.txt``; without them the job fails
+    with a sentence.
+
+    Returns
+    -------
+    dict
+        ``last`` holds the accuracies by protocol (:mod:`sciml.cgs.cross_validation`) and ``weights``.
+    """
+
+    def measure() -> dict[str, float]:
+        from sciml.cgs.cross_validation import cross_validate
+        from sciml.training.config import load_config
+
+        path = data_file(job["set"])
+        changes = [f"seed={job['seed']}", f"data.init_args.path={path}", *job.get("changes", ())]
+        config = load_config(job["config"], changes)
+        weights = sum(each.numel() for each in config.build_task().parameters())
+        folds = range(job["folds"]) if job.get("folds") else None
+        return {**cross_validate(config, folds).protocols(), "weights": weights}
+
+    return outcome(measure)
+
+
+def data_file(name: str) -> Path:
+    """Return the file of a set, such as MUTAG.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    folder = os.environ.get("SCIML_REFERENCE_DATA", "")
+    path = Path(folder) / "tu" / name / f"{name}.txt"
+    if not folder or not path.is_file():
+        raise InputError(
+            f"there is no {name}.txt in tu/{name} of SCIML_REFERENCE_DATA ({folder or 'not set'}), expected the graphs "
+            "in the text format of DGCNN; set the variable to a folder that has them."
+        )
+    return path

@@ -1,0 +1,99 @@
+"""Classification of graphs by the tags of their nodes and by their edges."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sciml.cgs.model import GraphModel
+from sciml.checks import number, whole_number
+from sciml.errors import ConfigError, InputError
+from sciml.training.task import Task
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch
+
+
+class GraphClassification(Task):
+    """Learn the class of a graph from the tags of its nodes.
+
+    The feature of a node is its tag in one-hot form, that of an edge is zero, as published. The loss is the
+    cross-entropy.
+
+    Parameters
+    ----------
+    model : with ``tags`` features of a node, one of an edge, and ``classes`` outputs for each graph
+    tags : number of tags
+    classes : number of classes
+    label_smoothing : share of the target that is spread over all classes, at least 0 and less than 1
+    """
+
+    def __init__(self, model: GraphModel, tags: int, classes: int = 2, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.tags = whole_number("tags", tags, at_least=1, error=ConfigError)
+        self.classes = whole_number("classes", classes, at_least=2, error=ConfigError)
+        self.label_smoothing = number("label_smoothing", label_smoothing, at_least=0, below=1, error=ConfigError)
+        self.model = model
+        self._check_model()
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Return the logarithms of the probabilities of the classes but for a constant, ``(graphs, classes)``.
+
+        Parameters
+        ----------
+        batch : with ``tag`` (N,) and ``edge_index``
+        """
+        if int(batch.tag.max()) >= self.tags:
+            raise InputError(
+                f"the graphs have {int(batch.tag.max()) + 1} tags or more, expected {self.tags}; set tags."
+            )
+        featured = copy.copy(batch)
+        weight = next(self.model.parameters())
+        featured.x = functional.one_hot(batch.tag, self.tags).to(weight.dtype)
+        featured.edge_attr = weight.new_zeros(batch.edge_index.shape[1], 1)
+        return self.model(featured).values
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the cross-entropy."""
+        if int(batch.y.max()) >= self.classes:
+            raise InputError(
+                f"there are {int(batch.y.max()) + 1} classes or more, expected {self.classes}; set classes."
+            )
+        logits = self.logits(batch)
+        return {"cross_entropy": functional.cross_entropy(logits, batch.y, label_smoothing=self.label_smoothing)}
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the share of graphs with a wrong class, and the cross-entropy, both as means over the graphs."""
+        logits = self.logits(batch)
+        return {
+            "error_rate": (logits.argmax(1) != batch.y).to(logits).mean(),
+            "cross_entropy": functional.cross_entropy(logits, batch.y),
+        }
+
+    def _check_model(self) -> None:
+        """Apply the model to one graph of two nodes, so that numbers of features that do not fit are found at once."""
+        from torch_geometric.data import Batch, Data
+
+        pair = Data(tag=torch.zeros(2, dtype=torch.long), edge_index=torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+        wanted = (1, self.classes)
+        was_training = self.model.training
+        try:
+            with torch.no_grad():
+                self.model.eval()
+                found = tuple(self.logits(Batch.from_data_list([pair])).shape)
+        except RuntimeError:
+            raise ConfigError(
+                f"the model does not take graphs with {self.tags} features of a node and 1 of an edge; set its "
+                f"node_dim to {self.tags} and its edge_dim to 1."
+            ) from None
+        finally:
+            self.model.train(was_training)
+        if found != wanted:
+            raise ConfigError(
+                f"the model returns values of shape {found} for one graph, expected {wanted}; set its outputs to "
+                f"{self.classes} and its readout to sum or mean."
+            )

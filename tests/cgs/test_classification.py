@@ -1,0 +1,145 @@
+"""Classification of graphs: parts of a fold, invariance, protocols of cross-validation, and what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Batch
+
+from sciml.cgs.baselines import TagHistogram
+from sciml.cgs.classification import GraphClassification
+from sciml.cgs.cross_validation import Curves, cross_validate
+from sciml.cgs.labelled_graph_data import LabelledGraphData
+from sciml.cgs.model import ConvergentGraphSolver
+from sciml.data.labelled_graphs import read_folds
+from sciml.errors import ConfigError, InputError
+from sciml.numerics.random import seeded
+from sciml.training.config import load_config
+
+
+def write(path: Path, graphs: int = 60, seed: int = 0) -> Path:
+    """Write cycles in which half of the nodes have the tag 0: every other one, or those of one half of the cycle."""
+    random, lines = np.random.default_rng(seed), [str(graphs)]
+    for number in range(graphs):
+        nodes, alternates = 2 * int(random.integers(3, 7)), number % 2
+        lines.append(f"{nodes} {alternates}")
+        for node in range(nodes):
+            tag = node % 2 if alternates else 2 * node // nodes
+            lines.append(f"{tag} 2 {(node - 1) % nodes} {(node + 1) % nodes}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def solver(**options: object) -> ConvergentGraphSolver:
+    options = {"heads": 8, "layers": 2, "width": 8, "hidden": (8,), "readout": "sum", "activation": "silu", **options}
+    with seeded(0):
+        return ConvergentGraphSolver(2, 1, 2, **options)
+
+
+def test_the_parts_of_a_fold_are_disjoint_hold_all_graphs_and_share_out_the_classes(tmp_path: Path) -> None:
+    data = LabelledGraphData(str(write(tmp_path / "graphs.txt")), folds=5, fold=2)
+    parts = data.parts
+    assert sorted(i for part in parts.values() for i in part) == list(range(60))
+    assert {name: len(part) for name, part in parts.items()} == {"train": 43, "validate": 5, "test": 12}
+    for part in parts.values():
+        assert abs(sum(int(data.graphs[i].y) for i in part) - len(part) / 2) <= 1
+    seen = torch.cat([batch.y for batch in data.train_dataloader()])
+    assert len(seen) == 43
+
+
+def test_folds_beside_the_file_are_used_unless_a_split_is_asked_for(tmp_path: Path) -> None:
+    path, folder = write(tmp_path / "graphs.txt"), tmp_path / "10fold_idx"
+    folder.mkdir()
+    (folder / "train_idx-1.txt").write_text("\n".join(map(str, range(10, 60))))
+    (folder / "test_idx-1.txt").write_text("\n".join(map(str, range(10))))
+    assert LabelledGraphData(str(path)).parts["test"] == list(range(10)) == read_folds(folder, 60)[0].test.tolist()
+    assert LabelledGraphData(str(path), split=3).parts["test"] != list(range(10))
+    with pytest.raises(ConfigError, match=r"fold of .* is 1, expected a whole number of at most 0"):
+        LabelledGraphData(str(path), fold=1).parts  # noqa: B018
+
+
+def test_the_logits_do_not_depend_on_how_the_nodes_are_numbered(tmp_path: Path) -> None:
+    data = LabelledGraphData(str(write(tmp_path / "graphs.txt", 4)))
+    task = GraphClassification(solver(), tags=2).double()
+    graph = data.graphs[2]
+    order = torch.randperm(graph.num_nodes)
+    renumbered = graph.clone()
+    renumbered.tag, renumbered.edge_index = graph.tag[torch.argsort(order)], order[graph.edge_index]
+    with torch.no_grad():
+        one, other = (task.logits(Batch.from_data_list([each])) for each in (graph, renumbered))
+        both = task.logits(Batch.from_data_list([data.graphs[1], graph]))
+    torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(both[1:], one, rtol=1e-5, atol=1e-6)
+
+
+CONFIG = """
+title: Tags on cycles
+task:
+  class_path: sciml.cgs.GraphClassification
+  init_args:
+    tags: 2
+    model: {MODEL}
+data: {class_path: sciml.cgs.LabelledGraphData, init_args: {path: PATH, folds: 3}}
+training: {phases: [{optimizer: adam, learning_rate: 1e-2, epochs: EPOCHS}]}
+"""
+SOLVER = (
+    "class_path: sciml.cgs.ConvergentGraphSolver, init_args: {node_dim: 2, edge_dim: 1, outputs: 2, heads: 8, "
+    "layers: 2, width: 8, hidden: [8], readout: sum, activation: silu, aggregation: mean, residual: true}"
+)
+HISTOGRAM = "class_path: sciml.cgs.baselines.TagHistogram, init_args: {node_dim: 2, outputs: 2}"
+
+
+def config_of(folder: Path, model: str, epochs: int):
+    write(folder / "graphs.txt")
+    text = CONFIG.replace("MODEL", model).replace("PATH", str(folder / "graphs.txt")).replace("EPOCHS", str(epochs))
+    (folder / "config.yaml").write_text(text)
+    return load_config(folder / "config.yaml")
+
+
+def test_a_graph_solver_sees_who_is_beside_whom_where_the_histogram_of_tags_says_nothing(tmp_path: Path) -> None:
+    ours = cross_validate(config_of(tmp_path, SOLVER, 60), folds=[0]).protocols()
+    tags = cross_validate(config_of(tmp_path, HISTOGRAM, 60), folds=[0]).protocols()
+    assert ours["nested"] >= 0.9 and ours["last"] >= 0.9
+    assert tags["last"] <= 0.75
+
+
+def test_cross_validation_is_a_function_of_the_config(tmp_path: Path) -> None:
+    config = config_of(tmp_path, HISTOGRAM, 2)
+    one, again = cross_validate(config), cross_validate(config)
+    assert one.test.shape == (3, 2)
+    np.testing.assert_array_equal(one.validation_loss, again.validation_loss)
+
+
+def test_protocols_choose_their_epochs_as_they_say() -> None:
+    test = np.array([[0.5, 0.8, 0.6], [0.4, 0.5, 0.9]])
+    curves = Curves(test, np.zeros((2, 3)), np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]))
+    found = curves.protocols()
+    assert found["nested"] == pytest.approx((0.6 + 0.4) / 2)
+    assert found["nested_deviation"] == pytest.approx(0.1)
+    assert found["gin"] == pytest.approx(0.75)  # the third epoch, for both
+    assert found["last"] == pytest.approx(0.75)
+    assert found["test_best"] == pytest.approx((0.8 + 0.9) / 2)
+
+
+def test_a_model_of_other_sizes_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="set its node_dim to 3 and its edge_dim to 1"):
+        GraphClassification(solver(), tags=3)
+    with pytest.raises(ConfigError, match=r"shape \(1, 2\) for one graph, expected \(1, 3\); set its outputs to 3"):
+        GraphClassification(solver(), tags=2, classes=3)
+    with pytest.raises(ConfigError, match="readout to sum or mean"):
+        GraphClassification(solver(readout="nodes"), tags=2)
+
+
+def test_a_file_of_other_tags_or_classes_is_refused(tmp_path: Path) -> None:
+    data = LabelledGraphData(str(write(tmp_path / "graphs.txt", 6)))
+    batch = Batch.from_data_list(data.graphs)
+    batch.tag[3] = 2
+    task = GraphClassification(TagHistogram(2, 2), tags=2)
+    with pytest.raises(InputError, match="the graphs have 3 tags or more, expected 2; set tags"):
+        task.loss(batch)
+    batch.tag[3], batch.y[0] = 0, 2
+    with pytest.raises(InputError, match="there are 3 classes or more, expected 2; set classes"):
+        task.loss(batch)
