@@ -285,11 +285,17 @@ def test_a_singular_jacobian_is_named_with_its_item():
         x.sum().backward()
 
 
-def test_rows_of_any_scale_are_regular():
-    scale = torch.tensor([1.0, 1e-30, 1e25], dtype=torch.float64)
-    b = draw(3)
-    x, _ = linear_system(lambda x: scale * x, lambda b: b / scale, b, adjoint=Dense())
-    torch.testing.assert_close(grad(x.sum(), b)[0], 1 / scale, rtol=1e-14, atol=0)
+@given(st.integers(0, 99), st.lists(st.integers(-60, 60), min_size=8, max_size=8))
+@settings(max_examples=25, deadline=None)
+def test_equations_and_unknowns_in_any_units_are_regular(seed, powers):
+    """A change of units changes the gradients by these units, and no matrix becomes a singular one."""
+    rows, columns = (10.0 ** torch.tensor(powers, dtype=torch.float64)).split(4)
+    m, b = draw(4, 4, seed=seed).detach() + 2 * torch.eye(4), torch.ones(4, dtype=torch.float64, requires_grad=True)
+    x, _ = linear_system(
+        lambda x: rows * (m @ (columns * x)), lambda b: torch.linalg.solve(m, b / rows) / columns, b, adjoint=Dense()
+    )
+    expected = torch.linalg.solve(m.mT, torch.ones(4, dtype=torch.float64)) / rows
+    torch.testing.assert_close(grad((columns * x).sum(), b)[0], expected, rtol=1e-10, atol=0)
 
 
 def test_an_adjoint_solve_that_does_not_converge_is_an_error():
@@ -336,6 +342,9 @@ def test_bad_input_is_refused_with_a_sentence():
     with pytest.raises(InputError, match="without a graph"):
         x, _ = root(lambda x, p: (x - p).detach(), lambda p: p, p)
         x.sum().backward()
+    with pytest.raises(InputError, match="no solve with the Jacobian itself"):
+        given = Given(None, lambda right: right)
+        torch.func.jvp(lambda p: root(lambda x, p: x - p, lambda p: p, p, adjoint=given)[0], (p,), (p,))
     with pytest.raises(InputError, match="rtol is 0"):
         GMRES(rtol=0)
 

@@ -41,16 +41,27 @@ class Given:
 
     Parameters
     ----------
-    solution : maps a right-hand side in the shape of x to the solution of J v = right; raises if it fails
+    solution : maps a right-hand side in the shape of x to the solution of J v = right, and raises if it fails; None if
+        forward mode is not needed
     transposed : the same for J^T; None if J is symmetric
+
+    Notes
+    -----
+    What it returns is taken as it is, since the pseudo-inverse of a singular system rightly leaves a residual; the
+    report has the residual.
     """
 
-    solution: Callable[[Tensor], Tensor]
+    solution: Callable[[Tensor], Tensor] | None
     transposed: Callable[[Tensor], Tensor] | None = None
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
         """Return what the given function returns."""
         chosen = self.transposed if transposed and self.transposed is not None else self.solution
+        if chosen is None:
+            raise InputError(
+                "the adjoint solver has no solve with the Jacobian itself, expected one for derivatives in forward "
+                "mode and for the norm of the inverse; pass it as the first argument of Given."
+            )
         return LinearSolution(chosen(right).to(right), _none(right, jacobian.batch))
 
 
@@ -58,8 +69,8 @@ class Given:
 class Dense:
     """Gaussian elimination of the Jacobians, which are formed row by row; for up to some hundred unknowns an item.
 
-    Equivalent to ``torch.linalg.solve``. Rows are scaled to a largest entry of 1 before; a pivot that is lost in
-    rounding is a :class:`~sciml.errors.SingularSystemError`.
+    Equivalent to ``torch.linalg.solve``. Rows, then columns are scaled to a largest entry of 1 before; a pivot that is
+    lost in rounding is a :class:`~sciml.errors.SingularSystemError`.
     """
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
@@ -73,9 +84,9 @@ class Dense:
         matrices = jacobian.matrices()
         if transposed:
             matrices = matrices.mT
-        scale = matrices.abs().amax(-1, keepdim=True)
-        scale = torch.where(scale == 0, 1.0, scale)
-        factors, pivots, _ = torch.linalg.lu_factor_ex(matrices / scale)
+        by_row = _largest(matrices, -1)
+        by_column = _largest(matrices / by_row, -2)
+        factors, pivots, _ = torch.linalg.lu_factor_ex(matrices / by_row / by_column)
         diagonal = factors.diagonal(dim1=-2, dim2=-1).abs()
         lost = ~(diagonal.amin(-1) > jacobian.unknowns * torch.finfo(right.dtype).eps * diagonal.amax(-1))
         if bool(lost.any()):
@@ -83,8 +94,8 @@ class Dense:
                 f"the Jacobian of the condition is singular for item {int(lost.nonzero()[0])} of {len(lost)}, expected "
                 "a regular one; the solution is not a differentiable function of the arguments there."
             )
-        columns = right.reshape(-1, jacobian.unknowns, 1) / scale
-        value = torch.linalg.lu_solve(factors, pivots, columns)
+        columns = right.reshape(-1, jacobian.unknowns, 1) / by_row
+        value = torch.linalg.lu_solve(factors, pivots, columns) / by_column.mT
         return LinearSolution(value.reshape(right.shape), _none(right, jacobian.batch))
 
 
@@ -159,3 +170,9 @@ def _converged(
 def _none(right: Tensor, batch: int) -> Tensor:
     """Return the iterations of a direct solve."""
     return torch.zeros(right.shape[:batch], dtype=torch.long, device=right.device)
+
+
+def _largest(matrices: Tensor, axis: int) -> Tensor:
+    """Return the largest entries of rows or columns, with 1 for 0."""
+    largest = matrices.abs().amax(axis, keepdim=True)
+    return torch.where(largest == 0, 1.0, largest)
