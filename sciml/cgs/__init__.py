@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sciml.cgs.heads import AnchoredHead, ContractiveHead
     from sciml.cgs.labelled_graph_data import LabelledGraphData
     from sciml.cgs.model import AnchoredGraphSolver, ConvergentGraphSolver
+    from sciml.cgs.network_flow import NetworkFlow
+    from sciml.cgs.rock_boxes import RockBoxes
     from sciml.cgs.task import GraphSolver
 
 _HOMES = {
@@ -48,11 +50,13 @@ _HOMES = {
     "GraphSolver": "task",
     "ImplicitGraphNetwork": "baselines",
     "LabelledGraphData": "labelled_graph_data",
+    "NetworkFlow": "network_flow",
     "NetworkSet": "data",
     "NondimensionalFeatures": "features",
     "Picard": "fixed_points",
     "PoreNetworks": "data",
     "RawFeatures": "features",
+    "RockBoxes": "rock_boxes",
     "Sinks": "conductances",
     "StackedNetwork": "baselines",
     "SteadyStateEmbedding": "baselines",
@@ -82,11 +86,13 @@ __all__ = [
     "GraphSolver",
     "ImplicitGraphNetwork",
     "LabelledGraphData",
+    "NetworkFlow",
     "NetworkSet",
     "NondimensionalFeatures",
     "Picard",
     "PoreNetworks",
     "RawFeatures",
+    "RockBoxes",
     "Sinks",
     "StackedNetwork",
     "SteadyStateEmbedding",

@@ -108,6 +108,10 @@ class PoreNetworks(Draws):
         """Return the batches of each test set by its name."""
         return {name: list(self._batches(TEST, test, number)) for number, (name, test) in enumerate(self.tests.items())}
 
+    def baselines(self) -> dict[str, float]:
+        """Return errors of methods without learning on the test sets, by name; none by default."""
+        return {}
+
     def _batches(self, stream: int, test: NetworkSet, number: int = 0) -> Iterator[Batch]:
         for first in range(0, test.graphs, BATCH):
             members = range(first, min(first + BATCH, test.graphs))

@@ -128,6 +128,8 @@ class GraphSolver(Task):
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return the metrics of :meth:`validate` for each test set, with the name of the set behind each.
 
+        Those of methods without learning follow, where the data have any.
+
         Raises
         ------
         DivergenceError
@@ -145,7 +147,7 @@ class GraphSolver(Task):
             total = sum(count for _, count in metrics)
             for key in metrics[0][0]:
                 found[f"{key}_{name}"] = sum(float(each[key]) * count for each, count in metrics) / total
-        return found
+        return found | data.baselines()
 
     def predict_file(
         self,
