@@ -10,10 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from sciml.checks import positive, shape, whole_number
+from sciml.errors import DivergenceError
 from sciml.nets.message_passing import perceptron
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+
+LARGEST_LOGARITHM = 700.0  # exp(710) overflows
 
 
 class PowerLaw(nn.Module):
@@ -57,8 +61,16 @@ class Conductances(nn.Module, ABC):
         """Return the logarithms of the conductances, ``(m,)``, and the corrections in them, of any shape."""
 
     def forward(self, graph: Data) -> tuple[Tensor, Tensor]:
-        """Return the conductances, ``(m,)``, all positive, in float64, and the corrections."""
+        """Return the conductances, ``(m,)``, all positive, in float64, and the corrections.
+
+        Raises
+        ------
+        DivergenceError
+            If a conductance is beyond what float64 holds.
+        """
         logarithm, correction = self.logarithms(graph)
+        if not bool((logarithm.abs() < LARGEST_LOGARITHM).all()):
+            raise DivergenceError("a conductance is beyond the range of double precision; the training has diverged.")
         return logarithm.double().exp(), correction
 
 

@@ -11,9 +11,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from sciml.checks import choice, whole_number
-from sciml.data.modules import Draws
+from sciml.data.modules import Draws, SampleData
+from sciml.data.pore_networks import sample_network
+from sciml.data.samples import Sample
 from sciml.data.sampling import EpochShuffle
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 from sciml.mesh.graph import graph_of_edges
 from sciml.reference.pore_network_laws import LAWS
 from sciml.reference.pore_network_tessellations import TESSELLATIONS
@@ -50,6 +52,10 @@ class PoreNetworks(Draws):
     A batch of training is a counter: the task draws its networks as a function of (seed, update). Networks for
     validation and test are drawn once, from other streams.
 
+    With ``path``, networks come from the file of a data set instead (:mod:`sciml.data.pore_networks`): a batch is drawn
+    from its training split, and there is one test set, ``test``. Labels are the pressures and the permeability that
+    the file has, whichever they are.
+
     Parameters
     ----------
     tessellation : ``"delaunay"`` or ``"voronoi"``
@@ -60,7 +66,8 @@ class PoreNetworks(Draws):
     validation_graphs : networks in the validation set
     tests : test sets by name, the headline first
     clip : of the pore diameters, ``"network"`` as published or ``"pore"``
-    seed : of the networks for validation and test
+    seed : of the networks for validation and test, and of the split of a file
+    path : of a data set, such as one that ``sciml data generate pore_networks`` has written; None draws networks
     """
 
     def __init__(  # noqa: PLR0913 - the keys of a config
@@ -74,6 +81,7 @@ class PoreNetworks(Draws):
         tests: dict[str, NetworkSet] | None = None,
         clip: Literal["network", "pore"] = "network",
         seed: int = 0,
+        path: str | None = None,
     ) -> None:
         super().__init__(batches_per_epoch, validation_graphs)
         self.tessellation = choice("tessellation", tessellation, TESSELLATIONS, error=ConfigError)
@@ -85,6 +93,7 @@ class PoreNetworks(Draws):
             _checked_base(test.base)
             whole_number("graphs of a test set", test.graphs, at_least=1, error=ConfigError)
         self.seed = whole_number("seed", seed, at_least=0, error=ConfigError)
+        self.file = None if path is None else SampleData(path, seed=seed)
 
     def draw(self, batch: int, random: torch.Generator) -> Batch:
         """Return the networks of a batch of training.
@@ -95,18 +104,36 @@ class PoreNetworks(Draws):
         random : of the update
         """
         numbers = np.random.default_rng(int(torch.randint(2**62, (), generator=random, device=random.device)))
+        if self.file is not None:
+            samples = self.file.samples("train")
+            return collate([sample_graph(samples[int(i)]) for i in numbers.integers(len(samples), size=self.graphs)])
         return to_batch([self._network(numbers, self.base) for _ in range(self.graphs)])
 
     def val_dataloader(self) -> DataLoader | list:
         """Return the validation set in batches."""
         if not self.validation_batches:
             return []
-        batches = list(self._batches(VALIDATION, NetworkSet(self.base, self.validation_batches)))
+        if self.file is not None:
+            batches = list(self._stored("validate"))
+        else:
+            batches = list(self._batches(VALIDATION, NetworkSet(self.base, self.validation_batches)))
         return DataLoader(batches, batch_size=None, sampler=EpochShuffle(len(batches), shuffle=False))
 
     def test_sets(self) -> dict[str, list[Batch]]:
-        """Return the batches of each test set by its name."""
-        return {name: list(self._batches(TEST, test, number)) for number, (name, test) in enumerate(self.tests.items())}
+        """Return the batches of each test set by its name.
+
+        Raises
+        ------
+        InputError
+            If the file has so few networks that none is left for tests.
+        """
+        if self.file is None:
+            sets = enumerate(self.tests.items())
+            return {name: list(self._batches(TEST, test, number)) for number, (name, test) in sets}
+        stored = list(self._stored("test"))
+        if not stored:
+            raise InputError(f"{self.file.path} has no networks left for tests, expected at least 10 networks in all.")
+        return {"test": stored}
 
     def baselines(self) -> dict[str, float]:
         """Return errors of methods without learning on the test sets, by name; none by default."""
@@ -115,9 +142,13 @@ class PoreNetworks(Draws):
     def _batches(self, stream: int, test: NetworkSet, number: int = 0) -> Iterator[Batch]:
         for first in range(0, test.graphs, BATCH):
             members = range(first, min(first + BATCH, test.graphs))
-            yield to_batch(
-                [self._network(_numbers(self.seed, stream, number, i), test.base, test.grows) for i in members]
-            )
+            draws = (_numbers(self.seed, stream, number, member) for member in members)
+            yield to_batch([self._network(random, test.base, test.grows) for random in draws])
+
+    def _stored(self, part: str) -> Iterator[Batch]:
+        samples = self.file.samples(part)
+        for first in range(0, len(samples), BATCH):
+            yield collate([sample_graph(samples[i]) for i in range(first, min(first + BATCH, len(samples)))])
 
     def _network(self, random: np.random.Generator, base: Sequence[int], grows: bool = False) -> PoreNetwork:
         count = int(random.integers(*base))
@@ -130,7 +161,7 @@ USUAL = 50  # base points of a network of training in the middle
 
 def to_batch(networks: Sequence[PoreNetwork]) -> Batch:
     """Return networks with conductances as one graph batch, with their pressures ``y`` and permeabilities."""
-    return collate([network_graph(network, labelled=True) for network in networks])
+    return collate([_solved_graph(network) for network in networks])
 
 
 def collate(graphs: Sequence[Data]) -> Batch:
@@ -140,32 +171,49 @@ def collate(graphs: Sequence[Data]) -> Batch:
     return Batch.from_data_list(list(graphs))
 
 
-def network_graph(network: PoreNetwork, *, labelled: bool = False) -> Data:
+def network_graph(network: PoreNetwork, pressure: np.ndarray | None = None, permeability: float | None = None) -> Data:
     """Return a pore network as a graph, in float64 and SI units.
 
     ``pos`` ``(N, 3)``; ``pinned`` ``(N,)`` in inlet and outlet, ``pinned_values`` there, 1 and 0; ``length`` and
     ``area`` ``(1,)``; ``pore_NAME`` ``(N,)`` and ``throat_NAME`` ``(m,)`` of all columns, but those whose names would
-    have PyTorch Geometric shift them. With labels: ``y`` ``(N,)``, pressures relative to that of the inlet, and
-    ``permeability`` ``(1,)`` in m^2.
+    have PyTorch Geometric shift them. Labels are ``y`` ``(N,)`` and ``permeability`` ``(1,)``.
 
     Parameters
     ----------
     network : connected
-    labelled : whether to solve for the pressures, with the column ``conductance``
+    pressure : ``(N,)``, relative to that of the inlet
+    permeability : in m^2
     """
     given = {f"pore_{name}": values for name, values in network.pores.items()}
     given |= {f"throat_{name}": values for name, values in network.columns.items()}
     given = {name: values for name, values in given.items() if not any(word in name for word in RESERVED)}
     given |= {"pos": network.points, "length": [network.length], "area": [network.area]}
     given |= {"pinned_values": network.inlet.astype(float)}
-    if labelled:
-        pressure = network.pressures()
-        drop = np.ptp(pressure[network.throats], axis=1)
-        dissipation = float(np.sum(network.columns["conductance"] * drop**2))
-        given |= {"y": pressure, "permeability": [dissipation * network.viscosity * network.length / network.area]}
+    if pressure is not None:
+        given["y"] = pressure
+    if permeability is not None:
+        given["permeability"] = [permeability]
     tensors = {name: torch.tensor(np.asarray(values, dtype=float)) for name, values in given.items()}
     pinned = torch.tensor(network.inlet | network.outlet)
     return graph_of_edges(network.throats, network.n_pores, pinned=pinned, **tensors)
+
+
+def sample_graph(sample: Sample) -> Data:
+    """Return a sample of a data set of pore networks as a graph, with the labels that it has."""
+    permeability = sample.parameters.get("permeability")
+    return network_graph(
+        sample_network(sample),
+        sample.fields.get("pressure"),
+        None if permeability is None else float(permeability),
+    )
+
+
+def _solved_graph(network: PoreNetwork) -> Data:
+    """Return a network with conductances as a graph, with the labels that follow from them."""
+    pressure = network.pressures()
+    first, second = network.throats.T
+    flow = network.inflow(network.columns["conductance"] * (pressure[first] - pressure[second]))
+    return network_graph(network, pressure, flow * network.viscosity * network.length / network.area)
 
 
 def _numbers(*key: int) -> np.random.Generator:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor, cat, nn
 
 from sciml.cgs.conductances import Conductances, Sinks
@@ -65,13 +66,13 @@ class GraphAnswer:
     values : ``(N,)`` of the nodes, ``(N, outputs)`` of several, or of whole graphs
     report : of the solver
     conductance : ``(m,)`` of the throats but for a unit, if the model has any
-    correction : of the power laws in them, of any shape
+    correction : of the power laws in them, of any shape; zero without any
     """
 
     values: Tensor
     report: SolveReport
     conductance: Tensor | None = None
-    correction: Tensor | None = None
+    correction: Tensor = field(default_factory=lambda: torch.zeros(1))
 
 
 class GraphModel(nn.Module, ABC):

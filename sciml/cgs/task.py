@@ -14,7 +14,7 @@ from sciml.cgs.data import PoreNetworks, collate, network_graph
 from sciml.cgs.features import Features
 from sciml.cgs.model import GraphAnswer, GraphModel
 from sciml.checks import choice, number
-from sciml.errors import ConfigError, InputError
+from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import generator
 from sciml.reference.pore_network_files import read_network, write_network
 from sciml.reference.pore_networks import DARCY
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
 Target = Literal["pressure", "permeability"]
+FAILED = 1e6  # beyond any error of pressures or permeabilities; a line search cannot interpolate infinity
 FIRST_BATCH = 2**62  # counter of the draw that the statistics of the features are taken from
 
 
@@ -87,10 +88,20 @@ class GraphSolver(Task):
         return answer
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the mean square error of the pressures, or of the logarithm of the permeability, and the ridge."""
-        answer = self.answer(batch)
+        """Return the mean square error of the pressures, or of the logarithm of the permeability, and the ridge.
+
+        Where the solver fails in training, the loss is :data:`FAILED`, and it is counted: a line search goes back.
+        """
+        try:
+            answer = self.answer(batch)
+        except DivergenceError:
+            if not self.training:
+                raise
+            self._unconverged += 1
+            nothing = 0.0 * torch.stack([weight.sum() for weight in self.parameters()]).sum()
+            return {self.target: nothing + FAILED} | ({"correction": nothing} if self.ridge else {})
         terms = {self.target: self._errors(batch, answer).square().sum()}
-        if self.ridge and answer.correction is not None:
+        if self.ridge:
             terms["correction"] = self.ridge * answer.correction.square().mean()
         return terms
 
@@ -98,13 +109,18 @@ class GraphSolver(Task):
         """Return the errors of pressures or of logarithms of permeabilities; the squares add up to the loss."""
         answer = self.answer(batch)
         found = self._errors(batch, answer)
-        if self.ridge and answer.correction is not None:
+        if self.ridge:
             scaled = (self.ridge / answer.correction.numel()) ** 0.5 * answer.correction.flatten()
             found = torch.cat([found, scaled])
         return found
 
     def _errors(self, batch: Batch, answer: GraphAnswer) -> Tensor:
         """Return the errors whose squares add up to the term of the target."""
+        label = "y" if self.target == "pressure" else "permeability"
+        if label not in batch:
+            raise InputError(
+                f"the networks have no labels of the {self.target}, which is the target; choose the other."
+            )
         if self.target == "permeability":
             return (self.log_permeability(batch, answer) - batch.permeability.log()) / batch.num_graphs**0.5
         sizes = torch.bincount(batch.batch, minlength=batch.num_graphs)
@@ -114,13 +130,12 @@ class GraphSolver(Task):
         """Return means over the networks: the square error of the pressures and that of the mean pressure, and the
         relative error of the permeability if the model has conductances.
         """
-        answer = self.answer(batch)
-        mean = per_graph(batch.y, batch)[batch.batch]
-        found = {
-            "mse": per_graph((answer.values - batch.y).square(), batch).mean(),
-            "mse_of_mean": per_graph((mean - batch.y).square(), batch).mean(),
-        }
-        if answer.conductance is not None:
+        answer, found = self.answer(batch), {}
+        if "y" in batch:
+            mean = per_graph(batch.y, batch)[batch.batch]
+            found["mse"] = per_graph((answer.values - batch.y).square(), batch).mean()
+            found["mse_of_mean"] = per_graph((mean - batch.y).square(), batch).mean()
+        if answer.conductance is not None and "permeability" in batch:
             error = self.log_permeability(batch, answer) - batch.permeability.log()
             found["permeability_error"] = error.exp().sub(1).abs().mean()
         return dict(reversed(found.items())) if self.target == "permeability" else found
@@ -205,9 +220,9 @@ class GraphSolver(Task):
 
     @torch.no_grad()
     def adjust_unit(self, batch: Batch) -> None:
-        """Adjust the unit of the conductances to the permeabilities of a batch; nothing without conductances."""
+        """Adjust the unit of the conductances to the permeabilities of a batch; nothing without either."""
         answer = self.answer(batch)
-        if answer.conductance is not None:
+        if answer.conductance is not None and "permeability" in batch:
             self.log_unit += (batch.permeability.log() - self.log_permeability(batch, answer)).mean()
 
     def _data(self) -> PoreNetworks:

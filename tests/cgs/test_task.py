@@ -15,6 +15,8 @@ from sciml.cgs.data import PoreNetworks, network_graph, to_batch
 from sciml.cgs.features import ConduitFeatures, NondimensionalFeatures, RawFeatures, ThroatFeatures
 from sciml.cgs.fixed_points import Picard
 from sciml.cgs.model import AnchoredGraphSolver, ConvergentGraphSolver
+from sciml.data import generate
+from sciml.data.pore_networks import write_networks
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import generator, seeded
 from sciml.reference.pore_network_files import read_network, write_network
@@ -288,6 +290,43 @@ def test_a_solver_that_does_not_converge_is_counted_in_training_and_an_error_els
     task = load_task(tmp_path / "run")
     with pytest.raises(DivergenceError, match="after 2 iterations of the solver picard"):
         task.evaluate(config(values).build_data())
+
+
+def test_networks_of_ones_own_are_trained_on_from_a_file_with_their_labels(tmp_path):
+    numbers = np.random.default_rng(0)
+    networks = [random_network("delaunay", 8, numbers) for _ in range(20)]
+    write_networks(tmp_path / "mine.h5", networks)
+    values = copy.deepcopy(ANCHORED)
+    values["data"]["init_args"]["path"] = str(tmp_path / "mine.h5")
+    train(config(values), tmp_path / "run")
+    data = config(values).build_data()
+    found = load_task(tmp_path / "run").evaluate(data)
+    assert found["mse_test"] < 1e-8 < 0.02 < found["mse_of_mean_test"]
+    parts = [data.draw(0, generator(0)), *data.val_dataloader(), *data.test_sets()["test"]]
+    known = [{round(float(value), 9) for value in network.pressures()} for network in networks]
+    seen = [
+        {
+            number
+            for number, pressures in enumerate(known)
+            for graph in part.to_data_list()
+            if {round(value, 9) for value in graph.y.tolist()} == pressures
+        }
+        for part in parts
+    ]
+    assert all(seen)
+    assert sum(map(len, seen)) == len(set.union(*seen))
+
+
+def test_a_file_with_permeabilities_alone_trains_their_target_and_no_other(tmp_path):
+    generate("pore_networks", 12, tmp_path / "k.h5", options={"fewest": "6", "most": "8", "label": "permeability"})
+    values = copy.deepcopy(ANCHORED)
+    values["data"]["init_args"]["path"] = str(tmp_path / "k.h5")
+    with pytest.raises(InputError, match="no labels of the pressure"):
+        train(config(values), tmp_path / "pressure")
+    values["task"]["init_args"]["target"] = "permeability"
+    result = train(config(values), tmp_path / "run")
+    assert result["metrics"]["val/permeability_error"] < 0.2
+    assert "val/mse" not in result["metrics"]
 
 
 def test_wrong_settings_and_data_are_refused():
