@@ -144,8 +144,7 @@ def convert(
 
 
 def _sentence(path: Path, about: Description) -> str:
-    shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
-    return f"{path}: {about.trajectories} trajectories of {shapes.replace('None', '*')}"  # a star for what differs
+    return f"{path}: {about.trajectories} trajectories of {about.shapes()}"
 
 
 def _range(values: Any) -> tuple[int, float, int]:

@@ -27,6 +27,7 @@ from sciml.checks import known_names, real_array, whole_number
 from sciml.errors import IncompatibleRightHandSideError, InputError
 from sciml.linalg.validation import check_coefficient, check_spacing, side_names
 from sciml.linalg.voxel_poisson import VoxelPoisson
+from sciml.reference.upscaling_factors import factorise
 
 Held = Mapping[str, float]
 """Pressures that are held on whole sides of the box, by the name of the side, such as ``"x-"``; no flow elsewhere."""
@@ -103,24 +104,20 @@ class Transmissibilities:
 
         In a closed box the pressure has zero mean, and each right-hand side has to sum to zero.
         """
-        from scipy.sparse.linalg import splu
-
         matrix, closed = self.matrix(held), not held
         if closed:
             if matrix.shape[0] == 1:
                 return np.zeros_like
             matrix = matrix[1:, 1:]
-        factors = splu(
-            sp.csc_array(matrix), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
+        substitute = factorise(matrix)
 
         def solve(right: np.ndarray) -> np.ndarray:
             columns = right.reshape(-1, int(np.prod(self.shape))).T
             if not closed:
-                return factors.solve(np.ascontiguousarray(columns)).T.reshape(right.shape)
+                return substitute(columns).T.reshape(right.shape)
             _check_closed(columns)
             x = np.zeros(columns.shape)
-            x[1:] = factors.solve(np.ascontiguousarray(columns[1:]))
+            x[1:] = substitute(columns[1:])
             return (x - x.mean(axis=0)).T.reshape(right.shape)
 
         return solve

@@ -8,8 +8,8 @@ import numpy as np
 
 from sciml.linalg.kernels.compiled import kernel
 
-LANES = 8  # boxes that are factorised in step: a vector register of float64, or two
-BATCH = 64 * LANES  # boxes in memory at once
+LANES = 32  # boxes that are factorised in step
+BATCH = 16 * LANES  # boxes that are copied together at once
 
 
 def solve_boxes(
@@ -33,63 +33,103 @@ def solve_boxes(
     padded = -count % LANES
     if padded:
         coefficient = np.concatenate([coefficient, np.repeat(coefficient[-1:], padded, axis=0)])
-    groups = coefficient.reshape(-1, LANES, *cells)
-    band, right = _assemble(np.moveaxis(groups, 1, -1), weights, held)
-    if sources is not None:
-        right += sources.reshape(-1, 1)
-    factorise_and_solve(band, right)
-    return np.moveaxis(right.reshape(-1, *cells, LANES), -1, 1).reshape(-1, *cells)[:count]
+    extents = (*cells, 1)[:3]
+    groups = coefficient.reshape(-1, LANES, int(np.prod(cells))).transpose(0, 2, 1)
+    sides = np.array([[np.nan if p is None else p for p in pair] for pair in (*held, (None, None))[:3]], float)
+    right = np.zeros(extents) if sources is None else sources
+    values = np.ascontiguousarray(0.5 / np.maximum(groups, 1e-300))
+    solve_groups(values, extents, np.array((*weights, 0.0)[:3]), sides, np.ravel(right))
+    return values.transpose(0, 2, 1).reshape(-1, *cells)[:count]
 
 
+@kernel(fastmath={"contract"})
+def solve_groups(
+    values: np.ndarray, cells: tuple[int, int, int], weights: np.ndarray, held: np.ndarray, sources: np.ndarray
+) -> None:
+    """Overwrite the resistances 1 / (2 k) of boxes (groups, cells in C order, lanes) by the pressures.
+
+    Parameters
+    ----------
+    values : above 1e299 where there is no cell
+    cells : along each of 3 axes
+    weights : 1 / h^2 per axis
+    held : (3, 2), the pressures on the sides, not a number on closed ones
+    sources : per cell
+    """
+    groups, n, lanes = values.shape
+    steps = (cells[1] * cells[2], cells[2], 1)
+    band = np.empty((n, steps[0] + 1, lanes))
+    for g in range(groups):
+        _assemble(values[g], cells, weights, held, sources, band)
+        factorise_and_solve(band, values[g])
+
+
+@kernel(fastmath={"contract"})
 def _assemble(
-    k: np.ndarray, weights: Sequence[float], held: Sequence[tuple[float | None, float | None]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bands (groups, unknowns, width + 1, lanes) and right-hand sides (groups, unknowns, lanes)."""
-    cells = k.shape[1:-1]
-    offsets = [int(np.prod(cells[axis + 1 :])) for axis in range(len(cells))]
-    band = np.zeros((len(k), *cells, offsets[0] + 1, LANES))
-    right = np.zeros(k.shape)
-    diagonal = band[..., 0, :]
-    with np.errstate(divide="ignore"):
-        resistance = 0.5 / k
-    for axis, weight in enumerate(weights):
-        r = np.moveaxis(resistance, axis + 1, 0)
-        t = weight / (r[:-1] + r[1:])
-        d, b = np.moveaxis(diagonal, axis + 1, 0), np.moveaxis(right, axis + 1, 0)
-        d[:-1] += t
-        d[1:] += t
-        np.moveaxis(band[..., offsets[axis], :], axis + 1, 0)[:-1] -= t
-        for index, pressure in zip((0, -1), held[axis], strict=True):
-            if pressure is not None:
-                d[index] += weight / r[index]
-                b[index] += pressure * weight / r[index]
-    diagonal[diagonal == 0.0] = 1.0
-    unknowns = offsets[0] * cells[0]
-    return band.reshape(len(k), unknowns, -1, LANES), right.reshape(len(k), unknowns, LANES)
+    values: np.ndarray,
+    cells: tuple[int, int, int],
+    weights: np.ndarray,
+    held: np.ndarray,
+    sources: np.ndarray,
+    band: np.ndarray,
+) -> None:
+    """Fill the band of the matrix of each lane, and replace the resistances by the right-hand sides."""
+    n, lanes = values.shape
+    steps = (cells[1] * cells[2], cells[2], 1)
+    band[:] = 0.0
+    right = np.zeros((n, lanes))
+    for j in range(n):
+        place = (j // steps[0], j // steps[1] % cells[1], j % cells[2])
+        for lane in range(lanes):
+            if values[j, lane] < 1e299:
+                right[j, lane] = sources[j]
+        for axis in range(3):
+            step = steps[axis]
+            for lane in range(lanes):
+                if place[axis] + 1 < cells[axis]:
+                    t = weights[axis] / (values[j, lane] + values[j + step, lane])
+                    band[j, 0, lane] += t
+                    band[j + step, 0, lane] += t
+                    band[j, step, lane] -= t
+                for side in range(2):
+                    if place[axis] == side * (cells[axis] - 1) and not np.isnan(held[axis, side]):
+                        t = weights[axis] / values[j, lane]
+                        band[j, 0, lane] += t
+                        right[j, lane] += t * held[axis, side]
+    for j in range(n):
+        for lane in range(lanes):
+            if not values[j, lane] < 1e299:
+                band[j, 0, lane] = 1.0
+                right[j, lane] = 0.0
+    values[:] = right
 
 
 @kernel(fastmath={"contract"})
 def factorise_and_solve(band: np.ndarray, right: np.ndarray) -> None:
-    """Overwrite right-hand sides (groups, n, lanes) by solutions and bands (groups, n, width + 1, lanes) by factors.
+    """Overwrite right-hand sides (n, lanes) by solutions and the bands (n, width + 1, lanes) by their factors.
 
-    ``band[g, j, i]`` is the entry (j + i, j) of a symmetric positive definite matrix per lane.
+    ``band[j, i]`` is the entry (j + i, j) of a symmetric positive definite matrix per lane.
     """
-    groups, n, entries, _ = band.shape
-    for g in range(groups):
-        for j in range(n):
-            for lane in range(LANES):
-                band[g, j, 0, lane] = 1.0 / band[g, j, 0, lane]
-            for i in range(1, min(entries, n - j)):
-                factor = band[g, j, i] * band[g, j, 0]
-                for k in range(i, entries):
-                    for lane in range(LANES):
-                        band[g, j + i, k - i, lane] -= factor[lane] * band[g, j, k, lane]
-                for lane in range(LANES):
-                    right[g, j + i, lane] -= factor[lane] * right[g, j, lane]
-                    band[g, j, i, lane] = factor[lane]
-        for j in range(n - 1, -1, -1):
-            for lane in range(LANES):
-                right[g, j, lane] *= band[g, j, 0, lane]
-            for i in range(1, min(entries, n - j)):
-                for lane in range(LANES):
-                    right[g, j, lane] -= band[g, j, i, lane] * right[g, j + i, lane]
+    n, entries, lanes = band.shape
+    for j in range(n):
+        pivot, known = band[j], right[j]
+        for lane in range(lanes):
+            pivot[0, lane] = 1.0 / pivot[0, lane]
+        for i in range(1, min(entries, n - j)):
+            row, other = band[j + i], right[j + i]
+            factor = pivot[i] * pivot[0]
+            for k in range(i, entries):
+                target, source = row[k - i], pivot[k]
+                for lane in range(lanes):
+                    target[lane] -= factor[lane] * source[lane]
+            for lane in range(lanes):
+                other[lane] -= factor[lane] * known[lane]
+                pivot[i, lane] = factor[lane]
+    for j in range(n - 1, -1, -1):
+        known = right[j]
+        for lane in range(lanes):
+            known[lane] *= band[j, 0, lane]
+        for i in range(1, min(entries, n - j)):
+            factor, other = band[j, i], right[j + i]
+            for lane in range(lanes):
+                known[lane] -= factor[lane] * other[lane]

@@ -223,3 +223,33 @@ def test_lightning_trains_on_windows_in_the_order_of_seed_and_epoch(told: str, t
     orders = [[entry[1:] for entry in whole.seen if entry[0] == epoch] for epoch in range(3)]
     assert orders[0] != orders[1] != orders[2]
     assert torch.equal(resumed.normaliser.mean, whole.normaliser.mean) and whole.normaliser.mean != 0
+
+
+def test_inputs_on_one_grid_and_targets_on_another_are_a_window(tmp_path: Path) -> None:
+    """Shots recorded over the ground, and the velocities in it, which are to be found from them."""
+    about = Description(
+        "pairs",
+        {"ground": Grid((7, 6)), "record": Grid((2, 30, 7))},
+        np.zeros(1),
+        (DataField("velocity", time_varying=False, place="ground"), DataField("shots", place="record")),
+        trajectories=3,
+    )
+    random = np.random.default_rng(0)
+    samples = [{"velocity": random.random((7, 6)), "shots": random.random((1, 2, 30, 7))} for _ in range(3)]
+    with DatasetWriter(tmp_path / "pairs.h5", about) as writer:
+        for fields in samples:
+            writer.append(fields)
+    given = {
+        "inputs": ["shots"],
+        "targets": ["velocity"],
+        "horizon": 0,
+        "fractions": (1.0, 0.0),
+        "precision": "float64",
+    }
+    seen = everything(FieldData(str(tmp_path / "pairs.h5"), **given).train_dataloader())
+    assert seen["history"].shape == (3, 1, 2, 30, 7, 1) and seen["target"].shape == (3, 1, 7, 6, 1)
+    for row, number in enumerate(seen["trajectory"].tolist()):
+        assert np.allclose(seen["history"][row, ..., 0], samples[number]["shots"], rtol=1e-6)
+        assert np.allclose(seen["target"][row, 0, ..., 0], samples[number]["velocity"], rtol=1e-6)
+    with pytest.raises(InputError, match="the inputs of a window must be at the same places"):
+        FieldData(str(tmp_path / "pairs.h5")).train_dataloader()

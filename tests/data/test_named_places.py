@@ -361,3 +361,25 @@ def test_a_description_changed_by_a_hand_is_refused_or_means_the_same(tmp_path: 
     except DataFormatError:
         return
     assert_holds(path, samples)
+
+
+def test_a_directed_graph_without_positions_is_a_mesh_of_lines(tmp_path: Path) -> None:
+    """Edges keep their direction and their order, two may join the same nodes, and nodes need no edge."""
+    graphs = [
+        Mesh(np.zeros((nodes, 2)), {"line": edges})
+        for nodes, edges in ((3, [[2, 0], [0, 2], [2, 0]]), (1, np.zeros((0, 2), int)), (4, [[3, 1]]))
+    ]
+    about = Description(
+        "graphs",
+        {"graph": VaryingMesh.of(graphs[0])},
+        np.zeros(1),
+        (DataField("reward", (), "float64", "", "cells"),),
+        3,
+    )
+    with DatasetWriter(tmp_path / "a.h5", about) as writer:
+        for graph in graphs:
+            writer.append({"reward": np.arange(graph.n_cells)[None]}, places={"graph": graph})
+    with open_dataset(tmp_path / "a.h5") as data:
+        for number, graph in enumerate(graphs):
+            assert_same_mesh(data.place("graph", number), graph)
+            assert data.read("reward", number)[0].tolist() == list(range(graph.n_cells))

@@ -180,8 +180,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         about = self.description
-        shapes = ", ".join(f"{entry.name} {about.shape(entry.name)}" for entry in about.fields)
-        return f"Dataset({str(self.path)!r}, {about.layout}: {shapes})"
+        return f"Dataset({str(self.path)!r}, {about.layout}: {about.shapes()})"
 
 
 class OpenParts:
@@ -204,7 +203,7 @@ class OpenParts:
         return self._parts[name]
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and forget its parts."""
         self._parts.clear()
         self._file.close()
 

@@ -146,6 +146,11 @@ class Description:
         kinds = {name: self.places[name] for name in self.varying}
         return {name: kind.sizes() for name, kind in kinds.items()}  # type: ignore[union-attr]
 
+    def shapes(self) -> str:
+        """Return the fields and their shapes as text, with a star for a length that differs."""
+        shapes = ((entry.name, self.shape(entry.name)) for entry in self.fields)
+        return ", ".join(f"{name} ({', '.join('*' if n is None else str(n) for n in shape)})" for name, shape in shapes)
+
     def lengths(self, name: str, trajectory: int | None = None) -> tuple[int | None, ...]:
         """Shape of the places that a field has values at: that of the grid, or (points,) or (cells,) of the mesh.
 

@@ -1,0 +1,61 @@
+"""Sparse factors of a symmetric matrix that are kept, with substitution for many right-hand sides in step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+
+from sciml.linalg.kernels.compiled import kernel
+
+
+def factorise(matrix: sp.sparray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from right-hand sides (n, m) to solutions, for a symmetric positive definite matrix.
+
+    The factors are those of ``scipy.sparse.linalg.splu``, ordered by minimum degree. Its own substitution takes the
+    columns one by one, which for 100 of them is slower by a factor of 2 on 1024^2 cells and 40 on 128^2.
+    """
+    from scipy.sparse.linalg import splu
+
+    factors = splu(
+        sp.csc_array(matrix), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
+    lower, upper = factors.L.tocsc(), factors.U.tocsc()
+
+    def solve(right: np.ndarray) -> np.ndarray:
+        x = np.empty(right.shape)
+        x[factors.perm_r] = right
+        _substitute_forward(lower.indptr, lower.indices, lower.data, x)
+        _substitute_backward(upper.indptr, upper.indices, upper.data, upper.diagonal(), x)
+        return x[factors.perm_c]
+
+    return solve
+
+
+@kernel(fastmath={"contract"})
+def _substitute_forward(starts: np.ndarray, rows: np.ndarray, values: np.ndarray, x: np.ndarray) -> None:
+    """Overwrite x by L^-1 x, the columns of L in compressed form, with ones on the diagonal."""
+    for j in range(len(x)):
+        known = x[j]
+        for entry in range(starts[j], starts[j + 1]):
+            if rows[entry] > j:
+                value, other = values[entry], x[rows[entry]]
+                for column in range(len(known)):
+                    other[column] -= value * known[column]
+
+
+@kernel(fastmath={"contract"})
+def _substitute_backward(
+    starts: np.ndarray, rows: np.ndarray, values: np.ndarray, diagonal: np.ndarray, x: np.ndarray
+) -> None:
+    """Overwrite x by U^-1 x, the columns of U in compressed form."""
+    for j in range(len(x) - 1, -1, -1):
+        known = x[j]
+        for column in range(len(known)):
+            known[column] /= diagonal[j]
+        for entry in range(starts[j], starts[j + 1]):
+            if rows[entry] < j:
+                value, other = values[entry], x[rows[entry]]
+                for column in range(len(known)):
+                    other[column] -= value * known[column]
