@@ -17,6 +17,7 @@ from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
 from sciml.plots.space_time import space_time
+from sciml.plots.upscaling import error_distributions, fine_beside_coarse
 from sciml.plots.wind import wind_around
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "comparison_picture",
     "deformation_animation",
     "deformed_mesh",
+    "error_distributions",
     "error_by_size",
     "field_animation",
     "field_slice",
     "field_snapshots",
+    "fine_beside_coarse",
     "loss_landscape",
     "network_picture",
     "profiles",

@@ -17,7 +17,10 @@ from sciml.numerics.random import seeded
 from sciml.reference.upscaling import Transmissibilities, fine_transmissibilities
 from sciml.reference.upscaling_fields import lognormal_field
 from sciml.reference.upscaling_flows import coarse_flows, fine_flows, pair_sources, random_wells
+from sciml.training.config import load_config
 from sciml.training.prediction import predict_file
+from sciml.training.run import load_task, train
+from sciml.weights import find
 
 SHAPES = ((24, 16), (8, 12, 8))
 HELD = {"x-": 1.0, "x+": 0.0}
@@ -314,3 +317,48 @@ def test_bad_files_are_refused_with_a_sentence(task, tmp_path: Path, arrays, sen
 def test_bad_settings_of_the_data_are_refused(change, sentence) -> None:
     with pytest.raises(ConfigError, match=sentence):
         LognormalFlows(**({"cells": [64, 64]} | change))
+
+
+# Runs
+
+SMALL = [
+    "task.init_args.factor=4", "task.init_args.hidden=4", "data.init_args.cells=[16, 16]", "data.init_args.factor=4",
+    "data.init_args.fields=16", "data.init_args.validation_fields=2", "data.init_args.test_fields=2",
+    "training.phases.0.epochs=3",
+]  # fmt: skip
+
+
+class Stopped(BaseException):
+    """What a test stops a run with."""
+
+
+def test_a_run_draws_its_figures_and_one_that_was_killed_ends_with_the_same_bits(tmp_path: Path, monkeypatch) -> None:
+    config = load_config("cgs/upscaling_2d_cpu", SMALL)
+    train(config, tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "whole" / "figures").iterdir()} >= {"pressure.png", "rates.png"}
+    real, calls = UpscalingTask.loss, []
+
+    def stopping(task, batch):
+        calls.append(1)
+        if len(calls) == 4:
+            raise Stopped
+        return real(task, batch)
+
+    monkeypatch.setattr(UpscalingTask, "loss", stopping)
+    with pytest.raises(Stopped):
+        train(config, tmp_path / "killed")
+    monkeypatch.setattr(UpscalingTask, "loss", real)
+    train(config, tmp_path / "killed", resume=True)
+    whole, resumed = (load_task(tmp_path / name).state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
+    assert whole["network.last.weight"].abs().max() > 0.0
+
+
+def test_shipped_weights_are_far_better_than_the_classical_methods() -> None:
+    data = LognormalFlows([64, 64], test_fields=6, seed=77)
+    task = load_task(find("cgs/upscaling_2d_cpu"))
+    found = task.evaluate(data)
+    for name, at_most in (("rate", 0.02), ("pair_rate", 0.03)):
+        assert found[name] < at_most
+        assert found[name] < 0.7 * found[f"{name}_extended"]
+    assert found["pressure"] < found["pressure_extended"]
