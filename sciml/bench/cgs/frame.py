@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -80,6 +81,8 @@ class Bound:
         if self.over:
             other = quantity(results, group, self.over, self.quantity)
             found = [value / middle(other) for value in found] if other else []
+        if not self.most:  # what failed is infinite
+            found = [value if math.isfinite(value) else -math.inf for value in found]
         return Part(found, self.must, self.goal, self.most, self.form)
 
 
@@ -129,6 +132,7 @@ class Case:
     ----------
     title : the case and its number, in words; a smaller number is better
     method, quantity : of ours; competitors are the rows of the group that have the quantity
+    classical : title and quantity of a classical competitor that was measured in the same runs
     form : how a number is written
     featured : whether the row stands in the README too
     """
@@ -138,6 +142,7 @@ class Case:
     quantity: str
     form: Form = error_shown
     featured: bool = False
+    classical: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

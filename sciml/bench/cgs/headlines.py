@@ -21,7 +21,7 @@ def headlines(raw: Raw) -> list[Headline]:
 
 
 def _row(results: Results, group: str, case: Case) -> Headline:
-    classical, neural = _best(results, group, case, "classical"), _best(results, group, case, "neural", "published")
+    classical, neural = _classical(results, group, case), _best(results, group, case, "neural", "published")
     runs = results.runs(group, case.method)
     beside = results.runs(group, classical[0]) if classical else []
     return Headline(
@@ -35,6 +35,14 @@ def _row(results: Results, group: str, case: Case) -> Headline:
         command=f"sciml bench cgs --only {group}",
         featured=case.featured,
     )
+
+
+def _classical(results: Results, group: str, case: Case) -> tuple[str, Competitor] | None:
+    """Return the best classical competitor, of the group or measured in our runs, with its key; None without any."""
+    if case.classical is None:
+        return _best(results, group, case, "classical")
+    title, name = case.classical
+    return "", Competitor(title, quantity(results, group, case.method, name))
 
 
 def _best(results: Results, group: str, case: Case, *kinds: str) -> tuple[str, Competitor] | None:

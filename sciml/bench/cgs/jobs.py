@@ -25,7 +25,7 @@ from typing import Any
 
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
-from sciml.errors import SciMLError
+from sciml.errors import ConfigError, SciMLError
 
 
 def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = None) -> dict[str, Any]:
@@ -39,6 +39,8 @@ def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = 
     begin, failed, found = time.process_time(), None, {}
     try:
         found = {name: float(value) for name, value in measure().items() if math.isfinite(value)}
+    except ConfigError:  # a fault of the row
+        raise
     except SciMLError as error:
         failed = str(error)
     took = time.process_time() - begin

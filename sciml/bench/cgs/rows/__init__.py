@@ -5,6 +5,13 @@ To add a measurement: write its function as :mod:`sciml.bench.cgs.jobs` says, an
 """
 
 from sciml.bench.cgs.frame import Group
-from sciml.bench.cgs.rows import diffusion, gradients, networks, peers
+from sciml.bench.cgs.rows import diffusion, gradients, networks, peers, solvers, values
 
-GROUPS: tuple[Group, ...] = (*networks.GROUPS, *gradients.GROUPS, *diffusion.GROUPS, *peers.GROUPS)
+GROUPS: tuple[Group, ...] = (
+    *networks.GROUPS,
+    *gradients.GROUPS,
+    *solvers.GROUPS,
+    *values.GROUPS,
+    *diffusion.GROUPS,
+    *peers.GROUPS,
+)

@@ -7,7 +7,7 @@ from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
 _SHORT = "{:.2g}".format
 _SEEDED = {"seeded": ["seed", "data.init_args.seed"]}
 _FAST = ["training.phases=[{optimizer: adam, learning_rate: 0.01, epochs: 1}]", "training.updates_per_batch=2",
-         "data.init_args.graphs=4", "data.init_args.tests={50_200: {base: [13, 87], graphs: 4}}"]  # fmt: skip
+         "data.init_args.graphs=4", 'data.init_args.tests={"50_200": {base: [13, 87], graphs: 4}}']  # fmt: skip
 _SIZES = (Column("mse_50_200", "MSE, 50 to 200 pores"), Column("mse_200_500", "200 to 500"), Column("mse_1300", "1300"))
 
 
@@ -19,6 +19,13 @@ def _quick(*changes: str) -> dict[str, object]:
     return {"changes": [*changes, *_FAST]}
 
 
+_BASELINES = (
+    ("ignn", "IGNN, nondimensional features", {}),
+    ("sse", "SSE, nondimensional features", {}),
+    ("stacked", "stacked layers, nondimensional features", {}),
+    ("attention", "layers with attention, nondimensional features", {}),
+)
+_BUDGET = {"cpu_seconds": 120.0, "learning_rate": 3e-3, "graphs": 16}
 _LARGE = "data.init_args.tests.dense={base: [88500, 88501], graphs: 1, grows: true}"
 _POWER = "task.init_args.model.init_args.conductances.init_args.hidden=[]"
 
@@ -34,6 +41,11 @@ GROUPS = (
                 _config("pore_cpu"), _quick()),
             Row("anchored", "anchored head, conductances hidden", "jobs:trained", "ours",
                 _config("pore_anchored_cpu"), _quick()),
+            *(
+                Row(name, title, "pores:network", "neural", {"network": name, "options": options, **_BUDGET},
+                    {"cpu_seconds": 1.0})
+                for name, title, options in _BASELINES
+            ),
         ),
         (
             Limit("paper's recipe on raw features, 50 to 200 / 200 to 500 pores: MSE; over that of the mean",
