@@ -21,6 +21,7 @@ from sciml.mesh import Mesh
 from sciml.reference.pore_networks import PoreNetwork, random_network
 
 PLACE = "network"
+SIZES = ("length", "area", "viscosity")
 UNITS = {
     "diameter": "m",
     "length": "m",
@@ -50,7 +51,7 @@ def describe_networks(network: PoreNetwork, name: str = "pore networks", *, pres
     if pressure:
         fields.insert(0, DataField("pressure", (), "float64", "", "points", False))
     kind = VaryingMesh.of(network.to_mesh())
-    parameters = dict.fromkeys(("permeability", "length", "area", "viscosity"), np.zeros(0))
+    parameters = dict.fromkeys(("permeability", *SIZES), np.zeros(0))
     return Description(name, {PLACE: kind}, np.zeros(1), tuple(fields), 1, parameters=parameters)
 
 
@@ -65,13 +66,8 @@ def network_sample(network: PoreNetwork, *, pressure: bool = True) -> Written:
     fields = {"pressure": network.pressures()} if pressure else {}
     fields |= {f"pore_{name}": values for name, values in network.pores.items()}
     fields |= {f"throat_{name}": values for name, values in network.columns.items()}
-    parameters = {
-        "permeability": network.permeability(),
-        "length": network.length,
-        "area": network.area,
-        "viscosity": network.viscosity,
-    }
-    return fields, parameters, {PLACE: network.to_mesh()}
+    sizes = {name: float(getattr(network, name)) for name in SIZES}
+    return fields, {"permeability": network.permeability(), **sizes}, {PLACE: network.to_mesh()}
 
 
 def sample_network(sample: Sample) -> PoreNetwork:
@@ -81,6 +77,9 @@ def sample_network(sample: Sample) -> PoreNetwork:
     ----------
     sample : with a place ``network`` that has groups ``inlet`` and ``outlet`` of points, and fields named as above
     """
+    missing = [name for name in SIZES if name not in sample.parameters]
+    if missing:
+        raise InputError(f"sample {sample.number} lacks the parameters {', '.join(missing)} of a pore network.")
     mesh = sample.places.get(PLACE)
     if not isinstance(mesh, Mesh) or list(mesh.cells) != ["line"] or not {"inlet", "outlet"} <= set(mesh.groups):
         raise InputError(
@@ -97,7 +96,7 @@ def sample_network(sample: Sample) -> PoreNetwork:
         for prefix, into in columns.items():
             if title.startswith(prefix):
                 into[title.removeprefix(prefix)] = values
-    given = {name: float(sample.parameters[name]) for name in ("length", "area", "viscosity")}
+    given = {name: float(sample.parameters[name]) for name in SIZES}
     return PoreNetwork(
         mesh.points.copy(),
         mesh.cells["line"].copy(),

@@ -9,8 +9,9 @@ import pytest
 
 from sciml.data import convert, generate, open_dataset
 from sciml.data.pore_networks import PoreNetworks, network_sample, sample_network, write_networks
-from sciml.data.samples import Samples
+from sciml.data.samples import Sample, Samples
 from sciml.errors import InputError
+from sciml.mesh import Grid, Mesh
 from sciml.reference.pore_networks import random_network
 
 SMALL = {"fewest": "5", "most": "12"}
@@ -113,9 +114,14 @@ def test_options_that_make_no_sense_are_refused(wrong: dict, tmp_path: Path) -> 
 
 def test_other_data_are_no_networks(tmp_path: Path) -> None:
     generate("heat", 1, tmp_path / "a.h5", options={"size": "9", "dimension": "1"})
-    with open_dataset(tmp_path / "a.h5") as data, pytest.raises(InputError, match="expected a mesh of lines"):
+    with open_dataset(tmp_path / "a.h5") as data, pytest.raises(InputError, match="lacks the parameters length"):
         sample_network(Samples(data, [0])[0])
+    good = random_network("delaunay", 8, np.random.default_rng(0))
+    sizes = {"length": 1.0, "area": 1.0, "viscosity": 1.0}
+    for places in ({}, {"network": Grid((3,))}, {"network": Mesh(good.points, {"line": good.throats})}):
+        with pytest.raises(InputError, match="expected a mesh of lines"):
+            sample_network(Sample(0, 0, np.zeros(1), places, {}, sizes))
     with pytest.raises(InputError, match="no networks"):
         write_networks(tmp_path / "b.h5", [])
-    fields, parameters, _ = network_sample(random_network("delaunay", 8, np.random.default_rng(0)), pressure=False)
+    fields, parameters, _ = network_sample(good, pressure=False)
     assert "pressure" not in fields and parameters["permeability"] > 0

@@ -83,6 +83,18 @@ def test_each_trajectory_comes_back_with_its_times(tmp_path: Path, steps: list[i
         (tmp_path / name).unlink()
 
 
+def test_a_step_on_a_large_grid_is_kept_in_chunks_of_some_megabytes(tmp_path: Path) -> None:
+    about = Description(
+        "large", {"box": Grid((1500, 1500))}, VaryingTimes(), (DataField("u", (), "float64", place="box"),), 1
+    )
+    step = np.arange(1500.0 * 1500).reshape(1, 1500, 1500)
+    with DatasetWriter(tmp_path / "a.h5", about) as writer:
+        writer.append({"u": step}, times=[0.5])
+    with open_dataset(tmp_path / "a.h5") as data, h5py.File(tmp_path / "a.h5") as file:
+        assert np.array_equal(data.read("u", 0), step)
+        assert 1 << 20 < 8 * np.prod(file["fields/u"].chunks) <= 1 << 23
+
+
 def test_windows_of_any_trajectory_are_batched(tmp_path: Path) -> None:
     samples = write(tmp_path / "a.h5", [4, 2, 6, 3])
     data = SampleData(str(tmp_path / "a.h5"), steps=2, batch_size=3, fractions=(1.0, 0.0), precision="float64")

@@ -41,10 +41,11 @@ class GrowingRows:
     """
 
     def __init__(self, file: Any, name: str, dtype: str, shape: tuple[int, ...], options: Mapping[str, Any]) -> None:
-        rows = max(1, CHUNK_BYTES // (np.dtype(dtype).itemsize * math.prod(shape)))
-        self._data = file.create_dataset(
-            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(rows, *shape), **options
-        )
+        size = np.dtype(dtype).itemsize * math.prod(shape)
+        chunk = (max(1, CHUNK_BYTES // size), *shape)
+        if size > LARGEST_CHUNK:  # a step of a field on a large grid
+            chunk = (1, max(1, shape[0] * LARGEST_CHUNK // size), *shape[1:])
+        self._data = file.create_dataset(name, (0, *shape), dtype, maxshape=(None, *shape), chunks=chunk, **options)
         self.attributes = self._data.attrs
         self.offsets = [0]
 

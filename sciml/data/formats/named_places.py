@@ -38,7 +38,7 @@ from sciml.data.formats.description import Description
 from sciml.data.formats.places import Place, VaryingGrid, VaryingMesh, VaryingTimes, from_plain, is_varying
 from sciml.data.formats.varying_place import check_names
 from sciml.errors import DataFormatError
-from sciml.mesh.xdmf import read_place, text_attribute, write_place
+from sciml.mesh.xdmf import chunk_shape, read_place, text_attribute, write_place
 
 GROUPS = ("times", "time_offsets", "places", "fields", "parameters")
 
@@ -121,8 +121,9 @@ def _read_place(file: Any, name: str, plain: dict[str, Any], samples: int) -> Pl
         where = f"places/{name}/{part}"
         found = dataset(file, where)
         if found.dtype != np.dtype(dtype) or found.shape[1:] != shape:
+            expected = ", ".join(map(str, ("rows", *shape)))
             raise DataFormatError(
-                f"{where} has {found.dtype} of shape {found.shape}, expected {dtype} (rows, *{shape})."
+                f"{where} has {found.dtype} of shape {found.shape}, expected {dtype} of ({expected})."
             )
         if single and len(found) != samples:
             raise DataFormatError(f"{where} has {len(found)} rows, expected {samples}.")
@@ -309,5 +310,5 @@ class NamedPlacesFile:
             attributes["unit"] = text_attribute(entry.unit)
 
     def _write(self, name: str, values: np.ndarray) -> None:
-        options = {**self._options, "chunks": values.shape} if values.size else {}
+        options = {**self._options, "chunks": chunk_shape(values.shape, values.itemsize)} if values.size else {}
         self._file.create_dataset(name, data=values, **options)
