@@ -18,8 +18,8 @@ tensor([0.0000, 0.7500, 1.0000])
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, reduce
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,7 +28,10 @@ from torch import Tensor
 
 from sciml.checks import positive, whole_array, whole_number
 from sciml.errors import InputError, SingularSystemError
-from sciml.linalg.graph_methods import GraphEquations, GraphSolveInfo, as_graph_method
+from sciml.linalg.graph_equations import GraphEquations
+from sciml.linalg.graph_methods import as_graph_method
+from sciml.linalg.graph_solutions import GraphSolveInfo, solve_prepared
+from sciml.numerics.implicit import Given, root
 
 Nodes = np.ndarray | Tensor | Sequence
 
@@ -72,6 +75,55 @@ class GraphLaplacian:
         count, labels = sp.csgraph.connected_components(adjacency, directed=False)
         return int(count), labels
 
+    @cached_property
+    def free(self) -> np.ndarray:
+        """The nodes that are not pinned."""
+        return np.flatnonzero(~self.pinned)
+
+    @cached_property
+    def pattern(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The pattern (indptr, indices) of the matrix over the free nodes, and what each entry is.
+
+        The third array holds i for the diagonal entry of node i, and n + e for that of edge e.
+        """
+        number = np.cumsum(~self.pinned) - 1
+        inner = np.flatnonzero(self.inner)
+        i, j = number[self.edges[inner]].T
+        own, size = number[self.free], self.free.size
+        entry = np.concatenate([self.free, self.nodes + inner, self.nodes + inner])
+        places = (np.concatenate([own, i, j]), np.concatenate([own, j, i]))
+        matrix = sp.coo_array((entry, places), shape=(size, size)).tocsr()
+        return matrix.indptr, matrix.indices, matrix.data
+
+    @cached_property
+    def lattice(self) -> tuple[int, ...] | None:
+        """The shape of the grid whose nodes, in C order, are joined along its axes; None where they are not."""
+        lower, upper = self.ends
+        if self.graphs > 1 or not len(self.edges):
+            return None
+        sizes = [self.nodes]
+        step, left = upper - lower, lower
+        while step.size and len(sizes) < 4:  # from the slowest axis to the fastest one
+            stride = int(step.max())
+            along = step == stride
+            if sizes[-1] % stride or (left[along] % sizes[-1] >= sizes[-1] - stride).any():
+                return None
+            sizes.append(stride)
+            step, left = step[~along], left[~along]
+        if step.size or sizes[-1] != 1 or len(sizes) < 3:
+            return None
+        return tuple(larger // smaller for larger, smaller in pairwise(sizes))
+
+    @cached_property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lower and the upper node of each edge."""
+        return np.minimum(*self.edges.T), np.maximum(*self.edges.T)
+
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """Whether both nodes of an edge are free, shape (m,)."""
+        return ~(self.pinned[self.edges[:, 0]] | self.pinned[self.edges[:, 1]])
+
     def solve(
         self,
         conductance: Tensor,
@@ -84,9 +136,9 @@ class GraphLaplacian:
     ) -> tuple[Tensor, GraphSolveInfo]:
         """Return x and how it was found; x is differentiable, once, in all four tensors, in both modes.
 
-        The gradient takes one solve with the same matrix, whose factors or hierarchy are kept:
-        with A y = x_bar off the pinned nodes, w_bar_ij = -(y_i - y_j) (x_i - x_j), s_bar = -y x, f_bar = y, and at the
-        pinned nodes g_bar_i = x_bar_i + sum_j w_ij y_j.
+        A derivative takes one solve with the same matrix, whose factors or hierarchy are kept: with A y = x_bar at the
+        free nodes and y = 0 at the pinned ones, w_bar_ij = -(y_i - y_j) (x_i - x_j), s_bar = -y x, f_bar = y, and
+        g_bar_i = x_bar_i + sum_j w_ij y_j.
 
         Parameters
         ----------
@@ -113,29 +165,48 @@ class GraphLaplacian:
         """
         rtol = positive("rtol", rtol)
         given = {"conductance": conductance, "values": values, "sink": sink, "source": source}
-        for name, tensor in given.items():
-            _check_tensor(name, tensor, len(self.edges) if name == "conductance" else self.nodes)
-        _check_conductance(conductance, self.edges)
-        if sink is not None:
-            _check_sink(sink, self.pinned)
-        self._check_fixed(sink)
-        present = [tensor for tensor in given.values() if tensor is not None]
-        flat = all(tensor.ndim == 1 for tensor in present)
+        self._check(given)
         heads = _heads(given)
+        zero = torch.zeros(self.nodes, 1, dtype=torch.float64, device=conductance.device)
         w, g, s, f = (
-            torch.zeros(self.nodes, 1, dtype=torch.float64, device=conductance.device)
-            if tensor is None
-            else (tensor if tensor.ndim == 2 else tensor[:, None]).double()
+            zero if tensor is None else (tensor if tensor.ndim == 2 else tensor[:, None]).double()
             for tensor in given.values()
         )
-        equations = GraphEquations(self, w.detach(), s.detach(), rtol)
-        equations.set_up(as_graph_method(method))
-        w, g, s, f = (tensor.expand(-1, heads) for tensor in (w, g, s, f))
-        x = _Solution.apply(equations, w, g, s, f)
-        dtype = present[0].dtype
-        for tensor in present[1:]:
-            dtype = torch.promote_types(dtype, tensor.dtype)
-        return (x[:, 0] if flat else x).to(dtype), equations.info
+        pinned = torch.from_numpy(self.pinned)[:, None].to(w.device)
+        g, s, f = torch.where(pinned, g, 0.0), torch.where(pinned, 0.0, s), torch.where(pinned, 0.0, f)
+        largest = w.detach().amax() if w.numel() else 1.0  # so that squares neither overflow nor underflow
+        w, s, f = w / largest, s / largest, f / largest
+        equations = GraphEquations(self, w.detach(), s.detach())
+        name, prepared = as_graph_method(method).prepare(equations)
+
+        def condition(x: Tensor, w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> Tensor:
+            # With x = g put in, the derivative in x is A at the free nodes and the identity at the others.
+            return torch.where(pinned, x - g, equations.product(torch.where(pinned, g, x), w, s) - f)
+
+        def solver(w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> tuple[Tensor, GraphSolveInfo]:
+            return solve_prepared(name, prepared, g.expand(-1, heads), f.expand(-1, heads), rtol)
+
+        def derivative(right: Tensor) -> Tensor:
+            found, _ = solve_prepared(name, prepared, torch.zeros_like(right), right, rtol)
+            return torch.where(pinned, right, found)
+
+        x, report = root(condition, solver, w, g, s, f, adjoint=Given(derivative))
+        present = [tensor for tensor in given.values() if tensor is not None]
+        flat = all(tensor.ndim == 1 for tensor in present)
+        dtype = reduce(torch.promote_types, [tensor.dtype for tensor in present])
+        return (x[:, 0] if flat else x).to(dtype), report.info
+
+    def _check(self, given: dict[str, Tensor | None]) -> None:
+        """Refuse arguments of a solve with wrong shapes or values, and components that nothing fixes."""
+        for name, tensor in given.items():
+            _check_tensor(name, tensor, len(self.edges) if name == "conductance" else self.nodes)
+        _check_conductance(given["conductance"], self.edges)
+        _check_nodes("values", given["values"], self.pinned)
+        if given["source"] is not None:
+            _check_nodes("source", given["source"], ~self.pinned)
+        if given["sink"] is not None:
+            _check_nodes("sink", given["sink"], ~self.pinned, least=0.0)
+        self._check_fixed(given["sink"])
 
     def _check_fixed(self, sink: Tensor | None) -> None:
         """Refuse components in which nothing fixes the level of x."""
@@ -159,39 +230,6 @@ class GraphLaplacian:
         )
 
 
-class _Solution(torch.autograd.Function):
-    """x as a function of (w, g, s, f), each with all heads; derivatives by one more solve."""
-
-    @staticmethod
-    def forward(equations: GraphEquations, w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> Tensor:
-        return equations.solve(g, f)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        ctx.equations = inputs[0]
-        ctx.save_for_backward(output)
-        ctx.save_for_forward(output)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (x,) = ctx.saved_tensors
-        equations = ctx.equations
-        y = equations.solve(torch.zeros_like(gradient), gradient)
-        by_edge = -equations.differences(y) * equations.differences(x)
-        # On pinned nodes y is 0, and what flows there from their neighbours is their share.
-        at_pinned = torch.where(equations.pinned, gradient + equations.inflow(y), 0.0)
-        return None, by_edge, at_pinned, -y * x, y
-
-    @staticmethod
-    def jvp(ctx: Any, _: None, w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        equations = ctx.equations
-        w, g, s, f = (torch.zeros((), dtype=x.dtype, device=x.device) if t is None else t for t in (w, g, s, f))
-        right = f - s * x + equations.inflow_of(w * equations.differences(x))
-        return equations.solve((g + torch.zeros_like(x)), right)
-
-
 def _checked_edges(edges: Nodes, nodes: int) -> np.ndarray:
     edges = _to_numpy(edges)
     edges = np.zeros((0, 2), np.int64) if np.size(edges) == 0 else whole_array("edges", edges, at_least=0, below=nodes)
@@ -202,14 +240,15 @@ def _checked_edges(edges: Nodes, nodes: int) -> np.ndarray:
     if loops.any():
         edge = int(np.argmax(loops))
         raise InputError(f"edge {edge} joins node {edges[edge, 0]} to itself, expected two nodes; remove it.")
-    pairs = np.sort(edges, axis=1)
-    order = np.argsort(pairs[:, 0] * nodes + pairs[:, 1], kind="stable")
-    double = (pairs[order[1:]] == pairs[order[:-1]]).all(axis=1)
+    lower, upper = np.minimum(*edges.T), np.maximum(*edges.T)
+    keys = np.sort(lower * nodes + upper)
+    double = keys[1:] == keys[:-1]
     if double.any():
-        first, second = sorted(order[int(np.argmax(double)) + np.arange(2)].tolist())
+        one, other = divmod(int(keys[np.argmax(double)]), nodes)
+        first, second = np.flatnonzero((lower == one) & (upper == other))[:2]
         raise InputError(
-            f"edges {first} and {second} both join the nodes {pairs[first, 0]} and {pairs[first, 1]}, expected each "
-            "pair once, in either direction; add up the conductances of parallel edges."
+            f"edges {first} and {second} both join the nodes {one} and {other}, expected each pair once, in either "
+            "direction; add up the conductances of parallel edges."
         )
     return edges
 
@@ -265,11 +304,15 @@ def _check_conductance(conductance: Tensor, edges: np.ndarray) -> None:
         )
 
 
-def _check_sink(sink: Tensor, pinned: np.ndarray) -> None:
-    wrong = ~((sink.detach() >= 0) & torch.isfinite(sink.detach()))
+def _check_nodes(name: str, tensor: Tensor, where: np.ndarray, least: float = -np.inf) -> None:
+    """Refuse values that are not finite, or too small, at the nodes where they count."""
+    tensor = tensor.detach()
+    counts = torch.from_numpy(where).to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
+    wrong = counts & ~((tensor >= least) & torch.isfinite(tensor))
     if bool(wrong.any()):
         place = tuple(wrong.nonzero()[0].tolist())
         head = f", head {place[1]}" if len(place) == 2 else ""
+        bound = " >= 0" if least == 0 else ""
         raise InputError(
-            f"sink is {sink.detach()[place].item():g} at node {place[0]}{head}, expected a finite number >= 0."
+            f"{name} is {tensor[place].item():g} at node {place[0]}{head}, expected a finite number{bound}."
         )

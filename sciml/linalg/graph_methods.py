@@ -1,70 +1,26 @@
-"""Methods for the linear systems of :class:`~sciml.linalg.graph_laplacian.GraphLaplacian`, and how they end.
-
-A method makes corrections: it maps the residual r of all nodes to an approximation of A^-1 r. The residual is computed
-from the differences of x along the edges, w_ij (x_i - x_j), never as D x - W x: rounding then counts relative to the
-fluxes, and not to diagonal entries that may be 10^15 times larger, and repeated corrections arrive at what the
-conductances, rather than their sums, determine. Since A^-1 >= 0, solving once more, for the rounding errors of the
-residual, bounds what they do to x.
-"""
+"""Methods for the linear systems of :class:`~sciml.linalg.graph_laplacian.GraphLaplacian`, and which one is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from sciml.checks import choice
-from sciml.errors import DivergenceError
+from sciml.errors import DivergenceError, InputError
+from sciml.linalg.algebraic_multigrid import cycle_on
+from sciml.linalg.graph_equations import GraphEquations, column
+from sciml.linalg.graph_solutions import Factored, Iterated, Prepared
+from sciml.linalg.sparse_factors import SparseFactors
 
 if TYPE_CHECKING:
-    from sciml.linalg.graph_laplacian import GraphLaplacian
+    from sciml.linalg.voxel_poisson import VoxelPoisson
 
-UNIT = torch.finfo(torch.float64).eps / 2
-LARGEST_DENSE = 400  # free nodes of a graph, on a device without sparse factors
-LARGEST_DIRECT = 40_000  # edges of a graph, up to which sparse factors cost less than algebraic multigrid
-SWEEPS = 8  # corrections by a direct method at most
-CONTRACTION = 0.5  # corrections that shrink less are rounding errors
-
-
-@dataclass(frozen=True)
-class GraphSolveInfo:
-    """How a solve ended; the arrays have one entry for each graph, the largest of its heads.
-
-    Attributes
-    ----------
-    method : its name
-    iterations : of conjugate gradients, the largest number of all heads; for a direct method the corrections of x
-    residual : the largest \\|r_i\\| / a_ii, relative to the largest \\|x\\|
-    error_estimate : estimated error of x, the largest relative to the largest \\|x\\|, rounding included
-    rounding : the part of it that no further iteration can remove
-    """
-
-    method: str
-    iterations: int
-    residual: np.ndarray
-    error_estimate: np.ndarray
-    rounding: np.ndarray
-
-
-class Correction(NamedTuple):
-    """An approximation of A^-1 r, the iterations it took, and its estimated error by graph and head (None: unknown)."""
-
-    value: Tensor
-    iterations: int = 0
-    error: Tensor | None = None
-
-
-class Corrector(Protocol):
-    """A method set up for given conductances."""
-
-    def __call__(self, residual: Tensor, tolerance: Tensor) -> Correction:
-        """Return the correction for r, (n, H); the error may be as large as the tolerance, (graphs, H)."""
+LARGEST_DENSE = 400  # nodes of a graph off the CPU
+LARGEST_DIRECT = 40_000  # edges of a graph on the CPU, see GraphMethod `auto`
 
 
 class GraphMethod(Protocol):
@@ -72,198 +28,33 @@ class GraphMethod(Protocol):
 
     name: ClassVar[str]
 
-    def prepare(self, equations: GraphEquations) -> Corrector:
-        """Set up factors or a hierarchy for the conductances."""
-
-
-class GraphEquations:
-    """The equations of a graph for given conductances and sinks, and their solution by corrections.
-
-    Parameters
-    ----------
-    graph : the structure
-    conductance, sink : float64, shapes (m, K) and (n, K), K = 1 or the number of heads
-    rtol : bound on the estimated error of a solve
-    """
-
-    def __init__(self, graph: GraphLaplacian, conductance: Tensor, sink: Tensor, rtol: float) -> None:
-        device = conductance.device
-        self.graph, self.rtol = graph, rtol
-        self.pinned = torch.from_numpy(graph.pinned)[:, None].to(device)
-        self.first, self.second = torch.from_numpy(graph.edges).to(device).unbind(1)
-        self.of_graph = torch.from_numpy(graph.graph).to(device)
-        self.conductance, self.sink = conductance, torch.where(self.pinned, 0.0, sink)
-        self.info: GraphSolveInfo | None = None
-
-    @property
-    def systems(self) -> int:
-        """Number K of different matrices."""
-        return max(self.conductance.shape[1], self.sink.shape[1])
-
-    @cached_property
-    def degree(self) -> Tensor:
-        """Number of edges of each node, shape (n, 1)."""
-        ends = torch.cat([self.first, self.second])
-        return torch.bincount(ends, minlength=self.graph.nodes)[:, None].double()
-
-    @cached_property
-    def diagonal(self) -> Tensor:
-        """a_ii of the free nodes, 1 at the pinned ones, shape (n, K)."""
-        sums = self.sink + self._gather(self.conductance, self.conductance)
-        return torch.where(self.pinned, 1.0, sums)
-
-    def differences(self, x: Tensor) -> Tensor:
-        """Return x_i - x_j along each edge."""
-        return x[self.first] - x[self.second]
-
-    def inflow_of(self, flux: Tensor) -> Tensor:
-        """Return the sum of the fluxes into each node, for fluxes along the edges, (m, H)."""
-        return self._gather(-flux, flux)
-
-    def inflow(self, x: Tensor) -> Tensor:
-        """Return the sum of w_ij (x_j - x_i) over the neighbours of each node."""
-        return self.inflow_of(self.conductance * self.differences(x))
-
-    def residual(self, x: Tensor, f: Tensor) -> Tensor:
-        """Return f - A x at the free nodes, 0 at the pinned ones."""
-        return torch.where(self.pinned, 0.0, f - self.sink * x + self.inflow(x))
-
-    def product(self, x: Tensor) -> Tensor:
-        """Return A x for x that is 0 at the pinned nodes."""
-        return torch.where(self.pinned, 0.0, self.sink * x - self.inflow(x))
-
-    def residual_rounding(self, x: Tensor, f: Tensor) -> Tensor:
-        """Return a bound on the rounding errors of the residual: (terms + 2) units of the sum of their sizes."""
-        flux = self.conductance * self.differences(x).abs()
-        sizes = f.abs() + self.sink * x.abs() + self._gather(flux, flux)
-        return torch.where(self.pinned, 0.0, UNIT * (self.degree + 4) * sizes)
-
-    def largest(self, values: Tensor) -> Tensor:
-        """Return the largest |value| of each graph and head, shape (graphs, H)."""
-        if self.graph.graphs == 1:
-            return values.abs().amax(0, keepdim=True)
-        index = self.of_graph[:, None].expand_as(values)
-        zeros = values.new_zeros(self.graph.graphs, values.shape[1])
-        return zeros.scatter_reduce(0, index, values.abs(), "amax")
-
-    def sums(self, values: Tensor) -> Tensor:
-        """Return the sum of the values of each graph and head, shape (graphs, H)."""
-        if self.graph.graphs == 1:
-            return values.sum(0, keepdim=True)
-        return values.new_zeros(self.graph.graphs, values.shape[1]).index_add(0, self.of_graph, values)
-
-    def spread(self, values: Tensor) -> Tensor:
-        """Return a value for each graph and head as one for each node; broadcast where there is one graph."""
-        return values if self.graph.graphs == 1 else values[self.of_graph]
-
-    def matrix(self, system: int) -> sp.csr_array:
-        """Return A over the free nodes, for one of the K systems."""
-        free = ~self.graph.pinned
-        w = self._column(self.conductance, system)
-        number = np.cumsum(free) - 1
-        inner = free[self.graph.edges].all(axis=1)
-        i, j = number[self.graph.edges[inner]].T
-        own = np.arange(int(free.sum()))
-        values = np.concatenate([self._column(self.diagonal, system)[free], -w[inner], -w[inner]])
-        places = (np.concatenate([own, i, j]), np.concatenate([own, j, i]))
-        return sp.coo_array((values, places), shape=(own.size, own.size)).tocsr()
-
-    def set_up(self, method: GraphMethod) -> None:
-        """Choose and prepare the method of all solves to come."""
-        self.method = method.chosen_for(self) if isinstance(method, Automatic) else method
-        self.corrector = self.method.prepare(self)
-
-    def solve(self, values: Tensor, f: Tensor) -> Tensor:
-        """Return x, (n, H), which is ``values`` at the pinned nodes.
-
-        Raises
-        ------
-        DivergenceError
-            The estimated error is not below rtol.
-        """
-        start = torch.where(self.pinned, values, 0.0)
-        f = torch.where(self.pinned, 0.0, f)
-        outcome = _correct(self, start, f)
-        self.info = outcome.info
-        missed = ~(outcome.info.error_estimate <= self.rtol)
-        if missed.any():
-            raise DivergenceError(_missed(outcome.info, missed, self.rtol))
-        return outcome.x
-
-    def _gather(self, at_first: Tensor, at_second: Tensor) -> Tensor:
-        total = at_first.new_zeros(self.graph.nodes, at_first.shape[1])
-        return total.index_add_(0, self.first, at_first).index_add_(0, self.second, at_second)
-
-    def _column(self, values: Tensor, system: int) -> np.ndarray:
-        return values[:, system if values.shape[1] > 1 else 0].cpu().numpy()
-
-
-class _Outcome(NamedTuple):
-    x: Tensor
-    info: GraphSolveInfo
-
-
-def _correct(equations: GraphEquations, x: Tensor, f: Tensor) -> _Outcome:
-    """Correct x until the estimated error is below the tolerance, or rounding has had the last word."""
-    iterations, sweeps, before = 0, 0, None
-    while True:
-        r = equations.residual(x, f)
-        scale = equations.largest(x)
-        tolerance = equations.rtol * scale
-        if sweeps == 0:
-            tolerance = torch.zeros_like(scale)
-        correction = equations.corrector(r, tolerance)
-        x = x + correction.value
-        iterations += correction.iterations
-        sweeps += 1
-        size = equations.largest(correction.value)
-        if before is not None:
-            factor = torch.where(before > 0, size / before, 0.0)
-            error = torch.where(factor < CONTRACTION, size * factor, size)
-            scale = equations.largest(x)
-            good = error <= 0.1 * equations.rtol * scale
-            if bool((good | (factor >= CONTRACTION)).all()) or sweeps == SWEEPS:
-                break
-        before = size
-    rounding = equations.corrector(equations.residual_rounding(x, f), tolerance).value.abs() + UNIT * x.abs()
-    scale = torch.where(scale > 0, scale, 1.0)
-    forbidden = equations.largest(rounding) / scale
-    r = equations.residual(x, f)
-    per_graph = [each.amax(1).cpu().numpy() for each in (
-        equations.largest(r / equations.diagonal) / scale, error / scale + forbidden, forbidden
-    )]  # fmt: skip
-    return _Outcome(x, GraphSolveInfo(equations.method.name, iterations or sweeps, *per_graph))
-
-
-def _missed(info: GraphSolveInfo, missed: np.ndarray, rtol: float) -> str:
-    worst = int(np.nanargmax(np.where(missed, np.nan_to_num(info.error_estimate, nan=np.inf), -1.0)))
-    where = f" of graph {worst}" if info.error_estimate.size > 1 else ""
-    if info.rounding[worst] > rtol:
-        remedy = f"rounding errors alone allow {info.rounding[worst]:.2g} with these conductances; raise rtol above it"
-    else:
-        remedy = "raise rtol, or use another method"
-    return (
-        f"the solution{where} by method={info.method!r} has the estimated relative error "
-        f"{info.error_estimate[worst]:.2g} after {info.iterations} iterations, expected at most rtol={rtol:g}; "
-        f"{remedy}."
-    )
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
+        """Set up factors or a hierarchy for the conductances; return the name of the method and what it prepared."""
 
 
 class Automatic:
-    """The fastest of the other methods for the size, the structure and the device."""
+    """The fastest of the other methods for size, structure and device.
+
+    On the CPU: geometric multigrid on a lattice; sparse factors up to 40,000 edges, where their set-up and solve cost
+    as much as those of algebraic multigrid on networks in 3-D and a quarter in 2-D; then algebraic multigrid. On other
+    devices: dense factors up to 400 nodes, then conjugate gradients.
+    """
 
     name: ClassVar[str] = "auto"
 
-    def chosen_for(self, equations: GraphEquations) -> GraphMethod:
-        """Return sparse factors on the CPU; on another device dense ones, and conjugate gradients for larger graphs."""
-        if equations.conductance.device.type == "cpu":
-            return Direct()
-        free = np.bincount(equations.graph.graph[~equations.graph.pinned], minlength=1)
-        return Dense() if free.max() <= LARGEST_DENSE else Direct()
-
-    def prepare(self, equations: GraphEquations) -> Corrector:
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
         """Set up the chosen method."""
         return self.chosen_for(equations).prepare(equations)
+
+    def chosen_for(self, equations: GraphEquations) -> GraphMethod:
+        """Return the method that suits the equations."""
+        graph = equations.graph
+        if equations.device.type != "cpu":
+            return Dense() if np.bincount(graph.graph).max() <= LARGEST_DENSE else JacobiConjugateGradients()
+        edges = np.bincount(graph.graph[graph.edges[:, 0]], minlength=1).max()
+        if edges <= LARGEST_DIRECT:
+            return Direct()
+        return AlgebraicMultigrid() if graph.lattice is None else LatticeMultigrid()
 
 
 class Dense:
@@ -271,101 +62,192 @@ class Dense:
 
     name: ClassVar[str] = "dense"
 
-    def prepare(self, equations: GraphEquations) -> Corrector:
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
         """Factorise D^-1/2 A D^-1/2."""
-        graph, device = equations.graph, equations.conductance.device
-        free = np.flatnonzero(~graph.pinned)
-        owner = graph.graph[free]
-        counts = np.bincount(owner, minlength=graph.graphs)
-        place = np.empty(free.size, np.int64)
-        order = np.argsort(owner, kind="stable")
-        place[order] = np.arange(free.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        graph, systems = equations.graph, equations.systems
+        place = _place_in_graph(graph.graph[graph.free], graph.graphs)
+        size = int(place.max(initial=0)) + 1
         local = torch.full((graph.nodes,), -1)
-        local[free] = torch.from_numpy(place)
-        local = local.to(device)
-        size, systems = max(int(counts.max()), 1), equations.systems
+        local[graph.free] = torch.from_numpy(place)
+        local = local.to(equations.device)
         scale = torch.where(equations.pinned, 0.0, equations.diagonal.rsqrt()).expand(-1, systems)
-        matrices = torch.zeros(graph.graphs, size, size, systems, dtype=torch.float64, device=device)
-        i, j = equations.first, equations.second
-        inner = (local[i] >= 0) & (local[j] >= 0)
-        i, j = i[inner], j[inner]
+        inner = (local[equations.first] >= 0) & (local[equations.second] >= 0)
+        i, j = equations.first[inner], equations.second[inner]
         coupling = -(equations.conductance[inner] * scale[i] * scale[j])
+        matrices = scale.new_zeros(graph.graphs, size, size, systems)
         matrices[equations.of_graph[i], local[i], local[j]] = coupling
         matrices[equations.of_graph[i], local[j], local[i]] = coupling
         matrices = matrices.permute(0, 3, 1, 2)
         matrices.diagonal(dim1=2, dim2=3).fill_(1.0)
         factors, failed = torch.linalg.cholesky_ex(matrices)
         if bool(failed.any()):
-            raise DivergenceError(_LOST)
-        nodes = torch.from_numpy(free).to(device)
-        rows = (equations.of_graph[nodes], local[nodes])
+            raise DivergenceError(
+                f"the factors of graph {int(failed.any(1).nonzero()[0])} lost a pivot to rounding: its conductances "
+                "differ by more than double precision resolves; narrow their range, or use method='amg'."
+            )
+        free = equations.free
+        rows = (equations.of_graph[free], local[free])
 
-        def correct(residual: Tensor, tolerance: Tensor) -> Correction:
-            heads = residual.shape[1]
-            right = residual.new_zeros(graph.graphs, size, heads)
-            right[rows] = (scale * residual)[nodes]
-            if systems == 1:
-                solution = torch.cholesky_solve(right, factors[:, 0])
+        def correction(residual: Tensor) -> Tensor:
+            right = residual.new_zeros(graph.graphs, size, residual.shape[1])
+            right[rows] = (scale * residual)[free]
+            if systems > 1:  # a matrix for each right-hand side
+                right = right.permute(0, 2, 1)[..., None]
+                solution = torch.cholesky_solve(right, factors)[..., 0].permute(0, 2, 1)
             else:
-                solution = torch.cholesky_solve(right.permute(0, 2, 1)[..., None], factors)[..., 0].permute(0, 2, 1)
-            value = torch.zeros_like(residual)
-            value[nodes] = solution[rows]
-            return Correction(scale * value)
+                solution = torch.cholesky_solve(right, factors[:, 0])
+            return scale * torch.zeros_like(residual).index_copy(0, free, solution[rows])
 
-        return correct
+        return self.name, Factored(equations, correction)
 
 
 class Direct:
-    """Sparse factors of D^-1/2 A D^-1/2, of all graphs at once and of each head; on the CPU."""
+    """Sparse factors of all graphs at once, for each head; on the CPU."""
 
     name: ClassVar[str] = "direct"
 
-    def prepare(self, equations: GraphEquations) -> Corrector:
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
         """Factorise every system."""
-        free = torch.from_numpy(np.flatnonzero(~equations.graph.pinned))
-        factors = [_sparse_factors(equations.matrix(system)) for system in range(equations.systems)]
-
-        def correct(residual: Tensor, tolerance: Tensor) -> Correction:
-            right = residual.cpu()[free].numpy()
-            if len(factors) == 1:
-                solution = factors[0](right)
-            else:
-                solution = np.stack([solve(right[:, head]) for head, solve in enumerate(factors)], 1)
-            value = torch.zeros(residual.shape, dtype=torch.float64)
-            value[free] = torch.from_numpy(solution)
-            return Correction(value.to(residual.device))
-
-        return correct
+        factors = [SparseFactors(equations.matrix(system)).solve for system in range(equations.systems)]
+        return self.name, Factored(equations, _on_free_nodes(equations, factors, together=True))
 
 
-_LOST = (
-    "the factors lost a pivot to rounding: the conductances differ by more than double precision resolves; narrow "
-    "their range."
-)
+class AlgebraicMultigrid:
+    """Ruge and Stüben's multigrid with conjugate gradients, for each head; on the CPU."""
+
+    name: ClassVar[str] = "amg"
+
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
+        """Set up a hierarchy for every system."""
+        matrices = [equations.matrix(system) for system in range(equations.systems)]
+        cycles = [cycle_on(matrix, "classical", coarse_solver="splu") for matrix in matrices]
+        return self.name, Iterated(equations, _on_free_nodes(equations, cycles), _product(equations, matrices))
 
 
-def _sparse_factors(matrix: sp.csr_array) -> Callable[[np.ndarray], np.ndarray]:
-    if matrix.shape[0] == 0:
-        return lambda right: right
-    scale = 1.0 / np.sqrt(matrix.diagonal())
-    scaled = sp.csc_array(sp.diags_array(scale) @ matrix @ sp.diags_array(scale))
-    try:
-        factors = sp.linalg.splu(
-            scaled, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-    except RuntimeError:
-        raise DivergenceError(_LOST) from None
+class LatticeMultigrid:
+    """Geometric multigrid with conjugate gradients, for graphs that are grids of nodes in two or three dimensions."""
 
-    def solve(right: np.ndarray) -> np.ndarray:
-        scales = scale if right.ndim == 1 else scale[:, None]
-        return scales * factors.solve(scales * right)
+    name: ClassVar[str] = "multigrid"
 
-    return solve
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
+        """Set up a hierarchy for every system."""
+        from sciml.linalg.multigrid import MultigridPreconditioner
+
+        graph = equations.graph
+        if graph.lattice is None:
+            raise InputError(
+                "method='multigrid' needs one graph whose nodes are those of a grid in C order, joined to their "
+                "neighbours along the axes; use method='amg'."
+            )
+
+        def cycle_of(system: int) -> Callable[[np.ndarray], np.ndarray]:
+            hierarchy = MultigridPreconditioner(_voxel_problem(equations, system))
+            whole = np.zeros(graph.lattice)
+
+            def cycle(residual: np.ndarray) -> np.ndarray:
+                whole.reshape(-1)[graph.free] = residual
+                return hierarchy(whole).reshape(-1)[graph.free]
+
+            return cycle
+
+        matrices = [equations.matrix(system) for system in range(equations.systems)]
+        cycles = [cycle_of(system) for system in range(equations.systems)]
+        return self.name, Iterated(equations, _on_free_nodes(equations, cycles), _product(equations, matrices))
 
 
-GRAPH_METHODS: dict[str, type[GraphMethod]] = {method.name: method for method in (Automatic, Dense, Direct)}
+class JacobiConjugateGradients:
+    """Conjugate gradients scaled by the diagonal, for all graphs and heads at once, on any device."""
+
+    name: ClassVar[str] = "cg"
+
+    def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
+        """Compute the diagonal."""
+        inverse = torch.where(equations.pinned, 0.0, 1.0 / equations.diagonal)
+
+        def product(x: Tensor) -> Tensor:
+            return torch.where(equations.pinned, 0.0, equations.product(x))
+
+        return self.name, Iterated(equations, lambda r: inverse * r, product, spectral=False)
+
+
+GRAPH_METHODS: dict[str, type[GraphMethod]] = {
+    method.name: method
+    for method in (Automatic, Dense, Direct, AlgebraicMultigrid, LatticeMultigrid, JacobiConjugateGradients)
+}
 
 
 def as_graph_method(method: str) -> GraphMethod:
     """Return the method of a name."""
     return GRAPH_METHODS[choice("method", method, GRAPH_METHODS)]()
+
+
+def _place_in_graph(owner: np.ndarray, graphs: int) -> np.ndarray:
+    """Return the position of each node among those of its graph."""
+    counts = np.bincount(owner, minlength=graphs)
+    place = np.empty(owner.size, np.int64)
+    place[np.argsort(owner, kind="stable")] = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place
+
+
+def _on_free_nodes(
+    equations: GraphEquations, solvers: list[Callable[[np.ndarray], np.ndarray]], *, together: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Return solvers on the vectors of the free nodes, one for each system, as a correction of all heads.
+
+    Parameters
+    ----------
+    equations : with which vectors it is to work
+    solvers : map r, (free nodes,), to an approximation of A^-1 r
+    together : whether a solver takes the right-hand sides of several heads at once
+    """
+
+    def correction(residual: Tensor) -> Tensor:
+        right = residual[equations.free].cpu().numpy()
+        if together and len(solvers) == 1:
+            found = solvers[0](right)
+        else:
+            heads = range(right.shape[1])
+            found = np.stack([solvers[min(h, len(solvers) - 1)](np.ascontiguousarray(right[:, h])) for h in heads], 1)
+        return torch.zeros_like(residual).index_copy(0, equations.free, torch.from_numpy(found).to(residual))
+
+    return correction
+
+
+def _product(equations: GraphEquations, matrices: list) -> Callable[[Tensor], Tensor]:
+    """Return the product by differences along the edges, compiled."""
+    from sciml.linalg.kernels.graph import multiply_by_differences
+
+    surplus = [column(equations.surplus, system)[equations.graph.free] for system in range(equations.systems)]
+
+    def times(system: int) -> Callable[[np.ndarray], np.ndarray]:
+        matrix, extra = matrices[system], surplus[system]
+
+        def product(x: np.ndarray) -> np.ndarray:
+            y = np.empty_like(x)
+            multiply_by_differences(matrix.indptr, matrix.indices, matrix.data, extra, x, y)
+            return y
+
+        return product
+
+    return _on_free_nodes(equations, [times(system) for system in range(equations.systems)])
+
+
+def _voxel_problem(equations: GraphEquations, system: int) -> VoxelPoisson:
+    """Return one system as a problem on the grid of its nodes, of which the pinned ones are no unknowns."""
+    from sciml.linalg.voxel_poisson import VoxelPoisson
+
+    graph, w = equations.graph, column(equations.conductance, system)
+    lower, upper = graph.ends
+    weights, size = [], graph.nodes
+    for axis, length in enumerate(graph.lattice):
+        size //= length
+        faces = np.zeros([n + (a == axis) for a, n in enumerate(graph.lattice)])
+        along = graph.inner & (upper - lower == size)
+        after = np.zeros(graph.nodes)
+        after[lower[along]] = w[along]
+        np.moveaxis(faces, axis, 0)[1:] = np.moveaxis(after.reshape(graph.lattice), axis, 0)
+        weights.append(faces)
+    shape = graph.lattice
+    fluid = ~graph.pinned.reshape(shape)
+    diagonal = np.where(graph.pinned, 0.0, column(equations.diagonal, system)).reshape(shape)
+    return VoxelPoisson(fluid, weights, column(equations.surplus, system).reshape(shape), diagonal)
