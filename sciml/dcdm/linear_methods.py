@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from sciml.checks import instance, whole_number
 from sciml.errors import InputError
-from sciml.linalg.linear_methods import LinearMethod, check_device
+from sciml.linalg.method import LinearMethod, check_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sciml.dcdm.model import DirectionNet
     from sciml.linalg import VoxelPoisson
     from sciml.linalg.krylov import Callback, KrylovResult
-    from sciml.linalg.linear_methods import Prepared
+    from sciml.linalg.method import Prepared
 
 NAME_OF_WEIGHTS = "give the name of published weights, or a file, as weights=..."
 

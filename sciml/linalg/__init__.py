@@ -12,7 +12,8 @@
 Which method do I want? Leave it at ``"auto"``. A box without obstacles goes to the fast transforms, any other grid to
 multigrid, any other matrix to PyAMG. Solving many times on one geometry: make a :class:`MultigridPreconditioner` once
 and pass it to :func:`solve`; its ``update`` takes a new geometry. Options of a method go into its object:
-``solve(problem, b, method=Multigrid(visits=1))``.
+``solve(problem, b, method=Multigrid(visits=1))``. Networks of conductances, differentiable and many at a time:
+:class:`GraphLaplacian`.
 
 Where things are: the methods in :mod:`~sciml.linalg.linear_methods`, the multigrid with its smoother in
 :mod:`~sciml.linalg.multigrid`, the conjugate gradient loop in :mod:`~sciml.linalg.krylov`, the compiled kernels in
@@ -26,40 +27,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.linalg.differentiable import poisson_solve
-    from sciml.linalg.linear_methods import (
-        Automatic,
-        ConjugateGradients,
-        FastTransform,
-        LinearMethod,
-        Multigrid,
-        SmoothedAggregation,
-    )
+    from sciml.linalg.graph_laplacian import GraphLaplacian
+    from sciml.linalg.linear_methods import Automatic, FastTransform, Multigrid
+    from sciml.linalg.matrix_methods import AlgebraicMultigrid, ConjugateGradients, Direct
+    from sciml.linalg.method import LinearMethod
     from sciml.linalg.multigrid import MultigridPreconditioner
     from sciml.linalg.results import SolveResult
     from sciml.linalg.solver import solve
     from sciml.linalg.voxel_poisson import VoxelPoisson
 
 _HOMES = {
+    "AlgebraicMultigrid": "sciml.linalg.matrix_methods",
     "Automatic": "sciml.linalg.linear_methods",
-    "ConjugateGradients": "sciml.linalg.linear_methods",
+    "ConjugateGradients": "sciml.linalg.matrix_methods",
+    "Direct": "sciml.linalg.matrix_methods",
     "FastTransform": "sciml.linalg.linear_methods",
-    "LinearMethod": "sciml.linalg.linear_methods",
+    "GraphLaplacian": "sciml.linalg.graph_laplacian",
+    "LinearMethod": "sciml.linalg.method",
     "Multigrid": "sciml.linalg.linear_methods",
     "MultigridPreconditioner": "sciml.linalg.multigrid",
-    "SmoothedAggregation": "sciml.linalg.linear_methods",
     "SolveResult": "sciml.linalg.results",
     "VoxelPoisson": "sciml.linalg.voxel_poisson",
     "poisson_solve": "sciml.linalg.differentiable",
     "solve": "sciml.linalg.solver",
 }
 __all__ = [
+    "AlgebraicMultigrid",
     "Automatic",
     "ConjugateGradients",
+    "Direct",
     "FastTransform",
+    "GraphLaplacian",
     "LinearMethod",
     "Multigrid",
     "MultigridPreconditioner",
-    "SmoothedAggregation",
     "SolveResult",
     "VoxelPoisson",
     "poisson_solve",

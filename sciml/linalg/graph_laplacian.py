@@ -121,7 +121,7 @@ class GraphLaplacian:
 
     @cached_property
     def inner(self) -> np.ndarray:
-        """Whether both nodes of an edge are free, shape (m,)."""
+        """True for the edges both nodes of which are free, shape (m,)."""
         return ~(self.pinned[self.edges[:, 0]] | self.pinned[self.edges[:, 1]])
 
     def solve(

@@ -9,113 +9,21 @@ theirs in a module of the same name, see :mod:`sciml.linalg.registry`. Importing
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from sciml.checks import choice, did_you_mean, instance, number, sentence, whole_number
-from sciml.errors import InputError, NotStructuredError
+from sciml.checks import instance
+from sciml.errors import NotStructuredError
+from sciml.linalg.matrix_methods import AlgebraicMultigrid, ConjugateGradients, Direct
+from sciml.linalg.method import LinearMethod, check_device, check_function
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sciml.linalg.krylov import Callback, KrylovResult
+    from sciml.linalg.method import Prepared
     from sciml.linalg.multigrid import MultigridPreconditioner
     from sciml.linalg.preconditioned import Preconditioner
     from sciml.linalg.systems import Matrix, System
-
-    # A method set up for one system: (b, x0, tolerance on |r|, |b|, callback) -> (x, how it was found)
-    Prepared = Callable[[np.ndarray, np.ndarray | None, float, float, Callback | None], tuple[np.ndarray, KrylovResult]]
-
-
-EXPECTED_DEVICE = "the name of a device, such as 'cpu' or 'cuda'"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LinearMethod(ABC):
-    """A method that solves A x = b, A symmetric positive (semi-)definite, to |b - A x| <= max(rtol |b|, atol).
-
-    Parameters
-    ----------
-    rtol, atol : relative and absolute tolerance on the norm of the true residual
-    maxiter : the largest number of iterations; without effect on a direct method
-
-    Attributes
-    ----------
-    name : under which the method is registered and reported
-    summary : one line on what it is and what it is for
-    needs : ``"matrix"``: any sparse matrix will do; ``"grid"``: a voxel problem or a 5- or 7-point matrix;
-        ``"box"``: a grid without obstacles and with a constant coefficient
-    kernels : the method whose compiled kernels this one uses, where it is another
-    direct : whether there is no iteration
-    compiles : whether numba compiles kernels for it, once on a machine
-    """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    needs: ClassVar[Literal["matrix", "grid", "box"]] = "matrix"
-    kernels: ClassVar[str | None] = None
-    direct: ClassVar[bool] = False
-    compiles: ClassVar[bool] = False
-
-    rtol: float = 1e-6
-    atol: float = 0.0
-    maxiter: int = 10_000
-
-    def __post_init__(self) -> None:
-        number("rtol", self.rtol, at_least=0)
-        number("atol", self.atol, at_least=0)
-        if not self.rtol + self.atol > 0:
-            raise InputError("rtol and atol are both 0, expected a positive number for at least one of them.")
-        whole_number("maxiter", self.maxiter, at_least=1)
-
-    def with_options(self, **options: Any) -> Self:
-        """Return a copy of the method with other values of some options, which are checked as those of a new object.
-
-        Raises
-        ------
-        InputError
-            The method has no option of that name, or the value does not suit it.
-        """
-        known = self.option_names()
-        for name in options:
-            if name not in known:
-                raise InputError(
-                    f"method={self.name!r} has no option {name!r}, expected one of {', '.join(known)}"
-                    f"{did_you_mean(name, known) or '.'}"
-                )
-        return replace(self, **options)
-
-    @classmethod
-    def option_names(cls) -> tuple[str, ...]:
-        """Return the names of the options of the method."""
-        return tuple(each.name for each in fields(cls))
-
-    @property
-    def label(self) -> str:
-        """Name under which results report the method."""
-        return self.name
-
-    def system_of(self, matrix: Matrix) -> System:
-        """Return a sparse matrix as the system that the method works on: without a grid unless it needs one."""
-        from sciml.linalg.systems import as_grid, as_matrix
-
-        return as_matrix(matrix) if self.needs == "matrix" else as_grid(matrix)
-
-    def chosen_for(self, system: System) -> LinearMethod:
-        """Return the method itself; one that stands for others returns the one that suits the system."""
-        return self
-
-    @abstractmethod
-    def prepare(self, system: System) -> Prepared:
-        """Set the method up for a system, once for any number of right-hand sides.
-
-        Raises
-        ------
-        NotStructuredError
-            The system is not of the kind that the method needs.
-        """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,7 +45,7 @@ class Automatic(LinearMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_function(self.preconditioner)
+        check_function(self.preconditioner)
         check_device(self.device)
 
     def system_of(self, matrix: Matrix) -> System:
@@ -173,7 +81,7 @@ def choose(system: System, preconditioner: Preconditioner | None = None) -> type
         return Multigrid if isinstance(preconditioner, MultigridPreconditioner) else ConjugateGradients
     if is_plain_box(system):
         return FastTransform
-    return Multigrid if isinstance(system, VoxelPoisson) else SmoothedAggregation
+    return Multigrid if isinstance(system, VoxelPoisson) else AlgebraicMultigrid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -276,97 +184,11 @@ class Multigrid(LinearMethod):
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SmoothedAggregation(LinearMethod):
-    """PyAMG's smoothed aggregation with conjugate gradients: for sparse matrices that do not come from a grid.
-
-    Equivalent to ``pyamg.smoothed_aggregation_solver(A, max_coarse=500).solve(b, accel="cg")``, with a check of the
-    true residual.
-
-    Parameters
-    ----------
-    max_coarse : the largest number of unknowns on the coarsest level
-    cycle : ``"V"``, ``"W"`` or ``"F"``
-    """
-
-    name: ClassVar[str] = "amg"
-    summary: ClassVar[str] = (
-        "PyAMG's smoothed aggregation with conjugate gradients: any sparse symmetric positive definite matrix"
-    )
-
-    max_coarse: int = 500
-    cycle: str = "V"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("max_coarse", self.max_coarse, at_least=1)
-        choice("cycle", self.cycle, ("V", "W", "F"))
-
-    def prepare(self, system: System) -> Prepared:
-        """Set up PyAMG's hierarchy on the matrix, also of a grid."""
-        import pyamg
-
-        from sciml.linalg.preconditioned import MatrixIteration
-
-        hierarchy = pyamg.smoothed_aggregation_solver(system.to_csr(), max_coarse=self.max_coarse)
-        return MatrixIteration(system, hierarchy.aspreconditioner(cycle=self.cycle).matvec, self.maxiter)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ConjugateGradients(LinearMethod):
-    """Conjugate gradients: to compare with, for systems of a few thousand unknowns, or with a preconditioner of yours.
-
-    Equivalent to ``scipy.sparse.linalg.cg(A, b, M=preconditioner)``. It differs in that the true residual is checked
-    and that a useless preconditioner is noticed and dropped.
-
-    Parameters
-    ----------
-    preconditioner : any function from r to M r in the shape of the system
-    device : ``"cuda"`` keeps the vectors of a voxel problem there
-    """
-
-    name: ClassVar[str] = "cg"
-    compiles: ClassVar[bool] = True
-    summary: ClassVar[str] = "plain conjugate gradients, to compare with"
-
-    preconditioner: Preconditioner | None = None
-    device: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_function(self.preconditioner)
-        check_device(self.device)
-
-    def prepare(self, system: System) -> Prepared:
-        """Set up the operator and its vectors."""
-        from sciml.linalg.preconditioned import checked_preconditioner, iteration_on
-
-        given = None if self.preconditioner is None else checked_preconditioner(self.preconditioner, system)
-        return iteration_on(system, given, self.maxiter, self.device)
-
-
-def check_device(device: str | None) -> None:
-    """Refuse what does not name a device; torch is asked about those other than the CPU."""
-    if device is None or instance("device", device, str, EXPECTED_DEVICE) == "cpu":
-        return
-    import torch
-
-    try:
-        torch.device(device)
-    except RuntimeError:
-        raise InputError(sentence("device", device, EXPECTED_DEVICE)) from None
-
-
-def _check_function(preconditioner: Preconditioner | None) -> None:
-    """Refuse a preconditioner that cannot be called."""
-    if preconditioner is not None and not callable(preconditioner):
-        raise InputError(sentence("preconditioner", preconditioner, "a function from r to M r"))
-
-
 METHODS: tuple[type[LinearMethod], ...] = (
     Automatic,
     FastTransform,
     Multigrid,
-    SmoothedAggregation,
+    AlgebraicMultigrid,
+    Direct,
     ConjugateGradients,
 )

@@ -1,6 +1,6 @@
 """The one list of methods for linear systems, which a package joins by a module named ``linear_methods``.
 
-Each such module has a tuple ``METHODS`` of :class:`~sciml.linalg.linear_methods.LinearMethod` classes and loads what
+Each such module has a tuple ``METHODS`` of :class:`~sciml.linalg.method.LinearMethod` classes and loads what
 they compute with only when they are used. Those of this package come first, the others in alphabetical order.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sciml.checks import choice
 from sciml.errors import InputError
-from sciml.linalg.linear_methods import LinearMethod
+from sciml.linalg.method import LinearMethod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import numpy as np
 
 from sciml.linalg.kernels.compile_time import compile_time
 from sciml.linalg.krylov import Callback, KrylovResult, norm
-from sciml.linalg.linear_methods import LinearMethod
+from sciml.linalg.method import LinearMethod
 from sciml.linalg.preconditioned import Preconditioner
 from sciml.linalg.registry import as_method
 from sciml.linalg.results import SolveResult, slower
@@ -19,7 +19,7 @@ from sciml.linalg.voxel_poisson import VoxelPoisson
 from sciml.status import Status
 
 if TYPE_CHECKING:
-    from sciml.linalg.linear_methods import Prepared
+    from sciml.linalg.method import Prepared
 
 
 def solve(  # noqa: PLR0913 - one verb, whose options are keywords
@@ -45,8 +45,8 @@ def solve(  # noqa: PLR0913 - one verb, whose options are keywords
     b : right-hand side of shape ``system.shape`` (values off the fluid are ignored), or (rows,) for a matrix; a leading
         axis solves for several right-hand sides with one set-up
     method : ``"auto"`` takes ``"fft"`` (fast sine and cosine transforms) on a box of constant coefficient,
-        ``"multigrid"`` on other grids and ``"amg"`` (PyAMG's smoothed aggregation) on other matrices; ``"cg"`` is plain
-        conjugate gradients. Any name of ``sciml list methods``, or an object with options, such as
+        ``"multigrid"`` on other grids and ``"amg"`` (PyAMG) on other matrices; ``"direct"`` keeps sparse factors,
+        ``"cg"`` is plain conjugate gradients. Any name of ``sciml list methods``, or an object with options, such as
         ``Multigrid(visits=1)``, see :mod:`sciml.linalg.linear_methods`
     preconditioner : used instead of the method's own: a :class:`MultigridPreconditioner` to set up once and solve many
         times (``"auto"``, ``"multigrid"``, ``"cg"``), or any function from a residual to M r (``"auto"``, ``"cg"``; the

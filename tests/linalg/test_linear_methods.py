@@ -9,21 +9,25 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pyamg
 import pytest
+import scipy.sparse as sp
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from sciml.dcdm import DeepConjugateDirections, LearnedMultigrid
 from sciml.errors import InputError, NotStructuredError
 from sciml.linalg import (
+    AlgebraicMultigrid,
     Automatic,
     ConjugateGradients,
+    Direct,
     FastTransform,
     Multigrid,
     MultigridPreconditioner,
-    SmoothedAggregation,
     VoxelPoisson,
     solve,
 )
+from sciml.linalg.algebraic_multigrid import is_m_matrix
 from sciml.linalg.linear_methods import choose
 from sciml.linalg.registry import as_method, find, registered
 from sciml.linalg.systems import as_matrix
@@ -38,7 +42,7 @@ OBSTACLE = VoxelPoisson.from_cells(np.pad(np.full((3, 3), 2, np.uint8), 5), outs
 
 
 def test_linalg_and_dcdm_share_one_list_of_names():
-    assert list(registered()) == ["auto", "fft", "multigrid", "amg", "cg", "dcdm", "learned"]
+    assert list(registered()) == ["auto", "fft", "multigrid", "amg", "direct", "cg", "dcdm", "learned"]
     assert find("dcdm") is DeepConjugateDirections and find("learned") is LearnedMultigrid
 
 
@@ -70,7 +74,7 @@ def test_listing_the_methods_loads_no_numerics(repository):
         (BOX, None, FastTransform),
         (OBSTACLE, None, Multigrid),
         (VARIABLE, None, Multigrid),
-        (as_matrix(pyamg.gallery.load_example("unit_cube")["A"]), None, SmoothedAggregation),
+        (as_matrix(pyamg.gallery.load_example("unit_cube")["A"]), None, AlgebraicMultigrid),
         (BOX, lambda r: r, ConjugateGradients),
         (OBSTACLE, MultigridPreconditioner(OBSTACLE), Multigrid),
     ],
@@ -128,6 +132,48 @@ def test_a_function_as_preconditioner_runs_conjugate_gradients_and_is_reported_s
         solve(OBSTACLE, b, method="multigrid", preconditioner=lambda r: r / 4)
 
 
+# --------------------------------------------------------------------------------------------- factors and coarsening
+
+
+def voronoi_like(contrast: float, seed: int = 0) -> sp.csr_array:
+    """A random network in three dimensions with conductances of that contrast, grounded at one side."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((3000, 3))
+    pairs = cKDTree(points).query_pairs(0.11, output_type="ndarray")
+    w = contrast ** rng.random(len(pairs))
+    couplings = sp.coo_array((np.r_[w, w], (np.r_[pairs[:, 0], pairs[:, 1]], np.r_[pairs[:, 1], pairs[:, 0]])))
+    ground = np.where(points[:, 0] < 0.1, 1.0, 1e-12)
+    return sp.csr_array(sp.diags_array(couplings.sum(axis=1) + ground) - couplings)
+
+
+def test_one_factorisation_serves_all_right_hand_sides(monkeypatch):
+    matrix, made = voronoi_like(1e3), []
+    factorise = sp.linalg.splu
+    monkeypatch.setattr(sp.linalg, "splu", lambda *given, **options: made.append(1) or factorise(*given, **options))
+    b = np.random.default_rng(1).standard_normal((4, matrix.shape[0]))
+    result = solve(matrix, b, method="direct", rtol=1e-12)
+    assert len(made) == 1 and (result.status, result.iterations, result.method) == ("converged", 0, "direct")
+    np.testing.assert_allclose(result.x @ matrix, b, atol=1e-10)
+
+
+def test_factors_that_rounding_keeps_from_the_tolerance_say_so():
+    result = solve(voronoi_like(1e8), np.ones(3000), method=Direct(rtol=1e-30))
+    assert result.status is Status.STAGNATED and result.true_residual < 1e-6
+
+
+def test_classical_coarsening_is_taken_where_it_wins_and_aggregation_for_positive_couplings():
+    matrix = voronoi_like(1e9)
+    b = matrix @ np.random.default_rng(2).standard_normal(matrix.shape[0])
+    its = {
+        kind: solve(matrix, b, method=AlgebraicMultigrid(coarsening=kind), rtol=1e-8).iterations
+        for kind in ("auto", "classical", "aggregation")
+    }
+    assert its["auto"] == its["classical"] < 0.5 * its["aggregation"]
+    assert is_m_matrix(matrix)
+    beam = sp.csr_array(pyamg.gallery.load_example("bar")["A"])
+    assert not is_m_matrix(beam)
+
+
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 
@@ -148,7 +194,7 @@ def test_every_method_refuses_an_unknown_option_in_a_sentence(name, method):
     assert all(option in sentence for option in method.option_names()) and sentence[-1] in ".?"
 
 
-@pytest.mark.parametrize("method", ["fft", "amg", "dcdm"])
+@pytest.mark.parametrize("method", ["fft", "amg", "direct", "dcdm"])
 def test_a_device_is_not_ignored_by_methods_without_one(method, noise):
     with pytest.raises(InputError, match=f"method='{method}' has no option 'device'"):
         solve(BOX, noise(BOX), method=method, device="cuda")
@@ -182,8 +228,9 @@ def test_each_option_of_each_method_refuses_values_of_other_kinds_when_the_objec
         (lambda: Multigrid(degree=(3, 0)), "degree of the smoother is 0, expected a whole number of at least 1"),
         (lambda: Multigrid(visits=1.5), "visits is 1.5, expected a whole number"),
         (lambda: Multigrid(backend="jax"), "backend is 'jax', expected one of auto, numba, torch"),
-        (lambda: SmoothedAggregation(cycle="Z"), "cycle is 'Z', expected one of V, W, F"),
-        (lambda: SmoothedAggregation(max_coarse=0), "max_coarse is 0"),
+        (lambda: AlgebraicMultigrid(cycle="Z"), "cycle is 'Z', expected one of V, W, F"),
+        (lambda: AlgebraicMultigrid(max_coarse=0), "max_coarse is 0"),
+        (lambda: AlgebraicMultigrid(coarsening="none"), "coarsening is 'none', expected one of auto, classical, aggr"),
         (lambda: ConjugateGradients(maxiter=True), "maxiter is True, expected a whole number"),
         (lambda: DeepConjugateDirections(history=0), "history is 0"),
         (lambda: DeepConjugateDirections(scales=0), "scales is 0"),

@@ -403,7 +403,7 @@ def test_grid_methods_refuse_other_matrices(method):
         solve(pyamg.gallery.load_example("unit_cube")["A"], np.ones(1), method=method)
 
 
-@pytest.mark.parametrize("method", ["amg", "cg"])
+@pytest.mark.parametrize("method", ["amg", "direct", "cg"])
 def test_the_laplacian_of_a_graph_refuses_sources_without_sinks_and_gives_a_solution_of_zero_mean(method):
     ring = np.arange(40)
     edges = np.concatenate([np.stack([ring, (ring + 1) % 40]), np.stack([ring[::3], (ring[::3] + 17) % 40])], axis=1)
