@@ -25,7 +25,7 @@ from sciml.cgs.conductances import Conductances, Sinks
 from sciml.cgs.fixed_points import Automatic, EdgeMap, FixedPointReport, FixedPointSolver, fixed_point
 from sciml.checks import choice, number, positive
 from sciml.linalg.graph_laplacian import GraphLaplacian
-from sciml.linalg.graph_methods import GraphSolveInfo
+from sciml.linalg.graph_solutions import GraphSolveInfo
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
