@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from sciml.cgs.data import PoreNetworks, collate, network_graph
 from sciml.cgs.features import Features
-from sciml.cgs.model import GraphAnswer, GraphModel
+from sciml.cgs.model import GraphAnswer, GraphModel, SolveReport
 from sciml.checks import choice, number
 from sciml.errors import ConfigError, DivergenceError, InputError
+from sciml.mesh import Field, Mesh
 from sciml.numerics.random import generator
 from sciml.reference.pore_network_files import read_network, write_network
-from sciml.reference.pore_networks import DARCY
+from sciml.reference.pore_networks import DARCY, PoreNetwork
 from sciml.training.task import Task
 
 if TYPE_CHECKING:
@@ -26,6 +28,26 @@ if TYPE_CHECKING:
 Target = Literal["pressure", "permeability"]
 FAILED = 1e6  # beyond any error of pressures or permeabilities; a line search cannot interpolate infinity
 FIRST_BATCH = 2**62  # counter of the draw that the statistics of the features are taken from
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkFlow:
+    """The flow through a pore network as a model predicts it.
+
+    Attributes
+    ----------
+    pressure : ``(N,)``, 1 in the inlet and 0 in the outlet
+    report : of the solver
+    conductance : ``(m,)`` of the throats in m^3/(Pa s), None if the model has none
+    flux : ``(m,)`` from the first to the second pore of each throat, in m^3/s at a pressure drop of 1 Pa
+    permeability : in m^2
+    """
+
+    pressure: np.ndarray
+    report: SolveReport
+    conductance: np.ndarray | None = None
+    flux: np.ndarray | None = None
+    permeability: float | None = None
 
 
 class GraphSolver(Task):
@@ -49,6 +71,7 @@ class GraphSolver(Task):
     def __init__(self, features: Features, model: GraphModel, target: Target = "pressure", ridge: float = 0.0) -> None:
         super().__init__()
         self._unconverged = 0
+        self._shown: Batch | None = None
         self.ridge = number("ridge", ridge, at_least=0, error=ConfigError)
         self.features, self.model = features, model
         self.target = choice("target", target, ("pressure", "permeability"), error=ConfigError)
@@ -188,22 +211,66 @@ class GraphSolver(Task):
         viscosity : in Pa s; by default that of the file, or of water
         """
         network, removed = read_network(source, length=length, area=area, viscosity=viscosity).trimmed()
-        graph = collate([network_graph(network)]).to(self.device)
-        with torch.no_grad():
-            answer = self.answer(graph)
-        pressure = answer.values.double().cpu().numpy()
-        found = {"pores": float(network.n_pores), "trimmed_pores": float(removed)}
-        throats: dict[str, np.ndarray] = {}
-        if answer.conductance is not None:
-            conductance = (answer.conductance * self.log_unit.exp()).cpu().numpy() / network.viscosity
-            first, second = network.throats.T
-            throats = {"learned_conductance": conductance, "flux": conductance * (pressure[first] - pressure[second])}
-            permeability = float(self.log_permeability(graph, answer).exp())
-            found |= {"permeability": permeability, "permeability_darcy": permeability / DARCY}
+        found = self.flow(network)
+        throats = {} if found.conductance is None else {"learned_conductance": found.conductance, "flux": found.flux}
+        write_network(output, network, {"pressure": found.pressure}, throats)
+        numbers = {"pores": float(network.n_pores), "trimmed_pores": float(removed)}
+        if found.permeability is not None:
+            numbers |= {"permeability": found.permeability, "permeability_darcy": found.permeability / DARCY}
         if "conductance" in network.columns:
-            found["mse"] = float(np.mean((pressure - network.pressures()) ** 2))
-        write_network(output, network, {"pressure": pressure}, throats)
-        return found | {"iterations": float(answer.report.iterations), "error_estimate": answer.report.error_estimate}
+            numbers["mse"] = float(np.mean((found.pressure - network.pressures()) ** 2))
+        report = found.report
+        return numbers | {"iterations": float(report.iterations), "error_estimate": report.error_estimate}
+
+    @torch.no_grad()
+    def flow(self, network: PoreNetwork) -> NetworkFlow:
+        """Return the pressures in a network, and the flow if the model has conductances.
+
+        Parameters
+        ----------
+        network : whose pores are all connected to inlet or outlet, with the columns that the features need
+
+        Raises
+        ------
+        DivergenceError
+            If the solver does not converge.
+        """
+        graph = collate([network_graph(network)]).to(self.device)
+        answer = self.answer(graph)
+        pressure = answer.values.double().cpu().numpy()
+        if answer.conductance is None:
+            return NetworkFlow(pressure, answer.report)
+        conductance = (answer.conductance * self.log_unit.exp()).cpu().numpy() / network.viscosity
+        first, second = network.throats.T
+        flux = conductance * (pressure[first] - pressure[second])
+        permeability = float(self.log_permeability(graph, answer).exp())
+        return NetworkFlow(pressure, answer.report, conductance, flux, permeability)
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Log the means of :meth:`validate`, and remember a network for the figures."""
+        super().validation_step(batch, index)
+        self._shown = batch
+
+    def figures(self, folder: Path) -> None:
+        """Draw pressures and fluxes of a network of the validation, if there was one since the run went on."""
+        if self._shown is None:
+            return
+        from sciml.plots import network_picture
+
+        graph = self._shown.to_data_list()[0]
+        with torch.no_grad():
+            answer = self.answer(collate([graph]))
+        if answer.conductance is None:
+            return
+        first, second = graph.throat_index
+        flux = answer.conductance * (answer.values[first] - answer.values[second])
+        mesh = Mesh(graph.pos.numpy(), {"line": graph.throat_index.T.numpy()})
+        fields = (("pressure", answer.values, "points"), ("flux", flux, "cells"))
+        network_picture(
+            *(Field(name, values.double().numpy(), mesh, place) for name, values, place in fields),
+            folder / "network.png",
+            title="Pressure and flux in a network of the validation",
+        )
 
     def log_permeability(self, graph: Batch, answer: GraphAnswer) -> Tensor:
         r"""Return the logarithms of the permeabilities in m^2, ``(graphs,)``.

@@ -28,6 +28,13 @@ _BASELINES = (
 _BUDGET = {"cpu_seconds": 120.0, "learning_rate": 3e-3, "graphs": 16}
 _LARGE = "data.init_args.tests.dense={base: [88500, 88501], graphs: 1, grows: true}"
 _POWER = "task.init_args.model.init_args.conductances.init_args.hidden=[]"
+_POWER_OF_ALL = (
+    "task.init_args.features={class_path: sciml.cgs.ThroatFeatures, init_args: {pores: [diameter]}}",
+    (
+        "task.init_args.model.init_args.conductances="
+        "{class_path: sciml.cgs.ThroatConductances, init_args: {throat_dim: 4, hidden: []}}"
+    ),
+)
 
 GROUPS = (
     Group(
@@ -69,9 +76,8 @@ GROUPS = (
         (
             Row("anchored", "anchored head, laws of conduits", "jobs:trained", "ours",
                 _config("pore_conduits_cpu", _LARGE), _quick()),
-            Row("power", "a power law for each throat", "jobs:trained", "classical",
-                _config("pore_anchored_cpu", "data.init_args.law=conduits", _POWER, _LARGE),
-                _quick("data.init_args.law=conduits", _POWER)),
+            Row("power", "a power law of throat and both pores", "jobs:trained", "classical",
+                _config("pore_conduits_cpu", *_POWER_OF_ALL, _LARGE), _quick(*_POWER_OF_ALL)),
         ),
         (
             Limit("conduits hidden: 50 to 200 / 200 to 500 / 1e5 pores; over a power law", "anchored",
@@ -80,6 +86,28 @@ GROUPS = (
                    Bound("mse_dense", 0.1, over="power", form=_SHORT)), beside="power"),
         ),
         (Case("pore networks, 1e5 pores, conduits hidden: MSE", "anchored", "mse_dense"),),
+    ),
+    Group(
+        "permeability",
+        "one permeability for each network of the training as the only label: relative errors",
+        (
+            Column("permeability_error_50_200", "permeability, 50 to 200 pores"),
+            Column("permeability_error_200_500", "200 to 500"),
+            Column("permeability_error_1300", "1300"),
+            Column("mse_200_500", "MSE of pressures, 200 to 500"),
+        ),
+        (
+            Row("anchored", "anchored head, law hidden", "jobs:trained", "ours", _config("permeability_cpu"),
+                _quick()),
+            Row("power", "a power law", "jobs:trained", "classical", _config("permeability_cpu", _POWER),
+                _quick(_POWER)),
+        ),
+        (
+            Limit("one permeability a network as label: permeability, 200 to 500 pores", "anchored",
+                  (Bound("permeability_error_200_500", 0.02, 0.003),), beside="power"),
+        ),
+        (Case("permeability of pore networks as the only label, 200 to 500 pores: error", "anchored",
+              "permeability_error_200_500"),),
     ),
     Group(
         "theorems",
