@@ -11,6 +11,7 @@ from sciml.bench.cgs.jobs import outcome
 from sciml.bench.measure import cpu_timed
 from sciml.bench.worker import Job
 
+SIZES, FACTOR = (64, 128), 8
 METHODS = ("averages", "local", "extended")
 OTHER_LENGTHS, OTHER_DEVIATIONS = (1.5, 3.0, 6.0), (0.5, 1.5, 2.5)
 LEAST = 0.01  # below this, errors on other fields need not be below those of local upscaling
@@ -19,10 +20,11 @@ LEAST = 0.01  # below this, errors on other fields need not be below those of lo
 def errors(task: Any, job: Job) -> dict[str, float]:
     """Return the errors of a trained :class:`~sciml.cgs.upscaling.UpscalingTask` on fields unlike those of its test.
 
-    ``NAME_128`` are those on fields of 128 x 128 cells; ``rate_LENGTH_DEVIATION`` and ``pressure_LENGTH_DEVIATION``
-    those of other correlation lengths and deviations, ``..._local`` those of local upscaling there, and ``others`` the
-    largest ratio of ours to the larger of the latter and 1 %. ``rate_ratio``, ``pair_rate_ratio`` and
-    ``pressure_ratio`` are the errors over those of extended local upscaling on the two sizes, the larger.
+    ``NAME_64`` and ``NAME_128`` are those on fields of 64 x 64 and 128 x 128 cells. ``rate_LENGTH_DEVIATION`` and
+    ``pressure_LENGTH_DEVIATION`` are those of other correlation lengths and deviations, ``..._local`` those of local
+    upscaling there, and ``others`` is the largest ratio of ours to the larger of the latter and 1 %. ``rate_ratio``,
+    ``pair_rate_ratio`` and ``pressure_ratio`` are the errors over those of extended local upscaling, the larger of the
+    two sizes.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def errors(task: Any, job: Job) -> dict[str, float]:
     network = task.network
     found: dict[str, float] = {}
     ratios: dict[str, float] = {}
-    for size in (64, 128):
+    for size in SIZES:
         data = LognormalFlows([size, size], network.factor, test_fields=job["fields"], seed=job["seed"])
         means = _means(network, data.test_flows())
         found |= {f"{name}_{size}": value for name, value in means.items()}
@@ -52,6 +54,33 @@ def errors(task: Any, job: Job) -> dict[str, float]:
                 found[f"{name}_{length:g}_{deviation:g}_local"] = means[f"{name}_local"]
                 others.append(means[name] / max(means[f"{name}_local"], LEAST))
     return found | ratios | {"others": max(others)}
+
+
+def classical(job: Job) -> dict[str, Any]:
+    """Measure ``job["upscaling"]``, the name of a classical method, on the fields that :func:`errors` measures ours on.
+
+    Its CPU time is that of its transmissibilities, over all fields.
+    """
+    return outcome(lambda: _classical(job))
+
+
+def _classical(job: Job) -> dict[str, float]:
+    from sciml.cgs.upscaling import LognormalFlows
+    from sciml.cgs.upscaling.model import BASES
+
+    upscale = BASES[job["upscaling"]]
+    found: dict[str, float] = {"seconds": 0.0}
+    for size in SIZES:
+        flows = LognormalFlows([size, size], FACTOR, test_fields=job["fields"], seed=job["seed"]).test_flows()
+        upscale(flows[0].blocks.coefficient, FACTOR)  # compiles kernels
+        sums: dict[str, float] = {}
+        for each in flows:
+            coarse, seconds = cpu_timed(lambda each=each: upscale(each.blocks.coefficient, FACTOR))
+            found["seconds"] += seconds
+            for name, value in each.errors(coarse).items():
+                sums[name] = sums.get(name, 0.0) + value / len(flows)
+        found |= {f"{name}_{size}": value for name, value in sums.items()}
+    return found
 
 
 def _means(network: Any, flows: list[Any]) -> dict[str, float]:

@@ -5,13 +5,14 @@ To add a measurement: write its function as :mod:`sciml.bench.cgs.jobs` says, an
 """
 
 from sciml.bench.cgs.frame import Group
-from sciml.bench.cgs.rows import diffusion, gradients, networks, peers, solvers, values
+from sciml.bench.cgs.rows import diffusion, gradients, networks, peers, solvers, upscaling, values
 
 GROUPS: tuple[Group, ...] = (
     *networks.GROUPS,
     *gradients.GROUPS,
     *solvers.GROUPS,
     *values.GROUPS,
+    *upscaling.GROUPS,
     *diffusion.GROUPS,
     *peers.GROUPS,
 )
