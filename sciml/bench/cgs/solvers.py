@@ -36,7 +36,8 @@ def network(job: Job) -> dict[str, Any]:
     """
 
     def measure() -> dict[str, float]:
-        _solve(cubic_network(WARM_UP, 0), job["solver"])  # loads libraries and compiles kernels
+        for method in ("multigrid", "amg"):  # loads libraries and compiles kernels
+            _solve(cubic_network(WARM_UP, 0), method)[0].sum().backward()
         given = _network(job["network"], job.get("base"), job.get("pores"), job["seed"])
         (x, info, conductance), forward = cpu_timed(lambda: _solve(given, job["solver"]))
         _, backward = cpu_timed(lambda: x.square().sum().backward())
