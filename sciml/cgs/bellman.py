@@ -32,7 +32,7 @@ MOST_ROUNDS = 1000  # of policy iteration, which takes about ten on random graph
 
 @dataclass(frozen=True)
 class BellmanReport:
-    """How a fixed point of Bellman's equation was found.
+    """A report on the solution of Bellman's equation.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ class BellmanHead(nn.Module):
 
     @property
     def discount(self) -> Tensor:
-        """The discounts, (H,)."""
+        """Discount factors of the heads, (H,), between 0 and 1."""
         return torch.sigmoid(self.logit)
 
     def forward(self, edge_index: Tensor, scaled: Tensor, nodes: int) -> tuple[Tensor, BellmanReport]:

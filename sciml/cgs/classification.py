@@ -58,7 +58,7 @@ class GraphClassification(Task):
         return self.model(featured).values
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the cross-entropy."""
+        """Return the cross-entropy of the classes over the graphs of a batch."""
         if int(batch.y.max()) >= self.classes:
             raise InputError(
                 f"there are {int(batch.y.max()) + 1} classes or more, expected {self.classes}; set classes."

@@ -62,7 +62,7 @@ class PositiveEdgeWeights(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class EdgeShapes:
-    """What a network sees of the edges of a problem.
+    """The features of the edges of a problem, as a network sees them.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ class EdgeMap:
 
 @dataclass(eq=False)
 class FixedPointReport:
-    """What a solver reports.
+    """A report on the fixed points of a batch of graphs.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ READOUTS = ("nodes", "sum", "mean")
 
 @dataclass(frozen=True)
 class SolveReport:
-    """How the values of a graph, or of a batch of them, were found.
+    """A report on the solution of the system of a graph, or of a batch of them.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class SolveReport:
 
 @dataclass(frozen=True, eq=False)
 class GraphAnswer:
-    """What a model says about a graph.
+    """The output of a model on a graph or a batch of graphs.
 
     Attributes
     ----------

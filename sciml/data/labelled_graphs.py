@@ -35,7 +35,7 @@ _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 @dataclass(frozen=True, eq=False)
 class LabelledGraph:
-    """One graph.
+    """A graph with tagged nodes and a class.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class LabelledGraph:
 
 @dataclass(frozen=True, eq=False)
 class LabelledGraphs:
-    """A set of graphs.
+    """A set of graphs with tagged nodes and a class each.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ LARGEST_DIRECT = 40_000  # edges of a graph on the CPU, see GraphMethod `auto`
 
 
 class GraphMethod(Protocol):
-    """What solves; a small object without state."""
+    """A method for the systems of graphs, an object without state."""
 
     name: ClassVar[str]
 
@@ -63,7 +63,7 @@ class Dense:
     name: ClassVar[str] = "dense"
 
     def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
-        """Factorise D^-1/2 A D^-1/2."""
+        """Factorise the matrices D^-1/2 A D^-1/2 of all graphs, padded to one size."""
         graph, systems = equations.graph, equations.systems
         place = _place_in_graph(graph.graph[graph.free], graph.graphs)
         size = int(place.max(initial=0)) + 1
@@ -107,7 +107,7 @@ class Direct:
     name: ClassVar[str] = "direct"
 
     def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
-        """Factorise every system."""
+        """Factorise the sparse matrix of every system."""
         factors = [SparseFactors(equations.matrix(system)).solve for system in range(equations.systems)]
         return self.name, Factored(equations, _on_free_nodes(equations, factors, together=True))
 
@@ -161,7 +161,7 @@ class JacobiConjugateGradients:
     name: ClassVar[str] = "cg"
 
     def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
-        """Compute the diagonal."""
+        """Compute the diagonal of every system, which is the preconditioner."""
         inverse = torch.where(equations.pinned, 0.0, 1.0 / equations.diagonal)
 
         def product(x: Tensor) -> Tensor:

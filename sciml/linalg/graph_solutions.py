@@ -25,7 +25,7 @@ FACTORED_SAFETY = 10.0  # on that for factors, of which two or three corrections
 
 @dataclass(frozen=True)
 class GraphSolveInfo:
-    """How a solve ended; the arrays have one entry for each graph, the largest of its heads.
+    """A report on a solve; the arrays have one entry for each graph, the largest of its heads.
 
     Attributes
     ----------

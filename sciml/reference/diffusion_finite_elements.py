@@ -88,7 +88,7 @@ class DiffusionProblem:
 
     @property
     def cell_type(self) -> str:
-        """``"triangle"`` or ``"tetra"``."""
+        """Type of the cells, ``"triangle"`` or ``"tetra"``."""
         return SIMPLICES[self.mesh.topological_dim - 2]
 
     @property
@@ -145,7 +145,7 @@ class DiffusionProblem:
 
     @cached_property
     def contributions(self) -> np.ndarray:
-        """What every cell adds to the weight of each of its edges, (cells, 3 or 6), as :attr:`edge_numbers`."""
+        """Contribution of every cell to the weight of each of its edges, (cells, 3 or 6), as :attr:`edge_numbers`."""
         measures, gradients = self.geometry
         first, second = np.array(self._pairs).T
         products = np.einsum("ced,ced->ce", gradients[:, first], gradients[:, second])

@@ -109,7 +109,7 @@ class PoreNetwork:
 
     @property
     def n_throats(self) -> int:
-        """Number of throats."""
+        """Number of throats, parallel ones counted each."""
         return len(self.throats)
 
     def distances(self) -> np.ndarray:

@@ -69,7 +69,7 @@ class Bound:
 
     @property
     def text(self) -> str:
-        """The limit in words."""
+        """Limit in words, such as "≤ 1e-6"."""
         return f"{'≤' if self.most else '≥'} {self.form(self.must)}{' of it' if self.over else ''}"
 
     def part(self, results: Results, group: str, method: str) -> Part:

@@ -1,4 +1,4 @@
-"""What the baselines share: features of the nodes, added up over a graph or not, and a decoder."""
+"""The base class of the baselines: features of the nodes, added up over a graph or not, and a decoder."""
 
 from __future__ import annotations
 

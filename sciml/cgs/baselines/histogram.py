@@ -1,4 +1,4 @@
-"""How often each tag occurs in a graph, and a perceptron: what a network on graphs has to beat, as it sees no edge."""
+"""A perceptron on the frequencies of the tags of a graph, which sees no edge: a network on graphs has to beat it."""
 
 from __future__ import annotations
 
