@@ -143,3 +143,26 @@ def test_a_file_of_other_tags_or_classes_is_refused(tmp_path: Path) -> None:
     batch.tag[3], batch.y[0] = 0, 2
     with pytest.raises(InputError, match="there are 3 classes or more, expected 2; set classes"):
         task.loss(batch)
+
+
+def accuracies(reference_data: Path, name: str, folds: int | None = None, seed: int = 0) -> dict[str, float]:
+    """Return the accuracies of the shipped config on the usual folds of a reference set, by protocol."""
+    path = reference_data / "tu" / name / f"{name}.txt"
+    config = load_config(f"cgs/{name.lower()}_cpu", [f"data.init_args.path={path}", f"seed={seed}"])
+    return cross_validate(config, None if folds is None else range(folds)).protocols()
+
+
+def test_three_folds_of_mutag_are_classified(reference_data: Path) -> None:
+    assert accuracies(reference_data, "MUTAG", 3)["nested"] >= 0.80  # the larger class has 0.665
+
+
+@pytest.mark.slow
+def test_mutag_in_nested_validation(reference_data: Path) -> None:
+    found = accuracies(reference_data, "MUTAG")
+    assert found["nested"] >= 0.85
+    assert found["nested"] <= found["test_best"] and found["gin"] <= found["test_best"]
+
+
+@pytest.mark.slow
+def test_proteins_in_nested_validation(reference_data: Path) -> None:
+    assert accuracies(reference_data, "PROTEINS")["nested"] >= 0.73  # the larger class has 0.596
