@@ -1,7 +1,8 @@
 """Cross-validation of a classifier of graphs, by protocols whose numbers must not be mixed up.
 
 ==============  ========================================================================================================
-``nested``      each fold stops at the epoch that is best on graphs kept for validation; the test has no part in it
+``nested``      each fold stops at the epoch that is best on graphs kept for validation, the last of several that are;
+                the test has no part in it
 ``gin``         one epoch for all folds, the best of the mean over the tests (Xu et al., ICLR 2019): optimistic
 ``last``        the last epoch of each fold
 ``test_best``   each fold stops at the epoch that is best in its own test: a maximum over noise, for comparison with
@@ -49,7 +50,8 @@ class Curves:
 
     def protocols(self) -> dict[str, float]:
         """Return the mean accuracy of each protocol over the folds, and the deviation of ``nested`` between them."""
-        chosen = self.test[np.arange(len(self.test)), self.validation_loss.argmin(1)]
+        last_best = self.validation.shape[1] - 1 - self.validation[:, ::-1].argmax(1)
+        chosen = self.test[np.arange(len(self.test)), last_best]
         return {
             "nested": float(chosen.mean()),
             "nested_deviation": float(chosen.std()),

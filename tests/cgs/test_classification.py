@@ -115,9 +115,9 @@ def test_cross_validation_is_a_function_of_the_config(tmp_path: Path) -> None:
 
 def test_protocols_choose_their_epochs_as_they_say() -> None:
     test = np.array([[0.5, 0.8, 0.6], [0.4, 0.5, 0.9]])
-    curves = Curves(test, np.zeros((2, 3)), np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]))
-    found = curves.protocols()
-    assert found["nested"] == pytest.approx((0.6 + 0.4) / 2)
+    validation = np.array([[0.7, 0.6, 0.7], [0.9, 0.8, 0.8]])
+    found = Curves(test, validation, np.ones((2, 3))).protocols()
+    assert found["nested"] == pytest.approx((0.6 + 0.4) / 2)  # the last of the best two, and the first
     assert found["nested_deviation"] == pytest.approx(0.1)
     assert found["gin"] == pytest.approx(0.75)  # the third epoch, for both
     assert found["last"] == pytest.approx(0.75)
