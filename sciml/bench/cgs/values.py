@@ -1,4 +1,4 @@
-"""The measurements of ``sciml bench cgs`` on value iteration, and of networks on graphs that train for equal CPU time."""
+"""The measurements of ``sciml bench cgs`` on value iteration, and of networks on graphs trained for equal CPU time."""
 
 from __future__ import annotations
 
