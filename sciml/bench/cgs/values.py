@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
-from torch_geometric.data import Batch
 
 from sciml.bench.cgs.jobs import outcome
 from sciml.bench.worker import Job
@@ -50,7 +49,7 @@ class Subject:
     """
 
     task: Task
-    draw: Callable[[torch.Generator], Batch]
+    draw: Callable[[torch.Generator], Any]
     measure: Callable[[], Mapping[str, float]]
 
 
