@@ -14,7 +14,8 @@ from tests.docs.pages import PAGES, REPOSITORY, Page, page
 
 PUBLIC = (
     "training",
-    "linalg", "dcdm", "insr", "lpinn", "lpinn.baselines", "domains", "nets", "mesh", "data", "training.task", "errors",
+    "linalg", "linalg.graph_laplacian", "dcdm", "insr", "lpinn", "lpinn.baselines", "cgs", "cgs.diffusion",
+    "cgs.upscaling", "domains", "nets", "mesh", "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
     "numerics.derivatives", "numerics.implicit",
 )  # fmt: skip
@@ -62,7 +63,7 @@ def test_configs_and_links_of_a_page_exist(each: Page) -> None:
             assert (folder / target.partition("#")[0]).exists(), f"{each.name} links to {target}"
 
 
-@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn"])
+@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs"])
 def test_the_table_of_source_files_is_complete(method: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}

@@ -105,6 +105,23 @@ def gradients_are_those_of_the_unrolled_iteration(names: dict, printed: str) -> 
         torch.testing.assert_close(names[name].grad, exact, rtol=1e-8, atol=0)
 
 
+def the_hidden_law_is_found(names: dict, printed: str) -> None:
+    diameter, length = names["law"].linear.weight[0].tolist()
+    assert diameter == pytest.approx(2.5, abs=0.02) and length == pytest.approx(-0.5, abs=0.02)
+    assert float((names["pressure"] - names["measured"]).abs().max()) < 1e-3
+
+
+def coarse_pressures_fall_from_left_to_right(names: dict, printed: str) -> None:
+    p = names["p"]
+    assert p.shape == (8, 8) and 0 < p.min() < p.max() < 1 and (np.diff(p.mean(axis=1)) < 0).all()
+
+
+def positive_weights_stay_within_the_bounds(names: dict, printed: str) -> None:
+    assert names["problem"].negative > 0 and names["exact"].max() > 1.02
+    assert names["learned"].min() >= 0 and names["learned"].max() <= 1 + 1e-9
+    assert len(names["losses"]) == 100 and all(math.isfinite(loss) for loss in names["losses"])
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
@@ -117,6 +134,9 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/lpinn.md", "Convection(speed=50.0"): the_wave_moves_and_decays,
     ("docs/methods/lpinn.md", "class PulsatingWind"): the_wind_carries_its_pulse,
     ("docs/methods/lpinn.md", "DeepXdePinn"): all_baselines_answer,
+    ("docs/methods/cgs.md", "def pipes"): the_hidden_law_is_found,
+    ("docs/methods/cgs.md", "learned_transmissibilities(k)"): coarse_pressures_fall_from_left_to_right,
+    ("docs/methods/cgs.md", "def sheared"): positive_weights_stay_within_the_bounds,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
     ("docs/methods/dcdm.md", "own = solve"): an_own_shape_is_solved,
@@ -162,6 +182,7 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
         ("docs/methods/insr.md", "class HeatOnDisk"),
         ("docs/methods/linalg.md", "temperature = solve"),
         ("docs/methods/lpinn.md", "class PulsatingWind"),
+        ("docs/methods/cgs.md", "def pipes"),
     ],
 )
 def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:
