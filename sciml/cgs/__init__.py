@@ -1,6 +1,29 @@
 """Convergent graph solvers: learned linear systems on graphs, solved to convergence.
 
-Method of Park, Choo and Park, *Convergent graph solvers*, ICLR 2022.
+Method of Park, Choo and Park, *Convergent graph solvers*, ICLR 2022. A network of message passing gives the edges of a
+graph their weights and its nodes their biases; the values are the unique fixed point of the contractive maps that
+these make, found by any solver and differentiated through the implicit function theorem.
+
+A contraction forgets what is some edges away, and a pressure does not. Ours are conductances: an :class:`AnchoredHead`
+has pinned nodes, and learned positive conductances between all of them. For trained and untrained networks alike, the
+values are unique, keep to the maximum principle, and conserve the flow; a law that is learned on networks of a hundred
+pores holds for those of a hundred thousand. Where the conductances are known, solve for the pressures directly:
+``sciml solve cgs/berea_cpu``.
+
+>>> import numpy as np
+>>> from sciml.reference.pore_networks import random_network
+>>> from sciml.training import load_task
+>>> from sciml.weights import find
+>>> network = random_network("delaunay", 150, np.random.default_rng(0))      # larger than those of the training
+>>> solver = load_task(find("pore_anchored_cpu"))       # published weights, which read diameters and lengths alone
+>>> found = solver.flow(network)
+>>> bool(np.abs(found.pressure - network.pressures()).max() < 1e-3)
+True
+>>> bool(abs(found.permeability / network.permeability() - 1) < 0.01)
+True
+
+To train your own: ``sciml train cgs/pore_anchored_cpu -o runs/mine``, with ``data.init_args.path=mine.h5`` on networks
+of your own; then ``sciml predict runs/mine rock_node1.dat -o rock.vtu``.
 """
 
 from __future__ import annotations
