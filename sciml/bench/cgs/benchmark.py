@@ -8,6 +8,16 @@ from sciml.bench.cgs.headlines import headlines
 from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
 from sciml.bench.cgs.rows import GROUPS
 
+MEASUREMENTS = (
+    *("berea", "classification", "diffusion", "gradients", "jobs", "peers"),
+    *("solvers", "theorems", "upscaling", "values"),
+)
+REFERENCES = (
+    *("diffusion_finite_elements", "value_iteration"),
+    *(f"pore_network{part}" for part in ("s", "_boxes", "_files", "_flow", "_laws", "_statoil", "_tessellations")),
+    *(f"upscaling{part}" for part in ("", "_boxes", "_factors", "_fields", "_flows", "_local", "_sources")),
+)
+
 BENCHMARK = Benchmark(
     name="cgs",
     title="CGS: convergent graph solvers beside classical solvers and other networks on graphs",
@@ -15,7 +25,11 @@ BENCHMARK = Benchmark(
     plan=Plan(),
     quick=QUICK,
     quick_note="A quick run: one seed, few updates, small systems; the limits are meant for the full one.",
-    measured_code=("cgs", "nets", "numerics", "linalg", "bench/cgs"),
+    measured_code=(
+        *("cgs", "linalg", "nets", "numerics"),
+        *(f"reference/{name}.py" for name in REFERENCES),
+        *(f"bench/cgs/{name}.py" for name in MEASUREMENTS),
+    ),
     packages=("numpy", "scipy", "pyamg", "torch", "torch_geometric"),
     jobs=plan_jobs,
     checks=tables.checks,

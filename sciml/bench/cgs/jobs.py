@@ -8,7 +8,7 @@ A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.frame.Row`
 - ``seconds``: CPU time of what a user of the method would wait for, set-up or training included;
 - ``failed``: None, or the sentence of an error that belongs to the method and not to the program.
 
-:func:`outcome` makes that dict. The functions lie in one module per part, such as :mod:`sciml.bench.cgs.pores`; a new
+:func:`outcome` makes that dict. The functions lie in one module per part, such as :mod:`sciml.bench.cgs.values`; a new
 measurement is a function there and a row in :mod:`~sciml.bench.cgs.rows`. A function imports torch-geometric and
 Lightning, if at all, when it runs.
 """

@@ -20,12 +20,12 @@ def _quick(*changes: str) -> dict[str, object]:
 
 
 _BASELINES = (
-    ("ignn", "IGNN, nondimensional features", {}),
-    ("sse", "SSE, nondimensional features", {}),
-    ("stacked", "stacked layers, nondimensional features", {}),
-    ("attention", "layers with attention, nondimensional features", {}),
+    ("stacked", "stacked layers", {"layers": 5, "width": 16, "hidden": [32]}),
+    ("attention", "layers with attention", {"layers": 4, "width": 16, "hidden": [32]}),
+    ("ignn", "IGNN", {"width": 32, "hidden": [32]}),
+    ("sse", "SSE", {"width": 32, "hidden": [32]}),
 )
-_BUDGET = {"cpu_seconds": 120.0, "learning_rate": 3e-3, "graphs": 16}
+_BUDGET = {"subject": "pores", "cpu_seconds": 120.0, "learning_rate": 5e-3, "graphs": 8, "reused": 32}
 _LARGE = "data.init_args.tests.dense={base: [88500, 88501], graphs: 1, grows: true}"
 _POWER = "task.init_args.model.init_args.conductances.init_args.hidden=[]"
 _POWER_OF_ALL = (
@@ -49,8 +49,8 @@ GROUPS = (
             Row("anchored", "anchored head, conductances hidden", "jobs:trained", "ours",
                 _config("pore_anchored_cpu"), _quick()),
             *(
-                Row(name, title, "pores:network", "neural", {"network": name, "options": options, **_BUDGET},
-                    {"cpu_seconds": 1.0})
+                Row(name, f"{title}, nondimensional features", "values:network", "neural",
+                    {"network": name, "options": options, **_BUDGET}, {"cpu_seconds": 1.0})
                 for name, title, options in _BASELINES
             ),
         ),

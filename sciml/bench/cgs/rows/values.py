@@ -15,7 +15,6 @@ _NETWORKS = (
     ("ignn", "IGNN", "neural", {"width": 32, **_SMALL}),
     ("sse", "SSE", "neural", {"width": 32, **_SMALL}),
 )
-_ON_PORES = {"subject": "pores", "learning_rate": 5e-3, "graphs": 8, "reused": 32, "cpu_seconds": 60.0}
 _SETS = {"mutag": ("MUTAG", 7), "proteins": ("PROTEINS", 3)}
 
 
@@ -63,18 +62,6 @@ GROUPS = (
         ),
         (Case("value iteration, 200 states, 20 actions: states without the best decision", "bellman",
               "policy_error_200x20", _FINE),),
-    ),
-    Group(
-        "pores_equal_time",
-        "pressures in pore networks by networks on graphs on nondimensional features, in equal CPU time",
-        (Column("mse_50_200", "MSE, 50 to 200 pores"), Column("mse_200_500", "200 to 500"),
-         Column("updates", "updates", "{:.0f}".format)),
-        tuple(
-            Row(name, title, "values:network", kind,
-                {"network": name, "options": {"width": 32, "layers": 1} if name == "heads" else options, **_ON_PORES},
-                {"cpu_seconds": 1.0})
-            for name, title, kind, options in _NETWORKS
-        ),
     ),
     Group(
         "classification",
