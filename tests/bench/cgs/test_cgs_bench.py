@@ -34,7 +34,7 @@ def test_whatever_is_drawn_has_three_seeds_on_which_nothing_was_chosen() -> None
     for job in JOBS.values():
         seeds.setdefault((job["group"], job["method"]), []).append(job["seed"])
     drawn = {(group.name, row.method) for group in GROUPS for row in group.rows if row.drawn}
-    assert all(found == [100, 101, 102] for place, found in seeds.items() if place in drawn)
+    assert all(found == [301, 302, 303] for place, found in seeds.items() if place in drawn)
 
 
 def test_a_quick_run_has_the_same_rows_once() -> None:
@@ -79,7 +79,7 @@ def test_the_table_shows_medians_limits_and_ratios() -> None:
     runs = [run("learned", error, seed) for error, seed in ((0.1, 100), (0.12, 101), (0.2, 102))]
     runs.append(run("clipped", 0.24, 100))
     raw = {
-        "plan": {"quick": False, "seeds": [100, 101, 102]},
+        "plan": {"quick": False, "seeds": [301, 302, 303]},
         "environment": {"processor": "P", "cores": 2, "python": "3.12"},
         "jobs": {run["key"]: run for run in runs},
     }
