@@ -1,8 +1,8 @@
 """Cross-validation of a classifier of graphs, by protocols whose numbers must not be mixed up.
 
 ==============  ========================================================================================================
-``nested``      each fold stops at the epoch that is best on graphs kept for validation, the last of several that are;
-                the test has no part in it
+``nested``      each fold stops at the epoch before which graphs kept for validation were classified best, as a mean
+                over ten epochs because they are few, the last of several; the test has no part in it
 ``gin``         one epoch for all folds, the best of the mean over the tests (Xu et al., ICLR 2019): optimistic
 ``last``        the last epoch of each fold
 ``test_best``   each fold stops at the epoch that is best in its own test: a maximum over noise, for comparison with
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from sciml.training.config import Config
     from sciml.training.settings import Training
 
+SMOOTHED = 10  # epochs, over which the accuracy in validation is averaged
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -50,7 +52,8 @@ class Curves:
 
     def protocols(self) -> dict[str, float]:
         """Return the mean accuracy of each protocol over the folds, and the deviation of ``nested`` between them."""
-        last_best = self.validation.shape[1] - 1 - self.validation[:, ::-1].argmax(1)
+        smooth = _running_means(self.validation, SMOOTHED)
+        last_best = smooth.shape[1] - 1 - smooth[:, ::-1].argmax(1)
         chosen = self.test[np.arange(len(self.test)), last_best]
         return {
             "nested": float(chosen.mean()),
@@ -122,6 +125,14 @@ def _evaluate(
         for target, source in zip(task.parameters(), own, strict=True):
             target.copy_(source)
     return 1.0 - test["error_rate"], 1.0 - validation["error_rate"], validation["cross_entropy"]
+
+
+def _running_means(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the means over each epoch and those before it, at most so many: ``(folds, epochs)``."""
+    sums = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
+    last = np.arange(1, values.shape[1] + 1)
+    first = np.maximum(last - window, 0)
+    return np.round((sums[:, last] - sums[:, first]) / (last - first), 12)  # equal ones stay equal
 
 
 def _mean(task: GraphClassification, batches: DataLoader) -> dict[str, float]:

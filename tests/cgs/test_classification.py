@@ -115,13 +115,19 @@ def test_cross_validation_is_a_function_of_the_config(tmp_path: Path) -> None:
 
 def test_protocols_choose_their_epochs_as_they_say() -> None:
     test = np.array([[0.5, 0.8, 0.6], [0.4, 0.5, 0.9]])
-    validation = np.array([[0.7, 0.6, 0.7], [0.9, 0.8, 0.8]])
+    validation = np.array([[0.7, 0.6, 0.8], [0.9, 0.8, 0.8]])
     found = Curves(test, validation, np.ones((2, 3))).protocols()
-    assert found["nested"] == pytest.approx((0.6 + 0.4) / 2)  # the last of the best two, and the first
+    assert found["nested"] == pytest.approx((0.6 + 0.4) / 2)  # running means: 0.7, 0.65, 0.7; 0.9, 0.85, 0.83
     assert found["nested_deviation"] == pytest.approx(0.1)
     assert found["gin"] == pytest.approx(0.75)  # the third epoch, for both
     assert found["last"] == pytest.approx(0.75)
     assert found["test_best"] == pytest.approx((0.8 + 0.9) / 2)
+
+
+def test_validation_is_averaged_over_the_last_ten_epochs() -> None:
+    test = np.arange(30.0)[None] / 100
+    validation = np.where(np.arange(30) == 2, 1.0, np.where(np.arange(30) >= 15, 0.8, 0.1))[None]
+    assert Curves(test, validation, validation).protocols()["nested"] == pytest.approx(0.29)  # no outlier of an epoch
 
 
 def test_a_model_of_other_sizes_is_refused_at_once() -> None:
