@@ -132,6 +132,12 @@ def test_lpinn_finds_the_shock_that_finite_volumes_smear(tmp_path):
     assert 1e-3 < metrics["weno_fine_relative_l2"] < metrics["weno_coarse_relative_l2"] < 0.1
 
 
+def test_cgs_finds_hidden_laws_and_a_better_coarse_grid(tmp_path):
+    metrics = run("cgs", tmp_path).metrics
+    assert 0 < metrics["mean_square_error"] < 0.2 * metrics["textbook_mean_square_error"]
+    assert 0 < metrics["learned_rate_error"] < metrics["extended_rate_error"] < metrics["averages_rate_error"]
+
+
 def test_the_command_of_a_run_can_be_pasted_whatever_its_folder_is_called():
     assert demo_command(Path("my runs/x")) == "sciml demo --only x -o 'my runs' --overwrite"
     assert solve_command("a/b", ["steps=2"], Path("my runs/x")) == "sciml solve a/b steps=2 -o 'my runs/x' --overwrite"
