@@ -190,7 +190,7 @@ class GraphLaplacian:
             found, _ = solve_prepared(name, prepared, torch.zeros_like(right), right, rtol)
             return torch.where(pinned, right, found)
 
-        x, report = root(condition, solver, w, g, s, f, adjoint=Given(derivative))
+        x, report = root(condition, solver, w, g, s, f, adjoint=Given(derivative, rtol=None))
         present = [tensor for tensor in given.values() if tensor is not None]
         flat = all(tensor.ndim == 1 for tensor in present)
         dtype = reduce(torch.promote_types, [tensor.dtype for tensor in present])

@@ -125,9 +125,68 @@ def test_items_that_share_an_argument_have_one_bound():
         assert bound.shape == () and error <= bound <= 1000 * error
 
 
+def test_arguments_as_long_as_the_batch_count_as_shared_if_the_condition_shares_them():
+    """A matrix over the unknowns of every item, with as many items as unknowns."""
+    size = 5
+    exact_bias, cotangent = draw(size, size, seed=1), draw(size, size, seed=2).detach()
+
+    def solve(m, b, shared):
+        matrix = torch.eye(size) - (m if shared else torch.diag_embed(m))
+        return torch.linalg.solve(matrix.detach(), b[..., None])[..., 0] + 1e-5 * draw(size, size, seed=3).detach()
+
+    for seed in range(20):
+        m = (0.15 * draw(size, size, seed=seed)).detach().requires_grad_()
+        for shared in (True, False):
+            x, report = fixed_point(
+                lambda x, m, b, shared=shared: (product(x, m) if shared else m * x) + b,
+                lambda m, b, shared=shared: solve(m, b, shared),
+                m,
+                exact_bias,
+                adjoint=Dense(),
+                batch=1,
+            )
+            found = grad(x, (m, exact_bias), cotangent)
+            matrix = torch.eye(size) - (m if shared else torch.diag_embed(m))
+            exact = grad(torch.linalg.solve(matrix, exact_bias[..., None])[..., 0], (m, exact_bias), cotangent)
+            error, bound = item_error(found, exact), report.gradient_bound()
+            assert bound.shape == (() if shared else (size,))
+            assert ((error.norm() if shared else error) <= bound).all()
+
+
+@pytest.mark.parametrize("other", [1, 31, 32, 64, 1055])
+def test_two_items_among_many_that_share_an_argument_are_found(other):
+    """Item 0 reads the number of another item as well, at first through its solution, then by itself."""
+    p = torch.linspace(1, 2, 1056, dtype=torch.float64)[:, None].requires_grad_()
+    mask = torch.zeros_like(p).index_fill(0, torch.tensor([0]), 1.0).detach()
+    for condition in (
+        lambda x, p: x - p - 0.1 * mask * p[other] * (x - x.detach()),
+        lambda x, p: x - p - mask * (p[other] - p[other].detach()),
+    ):
+        x, report = root(condition, lambda p: p + 1e-6, p, batch=1)
+        x.sum().backward()
+        assert report.gradient_bound(2.0).shape == ()
+    x, report = root(lambda x, p: x - p, lambda p: p + 1e-6, p, batch=1)
+    x.sum().backward()
+    assert report.gradient_bound(2.0).shape == (1056,)
+
+
+def test_the_bound_of_the_solution_needs_no_gradient_and_is_of_each_item():
+    """Square roots too large by a millionth, of items that share their argument."""
+    p = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    factors = torch.tensor([[1.0], [4.0], [9.0]], dtype=torch.float64)
+    x, report = root(
+        lambda x, p: x**2 - factors * p, lambda p: (factors * p).sqrt() + 1e-6, p, adjoint=Dense(), batch=1
+    )
+    for bound in (report.solution_bound(), report.solution_bound(1 / (2 * x.detach()[:, 0]))):
+        assert bound.shape == (3,)
+        assert (bound >= 0.999e-6).all() and (bound <= 2.4e-6).all()
+    with pytest.raises(InputError, match="one for each item"):
+        report.solution_bound(torch.ones(2))
+
+
 def test_a_gradient_from_wrong_factors_is_found_out_by_its_bound():
     m, b = contracting(0.5), draw(ITEMS, UNKNOWNS, seed=1)
-    wrong = Given(lambda right: right)  # the identity in place of the inverse
+    wrong = Given(lambda right: right, rtol=None)  # the identity in place of the inverse
     x, report = fixed_point(contraction, lambda m, b: picard(m, b, 1e-12), m, b, adjoint=wrong, batch=1)
     cotangent = draw(ITEMS, UNKNOWNS, seed=2).detach()
     exact = grad(torch.linalg.solve(torch.eye(UNKNOWNS) - m, b), (m, b), cotangent)

@@ -111,7 +111,7 @@ class ImplicitGraphNetwork(GraphNetwork):
         matrix = self.matrix.detach()
         with torch.no_grad():
             found = self._iterate(lambda features: layer(features, bias, matrix), torch.relu(bias))
-        return fixed_point(layer, lambda *_: found, bias, self.matrix, adjoint=Given(None, adjoint))[0]
+        return fixed_point(layer, lambda *_: found, bias, self.matrix, adjoint=Given(None, adjoint, rtol=None))[0]
 
     def _iterate(self, function: nn.Module, start: Tensor) -> Tensor:
         """Return the fixed point of a contraction by Picard's method."""

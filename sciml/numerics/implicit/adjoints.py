@@ -32,7 +32,7 @@ class AdjointSolver(Protocol):
     """A solver of linear systems with the Jacobian of a condition and with its transpose."""
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
-        """Return the solution of J v = right, or of J^T v = right, for each item."""
+        """Return the solution of J v = right, or of J^T v = right, for each item; there is at least one unknown."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,39 @@ class Given:
     solution : maps a right-hand side in the shape of x to the solution of J v = right, and raises if it fails; None if
         forward mode is not needed
     transposed : the same for J^T; None if J is symmetric
-
-    Notes
-    -----
-    What it returns is taken as it is, since the pseudo-inverse of a singular system rightly leaves a residual; the
-    report has the residual.
+    rtol : relative residual of an item above which the result is refused, as that of a wrong transpose is; None to
+        refuse none, for a pseudo-inverse, which rightly leaves a residual, or a solve that judges itself
     """
 
     solution: Callable[[Tensor], Tensor] | None
     transposed: Callable[[Tensor], Tensor] | None = None
+    rtol: float | None = 1e-3
+
+    def __post_init__(self) -> None:
+        _check_rtol(self.rtol)
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
-        """Return what the given function returns."""
+        """Return what the given function returns, or raise if it does not solve the system."""
         chosen = self.transposed if transposed and self.transposed is not None else self.solution
         if chosen is None:
             raise InputError(
                 "the adjoint solver has no solve with the Jacobian itself, expected one for derivatives in forward "
                 "mode and for the norm of the inverse; pass it as the first argument of Given."
             )
-        return LinearSolution(chosen(right).to(right), _none(right, jacobian.batch))
+        value = chosen(right).to(right)
+        if self.rtol is not None:
+            residual = item_norms(right - jacobian.product(value, transposed=transposed), jacobian.batch).flatten()
+            scale = item_norms(right, jacobian.batch).flatten()
+            failed = ~(residual <= self.rtol * scale)
+            if bool(failed.any()):
+                matrix = "transposed Jacobian" if transposed else "Jacobian"
+                raise DivergenceError(
+                    f"the solve that is given for the {matrix} leaves the relative residual "
+                    f"{_worst(residual, scale, failed):.2g} in {int(failed.sum())} of {len(failed)} items, "
+                    f"expected at most rtol={self.rtol:g}; correct it, pass the solve with the transpose as the second "
+                    "argument of Given unless the Jacobian is symmetric, or rtol=None if a residual is right."
+                )
+        return LinearSolution(value, _none(right, jacobian.batch))
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,8 @@ class Dense:
     """Gaussian elimination of the Jacobians, which are formed row by row; for up to some hundred unknowns an item.
 
     Equivalent to ``torch.linalg.solve``. Rows, then columns are scaled to a largest entry of 1 before; a pivot that is
-    lost in rounding is a :class:`~sciml.errors.SingularSystemError`.
+    lost in rounding is a :class:`~sciml.errors.SingularSystemError`. A solution that leaves more than rounding of its
+    right-hand side, since items depend on one another, is an :class:`~sciml.errors.InputError`.
     """
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
@@ -95,8 +110,17 @@ class Dense:
                 "a regular one; the solution is not a differentiable function of the arguments there."
             )
         columns = right.reshape(-1, jacobian.unknowns, 1) / by_row
-        value = torch.linalg.lu_solve(factors, pivots, columns) / by_column.mT
-        return LinearSolution(value.reshape(right.shape), _none(right, jacobian.batch))
+        scaled = torch.linalg.lu_solve(factors, pivots, columns)
+        value = (scaled / by_column.mT).reshape(right.shape)
+        image = jacobian.product(value, transposed=transposed).reshape(columns.shape) / by_row
+        size = (matrices / by_row / by_column).abs() @ scaled.abs() + columns.abs()
+        wrong = ~(item_norms(columns - image, 1) <= tolerance(right.dtype) * item_norms(size, 1))
+        if bool(wrong.any()):
+            raise InputError(
+                f"the condition makes item {int(wrong.nonzero()[0])} of {len(wrong)} depend on another item of x, "
+                "expected items of their own; lower batch until they are, or count all unknowns as one item: batch=0."
+            )
+        return LinearSolution(value, _none(right, jacobian.batch))
 
 
 @dataclass(frozen=True)
@@ -105,22 +129,23 @@ class ConjugateGradients:
 
     Parameters
     ----------
-    rtol : relative tolerance of each item's residual
+    rtol : relative tolerance of each item's residual; None for :func:`tolerance`
     maxiter : the most iterations
     """
 
-    rtol: float = 1e-10
+    rtol: float | None = None
     maxiter: int = 10_000
 
     def __post_init__(self) -> None:
-        number("rtol", self.rtol, above=0, below=1)
+        _check_rtol(self.rtol)
         whole_number("maxiter", self.maxiter, at_least=1)
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
         """Return the solution of every item, or raise if one is not found."""
         product, flat = jacobian.flat_product(transposed=transposed), right.reshape(-1, jacobian.unknowns)
-        found = conjugate_gradients(product, flat, self.rtol, self.maxiter)
-        return _converged(self, found, right, jacobian.batch)
+        rtol = tolerance(right.dtype) if self.rtol is None else self.rtol
+        found = conjugate_gradients(product, flat, rtol, self.maxiter)
+        return _converged(type(self).__name__, rtol, found, right, jacobian.batch)
 
 
 @dataclass(frozen=True)
@@ -129,40 +154,75 @@ class GMRES:
 
     Parameters
     ----------
-    rtol : relative tolerance of each item's residual
+    rtol : relative tolerance of each item's residual; None for :func:`tolerance`
     restart : vectors that are kept, each of the size of the solution
     maxiter : the most iterations, those of all cycles
     """
 
-    rtol: float = 1e-10
+    rtol: float | None = None
     restart: int = 30
     maxiter: int = 3000
 
     def __post_init__(self) -> None:
-        number("rtol", self.rtol, above=0, below=1)
+        _check_rtol(self.rtol)
         whole_number("restart", self.restart, at_least=1)
         whole_number("maxiter", self.maxiter, at_least=1)
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
         """Return the solution of every item, or raise if one is not found."""
         product, flat = jacobian.flat_product(transposed=transposed), right.reshape(-1, jacobian.unknowns)
-        found = gmres(product, flat, self.rtol, self.restart, self.maxiter)
-        return _converged(self, found, right, jacobian.batch)
+        rtol = tolerance(right.dtype) if self.rtol is None else self.rtol
+        found = gmres(product, flat, rtol, self.restart, self.maxiter)
+        return _converged(type(self).__name__, rtol, found, right, jacobian.batch)
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """Return the relative residual that is asked of a linear solve by default: 1e-10, or 1000 units of rounding.
+
+    Parameters
+    ----------
+    dtype : of the solution; 1.2e-4 for single precision
+    """
+    return max(1e-10, 1000 * torch.finfo(dtype).eps)
+
+
+def solve_linear(solver: AdjointSolver, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
+    """Return the solution of J v = right, or of J^T v = right; without unknowns or items there is nothing to solve.
+
+    Parameters
+    ----------
+    solver : finds it
+    jacobian : J
+    right : in the shape of x
+    transposed : whether the system is that of J^T
+    """
+    if right.numel() == 0:
+        return LinearSolution(right, _none(right, jacobian.batch))
+    return solver.solve(jacobian, right, transposed=transposed)
+
+
+def _check_rtol(rtol: float | None) -> None:
+    if rtol is not None:
+        number("rtol", rtol, above=0, below=1)
+
+
+def _worst(residual: Tensor, scale: Tensor, failed: Tensor) -> float:
+    return float((residual / scale)[failed].max())
 
 
 def _converged(
-    solver: ConjugateGradients | GMRES, found: tuple[Tensor, Tensor, Tensor], right: Tensor, batch: int
+    name: str, rtol: float, found: tuple[Tensor, Tensor, Tensor], right: Tensor, batch: int
 ) -> LinearSolution:
     """Return what an iteration has found, or raise if an item has missed its tolerance."""
     value, iterations, residual = found
     scale = item_norms(right, batch).flatten()
-    failed = ~(residual <= solver.rtol * scale)
+    failed = ~(residual <= rtol * scale)
     if bool(failed.any()):
-        worst = float((residual / scale)[failed].max())
         raise DivergenceError(
-            f"the linear solve of the derivative by {type(solver).__name__} ended with the relative residual "
-            f"{worst:.2g} in {int(failed.sum())} of {len(failed)} items after {int(iterations.max())} iterations, "
-            f"expected at most rtol={solver.rtol:g}; raise rtol or maxiter, or pass adjoint=Dense()."
+            f"the linear solve of the derivative by {name} ended with the relative residual "
+            f"{_worst(residual, scale, failed):.2g} in {int(failed.sum())} of {len(failed)} items after "
+            f"{int(iterations.max())} iterations, expected at most rtol={rtol:g}; raise rtol or maxiter, or pass "
+            "adjoint=Dense()."
         )
     return LinearSolution(value.reshape(right.shape), iterations.reshape(right.shape[:batch]))
 

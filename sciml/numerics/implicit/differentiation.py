@@ -16,7 +16,7 @@ from torch.autograd import Function
 
 from sciml.checks import whole_number
 from sciml.errors import DivergenceError, InputError
-from sciml.numerics.implicit.adjoints import AdjointSolver
+from sciml.numerics.implicit.adjoints import AdjointSolver, solve_linear
 from sciml.numerics.implicit.linearisation import Condition, Linearisation, check_residual, item_norms
 from sciml.numerics.implicit.report import DerivativeReport, ImplicitReport
 
@@ -89,6 +89,11 @@ class _Solution(_Looped):
                 f"the solver returns {shape}, expected a tensor with {problem.batch} leading axes of items, alone or "
                 "with what describes it."
             )
+        if solution.dtype not in (torch.float32, torch.float64):
+            raise InputError(
+                f"the solution is of type {solution.dtype}, expected torch.float32 or torch.float64, in which linear "
+                "systems are solved; convert it in the solver, and what it meets in the condition."
+            )
         solution = solution.detach().clone()
         with torch.set_grad_enabled(recorded):
             residual = problem.condition(solution, *given)
@@ -153,7 +158,7 @@ class _Adjoint(_OnceOnly):
     ) -> tuple[Tensor, ...]:
         jacobian = problem.linearise(problem.condition, problem.batch, point[0], point[1:])
         _refuse_infinite("the cotangent of the solution", cotangent)
-        adjoint, iterations = problem.adjoint.solve(jacobian, cotangent.detach(), transposed=True)
+        adjoint, iterations = solve_linear(problem.adjoint, jacobian, cotangent.detach(), transposed=True)
         image, gradients = jacobian.pull_back(adjoint)
         quality = _report(cotangent - image, cotangent, iterations, problem.batch)
         _refuse_infinite("the adjoint solution", quality.residual)
@@ -170,7 +175,7 @@ class _Tangent(_OnceOnly):
         jacobian = problem.linearise(problem.condition, problem.batch, point[0], point[1:])
         right = -jacobian.push_forward([next(moving) if there else None for there in present])
         _refuse_infinite("the tangent of the condition", right)
-        tangent, iterations = problem.adjoint.solve(jacobian, right, transposed=False)
+        tangent, iterations = solve_linear(problem.adjoint, jacobian, right, transposed=False)
         report.tangent = _report(right - jacobian.apply(tangent), right, iterations, problem.batch)
         _refuse_infinite("the tangent of the solution", report.tangent.residual)
         return tangent

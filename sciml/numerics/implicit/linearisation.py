@@ -97,10 +97,13 @@ class Linearisation(Products):
         """The number of unknowns of one item."""
         return math.prod(self.shape[self.batch :])
 
+    def product(self, vector: Tensor, *, transposed: bool) -> Tensor:
+        """Return J v or J^T v."""
+        return self.transposed(vector) if transposed else self.apply(vector)
+
     def flat_product(self, *, transposed: bool) -> Callable[[Tensor], Tensor]:
         """Return the product with J or J^T on vectors ``(items, n)``."""
-        product = self.transposed if transposed else self.apply
-        return lambda vectors: product(vectors.reshape(self.shape)).reshape(vectors.shape)
+        return lambda flat: self.product(flat.reshape(self.shape), transposed=transposed).reshape(flat.shape)
 
     def matrices(self) -> Tensor:
         """Return J, ``(items, n, n)``, row by row for all items at once."""
@@ -163,4 +166,4 @@ def check_residual(value: object, solution: Tensor) -> None:
 
 def item_norms(vectors: Tensor, batch: int) -> Tensor:
     """Return the Euclidean norm of each item, ``(*batch,)``."""
-    return torch.linalg.vector_norm(vectors.detach().reshape(*vectors.shape[:batch], -1), dim=-1)
+    return torch.linalg.vector_norm(vectors.detach()[..., None].flatten(batch), dim=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.numerics.implicit.bounds import ErrorBound
+from sciml.numerics.implicit.bounds import GradientBound, inverse_norm_bound
 from sciml.numerics.implicit.linearisation import Linearisation
 
 if TYPE_CHECKING:
@@ -67,14 +66,16 @@ class ImplicitReport:
         return f"ImplicitReport({', '.join(rows)})"
 
     def solution_bound(self, inverse_norm: float | Tensor | None = None) -> Tensor:
-        """Return a bound of the error of the solution, s |F(x, p)|, in the Euclidean norm.
+        """Return a bound of the error of each item of the solution, s |F(x, p)|, ``(*batch,)``, in the Euclidean norm.
+
+        It needs no derivative before, and is the bound or estimate that :meth:`gradient_bound` is.
 
         Parameters
         ----------
         inverse_norm : as in :meth:`gradient_bound`
         """
-        bound, s = self._bound(inverse_norm)
-        return bound.of_solution(s)
+        point = self._linearisation()
+        return self._inverse_norm(inverse_norm, point) * self.residual
 
     def gradient_bound(self, inverse_norm: float | Tensor | None = None) -> Tensor:
         r"""Return a bound of the error of the last gradient, in all arguments together, in the Euclidean norm.
@@ -92,21 +93,24 @@ class ImplicitReport:
         Returns
         -------
         Tensor
-            ``(*batch,)`` if each argument has the axes of the batch in front, and a scalar, for the gradient in all,
-            if the items share an argument.
+            ``(*batch,)`` if each item has its own slice of every argument, and a scalar, for the gradient in all, if
+            the items share an argument; the derivatives of F tell, whatever the shapes.
 
             For a condition that is affine in x it is a bound, up to terms of second order in the two errors; one
             without any reserve if the adjoint solve is exact. For others s and the derivatives of F
             hold at the solution that was found, and the bound is an estimate, which is right in the limit of small
-            residuals. Norms that are not given are exceeded with a probability of at most 1e-6 each.
+            residuals. Norms that are not given are exceeded with a probability of at most 1e-6 each. Rounding in the
+            evaluation of F comes on top: a residual of 0 leaves an error of the order of s times the unit of rounding.
 
         Raises
         ------
         InputError
             There was no reverse pass yet, or an argument was changed in place since.
         """
-        bound, s = self._bound(inverse_norm)
-        return bound.of_gradient(s)
+        if self._pair is None:
+            raise InputError("no gradient has been computed yet, expected a reverse pass before; call backward().")
+        point = self._linearisation()
+        return GradientBound(point, *self._pair).of(self._inverse_norm(inverse_norm, point))
 
     def record_solution(self, residual: Tensor, *point: Tensor) -> None:
         """Keep a solution with its arguments, and the residual norms of its items."""
@@ -117,29 +121,29 @@ class ImplicitReport:
         """Keep the solution of an adjoint system and its right-hand side."""
         self.adjoint, self._pair = report, (adjoint, cotangent)
 
-    def _bound(self, inverse_norm: float | Tensor | None) -> tuple[ErrorBound, Tensor]:
-        if self._pair is None:
-            raise InputError("no gradient has been computed yet, expected a reverse pass before; call backward().")
+    def _linearisation(self) -> Linearisation:
+        """Return the condition at the solution, with its exact derivatives."""
         if self._versions != tuple(each._version for each in self._point):
             raise InputError(
                 "an argument or the solution was changed in place after the solve, so that its errors are unknown; ask "
                 "before a step of an optimizer."
             )
         solution, *arguments = self._point
-        batch = solution.shape[: self._problem.batch]
-        shared = any(each.shape[: len(batch)] != batch for each in arguments)
-        linearisation = Linearisation(self._problem.condition, len(batch), solution, arguments)
-        bound = ErrorBound(linearisation, *self._pair, 0 if shared else len(batch))
+        return Linearisation(self._problem.condition, self._problem.batch, solution, arguments)
+
+    def _inverse_norm(self, inverse_norm: float | Tensor | None, point: Linearisation) -> Tensor:
+        """Return s of each item, found or as given."""
         if inverse_norm is None:
-            return bound, bound.inverse_norm(self._problem.adjoint)
-        given = torch.as_tensor(inverse_norm).to(solution)
-        if not bool((torch.isfinite(given) & (given > 0)).all()) or given.dim() > len(batch):
+            return inverse_norm_bound(point, self._problem.adjoint)
+        given = torch.as_tensor(inverse_norm).to(point.solution)
+        fits = given.dim() == 0 or given.shape == self.residual.shape
+        if not fits or not bool((torch.isfinite(given) & (given > 0)).all()):
             raise InputError(
                 f"inverse_norm is {inverse_norm}, expected a positive number, or one for each item, such as "
                 "1 / (1 - gamma) for a contraction."
             )
-        return bound, given.max() if shared else given.expand(batch)
+        return given.expand(self.residual.shape)
 
 
 def _largest(values: Tensor) -> float:
-    return float(values.max()) if values.numel() else math.nan
+    return float(values.max()) if values.numel() else 0.0
