@@ -119,3 +119,11 @@ def test_no_unknowns_and_no_items_have_empty_derivatives_and_shared_ones_of_zero
         (p.detach(),),
     )[1]
     assert tangent.shape == shape
+
+
+def test_a_single_number_has_its_bounds():
+    p = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    x, report = root(lambda x, p: x**3 - p, lambda p: p ** (1 / 3) + 1e-7, p)
+    error = (grad(x, p)[0] - 1 / (3 * p ** (2 / 3))).abs()
+    assert 0 < error <= report.gradient_bound() <= 100 * error
+    assert 0.99e-7 <= report.solution_bound() <= 3e-7

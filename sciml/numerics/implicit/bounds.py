@@ -74,7 +74,10 @@ class GradientBound:
         inverse_norm : s of each item, ``(*batch,)``
         """
         by_solution, by_arguments, mixed = self._norms()
-        s = inverse_norm if self.items == self.point.batch else inverse_norm.amax()
+        if self.items == self.point.batch:
+            s = inverse_norm
+        else:
+            s = inverse_norm.amax() if inverse_norm.numel() else inverse_norm.new_zeros(())
         e = s * item_norms(self.point.residual, self.items)
         d = s * (item_norms(self.adjoint_residual, self.items) + by_solution * e)
         size = item_norms(self.adjoint, self.items)
@@ -143,7 +146,7 @@ def norm_bound(product: Callable[[Tensor], Tensor], like: Tensor, items: int, po
         length = item_norms(vector, items)
         growth = growth + (length.log() if step else 0.0)  # of 0 it is -infinity, and the norm is 0
         safe = torch.where(length > 0, length, 1.0)
-        vector = vector / safe.reshape(*safe.shape, *[1] * (vector.dim() - items))
+        vector = vector / safe.reshape((*safe.shape, *[1] * (vector.dim() - items)))
         if step < power // 2:
             vector = product(vector)
     unknowns = like.numel() / max(1, math.prod(like.shape[:items]))
@@ -166,4 +169,4 @@ def _powers_of_two(shape: torch.Size, like: Tensor) -> list[Tensor]:
 
 def _times(factors: Tensor, values: Tensor) -> Tensor:
     """Return values with each item multiplied by its factor."""
-    return values * factors.reshape(*factors.shape, *[1] * (values.dim() - factors.dim()))
+    return values * factors.reshape((*factors.shape, *[1] * (values.dim() - factors.dim())))
