@@ -11,6 +11,8 @@ a mesh              packed                                     padded
 ``groups/NAME``     (members of all[, nodes]), likewise        (batch, most members[, nodes]), likewise
 ``point_offsets``   (batch + 1,) first point of each sample
 ``cell_offsets``    (batch + 1,) first cell of each sample
+``numbers/TYPE``    (cells of all,) which of the values    (batch, most cells) which of the sample's own values
+                    of all at cells is that of each        at cells is that of each, -1 where there is no cell
 ``point_mask``                                                 (batch, most points), true where there is a point
 ``cell_mask``                                                  (batch, most cells), true where there is a cell
 ==================  =========================================  ====================================================
@@ -50,6 +52,7 @@ class SampleBatch:
     ----------
     sample : (batch,) numbers of the trajectories in the file
     start : (batch,) first steps of the windows
+    times : (batch, most steps) of the windows; NaN beyond the last step of a shorter one
     fields : by name, in the precision of the batch; whole numbers are int64
     places : tensors by name of the place; see the module
     parameters : by name, (batch, ...)
@@ -57,6 +60,7 @@ class SampleBatch:
 
     sample: Tensor
     start: Tensor
+    times: Tensor
     fields: dict[str, Tensor]
     places: dict[str, dict[str, Tensor]]
     parameters: dict[str, Tensor]
@@ -77,6 +81,7 @@ class SampleBatch:
             self,
             sample=function(self.sample),
             start=function(self.start),
+            times=function(self.times),
             fields={name: function(tensor) for name, tensor in self.fields.items()},
             places={
                 name: {part: function(tensor) for part, tensor in parts.items()} for name, parts in self.places.items()
@@ -121,6 +126,7 @@ class Collate(ABC):
         return SampleBatch(
             torch.tensor([sample.number for sample in samples]),
             torch.tensor([sample.start for sample in samples]),
+            _tensor(_padded([np.asarray(sample.times, np.float64) for sample in samples], np.nan), self.dtype),
             self._tensors(fields),
             {name: self._tensors(arrays) for name, arrays in places.items()},
             self._tensors(parameters),
@@ -182,6 +188,10 @@ class Pack(Collate):
         for name in parts[0]:
             shifts = offsets.get(kind.numbers(name), np.zeros(len(parts), np.int64))
             out[name] = np.concatenate([own[name] + shift for own, shift in zip(parts, shifts, strict=False)])
+        numbers = [_cell_numbers(place) for place in places]
+        for name in numbers[0]:
+            shifts = offsets["cell"]
+            out[name] = np.concatenate([own[name] + shift for own, shift in zip(numbers, shifts, strict=False)])
         return out
 
 
@@ -210,6 +220,9 @@ class Pad(Collate):
         for name, (_, _, single) in kind.parts().items():
             rows = [own[name] for own in parts]
             out[name] = np.concatenate(rows) if single else _padded(rows, -1 if kind.numbers(name) else 0)
+        numbers = [_cell_numbers(place) for place in places]
+        for name in numbers[0]:
+            out[name] = _padded([own[name] for own in numbers], -1)
         for what in _counts(places[0]):
             out[f"{what}_mask"] = _padded([np.ones(_lengths(place, what), bool) for place in places], False)
         return out
@@ -219,6 +232,13 @@ def _counts(place: Grid | Mesh) -> dict[str, int]:
     """How many values a place has, by what they are at; cells of all types are counted together."""
     names = ("value",) if isinstance(place, Grid) else ("point", "cell")
     return {what: math.prod(_lengths(place, what)) for what in names}
+
+
+def _cell_numbers(place: Grid | Mesh) -> dict[str, np.ndarray]:
+    """Return by type which of the values at cells belongs to each cell: those of one type follow those of another."""
+    if isinstance(place, Grid):
+        return {}
+    return {f"numbers/{name}": np.arange(where.start, where.stop) for name, _, where in place.blocks()}
 
 
 def _lengths(place: Grid | Mesh, what: str) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from sciml.errors import InputError, SingularSystemError
 from sciml.linalg.graph_equations import GraphEquations
 from sciml.linalg.graph_methods import as_graph_method
 from sciml.linalg.graph_solutions import GraphSolveInfo, solve_prepared
+from sciml.mesh.edges import check_single
 from sciml.numerics.implicit import Given, root
 
 Nodes = np.ndarray | Tensor | Sequence
@@ -236,20 +237,7 @@ def _checked_edges(edges: Nodes, nodes: int) -> np.ndarray:
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise InputError(f"edges has shape {edges.shape}, expected (number of edges, 2): two nodes for each.")
     edges = edges.astype(np.int64)
-    loops = edges[:, 0] == edges[:, 1]
-    if loops.any():
-        edge = int(np.argmax(loops))
-        raise InputError(f"edge {edge} joins node {edges[edge, 0]} to itself, expected two nodes; remove it.")
-    lower, upper = np.minimum(*edges.T), np.maximum(*edges.T)
-    keys = np.sort(lower * nodes + upper)
-    double = keys[1:] == keys[:-1]
-    if double.any():
-        one, other = divmod(int(keys[np.argmax(double)]), nodes)
-        first, second = np.flatnonzero((lower == one) & (upper == other))[:2]
-        raise InputError(
-            f"edges {first} and {second} both join the nodes {one} and {other}, expected each pair once, in either "
-            "direction; add up the conductances of parallel edges."
-        )
+    check_single(edges)
     return edges
 
 

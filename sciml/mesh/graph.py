@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks import shape, whole_array, whole_number
-from sciml.errors import InputError
+from sciml.mesh.edges import check_single
 from sciml.mesh.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -73,23 +73,3 @@ def graph_of_edges(
     for name, tensor in tensors.items():
         graph[name] = tensor
     return graph
-
-
-def check_single(edges: np.ndarray) -> None:
-    """Refuse an edge that joins a node to itself or occurs twice, in whichever direction.
-
-    Parameters
-    ----------
-    edges : ``(m, 2)`` numbers of nodes
-    """
-    loops = np.flatnonzero(edges[:, 0] == edges[:, 1])
-    if len(loops):
-        raise InputError(f"edge {loops[0]} joins node {edges[loops[0], 0]} to itself; remove it.")
-    order = np.sort(edges, axis=1)
-    _, first, counts = np.unique(order, axis=0, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        at = first[int(np.argmax(counts > 1))]
-        raise InputError(
-            f"the nodes {order[at, 0]} and {order[at, 1]} are joined by {int(counts.max())} edges, expected each pair "
-            "once; give one of the two directions, and add up edges in parallel."
-        )

@@ -32,7 +32,7 @@ from sciml.reference.pore_networks import WATER, PoreNetwork
 from sciml.regular_files import read_text
 
 PARTS = ("node1", "node2", "link1", "link2")
-LARGEST = 2**31  # bytes of a file, some ten million throats
+LARGEST = 2**27  # bytes of a file, some million throats; they take 30 times as much memory
 NOTHING = 1e-9  # m, length of the way through a boundary pore
 INLET, OUTLET = -1, 0  # numbers of the reservoirs; pores count from 1
 

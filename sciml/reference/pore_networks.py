@@ -28,6 +28,7 @@ import numpy as np
 from sciml.checks import choice, positive, real_array, whole_array, whole_number
 from sciml.errors import InputError
 from sciml.mesh import Field, Group, Mesh
+from sciml.mesh.edges import check_single
 from sciml.reference.pore_network_flow import components, pressures
 from sciml.reference.pore_network_laws import HAGEN_POISEUILLE, Law
 from sciml.reference.pore_network_tessellations import TESSELLATIONS
@@ -96,7 +97,7 @@ class PoreNetwork:
         both = np.flatnonzero(self.inlet & self.outlet)
         if len(both):
             raise InputError(f"pore {both[0]} is in the inlet and in the outlet, expected at most one of the two.")
-        _check_throats(throats)
+        check_single(throats, "throat", "pore")
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = {"pores": dict(self.pores), "columns": dict(self.columns)}
@@ -386,21 +387,6 @@ def _columns(columns: Columns, of: str, count: int) -> Columns:
     for values in checked.values():
         values.setflags(write=False)
     return MappingProxyType(checked)
-
-
-def _check_throats(throats: np.ndarray) -> None:
-    same = np.flatnonzero(throats[:, 0] == throats[:, 1])
-    if len(same):
-        raise InputError(f"throat {same[0]} joins pore {throats[same[0], 0]} to itself; leave it out.")
-    ordered = np.sort(throats, axis=1)
-    order = np.lexsort(ordered.T)
-    twice = np.flatnonzero((np.diff(ordered[order], axis=0) == 0).all(axis=1))
-    if len(twice):
-        first, second = sorted(order[twice[0] : twice[0] + 2].tolist())
-        raise InputError(
-            f"throats {first} and {second} both join the pores {ordered[first].tolist()}; merge them, with the sum of "
-            "their conductances."
-        )
 
 
 def _points_of(mesh: Mesh, name: str) -> np.ndarray:

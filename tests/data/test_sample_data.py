@@ -10,7 +10,15 @@ import pytest
 import torch
 from lightning.pytorch.utilities import move_data_to_device
 
-from sciml.data import DatasetWriter, FieldData, SampleData, open_dataset
+from sciml.data import (
+    DataField,
+    DatasetWriter,
+    Description,
+    FieldData,
+    SampleData,
+    VaryingMesh,
+    open_dataset,
+)
 from sciml.data.sample_batches import Pack, Pad, SampleBatch
 from sciml.data.samples import Samples
 from sciml.errors import InputError
@@ -212,3 +220,37 @@ def test_a_resumed_training_sees_the_samples_in_the_order_of_an_uninterrupted_on
     resumed, _ = fit(3, str(tmp_path / "one.ckpt"))
     assert [entry for entry in whole.seen if entry[0] >= 1] == resumed.seen
     assert torch.equal(whole.network.weight, resumed.network.weight)
+
+
+def test_each_cell_of_a_mesh_with_several_types_finds_its_value(tmp_path: Path) -> None:
+    """The values are a function of the points of the cell, by which the value of each cell is known."""
+
+    def mesh(triangles: int, quads: int) -> Mesh:
+        points = np.random.default_rng(triangles).random((3 * triangles + 4 * quads, 2))
+        corners = np.arange(len(points))
+        cut = 3 * triangles
+        return Mesh(points, {"triangle": corners[:cut].reshape(-1, 3), "quad": corners[cut:].reshape(-1, 4)})
+
+    meshes = [mesh(2, 1), mesh(1, 3), mesh(0, 2), mesh(4, 0)]
+    kind = VaryingMesh.of(meshes[0])
+    entry = DataField("k", (), "float64", "", "cells", False, "mesh")
+    about = Description("mixed", {"mesh": kind}, np.zeros(1), (entry,), len(meshes))
+    with DatasetWriter(tmp_path / "mixed.h5", about) as writer:
+        for each in meshes:
+            means = [each.points[nodes, 0].mean(axis=1) for nodes in each.cells.values()]
+            writer.append({"k": np.concatenate(means)[None]}, {}, {"mesh": each})
+    samples = Samples(open_dataset(tmp_path / "mixed.h5"), range(len(meshes)))
+    packed, padded = (form(samples.dataset.description, torch.float64)(list(samples)) for form in (Pack, Pad))
+    place, count = packed.places["mesh"], 0
+    for name in ("triangle", "quad"):
+        means = place["points"][place[f"cells/{name}"], 0].mean(1)
+        assert torch.allclose(packed.fields["k"][place[f"numbers/{name}"]], means)
+        count += len(means)
+        own = padded.places["mesh"]
+        for row in range(len(meshes)):
+            there = own[f"numbers/{name}"][row] >= 0
+            cells = own[f"cells/{name}"][row]
+            assert torch.equal(there, cells[:, 0] >= 0)
+            means = own["points"][row][cells[there], 0].mean(1)
+            assert torch.allclose(padded.fields["k"][row][own[f"numbers/{name}"][row][there]], means)
+    assert count == len(packed.fields["k"])

@@ -172,3 +172,24 @@ def test_damaged_times_are_refused_in_one_sentence(case: str, tmp_path: Path) ->
     assert str(path) in str(caught.value)
     if case.startswith("times that"):
         assert len(damaged_places(inspect(path)[0])) == 1
+
+
+@pytest.mark.parametrize("form", ["packed", "padded"])
+def test_a_batch_has_the_times_of_its_windows(tmp_path: Path, form: str) -> None:
+    samples = write(tmp_path / "a.h5", [5, 3, 6])
+    data = SampleData(str(tmp_path / "a.h5"), batch=form, steps=3, batch_size=4, fractions=(1.0, 0.0))
+    for batch in data.train_dataloader():
+        expected = [samples[n][3][s : s + 3] for n, s in zip(batch.sample.tolist(), batch.start.tolist(), strict=True)]
+        np.testing.assert_allclose(batch.times.numpy(), expected, rtol=1e-6)
+        assert batch.to("meta").times.is_meta
+
+
+def test_times_beyond_the_end_of_a_trajectory_are_not_numbers(tmp_path: Path) -> None:
+    """Whole trajectories of different lengths are batches if only what does not vary in time is read."""
+    samples = write(tmp_path / "a.h5", [5, 3])
+    data = SampleData(str(tmp_path / "a.h5"), fields=["k"], batch_size=2, fractions=(1.0, 0.0))
+    batch = next(iter(data.train_dataloader()))
+    for number, times in zip(batch.sample.tolist(), batch.times.numpy(), strict=True):
+        count = len(samples[number][3])
+        np.testing.assert_allclose(times[:count], samples[number][3], rtol=1e-6)
+        assert len(times) == 5 and np.isnan(times[count:]).all()

@@ -40,7 +40,7 @@ def test_a_batch_keeps_the_edges_of_its_graphs_apart():
     ("edges", "words"),
     [
         ([[0, 1], [1, 1]], "edge 1 joins node 1 to itself"),
-        ([[0, 1], [1, 2], [1, 0]], "nodes 0 and 1 are joined by 2 edges"),
+        ([[0, 1], [1, 2], [1, 0]], "edges 0 and 2 both join the nodes 0 and 1"),
         ([[0, 3]], "3"),
         ([[-1, 0]], "-1"),
         ([[0, 1, 2]], "shape"),
