@@ -27,7 +27,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from sciml import strict_yaml
 from sciml.atomic import check_no_link, check_replaceable, make_folder
 from sciml.config_files import read_yaml
-from sciml.errors import CheckpointError, ConfigError, DivergenceError, InputError
+from sciml.errors import CheckpointError, ConfigError, DivergenceError, InputError, SciMLError
 from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.run_records import ENVIRONMENT, METRICS, RESULT, read_environment, read_result, read_rows
@@ -117,6 +117,8 @@ def train(
             return result
         if _rank() == 0:
             writer = _open(config, folder, resume, overwrite, changed)
+            if not (resume or overwrite):
+                stack.enter_context(_freed_without_progress(folder))
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
         task, data = _prepared(config, folder) if task is None else task, config.build_data()
@@ -241,6 +243,21 @@ def _open(config: Config, folder: Path, resume: bool, overwrite: bool, changed: 
     if changed or not (folder / CONFIG).exists():
         writer.write_text(CONFIG, strict_yaml.dump(as_read(config)))
     return writer
+
+
+@contextmanager
+def _freed_without_progress(folder: Path) -> Iterator[None]:
+    """Remove the config and the environment of a new run that an input stops before anything was computed.
+
+    So that after the mistake is mended, the same command starts the run.
+    """
+    try:
+        yield
+    except SciMLError:
+        if not any((folder / name).exists() for name in (RESULT, METRICS, LAST)):
+            for name in (CONFIG, ENVIRONMENT):
+                (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightning.Trainer:

@@ -204,6 +204,23 @@ def test_a_folder_that_holds_something_is_refused(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_run_whose_data_cannot_be_read_leaves_its_folder_free(tmp_path, monkeypatch):
+    def missing(*_):
+        raise InputError("mine.h5 does not exist.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Points, "train_dataloader", missing)
+        with pytest.raises(InputError, match="does not exist"):
+            train(toy((2,)), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as broken:  # what has been computed stays
+        broken.setattr(Noisy, "figures", missing)
+        with pytest.raises(InputError, match="does not exist"):
+            train(toy((2,)), tmp_path)
+    assert (tmp_path / "config.yaml").exists() and len(table(tmp_path)) == 2
+    assert train(toy((2,)), tmp_path, resume=True)["status"] == "finished"
+
+
 def test_a_folder_in_use_is_refused(run, tmp_path):
     for options in ({}, {"resume": True}, {"overwrite": True}):
         with FolderLock(run), pytest.raises(InputError, match="is in use by a run"):
