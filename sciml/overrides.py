@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 KEY = "overridden"
@@ -21,6 +22,8 @@ OUTPUT = "task.init_args.output"
 def recorded(before: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """Return the overridden parameters of a config, earlier ones too; of two overrides with one key, the later one.
 
+    Where the file lies that a config names is no parameter: another folder for a file of the same name is left out.
+
     Parameters
     ----------
     before : the config without the new overrides
@@ -28,7 +31,8 @@ def recorded(before: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """
     found = {each.partition("=")[0]: each for each in _overridden(before)}
     for override in filter(_is_parameter, overrides):
-        found[override.partition("=")[0]] = override
+        if not _only_moves_a_file(before, override):
+            found[override.partition("=")[0]] = override
     return list(found.values())
 
 
@@ -64,6 +68,19 @@ def _overridden(values: Mapping[str, Any]) -> list[str]:
 def _is_parameter(override: str) -> bool:
     key = override.partition("=")[0]
     return key.split(".")[0] in SECTIONS and not f"{key}.".startswith(f"{OUTPUT}.")
+
+
+def _only_moves_a_file(before: Mapping[str, Any], override: str) -> bool:
+    """Return whether an override is a path to the file that the config names, or to its folder of the same name."""
+    key, _, value = override.partition("=")
+    named: Any = before
+    for step in key.split("."):
+        named = named.get(step) if isinstance(named, Mapping) else None
+    path = PurePath(value)
+    if not isinstance(named, str) or len(path.parts) < 2:
+        return False
+    file = PurePath(named)
+    return bool(file.suffix) and path.name in (file.name, file.stem)
 
 
 def _short(override: str) -> str:

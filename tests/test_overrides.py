@@ -36,6 +36,27 @@ def test_what_is_no_parameter_or_no_change_is_not_in_the_title() -> None:
     assert plain.title == changed.title and KEY not in plain.values and KEY not in changed.values
 
 
+@pytest.mark.parametrize(
+    ("config", "key", "same", "other"),
+    [
+        (
+            "cgs/mutag_cpu",
+            "data.init_args.path",
+            ["tu/MUTAG/MUTAG.txt", "tu/MUTAG"],
+            ["tu/NCI1.txt", "tu/NCI1", "NCI1.txt"],
+        ),
+        ("cgs/berea_cpu", "task.init_args.network", ["rocks/Berea_node1.dat"], ["rocks/C1_node1.dat"]),
+    ],
+)
+def test_where_a_file_lies_is_no_change_and_another_file_is(config: str, key: str, same: list, other: list) -> None:
+    plain = load_config(config).title
+    for path in same:
+        moved = load_config(config, [f"{key}={path}"])
+        assert (moved.title, KEY in moved.values) == (plain, False)
+    for path in other:
+        assert load_config(config, [f"{key}={path}"]).values[KEY] == [f"{key}={path}"]
+
+
 def test_overrides_are_in_the_values_and_come_back_with_them() -> None:
     changed = load_config(CONFIG, [SPEED])
     assert changed.values["title"] == load_config(CONFIG).title  # it would be changed twice

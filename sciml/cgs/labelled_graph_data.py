@@ -12,9 +12,16 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from sciml.checks import whole_number
-from sciml.data.labelled_graphs import Fold, LabelledGraph, read_folds, read_labelled_graphs, stratified_folds
+from sciml.data.labelled_graphs import (
+    Fold,
+    LabelledGraph,
+    graphs_file,
+    read_folds,
+    read_labelled_graphs,
+    stratified_folds,
+)
 from sciml.data.sampling import EpochShuffle
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -32,7 +39,7 @@ class LabelledGraphData(LightningDataModule):
 
     Parameters
     ----------
-    path : of the file, such as ``MUTAG.txt``; it is read when its graphs are first needed
+    path : of the file, such as ``MUTAG.txt``, or of the folder ``MUTAG`` that holds it; read when graphs are needed
     fold : number of the fold, from 0
     folds : how many there are, where they are drawn
     split : seed of folds that are drawn even though there are usual ones
@@ -60,12 +67,12 @@ class LabelledGraphData(LightningDataModule):
     @cached_property
     def graphs(self) -> list[Data]:
         """All graphs of the file: ``tag`` (n,), ``edge_index`` (2, m) and ``y`` (1,), the class."""
-        return [_to_data(graph) for graph in read_labelled_graphs(self.path).graphs]
+        return [_to_data(graph) for graph in read_labelled_graphs(self._file()).graphs]
 
     @cached_property
     def all_folds(self) -> list[Fold]:
         """The folds of the cross-validation."""
-        usual = Path(self.path).parent / INDICES
+        usual = self._file().parent / INDICES
         if self.split is None and usual.is_dir():
             return read_folds(usual, len(self.graphs))
         return stratified_folds([int(graph.y) for graph in self.graphs], self.folds, self.split or 0)
@@ -95,6 +102,14 @@ class LabelledGraphData(LightningDataModule):
     def test_dataloader(self) -> DataLoader:
         """Return the graphs of the test."""
         return DataLoader(self._part("test"), EVALUATED, collate_fn=_batch)  # type: ignore[arg-type]
+
+    def _file(self) -> Path:
+        if not Path(self.path).exists():
+            raise InputError(
+                f"the file of graphs {self.path} does not exist; give such a file, or its folder, as "
+                "data.init_args.path=PATH."
+            )
+        return graphs_file(self.path)
 
     def _part(self, name: str) -> list[Data]:
         return [self.graphs[number] for number in self.parts[name]]

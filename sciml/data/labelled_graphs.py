@@ -76,18 +76,36 @@ class Fold(NamedTuple):
     test: np.ndarray
 
 
+def graphs_file(path: str | os.PathLike[str]) -> Path:
+    """Return the file of the graphs: the one given, or ``NAME/NAME.txt`` of a folder ``NAME``, as of TU.
+
+    Raises
+    ------
+    DataFormatError
+        If a folder has no such file.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    file = path / f"{path.resolve().name}.txt"
+    if not file.is_file():
+        raise DataFormatError(f"{path} is a folder without {file.name}; give the file of the graphs itself.")
+    return file
+
+
 def read_labelled_graphs(path: str | os.PathLike[str]) -> LabelledGraphs:
     """Read a file of graphs.
 
     Parameters
     ----------
-    path : such as ``MUTAG.txt``
+    path : such as ``MUTAG.txt``, or the folder ``MUTAG`` that holds it
 
     Raises
     ------
     DataFormatError
         If the file is cut, a count or a neighbour is wrong, or an edge is named by one of its ends only.
     """
+    path = graphs_file(path)
     lines = _Lines(path, LARGEST_FILE)
     (count,) = lines.whole_numbers(1, "the number of graphs")
     if count < 1:

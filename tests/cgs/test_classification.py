@@ -61,6 +61,17 @@ def test_folds_beside_the_file_are_used_unless_a_split_is_asked_for(tmp_path: Pa
         LabelledGraphData(str(path), fold=1).parts  # noqa: B018
 
 
+def test_a_folder_is_read_with_the_folds_in_it_and_a_missing_file_is_said_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "CYCLES" / "10fold_idx").mkdir(parents=True)
+    write(tmp_path / "CYCLES" / "CYCLES.txt")
+    for part, numbers in (("train", range(10, 60)), ("test", range(10))):
+        file = tmp_path / "CYCLES" / "10fold_idx" / f"{part}_idx-1.txt"
+        file.write_text("\n".join(map(str, numbers)))
+    assert LabelledGraphData(str(tmp_path / "CYCLES")).parts["test"] == list(range(10))
+    with pytest.raises(InputError, match=r"MUTAG\.txt does not exist; .* data\.init_args\.path=PATH"):
+        LabelledGraphData("MUTAG.txt").parts  # noqa: B018
+
+
 def test_the_logits_do_not_depend_on_how_the_nodes_are_numbered(tmp_path: Path) -> None:
     data = LabelledGraphData(str(write(tmp_path / "graphs.txt", 4)))
     task = GraphClassification(solver(), tags=2).double()

@@ -37,6 +37,15 @@ def test_a_file_gives_tags_both_directions_of_edges_and_classes(file: Path) -> N
     assert second.edges.tolist() == [[1, 0], [0, 1]]
 
 
+def test_a_folder_stands_for_the_file_of_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "NAME"
+    folder.mkdir()
+    with pytest.raises(DataFormatError, match=r"NAME is a folder without NAME\.txt; give the file"):
+        read_labelled_graphs(folder)
+    (folder / "NAME.txt").write_text(TEXT)
+    assert [len(graph.tags) for graph in read_labelled_graphs(folder).graphs] == [5, 2]
+
+
 @pytest.mark.parametrize("line_end", ["\r\n", "\r", "  \n"])
 def test_line_ends_of_other_systems_are_read_alike(file: Path, line_end: str) -> None:
     file.write_bytes(TEXT.replace("\n", line_end).encode())
