@@ -104,7 +104,7 @@ class AnchoredHead(nn.Module):
     ----------
     conductances : gives the conductances of the throats from their features
     sinks : gives sinks of the nodes from their features; none by default, since they take from what is conserved
-    rtol : bound of the estimated error of the values, relative to the largest one
+    rtol : bound of the error of the values, relative to the largest one
     """
 
     def __init__(self, conductances: Conductances, sinks: Sinks | None = None, rtol: float = 1e-8) -> None:

@@ -32,7 +32,7 @@ class SolveReport:
     ----------
     method : name of the solver
     iterations : the largest number; of a direct solver those of its refinement
-    error_estimate : of the values relative to the largest, the largest of all graphs and heads
+    error_estimate : a bound on the error of the values relative to the largest, of all graphs and heads
     converged : whether it is below the tolerance
     """
 
@@ -177,7 +177,7 @@ class AnchoredGraphSolver(GraphModel):
     ----------
     conductances : of the throats
     sinks : of the nodes; none by default
-    rtol : bound of the estimated error of the values
+    rtol : bound of the error of the values
     """
 
     def __init__(self, conductances: Conductances, sinks: Sinks | None = None, rtol: float = 1e-8) -> None:

@@ -32,7 +32,7 @@ class Flow(NamedTuple):
     trimmed : number of pores that were left out
     pressure : (pores,)
     flux : (throats,) in m^3/s for 1 Pa, from the first pore of a throat to its second
-    error : estimated error of the pressures
+    error : bound on the error of the pressures
     """
 
     network: PoreNetwork
@@ -121,7 +121,7 @@ class NetworkFlow(Task):
         return Flow(network, trimmed, pressure, flux, float(info.error_estimate.max()))
 
     def advance(self, batch: Any) -> dict[str, float]:
-        """Solve; return the estimated error of the pressures."""
+        """Solve; return the bound on the error of the pressures."""
         return {"pressure_error": self.flow.error}
 
     def solution(self, folder: Path) -> dict[str, float]:

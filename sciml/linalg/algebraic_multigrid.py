@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-COARSENINGS = ("auto", "classical", "aggregation")
-CYCLES = ("V", "W", "F")
+from sciml.errors import DivergenceError
+from sciml.linalg.sparse_factors import SparseFactors
+
 STRENGTH = 0.1  # couplings below this share of the strongest of a row are weak to the classical method
 POSITIVE_SHARE = 1e-10  # of the positive off-diagonal entries of an M-matrix, by their sum: rounding
 
@@ -35,7 +36,12 @@ def cycle_on(
         ``"aggregation"``, smoothed; ``"auto"``: the classical one for M-matrices
     max_coarse : the largest number of unknowns on the coarsest level
     cycle : ``"V"``, ``"W"`` or ``"F"``
-    coarse_solver : ``"pinv"``, the pseudo-inverse, or for regular matrices ``"splu"``, which loses no small eigenvalue
+    coarse_solver : ``"pinv"``, the pseudo-inverse, or for regular matrices ``"factors"``: no small eigenvalue is lost
+
+    Raises
+    ------
+    DivergenceError
+        In a cycle: factors of the coarsest level lose a pivot to rounding.
 
     References
     ----------
@@ -44,20 +50,39 @@ def cycle_on(
     """
     import pyamg
 
+    coarsest = _Factors() if coarse_solver == "factors" else coarse_solver
     if coarsening == "auto":
         coarsening = "classical" if is_m_matrix(matrix) else "aggregation"
     if coarsening == "aggregation":
-        hierarchy = pyamg.smoothed_aggregation_solver(matrix, max_coarse=max_coarse, coarse_solver=coarse_solver)
+        hierarchy = pyamg.smoothed_aggregation_solver(matrix, max_coarse=max_coarse, coarse_solver=coarsest)
     else:
         hierarchy = pyamg.ruge_stuben_solver(
             sp.csr_matrix(matrix),
             strength=("classical", {"theta": STRENGTH, "norm": "min"}),
             interpolation="direct",
             max_coarse=max_coarse,
-            coarse_solver=coarse_solver,
+            coarse_solver=coarsest,
             **_SWEEPS,
         )
     return hierarchy.aspreconditioner(cycle=cycle).matvec
+
+
+class _Factors:
+    """A solver of PyAMG's for the coarsest level, which factorises when it first sees the matrix."""
+
+    def __init__(self) -> None:
+        self._factors: SparseFactors | None = None
+
+    def __call__(self, matrix: sp.csr_matrix, right: np.ndarray) -> np.ndarray:
+        if self._factors is None:
+            try:
+                self._factors = SparseFactors(sp.csr_array(matrix))
+            except DivergenceError:
+                raise DivergenceError(
+                    "the coarsest level of method='amg' lost a pivot to rounding: the entries of the matrix differ by "
+                    "more than double precision resolves; narrow their range."
+                ) from None
+        return self._factors.solve(right)
 
 
 def is_m_matrix(matrix: sp.csr_array) -> bool:

@@ -2,14 +2,14 @@
 
 The residual is computed from w_ij (x_i - x_j), never as D x - W x. Its rounding errors are then relative to the fluxes
 and not to diagonal entries that may be 10^15 times larger: they are those of slightly different conductances, and
-corrections arrive at what the conductances determine. As A^-1 >= 0, one more solve, for the rounding errors of the
-residual, bounds what they do to x.
+corrections arrive at what the conductances determine. Where x in double precision is too coarse for the differences,
+a `Sum` of two numbers stands for it.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from sciml.linalg.graph_laplacian import GraphLaplacian
 
 UNIT = torch.finfo(torch.float64).eps / 2
+TINY = 1e-300  # far above what underflow does to a product
+
+
+class Sum(NamedTuple):
+    """The unevaluated sum of a vector of numbers and one of what rounding took from them."""
+
+    high: Tensor
+    low: Tensor
+
+    def plus(self, step: Tensor) -> Sum:
+        """Return the sum after a step (Knuth's two-sum, *The Art of Computer Programming* 2, 4.2.2)."""
+        small = self.low + step
+        high = self.high + small
+        of_small = high - self.high
+        return Sum(high, (self.high - (high - of_small)) + (small - of_small))
 
 
 class GraphEquations:
@@ -70,20 +85,25 @@ class GraphEquations:
         """Return x_i - x_j along each edge."""
         return x[self.first] - x[self.second]
 
-    def product(self, x: Tensor, conductance: Tensor | None = None, sink: Tensor | None = None) -> Tensor:
+    def product(self, x: Tensor | Sum, conductance: Tensor | None = None, sink: Tensor | None = None) -> Tensor:
         """Return (sum_j w_ij + s_i) x_i - sum_j w_ij x_j at all nodes, differentiable in all arguments."""
-        flux = (self.conductance if conductance is None else conductance) * self.differences(x)
-        return (self.sink if sink is None else sink) * x + self._collect(flux, -flux)
+        if isinstance(x, Sum):
+            difference, total = self.differences(x.high) + self.differences(x.low), x.high + x.low
+        else:
+            difference, total = self.differences(x), x
+        flux = (self.conductance if conductance is None else conductance) * difference
+        return (self.sink if sink is None else sink) * total + self._collect(flux, -flux)
 
-    def residual(self, x: Tensor, f: Tensor) -> Tensor:
+    def residual(self, x: Tensor | Sum, f: Tensor) -> Tensor:
         """Return f - A x at the free nodes, 0 at the pinned ones."""
         return torch.where(self.pinned, 0.0, f - self.product(x))
 
-    def residual_rounding(self, x: Tensor, f: Tensor) -> Tensor:
-        """Return a bound on the rounding errors of the residual: (terms + 4) units of the sum of their sizes."""
-        flux = self.conductance * self.differences(x).abs()
-        sizes = f.abs() + self.sink * x.abs() + self._collect(flux, flux)
-        return torch.where(self.pinned, 0.0, UNIT * (self.degree + 4) * sizes)
+    def residual_rounding(self, x: Tensor | Sum, f: Tensor) -> Tensor:
+        """Return a bound on the rounding errors of the residual: (terms + 6) units of the sum of their sizes."""
+        parts = x if isinstance(x, Sum) else (x,)
+        flux = self.conductance * sum(self.differences(part).abs() for part in parts)
+        sizes = f.abs() + self.sink * sum(part.abs() for part in parts) + self._collect(flux, flux)
+        return torch.where(self.pinned, 0.0, (self.degree + 6) * (UNIT * sizes + TINY))
 
     def largest(self, values: Tensor) -> Tensor:
         """Return the largest |value| of each graph and head, shape (graphs, H)."""
@@ -112,6 +132,12 @@ class GraphEquations:
         """Return for each node the sum of what the edges bring to their first and to their second ends."""
         total = at_first.new_zeros(self.graph.nodes, at_first.shape[1])
         return total.index_add(0, self.first, at_first).index_add(0, self.second, at_second)
+
+
+def binary_scale(sizes: Tensor) -> Tensor:
+    """Return the powers of two next to sizes, 1 for 0; to divide by them is exact."""
+    exponent = torch.frexp(torch.where((sizes > 0) & torch.isfinite(sizes), sizes, 1.0)).exponent
+    return torch.ldexp(torch.ones_like(sizes), exponent.clamp(-1020, 1020))
 
 
 def column(values: Tensor, system: int) -> np.ndarray:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sciml.checks import positive, whole_array, whole_number
 from sciml.errors import InputError, SingularSystemError
-from sciml.linalg.graph_equations import GraphEquations
+from sciml.linalg.graph_equations import GraphEquations, binary_scale
 from sciml.linalg.graph_methods import as_graph_method
 from sciml.linalg.graph_solutions import GraphSolveInfo, solve_prepared
 from sciml.mesh.edges import check_single
@@ -146,13 +146,13 @@ class GraphLaplacian:
         conductance : w > 0 of each edge, shape (m,) or (m, H) for H heads: systems of the same structure
         values : x at the pinned nodes, shape (n,) or (n, H); ignored elsewhere
         sink, source : s >= 0 and f, shape (n,) or (n, H); 0 where None, ignored at the pinned nodes
-        rtol : bound on the estimated error, the largest of a graph relative to the largest \\|x\\| there
+        rtol : bound on the error, rounding included: the largest of a graph relative to the largest \\|x\\| there
         method : ``"auto"`` or one of :data:`~sciml.linalg.graph_methods.GRAPH_METHODS`
 
         Returns
         -------
         x : shape (n,), or (n, H) if any argument has heads; dtype and device of the arguments; solved in float64
-        info : method, iterations, and residual and estimated error of each graph
+        info : method, iterations, and residual and a proven bound on the error of each graph
 
         Raises
         ------
@@ -161,8 +161,8 @@ class GraphLaplacian:
         SingularSystemError
             A connected component has neither a pinned node nor a sink.
         DivergenceError
-            The estimated error misses ``rtol``; the message says what rounding allows. The adjoint solve raises it,
-            too.
+            The error could not be proven to be below ``rtol``; the message says what rounding allows. The adjoint
+            solve raises it, too.
         """
         rtol = positive("rtol", rtol)
         given = {"conductance": conductance, "values": values, "sink": sink, "source": source}
@@ -175,8 +175,7 @@ class GraphLaplacian:
         )
         pinned = torch.from_numpy(self.pinned)[:, None].to(w.device)
         g, s, f = torch.where(pinned, g, 0.0), torch.where(pinned, 0.0, s), torch.where(pinned, 0.0, f)
-        largest = w.detach().amax() if w.numel() else 1.0  # so that squares neither overflow nor underflow
-        w, s, f = w / largest, s / largest, f / largest
+        w, s, f = self._scaled(w, s, f)
         equations = GraphEquations(self, w.detach(), s.detach())
         name, prepared = as_graph_method(method).prepare(equations)
 
@@ -196,6 +195,17 @@ class GraphLaplacian:
         flat = all(tensor.ndim == 1 for tensor in present)
         dtype = reduce(torch.promote_types, [tensor.dtype for tensor in present])
         return (x[:, 0] if flat else x).to(dtype), report.info
+
+    def _scaled(self, w: Tensor, s: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return conductances and sinks of size 1 in every graph and head, so that no square over- or underflows."""
+        of_graph = torch.from_numpy(self.graph).to(w.device)
+        of_edge = of_graph[torch.from_numpy(self.edges[:, 0]).to(w.device)]
+        largest = w.new_zeros(self.graphs, max(w.shape[1], s.shape[1]))
+        for index, values in ((of_edge, w), (of_graph, s)):
+            values = values.detach().expand(-1, largest.shape[1])
+            largest = largest.scatter_reduce(0, index[:, None].expand_as(values), values, "amax")
+        scale = binary_scale(largest)
+        return w / scale[of_edge], s / scale[of_graph], f / scale[of_graph]
 
     def _check(self, given: dict[str, Tensor | None]) -> None:
         """Refuse arguments of a solve with wrong shapes or values, and components that nothing fixes."""
@@ -254,6 +264,14 @@ def _checked_graph(graph: Nodes | None, nodes: int) -> np.ndarray:
     numbers = whole_array("graph", _to_numpy(graph), at_least=0).astype(np.int64)
     if numbers.shape != (nodes,):
         raise InputError(f"graph has shape {numbers.shape}, expected ({nodes},): the graph of each node.")
+    present = np.unique(numbers)
+    gaps = present != np.arange(present.size)
+    if gaps.any():
+        missing = int(np.argmax(gaps))
+        raise InputError(
+            f"no node belongs to graph {missing}, though one belongs to graph {present[-1]}, expected numbers without "
+            "a gap from 0 on; renumber the graphs."
+        )
     return numbers
 
 

@@ -120,7 +120,7 @@ class AlgebraicMultigrid:
     def prepare(self, equations: GraphEquations) -> tuple[str, Prepared]:
         """Set up a hierarchy for every system."""
         matrices = [equations.matrix(system) for system in range(equations.systems)]
-        cycles = [cycle_on(matrix, "classical", coarse_solver="splu") for matrix in matrices]
+        cycles = [cycle_on(matrix, "classical", coarse_solver="factors") for matrix in matrices]
         return self.name, Iterated(equations, _on_free_nodes(equations, cycles), _product(equations, matrices))
 
 
@@ -167,7 +167,7 @@ class JacobiConjugateGradients:
         def product(x: Tensor) -> Tensor:
             return torch.where(equations.pinned, 0.0, equations.product(x))
 
-        return self.name, Iterated(equations, lambda r: inverse * r, product, spectral=False)
+        return self.name, Iterated(equations, lambda r: inverse * r, product)
 
 
 GRAPH_METHODS: dict[str, type[GraphMethod]] = {

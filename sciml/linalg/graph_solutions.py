@@ -1,10 +1,11 @@
-"""Solutions of the equations of a graph, with estimated errors: corrections by factors, and conjugate gradients."""
+"""Solutions of the equations of a graph with bounds on their errors: corrections by factors, conjugate gradients."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +13,14 @@ import torch
 from torch import Tensor
 
 from sciml.errors import DivergenceError
-from sciml.linalg.error_estimates import remaining_steps
-from sciml.linalg.graph_equations import UNIT, GraphEquations
+from sciml.linalg.error_bounds import CONTRACTION, Majorant, majorant, sharpened
+from sciml.linalg.graph_equations import UNIT, GraphEquations, Sum, binary_scale
 
 Correction = Callable[[Tensor], Tensor]
+Reached = Callable[[Tensor, Tensor], Tensor]  # of the step and of what is left of the residual, by graph and head
 
-SWEEPS = 6  # corrections by factors, or starts of conjugate gradients from the true residual
-CONTRACTION = 0.5  # a correction by factors that shrinks less than this is rounding
-SAFETY = 2.0  # on the estimate for conjugate gradients, half the true error to ten times it
-FACTORED_SAFETY = 10.0  # on that for factors, of which two or three corrections tell less
+SWEEPS = 6  # corrections by factors, or starts of conjugate gradients from the true residual; see CONTRACTION
+RECURSIVE, TRUE, ROUNDING = 0.4, 0.5, 0.4  # shares of the tolerance that the parts of a bound may take up
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class GraphSolveInfo:
     method : its name
     iterations : of conjugate gradients, the largest number of all heads; for factors the corrections of x
     residual : the largest \\|r_i\\| / a_ii, relative to the largest \\|x\\|
-    error_estimate : the estimated largest error of x, relative to the largest \\|x\\|, rounding included
-    rounding : the part of it that no further iteration removes: a bound, from A^-1 >= 0
+    error_estimate : a proven bound on the errors of x, relative to the largest \\|x\\|, rounding included
+    rounding : the part of this bound that is due to rounding, of the residual and of x
     """
 
     method: str
@@ -44,11 +44,10 @@ class GraphSolveInfo:
 
 
 class Attempt(NamedTuple):
-    """x, the iterations, and the estimated error without rounding, by graph and head."""
+    """x and the number of iterations."""
 
-    x: Tensor
+    x: Sum
     iterations: int
-    error: Tensor
 
 
 class Prepared(ABC):
@@ -63,13 +62,22 @@ class Prepared(ABC):
     def __init__(self, equations: GraphEquations, correction: Correction) -> None:
         self.equations, self.correction = equations, correction
 
+    @cached_property
+    def majorant(self) -> Majorant:
+        """The vector that bounds the errors of all solutions with these conductances."""
+        return majorant(self.equations, self.nearly_inverse)
+
     @abstractmethod
     def attempt(self, x: Tensor, f: Tensor, rtol: float) -> Attempt:
-        """Correct x, which is right at the pinned nodes, until the estimated error is below rtol max |x| or stalls."""
+        """Correct x, which is right at the pinned nodes, until its error is below rtol max |x| or stalls."""
 
-    def rounding_in_x(self, residual: Tensor) -> Tensor:
-        """Return (an approximation of) A^-1 r for errors r >= 0 of the residual."""
-        return self.correction(residual)
+    @abstractmethod
+    def nearly_inverse(self, right: Tensor, left: Tensor) -> Tensor:
+        """Return an approximation of A^-1 b, the residual of which is to be below ``left``, (n, H), at every node."""
+
+    @abstractmethod
+    def inverse_bound(self, right: Tensor, enough: Tensor) -> Tensor:
+        """Return a bound on the entries of A^-1 b for b >= 0, sharper where it is not below ``enough`` at once."""
 
 
 def solve_prepared(
@@ -80,56 +88,65 @@ def solve_prepared(
     Raises
     ------
     DivergenceError
-        The estimated error is above rtol, or x is not finite.
+        The bound on the error is above rtol, or x is not finite.
     """
     equations = prepared.equations
     start, f = torch.where(equations.pinned, values, 0.0), torch.where(equations.pinned, 0.0, f)
-    x, iterations, error = prepared.attempt(start, f, rtol)
-    rounding = prepared.rounding_in_x(equations.residual_rounding(x, f)).abs() + UNIT * x.abs()
-    scale = equations.largest(x)
+    # A solution is linear in the two: scaled to size 1, so that no sum of squares over- or underflows.
+    size = equations.at_nodes(binary_scale(equations.largest(torch.maximum(start.abs(), f.abs() / equations.diagonal))))
+    start, f = start / size, f / size
+    x, iterations = prepared.attempt(start, f, rtol)
+    scale = equations.largest(x.high)
     scale = torch.where(scale > 0, scale, 1.0)
-    forbidden = equations.largest(rounding) / scale
-    residual = equations.largest(equations.residual(x, f) / equations.diagonal) / scale
-    parts = [each.amax(1).cpu().numpy() for each in (residual, error / scale + forbidden, forbidden)]
-    info = GraphSolveInfo(name, iterations, *parts)
+    residual = equations.residual(x, f).abs()
+    rounding = prepared.inverse_bound(equations.residual_rounding(x, f), ROUNDING * rtol * scale)
+    error = prepared.inverse_bound(residual, TRUE * rtol * scale) + rounding + equations.largest(x.low)
+    rounding = rounding + UNIT * scale
+    parts = (equations.largest(residual / equations.diagonal), error, rounding)
+    info = GraphSolveInfo(name, iterations, *((part / scale).amax(1).cpu().numpy() for part in parts))
     missed = ~(info.error_estimate <= rtol)
     if missed.any():
         raise DivergenceError(_missed(info, missed, rtol))
-    return x, info
+    return x.high * size, info
 
 
 def _missed(info: GraphSolveInfo, missed: np.ndarray, rtol: float) -> str:
     worst = int(np.argmax(np.where(missed, np.nan_to_num(info.error_estimate, nan=np.inf, posinf=np.inf), -1.0)))
     where = f" of graph {worst}" if info.error_estimate.size > 1 else ""
     remedy = "raise rtol, or use another method"
-    if info.rounding[worst] > rtol:
+    if info.rounding[worst] > ROUNDING * rtol:
         remedy = f"with these conductances rounding alone makes {info.rounding[worst]:.2g}; raise rtol above it"
     return (
-        f"the solution{where} by method={info.method!r} has the estimated relative error "
+        f"the relative error of the solution{where} by method={info.method!r} could only be bounded by "
         f"{info.error_estimate[worst]:.2g} after {info.iterations} iterations, expected at most rtol={rtol:g}; "
         f"{remedy}."
     )
 
 
 class Factored(Prepared):
-    """Corrections by factors: the first is the solution but for rounding, the second shows what rounding did."""
+    """Corrections by factors: the first is the solution but for rounding, the others mend what rounding did."""
 
     def attempt(self, x: Tensor, f: Tensor, rtol: float) -> Attempt:
-        """Correct x until a correction is small or no longer shrinks."""
-        equations = self.equations
+        """Correct x until a correction is below the last digit or no longer shrinks."""
+        equations, total = self.equations, Sum(x, torch.zeros_like(x))
         before = torch.full_like(equations.largest(x), torch.inf)
         for sweep in range(SWEEPS):
-            step = self.correction(equations.residual(x, f))
-            x, size = x + step, equations.largest(step)
+            step = self.correction(equations.residual(total, f))
+            size = equations.largest(step)
             shrinks = size < CONTRACTION * before
-            # The steps to come, if they shrink as the last one did.
-            rate = size / before
-            error = torch.where(shrinks, (FACTORED_SAFETY * size * rate / (1.0 - rate)).clamp(max=size), size)
-            small = error <= 0.1 * rtol * equations.largest(x)
-            if sweep and bool((small | ~shrinks).all()):
+            total = total.plus(torch.where(equations.at_nodes(shrinks), step, 0.0))
+            if sweep and bool(((size <= UNIT * equations.largest(total.high)) | ~shrinks).all()):
                 break
-            before = size
-        return Attempt(x, sweep + 1, torch.where(size == 0.0, 0.0, error))
+            before = torch.where(shrinks, size, 0.0)
+        return Attempt(total, sweep + 1)
+
+    def nearly_inverse(self, right: Tensor, left: Tensor) -> Tensor:
+        """Return what the factors make of b."""
+        return self.correction(right)
+
+    def inverse_bound(self, right: Tensor, enough: Tensor) -> Tensor:
+        """Return the bound about the solution by factors."""
+        return sharpened(self.equations, self.majorant, right, self.correction(right))
 
 
 class Iterated(Prepared):
@@ -139,8 +156,7 @@ class Iterated(Prepared):
     ----------
     equations, correction : as for all; the correction may vary a little, as in single precision
     product : x to A x, both 0 at the pinned nodes
-    maxiter : the largest number of iterations
-    spectral : whether the correction is within a small factor of A^-1, so that it can tell what rounding does to x
+    maxiter : the largest number of iterations of a solve
     """
 
     def __init__(
@@ -149,63 +165,69 @@ class Iterated(Prepared):
         correction: Correction,
         product: Callable[[Tensor], Tensor],
         maxiter: int = 10_000,
-        *,
-        spectral: bool = True,
     ) -> None:
         super().__init__(equations, correction)
-        self.product, self.maxiter, self.spectral = product, maxiter, spectral
+        self.product, self.maxiter = product, maxiter
 
     def attempt(self, x: Tensor, f: Tensor, rtol: float) -> Attempt:
-        """Iterate, and start again from the true residual while the two residuals differ by too much."""
-        equations, iterations = self.equations, 0
+        """Iterate until the bound holds, and start again from the true residual while that brings it down."""
+        equations, known, total = self.equations, self.majorant, Sum(x, torch.zeros_like(x))
+        iterations, before = 0, torch.inf
         for _ in range(SWEEPS):
-            step, drift, count, error = self._iterate(x, equations.residual(x, f), rtol, self.maxiter - iterations)
-            x, iterations = x + step, iterations + count
-            lost = equations.residual(x, f) - drift
-            error = error + equations.largest(self.rounding_in_x(lost.abs()))
-            if iterations >= self.maxiter or bool((error <= rtol * equations.largest(x)).all()):
+            here = total.high
+
+            def reached(step: Tensor, left: Tensor, here: Tensor = here) -> Tensor:
+                return known.of(equations, left.abs()) <= RECURSIVE * rtol * equations.largest(here + step)
+
+            step, count = self._iterate(equations.residual(total, f), reached, self.maxiter - iterations)
+            total, iterations = total.plus(step), iterations + count
+            bound = known.of(equations, equations.residual(total, f).abs())
+            missed = bound > TRUE * rtol * equations.largest(total.high)
+            if iterations >= self.maxiter or not bool((missed & (bound < CONTRACTION * before)).any()):
                 break
-        return Attempt(x, iterations, error)
+            before = bound
+        return Attempt(total, iterations)
 
-    def rounding_in_x(self, residual: Tensor) -> Tensor:
-        """Return the correction, or where that is too far from A^-1 r, the solution to a tenth."""
-        if self.spectral:
-            return self.correction(residual)
-        return self._iterate(torch.zeros_like(residual), residual, 0.1, self.maxiter)[0]
-
-    def _iterate(self, x: Tensor, r: Tensor, rtol: float, maxiter: int) -> tuple[Tensor, Tensor, int, Tensor]:
-        """Return the correction of x for the residual r, the recursive residual, the iterations and the error."""
+    def nearly_inverse(self, right: Tensor, left: Tensor) -> Tensor:
+        """Return conjugate gradients' solution."""
         equations = self.equations
-        total, sizes, iterations = torch.zeros_like(r), [], 0
+        return self._iterate(right, lambda _, r: equations.largest(r / left) <= 1.0, self.maxiter)[0]
+
+    def inverse_bound(self, right: Tensor, enough: Tensor) -> Tensor:
+        """Return the bound by the majorant, or where that is too coarse, the bound about an approximate solution."""
+        equations, known = self.equations, self.majorant
+        plain = known.of(equations, right)
+        if bool((plain <= enough).all()):
+            return plain
+
+        def reached(step: Tensor, left: Tensor) -> Tensor:
+            return known.of(equations, left.abs()) <= 0.5 * equations.largest(step)
+
+        return sharpened(equations, known, right, self._iterate(right, reached, self.maxiter)[0])
+
+    def _iterate(self, r: Tensor, reached: Reached, maxiter: int) -> tuple[Tensor, int]:
+        """Return an approximation of A^-1 r and the iterations; what has reached its goal is left as it is."""
+        equations = self.equations
+        total, iterations = torch.zeros_like(r), 0
         z = self.correction(r)
         p, zr = z, equations.sums(z * r)
-        error = equations.largest(z)
-        while iterations < maxiter and bool((zr > 0).any()):
+        active = (zr > 0) & ~reached(total, r)
+        while iterations < maxiter and bool(active.any()):
             q = self.product(p)
-            alpha = _quotient(zr, equations.sums(p * q))
-            step = equations.at_nodes(alpha) * p
-            total = total + step
-            r = r - equations.at_nodes(alpha) * q
+            alpha = _quotient(torch.where(active, zr, 0.0), equations.sums(p * q))
+            each = equations.at_nodes(alpha)
+            total, r = total + each * p, r - each * q
             iterations += 1
-            sizes.append(equations.largest(step).cpu().numpy())
-            error, scale = self._error(sizes, x + total)
-            if bool((error <= 0.5 * rtol * scale).all()):
+            active = active & (alpha > 0) & ~reached(total, r)
+            if not bool(active.any()):
                 break
-            z = self.correction(r)
+            z = self.correction(torch.where(equations.at_nodes(active), r, 0.0))
             # Polak and Ribiere's beta, for corrections that vary: z.(r - r_old) = -alpha z.q
             beta = _quotient((-alpha * equations.sums(z * q)).clamp(min=0.0), zr)
             zr = equations.sums(z * r)
+            active = active & (zr > 0)
             p = z + equations.at_nodes(beta) * p
-        else:
-            # Where the residual has no component along its correction, the correction is blind for what is left.
-            error = torch.where((zr <= 0) & (equations.largest(r) > 0), torch.inf, error)
-        return total, r, iterations, error
-
-    def _error(self, sizes: list[np.ndarray], x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the estimated error of x after steps of these sizes, and the largest |x|; they may be rounding."""
-        scale, last = self.equations.largest(x), torch.from_numpy(sizes[-1]).to(x.device)
-        estimate = torch.from_numpy(remaining_steps(sizes)).to(x.device)
-        return SAFETY * torch.where(last <= 2 * UNIT * scale, last, estimate), scale
+        return total, iterations
 
 
 def _quotient(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Graph Laplacians: laws of resistor networks, exact derivatives, conservation, and honest errors at any contrast."""
+"""Graph Laplacians: laws of resistor networks, exact derivatives, conservation, and sentences about bad input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sciml.errors import DivergenceError, InputError, SingularSystemError
+from sciml.errors import InputError, SingularSystemError
 from sciml.linalg.graph_laplacian import GraphLaplacian
 from sciml.linalg.graph_methods import GRAPH_METHODS
 
@@ -265,48 +265,6 @@ def test_single_precision_goes_in_and_out_and_double_precision_lies_between():
     np.testing.assert_allclose(w.grad, wide.grad, rtol=1e-6)
 
 
-# ------------------------------------------------------------------------------------------- contrasts and errors
-
-
-def chain_of_clusters(contrast: float) -> tuple[GraphLaplacian, torch.Tensor, np.ndarray]:
-    """Pairs of nodes joined by strong edges, one after the other along weak ones; the exact solution is linear."""
-    n = 40
-    edges = np.stack([np.arange(n - 1), np.arange(1, n)], 1)
-    w = np.where(np.arange(n - 1) % 2 == 1, contrast, 1.0)
-    level = np.concatenate([[0.0], np.cumsum(1 / w)])
-    return GraphLaplacian(edges, n, np.isin(np.arange(n), [0, n - 1])), tensor(w), level / level[-1]
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("contrast", [1e8, 1e12, 1e15])
-def test_the_estimated_error_holds_at_any_contrast_or_the_solve_is_refused(method, contrast):
-    graph, w, exact = chain_of_clusters(contrast)
-    values = tensor(np.where(np.arange(graph.nodes) == graph.nodes - 1, 1.0, 0.0))
-    try:
-        x, info = graph.solve(w, values, method=method, rtol=1e-9)
-    except DivergenceError:
-        return
-    error = np.abs(x.numpy() - exact).max()
-    assert error <= info.error_estimate[0] <= 1e-9 and info.rounding[0] <= 1e-11
-
-
-@pytest.mark.parametrize("method", ["amg", "cg", "direct", "dense"])
-@pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-10])
-def test_the_error_stays_below_the_tolerance_where_the_residual_would_not_tell(method, rtol):
-    graph = random_graph(10, nodes=200, density=0.01)
-    w, values, *_ = random_arguments(graph, 10, decades=8.0)
-    exact, _ = graph.solve(w, values, method="direct", rtol=1e-12)
-    x, info = graph.solve(w, values, method=method, rtol=rtol)
-    assert float((x - exact).abs().max()) <= min(3 * info.error_estimate[0], rtol)
-
-
-def test_a_tolerance_below_rounding_is_refused_with_what_rounding_allows():
-    graph = random_graph(0)
-    w, values, *_ = random_arguments(graph, 0)
-    with pytest.raises(DivergenceError, match=r"with these conductances rounding alone makes \S+; raise rtol above it"):
-        graph.solve(w, values, rtol=1e-17)
-
-
 # ------------------------------------------------------------------------------------------------------- lattices
 
 
@@ -395,6 +353,12 @@ def test_second_derivatives_are_refused():
         ([[0, 1], [1, 3]], None, r"edges"),
         ([[0, 1], [1, 2]], [0, 0, 1], r"edge 1 joins node 1 of graph 0 and node 2 of graph 1, expected both in one"),
         ([[0, 1, 2]], None, r"edges has shape \(1, 3\), expected \(number of edges, 2\)"),
+        (
+            [[0, 1], [1, 2]],
+            [10**9] * 3,
+            r"no node belongs to graph 0, though one belongs to graph 1000000000, expected",
+        ),
+        ([[0, 1]], [0, 0, 2], r"no node belongs to graph 1, though one belongs to graph 2, expected numbers without a"),
         ([[0, 1], [1, 2]], [0, 0], r"graph has shape \(2,\), expected \(3,\)"),
     ],
 )

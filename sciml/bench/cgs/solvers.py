@@ -23,7 +23,7 @@ Network = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # throats, cond
 
 
 def network(job: Job) -> dict[str, Any]:
-    """Measure ``job["solver"]`` of ``GraphLaplacian`` at an estimated error of 1e-8 of the pressures.
+    """Measure ``job["solver"]`` of ``GraphLaplacian`` at an error of at most 1e-8 of the pressures.
 
     ``job["network"]`` is ``"delaunay"`` or ``"voronoi"`` with ``job["base"]`` base points at the density of training,
     or ``"cubic"`` with ``job["pores"]`` along each axis.
@@ -31,7 +31,7 @@ def network(job: Job) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``last`` holds ``pores``, ``contrast`` of the conductances, ``iterations``, the estimated ``error``, the CPU
+        ``last`` holds ``pores``, ``contrast`` of the conductances, ``iterations``, the proven bound ``error``, the CPU
         times ``forward``, set-up and checks of the structure included, and ``backward``, and the ratio of the two.
     """
 

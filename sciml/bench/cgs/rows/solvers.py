@@ -10,12 +10,12 @@ _LARGE = {"delaunay": 88_500, "voronoi": 15_000}  # base points of about 1e5 por
 GROUPS = (
     Group(
         "solvers",
-        "networks of 1e5 pores and a cubic one of 216,000, to an estimated error of 1e-8, set-up included",
+        "networks of 1e5 pores and a cubic one of 216,000, to an error of at most 1e-8, set-up included",
         (
             Column("pores", "pores", _COUNT),
             Column("contrast", "contrast"),
             Column("iterations", "iterations", _COUNT),
-            Column("error", "estimated error"),
+            Column("error", "bound on the error"),
             Column("forward", "forward [s]", _SHORT),
             Column("backward", "backward [s]", _SHORT),
             Column("ratio", "backward / forward", _PLAIN),
