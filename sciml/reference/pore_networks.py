@@ -1,4 +1,4 @@
-r"""Pore networks: Stokes flow between pores through throats, with pressures and permeability by sparse factors.
+r"""Pore networks: Stokes flow between pores through throats; pressures and permeability with bounds on their errors.
 
 A network is a graph of pores (points) and throats (lines between them). At low Reynolds number, the flow through throat
 ij is k_ij (p_i - p_j), with the conductance k_ij in m^3/(Pa s), and the pressures follow from the conservation of mass:
@@ -29,7 +29,7 @@ from sciml.checks import choice, positive, real_array, whole_array, whole_number
 from sciml.errors import InputError
 from sciml.mesh import Field, Group, Mesh
 from sciml.mesh.edges import check_single
-from sciml.reference.pore_network_flow import components, pressures
+from sciml.reference.pore_network_flow import components, dissipation, pressures
 from sciml.reference.pore_network_laws import HAGEN_POISEUILLE, Law
 from sciml.reference.pore_network_tessellations import TESSELLATIONS
 
@@ -167,11 +167,12 @@ class PoreNetwork:
         ------
         InputError : a conductance that is not positive; the sentence names its throat
         SingularSystemError : pores that no path of throats connects to inlet or outlet; see `trimmed`
+        DivergenceError : conductances that differ by so much that the pressures cannot be told to 1e-10
         """
         return self._solved(conductance)[0]
 
     def pressure_error(self, conductance: np.ndarray | None = None) -> float:
-        """Return an estimate of the largest error of `pressures`: the size of one more refinement."""
+        """Return a proven bound on the errors of `pressures`, rounding included."""
         return self._solved(conductance)[1]
 
     def fluxes(self, conductance: np.ndarray | None = None) -> np.ndarray:
@@ -190,11 +191,15 @@ class PoreNetwork:
         Parameters
         ----------
         conductance : (throats,) in m^3/(Pa s); the column ``conductance`` by default
-        pressure : (pores,) as `pressures` returns them, where they are known
+        pressure : (pores,) as `pressures` returns them, where they are known, or others: their errors are not checked
+
+        Raises
+        ------
+        DivergenceError : the relative error of the result may exceed 1e-6
         """
         conductance = self.conductances(conductance)
-        pressure = self.pressures(conductance) if pressure is None else pressure
-        power = np.sum(conductance * np.diff(pressure[self.throats], axis=1)[:, 0] ** 2)
+        pressure, error = self._solved(conductance) if pressure is None else (pressure, 0.0)
+        power = dissipation(self.throats, conductance, pressure, error)
         return float(power * self.viscosity * self.length / self.area)
 
     def inflow(self, fluxes: np.ndarray) -> float:
