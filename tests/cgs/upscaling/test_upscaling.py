@@ -12,7 +12,7 @@ from sciml.cgs.upscaling import LognormalFlows, TransmissibilityNet, UpscalingTa
 from sciml.cgs.upscaling.flows import closed_flows, coarse_laplacians, through_flow
 from sciml.errors import ConfigError, SciMLError
 from sciml.linalg import VoxelPoisson, solve
-from sciml.linalg.sparse_files import read_system, write_cells
+from sciml.linalg.sparse_files import read_coefficient, read_system, write_cells
 from sciml.numerics.random import seeded
 from sciml.reference.upscaling import Transmissibilities, fine_transmissibilities
 from sciml.reference.upscaling_fields import lognormal_field
@@ -362,3 +362,21 @@ def test_shipped_weights_are_far_better_than_the_classical_methods() -> None:
         assert found[name] < at_most
         assert found[name] < 0.7 * found[f"{name}_extended"]
     assert found["pressure"] < found["pressure_extended"]
+
+
+def test_damaged_files_give_sentences_and_never_another_coefficient(tmp_path: Path) -> None:
+    k, path = field((8, 8)), tmp_path / "k.npz"
+    np.savez(path, coefficient=k, spacing=0.5, outside="dirichlet")
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for trial in range(150):
+        damaged = bytearray(whole)
+        if trial % 3:
+            damaged[random.integers(len(whole))] ^= 1 << random.integers(8)
+        else:
+            damaged = damaged[: random.integers(len(whole))]
+        path.write_bytes(damaged)
+        try:
+            read = read_coefficient(path)
+        except SciMLError:
+            continue
+        np.testing.assert_array_equal(read.coefficient, k)
