@@ -81,16 +81,13 @@ def sample_network(sample: Sample) -> PoreNetwork:
     if missing:
         raise InputError(f"sample {sample.number} lacks the parameters {', '.join(missing)} of a pore network.")
     mesh = sample.places.get(PLACE)
-    if not isinstance(mesh, Mesh) or list(mesh.cells) != ["line"] or not {"inlet", "outlet"} <= set(mesh.groups):
+    if not isinstance(mesh, Mesh) or list(mesh.cells) != ["line"] or mesh.dim != 3:
+        there = ", ".join(f"{name} ({place})" for name, place in sample.places.items()) or "none"
         raise InputError(
-            f"sample {sample.number} has the places {sample.places}, expected a mesh of lines called {PLACE!r} with "
+            f"sample {sample.number} has the places {there}, expected a mesh of lines in 3-D called {PLACE!r} with "
             "groups inlet and outlet of points."
         )
-    ends = []
-    for name in ("inlet", "outlet"):
-        flags = np.zeros(mesh.n_points, bool)
-        flags[mesh.groups[name].members.ravel()] = True
-        ends.append(flags)
+    ends = [_points_of(sample.number, mesh, name) for name in ("inlet", "outlet")]
     columns: dict[str, dict[str, np.ndarray]] = {"pore_": {}, "throat_": {}}
     for title, values in sample.fields.items():
         for prefix, into in columns.items():
@@ -105,6 +102,21 @@ def sample_network(sample: Sample) -> PoreNetwork:
         columns=columns["throat_"],
         **given,
     )
+
+
+def _points_of(number: int, mesh: Mesh, name: str) -> np.ndarray:
+    """Return which points are in a group of points; a group of cells counts throats, which are no pores."""
+    group = mesh.groups.get(name)
+    if group is None or group.facets is None or group.dim != 0:
+        kind = "cells" if group is not None and group.facets is None else "facets"
+        there = "no group" if group is None else f"a group of {kind} of dimension {group.dim},"
+        raise InputError(
+            f"sample {number} has {there} {name!r} in its mesh {PLACE!r}, expected a group of points, of dimension 0: "
+            "the pores of a given pressure."
+        )
+    flags = np.zeros(mesh.n_points, bool)
+    flags[group.facets.ravel()] = True
+    return flags
 
 
 def write_networks(path: str | os.PathLike[str], networks: Sequence[PoreNetwork], name: str = "pore networks") -> None:

@@ -11,7 +11,7 @@ from sciml.data import convert, generate, open_dataset
 from sciml.data.pore_networks import PoreNetworks, network_sample, sample_network, write_networks
 from sciml.data.samples import Sample, Samples
 from sciml.errors import InputError
-from sciml.mesh import Grid, Mesh
+from sciml.mesh import Grid, Group, Mesh
 from sciml.reference.pore_networks import random_network
 
 SMALL = {"fewest": "5", "most": "12"}
@@ -118,8 +118,17 @@ def test_other_data_are_no_networks(tmp_path: Path) -> None:
         sample_network(Samples(data, [0])[0])
     good = random_network("delaunay", 8, np.random.default_rng(0))
     sizes = {"length": 1.0, "area": 1.0, "viscosity": 1.0}
-    for places in ({}, {"network": Grid((3,))}, {"network": Mesh(good.points, {"line": good.throats})}):
+    for places in ({}, {"network": Grid((3,))}, {"network": Mesh(good.points[:, :2], {"line": good.throats})}):
         with pytest.raises(InputError, match="expected a mesh of lines"):
+            sample_network(Sample(0, 0, np.zeros(1), places, {}, sizes))
+    for groups in (
+        {},
+        {"inlet": Group(1, cells=[0]), "outlet": Group(0, facets=[[1]])},  # throat 0, and not pore 0
+        {"inlet": Group(1, cells=[good.n_throats - 1]), "outlet": Group(0, facets=[[1]])},  # beyond the pores
+        {"inlet": Group(1, facets=[[0, 1]]), "outlet": Group(0, facets=[[2]])},
+    ):
+        places = {"network": Mesh(good.points, {"line": good.throats}, groups)}
+        with pytest.raises(InputError, match="'inlet' in its mesh 'network', expected a group of points"):
             sample_network(Sample(0, 0, np.zeros(1), places, {}, sizes))
     with pytest.raises(InputError, match="no networks"):
         write_networks(tmp_path / "b.h5", [])
