@@ -39,7 +39,7 @@ NETWORKS: Mapping[str, Callable[..., GraphModel]] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What networks are trained on: a task, the draw of its batches, and the data to test on.
+    """A subject that networks are trained on: a task, the draw of its batches, and the data to test on.
 
     Attributes
     ----------
