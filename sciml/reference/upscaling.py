@@ -51,6 +51,13 @@ class Transmissibilities:
     faces: tuple[np.ndarray, ...]
 
     def __post_init__(self) -> None:
+        shapes = [faces.shape for faces in self.faces]
+        cells = {tuple(n - (a == axis) for a, n in enumerate(shape)) for axis, shape in enumerate(shapes)}
+        if len(cells) != 1 or any(len(shape) != len(shapes) or min(shape) < 1 for shape in (*shapes, *cells)):
+            raise InputError(
+                f"the faces along the axes have the shapes {shapes}, expected for every axis of one grid an array with "
+                "one entry more along that axis than cells."
+            )
         for axis, faces in enumerate(self.faces):
             if not (np.isfinite(faces).all() and (faces > 0).all()):
                 wrong = np.argwhere(~((faces > 0) & np.isfinite(faces)))[0].tolist()

@@ -247,3 +247,9 @@ def test_a_transmissibility_that_is_not_positive_is_named() -> None:
 def test_an_unknown_side_is_refused() -> None:
     with pytest.raises(InputError, match="a side with a held pressure"):
         fine_transmissibilities(np.ones((2, 2))).solve({"left": 1.0})
+
+
+@pytest.mark.parametrize("shapes", [(), ((3, 2), (2, 2)), ((3,), (2,)), ((3, 2), (2, 3), (2, 2)), ((0,),), ((1,),)])
+def test_faces_that_make_no_grid_are_refused(shapes):
+    with pytest.raises(InputError, match="expected for every axis of one grid an array with one entry more"):
+        Transmissibilities(tuple(np.ones(shape) for shape in shapes))
