@@ -142,8 +142,12 @@ def columns(graph: Batch, *names: str) -> list[Tensor]:
     """Return columns of a graph by name, such as ``throat_length``; one that is missing is an error."""
     for name in names:
         if name not in graph:
-            known = ", ".join(sorted(key for key in graph.keys() if key.startswith(("pore_", "throat_"))))  # noqa: SIM118
-            raise InputError(f"the network has no column {name}, which the features need; it has {known or 'none'}.")
+            there = [str(key) for key in sorted(graph.keys()) if key != "throat_index"]
+            known = ", ".join(key for key in there if key.startswith(("pore_", "throat_")))
+            raise InputError(
+                f"the network has no column {name} ({name.replace('_', '.', 1)} in files), which the features need; "
+                f"it has {known or 'none'}."
+            )
     return [graph[name] for name in names]
 
 

@@ -124,6 +124,13 @@ class NetworkFlow(Task):
         """Solve; return the bound on the error of the pressures."""
         return {"pressure_error": self.flow.error}
 
+    def predict_file(self, source: Path, output: Path) -> dict[str, float]:  # type: ignore[override]
+        """Refuse a file: nothing is learned that could be applied to it."""
+        raise InputError(
+            f"{type(self).__name__} has learned nothing to predict with; solve the network by "
+            f"'sciml solve cgs/berea_cpu task.init_args.network={source}'."
+        )
+
     def solution(self, folder: Path) -> dict[str, float]:
         """Write ``fields.xdmf`` with the pressures and fluxes on the lines of the network; return the permeability."""
         from sciml.plots.networks import network_picture

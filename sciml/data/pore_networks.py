@@ -79,7 +79,10 @@ def sample_network(sample: Sample) -> PoreNetwork:
     """
     missing = [name for name in SIZES if name not in sample.parameters]
     if missing:
-        raise InputError(f"sample {sample.number} lacks the parameters {', '.join(missing)} of a pore network.")
+        raise InputError(
+            f"sample {sample.number} lacks the parameters {', '.join(missing)} of a pore network; "
+            "sciml.data.pore_networks.write_networks writes files that have all of them."
+        )
     mesh = sample.places.get(PLACE)
     if not isinstance(mesh, Mesh) or list(mesh.cells) != ["line"] or mesh.dim != 3:
         there = ", ".join(f"{name} ({place})" for name, place in sample.places.items()) or "none"

@@ -188,7 +188,9 @@ def _flags(name: str, values: np.ndarray) -> np.ndarray:
     """Return booleans, also of numbers 0 and 1, as files without booleans have them."""
     numbers = real_array(name, values)
     if not np.isin(numbers, (0.0, 1.0)).all():
-        raise InputError(f"{name} has values other than 0 and 1, expected a boolean for each pore.")
+        raise InputError(
+            f"{name} has values other than 0 and 1, expected a boolean for each pore, not numbers of pores."
+        )
     return numbers == 1.0
 
 

@@ -63,7 +63,7 @@ class HagenPoiseuille:
 
     def applied(self, network: PoreNetwork, random: np.random.Generator) -> PoreNetwork:
         """Return the network with throats and conductances; nothing is drawn."""
-        first, second = network.pores["diameter"][network.throats].T
+        first, second = _pore_diameters(network).T
         length = network.distances() - 0.5 * (first + second)
         return _with_conductance(self, network, {"diameter": np.minimum(first, second), "length": length})
 
@@ -93,7 +93,7 @@ class Conduits:
 
     def applied(self, network: PoreNetwork, random: np.random.Generator) -> PoreNetwork:
         """Return the network with throats of drawn diameters and their conductances."""
-        ends = network.pores["diameter"][network.throats]
+        ends = _pore_diameters(network)
         diameter = ends.min(axis=1) * random.uniform(self.narrowest, self.widest, network.n_throats)
         return _with_conductance(self, network, _spheres_and_cylinders(network, diameter))
 
@@ -127,7 +127,7 @@ class ShapeFactors:
 
     def applied(self, network: PoreNetwork, random: np.random.Generator) -> PoreNetwork:
         """Return the network with throats of drawn diameters, drawn shape factors, and conductances."""
-        ends = network.pores["diameter"][network.throats]
+        ends = _pore_diameters(network)
         diameter = ends.min(axis=1) * random.uniform(0.3, 0.9, network.n_throats)
         drawn = network.with_columns({"shape_factor": self._drawn(network.n_pores, random)})
         columns = _spheres_and_cylinders(network, diameter)
@@ -192,9 +192,14 @@ def needed(columns: Mapping[str, np.ndarray], of: str, *names: str) -> list[np.n
     return [columns[name] for name in names]
 
 
+def _pore_diameters(network: PoreNetwork) -> np.ndarray:
+    """Return the diameters of the two pores of each throat, (throats, 2)."""
+    return needed(network.pores, "pores", "diameter")[0][network.throats]
+
+
 def _spheres_and_cylinders(network: PoreNetwork, diameter: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns of throats as cylinders of given diameters between spherical pores."""
-    ends = network.pores["diameter"][network.throats]
+    ends = _pore_diameters(network)
     passed = 0.5 * np.sqrt(ends**2 - diameter[:, None] ** 2)
     length = network.distances() - passed.sum(axis=1)
     return {"diameter": diameter, "length": length, **dict(zip(PORE_LENGTHS, passed.T, strict=True))}

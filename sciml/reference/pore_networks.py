@@ -278,7 +278,9 @@ class PoreNetwork:
         """Return conductances that are given, or else the column, if all of them are positive."""
         if given is None and "conductance" not in self.columns:
             raise InputError(
-                "the network has no conductances; give them, or apply a law of sciml.reference.pore_network_laws first."
+                "the network has no column conductance of the throats; give it, or compute it by a law: "
+                "law.conductance(network) of sciml.reference.pore_network_laws, or in 'sciml solve' "
+                "task.init_args.law=hagen_poiseuille."
             )
         given = self.columns["conductance"] if given is None else given
         conductance = real_array("the conductances", given, shape=(self.n_throats,))

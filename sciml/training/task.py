@@ -260,6 +260,10 @@ class Task(lightning.LightningModule):
 
         A run calls it before its folder exists: an override refuses settings here that do not fit one another.
         """
+        if type(self).residuals is Task.residuals and any(
+            each.optimizer == "least_squares" for each in settings.phases
+        ):
+            self.residuals(None)
         self._settings, self._seed = settings, seed
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciml.cgs.network_flow import NetworkFlow
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 from sciml.reference.pore_network_files import read_network, write_network
 from sciml.reference.pore_network_laws import CONDUITS, HAGEN_POISEUILLE
 from sciml.reference.pore_networks import DARCY, random_network
@@ -58,6 +58,11 @@ def test_a_solution_may_be_solved_again(in_process, stored, tmp_path):
     write_network(tmp_path / "again.vtu", network, {"pressure": network.pressures()})
     metrics = solved(in_process, tmp_path / "again.vtu", tmp_path / "run")
     assert metrics["permeability"] == pytest.approx(network.permeability(), rel=1e-9, abs=0)
+
+
+def test_a_file_to_predict_on_is_sent_to_solve(stored, tmp_path):
+    with pytest.raises(InputError, match=r"sciml solve cgs/berea_cpu task\.init_args\.network=.*network\.npz"):
+        NetworkFlow(str(stored[1])).predict_file(stored[1], tmp_path / "out.npz")
 
 
 def test_without_a_network_the_sentence_says_what_to_give_and_no_run_begins(in_process, tmp_path):

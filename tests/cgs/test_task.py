@@ -12,7 +12,7 @@ from toy_runs import rows_of
 from sciml.cgs import GraphSolver
 from sciml.cgs.conductances import ThroatConductances
 from sciml.cgs.data import PoreNetworks, network_graph, to_batch
-from sciml.cgs.features import ConduitFeatures, NondimensionalFeatures, RawFeatures, ThroatFeatures
+from sciml.cgs.features import ConduitFeatures, NondimensionalFeatures, RawFeatures, ThroatFeatures, columns
 from sciml.cgs.fixed_points import Picard
 from sciml.cgs.model import AnchoredGraphSolver, ConvergentGraphSolver
 from sciml.data import generate
@@ -24,6 +24,7 @@ from sciml.reference.pore_network_laws import CONDUITS
 from sciml.reference.pore_networks import random_network
 from sciml.training.config import config_from_values
 from sciml.training.run import finished, load_task, train
+from sciml.training.settings import Phase, Training
 
 ANCHORED = {
     "title": "small networks",
@@ -169,15 +170,17 @@ def test_the_permeability_of_a_label_and_its_derivative_are_those_of_the_network
         assert float(gradient[0, place]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
 
 
-def test_the_squares_of_the_residuals_add_up_to_the_loss():
-    batch = small_batch()
-    for target in ("pressure", "permeability"):
-        with seeded(0):
-            task = GraphSolver(ThroatFeatures(), AnchoredGraphSolver(ThroatConductances(2)), target, ridge=0.1).double()
-        torch.nn.init.normal_(task.model.head.conductances.law.correction[-1].weight, generator=generator(0))
-        task.features.fit([batch])
-        total = sum(task.loss(batch).values())
-        assert task.residuals(batch).square().sum().item() == pytest.approx(total.item(), rel=1e-12)
+def test_least_squares_is_refused_before_a_run_begins():
+    task = GraphSolver(ThroatFeatures(), AnchoredGraphSolver(ThroatConductances(2)))
+    with pytest.raises(ConfigError, match="GraphSolver has no residuals, which the optimizer least_squares needs"):
+        task.prepare(Training([Phase(1), Phase(1, "least_squares")]), 0)
+
+
+def test_a_missing_column_is_named_as_in_files():
+    graph = to_batch([random_network("delaunay", 9, np.random.default_rng(1))])
+    with pytest.raises(InputError, match=r"no column throat_depth \(throat\.depth in files\)") as refused:
+        columns(graph, "throat_depth")
+    assert "throat_index" not in str(refused.value) and "throat_diameter" in str(refused.value)
 
 
 @pytest.mark.parametrize("target", ["out.npz", "out.vtu"])
@@ -190,6 +193,7 @@ def test_the_pressures_of_a_file_are_predicted_with_fluxes_that_are_conserved(ru
     assert found["permeability"] == pytest.approx(network.permeability(), rel=0.05)
     assert found["permeability_darcy"] == pytest.approx(found["permeability"] / 9.869233e-13)
     assert (found["pores"], found["trimmed_pores"]) == (network.n_pores, 0)
+    assert found["solver_error"] < 1e-8 and "error_estimate" not in found
     written = read_network(tmp_path / target)
     flux, net = written.columns["flux"], np.zeros(network.n_pores)
     np.add.at(net, written.throats[:, 1], flux)

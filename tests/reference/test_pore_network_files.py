@@ -2,14 +2,15 @@
 
 import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sciml.errors import DataFormatError, MeshFileError
+from sciml.errors import DataFormatError, InputError, MeshFileError
 from sciml.mesh import read_mesh
 from sciml.reference.pore_network_files import read_network, write_network
-from sciml.reference.pore_network_laws import SHAPE_FACTORS, circular
+from sciml.reference.pore_network_laws import LAWS, SHAPE_FACTORS, circular
 from sciml.reference.pore_networks import DARCY, random_network
 
 # Three pores in a row between two reservoirs, and one that hangs on the second.
@@ -224,3 +225,18 @@ def test_mutated_files_give_a_network_or_one_sentence(small, random, tmp_path):
         path.write_bytes(content)
     assert outcomes["read"] > 10 and outcomes["refused"] > 300
     assert all("\n" not in sentence and len(sentence) < 900 for sentence in sentences)
+
+
+def test_numbers_of_pores_as_inlet_are_refused_and_what_is_expected_is_said(tmp_path):
+    network = random_network("delaunay", 9, np.random.default_rng(0))
+    ends = {name: np.flatnonzero(getattr(network, name)) for name in ("inlet", "outlet")}
+    np.savez(tmp_path / "numbers.npz", coords=network.points, conns=network.throats, **ends)
+    with pytest.raises(DataFormatError, match="expected a boolean for each pore, not numbers of pores"):
+        read_network(tmp_path / "numbers.npz")
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_a_law_without_pore_diameters_names_the_column(law):
+    network = replace(random_network("delaunay", 9, np.random.default_rng(0)), pores={})
+    with pytest.raises(InputError, match="the pores of the network have no column 'diameter', which the law needs"):
+        law.applied(network, np.random.default_rng(0))
