@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from sciml.checks import choice, whole_number
 from sciml.data.modules import Draws, SampleData
-from sciml.data.pore_networks import sample_network
+from sciml.data.pore_networks import sample_labels, sample_network
 from sciml.data.samples import Sample
 from sciml.data.sampling import EpochShuffle
 from sciml.errors import ConfigError, InputError
@@ -200,12 +200,7 @@ def network_graph(network: PoreNetwork, pressure: np.ndarray | None = None, perm
 
 def sample_graph(sample: Sample) -> Data:
     """Return a sample of a data set of pore networks as a graph, with the labels that it has."""
-    permeability = sample.parameters.get("permeability")
-    return network_graph(
-        sample_network(sample),
-        sample.fields.get("pressure"),
-        None if permeability is None else float(permeability),
-    )
+    return network_graph(sample_network(sample), *sample_labels(sample))
 
 
 def _solved_graph(network: PoreNetwork) -> Data:

@@ -99,7 +99,7 @@ def check(path: Source, json: Json = False) -> None:
     """Read everything; find values that are not finite and bytes that changed since they were written."""
     from sciml.cli.output import print_json
     from sciml.data import inspect
-    from sciml.data.formats import damaged_places
+    from sciml.data.formats import damaged_parameters, damaged_places
     from sciml.errors import DataFormatError
 
     dataset, reports = inspect(path)
@@ -109,6 +109,7 @@ def check(path: Source, json: Json = False) -> None:
         for report in reports
         if report.not_finite
     ]
+    faults += damaged_parameters(dataset)
     if json:
         print_json({"path": str(path), "sound": not faults, "faults": faults})
     if faults:

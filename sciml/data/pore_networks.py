@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sciml.checks import choice, positive, whole_number
+from sciml.checks import choice, positive, real_array, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description, VaryingMesh
 from sciml.data.samples import Sample
 from sciml.errors import InputError
@@ -22,6 +22,7 @@ from sciml.reference.pore_networks import PoreNetwork, random_network
 
 PLACE = "network"
 SIZES = ("length", "area", "viscosity")
+ROUNDING = 1e-5  # of pressures in single precision
 UNITS = {
     "diameter": "m",
     "length": "m",
@@ -105,6 +106,32 @@ def sample_network(sample: Sample) -> PoreNetwork:
         columns=columns["throat_"],
         **given,
     )
+
+
+def sample_labels(sample: Sample) -> tuple[np.ndarray | None, float | None]:
+    """Return the labels that a sample has: the pressures of the pores, (pores,), and the permeability in m^2.
+
+    Parameters
+    ----------
+    sample : of a data set of pore networks
+
+    Raises
+    ------
+    InputError : pressures outside the 0 of the outlet and the 1 of the inlet, between which all pressures are, a
+        permeability that is not positive, or a label that is not finite
+    """
+    pressure, permeability = sample.fields.get("pressure"), sample.parameters.get("permeability")
+    if pressure is not None:
+        pressure = real_array(f"the pressures of sample {sample.number}", pressure)
+        wrong = (pressure < -ROUNDING) | (pressure > 1.0 + ROUNDING)
+        if wrong.any():
+            raise InputError(
+                f"the pressures of sample {sample.number} have {pressure[wrong][0]:g} among them, expected numbers "
+                "from 0 in the outlet to 1 in the inlet; divide by the pressure drop."
+            )
+    if permeability is not None:
+        permeability = positive(f"the permeability of sample {sample.number}", float(permeability))
+    return pressure, permeability
 
 
 def _points_of(number: int, mesh: Mesh, name: str) -> np.ndarray:

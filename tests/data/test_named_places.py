@@ -23,7 +23,7 @@ from sciml.data import (
     inspect,
     open_dataset,
 )
-from sciml.data.formats import damaged_places
+from sciml.data.formats import damaged_parameters, damaged_places
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, Group, Mesh, make_mesh
 
@@ -303,6 +303,7 @@ DAMAGE = {
     "offsets that leave rows out": lambda file: offsets(file, [0, 6, 8]),
     "offsets of fewer samples": lambda file: offsets(file, [0, 9]),
     "offsets that are not whole": lambda file: offsets(file, [0.0, 6.0, 9.0]),
+    "offsets of narrower numbers": lambda file: offsets(file, np.array([0, 6, 9], np.int16)),
     "offsets of other points than the fields": lambda file: offsets(file, [0, 5, 9]),
     "a part that nothing reads": lambda file: file.create_dataset("places/network/groups/side", data=np.zeros((2, 1))),
     "a huge number of offsets": lambda file: huge(file, "places/network/offsets/points"),
@@ -383,3 +384,69 @@ def test_a_directed_graph_without_positions_is_a_mesh_of_lines(tmp_path: Path) -
         for number, graph in enumerate(graphs):
             assert_same_mesh(data.place("graph", number), graph)
             assert data.read("reward", number)[0].tolist() == list(range(graph.n_cells))
+
+
+def described_as(path: Path, **change) -> None:
+    with h5py.File(path, "a") as file:
+        plain = json.loads(file.attrs["sciml_description"])
+        plain["fields"][0] |= change.pop("field", {})
+        plain["places"]["network"] |= change.pop("network", {})
+        file.attrs["sciml_description"] = np.bytes_(json.dumps(plain | change).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"part": value} for value in ([1], "ab", [5, 2, 9], [0, 2, 1], [0, 3, 9], [0, 2.0, 9], [0, True, 1])),
+        *({"boundary": value} for value in (5, {"x": 1}, ["x"])),
+        *({"seed": value} for value in ("x", 1.0, True)),
+        *({"varying_times": value} for value in ("yes", 0, None)),
+        *({"parameters": value} for value in (["K", "K"], None, "K", [1])),
+        {"name": 7},
+        {"generator": 5},
+        {"trajectories": 2.0},
+        {"fields": {}},
+        *({"field": {"unit": value}} for value in (5, None)),
+        *({"field": {"time_varying": value}} for value in ("yes", 1)),
+        {"field": {"dtype": None}},
+        {"field": {"place": None}},
+        {"field": {"location": "faces"}},
+        {"field": {"components": "a"}},
+        {"field": {"name": "diameter"}},
+        {"network": {"dim": 3.0}},
+        {"network": {"groups": [["inlet", 0.0, 1], ["outlet", 0, 1], ["wide", 1, 0]]}},
+        {"network": {"groups": [["inlet", 0, True], ["outlet", 0, 1], ["wide", 1, 0]]}},
+    ],
+    ids=str,
+)
+def test_a_description_of_other_types_is_refused_in_one_sentence(change: dict, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, [6, 3])
+    described_as(path)
+    open_dataset(path)  # written anew, it means the same
+    described_as(path, **change)
+    with pytest.raises(DataFormatError) as caught:
+        open_dataset(path)
+    assert str(path) in str(caught.value) and str(caught.value)[-1] in ".?" and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [np.bytes_(b"1"), np.bytes_(b"3"), np.bytes_(b""), 2, 2.0, "3", None], ids=repr)
+def test_a_file_of_another_version_of_the_layout_is_refused(version, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, [6, 3])
+    with h5py.File(path, "a") as file:
+        del file.attrs["sciml_format"]
+        if version is not None:
+            file.attrs["sciml_format"] = version
+    with pytest.raises(DataFormatError, match=r"sciml_format is .*, expected '2'"):
+        open_dataset(path)
+
+
+def test_parameters_that_are_not_finite_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, [6, 3])
+    assert damaged_parameters(open_dataset(path)) == []
+    with h5py.File(path, "a") as file:
+        file["parameters/K"][1] = np.nan
+    (sentence,) = damaged_parameters(open_dataset(path))
+    assert "parameter 'K' has 1 values that are not finite" in sentence

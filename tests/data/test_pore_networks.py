@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sciml.data import convert, generate, open_dataset
-from sciml.data.pore_networks import PoreNetworks, network_sample, sample_network, write_networks
+from sciml.data.pore_networks import PoreNetworks, network_sample, sample_labels, sample_network, write_networks
 from sciml.data.samples import Sample, Samples
 from sciml.errors import InputError
 from sciml.mesh import Grid, Group, Mesh
@@ -134,3 +134,21 @@ def test_other_data_are_no_networks(tmp_path: Path) -> None:
         write_networks(tmp_path / "b.h5", [])
     fields, parameters, _ = network_sample(good, pressure=False)
     assert "pressure" not in fields and parameters["permeability"] > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameters", "words"),
+    [
+        ({"pressure": np.array([1.0, 0.5, np.nan])}, {}, "1 of 3 values of the pressures of sample 4 are not finite"),
+        ({"pressure": np.array([1.0, 1e300, 0.0])}, {}, "the pressures of sample 4 have 1e.300"),
+        ({"pressure": np.array([1.0, -0.1, 0.0])}, {}, "the pressures of sample 4 have -0.1"),
+        ({}, {"permeability": np.float64(np.nan)}, "the permeability of sample 4"),
+        ({}, {"permeability": np.float64(-1e-15)}, "the permeability of sample 4"),
+        ({}, {"permeability": np.float64(0.0)}, "the permeability of sample 4"),
+    ],
+    ids=str,
+)
+def test_labels_that_no_flow_has_are_refused(fields: dict, parameters: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        sample_labels(Sample(4, 0, np.zeros(1), {}, fields, parameters))
+    assert sample_labels(Sample(4, 0, np.zeros(1), {}, {}, {})) == (None, None)

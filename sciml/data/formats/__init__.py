@@ -10,7 +10,7 @@ from sciml.data.formats.convert import convert
 from sciml.data.formats.dataset import Dataset
 from sciml.data.formats.description import DataField, Description
 from sciml.data.formats.detect import open_dataset
-from sciml.data.formats.inspect import FieldReport, damaged_places, inspect
+from sciml.data.formats.inspect import FieldReport, damaged_parameters, damaged_places, inspect
 from sciml.data.formats.places import VaryingTimes
 from sciml.data.formats.varying_grid import VaryingGrid
 from sciml.data.formats.varying_mesh import GroupKind, VaryingMesh
@@ -27,6 +27,7 @@ __all__ = [
     "VaryingMesh",
     "VaryingTimes",
     "convert",
+    "damaged_parameters",
     "damaged_places",
     "inspect",
     "open_dataset",

@@ -65,6 +65,21 @@ def damaged_places(dataset: Dataset) -> list[str]:
     return faults
 
 
+def damaged_parameters(dataset: Dataset) -> list[str]:
+    """Return a sentence for each parameter that has values that are not finite.
+
+    Parameters
+    ----------
+    dataset : in any layout
+    """
+    counts = {name: int((~np.isfinite(values)).sum()) for name, values in dataset.description.parameters.items()}
+    return [
+        f"{dataset.path}: parameter {name!r} has {count} values that are not finite."
+        for name, count in counts.items()
+        if count
+    ]
+
+
 def inspect(
     path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
 ) -> tuple[Dataset, list[FieldReport]]:

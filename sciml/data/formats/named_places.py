@@ -100,7 +100,7 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
 
 
 def _read_times(file: Any, given: dict[str, Any], samples: int) -> np.ndarray | VaryingTimes:
-    if not given.get("varying_times"):
+    if not given["varying_times"]:
         return table(file, "times")
     found = dataset(file, "times")
     if found.ndim != 1 or found.dtype != np.float64:
@@ -112,7 +112,7 @@ def _read_times(file: Any, given: dict[str, Any], samples: int) -> np.ndarray | 
 
 
 def _read_place(file: Any, name: str, plain: dict[str, Any], samples: int) -> Place:
-    if plain["kind"] == "common":
+    if plain == {"kind": "common"}:
         return read_place(file["places"][name])
     place = from_plain(plain)
     _check_parts(file, name, place)
@@ -146,7 +146,7 @@ def _check_parts(file: Any, name: str, place: VaryingMesh | VaryingGrid) -> None
 def _offsets(file: Any, where: str, samples: int, rows: int) -> np.ndarray:
     """The first row of each sample, after a check that the samples follow one another and use all rows."""
     found = dataset(file, where)
-    if found.shape != (samples + 1,) or found.dtype.kind != "i":
+    if found.shape != (samples + 1,) or found.dtype != np.int64:
         raise DataFormatError(f"{where} has {found.dtype} of shape {found.shape}, expected int64 of ({samples + 1},).")
     offsets = np.asarray(found[()], np.int64)
     if offsets[0] != 0 or offsets[-1] != rows or (offsets[1:] < offsets[:-1]).any():

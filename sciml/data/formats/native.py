@@ -9,21 +9,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sciml.checks import known_names
+from sciml.config_errors import Where
 from sciml.data.formats.access import text
 from sciml.data.formats.description import DataField, Description
 from sciml.data.formats.places import Place, VaryingTimes
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import ConfigError, DataFormatError, InputError
 from sciml.mesh.xdmf import text_attribute
+from sciml.typed_values import TypedValues
 
 DESCRIPTION = "sciml_description"
 FIELD_KEYS = ("name", "components", "dtype", "unit", "location", "time_varying")
 KEYS = ("name", "fields", "trajectories", "boundary", "parameters", "generator", "seed", "part")
 NAMED_KEYS = ("places", "varying_times")
+VERSION = "sciml_format"
+ONE_PLACE, NAMED_PLACES = "1", "2"  # versions of the two layouts
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The types of what JSON holds of a description; see `Description`."""
+
+    name: str
+    fields: list[DataField]
+    trajectories: int
+    boundary: dict[str, str]
+    parameters: list[str]
+    generator: str
+    seed: int | None
+    part: tuple[int, int, int] | None
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
+    varying_times: bool = False
 
 
 class UnknownName(DataFormatError, InputError):
@@ -52,7 +73,7 @@ def write(file: Any, about: Description, places: Mapping[str, Any] | None = None
     }
     if places is not None:
         values |= {"places": places, "varying_times": isinstance(about.times, VaryingTimes)}
-    file.attrs["sciml_format"] = text_attribute("1" if places is None else "2")
+    file.attrs[VERSION] = text_attribute(ONE_PLACE if places is None else NAMED_PLACES)
     file.attrs[DESCRIPTION] = text_attribute(json.dumps(values))
 
 
@@ -64,11 +85,47 @@ def read_plain(file: Any, *, named: bool) -> dict[str, Any]:
     file : open HDF5 file
     named : whether its places have names
     """
+    _check_version(file, NAMED_PLACES if named else ONE_PLACE)
     given = json.loads(text(file.attrs[DESCRIPTION]))
+    try:
+        plain = TypedValues(Where("the description")).check(_Stored, given, "description")
+    except ConfigError as error:
+        raise DataFormatError(str(error)) from error
     check_known("a key of the description", given, (*KEYS, *NAMED_KEYS) if named else KEYS)
     for entry in given["fields"]:
         check_known("a key of the description of a field", entry, (*FIELD_KEYS, "place") if named else FIELD_KEYS)
-    return given
+    _check_once("fields", [entry["name"] for entry in plain["fields"]])
+    _check_once("parameters", plain["parameters"])
+    _check_part(plain["part"], plain["trajectories"])
+    return plain
+
+
+def _check_version(file: Any, expected: str) -> None:
+    """Refuse a file of a layout that this version does not know."""
+    found = None
+    if VERSION in file.attrs and file.attrs.get_id(VERSION).dtype.kind in "SO":
+        found = text(file.attrs[VERSION])
+    if found != expected:
+        there = "no text" if found is None else repr(found)
+        raise DataFormatError(
+            f"the attribute {VERSION} is {there}, expected {expected!r} of a data set with such contents; the file is "
+            "damaged, or a newer version of sciml has written it."
+        )
+
+
+def _check_once(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataFormatError(f"the description has {twice[0]!r} twice among the {what}, expected each name once.")
+
+
+def _check_part(part: list[int] | None, trajectories: int) -> None:
+    """Refuse bounds of a part that are no range of so many trajectories of the whole."""
+    if part is not None and not (0 <= part[0] < part[1] <= part[2] and part[1] - part[0] == trajectories):
+        raise DataFormatError(
+            f"the part of the description is {part}, expected the first, the one past the last and the number of all "
+            f"trajectories, of which the file has {trajectories}."
+        )
 
 
 def described(

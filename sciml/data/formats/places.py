@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from sciml.checks import choice
+from sciml.config_errors import Where
 from sciml.data.formats.varying_grid import VaryingGrid
 from sciml.data.formats.varying_mesh import GroupKind, VaryingMesh
-from sciml.errors import InputError
+from sciml.errors import ConfigError, InputError
 from sciml.mesh import Grid, Mesh
 from sciml.mesh.field import Location
+from sciml.typed_values import TypedValues
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,35 @@ def from_plain(given: dict[str, Any]) -> VaryingMesh | VaryingGrid:
     ----------
     given : of a file, not checked yet
     """
-    if given["kind"] == "mesh":
-        place: VaryingMesh | VaryingGrid = VaryingMesh(
-            given["dim"], tuple(given["cells"]), tuple(GroupKind(*group) for group in given["groups"])
-        )
-    else:
-        place = VaryingGrid(given["dim"], tuple(given["periodic"]), given["centring"])
-    if place.to_plain() != given:
-        raise InputError(f"a kind of place is {given}, expected one such as {place.to_plain()}.")
-    return place
+    kinds: dict[Any, type] = {"mesh": _PlainMesh, "grid": _PlainGrid}
+    kind = choice("the kind of a place", given.get("kind"), tuple(kinds))
+    try:
+        plain = TypedValues(Where("the description")).check(kinds[kind], given, "a place")
+    except ConfigError as error:
+        raise InputError(str(error)) from error
+    if kind == "mesh":
+        return VaryingMesh(plain["dim"], tuple(plain["cells"]), tuple(GroupKind(*group) for group in plain["groups"]))
+    return VaryingGrid(plain["dim"], tuple(plain["periodic"]), plain["centring"])
+
+
+@dataclass(frozen=True)
+class _PlainMesh:
+    """The types of `VaryingMesh.to_plain`."""
+
+    kind: str
+    dim: int
+    cells: list[str]
+    groups: list[tuple[str, int, int]]
+
+
+@dataclass(frozen=True)
+class _PlainGrid:
+    """The types of `VaryingGrid.to_plain`."""
+
+    kind: str
+    dim: int
+    periodic: list[bool]
+    centring: Literal["vertex", "cell"]
 
 
 def is_varying(place: Place) -> bool:
