@@ -145,6 +145,9 @@ class NetworkFlow(Task):
             network_picture(*fields, folder / "figures" / "network_3d.png", view="space")
         return self.flow.metrics()
 
+    def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
+        """Draw none: one solve has no history."""
+
     def describe(self) -> str:
         """Return the file and the law."""
         return f"{self.path.name}, law {self.law}, {self.method} solver"

@@ -243,10 +243,14 @@ class GraphSolver(Task):
         self._shown = batch
 
     def figures(self, folder: Path) -> None:
-        """Draw pressures and fluxes of a network of the validation, if there was one since the run went on."""
+        """Draw a network of the validation, if there was one since the run went on, and the law of its throats.
+
+        ``network.png`` has the predicted pressures, and the true ones beside them where they are known; ``law.png``
+        the learned conductances over the diameters of the throats, and the true ones where they are known.
+        """
         if self._shown is None:
             return
-        from sciml.plots import network_picture
+        from sciml.plots import law_picture, network_picture, predicted_beside_true
 
         graph = self._shown.to_data_list()[0]
         with torch.no_grad():
@@ -257,11 +261,22 @@ class GraphSolver(Task):
         flux = answer.conductance * (answer.values[first] - answer.values[second])
         mesh = Mesh(graph.pos.numpy(), {"line": graph.throat_index.T.numpy()})
         fields = (("pressure", answer.values, "points"), ("flux", flux, "cells"))
-        network_picture(
-            *(Field(name, values.double().numpy(), mesh, place) for name, values, place in fields),
-            folder / "network.png",
-            title="Pressure and flux in a network of the validation",
-        )
+        pressure, flow = (Field(name, values.double().numpy(), mesh, place) for name, values, place in fields)
+        if "y" in graph:
+            true = Field("pressure", graph.y.double().numpy(), mesh, "points")
+            title = "A network of the validation: pressure relative to the inlet, throats as wide as the predicted flux"
+            predicted_beside_true(pressure, true, flow, folder / "network.png", title=title)
+        else:
+            title = "Pressure and flux in a network of the validation"
+            network_picture(pressure, flow, folder / "network.png", title=title)
+        if "throat_diameter" in graph:
+            law_picture(
+                graph.throat_diameter.numpy(),
+                answer.conductance.double().numpy(),
+                folder / "law.png",
+                true=graph.throat_conductance.numpy() if "throat_conductance" in graph else None,
+                label="throat diameter [m]",
+            )
 
     def log_permeability(self, graph: Batch, answer: GraphAnswer) -> Tensor:
         r"""Return the logarithms of the permeabilities in m^2, ``(graphs,)``.

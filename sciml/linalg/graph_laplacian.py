@@ -68,6 +68,11 @@ class GraphLaplacian:
                 f"{self.graph[second]}, expected both in one graph; correct graph or the edges."
             )
 
+    def __repr__(self) -> str:
+        rows = {"nodes": self.nodes, "pinned nodes": int(self.pinned.sum()), "edges": len(self.edges)}
+        rows["graphs"] = self.graphs
+        return "\n".join(["GraphLaplacian", *(f"  {name:<16s}{count:>12,}" for name, count in rows.items())])
+
     @cached_property
     def components(self) -> tuple[int, np.ndarray]:
         """The number of connected components, and the component of each node, shape (n,)."""

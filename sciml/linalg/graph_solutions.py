@@ -42,6 +42,12 @@ class GraphSolveInfo:
     error_estimate: np.ndarray
     rounding: np.ndarray
 
+    def __repr__(self) -> str:
+        rows = [("method", self.method), ("iterations", f"{self.iterations:,}"), ("graphs", f"{self.residual.size:,}")]
+        for name in ("residual", "error_estimate", "rounding"):
+            rows.append((name.replace("_", " "), f"{getattr(self, name).max(initial=0.0):.2e}"))
+        return "\n".join(["GraphSolveInfo, largest of all graphs", *(f"  {key:<16s}{text:>12s}" for key, text in rows)])
+
 
 class Attempt(NamedTuple):
     """x and the number of iterations."""

@@ -12,7 +12,7 @@ from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
-from sciml.plots.networks import error_by_size, network_picture
+from sciml.plots.networks import error_by_size, law_picture, network_picture, predicted_beside_true
 from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
@@ -36,8 +36,10 @@ __all__ = [
     "field_slice",
     "field_snapshots",
     "fine_beside_coarse",
+    "law_picture",
     "loss_landscape",
     "network_picture",
+    "predicted_beside_true",
     "profiles",
     "residual_history",
     "solution_picture",

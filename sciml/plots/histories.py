@@ -58,6 +58,8 @@ def training_history(
 ) -> None:
     """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
 
+    What never changes, such as the error of a baseline, is a dashed line; values that are not positive are gaps.
+
     Parameters
     ----------
     rows : of ``metrics.csv``: ``epoch``, and values whose names contain a slash, such as ``val/data``
@@ -70,11 +72,15 @@ def training_history(
     axes = figure.subplots()
     axes.set_prop_cycle(color=COLOURS)
     for name in names or dict.fromkeys(name for row in rows for name in row if "/" in name):
-        points = [(float(row["epoch"]), float(row[name])) for row in rows if name in row]
+        points = np.array([(float(row["epoch"]), float(row[name])) for row in rows if name in row]).reshape(-1, 2)
+        values = np.where(points[:, 1] > 0.0, points[:, 1], np.nan)  # a logarithmic axis has no place for zero
+        is_constant = len(values) > 1 and bool((values == values[0]).all())
         axes.plot(
-            *zip(*points, strict=True),
-            linewidth=1.6,
-            marker="o" if len(points) <= 40 else "",
+            points[:, 0],
+            values,
+            linewidth=1.0 if is_constant else 1.6,
+            linestyle="--" if is_constant else "-",
+            marker="o" if len(points) <= 40 and not is_constant else "",
             label=name if unit == "epoch" else name.partition("/")[2],
         )
     axes.set(xlabel=unit, yscale="log")

@@ -20,7 +20,7 @@ from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.mesh import Mesh
 from sciml.plots.side_by_side import GRID, MARKERS
-from sciml.plots.style import COLOURS, INK, PANEL, colour_bar, entitle, labelled, own_look, save, tidy
+from sciml.plots.style import COLOURS, FAINT, INK, PANEL, colour_bar, entitle, labelled, own_look, save, tidy
 
 View = Literal["plane", "space"]
 WIDEST, NARROWEST = 2.6, 0.15  # points, of a throat with the largest flux and with none
@@ -89,6 +89,73 @@ def draw_network(axes: Axes, pressure: Field, flux: Field, *, view: View = "plan
         bar = axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.12)
         bar.set_label(labelled(pressure), color=INK)
         bar.outline.set_visible(False)
+
+
+@own_look
+def predicted_beside_true(predicted: Field, true: Field, flux: Field, path: str | Path, *, title: str = "") -> None:
+    """Draw a predicted network, the true one with the same throats, and each value over the true one, and write it.
+
+    Parameters
+    ----------
+    predicted, true : at the points of a mesh of lines
+    flux : predicted, at its lines, of either sign; sets the widths of the throats in both networks
+    path : .png, .pdf or .svg
+    title : one line
+    """
+    _checked(predicted, flux)
+    _checked(true, flux)
+    figure = Figure(figsize=(3.1 * PANEL[0], PANEL[1]), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    for axes, field, name in ((left, predicted, "predicted"), (middle, true, "true")):
+        draw_network(axes, field, flux)
+        entitle(axes, name)
+    draw_parity(right, np.asarray(predicted.values, float), np.asarray(true.values, float))
+    right.set(xlabel=f"true {labelled(true)}", ylabel=f"predicted {labelled(predicted)}")
+    figure.suptitle(title, fontsize=12, fontweight="bold", color=INK)
+    save(figure, path, dpi=120)
+
+
+def draw_parity(axes: Axes, predicted: np.ndarray, true: np.ndarray) -> None:
+    """Draw predicted over true values, the line where both are equal, and the largest error as the title."""
+    low, high = min(predicted.min(), true.min()), max(predicted.max(), true.max())
+    axes.plot([low, high], [low, high], color=INK, linewidth=1.0, linestyle=(0, (4, 2.5)))
+    axes.scatter(true, predicted, s=10, color=COLOURS[0], linewidths=0.0, zorder=3)
+    entitle(axes, f"largest error {np.abs(predicted - true).max():.2g}")
+    tidy(axes)
+
+
+@own_look
+def law_picture(
+    size: np.ndarray, learned: np.ndarray, path: str | Path, *, true: np.ndarray | None = None, label: str = "diameter"
+) -> None:
+    """Draw the conductances of throats over a size of theirs, both logarithmic, and write the picture.
+
+    Pressures do not depend on the unit of the conductances, so that they are drawn relative to their geometric means.
+
+    Parameters
+    ----------
+    size : of the throats, ``(m,)``, positive
+    learned, true : conductances, ``(m,)``, positive
+    path : .png, .pdf or .svg
+    label : of the size
+    """
+    figure = Figure(figsize=PANEL, layout="constrained")
+    axes = figure.subplots()
+    draw_law(axes, size, {"true": true, "learned": learned} if true is not None else {"learned": learned})
+    axes.set(xlabel=label, ylabel="conductance / geometric mean")
+    entitle(axes, "The law of the throats")
+    save(figure, path)
+
+
+def draw_law(axes: Axes, size: np.ndarray, laws: Mapping[str, np.ndarray]) -> None:
+    """Draw conductances relative to their geometric means over a size, by the name of the law."""
+    for name, values in laws.items():
+        look = {"color": FAINT, "s": 26} if name == "true" else {"color": COLOURS[0], "s": 7}
+        axes.scatter(size, values / np.exp(np.log(values).mean()), label=name, linewidths=0.0, **look)
+    axes.set(xscale="log", yscale="log", axisbelow=True)
+    axes.grid(True, which="major", color=GRID, linewidth=0.8)
+    axes.legend(frameon=False, labelcolor=INK, fontsize=10)
+    tidy(axes)
 
 
 @own_look

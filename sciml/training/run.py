@@ -316,7 +316,8 @@ def _conclude(
     task.listener = stage
     task.tell("drawing figures")
     figures = make_folder(folder / FIGURES)
-    training_history(read_rows(folder / METRICS), figures / "history.png")  # a solution may draw a better one
+    if len(rows := read_rows(folder / METRICS)) > 1:
+        training_history(rows, figures / "history.png")  # a solution may draw a better one
     task.figures(figures)
     if not task.solves():
         return {}

@@ -43,6 +43,7 @@ def test_a_network_in_a_file_is_solved_and_its_fields_conserve_mass(in_process, 
     np.testing.assert_allclose(fields.pores["pressure"], network.pressures(), atol=1e-10)
     np.testing.assert_allclose(fields.columns["flux"], network.fluxes(), atol=1e-10 * network.fluxes().max())
     assert (tmp_path / "run" / "figures" / "network_3d.png").exists()
+    assert not (tmp_path / "run" / "figures" / "history.png").exists()  # of one step
 
 
 def test_another_law_may_be_asked_for(in_process, stored, tmp_path):

@@ -348,3 +348,8 @@ def test_columns_whose_names_would_be_shifted_are_left_out():
     network = network.with_columns({"index": np.arange(network.n_pores)}, {"batch_size": np.ones(network.n_throats)})
     graph = network_graph(network)
     assert not {"pore_index", "throat_batch_size"} & set(graph.keys())
+
+
+def test_a_run_draws_a_network_beside_the_truth_and_the_law(run):
+    drawn = {path.name for path in (run / "figures").iterdir()}
+    assert drawn == {"history.png", "law.png", "network.png"}

@@ -442,3 +442,11 @@ def test_any_graph_is_solved_or_refused_in_a_sentence(data):
         return
     expected = dense_solution(graph, tensor(w), values, sink, values)
     np.testing.assert_allclose(x, expected, atol=1e-8 * max(1.0, float(expected.abs().max())))
+
+
+def test_a_system_and_its_report_print_as_tables():
+    system = GraphLaplacian([[0, 1], [1, 2]], nodes=3, pinned=[True, False, True])
+    _, info = system.solve(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 0.0, 1.0]))
+    for each, rows in ((system, {"nodes": "3", "edges": "2"}), (info, {"method": "direct", "graphs": "1"})):
+        table = dict(line.rsplit(maxsplit=1) for line in repr(each).splitlines()[1:])
+        assert rows.items() <= {name.strip(): value for name, value in table.items()}.items()

@@ -216,3 +216,13 @@ def test_wrong_input_is_refused_with_a_sentence_and_nothing_is_written(tmp_path,
         call(*around_a_cube(), tmp_path)
     assert re.search(r"[.]$", str(caught.value))
     assert not list(tmp_path.iterdir())
+
+
+def test_constants_of_a_training_are_dashed_and_zeros_are_gaps(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.extend(figure.axes[0].lines))
+    rows = [{"epoch": k, "val/error": error, "val/baseline": 0.5} for k, error in enumerate([1.0, 0.1, 0.0])]
+    plots.training_history(rows, tmp_path / "history.png")
+    error, baseline = drawn
+    np.testing.assert_array_equal(error.get_ydata(), [1.0, 0.1, np.nan])
+    assert (error.get_linestyle(), baseline.get_linestyle(), baseline.get_marker()) == ("-", "--", "")

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from sciml.errors import InputError
 from sciml.mesh import Field, Mesh
-from sciml.plots import error_by_size, network_picture
-from sciml.plots.networks import NARROWEST, WIDEST, draw_network
+from sciml.plots import error_by_size, law_picture, network_picture, predicted_beside_true
+from sciml.plots.networks import NARROWEST, WIDEST, draw_law, draw_network, draw_parity
 
 MESH = Mesh([[0, 0, 0], [1e-3, 0, 0], [1e-3, 1e-3, 1e-3], [2e-3, 0, 0]], {"line": [[0, 1], [2, 1], [1, 3]]})
 PRESSURE = Field("pressure", [1.0, 0.4, 0.7, 0.0], MESH, "points")
@@ -55,3 +55,23 @@ def test_errors_of_a_size_are_joined_and_their_medians_are_marked(tmp_path):
     for wrong in ({}, {"ours": [(100, 0.0)]}):
         with pytest.raises(InputError, match="positive sizes and errors"):
             error_by_size(wrong, tmp_path / "sizes.png")
+
+
+def test_predicted_pressures_lie_over_the_true_ones_and_the_largest_error_is_named(tmp_path):
+    axes = Figure().subplots()
+    true = np.array([1.0, 0.5, 0.7, 0.0])
+    draw_parity(axes, np.asarray(PRESSURE.values), true)
+    np.testing.assert_allclose(axes.collections[0].get_offsets(), np.stack([true, PRESSURE.values], 1))
+    assert axes.get_title(loc="left") == "largest error 0.1"
+    predicted_beside_true(PRESSURE, Field("pressure", true, MESH, "points"), FLUX, tmp_path / "both.png")
+    assert (tmp_path / "both.png").stat().st_size > 5000
+
+
+def test_laws_that_differ_by_a_unit_only_coincide(tmp_path):
+    axes, size = Figure().subplots(), np.array([1.0, 2.0, 4.0])
+    draw_law(axes, size, {"true": size**4, "learned": 3e-9 * size**4})
+    true, learned = (each.get_offsets() for each in axes.collections)
+    np.testing.assert_allclose(true, learned)
+    np.testing.assert_allclose(true[:, 1], (size / 2.0) ** 4)
+    law_picture(size, size**3, tmp_path / "law.png")
+    assert (tmp_path / "law.png").stat().st_size > 5000
