@@ -195,7 +195,7 @@ class Iterated(Prepared):
         return Attempt(total, iterations)
 
     def nearly_inverse(self, right: Tensor, left: Tensor) -> Tensor:
-        """Return conjugate gradients' solution."""
+        """Return the solution that conjugate gradients find."""
         equations = self.equations
         return self._iterate(right, lambda _, r: equations.largest(r / left) <= 1.0, self.maxiter)[0]
 

@@ -1,6 +1,7 @@
 """``sciml solve cgs/berea_cpu``: the permeability of a network in a file, and sentences about what is no network."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,18 @@ def test_another_law_may_be_asked_for(in_process, stored, tmp_path):
     assert metrics["permeability"] > 1.005 * network.permeability()  # the pores resist too
     other = network.permeability(HAGEN_POISEUILLE.conductance(network))
     assert metrics["permeability"] == pytest.approx(other, rel=1e-9, abs=0)
+
+
+def test_a_network_without_conductances_is_told_of_the_law_and_solved_by_it(in_process, stored, tmp_path):
+    network, _ = stored
+    sizes = {name: network.columns[name] for name in ("diameter", "length")}
+    write_network(tmp_path / "sizes.npz", replace(network, columns=sizes))
+    asked = f"task.init_args.network={tmp_path / 'sizes.npz'}"
+    code, _, error = in_process("solve", "cgs/berea_cpu", asked, "-o", tmp_path / "none")
+    assert code != 0 and "task.init_args.law=hagen_poiseuille" in error
+    metrics = solved(in_process, tmp_path / "sizes.npz", tmp_path / "run", "task.init_args.law=hagen_poiseuille")
+    by_hand = network.permeability(HAGEN_POISEUILLE.conductance(network))
+    assert metrics["permeability"] == pytest.approx(by_hand, rel=1e-9, abs=0)
 
 
 def test_a_solution_may_be_solved_again(in_process, stored, tmp_path):
