@@ -34,6 +34,10 @@ from sciml.regular_files import read_text
 PARTS = ("node1", "node2", "link1", "link2")
 LARGEST = 2**27  # bytes of a file, some million throats; they take 30 times as much memory
 NOTHING = 1e-9  # m, length of the way through a boundary pore
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+FINEST, WIDEST = 1e-15, 1e6  # m, bounds of every size: less than an atom, more than any sample
+FLATTEST = 1e-9  # shape factor of a slit that no image resolves
+ROUNDEST = 0.08  # shape factor beyond that of a circle, 1 / (4 pi), which no cross section has; files round it
 INLET, OUTLET = -1, 0  # numbers of the reservoirs; pores count from 1
 
 
@@ -53,7 +57,7 @@ def read_statoil(
     DataFormatError : one of the files is missing, cut, damaged, or contradicts another; the sentence names it
     """
     files = _files(path)
-    size, points = _read_node1(files["node1"])
+    size, points, lists = _read_node1(files["node1"])
     pores = _table(files["node2"], len(points), 5, header=False)
     link1 = _table(files["link1"], None, 6, header=True)
     link2 = _table(files["link2"], len(link1), 8, header=False)
@@ -61,20 +65,52 @@ def read_statoil(
     if not np.array_equal(link2[:, 1:3], ends):
         row = int(np.argmax((link2[:, 1:3] != ends).any(axis=1))) + 1
         raise DataFormatError(f"throat {row} joins other pores in {files['link2']} than in {files['link1']}.")
-    for file, what, columns in (
-        (files["node2"], "pore", pores[:, 2:4]),
-        (files["link1"], "throat", link1[:, 3:5]),
-        (files["link2"], "throat", link2[:, 3:6]),
+    _check_connections(files["node1"], lists, files["link1"], ends)
+    for file, what, columns, lengths in (
+        (files["node2"], "pore", pores[:, 2:4], [0]),
+        (files["link1"], "throat", link1[:, 3:5], [0]),
+        (files["link2"], "throat", link2[:, 3:6], [0, 1, 2]),
     ):
-        if (columns <= 0.0).any():
-            row = int(np.argmax((columns <= 0.0).any(axis=1))) + 1
+        _check_sizes(file, what, columns, lengths)
+    for file, what, volumes in ((files["node2"], "pore", pores[:, 1]), (files["link2"], "throat", link2[:, 6])):
+        wrong = np.flatnonzero((volumes < 0.0) | (volumes > WIDEST**3))
+        if len(wrong):
             raise DataFormatError(
-                f"{what} {row} of {file} has a radius, shape factor or length that is not positive, expected positive "
-                "ones."
+                f"{what} {wrong[0] + 1} of {file} has the volume {volumes[wrong[0]]:g} m^3, expected 0 or more."
             )
     return _network(
         size, points, pores, ends, link1[:, 3:5], link2[:, 3:6], {"length": length, "area": area}, viscosity
     )
+
+
+def _check_connections(
+    node1: Path, lists: list[list[tuple[int | None, int | None]]], link1: Path, ends: np.ndarray
+) -> None:
+    """Refuse pores whose throats and neighbours, in any order, are other ones than the throats join."""
+    expected: list[list[tuple[int, int]]] = [[] for _ in lists]
+    for throat, (first, second) in enumerate(ends.tolist(), start=1):
+        for pore, other in ((first, second), (second, first)):
+            if pore > OUTLET:
+                expected[pore - 1].append((throat, other))
+    for pore, (found, wanted) in enumerate(zip(lists, expected, strict=True), start=1):
+        if None in (number for pair in found for number in pair) or sorted(found) != sorted(wanted):  # type: ignore[type-var]
+            raise DataFormatError(
+                f"pore {pore} has other throats or neighbours in {node1} than the throats of {link1} join; one of the "
+                "two files is damaged or of another network."
+            )
+
+
+def _check_sizes(file: Path, what: str, columns: np.ndarray, lengths: list[int]) -> None:
+    """Refuse sizes that no pore or throat has; columns that are no lengths are shape factors."""
+    smallest, largest = np.full(columns.shape[1], FLATTEST), np.full(columns.shape[1], ROUNDEST)
+    smallest[lengths], largest[lengths] = FINEST, WIDEST
+    wrong = (columns < smallest) | (columns > largest)
+    if wrong.any():
+        row = int(np.argmax(wrong.any(axis=1)))
+        raise DataFormatError(
+            f"{what} {row + 1} of {file} has a radius, shape factor or length of {columns[row][wrong[row]][0]:g}, "
+            f"expected lengths in m from {FINEST:g} to {WIDEST:g}, and shape factors from {FLATTEST:g} to {ROUNDEST}."
+        )
 
 
 def _network(  # noqa: PLR0913 - the columns of four files
@@ -142,11 +178,11 @@ def _files(path: Path) -> dict[str, Path]:
     return files
 
 
-def _read_node1(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the size of the sample, (3,), and the centres of the pores, (pores, 3)."""
+def _read_node1(file: Path) -> tuple[np.ndarray, np.ndarray, list[list[tuple[int | None, int | None]]]]:
+    """Return the size of the sample, (3,), the centres of the pores, (pores, 3), and of each its (throat, pore)."""
     rows = _rows(file)
     count, size = _header(file, rows, 4)
-    centres = np.zeros((count, 3))
+    centres, lists = np.zeros((count, 3)), []
     for number, row in enumerate(rows[1:], start=1):
         connections = _whole(row[4]) if len(row) > 4 else None
         if connections is None or connections < 0 or len(row) != 7 + 2 * connections or _whole(row[0]) != number:
@@ -155,9 +191,19 @@ def _read_node1(file: Path) -> tuple[np.ndarray, np.ndarray]:
                 "number n of its connections, n pores, 2 flags and n throats."
             )
         centres[number - 1] = _numbers(file, [row[1:4]])[0]
-    if (size <= 0.0).any():
-        raise DataFormatError(f"the sizes of the sample in {file} are {size.tolist()}, expected positive numbers.")
-    return size, centres
+        joined = [_whole(value) for value in row[5 : 5 + connections]]
+        lists.append(list(zip([_whole(value) for value in row[7 + connections :]], joined, strict=True)))
+    if (size < FINEST).any() or (size > WIDEST).any():
+        raise DataFormatError(
+            f"the sizes of the sample in {file} are {size.tolist()}, expected positive numbers of metres, from "
+            f"{FINEST:g} to {WIDEST:g}."
+        )
+    if (np.abs(centres) > WIDEST).any():
+        row = int(np.argmax((np.abs(centres) > WIDEST).any(axis=1))) + 1
+        raise DataFormatError(
+            f"pore {row} of {file} is at {centres[row - 1].tolist()}, expected coordinates in m of at most {WIDEST:g}."
+        )
+    return size, centres, lists
 
 
 def _table(file: Path, expected: int | None, columns: int, *, header: bool) -> np.ndarray:
@@ -212,11 +258,15 @@ def _rows(file: Path) -> list[list[str]]:
 
 
 def _numbers(file: Path, rows: list[list[str]]) -> np.ndarray:
+    """Return rows of decimal numbers of ASCII digits; what else Python's `float` takes is no number of these files."""
+    for row in rows:
+        wrong = [value for value in row if not NUMBER.fullmatch(value)]
+        if wrong:
+            raise DataFormatError(f"{file} is damaged: it has {wrong[0][:40]!r}, expected a decimal number.")
     try:
         return real_array("the numbers", [[float(value) for value in row] for row in rows])
-    except (InputError, ValueError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise DataFormatError(f"{file} is damaged: {reason}.") from None
+    except InputError as error:
+        raise DataFormatError(f"{file} is damaged: {error}") from None
 
 
 def _whole(text: str) -> int | None:

@@ -133,13 +133,29 @@ def test_results_in_a_mesh_file_are_fields_on_lines(random, tmp_path):
         ("node1", r"^4 ", "5 ", r"announces 5 rows and has 4"),
         ("node1", r"2 3 5\n", "2 3\n", r"line 3 of .*node1.dat is cut"),
         ("node1", r"3e-4", "-3e-4", r"sizes of the sample"),
-        ("node1", r"1.5e-4 1e-4", "nan 1e-4", r"node1.dat is damaged: 1 of 3 values"),
+        ("node1", r"3e-4 2e-4 1e-4", "1e-3 1e-150 1e-150", r"sizes of the sample"),
+        ("node1", r"3e-4", "1e300", r"sizes of the sample"),
+        ("node1", r"1.5e-4 1e-4", "1e300 1e-4", r"pore 2 of .*node1.dat is at"),
+        ("node1", r"1.5e-4 1e-4", "nan 1e-4", r"node1.dat is damaged: it has 'nan'"),
+        ("node1", r"1.5e-4 1e-4", "1_5e-4 1e-4", r"node1.dat is damaged: it has '1_5e-4'"),
+        ("node1", r"1.5e-4 1e-4", "\u0661e-4 1e-4", r"node1.dat is damaged: it has '\u0661e-4'"),
+        ("node1", r"1.5e-4 1e-4", "1e999 1e-4", r"node1.dat is damaged: 1 of 3 values"),
+        ("node1", r"3 1 3 4 0 0 2 3 5", "3 1 3 4 0 0 2 3 4", r"pore 2 has other throats or neighbours"),
+        ("node1", r"3 1 3 4 0 0 2 3 5", "3 1 4 4 0 0 2 3 5", r"pore 2 has other throats or neighbours"),
+        ("node1", r"3 1 3 4 0 0 2 3 5", "2 1 3 0 0 2 3", r"pore 2 has other throats or neighbours"),
+        ("node1", r"3 1 3 4 0 0 2 3 5", "3 1 3 4 0 0 2 3 x", r"pore 2 has other throats or neighbours"),
+        ("node2", r"0.0625", "5.0", r"pore 2 of .*node2.dat"),
+        ("node2", r"2.5e-5", "1e300", r"pore 3 of .*node2.dat"),
+        ("node2", r"2.5e-5", "1e-300", r"pore 3 of .*node2.dat"),
+        ("node2", r"1e-14", "-1e-13", r"pore 1 of .*node2.dat has the volume -1e-13"),
         ("node2", r"4 1e-14.*\n", "", r"node2.dat has 3 rows, expected 4"),
         ("node2", r"0.0625", "0.0", r"pore 2 of .*node2.dat"),
         ("link1", r"5 2 4.*\n", "", r"announces 5 rows and has 4"),
         ("link1", r"2 1 2 8e-6", "2 1 9 8e-6", r"throat 2 of .*link1.dat joins"),
         ("link1", r"4 3 0", "4 -1 0", r"joins two reservoirs"),
-        ("link1", r"8e-6", "eight", r"link1.dat is damaged: could not convert"),
+        ("link1", r"8e-6", "eight", r"link1.dat is damaged: it has 'eight'"),
+        ("link1", r"0.0796", "0.2", r"throat 4 of .*link1.dat"),
+        ("link2", r"6e-5 1e-15", "6e-5 -1e-15", r"throat 3 of .*link2.dat has the volume"),
         ("link2", r"2 1 2 2e-5", "2 1 3 2e-5", r"throat 2 joins other pores in .*link2.dat than in .*link1.dat"),
         ("link2", r"5e-5 1e-15", "0 1e-15", r"throat 2 of .*link2.dat"),
         ("link2", r"5 2 4", "6 2 4", r"row 5 of .*link2.dat is cut"),
@@ -209,7 +225,7 @@ def test_mutated_files_give_a_network_or_one_sentence(small, random, tmp_path):
     write_network(tmp_path / "random.vtu", random)
     draw, outcomes = np.random.default_rng(1), {"read": 0, "refused": 0}
     sentences: list[str] = []
-    contents = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    contents = {path: path.read_bytes() for path in sorted(tmp_path.iterdir())}
     for path, content in contents.items():
         for _ in range(100):
             path.write_bytes(_mutated(content, draw))
@@ -223,7 +239,7 @@ def test_mutated_files_give_a_network_or_one_sentence(small, random, tmp_path):
                     outcomes["refused"] += 1
                     sentences.append(str(error))
         path.write_bytes(content)
-    assert outcomes["read"] > 10 and outcomes["refused"] > 300
+    assert outcomes["read"] > 3 and outcomes["refused"] > 300
     assert all("\n" not in sentence and len(sentence) < 900 for sentence in sentences)
 
 
