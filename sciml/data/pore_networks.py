@@ -22,6 +22,7 @@ from sciml.reference.pore_networks import PoreNetwork, random_network
 
 PLACE = "network"
 SIZES = ("length", "area", "viscosity")
+POSITIVE = frozenset({"diameter", "length", "conductance", "shape_factor"})  # columns of pores or throats
 ROUNDING = 1e-5  # of pressures in single precision
 UNITS = {
     "diameter": "m",
@@ -97,6 +98,13 @@ def sample_network(sample: Sample) -> PoreNetwork:
         for prefix, into in columns.items():
             if title.startswith(prefix):
                 into[title.removeprefix(prefix)] = values
+    for prefix, named in columns.items():
+        for name in POSITIVE & set(named):
+            if not (named[name] > 0.0).all():
+                raise InputError(
+                    f"the field {prefix + name!r} of sample {sample.number} has {float(np.min(named[name])):g} among "
+                    "its values, expected positive numbers."
+                )
     given = {name: float(sample.parameters[name]) for name in SIZES}
     return PoreNetwork(
         mesh.points.copy(),

@@ -152,3 +152,13 @@ def test_labels_that_no_flow_has_are_refused(fields: dict, parameters: dict, wor
     with pytest.raises(InputError, match=words):
         sample_labels(Sample(4, 0, np.zeros(1), {}, fields, parameters))
     assert sample_labels(Sample(4, 0, np.zeros(1), {}, {}, {})) == (None, None)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan])
+@pytest.mark.parametrize("name", ["pore_diameter", "throat_diameter", "throat_length", "throat_conductance"])
+def test_sizes_that_no_pore_or_throat_has_are_refused(name: str, wrong: float) -> None:
+    fields, parameters, places = network_sample(random_network("delaunay", 8, np.random.default_rng(0)))
+    sample_network(Sample(4, 0, np.zeros(1), places, fields, parameters))
+    fields[name] = np.concatenate([fields[name][:-1], [wrong]])
+    with pytest.raises(InputError, match=f"the field '{name}' of sample 4 has"):
+        sample_network(Sample(4, 0, np.zeros(1), places, fields, parameters))
