@@ -8,8 +8,9 @@ _PERCENT, _FINE = "{:.1%}".format, "{:.2%}".format
 _TESTED = {"evaluation": "sciml.bench.cgs.values:test_errors"}
 _SETTINGS = {"learning_rate": 5e-3, "graphs": 4, "cpu_seconds": 60.0}
 _SMALL = {"hidden": [32]}
+_PUBLISHED = {"squash": "clip", "activates_output": True}
 _NETWORKS = (
-    ("heads", "CGS, heads of the paper", "published", {"heads": 16, "layers": 4, "width": 16, **_SMALL}),
+    ("heads", "CGS, heads of the paper", "published", {"heads": 16, "layers": 4, "width": 16, **_SMALL, **_PUBLISHED}),
     ("stacked", "stacked layers", "neural", {"layers": 5, "width": 16, **_SMALL}),
     ("attention", "layers with attention", "neural", {"layers": 4, "width": 16, **_SMALL}),
     ("ignn", "IGNN", "neural", {"width": 32, **_SMALL}),
