@@ -54,8 +54,12 @@ def test_the_measured_code_exists(benchmark) -> None:
 def test_published_results_give_headlines_limits_and_tables(benchmark, repository: Path) -> None:
     raw = read_results(repository / "datasets" / "results" / f"{benchmark.name}.json", benchmark.name)
     planned = {job["key"] for job in benchmark.jobs(benchmark.plan, tuple(benchmark.optional_peers))}
+    required = {job["key"] for job in benchmark.jobs(benchmark.plan, ())}
     assert raw["jobs"].keys() <= planned
-    assert {check.met for check in benchmark.checks(raw)} <= {True, False}
+    # A limit is open only as long as measurements are missing, and its row says that it is not measured.
+    assert {check.met for check in benchmark.checks(raw)} <= (
+        {True, False} if required <= raw["jobs"].keys() else {True, False, None}
+    )
     sections = benchmark.sections(raw)
     assert sections and all(section.table for section in sections)
     for section in sections:
