@@ -29,12 +29,12 @@ class LognormalFlows(LightningDataModule):
     cells takes about 0.03 s. A batch is a dictionary of tensors with a leading batch axis:
 
     ==================  =====================================================================================
-    ``log_k``           (batch, *cells) float32, of zero mean
-    ``base_0``, ...     (batch, *faces) float64, classical transmissibilities along each axis
-    ``pressures``       (batch, d + pairs, *blocks) float64, of the flows along the d axes and of the pairs
+    ``log_k``           ``(batch, *cells)`` float32, of zero mean
+    ``base_0``, ...     ``(batch, *faces)`` float64, classical transmissibilities along each axis
+    ``pressures``       ``(batch, d + pairs, *blocks)`` float64, of the flows along the d axes and of the pairs
     ``rates``           (batch, d) float64, of the flows along the axes
-    ``sources``         (batch, pairs, *blocks) float64, 1 and -1 in the two blocks of each pair
-    ``counted``         (batch, pairs, *blocks) float64, 0 in these blocks and around them, 1 elsewhere
+    ``sources``         ``(batch, pairs, *blocks)`` float64, 1 and -1 in the two blocks of each pair
+    ``counted``         ``(batch, pairs, *blocks)`` float64, 0 in these blocks and around them, 1 elsewhere
     ==================  =====================================================================================
 
     Parameters

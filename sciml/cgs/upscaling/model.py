@@ -102,17 +102,17 @@ class TransmissibilityNet(nn.Module):
 
         Parameters
         ----------
-        log_k : of shape (batch, *cells)
+        log_k : of shape ``(batch, *cells)``
 
         Returns
         -------
         list of Tensor
-            Per axis (batch, *faces), with one entry more than blocks along that axis.
+            Per axis ``(batch, *faces)``, with one entry more than blocks along that axis.
         """
         return [self(self.windows(log_k, axis)) for axis in range(self.dimension)]
 
     def windows(self, log_k: Tensor, axis: int) -> Tensor:
-        """Return the cells around each face along an axis, of shape (batch, *faces, along, across[, across])."""
+        """Return the cells around each face along an axis, ``(batch, *faces, along, across[, across])``."""
         d, f, result = self.dimension, self.factor, log_k
         for a in range(d):
             room = self.ring + f * (a == axis)

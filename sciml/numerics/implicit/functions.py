@@ -188,7 +188,7 @@ def linear_system(
 
 
 def operator_of(form: Callable[..., Tensor]) -> Condition:
-    """Return the operator A(p) of a bilinear form <y, A(p) x>, given as form(y, x, *parameters)."""
+    """Return the operator A(p) of a bilinear form <y, A(p) x>, given as ``form(y, x, *parameters)``."""
 
     def operator(x: Tensor, *parameters: Tensor) -> Tensor:
         with torch.enable_grad():
