@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.cgs.bellman import BellmanReport, bellman_values
+from sciml.cgs.features import model_input
 from sciml.cgs.model import GraphAnswer, GraphModel, SolveReport
 from sciml.nets.message_passing import Activation, perceptron
 
@@ -63,6 +64,7 @@ class BellmanGraphSolver(GraphModel):
 
     def __init__(self, edge_dim: int, hidden: Sequence[int] = (32, 32), activation: Activation = "silu") -> None:
         super().__init__()
+        self.edge_dim = edge_dim
         self.linear = nn.Linear(edge_dim, 1)
         self.perceptron = perceptron([edge_dim, *hidden, 1], activation)
         for last in (self.linear, self.perceptron[-1]):
@@ -76,7 +78,7 @@ class BellmanGraphSolver(GraphModel):
 
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes, (N,)."""
-        features = graph.edge_attr.to(self.linear.weight.dtype)
+        features = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(self.linear.weight.dtype)
         values, report = self.head(graph.edge_index, self._scaled(features), graph.num_nodes)
         largest = float(values.detach().abs().max()) if values.numel() else 0.0
         error = report.error_estimate / largest if largest else 0.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+import lightning
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sciml.cgs.labelled_graph_data import LabelledGraphData
 from sciml.cgs.model import GraphModel
-from sciml.checks import number, whole_number
+from sciml.checks import instance, number, whole_number
 from sciml.errors import ConfigError, InputError
 from sciml.training.task import Task
 
@@ -40,6 +42,17 @@ class GraphClassification(Task):
         self.model = model
         self._check_model()
 
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data without labelled graphs, or with more tags or classes than the task has."""
+        for graph in instance("data", data, LabelledGraphData, "LabelledGraphData", error=ConfigError).graphs:
+            _check_numbers("tags", graph.tag, self.tags)
+            _check_numbers("classes", graph.y, self.classes)
+
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Return the means of :meth:`validate` over the graphs of the test."""
+        instance("data", data, LabelledGraphData, "LabelledGraphData", error=ConfigError)
+        return super().evaluate(data)
+
     def logits(self, batch: Batch) -> Tensor:
         """Return the logarithms of the probabilities of the classes but for a constant, ``(graphs, classes)``.
 
@@ -47,10 +60,7 @@ class GraphClassification(Task):
         ----------
         batch : with ``tag`` (N,) and ``edge_index``
         """
-        if int(batch.tag.max()) >= self.tags:
-            raise InputError(
-                f"the graphs have {int(batch.tag.max()) + 1} tags or more, expected {self.tags}; set tags."
-            )
+        _check_numbers("tags", batch.tag, self.tags)
         featured = copy.copy(batch)
         weight = next(self.model.parameters())
         featured.x = functional.one_hot(batch.tag, self.tags).to(weight.dtype)
@@ -59,10 +69,7 @@ class GraphClassification(Task):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the classes over the graphs of a batch."""
-        if int(batch.y.max()) >= self.classes:
-            raise InputError(
-                f"there are {int(batch.y.max()) + 1} classes or more, expected {self.classes}; set classes."
-            )
+        _check_numbers("classes", batch.y, self.classes)
         logits = self.logits(batch)
         return {"cross_entropy": functional.cross_entropy(logits, batch.y, label_smoothing=self.label_smoothing)}
 
@@ -85,7 +92,7 @@ class GraphClassification(Task):
             with torch.no_grad():
                 self.model.eval()
                 found = tuple(self.logits(Batch.from_data_list([pair])).shape)
-        except RuntimeError:
+        except (InputError, RuntimeError):
             raise ConfigError(
                 f"the model does not take graphs with {self.tags} features of a node and 1 of an edge; set its "
                 f"node_dim to {self.tags} and its edge_dim to 1."
@@ -97,3 +104,9 @@ class GraphClassification(Task):
                 f"the model returns values of shape {found} for one graph, expected {wanted}; set its outputs to "
                 f"{self.classes} and its readout to sum or mean."
             )
+
+
+def _check_numbers(name: str, numbers: Tensor, count: int) -> None:
+    """Refuse numbers of tags or classes that are not below how many the task has."""
+    if int(numbers.max()) >= count:
+        raise InputError(f"the graphs have {int(numbers.max()) + 1} {name} or more, expected {count}; set {name}.")

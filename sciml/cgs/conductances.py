@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from sciml.cgs.features import model_input
 from sciml.checks import positive, shape, whole_number
 from sciml.errors import DivergenceError
 from sciml.nets.message_passing import perceptron
@@ -86,11 +87,12 @@ class ThroatConductances(Conductances):
 
     def __init__(self, throat_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
+        self.throat_dim = throat_dim
         self.law = PowerLaw(throat_dim, hidden, bound)
 
     def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
         """Return the logarithms of the conductances and the corrections in them, both ``(m,)``."""
-        return self.law(graph.throat_attr)
+        return self.law(model_input(graph, "throat_attr", "throat_dim", self.throat_dim))
 
 
 class ConduitConductances(Conductances):
@@ -109,13 +111,15 @@ class ConduitConductances(Conductances):
 
     def __init__(self, throat_dim: int, end_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
+        self.throat_dim, self.end_dim = throat_dim, end_dim
         self.throat_law = PowerLaw(throat_dim, hidden, bound)
         self.end_law = PowerLaw(throat_dim + end_dim, hidden, bound)
 
     def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
         """Return the logarithms of the conductances, ``(m,)``, and the corrections of the three laws, ``(m, 3)``."""
-        throat = graph.throat_attr
-        both = torch.cat([throat[:, None].expand(-1, 2, -1), graph.throat_ends], -1)
+        throat = model_input(graph, "throat_attr", "throat_dim", self.throat_dim)
+        ends = model_input(graph, "throat_ends", "end_dim", self.end_dim)
+        both = torch.cat([throat[:, None].expand(-1, 2, -1), ends], -1)
         laws = zip(self.throat_law(throat[:, None]), self.end_law(both), strict=True)
         resistances, corrections = (torch.cat(each, 1) for each in laws)
         return -torch.logsumexp(resistances, 1), corrections
@@ -133,8 +137,9 @@ class Sinks(nn.Module):
 
     def __init__(self, node_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
+        self.node_dim = node_dim
         self.law = PowerLaw(node_dim, hidden, bound)
 
     def forward(self, graph: Data) -> Tensor:
         """Return the sinks ``(N,)`` in float64."""
-        return self.law(graph.x)[0].double().exp()
+        return self.law(model_input(graph, "x", "node_dim", self.node_dim))[0].double().exp()

@@ -24,7 +24,7 @@ from sciml.reference.pore_networks import PoreNetwork, length_at_density, random
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
 
-VALIDATION, TEST = 1, 2  # streams of the draws that training never sees
+VALIDATION, TEST, EXAMPLE = 1, 2, 3  # streams of the draws that training never sees
 BATCH = 16  # graphs at a time in validation and test
 # PyTorch Geometric shifts tensors of these names as if they were numbers of nodes.
 RESERVED = ("index", "batch", "face", "adj")
@@ -108,6 +108,12 @@ class PoreNetworks(Draws):
             samples = self.file.samples("train")
             return collate([sample_graph(samples[int(i)]) for i in numbers.integers(len(samples), size=self.graphs)])
         return to_batch([self._network(numbers, self.base) for _ in range(self.graphs)])
+
+    def example(self) -> Batch:
+        """Return one network like those of training, always the same one."""
+        if self.file is not None:
+            return collate([sample_graph(self.file.samples("train")[0])])
+        return to_batch([self._network(_numbers(self.seed, EXAMPLE), self.base)])
 
     def val_dataloader(self) -> DataLoader | list:
         """Return the validation set in batches."""

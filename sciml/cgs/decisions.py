@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,11 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sciml.cgs.bellman import Decisions
+from sciml.cgs.features import check_answer
 from sciml.cgs.model import GraphModel
-from sciml.checks import number, whole_number
+from sciml.checks import instance, number, whole_number
 from sciml.data.modules import Draws
 from sciml.data.sampling import EpochShuffle
-from sciml.errors import ConfigError, InputError
+from sciml.errors import ConfigError
 from sciml.numerics.random import generator
 from sciml.reference.value_iteration import DecisionGraph, join, random_decision_graph
 from sciml.training.task import Task
@@ -25,7 +27,7 @@ from sciml.training.task import Task
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
-VALIDATION, TEST = 1, 2  # streams of the draws that training never sees
+VALIDATION, TEST, EXAMPLE = 1, 2, 3  # streams of the draws that training never sees
 BATCH = 16  # graphs at a time in validation and test
 
 
@@ -98,6 +100,10 @@ class DecisionGraphs(Draws):
         """
         return self._batch(random, self.graphs)
 
+    def example(self) -> Batch:
+        """Return one graph like those of training, always the same one."""
+        return self._batch(generator(self.seed, EXAMPLE), 1)
+
     def val_dataloader(self) -> DataLoader | list:
         """Return the validation set in batches."""
         draws = [(generator(self.seed, VALIDATION, first), count) for first, count in _batches(self.validation_graphs)]
@@ -166,11 +172,15 @@ class ValueIteration(Task):
         super().__init__()
         self.model = model
 
+    @torch.no_grad()
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data without graphs of decisions, and a model that does not suit their features."""
+        graph = instance("data", data, DecisionGraphs, "DecisionGraphs", error=ConfigError).example()
+        check_answer(copy.deepcopy(self.model).eval()(graph).values, graph.y)
+
     def sample(self, batch: int) -> Batch:
         """Return graphs that are drawn as a function of seed and update."""
-        data = self.trainer.datamodule
-        if not isinstance(data, DecisionGraphs):
-            raise ConfigError(f"data is {type(data).__name__}, expected DecisionGraphs for {type(self).__name__}.")
+        data = instance("data", self.trainer.datamodule, DecisionGraphs, "DecisionGraphs", error=ConfigError)
         return data.draw(self.generator()).to(self.device)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -193,8 +203,7 @@ class ValueIteration(Task):
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return the metrics of :meth:`validate` for each test set, with the name of the set behind each."""
-        if not isinstance(data, DecisionGraphs):
-            raise InputError(f"{type(data).__name__} has no graphs of decisions, expected DecisionGraphs.")
+        instance("data", data, DecisionGraphs, "DecisionGraphs", error=ConfigError)
         self.eval()
         found: dict[str, float] = {}
         sets = data.test_sets()

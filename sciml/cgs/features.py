@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from sciml.data.normalise import Normaliser
-from sciml.errors import InputError
+from sciml.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Batch
+    from torch_geometric.data import Batch, Data
 
 PORE_LENGTHS = ("throat_pore1_length", "throat_pore2_length")
 
@@ -149,6 +149,34 @@ def columns(graph: Batch, *names: str) -> list[Tensor]:
                 f"it has {known or 'none'}."
             )
     return [graph[name] for name in names]
+
+
+def model_input(graph: Data, name: str, key: str, size: int | None) -> Tensor:
+    """Return what a model takes of a graph, such as ``edge_attr``, if the graph has it in the size of the model.
+
+    Parameters
+    ----------
+    name : of the features
+    key : of the model that sets how many of them it takes, such as ``edge_dim``
+    size : its value; None takes any
+    """
+    if name not in graph:
+        raise InputError(f"the graphs have no {name}, expected such features for {key} of the model; choose others.")
+    found = graph[name]
+    if size is not None and found.shape[-1] != size:
+        raise InputError(
+            f"{key} of the model is {size}, expected {found.shape[-1]}, the number of features {name} of the graphs."
+        )
+    return found
+
+
+def check_answer(values: Tensor, wanted: Tensor) -> None:
+    """Refuse a model whose values do not have the shape of those wanted, one for each node."""
+    if values.shape != wanted.shape:
+        raise ConfigError(
+            f"the model returns values of shape {tuple(values.shape)} on a graph, expected {tuple(wanted.shape)}, one "
+            "for each node; set its outputs to 1 and its readout to nodes."
+        )
 
 
 def logarithms(graph: Batch, *names: str) -> list[Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, cat, nn
 
 from sciml.cgs.conductances import Conductances, Sinks
+from sciml.cgs.features import model_input
 from sciml.cgs.fixed_points import FixedPointSolver
 from sciml.cgs.heads import AnchoredHead, ContractiveHead, Squash
 from sciml.checks import choice, number, whole_number
@@ -137,6 +138,7 @@ class ConvergentGraphSolver(GraphModel):
     ) -> None:
         super().__init__()
         whole_number("heads", heads, at_least=1)
+        self.node_dim, self.edge_dim = node_dim, edge_dim
         self.residual, self.dropout = residual, nn.Dropout(number("dropout", dropout, at_least=0, below=1))
         self.readout = choice("readout", readout, READOUTS)
         self.encoder = AttentionEncoder(
@@ -157,7 +159,9 @@ class ConvergentGraphSolver(GraphModel):
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
         dtype = self.decoder[0].weight.dtype
-        bias, logits = self.encoder(graph.x.to(dtype), graph.edge_index, graph.edge_attr.to(dtype))
+        nodes = model_input(graph, "x", "node_dim", self.node_dim).to(dtype)
+        edges = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(dtype)
+        bias, logits = self.encoder(nodes, graph.edge_index, edges)
         fixed, report = self.head(graph.edge_index, logits, bias, graph.batch)
         features = cat([fixed, bias], 1) if self.residual else fixed
         if self.readout != "nodes":

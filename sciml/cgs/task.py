@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,9 +13,9 @@ import torch
 from torch import Tensor
 
 from sciml.cgs.data import PoreNetworks, collate, network_graph
-from sciml.cgs.features import Features
+from sciml.cgs.features import Features, check_answer
 from sciml.cgs.model import GraphAnswer, GraphModel, SolveReport
-from sciml.checks import choice, number
+from sciml.checks import choice, instance, number
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.mesh import Field, Mesh
 from sciml.numerics.random import generator
@@ -78,6 +79,14 @@ class GraphSolver(Task):
         # Of the conductances times the viscosity, in m^3: the logarithm of the unit.
         self.register_buffer("log_unit", torch.zeros((), dtype=torch.float64))
         self.register_buffer("is_adjusted", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data without pore networks, and features and a model that do not suit each other or the labels."""
+        graph = instance("data", data, PoreNetworks, "PoreNetworks", error=ConfigError).example()
+        answer = copy.deepcopy(self.model).eval()(self.features(graph))
+        check_answer(answer.values, graph.pinned)
+        self._errors(graph, answer)
 
     def setup(self, stage: str) -> None:
         """Take the statistics of the features, and the unit, from networks of the training before the first epoch."""
@@ -164,8 +173,7 @@ class GraphSolver(Task):
         DivergenceError
             If the solver does not converge on a network.
         """
-        if not isinstance(data, PoreNetworks):
-            raise InputError(f"{type(data).__name__} has no pore networks, expected PoreNetworks.")
+        instance("data", data, PoreNetworks, "PoreNetworks", error=ConfigError)
         found: dict[str, float] = {}
         sets = data.test_sets()
         self.eval()
@@ -299,10 +307,7 @@ class GraphSolver(Task):
             self.log_unit += (batch.permeability.log() - self.log_permeability(batch, answer)).mean()
 
     def _data(self) -> PoreNetworks:
-        data = self.trainer.datamodule
-        if not isinstance(data, PoreNetworks):
-            raise ConfigError(f"data is {type(data).__name__}, expected PoreNetworks for {type(self).__name__}.")
-        return data
+        return instance("data", self.trainer.datamodule, PoreNetworks, "PoreNetworks", error=ConfigError)
 
 
 def per_graph(values: Tensor, graph: Batch) -> Tensor:

@@ -103,7 +103,7 @@ def train(
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
     # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
-    task = None if resume and finished(folder, config) else _prepared(config, folder)
+    task, data = (None, None) if resume and finished(folder, config) else _checked(config, folder)
     with ExitStack() as stack:
         writer, changed = None, {}
         if _rank() == 0:
@@ -121,7 +121,8 @@ def train(
                 stack.enter_context(_freed_without_progress(folder))
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
-        task, data = _prepared(config, folder) if task is None else task, config.build_data()
+        if task is None:
+            task, data = _checked(config, folder)
         if started is not None:
             started(task)
         rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
@@ -170,6 +171,15 @@ def _prepared(config: Config, folder: Path) -> Task:
     task = config.build_task(read_checkpoint(folder / LAST)["state_dict"] if is_there else None)
     task.prepare(config.training, config.seed)
     return task
+
+
+def _checked(config: Config, folder: Path) -> tuple[Task, lightning.LightningDataModule]:
+    """Return a new task that knows how it is trained, and data that suit it."""
+    task = _prepared(config, folder)
+    with seeded(config.seed):
+        data = config.build_data()
+        task.check_data(data)
+    return task, data
 
 
 def _check_device(config: Config) -> None:

@@ -266,6 +266,13 @@ class Task(lightning.LightningModule):
             self.residuals(None)
         self._settings, self._seed = settings, seed
 
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data that do not suit the task; nothing by default.
+
+        A run calls it after :meth:`prepare` and before its folder exists. An override leaves the weights as they are
+        and draws no global random numbers.
+        """
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimiser of each phase, none if the task updates its weights itself."""
         if self._settings is None:

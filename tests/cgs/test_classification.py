@@ -158,7 +158,7 @@ def test_a_file_of_other_tags_or_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the graphs have 3 tags or more, expected 2; set tags"):
         task.loss(batch)
     batch.tag[3], batch.y[0] = 0, 2
-    with pytest.raises(InputError, match="there are 3 classes or more, expected 2; set classes"):
+    with pytest.raises(InputError, match="the graphs have 3 classes or more, expected 2; set classes"):
         task.loss(batch)
 
 

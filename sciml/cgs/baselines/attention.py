@@ -46,6 +46,7 @@ class AttentionNetwork(GraphNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(width, outputs, decoder, activation, readout, dropout)
+        self.node_dim, self.edge_dim = node_dim, edge_dim
         check_counts(width=width, layers=layers)
         self.node_inputs, self.edge_inputs = nn.Linear(node_dim, width), nn.Linear(edge_dim, width)
         options = {"activation": activation, "aggregation": aggregation, "activates_output": False}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from sciml.cgs.features import model_input
 from sciml.cgs.model import READOUTS, GraphAnswer, GraphModel, Readout, SolveReport
 from sciml.checks import choice, number
 from sciml.nets.message_passing import Activation, perceptron
@@ -30,6 +31,10 @@ class GraphNetwork(GraphModel):
     readout : ``"nodes"`` for outputs at the nodes; ``"sum"`` or ``"mean"`` of their features for outputs of graphs
     dropout : share of the features that are set to zero in front of the decoder while training
     """
+
+    node_dim: int | None = None
+    edge_dim: int | None = None
+    """Features of a node and of an edge that the network takes, any number by default."""
 
     def __init__(
         self,
@@ -60,7 +65,9 @@ class GraphNetwork(GraphModel):
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
         dtype = self.decoder[0].weight.dtype
-        features = self.embed(graph.x.to(dtype), graph.edge_index, graph.edge_attr.to(dtype))
+        nodes = model_input(graph, "x", "node_dim", self.node_dim).to(dtype)
+        edges = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(dtype)
+        features = self.embed(nodes, graph.edge_index, edges)
         if self.readout != "nodes":
             from torch_geometric.utils import scatter  # 2 s to import
 

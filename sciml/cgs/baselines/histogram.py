@@ -29,6 +29,7 @@ class TagHistogram(GraphNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(node_dim, outputs, decoder, activation, readout, dropout)
+        self.node_dim = node_dim
 
     def embed(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """Return the features as they are."""

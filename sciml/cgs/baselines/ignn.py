@@ -76,6 +76,7 @@ class ImplicitGraphNetwork(GraphNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(width, outputs, decoder, activation, readout, dropout)
+        self.node_dim, self.edge_dim = node_dim, edge_dim
         self.kappa = number("kappa", kappa, above=0, below=1, remedy="otherwise the map need not contract")
         self.rtol = positive("rtol", rtol)
         self.most_iterations = whole_number("most_iterations", most_iterations, at_least=1)

@@ -44,6 +44,7 @@ class StackedNetwork(GraphNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(width, outputs, decoder, activation, readout, dropout)
+        self.node_dim, self.edge_dim = node_dim, edge_dim
         self.encoder = AttentionEncoder(
             node_dim, edge_dim, width, width, width=width, layers=layers, hidden=hidden, activation=activation,
             aggregation=aggregation, activates_output=True,

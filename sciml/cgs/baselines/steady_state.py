@@ -55,6 +55,7 @@ class SteadyStateEmbedding(GraphNetwork):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(width, outputs, decoder, activation, readout, dropout)
+        self.node_dim, self.edge_dim = node_dim, edge_dim
         self.width = width
         self.steps = whole_number("steps", steps, at_least=1)
         self.trained_steps = whole_number("trained_steps", trained_steps, at_least=1, at_most=steps)

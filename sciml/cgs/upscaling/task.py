@@ -15,6 +15,7 @@ from sciml.cgs.upscaling.figures import draw_figures
 from sciml.cgs.upscaling.flows import closed_flows, coarse_laplacians, through_flow
 from sciml.cgs.upscaling.model import BASES, BaseName, TransmissibilityNet
 from sciml.cgs.upscaling.prediction import upscale_file
+from sciml.checks import instance
 from sciml.errors import ConfigError
 from sciml.training.task import Task
 
@@ -49,6 +50,18 @@ class UpscalingTask(Task):
         super().__init__()
         self.network = TransmissibilityNet(dimension, factor, ring, hidden, base, bound)
 
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data of another kind, and fields of another dimension, factor or base than those of the network."""
+        flows, network = instance("data", data, LognormalFlows, "LognormalFlows", error=ConfigError), self.network
+        pairs = {
+            "dimension": (network.dimension, len(flows.cells)),
+            "factor": (network.factor, flows.factor),
+            "base": (network.base, flows.base),
+        }
+        for name, (got, expected) in pairs.items():
+            if got != expected:
+                raise ConfigError(f"the {name} of the task is {got}, expected that of its data, {expected}.")
+
     def loss(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the terms on a batch of :class:`~sciml.cgs.upscaling.data.LognormalFlows`."""
         rates, pressures, pairs = self._errors(batch)
@@ -82,8 +95,7 @@ class UpscalingTask(Task):
         ``rate``, ``pair_rate``, ``pressure`` and ``pair_pressure`` are ours; ``NAME_averages``, ``NAME_local`` and
         ``NAME_extended`` those of classical upscaling.
         """
-        if not isinstance(data, LognormalFlows):
-            raise ConfigError(f"UpscalingTask is evaluated on LognormalFlows, got {type(data).__name__}.")
+        instance("data", data, LognormalFlows, "LognormalFlows", error=ConfigError)
         found: dict[str, list[float]] = {}
         flows = data.test_flows()
         for number, each in enumerate(flows):
