@@ -11,6 +11,7 @@ from typing import Any
 
 # Former dotted path of a class or of a module -> its path today. A row for a module holds for all that is in it.
 PATHS: dict[str, str] = {
+    "sciml.data.formats.dataset.DataField": "sciml.data.formats.DataField",
     "sciml.dcdm.solver.DeepConjugateDirections": "sciml.dcdm.DeepConjugateDirections",
     "sciml.insr.Adam": "sciml.insr.AdamFit",
     "sciml.insr.Burgers": "sciml.insr.PeriodicBurgers",

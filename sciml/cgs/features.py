@@ -160,9 +160,9 @@ def model_input(graph: Data, name: str, key: str, size: int | None) -> Tensor:
     key : of the model that sets how many of them it takes, such as ``edge_dim``
     size : its value; None takes any
     """
-    if name not in graph:
+    found = getattr(graph, name, None)
+    if found is None:
         raise InputError(f"the graphs have no {name}, expected such features for {key} of the model; choose others.")
-    found = graph[name]
     if size is not None and found.shape[-1] != size:
         raise InputError(
             f"{key} of the model is {size}, expected {found.shape[-1]}, the number of features {name} of the graphs."

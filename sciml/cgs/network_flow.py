@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks import choice
+from sciml.commands import command_line
 from sciml.errors import ConfigError, InputError
 from sciml.linalg.graph_laplacian import GraphLaplacian
 from sciml.mesh import Field
@@ -128,7 +129,7 @@ class NetworkFlow(Task):
         """Refuse a file: nothing is learned that could be applied to it."""
         raise InputError(
             f"{type(self).__name__} has learned nothing to predict with; solve the network by "
-            f"'sciml solve cgs/berea_cpu task.init_args.network={source}'."
+            f"'{command_line('solve', 'cgs/berea_cpu', f'task.init_args.network={source}')}'."
         )
 
     def solution(self, folder: Path) -> dict[str, float]:

@@ -267,11 +267,7 @@ class Task(lightning.LightningModule):
         self._settings, self._seed = settings, seed
 
     def check_data(self, data: lightning.LightningDataModule) -> None:
-        """Refuse data that do not suit the task; nothing by default.
-
-        A run calls it after :meth:`prepare` and before its folder exists. An override leaves the weights as they are
-        and draws no global random numbers.
-        """
+        """Refuse data that do not suit the task, before the folder of a run exists; none by default."""
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimiser of each phase, none if the task updates its weights itself."""

@@ -225,5 +225,5 @@ def test_features_of_another_number_than_the_law_has_are_refused():
     graph = random_graph(0)
     features = ThroatFeatures()
     features.fit([graph])
-    with pytest.raises(InputError, match="features of a law"):
+    with pytest.raises(InputError, match="the number of features throat_attr"):
         ThroatConductances(3)(features(graph))
