@@ -257,7 +257,7 @@ def _checked_edges(edges: Nodes, nodes: int) -> np.ndarray:
 
 
 def _checked_mask(pinned: Nodes, nodes: int) -> np.ndarray:
-    mask = np.asarray(_to_numpy(pinned))
+    mask = np.array(_to_numpy(pinned))  # a copy, as of edges and graph: what the caller changes later is not ours
     if mask.dtype != bool or mask.shape != (nodes,):
         raise InputError(f"pinned has shape {mask.shape} and dtype {mask.dtype}, expected ({nodes},) booleans.")
     return mask

@@ -89,6 +89,7 @@ class PoreNetwork:
         }
         for name, value in checked.items():
             if isinstance(value, np.ndarray):
+                value = value.copy()
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
         for name in ("inlet", "outlet"):
@@ -254,8 +255,8 @@ class PoreNetwork:
             raise InputError("the groups inlet and outlet have no points, expected at least one each.")
         along, across = sample_size(mesh.points, inlet, outlet)
         return cls(
-            mesh.points.copy(),
-            mesh.cells["line"].copy(),
+            mesh.points,
+            mesh.cells["line"],
             inlet,
             outlet,
             length=along if length is None else length,
@@ -390,7 +391,9 @@ def _flags(name: str, values: object, count: int) -> np.ndarray:
 
 
 def _columns(columns: Columns, of: str, count: int) -> Columns:
-    checked = {name: real_array(f"{name!r} of the {of}", values, shape=(count,)) for name, values in columns.items()}
+    checked = {
+        name: real_array(f"{name!r} of the {of}", values, shape=(count,)).copy() for name, values in columns.items()
+    }
     for values in checked.values():
         values.setflags(write=False)
     return MappingProxyType(checked)

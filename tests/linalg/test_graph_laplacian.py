@@ -368,6 +368,17 @@ def test_structures_that_are_no_graph_are_refused_in_a_sentence(edges, graph, se
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_a_structure_does_not_change_with_the_arrays_it_was_made_of(kind):
+    edges, pinned, graph = np.array([[0, 1], [1, 2]]), np.array([True, False, True]), np.zeros(3, int)
+    system = GraphLaplacian(kind(edges), 3, kind(pinned), kind(graph))
+    edges[1], pinned[1], graph[2] = (0, 2), True, 5
+    w = tensor([1.0, 3.0]).requires_grad_()
+    x, _ = system.solve(w, tensor([0.0, 0.0, 1.0]))
+    np.testing.assert_allclose(x.detach(), [0.0, 0.75, 1.0])
+    np.testing.assert_allclose(torch.autograd.grad(x[1], w)[0], [-3 / 16, 1 / 16])
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_conductance_that_is_not_positive_is_named_with_its_edge(wrong):
     graph = GraphLaplacian([[0, 1], [1, 2]], 3, [True, False, False])

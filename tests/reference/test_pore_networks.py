@@ -234,6 +234,17 @@ def test_a_network_survives_pickling(drawn):
     assert same.permeability() == drawn[0].permeability()
 
 
+def test_a_network_does_not_change_with_the_arrays_it_was_made_of():
+    points, throats, conductance = np.eye(3), np.array([[0, 1], [1, 2]]), np.ones(2)
+    inlet, outlet, diameter = points[0] > 0, points[2] > 0, np.ones(3)
+    columns = {"conductance": conductance}
+    network = PoreNetwork(points, throats, inlet, outlet, 1.0, 1.0, 1.0, {"diameter": diameter}, columns)
+    for array in (points, throats, conductance, inlet, outlet, diameter):
+        array[:] = 0
+    assert network.permeability() == pytest.approx(0.5) and network.pores["diameter"].all()
+    np.testing.assert_array_equal(network.distances(), [2**0.5] * 2)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
