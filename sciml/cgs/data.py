@@ -211,10 +211,7 @@ def sample_graph(sample: Sample) -> Data:
 
 def _solved_graph(network: PoreNetwork) -> Data:
     """Return a network with conductances as a graph, with the labels that follow from them."""
-    pressure = network.pressures()
-    first, second = network.throats.T
-    flow = network.inflow(network.columns["conductance"] * (pressure[first] - pressure[second]))
-    return network_graph(network, pressure, flow * network.viscosity * network.length / network.area)
+    return network_graph(network, network.pressures(), network.permeability())
 
 
 def _numbers(*key: int) -> np.random.Generator:

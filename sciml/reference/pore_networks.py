@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -170,7 +171,7 @@ class PoreNetwork:
         SingularSystemError : pores that no path of throats connects to inlet or outlet; see `trimmed`
         DivergenceError : conductances that differ by so much that the pressures cannot be told to 1e-10
         """
-        return self._solved(conductance)[0]
+        return self._solved(conductance)[0].copy()
 
     def pressure_error(self, conductance: np.ndarray | None = None) -> float:
         """Return a proven bound on the errors of `pressures`, rounding included."""
@@ -198,8 +199,8 @@ class PoreNetwork:
         ------
         DivergenceError : the relative error of the result may exceed 1e-6
         """
-        conductance = self.conductances(conductance)
         pressure, error = self._solved(conductance) if pressure is None else (pressure, 0.0)
+        conductance = self.conductances(conductance)
         power = dissipation(self.throats, conductance, pressure, error)
         return float(power * self.viscosity * self.length / self.area)
 
@@ -272,7 +273,14 @@ class PoreNetwork:
             f"outlet {self.outlet.sum()}, {self.length:g} m x {self.area:g} m^2)"
         )
 
+    @cached_property
+    def _own(self) -> tuple[np.ndarray, float]:
+        """The pressures for the column of conductances, which pressures and permeability share, and their error."""
+        return self._solved(self.conductances())
+
     def _solved(self, conductance: np.ndarray | None) -> tuple[np.ndarray, float]:
+        if conductance is None:
+            return self._own
         return pressures(self.throats, self.conductances(conductance), self.inlet, self.outlet)
 
     def conductances(self, given: np.ndarray | None = None) -> np.ndarray:

@@ -19,9 +19,11 @@ from sciml.data import generate
 from sciml.data.pore_networks import write_networks
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import generator, seeded
+from sciml.reference import pore_networks
 from sciml.reference.pore_network_files import read_network, write_network
+from sciml.reference.pore_network_flow import pressures
 from sciml.reference.pore_network_laws import CONDUITS
-from sciml.reference.pore_networks import random_network
+from sciml.reference.pore_networks import PoreNetwork, random_network
 from sciml.training.config import config_from_values
 from sciml.training.run import finished, load_task, train
 from sciml.training.settings import Phase, Training
@@ -168,6 +170,32 @@ def test_the_permeability_of_a_label_and_its_derivative_are_those_of_the_network
                 values.append(task.log_permeability(batch, task.answer(batch)).sum().item())
                 weight -= sign * change
         assert float(gradient[0, place]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1e12, 1e16])
+def test_the_permeability_of_a_label_is_that_of_resistors_in_series_at_any_contrast(contrast):
+    number = np.arange(4)
+    network = PoreNetwork(
+        np.eye(4)[:, :3],
+        np.array([[0, 1], [1, 2], [2, 3]]),
+        number == 0,
+        number == 3,
+        length=1.0,
+        area=1.0,
+        viscosity=1.0,
+        columns={"conductance": np.array([contrast, 1.0, contrast])},
+    )
+    assert float(to_batch([network]).permeability) == pytest.approx(1 / (1 + 2 / contrast), rel=1e-12)
+    pressure = network.pressures()
+    pressure[:] = 0.0  # changes nothing of the network
+    assert network.pressures()[0] == 1.0 and network.permeability() > 0.3
+
+
+def test_a_permeability_that_is_not_known_makes_no_label(monkeypatch):
+    network = random_network("delaunay", 9, np.random.default_rng(1))
+    monkeypatch.setattr(pore_networks, "pressures", lambda *parts: (pressures(*parts)[0], 1.0))
+    with pytest.raises(DivergenceError, match="from which the permeability follows to a relative error of"):
+        to_batch([network])
 
 
 def test_least_squares_is_refused_before_a_run_begins():
