@@ -19,6 +19,7 @@ from sciml.bench.benchmark import Benchmark
 from sciml.bench.provenance import code_digest, is_changed, same_machine
 from sciml.bench.results import CHECKSUM, Raw, read_results
 from sciml.bench.worker import Job, run_jobs
+from sciml.commands import published
 from sciml.run_folder import check_writable, environment, plain
 
 Progress = Callable[[str], None]
@@ -92,6 +93,7 @@ class BenchmarkRun:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         check_writable(self.path, (".json",))
         origin = environment()
+        origin["command"] = published(origin["command"])
         package = Path(sciml.__file__).parent
         code = code_digest(package, self.measured_code)
         done, own = self._earlier(origin), {}

@@ -74,9 +74,11 @@ class RockBoxes(PoreNetworks):
                 "a mesh of lines as data.init_args.network=PATH."
             )
         rock, _ = read_network(self.path).trimmed()
-        room = np.ptp(rock.points, axis=0) * np.where(np.arange(3) == SPLIT, 0.5, 1.0)
-        if self.edges[1] > room.min():
-            raise InputError(f"boxes of edges up to {self.edges[1]:g} m do not fit into a half of {room.tolist()} m.")
+        extents = np.ptp(rock.points, axis=0) * np.where(np.arange(3) == SPLIT, 0.5, 1.0)
+        if self.edges[1] > extents.min():
+            raise InputError(
+                f"boxes of edges up to {self.edges[1]:g} m do not fit into a half of {extents.tolist()} m."
+            )
         return rock
 
     @cached_property

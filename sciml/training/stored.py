@@ -10,6 +10,7 @@ from typing import Any
 
 from sciml import __version__, weights
 from sciml.atomic import write_text
+from sciml.commands import published
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.overrides import KEY, recorded
 from sciml.run_folder import plain
@@ -131,7 +132,7 @@ def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[st
         path,
         stored.tensors,
         config=stored.values,
-        command=environment.command,
+        command=published(environment.command),
         commit=environment.commit,
         version=result.version,
         metrics=result.metrics,

@@ -109,7 +109,7 @@ def test_an_unknown_law_is_refused_in_python():
 def test_berea_has_the_permeability_of_an_independent_solver(in_process, reference_data, tmp_path):
     file = reference_data / "porenetworks" / "Berea_link1.dat"
     if not file.exists():
-        pytest.skip(f"no {file}")
+        pytest.skip(f"the reference data hold no network of Berea sandstone: {file}")
     metrics = solved(in_process, file, tmp_path / "run")
     assert metrics["permeability_darcy"] == pytest.approx(1.1114, rel=1e-4, abs=0)
     assert metrics["pressure_error"] < 1e-8

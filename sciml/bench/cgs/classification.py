@@ -14,6 +14,8 @@ from sciml.errors import InputError
 def cross_validation(job: Job) -> dict[str, Any]:
     """Cross-validate ``job["config"]`` with ``job["changes"]`` on the first ``job["folds"]`` folds of ``job["set"]``.
 
+    The folds are drawn by the seed of the job: those that come with the sets were seen while the settings were chosen.
+
     The data lie in the folder that ``SCIML_REFERENCE_DATA`` names, as ``tu/SET/SET.txt``; without them the job fails
     with a sentence.
 
@@ -28,7 +30,8 @@ def cross_validation(job: Job) -> dict[str, Any]:
         from sciml.training.config import load_config
 
         path = data_file(job["set"])
-        changes = [f"seed={job['seed']}", f"data.init_args.path={path}", *job.get("changes", ())]
+        seeds = [f"{key}={job['seed']}" for key in ("seed", "data.init_args.seed", "data.init_args.split")]
+        changes = [*seeds, f"data.init_args.path={path}", *job.get("changes", ())]
         config = load_config(job["config"], changes)
         weights = sum(each.numel() for each in config.build_task().parameters())
         folds = range(job["folds"]) if job.get("folds") else None

@@ -115,9 +115,9 @@ class TransmissibilityNet(nn.Module):
         """Return the cells around each face along an axis, ``(batch, *faces, along, across[, across])``."""
         d, f, result = self.dimension, self.factor, log_k
         for a in range(d):
-            room = self.ring + f * (a == axis)
-            places = np.pad(np.arange(log_k.shape[a + 1]), room, mode="symmetric")
-            result = result.index_select(a + 1, torch.from_numpy(places).to(log_k.device))
+            width = self.ring + f * (a == axis)
+            indices = np.pad(np.arange(log_k.shape[a + 1]), width, mode="symmetric")
+            result = result.index_select(a + 1, torch.from_numpy(indices).to(log_k.device))
         for a in range(d):
             result = result.unfold(a + 1, self.window[0 if a == axis else 1], f)
         return result.movedim(d + 1 + axis, d + 1)

@@ -31,6 +31,22 @@ def dataset(file: Any, name: str) -> Any:
     return found
 
 
+def described(file: Any, name: str, dtype: str, shape: tuple[int, ...]) -> Any:
+    """Return an HDF5 data set of numbers that has the type and the shape of the description of the file.
+
+    Raises
+    ------
+    DataFormatError
+        It has others.
+    """
+    found = dataset(file, name)
+    if found.shape != shape or found.dtype != np.dtype(dtype):
+        raise DataFormatError(
+            f"{file.filename}: {name} has {found.dtype} of shape {found.shape}, expected {dtype} of shape {shape}."
+        )
+    return found
+
+
 def table(file: Any, name: str) -> np.ndarray:
     """Return a small data set, such as a coordinate, as float64."""
     found = dataset(file, name)

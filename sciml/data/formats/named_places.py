@@ -31,7 +31,7 @@ import numpy as np
 
 from sciml.checks import whole_number
 from sciml.data.formats import native
-from sciml.data.formats.access import Stack, dataset, table
+from sciml.data.formats.access import Stack, dataset, described, table
 from sciml.data.formats.chunks import GrowingRows, chunks
 from sciml.data.formats.dataset import Source
 from sciml.data.formats.description import Description
@@ -157,7 +157,7 @@ def _offsets(file: Any, where: str, samples: int, rows: int) -> np.ndarray:
 def _source(file: Any, about: Description, name: str) -> Source:
     """Where a field is, after a check that the file holds it as described."""
     entry, where = about[name], f"fields/{name}"
-    place, found, shape = about.places[entry.place], dataset(file, where), about.shape(name)
+    place, shape = about.places[entry.place], about.shape(name)
     source: Source
     if _is_ragged(about, name):
         steps, counts = np.ones(about.trajectories, np.int64), np.ones(about.trajectories, np.int64)
@@ -171,10 +171,7 @@ def _source(file: Any, about: Description, name: str) -> Source:
     else:
         source = Stack((where,), time_varying=entry.time_varying)
         expected = shape if entry.time_varying else (shape[0], *shape[2:])  # type: ignore[assignment]
-    if found.shape != expected or found.dtype != np.dtype(entry.dtype):
-        raise DataFormatError(
-            f"{where} has {found.dtype} of shape {found.shape}, expected {entry.dtype} of shape {expected}."
-        )
+    described(file, where, entry.dtype, expected)
     return source
 
 

@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 
 from sciml.data.formats import native
-from sciml.data.formats.access import Stack, dataset, table
+from sciml.data.formats.access import Stack, described, table
 from sciml.data.formats.chunks import chunks
 from sciml.data.formats.dataset import Source
 from sciml.data.formats.description import DataField, Description
-from sciml.errors import DataFormatError
 from sciml.mesh import Grid, Mesh
 from sciml.mesh.xdmf import read_place, text_attribute, write_place
 
@@ -58,13 +57,8 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     about = native.described(given, read_place(file), table(file, "dimensions/time"), parameters)
     _check_names(file, about)
     for entry in about.fields:
-        found, shape = dataset(file, where(entry)), about.shape(entry.name)
-        expected = shape if entry.time_varying else (shape[0], *shape[2:])
-        if found.shape != expected or found.dtype != np.dtype(entry.dtype):
-            raise DataFormatError(
-                f"{path}: {where(entry)} has {found.dtype} of shape {found.shape}, "
-                f"expected {entry.dtype} of shape {expected}."
-            )
+        shape = about.shape(entry.name)
+        described(file, where(entry), entry.dtype, shape if entry.time_varying else (shape[0], *shape[2:]))
     return about, {entry.name: Stack((where(entry),), time_varying=entry.time_varying) for entry in about.fields}
 
 
