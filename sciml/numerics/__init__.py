@@ -1,8 +1,10 @@
 """Numerical methods below networks and solvers: least squares, derivatives of networks and of solutions, optimisers.
 
-=======================  ===============================================================================
+=======================  =============================================================================================
 module                   contents
-=======================  ===============================================================================
+=======================  =============================================================================================
+batched_least_squares    the Levenberg-Marquardt method for many problems, each with a damping and an end of its own
+batched_steps            their damped steps by QR
 damped_steps             Levenberg-Marquardt steps: normal equations, dual, random blocks, matrix-free
 derivatives              first and second derivatives of networks by jets in forward mode
 flat                     the parameters of a module as one vector
@@ -14,5 +16,6 @@ linearisation            groups of residuals and their Jacobians
 optimizers               optimisers by name
 pointwise_roots          derivatives of any order of small systems, one for each point
 random                   random generators as functions of seeds and counters
-=======================  ===============================================================================
+step_control             dampings, acceptance and ends of Levenberg-Marquardt iterations
+=======================  =============================================================================================
 """

@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sciml.checks import number, whole_number
+from sciml.checks import whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.damped_steps import (
     BLOCK,
@@ -29,12 +29,12 @@ from sciml.numerics.damped_steps import (
     choose,
 )
 from sciml.numerics.linearisation import Residuals, ResidualSystem, System
+from sciml.numerics.step_control import SMALL_GAIN, StepControl
 from sciml.status import Status
 
 __all__ = ["LeastSquaresResult", "LevenbergMarquardt", "Residuals"]
 
 SMALLEST_TOLERANCE = {torch.float32: 1e-5, torch.float64: 0.0}
-SMALL_GAIN = 0.05  # relative decrease of the cost that counts as none
 Callback = Callable[[int, float], None]
 
 
@@ -96,56 +96,30 @@ class LeastSquaresResult:
 
 
 @dataclass(frozen=True)
-class LevenbergMarquardt:
+class LevenbergMarquardt(StepControl):
     """Minimise a sum of squares: ``(J^T J + damping * scale * I) d = -J^T r``, taken if the sum falls.
 
-    ``scale`` is the mean of the diagonal of ``J^T J``. An accepted step divides the damping, a rejected one multiplies
-    it. It stops at the tolerance, at the number of solves, when no damping descends, or after ``patience`` steps in a
-    row that gain less than 5 %: one small gain is often followed by a large one.
+    ``scale`` is the mean of the diagonal of ``J^T J``. :class:`~sciml.numerics.step_control.StepControl` has the rule
+    of the damping, and says when it ends.
     Equivalent to ``scipy.optimize.least_squares(method="lm")`` on small problems.
 
     Parameters
     ----------
-    tolerance : root mean square residual (the square root of the loss) at which it has converged
-    max_solves : linearisations, at least 1
-    damping : of the first step
-    smallest_damping, largest_damping : bounds; a floor of 1e-12 to 1e-9 keeps directions that the residuals do not
-        see from growing step by step
-    decrease, increase : factors after an accepted and a rejected step, both greater than 1
-    trials : dampings tried for one linearisation
-    patience : small gains in a row that end it
+    tolerance, max_solves, damping, smallest_damping, largest_damping, decrease, increase, trials, patience : as those
+        of ``StepControl``; the tolerance is of the root mean square, the square root of the loss
     method : ``"auto"`` or one of :mod:`sciml.numerics.damped_steps`
     memory : bytes that the Jacobian may take
-
-    References
-    ----------
-    Madsen, Nielsen, Tingleff, "Methods for non-linear least squares problems", 2nd ed., 2004, section 3.2.
+    block : parameters that the method ``"block"`` moves at once
     """
 
-    tolerance: float = 1e-8
-    max_solves: int = 20
-    damping: float = 1e-6
-    smallest_damping: float = 1e-12
-    largest_damping: float = 1e8
-    decrease: float = 10.0
-    increase: float = 10.0
-    trials: int = 12
-    patience: int = 2
     method: Method = "auto"
     memory: int = 1 << 30
     block: int = BLOCK
 
     def __post_init__(self) -> None:
-        for name in ("max_solves", "trials", "patience", "memory", "block"):
+        super().__post_init__()
+        for name in ("memory", "block"):
             whole_number(f"{name} of least squares", getattr(self, name), at_least=1)
-        for name, low in (("damping", 0), ("decrease", 1), ("increase", 1)):
-            number(f"{name} of least squares", getattr(self, name), above=low)
-        number("tolerance of least squares", self.tolerance, at_least=0)
-        if not 0 < self.smallest_damping <= self.largest_damping:
-            raise InputError(
-                f"the bounds of the damping are {self.smallest_damping!r} and {self.largest_damping!r}, expected two "
-                "positive numbers in order."
-            )
         choose(self.method, 2, 2, self.memory)
 
     def minimise(
