@@ -24,6 +24,7 @@ from torch import Tensor
 
 from sciml.checks import shape
 from sciml.errors import DivergenceError, InputError
+from sciml.mesh.graph import check_edge_index
 from sciml.numerics.implicit import Given, root
 
 ROUNDING = 64 * torch.finfo(torch.float64).eps  # relative to the largest value; no smaller gain is an improvement
@@ -97,9 +98,15 @@ class Decisions:
     ----------
     edge_index : (2, E) sources and destinations; parallel edges and loops are taken
     nodes : N
+
+    Raises
+    ------
+    InputError
+        If an edge leads out of the nodes.
     """
 
     def __init__(self, edge_index: Tensor, nodes: int) -> None:
+        check_edge_index(edge_index, nodes)
         self.source, self.destination = edge_index
         self.nodes = nodes
         self.acts = torch.zeros(nodes, 1, dtype=torch.bool, device=edge_index.device)

@@ -61,11 +61,7 @@ class GraphClassification(Task):
         batch : with ``tag`` (N,) and ``edge_index``
         """
         _check_numbers("tags", batch.tag, self.tags)
-        featured = copy.copy(batch)
-        weight = next(self.model.parameters())
-        featured.x = functional.one_hot(batch.tag, self.tags).to(weight.dtype)
-        featured.edge_attr = weight.new_zeros(batch.edge_index.shape[1], 1)
-        return self.model(featured).values
+        return self.model.answer(self._featured(batch)).values
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the classes over the graphs of a batch."""
@@ -81,6 +77,14 @@ class GraphClassification(Task):
             "cross_entropy": functional.cross_entropy(logits, batch.y),
         }
 
+    def _featured(self, batch: Batch) -> Batch:
+        """Return a shallow copy with the features of nodes and edges."""
+        featured = copy.copy(batch)
+        weight = next(self.model.parameters())
+        featured.x = functional.one_hot(batch.tag, self.tags).to(weight.dtype)
+        featured.edge_attr = weight.new_zeros(batch.edge_index.shape[1], 1)
+        return featured
+
     def _check_model(self) -> None:
         """Apply the model to one graph of two nodes, so that numbers of features that do not fit are found at once."""
         from torch_geometric.data import Batch, Data
@@ -91,7 +95,7 @@ class GraphClassification(Task):
         try:
             with torch.no_grad():
                 self.model.eval()
-                found = tuple(self.logits(Batch.from_data_list([pair])).shape)
+                found = tuple(self.model(self._featured(Batch.from_data_list([pair]))).values.shape)
         except (InputError, RuntimeError):
             raise ConfigError(
                 f"the model does not take graphs with {self.tags} features of a node and 1 of an edge; set its "

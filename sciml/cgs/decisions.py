@@ -185,13 +185,13 @@ class ValueIteration(Task):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean square error of the values."""
-        return {"values": (self.model(batch).values - batch.y).square().mean()}
+        return {"values": (self.model.answer(batch).values - batch.y).square().mean()}
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Return means over the graphs: the share of states whose best edge is not that under the exact values, the
         error of a value relative to the exact one (MAPE / 100), and the square error.
         """
-        predicted = self.model(batch).values.to(batch.y)
+        predicted = self.model.answer(batch).values.to(batch.y)
         found = {
             "policy_error": (best_edges(batch, predicted) != best_edges(batch, batch.y)).double(),
             "relative_error": ((predicted - batch.y) / batch.y).abs(),

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from sciml.cgs.padding import Padding
-from sciml.checks import positive, whole_number
+from sciml.checks import positive, shape, whole_number
 from sciml.errors import DivergenceError, InputError
+from sciml.mesh.graph import check_edge_index
 from sciml.numerics.implicit import Given, ImplicitReport
 from sciml.numerics.implicit import fixed_point as numerics_fixed_point
 
@@ -40,6 +41,11 @@ class EdgeMap:
     bias : ``(N, H)``
     graph : ``(N,)`` number of the graph that a node belongs to, by default 0
     norm : in which the map contracts: ``"max"`` of the nodes, or the ``"sum"`` for a transposed one
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit one another, or an edge leads out of the nodes.
     """
 
     edge_index: Tensor
@@ -47,6 +53,13 @@ class EdgeMap:
     bias: Tensor
     graph: Tensor | None = None
     norm: Literal["max", "sum"] = "max"
+
+    def __post_init__(self) -> None:
+        shape("the bias", self.bias, ("nodes", "heads"))
+        check_edge_index(self.edge_index, len(self.bias))
+        shape("the weights", self.weights, (self.edge_index.shape[1], self.bias.shape[1]))
+        if self.graph is not None:
+            shape("the graph of each node", self.graph, (len(self.bias),))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return A x + b, ``(N, H)``."""
@@ -132,7 +145,7 @@ class FixedPointSolver(ABC):
 
 
 class Picard(FixedPointSolver):
-    """Picard's method x <- A x + b from x = b: at most log(rtol (1 - q)) / log q iterations, whatever the size.
+    """Picard's method x <- A x + b from x = b: at most :func:`picard_iterations` (q, rtol) of them, whatever the size.
 
     Parameters
     ----------
@@ -213,7 +226,7 @@ class Dense(FixedPointSolver):
 class Automatic(FixedPointSolver):
     """The solver that suits contraction factor and size: Picard's method, a dense matrix, or Anderson's acceleration.
 
-    Picard's method takes the same few iterations at every size where the factor is not near 1, such as 20 for one half.
+    Picard's method takes the same few iterations at every size where the factor is not near 1, at most 21 for one half.
 
     Parameters
     ----------
@@ -236,10 +249,23 @@ class Automatic(FixedPointSolver):
 
 
 def picard_iterations(factor: float, rtol: float) -> float:
-    """Return the iterations of Picard's method by Banach's theorem that reduce the error by ``rtol``."""
-    return (
-        1.0 if factor <= 0 else math.ceil(math.log(rtol * (1 - factor)) / math.log(factor)) if factor < 1 else math.inf
-    )
+    r"""Return the largest number of iterations that Picard's method can take from x = b.
+
+    The last change is at most :math:`q^k \|b\|`, and the iterate at least
+    :math:`(1 - q^{k+1}) \|b\| / (1 + q)`, so that the stopping criterion holds at the latest when
+    :math:`q^{k+1} \le t / (1 + t)` with :math:`t = \epsilon (1 - q) / (1 + q)`.
+
+    Parameters
+    ----------
+    factor : contraction factor q
+    rtol : bound of the error relative to the solution, epsilon
+    """
+    if factor <= 0:
+        return 1
+    if factor >= 1:
+        return math.inf
+    reached = rtol * (1 - factor) / (1 + factor)
+    return max(1, math.ceil(math.log(reached / (1 + reached)) / math.log(factor)) - 1)
 
 
 def fixed_point(edge_map: EdgeMap, solver: FixedPointSolver) -> tuple[Tensor, FixedPointReport]:

@@ -1,8 +1,9 @@
 r"""Heads of convergent graph solvers: linear systems on graphs, unique whatever the network proposes.
 
-A :class:`ContractiveHead` is that of the paper, x = gamma A x + b with row sums of A of at most 1. It forgets a value
-by at least 1/gamma per edge, as a screened Poisson problem does. An :class:`AnchoredHead` has no screening unless it
-learns one: with positive symmetric conductances w, sinks s and pinned nodes D,
+A :class:`ContractiveHead` is that of the paper, x = gamma A x + b with row sums of A of at most 1. The influence of a
+node at a distance of d edges is at most gamma^d / (1 - gamma), as in a screened Poisson problem. An
+:class:`AnchoredHead` has no screening unless it learns one: with positive symmetric conductances w, sinks s and pinned
+nodes D,
 
 .. math::
     \Big(\sum_j w_{ij} + s_i\Big) x_i - \sum_j w_{ij} x_j = 0 \quad (i \notin D), \qquad x_i = g_i \quad (i \in D).
@@ -16,6 +17,7 @@ head with the sinks s = (1 / gamma - 1) sum(w) and the source s b / (1 - gamma).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -37,7 +39,7 @@ SQUASHES = {"sigmoid": torch.sigmoid, "clip": lambda logits: logits.clamp(0.0, 1
 class ContractiveHead(nn.Module):
     """The heads of the paper: x = gamma A x + b, where A has weights from 0 to 1, divided by the in-degree.
 
-    Every row of A sums up to at most 1, so that the map contracts in the maximum norm by gamma at least.
+    Every row of A sums up to at most 1, so that the map contracts in the maximum norm with a factor of at most gamma.
 
     Parameters
     ----------
@@ -68,10 +70,10 @@ class ContractiveHead(nn.Module):
         bias : ``(N, H)``; a node without incoming edges keeps it
         graph : ``(N,)`` number of the graph
         """
+        undivided = EdgeMap(edge_index, SQUASHES[self.squash](logits), bias, graph)  # checks the edges
         destination = edge_index[1]
         degree = torch.bincount(destination, minlength=len(bias)).clamp_min(1)  # 0 is the divisor of no edge
-        weights = self.gamma * SQUASHES[self.squash](logits) / degree[destination, None]
-        return EdgeMap(edge_index, weights, bias, graph)
+        return replace(undivided, weights=self.gamma * undivided.weights / degree[destination, None])
 
     def forward(
         self, edge_index: Tensor, logits: Tensor, bias: Tensor, graph: Tensor | None = None

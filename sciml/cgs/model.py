@@ -77,7 +77,7 @@ class GraphAnswer:
 
 
 class GraphModel(nn.Module, ABC):
-    """Base of the models that a :class:`~sciml.cgs.GraphSolver` trains."""
+    """Base of the models that the tasks of this package train, each with a report of its solver."""
 
     @abstractmethod
     def forward(self, graph: Batch) -> GraphAnswer:
@@ -87,6 +87,21 @@ class GraphModel(nn.Module, ABC):
         ----------
         graph : with the features that the model needs
         """
+
+    def answer(self, graph: Batch) -> GraphAnswer:
+        """Return the output on a graph; in evaluation mode its solver must have converged.
+
+        In training an error that the next updates outgrow need not end the run; whoever trains may count such solves.
+
+        Raises
+        ------
+        DivergenceError
+            If the solver has not converged, or the weights have diverged.
+        """
+        found = self(graph)
+        if not self.training:
+            found.report.check()
+        return found
 
 
 class ConvergentGraphSolver(GraphModel):

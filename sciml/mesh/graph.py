@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks import shape, whole_array, whole_number
+from sciml.errors import InputError
 from sciml.mesh.edges import check_single
 from sciml.mesh.mesh import Mesh
 
@@ -73,3 +74,28 @@ def graph_of_edges(
     for name, tensor in tensors.items():
         graph[name] = tensor
     return graph
+
+
+def check_edge_index(edge_index: Tensor, nodes: int) -> None:
+    """Refuse directed edges whose ends are not numbers of nodes; torch counts negative ones from the end.
+
+    Parameters
+    ----------
+    edge_index : ``(2, E)`` sources and destinations
+    nodes : how many
+
+    Raises
+    ------
+    InputError
+        If the shape or the type is another, or an end is out of range; the sentence names the edge.
+    """
+    shape("edge_index", edge_index, (2, "edges"))
+    if edge_index.dtype != torch.long:
+        raise InputError(f"edge_index has the type {edge_index.dtype}, expected torch.int64, numbers of nodes.")
+    outside = ((edge_index < 0) | (edge_index >= nodes)).any(0)
+    if bool(outside.any()):
+        edge = int(outside.nonzero()[0])
+        raise InputError(
+            f"edge {edge} leads from node {int(edge_index[0, edge])} to node {int(edge_index[1, edge])}, expected "
+            f"numbers from 0 to {nodes - 1}."
+        )

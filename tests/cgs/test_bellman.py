@@ -107,6 +107,12 @@ def test_a_discount_that_does_not_contract_is_refused(discount: float) -> None:
         bellman_values(torch.tensor([[0], [0]]), torch.ones(1, 1), torch.tensor([discount]), 1)
 
 
+@pytest.mark.parametrize("edge", [(-1, 0), (0, -1), (0, 2)])
+def test_an_edge_that_leads_out_of_the_graph_is_refused(edge: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=f"edge 0 leads from node {edge[0]} to node {edge[1]}, expected .* 0 to 1"):
+        bellman_values(torch.tensor(edge)[:, None], torch.ones(1, 1), torch.tensor([0.5]), 2)
+
+
 def test_a_reward_that_is_not_finite_ends_as_divergence() -> None:
     with pytest.raises(DivergenceError, match="a reward is not finite"):
         bellman_values(torch.tensor([[0], [0]]), torch.full((1, 1), float("nan")), torch.tensor([0.5]), 1)

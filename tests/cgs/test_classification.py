@@ -12,10 +12,11 @@ from torch_geometric.data import Batch
 from sciml.cgs.baselines import TagHistogram
 from sciml.cgs.classification import GraphClassification
 from sciml.cgs.cross_validation import Curves, cross_validate
+from sciml.cgs.fixed_points import Picard
 from sciml.cgs.labelled_graph_data import LabelledGraphData
 from sciml.cgs.model import ConvergentGraphSolver
 from sciml.data.labelled_graphs import read_folds
-from sciml.errors import ConfigError, InputError
+from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
 from sciml.training.config import load_config
 
@@ -160,6 +161,13 @@ def test_a_file_of_other_tags_or_classes_is_refused(tmp_path: Path) -> None:
     batch.tag[3], batch.y[0] = 0, 2
     with pytest.raises(InputError, match="the graphs have 3 classes or more, expected 2; set classes"):
         task.loss(batch)
+
+
+def test_classes_by_a_solver_that_has_not_converged_are_no_classes_to_report(tmp_path: Path) -> None:
+    data = LabelledGraphData(str(write(tmp_path / "graphs.txt")), folds=3)
+    task = GraphClassification(solver(solver=Picard(1e-6, most_iterations=1)), tags=2)
+    with pytest.raises(DivergenceError, match="after 1 iterations of the solver picard"):
+        task.evaluate(data)
 
 
 def accuracies(reference_data: Path, name: str, folds: int | None = None, seed: int = 0) -> dict[str, float]:

@@ -8,7 +8,9 @@ import torch
 
 from sciml.cgs.bellman_model import BellmanGraphSolver
 from sciml.cgs.decisions import DecisionGraphs, DecisionSet, ValueIteration, best_edges, decision_batch
-from sciml.errors import ConfigError
+from sciml.cgs.fixed_points import Picard
+from sciml.cgs.model import ConvergentGraphSolver
+from sciml.errors import ConfigError, DivergenceError
 from sciml.numerics.random import generator, seeded
 from sciml.reference.value_iteration import random_decision_graph
 
@@ -85,6 +87,13 @@ def test_errors_are_relative_to_the_truth_and_means_over_graphs() -> None:
     assert float(errors["relative_error"]) == pytest.approx(1.0)  # 0.5 if divided by the prediction
     squares = batch.y.square()
     assert float(errors["mse"]) == pytest.approx(float((squares[:5].mean() + squares[5:].mean()) / 2))
+
+
+def test_values_of_a_solver_that_has_not_converged_are_no_errors_to_report() -> None:
+    with seeded(0):
+        task = ValueIteration(ConvergentGraphSolver(1, 1, heads=2, solver=Picard(1e-10, most_iterations=2)))
+    with pytest.raises(DivergenceError, match="after 2 iterations of the solver picard"):
+        task.evaluate(small())
 
 
 def test_an_untrained_head_learns_rewards_and_discount_and_does_larger_graphs() -> None:

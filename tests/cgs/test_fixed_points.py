@@ -78,8 +78,16 @@ def test_picards_method_takes_no_more_iterations_than_the_bound_says_at_any_size
     head, arguments = random_head(gamma, sizes, solver=Picard(1e-8))
     _, report = head(*arguments)
     assert report.converged
-    assert report.iterations <= math.ceil(math.log(1e-8 * (1 - gamma)) / math.log(gamma))
     assert report.iterations <= picard_iterations(gamma, 1e-8)
+
+
+@pytest.mark.parametrize("rtol", [1e-2, 1e-6, 1e-9])
+@pytest.mark.parametrize("factor", [0.05, 0.5, 0.9, 0.99])
+def test_two_nodes_of_opposite_bias_take_as_many_iterations_as_picards_method_can(factor, rtol):
+    swapped = torch.tensor([[0, 1], [1, 0]])
+    weights, bias = torch.full((2, 1), factor, dtype=torch.float64), torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    _, report = Picard(rtol, most_iterations=10_000).solve(EdgeMap(swapped, weights, bias))
+    assert report.converged and report.iterations == picard_iterations(factor, rtol)
 
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
@@ -231,6 +239,33 @@ def test_a_map_that_does_not_contract_or_is_not_finite_is_refused():
         fixed_point(replace(edge_map, weights=4 * edge_map.weights), Picard())
     with pytest.raises(DivergenceError, match="not finite"):
         fixed_point(replace(edge_map, weights=edge_map.weights * math.nan), Picard())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        # torch would take the node before the first one for the last one.
+        ({"edge_index": torch.tensor([[-1, 1], [1, 0]])}, "edge 0 leads from node -1 to node 1, expected .* 0 to 2"),
+        ({"edge_index": torch.tensor([[0, 1], [1, 3]])}, "edge 1 leads from node 1 to node 3"),
+        ({"edge_index": torch.tensor([[0.0, 1.0], [1.0, 0.0]])}, r"type torch\.float32, expected torch\.int64"),
+        ({"edge_index": torch.tensor([[0, 1, 2]])}, "shape of edge_index"),
+        ({"weights": torch.ones(2)}, "shape of the weights"),
+        ({"weights": torch.ones(1, 2)}, "shape of the weights"),
+        ({"bias": torch.ones(3)}, "shape of the bias"),
+        ({"graph": torch.zeros(2, dtype=torch.long)}, "shape of the graph of each node"),
+    ],
+)
+def test_a_map_whose_parts_do_not_fit_one_another_is_refused(changes, words):
+    parts = {
+        "edge_index": torch.tensor([[0, 1], [1, 0]]), "weights": torch.full((2, 2), 0.3), "bias": torch.ones(3, 2),
+    }  # fmt: skip
+    with pytest.raises(InputError, match=words):
+        EdgeMap(**{**parts, **changes})
+
+
+def test_the_edges_of_a_head_lead_from_node_to_node():
+    with pytest.raises(InputError, match="edge 0 leads from node 0 to node -1"):
+        ContractiveHead()(torch.tensor([[0], [-1]]), torch.ones(1, 1), torch.ones(2, 1))
 
 
 def test_too_few_iterations_are_reported():

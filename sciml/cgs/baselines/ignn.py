@@ -3,7 +3,7 @@ r"""Implicit graph neural networks: the fixed point of one nonlinear layer, whos
 .. math:: X_i = \phi\Big(\frac{1}{d_i} \sum_{j \to i} W X_j + B_i\Big), \qquad \|W\|_\infty \le \kappa < 1,
 
 with in-degrees d and \phi = ReLU, and features B of the nodes from one layer of message passing. The map contracts in
-the maximum norm by \kappa at least, so that the fixed point is unique.
+the maximum norm with a factor of at most \kappa, so that the fixed point is unique.
 
 References
 ----------
