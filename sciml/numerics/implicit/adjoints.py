@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sciml.checks import number, whole_number
 from sciml.errors import DivergenceError, InputError, SingularSystemError
+from sciml.numerics.implicit.handed_over import check_alike, check_function, described, is_plain
 from sciml.numerics.implicit.krylov import conjugate_gradients, gmres
 from sciml.numerics.implicit.linearisation import Linearisation, item_norms
 
@@ -45,7 +46,8 @@ class Given:
         forward mode is not needed
     transposed : the same for J^T; None if J is symmetric
     rtol : relative residual of an item above which the result is refused, as that of a wrong transpose is; None to
-        refuse none, for a pseudo-inverse, which rightly leaves a residual, or a solve that judges itself
+        refuse none, for a pseudo-inverse, which rightly leaves a residual, or a solve that judges itself: no residual
+        tells these from a wrong one, so that only the report has it, and the bound of the gradient counts it
     """
 
     solution: Callable[[Tensor], Tensor] | None
@@ -54,6 +56,9 @@ class Given:
 
     def __post_init__(self) -> None:
         _check_rtol(self.rtol)
+        for name, each in (("the solve given", self.solution), ("the transposed solve given", self.transposed)):
+            if each is not None:
+                check_function(name, each)
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
         """Return what the given function returns, or raise if it does not solve the system."""
@@ -63,15 +68,20 @@ class Given:
                 "the adjoint solver has no solve with the Jacobian itself, expected one for derivatives in forward "
                 "mode and for the norm of the inverse; pass it as the first argument of Given."
             )
-        value = chosen(right).to(right)
+        value = chosen(right.clone())  # which it may change
+        if not is_plain(value) or value.shape != right.shape or not value.is_floating_point():
+            raise InputError(
+                f"the solve that is given for the {_matrix(transposed)} returns {described(value)}, expected a dense "
+                f"floating-point tensor in the shape of its right-hand side, {tuple(right.shape)}."
+            )
+        value = value.detach().to(right)
         if self.rtol is not None:
             residual = item_norms(right - jacobian.product(value, transposed=transposed), jacobian.batch).flatten()
             scale = item_norms(right, jacobian.batch).flatten()
             failed = ~(residual <= self.rtol * scale)
             if bool(failed.any()):
-                matrix = "transposed Jacobian" if transposed else "Jacobian"
                 raise DivergenceError(
-                    f"the solve that is given for the {matrix} leaves the relative residual "
+                    f"the solve that is given for the {_matrix(transposed)} leaves the relative residual "
                     f"{_worst(residual, scale, failed):.2g} in {int(failed.sum())} of {len(failed)} items, "
                     f"expected at most rtol={self.rtol:g}; correct it, pass the solve with the transpose as the second "
                     "argument of Given unless the Jacobian is symmetric, or rtol=None if a residual is right."
@@ -198,7 +208,18 @@ def solve_linear(solver: AdjointSolver, jacobian: Linearisation, right: Tensor, 
     """
     if right.numel() == 0:
         return LinearSolution(right, _none(right, jacobian.batch))
-    return solver.solve(jacobian, right, transposed=transposed)
+    found = solver.solve(jacobian, right, transposed=transposed)
+    if not isinstance(found, LinearSolution):
+        raise InputError(
+            f"{type(solver).__name__}.solve returns {described(found)}, expected a LinearSolution: a tensor like the "
+            "right-hand side, and the iterations of each item."
+        )
+    check_alike(f"{type(solver).__name__}.solve returns", found.value, right, "it is a solution for a right-hand side")
+    return found
+
+
+def _matrix(transposed: bool) -> str:
+    return "transposed Jacobian" if transposed else "Jacobian"
 
 
 def _check_rtol(rtol: float | None) -> None:
@@ -222,7 +243,7 @@ def _converged(
             f"the linear solve of the derivative by {name} ended with the relative residual "
             f"{_worst(residual, scale, failed):.2g} in {int(failed.sum())} of {len(failed)} items after "
             f"{int(iterations.max())} iterations, expected at most rtol={rtol:g}; raise rtol or maxiter, or pass "
-            "adjoint=Dense()."
+            "adjoint=Dense(), which tells whether the Jacobian is singular."
         )
     return LinearSolution(value.reshape(right.shape), iterations.reshape(right.shape[:batch]))
 

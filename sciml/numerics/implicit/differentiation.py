@@ -17,6 +17,14 @@ from torch.autograd import Function
 from sciml.checks import whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.implicit.adjoints import AdjointSolver, solve_linear
+from sciml.numerics.implicit.handed_over import (
+    check_adjoint,
+    check_function,
+    check_unchanged,
+    described,
+    is_plain,
+    versions,
+)
 from sciml.numerics.implicit.linearisation import Condition, Linearisation, check_residual, item_norms
 from sciml.numerics.implicit.report import DerivativeReport, ImplicitReport
 
@@ -46,6 +54,9 @@ class Problem:
 def differentiable(problem: Problem, arguments: Sequence[Tensor]) -> tuple[Tensor, ImplicitReport]:
     """Return the solution of a problem, with derivatives of first order in its arguments, and the report."""
     whole_number("batch", problem.batch, at_least=0)
+    check_function("the condition", problem.condition)
+    check_function("the solver", problem.solver)
+    check_adjoint(problem.adjoint)
     if not arguments:
         raise InputError("no tensor is given, expected those in which the solution is to be differentiated; pass them.")
     for position, each in enumerate(arguments):
@@ -55,8 +66,16 @@ def differentiable(problem: Problem, arguments: Sequence[Tensor]) -> tuple[Tenso
                 f"argument {position} is of type {got}, expected a floating-point tensor; keep everything that is "
                 "not differentiated in the condition and in the solver."
             )
+        if each.is_nested or each.is_meta:
+            raise InputError(f"argument {position} is {described(each)}, expected a tensor with values.")
+    # Autograd keeps no tensors that inference mode has made, but copies of them.
+    arguments = [each if _kept(each) else each.clone() for each in arguments]
     report = ImplicitReport(problem)
     return _Solution.apply(problem, report, torch.is_grad_enabled(), *arguments), report
+
+
+def _kept(tensor: Tensor) -> bool:
+    return torch.is_inference_mode_enabled() or not tensor.is_inference()
 
 
 class _Looped(Function):
@@ -81,22 +100,16 @@ class _Solution(_Looped):
     @staticmethod
     def forward(problem: Problem, report: ImplicitReport, recorded: bool, *arguments: Tensor) -> Tensor:
         given = [each.detach() for each in arguments]
+        names = [f"argument {position}" for position in range(len(given))]
+        before = versions(given)
         found = problem.solver(*given)
-        solution, report.info = found if isinstance(found, tuple) else (found, None)
-        if not isinstance(solution, Tensor) or solution.dim() < problem.batch:
-            shape = tuple(solution.shape) if isinstance(solution, Tensor) else type(solution).__name__
-            raise InputError(
-                f"the solver returns {shape}, expected a tensor with {problem.batch} leading axes of items, alone or "
-                "with what describes it."
-            )
-        if solution.dtype not in (torch.float32, torch.float64):
-            raise InputError(
-                f"the solution is of type {solution.dtype}, expected torch.float32 or torch.float64, in which linear "
-                "systems are solved; convert it in the solver, and what it meets in the condition."
-            )
-        solution = solution.detach().clone()
+        check_unchanged("solver", given, before, names)
+        solution, report.info = _solution_of(found, problem.batch, given)
+        point = [solution, *given]
+        before = versions(point)
         with torch.set_grad_enabled(recorded):
-            residual = problem.condition(solution, *given)
+            residual = problem.condition(*point)
+        check_unchanged("condition", point, before, ["the solution", *names])
         check_residual(residual, solution)
         if residual.requires_grad:
             raise InputError(
@@ -179,6 +192,27 @@ class _Tangent(_OnceOnly):
         report.tangent = _report(right - jacobian.apply(tangent), right, iterations, problem.batch)
         _refuse_infinite("the tangent of the solution", report.tangent.residual)
         return tangent
+
+
+def _solution_of(found: object, batch: int, arguments: Sequence[Tensor]) -> tuple[Tensor, object]:
+    """Return a copy of what a solver has found, and what it returned beside it."""
+    pair = found if isinstance(found, tuple) else (found, None)
+    if len(pair) != 2:
+        raise InputError(
+            f"the solver returns a tuple of {len(pair)}, expected the solution, or a pair of it and what describes it."
+        )
+    solution, info = pair
+    if not is_plain(solution) or solution.dim() < batch or solution.device not in {p.device for p in arguments}:
+        raise InputError(
+            f"the solver returns {described(solution)}, expected a dense tensor with {batch} leading axes of items on "
+            "the device of the arguments, alone or with what describes it."
+        )
+    if solution.dtype not in (torch.float32, torch.float64):
+        raise InputError(
+            f"the solution is of type {solution.dtype}, expected torch.float32 or torch.float64, in which linear "
+            "systems are solved; convert it in the solver, and what it meets in the condition."
+        )
+    return solution.detach().clone(), info
 
 
 def _report(residual: Tensor, right: Tensor, iterations: Tensor, batch: int) -> DerivativeReport:

@@ -32,7 +32,10 @@ def conjugate_gradients(product: Product, right: Tensor, rtol: float, maxiter: i
                 break
             image = product(direction)
             curvature = _dot(direction, image)
-            alpha = torch.where(active & (curvature != 0), square / curvature, 0.0)[:, None]
+            moves = active & (curvature != 0)
+            if not bool(moves.any()):
+                return x, iterations, _norm(right - product(x))
+            alpha = torch.where(moves, square / curvature, 0.0)[:, None]
             x, residual = x + alpha * direction, residual - alpha * image
             former, square = square, _dot(residual, residual)
             direction = residual + torch.where(active, square / former, 0.0)[:, None] * direction
@@ -45,8 +48,12 @@ def conjugate_gradients(product: Product, right: Tensor, rtol: float, maxiter: i
 
 
 def gmres(product: Product, right: Tensor, rtol: float, restart: int, maxiter: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Solve A x = b for any regular A, in cycles of ``restart`` iterations (Saad and Schultz 1986)."""
+    """Solve A x = b for any regular A, in cycles of ``restart`` iterations (Saad and Schultz 1986).
+
+    A cycle that brings down no item's residual is the last, since the next one would be the same.
+    """
     bounds = rtol * _norm(right)
+    shrinks = 1 - torch.finfo(right.dtype).eps ** 0.5
     x, residual = torch.zeros_like(right), right
     iterations = torch.zeros(len(right), dtype=torch.long, device=right.device)
     spent = 0
@@ -56,9 +63,11 @@ def gmres(product: Product, right: Tensor, rtol: float, restart: int, maxiter: i
             break
         step, taken, steps = _cycle(product, residual, bounds, min(restart, maxiter - spent))
         x = x + torch.where(active[:, None], step, 0.0)
-        residual = right - product(x)
+        before, residual = _norm(residual), right - product(x)
         iterations += torch.where(active, taken, 0)
         spent += steps
+        if not bool((active & (_norm(residual) < shrinks * before)).any()):
+            break
     return x, iterations, _norm(residual)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
+from sciml.numerics.implicit.handed_over import check_alike
 
 Condition = Callable[..., Tensor]
 
@@ -155,13 +156,8 @@ def derivative(outputs: Sequence[Tensor | None], leaf: Tensor, weights: Sequence
 
 
 def check_residual(value: object, solution: Tensor) -> None:
-    """Refuse what a condition returns unless it has shape and type of the solution."""
-    if not isinstance(value, Tensor) or value.shape != solution.shape or value.dtype != solution.dtype:
-        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
-        raise InputError(
-            f"the condition returns {got}, expected one equation for each unknown: shape {tuple(solution.shape)}, "
-            f"{solution.dtype}."
-        )
+    """Refuse what a condition returns unless it has shape, type and device of the solution."""
+    check_alike("the condition returns", value, solution, "it is one equation for each unknown")
 
 
 def item_norms(vectors: Tensor, batch: int) -> Tensor:

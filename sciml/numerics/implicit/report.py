@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.numerics.implicit.bounds import GradientBound, inverse_norm_bound
+from sciml.numerics.implicit.handed_over import versions
 from sciml.numerics.implicit.linearisation import Linearisation
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ImplicitReport:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._point: tuple[Tensor, ...] = ()
-        self._versions: tuple[int, ...] = ()
+        self._versions: tuple[int | None, ...] = ()
         self._pair: tuple[Tensor, Tensor] | None = None
 
     def __repr__(self) -> str:
@@ -115,7 +116,7 @@ class ImplicitReport:
     def record_solution(self, residual: Tensor, *point: Tensor) -> None:
         """Keep a solution with its arguments, and the residual norms of its items."""
         self.residual, self._point = residual, point
-        self._versions = tuple(each._version for each in point)
+        self._versions = versions(point)
 
     def record_adjoint(self, report: DerivativeReport, adjoint: Tensor, cotangent: Tensor) -> None:
         """Keep the solution of an adjoint system and its right-hand side."""
@@ -123,7 +124,12 @@ class ImplicitReport:
 
     def _linearisation(self) -> Linearisation:
         """Return the condition at the solution, with its exact derivatives."""
-        if self._versions != tuple(each._version for each in self._point):
+        if None in self._versions:
+            raise InputError(
+                "the solution was found in inference mode, which keeps no derivatives, expected another mode for the "
+                "bounds of its errors; use torch.no_grad()."
+            )
+        if self._versions != versions(self._point):
             raise InputError(
                 "an argument or the solution was changed in place after the solve, so that its errors are unknown; ask "
                 "before a step of an optimizer."
