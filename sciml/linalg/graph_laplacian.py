@@ -31,7 +31,7 @@ from sciml.errors import InputError, SingularSystemError
 from sciml.linalg.graph_equations import GraphEquations, binary_scale
 from sciml.linalg.graph_methods import as_graph_method
 from sciml.linalg.graph_solutions import GraphSolveInfo, solve_prepared
-from sciml.mesh.edges import check_single
+from sciml.mesh.edges import check_single, components
 from sciml.numerics.implicit import Given, root
 
 Nodes = np.ndarray | Tensor | Sequence
@@ -76,10 +76,8 @@ class GraphLaplacian:
     @cached_property
     def components(self) -> tuple[int, np.ndarray]:
         """The number of connected components, and the component of each node, shape (n,)."""
-        ones = np.ones(len(self.edges), bool)
-        adjacency = sp.coo_array((ones, tuple(self.edges.T)), shape=(self.nodes,) * 2)
-        count, labels = sp.csgraph.connected_components(adjacency, directed=False)
-        return int(count), labels
+        labels = components(self.edges, self.nodes)
+        return int(labels.max()) + 1, labels
 
     @cached_property
     def free(self) -> np.ndarray:

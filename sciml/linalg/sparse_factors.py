@@ -12,17 +12,30 @@ from sciml.linalg.krylov import Callback, KrylovResult, norm
 from sciml.status import Status
 
 if TYPE_CHECKING:
+    from scipy.sparse.linalg import SuperLU
+
     from sciml.linalg.systems import System
 
 CORRECTIONS = 5  # at most; each solves for the true residual
 REDUCTION = 0.5  # of the residual by a correction, or rounding has had the last word
 
 
-class SparseFactors:
-    """L U = S A S with S = D^-1/2, by SuperLU without pivoting, in the order of minimum degree.
+def symmetric_factors(matrix: sp.csc_array | sp.csc_matrix) -> SuperLU | None:
+    """Return L U = A of a symmetric matrix by SuperLU without pivoting, None if a pivot is 0 in rounding.
 
-    Scaling makes the pivots of size 1, whatever the range of the matrix. Equivalent to ``scipy.sparse.linalg.splu`` of
-    the scaled matrix.
+    Rows and columns are in the order of minimum degree. By Sylvester's law of inertia, A has as many positive
+    eigenvalues as U has positive diagonal entries. Equivalent to ``scipy.sparse.linalg.splu`` in its symmetric mode.
+    """
+    try:
+        return sp.linalg.splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    except RuntimeError:
+        return None
+
+
+class SparseFactors:
+    """L U = S A S with S = D^-1/2, by :func:`symmetric_factors`.
+
+    Scaling makes the pivots of size 1, whatever the range of the matrix.
 
     Parameters
     ----------
@@ -39,15 +52,13 @@ class SparseFactors:
         scaled = matrix.tocsc(copy=True)
         columns = np.repeat(np.arange(scaled.shape[1]), np.diff(scaled.indptr))
         scaled.data *= self.scale[scaled.indices] * self.scale[columns]
-        try:
-            self._factors = sp.linalg.splu(
-                scaled, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            )
-        except RuntimeError:
+        factors = symmetric_factors(scaled)
+        if factors is None:
             raise DivergenceError(
                 "the factors lost a pivot to rounding: the matrix is singular, or its entries differ by more than "
                 "double precision resolves; narrow their range, or use method='amg'."
-            ) from None
+            )
+        self._factors = factors
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Return A^-1 b for b of shape (n,) or (n, several)."""

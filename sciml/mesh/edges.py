@@ -1,10 +1,28 @@
-"""The check that edges, such as the lines of a network, make a simple graph."""
+"""Edges, such as the lines of a network: the check that they make a simple graph, and its connected components."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sciml.errors import InputError
+
+
+def components(edges: np.ndarray, nodes: int) -> np.ndarray:
+    """Return the number of the connected component that each node belongs to, counted from 0, ``(nodes,)`` int32.
+
+    Equivalent to ``scipy.sparse.csgraph.connected_components`` of the adjacency matrix.
+
+    Parameters
+    ----------
+    edges : ``(m, 2)`` numbers of nodes, in either direction
+    nodes : their number; a node without edges is a component of its own
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    adjacency = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(nodes, nodes))
+    labels: np.ndarray = connected_components(adjacency, directed=False)[1]
+    return labels
 
 
 def check_single(edges: np.ndarray, edge: str = "edge", node: str = "node") -> None:

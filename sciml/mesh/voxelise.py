@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sciml.checks import number
 from sciml.errors import InputError
+from sciml.mesh.edges import components
 from sciml.mesh.grid import Grid
 from sciml.mesh.mesh import Mesh
 
@@ -175,7 +176,7 @@ def _merge_close(points: Floats, tolerance: float) -> Indices:
 
     radius = tolerance * float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
     pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
-    label = _components(len(points), pairs)
+    label = components(pairs, len(points))
     _, lowest = np.unique(label, return_index=True)
     return lowest[label]
 
@@ -185,7 +186,7 @@ def _cap_holes(points: Floats, triangles: Indices, rim: Indices) -> tuple[Floats
 
     The rim is a cycle modulo two (each vertex has an even number of rim edges), hence so closed is the sum.
     """
-    label = _components(len(points), rim)[rim[:, 0]]
+    label = components(rim, len(points))[rim[:, 0]]
     holes, hole = np.unique(label, return_inverse=True)
     middle = points[rim].mean(axis=1)
     apexes = np.stack([middle[hole == number].mean(axis=0) for number in range(len(holes))])
@@ -193,19 +194,9 @@ def _cap_holes(points: Floats, triangles: Indices, rim: Indices) -> tuple[Floats
     return np.concatenate([points, apexes]), np.concatenate([triangles, cone])
 
 
-def _components(count: int, pairs: Indices) -> NDArray[np.int32]:
-    """Label each of ``count`` vertices with the connected component of the graph whose edges are ``pairs``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    label: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    return label
-
-
 def _pieces(count: int, triangles: Indices) -> Iterator[Indices]:
     """Yield the triangles of each connected piece."""
-    label = _components(count, triangles[:, [0, 1, 1, 2]].reshape(-1, 2))[triangles[:, 0]]
+    label = components(triangles[:, [0, 1, 1, 2]].reshape(-1, 2), count)[triangles[:, 0]]
     order = np.argsort(label, kind="stable")
     yield from np.split(triangles[order], np.flatnonzero(np.diff(label[order])) + 1)
 

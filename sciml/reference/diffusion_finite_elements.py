@@ -29,6 +29,7 @@ import scipy.sparse as sp
 from sciml.checks import choice, known_names, real_array, shape
 from sciml.errors import DivergenceError, InputError, SingularSystemError
 from sciml.mesh import Field, Mesh
+from sciml.mesh.edges import components
 from sciml.mesh.shapes import SHAPES
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ class DiffusionProblem:
 
     def check_held(self) -> None:
         """Raise `SingularSystemError` if no point of some connected part of the mesh is held fixed."""
-        count, part = sp.csgraph.connected_components(self.matrix(np.ones(len(self.edges))), directed=False)
-        free = np.setdiff1d(np.arange(count), part[self.pinned[0]])
+        part = components(self.edges, self.mesh.n_points)
+        free = np.setdiff1d(part, part[self.pinned[0]])
         if free.size:
             inside = np.flatnonzero(part == free[0])
             raise SingularSystemError(

@@ -21,6 +21,7 @@ from sciml.reference.hyperelasticity_materials import Material
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
+    from scipy.sparse.linalg import SuperLU
 
 Vectors = Sequence[float] | Callable[[np.ndarray], np.ndarray]  # a constant, or (n, dim) points to (n, dim) values
 CUTS = 4  # times that a load step may be halved
@@ -130,7 +131,7 @@ def solve_static(
             continue
         reached = after
     energy = float(problem.energy(u) - load @ u)
-    stable = _factors(problem.stiffness(u)[~fixed][:, ~fixed]) is not None
+    stable = _definite_factors(problem.stiffness(u)[~fixed][:, ~fixed]) is not None
     return FiniteElementDisplacement(mesh, degree, u[problem.nodes], energy, tuple(history), stable)
 
 
@@ -290,7 +291,7 @@ def _newton(
 
 def _direction(stiffness: Any, force: np.ndarray, moved: np.ndarray, free: np.ndarray) -> np.ndarray | None:
     """Return the Newton direction, or None if the stiffness is not positive definite and it may lead to a saddle."""
-    factors = _factors(stiffness[free][:, free])
+    factors = _definite_factors(stiffness[free][:, free])
     if factors is None:
         return None
     direction = moved.copy()
@@ -298,15 +299,12 @@ def _direction(stiffness: Any, force: np.ndarray, moved: np.ndarray, free: np.nd
     return direction
 
 
-def _factors(matrix: Any) -> Any:
-    """Return the L U factors of a symmetric matrix without pivoting, or None if an eigenvalue is not positive."""
-    import scipy.sparse.linalg as linalg
+def _definite_factors(matrix: sp.csc_matrix) -> SuperLU | None:
+    """Return the L U factors of a symmetric matrix, or None if an eigenvalue is not positive."""
+    from sciml.linalg.sparse_factors import symmetric_factors
 
-    try:
-        factors = linalg.splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    except RuntimeError:  # singular to the last digit
-        return None
-    return factors if (factors.U.diagonal() > 0).all() else None
+    factors = symmetric_factors(matrix)
+    return factors if factors is not None and (factors.U.diagonal() > 0).all() else None
 
 
 def _line_search(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.csgraph import connected_components
 
 from sciml.errors import DivergenceError, SingularSystemError
+from sciml.mesh.edges import components
 
 DIRECT = 30_000  # pores up to which sparse factors give the pressures; beyond, the method for the size
 RTOL = 1e-10  # of the error of the pressures
@@ -59,12 +58,6 @@ def dissipation(throats: np.ndarray, conductance: np.ndarray, pressure: np.ndarr
             "more than double precision resolves; narrow their range."
         )
     return power
-
-
-def components(throats: np.ndarray, pores: int) -> np.ndarray:
-    """Return the number of the connected component of each pore, (pores,)."""
-    graph = sparse.coo_array((np.ones(len(throats)), (throats[:, 0], throats[:, 1])), shape=(pores, pores))
-    return connected_components(graph, directed=False)[1]
 
 
 def _check_connected(throats: np.ndarray, pinned: np.ndarray) -> None:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from sciml.errors import DivergenceError
 from sciml.linalg.kernels.compiled import kernel
+from sciml.linalg.sparse_factors import symmetric_factors
 
 BACKWARD = 1e-10  # of the largest sum of the sizes of the terms of an equation: the residual that may be left
 _CAUSE = (
@@ -20,22 +21,17 @@ _CAUSE = (
 def factorise(matrix: sp.sparray) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from right-hand sides (n, m) to solutions, for a symmetric positive definite matrix.
 
-    The factors are those of ``scipy.sparse.linalg.splu``, ordered by minimum degree. Its own substitution takes the
-    columns one by one, which for 100 of them is slower by a factor of 2 on 1024^2 cells and 40 on 128^2.
+    The factors are those of `sciml.linalg.sparse_factors`. SuperLU's own substitution takes the columns one by one,
+    which for 100 of them is slower by a factor of 2 on 1024^2 cells and 40 on 128^2.
 
     Raises
     ------
     DivergenceError
         A pivot is lost to rounding; or in the solution, a residual is far above what rounding makes it.
     """
-    from scipy.sparse.linalg import splu
-
-    try:
-        factors = splu(
-            sp.csc_array(matrix), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-    except RuntimeError:
-        raise DivergenceError(f"the factors lost a pivot to rounding: {_CAUSE}") from None
+    factors = symmetric_factors(sp.csc_array(matrix))
+    if factors is None:
+        raise DivergenceError(f"the factors lost a pivot to rounding: {_CAUSE}")
     sizes_of = abs(matrix)
     lower, upper = factors.L.tocsc(), factors.U.tocsc()
 
