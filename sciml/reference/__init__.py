@@ -12,6 +12,9 @@ conservation_laws_entropy           convex scalar conservation laws exactly, thr
 conservation_laws_finite_volumes    scalar conservation laws and advection by WENO finite volumes of fifth order
 conservation_laws_fourier           scalar conservation laws and advection by Fourier collocation
 diffusion_finite_elements           diffusion on triangles and tetrahedra as the Laplacian of a graph
+diffusion_sorption                  diffusion with nonlinear sorption by finite volumes, extrapolated
+diffusion_sorption_families         the published family of sorption problems, a wide one, a spline through solutions
+diffusion_sorption_similarity       a front that enters a half-line with sorption, by one ordinary differential equation
 hyperelasticity_finite_elements     static and dynamic hyperelastic bodies by finite elements
 hyperelasticity_materials           stored energies: neo-Hookean, as rigid as possible with a volume term
 incompressible_plane_flows          initial flows in a box given by formulas: Taylor-Green, two vortices
