@@ -26,7 +26,7 @@ class DenseLinearisation:
     """
 
     def __init__(self, residual: Tensor, jacobian: Callable[[], Tensor]) -> None:
-        self.residual, self._jacobian = residual, jacobian
+        self.residual, self.jacobian = residual, jacobian
 
     @cached_property
     def cost(self) -> Tensor:
@@ -63,4 +63,4 @@ class DenseLinearisation:
 
     @cached_property
     def _factors(self) -> Tensor:
-        return torch.linalg.qr(torch.cat([self._jacobian(), self.residual[..., None]], 2), mode="r").R
+        return torch.linalg.qr(torch.cat([self.jacobian(), self.residual[..., None]], 2), mode="r").R

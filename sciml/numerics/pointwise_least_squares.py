@@ -1,0 +1,161 @@
+r"""Least squares of residuals that are pointwise functions of a few linear terms: many at once, with gradients.
+
+Fields that are combinations of a basis have derivatives that are linear in the coefficients w: at m points, the P terms
+``v_p = T_p w`` (u, its derivatives) of a differential equation. Its residual is a function :math:`\rho(v)` at each
+point, so that Jacobian and Hessian are products of the ``T_p``, without automatic differentiation:
+
+.. math::
+
+    \tfrac12 \sum_i s_i \rho(v_i)^2 + \tfrac12 |A w - b|^2 \to \min, \quad C w = d, \qquad
+    J = \mathrm{diag}(\sqrt s)\, \textstyle\sum_p \mathrm{diag}(\partial_p \rho)\, T_p
+
+>>> w, report = solve(PointwiseProblem(terms, Heat(), rows=(A, b)))                               # doctest: +SKIP
+>>> w.sum().backward()                                                                            # doctest: +SKIP
+
+References
+----------
+Golub, Pereyra, "Separable nonlinear least squares", Inverse Problems 19, 2003; Chalapathi, Du, Krishnapriyan, "Scaling
+physics-informed hard constraints with mixture-of-experts", ICLR 2024, section 3, for the layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sciml.checks import choice, shape
+from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
+from sciml.numerics.batched_steps import DenseLinearisation
+from sciml.numerics.implicit import ImplicitReport, root
+from sciml.numerics.pointwise_hessian import PointwiseHessian, require_full_rank
+from sciml.numerics.pointwise_residuals import PointwiseProblem, PointwiseResidual
+from sciml.status import Status
+
+__all__ = ["PointwiseProblem", "PointwiseReport", "PointwiseResidual", "solve"]
+
+
+ROUNDING = 1e-12  # relative increase of a cost that counts as none
+
+
+@dataclass(frozen=True, eq=False)
+class PointwiseReport:
+    """What :func:`solve` has found beside the unknowns.
+
+    Attributes
+    ----------
+    minimum : statuses, iterations and costs of the items
+    gauss_newton : whether derivatives of an item take the Hessian of Gauss and Newton, ``(items,)``
+    implicit : residuals of the condition and of adjoint solves
+    """
+
+    minimum: BatchedReport
+    gauss_newton: Tensor
+    implicit: ImplicitReport
+
+
+def solve(
+    problem: PointwiseProblem,
+    start: Tensor | None = None,
+    *,
+    settings: BatchedSettings | None = None,
+    hessian: Literal["exact", "gauss_newton"] = "exact",
+) -> tuple[Tensor, PointwiseReport]:
+    r"""Return the minima as differentiable functions of terms, rows, constraints and coefficients.
+
+    The iteration is that of :func:`~sciml.numerics.batched_least_squares.minimise` on the null space of the
+    constraints; a linear problem takes one step by QR. One Newton step follows, whose factors serve the derivatives,
+    too. They cost one solve, however many iterations there were:
+
+    .. math:: g = J^T r + A^T (A w - b) + C^T \lambda = 0, \quad C w = d
+
+    Parameters
+    ----------
+    problem : what is to be solved
+    start : ``(items, unknowns)``; zeros by default; its part that violates the constraints is removed
+    settings : of dampings and ends
+    hessian : ``"gauss_newton"`` leaves the second derivatives of the residual out of the derivatives of w, an error in
+        proportion to the residual. Items whose exact Hessian is not positive definite do so anyway, with a warning.
+
+    Returns
+    -------
+    w : ``(items, unknowns)``
+    report : how it was found
+
+    Raises
+    ------
+    SingularSystemError
+        If a linear problem, or a derivative that is asked for, has no unique solution; the sentence names the item.
+    DivergenceError
+        If residuals or derivatives are not finite at the start.
+    """
+    choice("hessian", hessian, ("exact", "gauss_newton"))
+    items, unknowns = len(problem.terms), problem.terms.shape[-1]
+    start = problem.terms.new_zeros(items, unknowns) if start is None else start
+    shape("the start", start, (items, unknowns))
+    settings = settings or BatchedSettings()
+    adjoint = PointwiseHessian(problem, exact=hessian == "exact")
+
+    def solver(*_: Tensor) -> tuple[Tensor, BatchedReport]:
+        w, minimum = (_one_step if problem.residual.linear else _iterate)(problem, start.detach(), settings)
+        return _polished(problem, adjoint, w), minimum
+
+    x, implicit = root(problem.condition, solver, *problem.arguments, adjoint=adjoint, batch=1)
+    minimum = replace(implicit.info, w=x[:, :unknowns].detach())
+    return x[:, :unknowns], PointwiseReport(minimum, adjoint.gauss_newton, implicit)
+
+
+class _OnNullSpace:
+    """The problem in the coordinates y of ``w = offset + Z y``."""
+
+    def __init__(self, problem: PointwiseProblem) -> None:
+        self.problem = problem
+        self.offset = problem.null_space.particular(problem.constraints[1])
+
+    def linearise(self, y: Tensor, items: Tensor) -> DenseLinearisation:
+        space, chosen = self.problem.null_space, slice(None) if len(items) == len(self.offset) else items
+        here = self.problem.linearise(self.offset[chosen] + space.expand(y, chosen), chosen)
+        return DenseLinearisation(here.residual, lambda: space.restrict(here.jacobian(), chosen))
+
+
+def _iterate(problem: PointwiseProblem, start: Tensor, settings: BatchedSettings) -> tuple[Tensor, BatchedReport]:
+    """Return the minima by the Levenberg-Marquardt method."""
+    reduced = _OnNullSpace(problem)
+    minimum = minimise(reduced, problem.null_space.coordinates(start), settings=settings)
+    return reduced.offset + problem.null_space.expand(minimum.w), minimum
+
+
+def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> tuple[Tensor, BatchedReport]:
+    """Return the minima of linear problems, for which one step without damping suffices."""
+    reduced, items = _OnNullSpace(problem), torch.arange(len(start), device=start.device)
+    y = problem.null_space.coordinates(start)
+    with torch.no_grad():
+        here = reduced.linearise(y, items)
+        require_full_rank(here.triangle, "the residuals of item {} do not determine its unknowns")
+        y = y + here.step(torch.zeros_like(here.cost))
+        there = reduced.linearise(y, items)
+    minimum = BatchedReport(
+        y,
+        (Status.CONVERGED,) * len(y),
+        torch.ones_like(items),
+        there.cost,
+        here.gradient.norm(dim=1),
+        torch.zeros_like(there.cost),
+        torch.stack([here.cost, there.cost]),
+    )
+    return reduced.offset + problem.null_space.expand(y), minimum
+
+
+def _polished(problem: PointwiseProblem, adjoint: PointwiseHessian, w: Tensor) -> Tensor:
+    """Return unknowns and multipliers after one Newton step of those items whose gradient it reduces."""
+    with torch.no_grad():
+        adjoint.factorise(w)
+        x = adjoint.with_multipliers(w)
+        defect = problem.condition(x, *problem.arguments)
+        candidate = x - adjoint.inverse(defect)
+        better = problem.condition(candidate, *problem.arguments).norm(dim=1) < defect.norm(dim=1)
+        cost, reached = (problem.linearise(each[:, : w.shape[1]], slice(None)).cost for each in (x, candidate))
+        better &= reached <= cost * (1 + ROUNDING)
+        return torch.where(better[:, None], candidate, x)
