@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import scipy.sparse as sp
@@ -47,15 +46,14 @@ def upscale_file(network: TransmissibilityNet, source: Path, output: Path, *, so
     rates = blocks.sums(check_right_hand_side(file.b, file.cells == FLUID))
     numbers = {"unknowns": float(rates.size), "fine_unknowns": float(file.cells.size)}
     if not solved:
-        matrix, b = coarse.matrix(held), rates.ravel()
-        _write(output, lambda stream: sp.save_npz(stream, matrix))
-        _write(output.with_name(f"{output.stem}_rhs.npy"), lambda stream: np.save(stream, b))
+        _write_system(output, coarse.matrix(held), rates.ravel(), source)
         return numbers
     result = solve(coarse.problem(held), rates, rtol=RTOL)
     pressure = corrected_pressures(blocks.coefficient, coarse, result.x, rates, spacing)
     fluxes = coarse.fluxes(result.x, held)
     arrays = {"pressure": pressure} | {f"flux_{axis}": flux for axis, flux in zip("xyz", fluxes, strict=False)}
-    _write(output, lambda stream: np.savez(stream, **arrays))
+    with AtomicFile(output) as file, file.part.open("wb") as stream:
+        np.savez(stream, **arrays)
     return numbers | {"true_residual": float(result.true_residual)}
 
 
@@ -76,6 +74,15 @@ def _with_ghosts(coarse: Transmissibilities, blocks: Blocks, held: Held) -> Tran
     return Transmissibilities(tuple(faces))
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    with AtomicFile(path) as atomic, atomic.part.open("wb") as stream:
-        write(stream)
+def _write_system(output: Path, matrix: sp.csr_array, b: np.ndarray, source: Path) -> None:
+    """Write a matrix and its right-hand side; neither file is replaced before both are complete."""
+    beside = output.with_name(f"{output.stem}_rhs.npy")
+    if os.path.realpath(beside) == os.path.realpath(source):
+        raise InputError(
+            f"the right-hand side of {output} would be written to {beside} and replace the input; choose another name."
+        )
+    with AtomicFile(output) as file:
+        with file.part.open("wb") as stream:
+            sp.save_npz(stream, matrix)
+        with AtomicFile(beside) as second, second.part.open("wb") as stream:
+            np.save(stream, b)

@@ -10,7 +10,7 @@ import torch
 
 from sciml.cgs.upscaling import LognormalFlows, TransmissibilityNet, UpscalingTask
 from sciml.cgs.upscaling.flows import closed_flows, coarse_laplacians, through_flow
-from sciml.errors import ConfigError, SciMLError
+from sciml.errors import ConfigError, InputError, SciMLError
 from sciml.linalg import VoxelPoisson, solve
 from sciml.linalg.sparse_files import read_coefficient, read_system, write_cells
 from sciml.numerics.random import seeded
@@ -280,6 +280,25 @@ def test_a_file_with_cells_is_read_as_precondition_reads_it(task, tmp_path: Path
     write_cells(tmp_path / "k.npz", np.zeros((16, 16), np.uint8), b, coefficient=k, outside={"x-": "dirichlet"})
     predict_file(task, tmp_path / "k.npz", tmp_path / "coarse.npz")
     assert np.load(tmp_path / "coarse_rhs.npy").tolist() == [16.0] * 16
+
+
+def test_a_right_hand_side_that_cannot_be_written_leaves_the_matrix_before(task, tmp_path: Path) -> None:
+    (tmp_path / "coarse.npz").write_bytes(b"old")
+    (tmp_path / "coarse_rhs.npy").mkdir()
+    with pytest.raises(InputError, match=r"coarse_rhs\.npy is a folder, expected a file name"):
+        predict(task, tmp_path, coefficient=field((16, 16)))
+    assert (tmp_path / "coarse.npz").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["coarse.npz", "coarse_rhs.npy", "k.npz"]
+
+
+def test_a_right_hand_side_never_replaces_the_input(task, tmp_path: Path) -> None:
+    source = tmp_path / "coarse_rhs.npy"
+    with source.open("wb") as stream:
+        np.savez(stream, coefficient=field((16, 16)))
+    before = source.read_bytes()
+    with pytest.raises(InputError, match=r"coarse_rhs\.npy and replace the input; choose another name"):
+        predict_file(task, source, tmp_path / "coarse.npz")
+    assert source.read_bytes() == before and not (tmp_path / "coarse.npz").exists()
 
 
 @pytest.mark.parametrize(
