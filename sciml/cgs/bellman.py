@@ -39,12 +39,12 @@ class BellmanReport:
     ----------
     rounds : policies that were evaluated
     residual : largest violation of the equation
-    error_estimate : a bound on the errors of the values, ``residual / (1 - largest discount)``
+    error_bound : a bound on the errors of the values, ``residual / (1 - largest discount)``
     """
 
     rounds: int
     residual: float
-    error_estimate: float
+    error_bound: float
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sciml.cgs.bellman import BellmanReport, bellman_values
 from sciml.cgs.features import model_input
 from sciml.cgs.model import GraphAnswer, GraphModel, SolveReport
+from sciml.checks import whole_number
 from sciml.nets.message_passing import Activation, perceptron
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class BellmanHead(nn.Module):
 
     def __init__(self, heads: int = 1) -> None:
         super().__init__()
-        self.logit = nn.Parameter(torch.zeros(heads))
+        self.logit = nn.Parameter(torch.zeros(whole_number("heads", heads, at_least=1)))
 
     @property
     def discount(self) -> Tensor:
@@ -64,7 +65,7 @@ class BellmanGraphSolver(GraphModel):
 
     def __init__(self, edge_dim: int, hidden: Sequence[int] = (32, 32), activation: Activation = "silu") -> None:
         super().__init__()
-        self.edge_dim = edge_dim
+        self.edge_dim = whole_number("edge_dim", edge_dim, at_least=1)
         self.linear = nn.Linear(edge_dim, 1)
         self.perceptron = perceptron([edge_dim, *hidden, 1], activation)
         for last in (self.linear, self.perceptron[-1]):
@@ -81,7 +82,7 @@ class BellmanGraphSolver(GraphModel):
         features = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(self.linear.weight.dtype)
         values, report = self.head(graph.edge_index, self._scaled(features), graph.num_nodes)
         largest = float(values.detach().abs().max()) if values.numel() else 0.0
-        error = report.error_estimate / largest if largest else 0.0
+        error = report.error_bound / largest if largest else 0.0
         return GraphAnswer(values[:, 0], SolveReport("policy iteration", report.rounds, error))
 
     def _scaled(self, features: Tensor) -> Tensor:

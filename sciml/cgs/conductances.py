@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sciml.cgs.features import model_input
 from sciml.checks import positive, shape, whole_number
 from sciml.errors import DivergenceError
+from sciml.nets.coordinate import check_counts
 from sciml.nets.message_passing import perceptron
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class PowerLaw(nn.Module):
 
     def __init__(self, features: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
-        whole_number("the number of features of a law", features, at_least=1)
+        check_counts(features=features)
         self.bound = positive("the bound of the correction", bound)
         self.linear = nn.Linear(features, 1)
         self.correction = perceptron([features, *hidden, 1], "silu") if hidden else None
@@ -70,9 +71,7 @@ class Conductances(nn.Module, ABC):
             If a conductance is beyond what float64 holds.
         """
         logarithm, correction = self.logarithms(graph)
-        if not bool((logarithm.abs() < LARGEST_LOGARITHM).all()):
-            raise DivergenceError("a conductance is beyond the range of double precision; the training has diverged.")
-        return logarithm.double().exp(), correction
+        return _exponential("a conductance", logarithm), correction
 
 
 class ThroatConductances(Conductances):
@@ -87,7 +86,7 @@ class ThroatConductances(Conductances):
 
     def __init__(self, throat_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
-        self.throat_dim = throat_dim
+        self.throat_dim = whole_number("throat_dim", throat_dim, at_least=1)
         self.law = PowerLaw(throat_dim, hidden, bound)
 
     def logarithms(self, graph: Data) -> tuple[Tensor, Tensor]:
@@ -111,7 +110,8 @@ class ConduitConductances(Conductances):
 
     def __init__(self, throat_dim: int, end_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
-        self.throat_dim, self.end_dim = throat_dim, end_dim
+        self.throat_dim = whole_number("throat_dim", throat_dim, at_least=1)
+        self.end_dim = whole_number("end_dim", end_dim, at_least=1)
         self.throat_law = PowerLaw(throat_dim, hidden, bound)
         self.end_law = PowerLaw(throat_dim + end_dim, hidden, bound)
 
@@ -137,9 +137,22 @@ class Sinks(nn.Module):
 
     def __init__(self, node_dim: int, hidden: Sequence[int] = (32, 32), bound: float = 3.0) -> None:
         super().__init__()
-        self.node_dim = node_dim
+        self.node_dim = whole_number("node_dim", node_dim, at_least=1)
         self.law = PowerLaw(node_dim, hidden, bound)
 
     def forward(self, graph: Data) -> Tensor:
-        """Return the sinks ``(N,)`` in float64."""
-        return self.law(model_input(graph, "x", "node_dim", self.node_dim))[0].double().exp()
+        """Return the sinks ``(N,)``, all positive, in float64.
+
+        Raises
+        ------
+        DivergenceError
+            If a sink is beyond what float64 holds.
+        """
+        return _exponential("a sink", self.law(model_input(graph, "x", "node_dim", self.node_dim))[0])
+
+
+def _exponential(name: str, logarithm: Tensor) -> Tensor:
+    """Return positive numbers in float64 from their logarithms, which must not over- or underflow."""
+    if not bool((logarithm.abs() < LARGEST_LOGARITHM).all()):
+        raise DivergenceError(f"{name} is beyond the range of double precision; the training has diverged.")
+    return logarithm.double().exp()

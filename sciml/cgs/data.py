@@ -19,7 +19,7 @@ from sciml.errors import ConfigError, InputError
 from sciml.mesh.graph import graph_of_edges
 from sciml.reference.pore_network_laws import LAWS
 from sciml.reference.pore_network_tessellations import TESSELLATIONS
-from sciml.reference.pore_networks import PoreNetwork, length_at_density, random_network
+from sciml.reference.pore_networks import CLIPS, PoreNetwork, length_at_density, random_network
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -86,7 +86,7 @@ class PoreNetworks(Draws):
         super().__init__(batches_per_epoch, validation_graphs)
         self.tessellation = choice("tessellation", tessellation, TESSELLATIONS, error=ConfigError)
         self.law = LAWS[choice("law", law, LAWS, error=ConfigError)]
-        self.base, self.clip = _checked_base(base), clip
+        self.base, self.clip = _checked_base(base), choice("clip", clip, CLIPS, error=ConfigError)
         self.graphs = whole_number("graphs", graphs, at_least=1, error=ConfigError)
         self.tests = {"test": NetworkSet(base)} if tests is None else dict(tests)
         for test in self.tests.values():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -82,7 +82,7 @@ class ThroatFeatures(Features):
     pores : columns of pores; each gives two features
     """
 
-    def __init__(self, throats: list[str] = ["diameter", "length"], pores: list[str] = []) -> None:  # noqa: B006
+    def __init__(self, throats: Sequence[str] = ("diameter", "length"), pores: Sequence[str] = ()) -> None:
         super().__init__()
         self.throats, self.pores = list(throats), list(pores)
         self.normaliser = Normaliser(len(throats) + 2 * len(pores))
@@ -113,7 +113,7 @@ class ConduitFeatures(Features):
     pores : columns of pores
     """
 
-    def __init__(self, throats: list[str] = ["diameter", "length"], pores: list[str] = ["diameter"]) -> None:  # noqa: B006
+    def __init__(self, throats: Sequence[str] = ("diameter", "length"), pores: Sequence[str] = ("diameter",)) -> None:
         super().__init__()
         self.throats, self.pores = list(throats), list(pores)
         self.throat_normaliser, self.end_normaliser = Normaliser(len(throats)), Normaliser(len(pores) + 1)

@@ -91,12 +91,14 @@ class AnchoredValues(NamedTuple):
     report : of the solver
     conductance : ``(m,)`` in float64
     correction : of the power laws in the conductances, of any shape
+    sink : ``(N,)`` in float64, None without sinks
     """
 
     values: Tensor
     report: GraphSolveInfo
     conductance: Tensor
     correction: Tensor
+    sink: Tensor | None
 
 
 class AnchoredHead(nn.Module):
@@ -131,4 +133,4 @@ class AnchoredHead(nn.Module):
         sink = None if self.sinks is None else self.sinks(graph)
         laplacian = GraphLaplacian(graph.throat_index.T, graph.num_nodes, graph.pinned, graph.batch)
         values, info = laplacian.solve(conductance, graph.pinned_values.double(), sink=sink, rtol=self.rtol)
-        return AnchoredValues(values, info, conductance, correction)
+        return AnchoredValues(values, info, conductance, correction, sink)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor, cat, nn
@@ -16,13 +16,14 @@ from sciml.cgs.fixed_points import FixedPointSolver
 from sciml.cgs.heads import AnchoredHead, ContractiveHead, Squash
 from sciml.checks import choice, number, whole_number
 from sciml.errors import DivergenceError
+from sciml.nets.coordinate import check_counts
 from sciml.nets.message_passing import Activation, Aggregation, AttentionEncoder, perceptron
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
 
 Readout = Literal["nodes", "sum", "mean"]
-READOUTS = ("nodes", "sum", "mean")
+READOUTS: tuple[Readout, ...] = get_args(Readout)
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class SolveReport:
     ----------
     method : name of the solver
     iterations : the largest number; of a direct solver those of its refinement
-    error_estimate : a bound on the error of the values relative to the largest, of all graphs and heads
+    error_bound : a bound on the error of the values relative to the largest, of all graphs and heads
     converged : whether it is below the tolerance
     """
 
     method: str
     iterations: int
-    error_estimate: float
+    error_bound: float
     converged: bool = True
 
     def check(self) -> None:
@@ -52,7 +53,7 @@ class SolveReport:
         """
         if not self.converged:
             raise DivergenceError(
-                f"the values of a graph are known to a relative error of {self.error_estimate:.2g} only after "
+                f"the values of a graph are known to a relative error of {self.error_bound:.2g} only after "
                 f"{self.iterations} iterations of the solver {self.method}; allow more iterations, or choose a larger "
                 "rtol or another solver."
             )
@@ -68,12 +69,19 @@ class GraphAnswer:
     report : of the solver
     conductance : ``(m,)`` of the throats but for a unit, if the model has any
     correction : of the power laws in them, of any shape; zero without any
+    sink : ``(N,)`` of the nodes, if the model has any
     """
 
     values: Tensor
     report: SolveReport
     conductance: Tensor | None = None
     correction: Tensor = field(default_factory=lambda: torch.zeros(1))
+    sink: Tensor | None = None
+
+    @property
+    def has_permeability(self) -> bool:
+        """Whether what flows in flows out: there are conductances, and no sinks that take from the flow."""
+        return self.conductance is not None and self.sink is None
 
 
 class GraphModel(nn.Module, ABC):
@@ -104,7 +112,50 @@ class GraphModel(nn.Module, ABC):
         return found
 
 
-class ConvergentGraphSolver(GraphModel):
+class DecodedGraphModel(GraphModel):
+    """Base of the models that decode features of the nodes, each by itself or pooled over its graph.
+
+    A subclass sets ``decoder`` where it draws its weights.
+
+    Parameters
+    ----------
+    sizes : features of a node, ``x``, and of a directed edge, ``edge_attr``, where None takes any number; outputs
+    readout : ``"nodes"``, or ``"sum"`` or ``"mean"`` over the nodes of each graph in front of the decoder
+    dropout : share of what the decoder sees that is set to zero while training
+    """
+
+    decoder: nn.Sequential
+
+    def __init__(self, sizes: tuple[int, int | None, int], readout: Readout, dropout: float) -> None:
+        super().__init__()
+        named = dict(zip(("node_dim", "edge_dim", "outputs"), sizes, strict=True))
+        check_counts(**{name: size for name, size in named.items() if size is not None})
+        self.node_dim, self.edge_dim, self.outputs = sizes
+        self.readout = choice("readout", readout, READOUTS)
+        self.dropout = nn.Dropout(number("dropout", dropout, at_least=0, below=1))
+
+    def features_of(self, graph: Batch) -> tuple[Tensor, Tensor]:
+        """Return the features of nodes and edges of a graph, if it has those that the model takes."""
+        dtype = self.decoder[0].weight.dtype
+        nodes = model_input(graph, "x", "node_dim", self.node_dim)
+        return nodes.to(dtype), model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(dtype)
+
+    def decoded(self, features: Tensor, graph: Batch) -> Tensor:
+        """Return the values of the nodes or of the graphs; without the last axis if there is one output.
+
+        Parameters
+        ----------
+        features : ``(N, d)`` of the nodes, as many as the decoder takes
+        """
+        if self.readout != "nodes":
+            from torch_geometric.utils import scatter  # 2 s to import
+
+            features = scatter(features, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
+        values = self.decoder(self.dropout(features))
+        return values[:, 0] if values.shape[1] == 1 else values
+
+
+class ConvergentGraphSolver(DecodedGraphModel):
     """The model of the paper: encoder, contractive heads whose maps it proposes, fixed points, decoder.
 
     An encoder of attention layers gives each node the biases and each edge the weights of ``heads`` maps
@@ -151,11 +202,9 @@ class ConvergentGraphSolver(GraphModel):
         residual: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__((node_dim, edge_dim, outputs), readout, dropout)
         whole_number("heads", heads, at_least=1)
-        self.node_dim, self.edge_dim = node_dim, edge_dim
-        self.residual, self.dropout = residual, nn.Dropout(number("dropout", dropout, at_least=0, below=1))
-        self.readout = choice("readout", readout, READOUTS)
+        self.residual = residual
         self.encoder = AttentionEncoder(
             node_dim,
             edge_dim,
@@ -173,20 +222,13 @@ class ConvergentGraphSolver(GraphModel):
 
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
-        dtype = self.decoder[0].weight.dtype
-        nodes = model_input(graph, "x", "node_dim", self.node_dim).to(dtype)
-        edges = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(dtype)
+        nodes, edges = self.features_of(graph)
         bias, logits = self.encoder(nodes, graph.edge_index, edges)
         fixed, report = self.head(graph.edge_index, logits, bias, graph.batch)
-        features = cat([fixed, bias], 1) if self.residual else fixed
-        if self.readout != "nodes":
-            from torch_geometric.utils import scatter
-
-            features = scatter(features, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
-        values = self.decoder(self.dropout(features))
+        values = self.decoded(cat([fixed, bias], 1) if self.residual else fixed, graph)
         error = float(report.error.max()) if report.error.numel() else 0.0
         found = SolveReport(report.method, report.iterations, error, report.converged)
-        return GraphAnswer(values[:, 0] if values.shape[1] == 1 else values, found)
+        return GraphAnswer(values, found)
 
 
 class AnchoredGraphSolver(GraphModel):
@@ -207,5 +249,5 @@ class AnchoredGraphSolver(GraphModel):
         """Return the values of the nodes and the conductances, in float64."""
         found = self.head(graph)
         info = found.report
-        report = SolveReport(info.method, info.iterations, float(info.error_estimate.max()))
-        return GraphAnswer(found.values, report, found.conductance, found.correction)
+        report = SolveReport(info.method, info.iterations, float(info.error_bound.max()))
+        return GraphAnswer(found.values, report, found.conductance, found.correction, found.sink)

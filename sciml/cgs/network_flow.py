@@ -13,6 +13,7 @@ from sciml.checks import choice
 from sciml.commands import command_line
 from sciml.errors import ConfigError, InputError
 from sciml.linalg.graph_laplacian import GraphLaplacian
+from sciml.linalg.graph_methods import GRAPH_METHODS
 from sciml.mesh import Field
 from sciml.reference.pore_network_files import read_network, write_network
 from sciml.reference.pore_network_laws import LAWS
@@ -27,7 +28,7 @@ SHOWN_IN_SPACE = 3000  # pores at most of a network that is drawn in three dimen
 class Flow(NamedTuple):
     """The flow through a network at a pressure drop of 1.
 
-    Parameters
+    Attributes
     ----------
     network : the part that connects inlet and outlet
     trimmed : number of pores that were left out
@@ -69,7 +70,7 @@ class NetworkFlow(Task):
     network : a file that `sciml.reference.pore_network_files.read_network` takes
     law : of the conductances; ``given`` takes the column ``conductance`` of the file, which files in Statoil format
         have by their shape factors
-    method : of `sciml.linalg.graph_laplacian.GraphLaplacian`, ``auto`` by size
+    method : one of `sciml.linalg.graph_methods.GRAPH_METHODS`, ``auto`` by size
     length, area, viscosity : of the sample in m and m^2, and of the fluid in Pa s, where the file does not say or says
         otherwise
     """
@@ -89,7 +90,7 @@ class NetworkFlow(Task):
         super().__init__()
         self.path = Path(network)
         self.law = choice("law", law, ("given", *LAWS), error=ConfigError)
-        self.method = method
+        self.method = choice("method", method, GRAPH_METHODS, error=ConfigError)
         self.sample = {"length": length, "area": area, "viscosity": viscosity}
 
     def prepare(self, settings: Training, seed: int) -> None:
@@ -119,7 +120,7 @@ class NetworkFlow(Task):
         pressure, info = graph.solve(conductance, torch.tensor(network.inlet, dtype=torch.float64), method=self.method)
         first, second = torch.tensor(network.throats).T
         flux = conductance * (pressure[first] - pressure[second])
-        return Flow(network, trimmed, pressure, flux, float(info.error_estimate.max()))
+        return Flow(network, trimmed, pressure, flux, float(info.error_bound.max()))
 
     def advance(self, batch: Any) -> dict[str, float]:
         """Solve; return the bound on the error of the pressures."""

@@ -32,7 +32,7 @@ FIRST_BATCH = 2**62  # counter of the draw that the statistics of the features a
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkFlow:
+class PredictedFlow:
     """The flow through a pore network as a model predicts it.
 
     Attributes
@@ -41,7 +41,7 @@ class NetworkFlow:
     report : of the solver
     conductance : ``(m,)`` of the throats in m^3/(Pa s), None if the model has none
     flux : ``(m,)`` from the first to the second pore of each throat, in m^3/s at a pressure drop of 1 Pa
-    permeability : in m^2
+    permeability : in m^2, None where the model has no conductances, or sinks
     """
 
     pressure: np.ndarray
@@ -136,7 +136,13 @@ class GraphSolver(Task):
         return terms
 
     def _errors(self, batch: Batch, answer: GraphAnswer) -> Tensor:
-        """Return the errors whose squares add up to the term of the target."""
+        """Return the errors whose squares add up to the term of the target.
+
+        Raises
+        ------
+        InputError
+            If the networks have no such labels, or the model gives no such values.
+        """
         label = "y" if self.target == "pressure" else "permeability"
         if label not in batch:
             raise InputError(
@@ -156,7 +162,7 @@ class GraphSolver(Task):
             mean = per_graph(batch.y, batch)[batch.batch]
             found["mse"] = per_graph((answer.values - batch.y).square(), batch).mean()
             found["mse_of_mean"] = per_graph((mean - batch.y).square(), batch).mean()
-        if answer.conductance is not None and "permeability" in batch:
+        if answer.has_permeability and "permeability" in batch:
             error = self.log_permeability(batch, answer) - batch.permeability.log()
             found["permeability_error"] = error.exp().sub(1).abs().mean()
         return dict(reversed(found.items())) if self.target == "permeability" else found
@@ -217,10 +223,10 @@ class GraphSolver(Task):
         if "conductance" in network.columns:
             numbers["mse"] = float(np.mean((found.pressure - network.pressures()) ** 2))
         report = found.report
-        return numbers | {"iterations": float(report.iterations), "solver_error": report.error_estimate}
+        return numbers | {"iterations": float(report.iterations), "solver_error": report.error_bound}
 
     @torch.no_grad()
-    def flow(self, network: PoreNetwork) -> NetworkFlow:
+    def flow(self, network: PoreNetwork) -> PredictedFlow:
         """Return the pressures in a network, and the flow if the model has conductances.
 
         Parameters
@@ -236,12 +242,12 @@ class GraphSolver(Task):
         answer = self.answer(graph)
         pressure = answer.values.double().cpu().numpy()
         if answer.conductance is None:
-            return NetworkFlow(pressure, answer.report)
+            return PredictedFlow(pressure, answer.report)
         conductance = (answer.conductance * self.log_unit.exp()).cpu().numpy() / network.viscosity
         first, second = network.throats.T
         flux = conductance * (pressure[first] - pressure[second])
-        permeability = float(self.log_permeability(graph, answer).exp())
-        return NetworkFlow(pressure, answer.report, conductance, flux, permeability)
+        permeability = float(self.log_permeability(graph, answer).exp()) if answer.has_permeability else None
+        return PredictedFlow(pressure, answer.report, conductance, flux, permeability)
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Log the means of :meth:`validate`, and remember a network for the figures."""
@@ -292,6 +298,11 @@ class GraphSolver(Task):
         """
         if answer.conductance is None:
             raise ConfigError(f"{type(self.model).__name__} has no conductances; choose another model, or pressure.")
+        if answer.sink is not None:
+            raise ConfigError(
+                "the model has sinks, which take from the flow, so that no permeability is defined; leave them out, or "
+                "choose the target pressure."
+            )
         first, second = answer.values.detach()[graph.throat_index]
         power = answer.conductance * (first - second).square()
         total = power.new_zeros(graph.num_graphs).index_add(0, graph.batch[graph.throat_index[0]], power)
@@ -301,7 +312,7 @@ class GraphSolver(Task):
     def adjust_unit(self, batch: Batch) -> None:
         """Adjust the unit of the conductances to the permeabilities of a batch; nothing without either."""
         answer = self.answer(batch)
-        if answer.conductance is not None and "permeability" in batch:
+        if answer.has_permeability and "permeability" in batch:
             self.log_unit += (batch.permeability.log() - self.log_permeability(batch, answer)).mean()
 
     def _data(self) -> PoreNetworks:

@@ -32,19 +32,19 @@ class GraphSolveInfo:
     method : its name
     iterations : of conjugate gradients, the largest number of all heads; for factors the corrections of x
     residual : the largest \\|r_i\\| / a_ii, relative to the largest \\|x\\|
-    error_estimate : a proven bound on the errors of x, relative to the largest \\|x\\|, rounding included
+    error_bound : a proven bound on the errors of x, relative to the largest \\|x\\|, rounding included
     rounding : the part of this bound that is due to rounding, of the residual and of x
     """
 
     method: str
     iterations: int
     residual: np.ndarray
-    error_estimate: np.ndarray
+    error_bound: np.ndarray
     rounding: np.ndarray
 
     def __repr__(self) -> str:
         rows = [("method", self.method), ("iterations", f"{self.iterations:,}"), ("graphs", f"{self.residual.size:,}")]
-        for name in ("residual", "error_estimate", "rounding"):
+        for name in ("residual", "error_bound", "rounding"):
             rows.append((name.replace("_", " "), f"{getattr(self, name).max(initial=0.0):.2e}"))
         return "\n".join(["GraphSolveInfo, largest of all graphs", *(f"  {key:<16s}{text:>12s}" for key, text in rows)])
 
@@ -110,21 +110,21 @@ def solve_prepared(
     rounding = rounding + UNIT * scale
     parts = (equations.largest(residual / equations.diagonal), error, rounding)
     info = GraphSolveInfo(name, iterations, *((part / scale).amax(1).cpu().numpy() for part in parts))
-    missed = ~(info.error_estimate <= rtol)
+    missed = ~(info.error_bound <= rtol)
     if missed.any():
         raise DivergenceError(_missed(info, missed, rtol))
     return x.high * size, info
 
 
 def _missed(info: GraphSolveInfo, missed: np.ndarray, rtol: float) -> str:
-    worst = int(np.argmax(np.where(missed, np.nan_to_num(info.error_estimate, nan=np.inf, posinf=np.inf), -1.0)))
-    where = f" of graph {worst}" if info.error_estimate.size > 1 else ""
+    worst = int(np.argmax(np.where(missed, np.nan_to_num(info.error_bound, nan=np.inf, posinf=np.inf), -1.0)))
+    where = f" of graph {worst}" if info.error_bound.size > 1 else ""
     remedy = "raise rtol, or use another method"
     if info.rounding[worst] > ROUNDING * rtol:
         remedy = f"with these conductances rounding alone makes {info.rounding[worst]:.2g}; raise rtol above it"
     return (
         f"the relative error of the solution{where} by method={info.method!r} could only be bounded by "
-        f"{info.error_estimate[worst]:.2g} after {info.iterations} iterations, expected at most rtol={rtol:g}; "
+        f"{info.error_bound[worst]:.2g} after {info.iterations} iterations, expected at most rtol={rtol:g}; "
         f"{remedy}."
     )
 

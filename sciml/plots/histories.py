@@ -58,7 +58,9 @@ def training_history(
 ) -> None:
     """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
 
-    What never changes, such as the error of a baseline, is a dashed line; values that are not positive are gaps.
+    Terms of the loss, errors in validation and other numbers have different units: each kind, which is the part of a
+    name in front of the slash, has a panel of its own. What never changes, such as the error of a baseline, is a dashed
+    line; values that are not positive are gaps, and names without any other are left out.
 
     Parameters
     ----------
@@ -68,10 +70,27 @@ def training_history(
     unit : what an epoch is called on the axis; of others than epochs, the numbers are shown without their prefix
     title : one line
     """
-    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
-    axes = figure.subplots()
-    axes.set_prop_cycle(color=COLOURS)
+    kinds: dict[str, list[str]] = {}
     for name in names or dict.fromkeys(name for row in rows for name in row if "/" in name):
+        if any(float(row.get(name, 0.0)) > 0.0 for row in rows):
+            kinds.setdefault(name.partition("/")[0], []).append(name)
+    count = max(len(kinds), 1)
+    figure = Figure(figsize=(7.0, 4.4 if count == 1 else 0.6 + 2.6 * count), layout="constrained")
+    panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    for axes, members in zip(panels, kinds.values(), strict=False):
+        draw_over_epochs(axes, rows, {name: name if unit == "epoch" else name.partition("/")[2] for name in members})
+    for axes in panels:
+        tidy(axes)
+    panels[-1].set(xlabel=unit)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    entitle(panels[0], title)
+    save(figure, path)
+
+
+def draw_over_epochs(axes: Axes, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
+    """Draw numbers of one kind over the epochs, on a logarithmic axis, with the label of each name."""
+    axes.set_prop_cycle(color=COLOURS)
+    for name, label in labels.items():
         points = np.array([(float(row["epoch"]), float(row[name])) for row in rows if name in row]).reshape(-1, 2)
         values = np.where(points[:, 1] > 0.0, points[:, 1], np.nan)  # a logarithmic axis has no place for zero
         is_constant = len(values) > 1 and bool((values == values[0]).all())
@@ -81,16 +100,11 @@ def training_history(
             linewidth=1.0 if is_constant else 1.6,
             linestyle="--" if is_constant else "-",
             marker="o" if len(points) <= 40 and not is_constant else "",
-            label=name if unit == "epoch" else name.partition("/")[2],
+            label=label,
         )
-    axes.set(xlabel=unit, yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(yscale="log")
     axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
-    entitle(axes, title)
-    if axes.lines:
-        axes.legend(frameon=False, labelcolor=INK, fontsize=10)
-    tidy(axes)
-    save(figure, path)
+    axes.legend(frameon=False, labelcolor=INK, fontsize=10)
 
 
 @own_look

@@ -36,7 +36,7 @@ def pressures(
     graph = GraphLaplacian(throats, len(inlet), inlet | outlet)
     given = torch.tensor(conductance), torch.tensor(inlet.astype(float))
     found, info = graph.solve(*given, rtol=RTOL, method="direct" if len(inlet) <= DIRECT else "auto")
-    return found.numpy(), float(info.error_estimate.max())
+    return found.numpy(), float(info.error_bound.max())
 
 
 def dissipation(throats: np.ndarray, conductance: np.ndarray, pressure: np.ndarray, error: float) -> float:

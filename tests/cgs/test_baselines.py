@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 import torch
 from hypothesis import given
@@ -18,6 +20,9 @@ from sciml.cgs.baselines import (
     TagHistogram,
 )
 from sciml.cgs.baselines.ignn import project_rows
+from sciml.cgs.bellman_model import BellmanGraphSolver, BellmanHead
+from sciml.cgs.conductances import ConduitConductances
+from sciml.cgs.model import ConvergentGraphSolver
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.random import generator, seeded
 
@@ -166,14 +171,26 @@ def test_a_histogram_sees_tags_and_no_edges() -> None:
     assert (values(network, one) - values(network, other)).abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("model", [*NETWORKS, ConvergentGraphSolver, TagHistogram, BellmanGraphSolver])
+@pytest.mark.parametrize("size", [0, -2, 1.5])
+def test_every_model_refuses_sizes_that_are_not_positive_whole_numbers(model, size) -> None:
+    takes = [name for name in ("node_dim", "edge_dim", "outputs") if name in signature(model).parameters]
+    assert takes
+    for name in takes:
+        with pytest.raises(InputError, match=f"{name}.* is {size}, expected a whole number"):
+            model(**(dict.fromkeys(takes, 2) | {name: size}))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: ImplicitGraphNetwork(3, 2, 1, kappa=1.0), "kappa is 1.0"),
         (lambda: SteadyStateEmbedding(3, 2, 1, steps=3, trained_steps=4), "trained_steps is 4"),
         (lambda: StackedNetwork(3, 2, 1, layers=0), "layers"),
-        (lambda: AttentionNetwork(3, 2, 1, readout="max"), "the readout is 'max'"),
+        (lambda: AttentionNetwork(3, 2, 1, readout="max"), "readout is 'max'"),
         (lambda: TagHistogram(3, 1, dropout=1.0), "dropout is 1.0"),
+        (lambda: BellmanHead(0), "heads is 0"),
+        (lambda: ConduitConductances(2, -1), "end_dim is -1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make, words: str) -> None:

@@ -35,7 +35,7 @@ def test_value_iteration_approaches_the_values_as_banach_says(seed: int) -> None
         values, before = decisions.update(values, rewards, discounts), values
         first = float((values - before).abs().max()) if first is None else first
         assert float((values - exact).abs().max()) <= factor**k / (1 - factor) * first + 1e-12
-    assert report.residual <= 1e-12 and report.error_estimate <= 1e-11
+    assert report.residual <= 1e-12 and report.error_bound <= 1e-11
 
 
 @given(st.integers(0, 10_000))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
 from sciml.cgs.conductances import Conductances, ConduitConductances, Sinks, ThroatConductances
 from sciml.cgs.data import network_graph
 from sciml.cgs.features import ConduitFeatures, ThroatFeatures
 from sciml.cgs.fixed_points import Dense
 from sciml.cgs.heads import AnchoredHead, ContractiveHead
-from sciml.errors import InputError, SingularSystemError
+from sciml.errors import DivergenceError, InputError, SingularSystemError
 from sciml.linalg.graph_laplacian import GraphLaplacian
 from sciml.mesh.graph import graph_of_edges
 from sciml.numerics.random import generator, seeded
@@ -219,6 +219,16 @@ def test_corrections_are_bounded_so_that_a_power_law_remains_far_away():
     logarithm, correction = law(far)
     assert correction.abs().max() <= 0.5
     torch.testing.assert_close(logarithm - correction, law.linear(far)[:, 0])
+
+
+@pytest.mark.parametrize(("module", "feature"), [(ThroatConductances(2), "throat_attr"), (Sinks(2), "x")])
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_numbers_that_double_precision_does_not_hold_end_as_divergence(module, feature, size):
+    graph = Batch.from_data_list([Data(**{feature: torch.full((3, 2), size)})])
+    with torch.no_grad():
+        module.law.linear.weight.fill_(1.0)
+    with pytest.raises(DivergenceError, match="beyond the range of double precision"):
+        module(graph)
 
 
 def test_features_of_another_number_than_the_law_has_are_refused():

@@ -2,15 +2,18 @@
 
 import json
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
-from sciml.cgs.network_flow import NetworkFlow
+from sciml.cgs.data import PoreNetworks
+from sciml.cgs.network_flow import Given, NetworkFlow
 from sciml.errors import ConfigError, InputError
 from sciml.reference.pore_network_files import read_network, write_network
-from sciml.reference.pore_network_laws import CONDUITS, HAGEN_POISEUILLE
-from sciml.reference.pore_networks import DARCY, random_network
+from sciml.reference.pore_network_laws import CONDUITS, HAGEN_POISEUILLE, LAWS
+from sciml.reference.pore_network_tessellations import TESSELLATIONS
+from sciml.reference.pore_networks import CLIPS, DARCY, random_network
 
 
 @pytest.fixture
@@ -104,6 +107,15 @@ def test_wrong_settings_are_refused_with_a_sentence(in_process, stored, tmp_path
 def test_an_unknown_law_is_refused_in_python():
     with pytest.raises(ConfigError, match="did you mean 'conduits'"):
         NetworkFlow("network.npz", law="conduit")
+    with pytest.raises(ConfigError, match="method is 'lu', expected one of"):
+        NetworkFlow("network.npz", method="lu")
+
+
+def test_the_names_that_a_config_may_give_are_those_that_there_are():
+    assert get_args(Given) == ("given", *LAWS)
+    given = get_type_hints(PoreNetworks.__init__)
+    for name, known in (("law", LAWS), ("tessellation", TESSELLATIONS), ("clip", CLIPS)):
+        assert set(get_args(given[name])) == set(known)
 
 
 def test_berea_has_the_permeability_of_an_independent_solver(in_process, reference_data, tmp_path):

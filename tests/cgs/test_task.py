@@ -10,7 +10,7 @@ import torch
 from toy_runs import rows_of
 
 from sciml.cgs import GraphSolver
-from sciml.cgs.conductances import ThroatConductances
+from sciml.cgs.conductances import Sinks, ThroatConductances
 from sciml.cgs.data import PoreNetworks, network_graph, to_batch
 from sciml.cgs.features import ConduitFeatures, NondimensionalFeatures, RawFeatures, ThroatFeatures, columns
 from sciml.cgs.fixed_points import Picard
@@ -221,7 +221,7 @@ def test_the_pressures_of_a_file_are_predicted_with_fluxes_that_are_conserved(ru
     assert found["permeability"] == pytest.approx(network.permeability(), rel=0.05)
     assert found["permeability_darcy"] == pytest.approx(found["permeability"] / 9.869233e-13)
     assert (found["pores"], found["trimmed_pores"]) == (network.n_pores, 0)
-    assert found["solver_error"] < 1e-8 and "error_estimate" not in found
+    assert found["solver_error"] < 1e-8 and "error_bound" not in found
     written = read_network(tmp_path / target)
     flux, net = written.columns["flux"], np.zeros(network.n_pores)
     np.add.at(net, written.throats[:, 1], flux)
@@ -366,9 +366,33 @@ def test_wrong_settings_and_data_are_refused():
         task = GraphSolver(RawFeatures(), ConvergentGraphSolver(5, 3), "permeability")
         task.loss(small_batch())
     wrong = [({"base": (3, 9)}, "3"), ({"base": (9, 9)}, "9"), ({"graphs": 0}, "graphs"), ({"law": "darcy"}, "darcy")]
+    wrong += [({"clip": "throat"}, "clip is 'throat', expected one of"), ({"tessellation": "cubic"}, "cubic")]
     for arguments, words in wrong:
         with pytest.raises(InputError, match=words):
             PoreNetworks(**arguments)
+
+
+def test_a_model_with_sinks_has_pressures_but_no_permeability():
+    class NodesToo(ThroatFeatures):
+        def forward(self, graph):
+            found = super().forward(graph)
+            found.x = graph.pos / graph.length[graph.batch, None]
+            return found
+
+    network = random_network("delaunay", 9, np.random.default_rng(1))
+    features, batch = NodesToo(), to_batch([network])
+    features.fit([batch])
+    with seeded(0):
+        task = GraphSolver(features, AnchoredGraphSolver(ThroatConductances(2), Sinks(3))).eval()
+    found = task.flow(network)
+    assert found.permeability is None
+    inflow, outflow = network.inflow(found.flux), network.outflow(found.flux)
+    assert inflow > 1.05 * outflow > 0  # what a permeability would be of is not defined
+    assert set(task.validate(batch)) == {"mse", "mse_of_mean"}
+    task.adjust_unit(batch)
+    assert task.log_unit == 0
+    with pytest.raises(ConfigError, match="the model has sinks, which take from the flow"):
+        task.log_permeability(batch, task.answer(batch))
 
 
 def test_columns_whose_names_would_be_shifted_are_left_out():

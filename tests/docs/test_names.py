@@ -74,6 +74,11 @@ def test_the_table_of_source_files_is_complete(method: str) -> None:
     assert {name for name in files if not name.startswith(tuple(folders))} == listed - folders
 
 
+def test_the_page_of_graph_solvers_names_all_of_their_configs() -> None:
+    configs = {f"cgs/{path.stem}" for path in (REPOSITORY / "configs/cgs").glob("*.yaml")}
+    assert configs <= set(re.findall(r"cgs/\w+", page("docs/methods/cgs.md").text))
+
+
 @pytest.mark.parametrize("each", PAGES, ids=lambda each: each.name)
 def test_code_blocks_say_their_language(each: Page) -> None:
     fences = re.findall(r"^```(.*)$", each.text, re.MULTILINE)

@@ -122,6 +122,12 @@ def positive_weights_stay_within_the_bounds(names: dict, printed: str) -> None:
     assert len(names["losses"]) == 100 and all(math.isfinite(loss) for loss in names["losses"])
 
 
+def fixed_points_are_slow_where_factors_are_not(names: dict, printed: str) -> None:
+    assert names["network"].n_pores == 737 and 11_000 < math.log(1e-8) / math.log(names["radius"]) < 13_000
+    assert names["info"].method == "direct" and 0 < names["info"].error_bound.max() < 1e-10
+    np.testing.assert_allclose(names["x"], names["network"].pressures(), atol=1e-9)
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
@@ -134,6 +140,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/lpinn.md", "Convection(speed=50.0"): the_wave_moves_and_decays,
     ("docs/methods/lpinn.md", "class PulsatingWind"): the_wind_carries_its_pulse,
     ("docs/methods/lpinn.md", "DeepXdePinn"): all_baselines_answer,
+    ("docs/methods/cgs.md", "radius ="): fixed_points_are_slow_where_factors_are_not,
     ("docs/methods/cgs.md", "def pipes"): the_hidden_law_is_found,
     ("docs/methods/cgs.md", "learned_transmissibilities(k)"): coarse_pressures_fall_from_left_to_right,
     ("docs/methods/cgs.md", "def sheared"): positive_weights_stay_within_the_bounds,

@@ -112,7 +112,7 @@ def test_every_method_agrees_with_a_dense_solve(method, seed):
     w, values, sink, source = arguments
     x, info = graph.solve(w, values, sink=sink, source=source, method=method)
     np.testing.assert_allclose(x, dense_solution(graph, *arguments), atol=1e-10)
-    assert info.error_estimate.shape == (1,) and info.error_estimate[0] <= 1e-10
+    assert info.error_bound.shape == (1,) and info.error_bound[0] <= 1e-10
 
 
 def test_methods_agree_with_the_laplacian_of_scipy_on_the_free_nodes():
@@ -232,7 +232,7 @@ def test_several_graphs_at_once_are_solved_as_one_by_one(method):
     )
     w, values, sink, source = (torch.cat(parts) for parts in zip(*arguments, strict=True))
     x, info = batch.solve(w, values, sink=sink, source=source, method=method)
-    assert info.error_estimate.shape == info.residual.shape == info.rounding.shape == (4,)
+    assert info.error_bound.shape == info.residual.shape == info.rounding.shape == (4,)
     for k, graph in enumerate(graphs):
         alone, _ = graph.solve(arguments[k][0], arguments[k][1], sink=arguments[k][2], source=arguments[k][3])
         np.testing.assert_allclose(x[offsets[k] : offsets[k + 1]], alone, atol=1e-10)

@@ -218,6 +218,17 @@ def test_wrong_input_is_refused_with_a_sentence_and_nothing_is_written(tmp_path,
     assert not list(tmp_path.iterdir())
 
 
+def test_losses_errors_and_counts_of_a_training_have_axes_of_their_own(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.append(figure.axes))
+    numbers = {"loss/data": 1e-8, "val/accuracy": 0.9, "loss/ridge": 1e-9, "solver/unconverged": 0.0}
+    plots.training_history([{"epoch": k, **numbers} for k in range(3)], tmp_path / "history.png")
+    labels = [[line.get_label() for line in axes.lines] for axes in drawn[0]]
+    assert labels == [["loss/data", "loss/ridge"], ["val/accuracy"]]  # a count of zero has no place on a logarithm
+    low, high = drawn[0][0].get_ylim()
+    assert 1e-9 > low > 1e-11 and high < 1e-6
+
+
 def test_constants_of_a_training_are_dashed_and_zeros_are_gaps(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.extend(figure.axes[0].lines))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from sciml.bench.cgs.jobs import outcome, trained
+from sciml.bench.cgs.jobs import outcome, reference_file, trained
 from sciml.bench.worker import Job
 from sciml.errors import InputError
 
@@ -56,18 +55,5 @@ def solved(job: Job) -> dict[str, Any]:
 
 
 def data_file() -> Path:
-    """Return a file of the network, in ``porenetworks`` of the folder that ``SCIML_REFERENCE_DATA`` names.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
-    """
-    folder = os.environ.get("SCIML_REFERENCE_DATA", "")
-    path = Path(folder) / "porenetworks" / "Berea_node1.dat"
-    if not folder or not path.is_file():
-        raise InputError(
-            f"there is no Berea_node1.dat in porenetworks of SCIML_REFERENCE_DATA ({folder or 'not set'}), expected a "
-            "pore network in Statoil format; set the variable to a folder that has it."
-        )
-    return path
+    """Return a file of the network in the reference data."""
+    return reference_file("porenetworks", "Berea_node1.dat", kind="a pore network in Statoil format")

@@ -22,6 +22,7 @@ TRAINED, BASE = 4, 40  # networks that are trained on, and their base points
 SIZES, QUICK_SIZES = (40, 150, 600), (40, 80)  # base points of other networks
 ITERATIONS = 60
 FACTOR, CELLS = 8, 64
+CLASSICAL = {"averages": "averages", "local": "local flow-based", "extended": "extended local"}
 LEARNED, TEXTBOOK = "learned laws", "Hagen-Poiseuille in the throats alone"
 
 
@@ -149,18 +150,16 @@ def _upscaled(folder: Path) -> tuple[dict[str, tuple[float, float]], Picture]:
 
     from sciml import plots
     from sciml.cgs.upscaling import learned_transmissibilities
+    from sciml.cgs.upscaling.model import BASES
     from sciml.mesh import Field, Grid
-    from sciml.reference.upscaling import average_transmissibilities, fine_transmissibilities
+    from sciml.reference.upscaling import fine_transmissibilities
     from sciml.reference.upscaling_fields import lognormal_field
     from sciml.reference.upscaling_flows import fine_flows
-    from sciml.reference.upscaling_local import extended_local_transmissibilities, local_transmissibilities
 
     k = lognormal_field((CELLS, CELLS), np.random.default_rng(3))
     flows = fine_flows(k, FACTOR, np.empty((0, 2, 2), int))
     coarse = {
-        "averages": average_transmissibilities(k, FACTOR),
-        "local flow-based": local_transmissibilities(k, FACTOR),
-        "extended local": extended_local_transmissibilities(k, FACTOR),
+        **{title: BASES[name](k, FACTOR) for name, title in CLASSICAL.items()},
         "learned": learned_transmissibilities(k),
     }
     found = {name: flows.errors(each) for name, each in coarse.items()}

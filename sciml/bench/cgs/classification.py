@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.cgs.jobs import outcome, reference_file
 from sciml.bench.worker import Job
-from sciml.errors import InputError
 
 
 def cross_validation(job: Job) -> dict[str, Any]:
@@ -29,7 +26,8 @@ def cross_validation(job: Job) -> dict[str, Any]:
         from sciml.cgs.cross_validation import cross_validate
         from sciml.training.config import load_config
 
-        path = data_file(job["set"])
+        name = job["set"]
+        path = reference_file("tu", name, f"{name}.txt", kind="graphs in the text format of DGCNN")
         seeds = [f"{key}={job['seed']}" for key in ("seed", "data.init_args.seed", "data.init_args.split")]
         changes = [*seeds, f"data.init_args.path={path}", *job.get("changes", ())]
         config = load_config(job["config"], changes)
@@ -38,21 +36,3 @@ def cross_validation(job: Job) -> dict[str, Any]:
         return {**cross_validate(config, folds).protocols(), "weights": weights}
 
     return outcome(measure)
-
-
-def data_file(name: str) -> Path:
-    """Return the file of a set, such as MUTAG.
-
-    Raises
-    ------
-    InputError
-        If it is not there.
-    """
-    folder = os.environ.get("SCIML_REFERENCE_DATA", "")
-    path = Path(folder) / "tu" / name / f"{name}.txt"
-    if not folder or not path.is_file():
-        raise InputError(
-            f"there is no {name}.txt in tu/{name} of SCIML_REFERENCE_DATA ({folder or 'not set'}), expected the graphs "
-            "in the text format of DGCNN; set the variable to a folder that has them."
-        )
-    return path

@@ -16,6 +16,7 @@ Lightning, if at all, when it runs.
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from typing import Any
 
 from sciml.bench.measure import load_average
 from sciml.bench.worker import Job
-from sciml.errors import ConfigError, SciMLError
+from sciml.errors import ConfigError, InputError, SciMLError
 
 
 def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = None) -> dict[str, Any]:
@@ -46,6 +47,29 @@ def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = 
     took = time.process_time() - begin
     return {"last": found, "seconds": found.pop("seconds", took) if seconds is None else seconds, "failed": failed,
             "load": load_average()}  # fmt: skip
+
+
+def reference_file(*parts: str, kind: str) -> Path:
+    """Return a file of the reference data, which lie in the folder that ``SCIML_REFERENCE_DATA`` names.
+
+    Parameters
+    ----------
+    parts : of its path below that folder
+    kind : what the file holds, for the sentence
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    folder = os.environ.get("SCIML_REFERENCE_DATA", "")
+    path = Path(folder, *parts)
+    if not folder or not path.is_file():
+        raise InputError(
+            f"there is no {parts[-1]} in {'/'.join(parts[:-1])} of SCIML_REFERENCE_DATA ({folder or 'not set'}), "
+            f"expected {kind}; set the variable to a folder that has it."
+        )
+    return path
 
 
 def trained(job: Job) -> dict[str, Any]:

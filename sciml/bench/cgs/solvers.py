@@ -49,7 +49,7 @@ def network(job: Job) -> dict[str, Any]:
             "throats": len(throats),
             "contrast": float(conductances.max() / conductances.min()),
             "iterations": float(np.max(info.iterations)),
-            "error": float(info.error_estimate.max()),
+            "error": float(info.error_bound.max()),
             "forward": forward,
             "backward": backward,
             "ratio": backward / forward,

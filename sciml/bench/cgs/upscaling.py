@@ -12,7 +12,6 @@ from sciml.bench.measure import cpu_timed
 from sciml.bench.worker import Job
 
 SIZES, FACTOR = (64, 128), 8
-METHODS = ("averages", "local", "extended")
 OTHER_LENGTHS, OTHER_DEVIATIONS = (1.5, 3.0, 6.0), (0.5, 1.5, 2.5)
 LEAST = 0.01  # below this, errors on other fields need not be below those of local upscaling
 
@@ -33,12 +32,12 @@ def errors(task: Any, job: Job) -> dict[str, float]:
     """
     from sciml.cgs.upscaling import LognormalFlows
 
-    network = task.network
+    factor = task.network.factor
     found: dict[str, float] = {}
     ratios: dict[str, float] = {}
     for size in SIZES:
-        data = LognormalFlows([size, size], network.factor, test_fields=job["fields"], seed=job["seed"])
-        means = _means(network, data.test_flows())
+        data = LognormalFlows([size, size], factor, test_fields=job["fields"], seed=job["seed"])
+        means = task.evaluate(data)
         found |= {f"{name}_{size}": value for name, value in means.items()}
         for name in ("rate", "pair_rate", "pressure"):
             ratio = means[name] / means[f"{name}_extended"]
@@ -46,9 +45,9 @@ def errors(task: Any, job: Job) -> dict[str, float]:
     others = []
     for length in OTHER_LENGTHS:
         for deviation in OTHER_DEVIATIONS:
-            data = LognormalFlows([64, 64], network.factor, test_fields=job["fields"], pairs=0, seed=job["seed"],
+            data = LognormalFlows([64, 64], factor, test_fields=job["fields"], pairs=0, seed=job["seed"],
                                   test_length=length, test_deviation=deviation)  # fmt: skip
-            means = _means(network, data.test_flows())
+            means = task.evaluate(data)
             for name in ("rate", "pressure"):
                 found[f"{name}_{length:g}_{deviation:g}"] = means[name]
                 found[f"{name}_{length:g}_{deviation:g}_local"] = means[f"{name}_local"]
@@ -81,20 +80,6 @@ def _classical(job: Job) -> dict[str, float]:
                 sums[name] = sums.get(name, 0.0) + value / len(flows)
         found |= {f"{name}_{size}": value for name, value in sums.items()}
     return found
-
-
-def _means(network: Any, flows: list[Any]) -> dict[str, float]:
-    """Return the mean errors over fields, of ours and, with an ending, of the classical methods."""
-    from sciml.cgs.upscaling.model import BASES
-
-    found: dict[str, list[float]] = {}
-    for each in flows:
-        k, factor = each.blocks.coefficient, each.blocks.factor
-        coarse = {"": network.transmissibilities(k)} | {f"_{name}": BASES[name](k, factor) for name in METHODS}
-        for ending, transmissibilities in coarse.items():
-            for name, value in each.errors(transmissibilities).items():
-                found.setdefault(name + ending, []).append(value)
-    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def many_sources(job: Job) -> dict[str, Any]:

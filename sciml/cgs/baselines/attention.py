@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sciml.cgs.baselines.contract import GraphNetwork, Readout
+from sciml.cgs.baselines.contract import GraphNetwork
+from sciml.cgs.model import Readout
 from sciml.nets.coordinate import check_counts
 from sciml.nets.message_passing import Activation, Aggregation, AttentionMessagePassing
 
@@ -45,8 +46,7 @@ class AttentionNetwork(GraphNetwork):
         readout: Readout = "nodes",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(width, outputs, decoder, activation, readout, dropout)
-        self.node_dim, self.edge_dim = node_dim, edge_dim
+        super().__init__((node_dim, edge_dim, outputs), (width, *decoder), activation, readout, dropout)
         check_counts(width=width, layers=layers)
         self.node_inputs, self.edge_inputs = nn.Linear(node_dim, width), nn.Linear(edge_dim, width)
         options = {"activation": activation, "aggregation": aggregation, "activates_output": False}

@@ -1,4 +1,4 @@
-"""The base class of the baselines: features of the nodes, added up over a graph or not, and a decoder."""
+"""The base class of the baselines: a network gives the nodes features, which a decoder reads."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from sciml.cgs.features import model_input
-from sciml.cgs.model import READOUTS, GraphAnswer, GraphModel, Readout, SolveReport
-from sciml.checks import choice, number
+from sciml.cgs.model import DecodedGraphModel, GraphAnswer, Readout, SolveReport
 from sciml.nets.message_passing import Activation, perceptron
 
 if TYPE_CHECKING:
@@ -19,37 +17,28 @@ if TYPE_CHECKING:
 NO_SOLVER = SolveReport("none", 0, 0.0)  # nothing is solved, or its own tolerance has ended the iteration
 
 
-class GraphNetwork(GraphModel):
-    """Base of the networks whose features of the nodes are decoded, each by itself or added up over its graph.
+class GraphNetwork(DecodedGraphModel):
+    """Base of the networks whose features of the nodes are decoded, each by itself or pooled over its graph.
 
     Parameters
     ----------
-    width : features of a node that :meth:`embed` returns
-    outputs : numbers for each node, or each graph
-    decoder : units of the hidden layers of the decoder
+    sizes : features of a node and of an edge, where None takes any number, and outputs
+    decoder : units of the decoder: the features of a node that :meth:`embed` returns, and its hidden layers
     activation : of the decoder
     readout : ``"nodes"`` for outputs at the nodes; ``"sum"`` or ``"mean"`` of their features for outputs of graphs
     dropout : share of the features that are set to zero in front of the decoder while training
     """
 
-    node_dim: int | None = None
-    edge_dim: int | None = None
-    """Features of a node and of an edge that the network takes, any number by default."""
-
     def __init__(
         self,
-        width: int,
-        outputs: int,
+        sizes: tuple[int, int | None, int],
         decoder: Sequence[int],
-        activation: Activation = "leaky_relu",
-        readout: Readout = "nodes",
-        dropout: float = 0.0,
+        activation: Activation,
+        readout: Readout,
+        dropout: float,
     ) -> None:
-        super().__init__()
-        self.readout = choice("the readout", readout, READOUTS)
-        number("dropout", dropout, at_least=0, below=1)
-        self.dropout = nn.Dropout(dropout)
-        self.decoder = perceptron([width, *decoder, outputs], activation)
+        super().__init__(sizes, readout, dropout)
+        self.decoder = perceptron([*decoder, self.outputs], activation)
 
     @abstractmethod
     def embed(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
@@ -64,13 +53,5 @@ class GraphNetwork(GraphModel):
 
     def forward(self, graph: Batch) -> GraphAnswer:
         """Return the values of the nodes or of the graphs; without the last axis if there is one output."""
-        dtype = self.decoder[0].weight.dtype
-        nodes = model_input(graph, "x", "node_dim", self.node_dim).to(dtype)
-        edges = model_input(graph, "edge_attr", "edge_dim", self.edge_dim).to(dtype)
-        features = self.embed(nodes, graph.edge_index, edges)
-        if self.readout != "nodes":
-            from torch_geometric.utils import scatter  # 2 s to import
-
-            features = scatter(features, graph.batch, 0, dim_size=graph.num_graphs, reduce=self.readout)
-        values = self.decoder(self.dropout(features))
-        return GraphAnswer(values[:, 0] if values.shape[1] == 1 else values, NO_SOLVER)
+        nodes, edges = self.features_of(graph)
+        return GraphAnswer(self.decoded(self.embed(nodes, graph.edge_index, edges), graph), NO_SOLVER)

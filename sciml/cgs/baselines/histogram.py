@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from sciml.cgs.baselines.contract import GraphNetwork, Readout
+from sciml.cgs.baselines.contract import GraphNetwork
+from sciml.cgs.model import Readout
 from sciml.nets.message_passing import Activation
 
 
@@ -28,8 +29,7 @@ class TagHistogram(GraphNetwork):
         readout: Readout = "sum",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(node_dim, outputs, decoder, activation, readout, dropout)
-        self.node_dim = node_dim
+        super().__init__((node_dim, None, outputs), (node_dim, *decoder), activation, readout, dropout)
 
     def embed(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """Return the features as they are."""

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sciml.cgs.baselines.contract import GraphNetwork, Readout
+from sciml.cgs.baselines.contract import GraphNetwork
+from sciml.cgs.model import Readout
 from sciml.checks import number, positive, whole_number
 from sciml.errors import DivergenceError
 from sciml.nets.message_passing import Activation, Aggregation, AttentionMessagePassing
@@ -75,8 +76,7 @@ class ImplicitGraphNetwork(GraphNetwork):
         readout: Readout = "nodes",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(width, outputs, decoder, activation, readout, dropout)
-        self.node_dim, self.edge_dim = node_dim, edge_dim
+        super().__init__((node_dim, edge_dim, outputs), (width, *decoder), activation, readout, dropout)
         self.kappa = number("kappa", kappa, above=0, below=1, remedy="otherwise the map need not contract")
         self.rtol = positive("rtol", rtol)
         self.most_iterations = whole_number("most_iterations", most_iterations, at_least=1)

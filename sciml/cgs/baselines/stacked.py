@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from sciml.cgs.baselines.contract import GraphNetwork, Readout
+from sciml.cgs.baselines.contract import GraphNetwork
+from sciml.cgs.model import Readout
 from sciml.nets.message_passing import Activation, Aggregation, AttentionEncoder
 
 
@@ -43,8 +44,7 @@ class StackedNetwork(GraphNetwork):
         readout: Readout = "nodes",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(width, outputs, decoder, activation, readout, dropout)
-        self.node_dim, self.edge_dim = node_dim, edge_dim
+        super().__init__((node_dim, edge_dim, outputs), (width, *decoder), activation, readout, dropout)
         self.encoder = AttentionEncoder(
             node_dim, edge_dim, width, width, width=width, layers=layers, hidden=hidden, activation=activation,
             aggregation=aggregation, activates_output=True,

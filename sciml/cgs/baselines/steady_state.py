@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.cgs.baselines.contract import GraphNetwork, Readout
+from sciml.cgs.baselines.contract import GraphNetwork
+from sciml.cgs.model import Readout
 from sciml.checks import number, whole_number
 from sciml.nets.message_passing import Activation, perceptron
 
@@ -54,8 +55,7 @@ class SteadyStateEmbedding(GraphNetwork):
         readout: Readout = "nodes",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(width, outputs, decoder, activation, readout, dropout)
-        self.node_dim, self.edge_dim = node_dim, edge_dim
+        super().__init__((node_dim, edge_dim, outputs), (width, *decoder), activation, readout, dropout)
         self.width = width
         self.steps = whole_number("steps", steps, at_least=1)
         self.trained_steps = whole_number("trained_steps", trained_steps, at_least=1, at_most=steps)

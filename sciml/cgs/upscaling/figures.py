@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.cgs.upscaling.model import BASES, TransmissibilityNet
+from sciml.cgs.upscaling.model import TransmissibilityNet, all_transmissibilities
 from sciml.mesh import Field, Grid
 from sciml.plots import error_distributions, fine_beside_coarse
 from sciml.reference.upscaling import fine_transmissibilities
@@ -36,9 +36,7 @@ def draw_figures(network: TransmissibilityNet, flows: Sequence[FineFlows], folde
     fine_beside_coarse(fields, folder / "pressure.png", coefficient=coefficient)
     errors: dict[str, list[float]] = {}
     for each in flows:
-        k, factor = each.blocks.coefficient, each.blocks.factor
-        methods = {"learned": network.transmissibilities(k)} | {name: make(k, factor) for name, make in BASES.items()}
-        for name, transmissibilities in methods.items():
+        for name, transmissibilities in all_transmissibilities(network, each.blocks.coefficient).items():
             errors.setdefault(name, []).append(each.errors(transmissibilities)["rate"])
     error_distributions(
         {name: np.array(values) for name, values in errors.items()},

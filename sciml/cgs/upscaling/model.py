@@ -155,6 +155,12 @@ class TransmissibilityNet(nn.Module):
         return Transmissibilities(tuple(faces))
 
 
+def all_transmissibilities(network: TransmissibilityNet, coefficient: np.ndarray) -> dict[str, Transmissibilities]:
+    """Return those of a network, ``"learned"``, and of every classical method, by its name, with the spacing 1."""
+    classical = {name: upscale(coefficient, network.factor) for name, upscale in BASES.items()}
+    return {"learned": network.transmissibilities(coefficient), **classical}
+
+
 def _parities(values: Tensor, dimension: int) -> list[Tensor]:
     """Return the parts of windows that are even or odd along each axis, flat, in the order of binary numbers."""
     parts = [values]

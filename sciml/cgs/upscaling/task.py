@@ -13,7 +13,7 @@ from torch import Tensor
 from sciml.cgs.upscaling.data import LognormalFlows
 from sciml.cgs.upscaling.figures import draw_figures
 from sciml.cgs.upscaling.flows import closed_flows, coarse_laplacians, through_flow
-from sciml.cgs.upscaling.model import BASES, BaseName, TransmissibilityNet
+from sciml.cgs.upscaling.model import BaseName, TransmissibilityNet, all_transmissibilities
 from sciml.cgs.upscaling.prediction import upscale_file
 from sciml.checks import instance
 from sciml.errors import ConfigError
@@ -100,10 +100,8 @@ class UpscalingTask(Task):
         flows = data.test_flows()
         for number, each in enumerate(flows):
             self.tell("evaluating", number / len(flows))
-            k, factor = each.blocks.coefficient, each.blocks.factor
-            methods = {"": self.network.transmissibilities(k)}
-            methods |= {f"_{name}": upscale(k, factor) for name, upscale in BASES.items()}
-            for ending, coarse in methods.items():
+            for method, coarse in all_transmissibilities(self.network, each.blocks.coefficient).items():
+                ending = "" if method == "learned" else f"_{method}"
                 for name, value in each.errors(coarse).items():
                     found.setdefault(name + ending, []).append(value)
         return {name: float(np.mean(values)) for name, values in found.items()}

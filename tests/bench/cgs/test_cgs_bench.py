@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciml.bench.cgs import diffusion, jobs, peers, theorems
+from sciml.bench.cgs import berea, classification, diffusion, jobs, peers, theorems
 from sciml.bench.cgs.benchmark import BENCHMARK
 from sciml.bench.cgs.headlines import headlines
 from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
@@ -103,6 +103,18 @@ def test_the_cubic_network_of_the_peers_is_connected_from_inlet_to_outlet_and_a_
 def test_untrained_heads_keep_the_maximum_principle_and_conserve() -> None:
     found = theorems.untrained({"networks": 4, "seed": 5})
     assert found["failed"] is None and found["last"]["excess"] == 0 and found["last"]["imbalance"] < 1e-11
+
+
+def test_rows_on_reference_data_fail_with_the_file_that_is_missing(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("SCIML_REFERENCE_DATA", str(tmp_path))
+    for found in (
+        classification.cross_validation({"set": "MUTAG", "config": "cgs/mutag_cpu", "seed": 0}),
+        berea.solved({"seed": 0}),
+        berea.learned({"config": "cgs/berea_learned_cpu", "seed": 0}),
+        berea.circular({"edges": [1e-3, 2e-3]}),
+    ):
+        assert found["last"] == {} and f"SCIML_REFERENCE_DATA ({tmp_path}), expected" in found["failed"]
+        assert found["failed"].startswith(("there is no MUTAG.txt in tu/MUTAG of", "there is no Berea_node1.dat in"))
 
 
 def test_names_that_do_not_exist_are_refused(tmp_path) -> None:

@@ -77,6 +77,7 @@ GROUPS = (
             Column("nested", "epoch chosen by validation", _PERCENT),
             Column("gin", "one epoch for all tests (GIN)", _PERCENT),
             Column("last", "last epoch", _PERCENT),
+            Column("test_best", "best epoch of each test, a maximum over noise", _PERCENT),
         ),
         (
             Row("mutag3", "MUTAG, 3 folds, CGS", "classification:cross_validation", "ours",
