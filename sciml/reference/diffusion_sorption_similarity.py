@@ -55,11 +55,9 @@ class SimilarityFront:
         number("the least position of a front", x.min(initial=0.0), at_least=0)
         positive("the least time of a front", t.min(initial=1.0))
         variable = x / np.sqrt(self.equation.diffusivity * t)
-        inside = variable < self._end
-        values = np.full(variable.shape, self.start)
-        if self.start != self.equation.left:
-            values[inside] = self._profile(variable[inside])[0]
-        return values
+        inside = np.minimum(variable, self._end).ravel()
+        values = self._profile(np.append(inside, self._end))[0, :-1]  # the last one, for SciPy refuses no point at all
+        return np.where(variable < self._end, values.reshape(variable.shape), self.start)
 
     @property
     def slope_at_the_wall(self) -> float:

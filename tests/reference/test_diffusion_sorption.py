@@ -74,6 +74,7 @@ def test_a_front_without_sorption_is_an_error_function() -> None:
     assert np.abs(front(x, 7.0) - 0.3 - 0.7 * erfc(x / np.sqrt(4 * 5e-4 * 7.0))).max() < 1e-11
     assert front.slope_at_the_wall == pytest.approx(-0.7 / np.sqrt(np.pi), rel=1e-11)
     assert SimilarityFront(1.0)(0.1, 3.0) == 1.0  # nothing happens where the start is the value at the end
+    assert front(0.9, 1.0) == 0.3 and front(np.zeros((0, 2)), 1.0).shape == (0, 2)
 
 
 def test_the_rest_of_the_domain_does_not_matter_to_the_front_but_the_right_end_does_to_the_rest() -> None:
