@@ -7,6 +7,7 @@ batched_least_squares    the Levenberg-Marquardt method for many problems, each 
 batched_steps            their damped steps by QR
 damped_steps             Levenberg-Marquardt steps: normal equations, dual, random blocks, matrix-free
 derivatives              first and second derivatives of networks by jets in forward mode
+finite_differences       derivatives of grid functions of any even order, one-sided or periodic
 flat                     the parameters of a module as one vector
 implicit                 implicit differentiation of roots, fixed points and linear systems, with any solver
 landscape                spectra of Gauss-Newton matrices and loss landscapes
