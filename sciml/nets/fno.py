@@ -139,7 +139,7 @@ class FourierNeuralOperator(nn.Module):
         self.head = nn.Sequential(nn.Linear(widths[-1], head), nn.GELU(), nn.Linear(head, outputs))
 
     def forward(self, fields: Tensor) -> Tensor:
-        """Return ``(batch, *grid, outputs)``.
+        """Return the images of the fields, ``(batch, *grid, outputs)``.
 
         Parameters
         ----------

@@ -14,12 +14,14 @@ landscape                spectra of Gauss-Newton matrices and loss landscapes
 least_squares            the Levenberg-Marquardt method
 least_squares_optimizer  the same as a torch optimiser
 linearisation            groups of residuals and their Jacobians
+nearest_point            the nearest point of nonlinear constraints, with implicit gradients
 null_space               linear equality constraints of many small problems
 optimizers               optimisers by name
 pointwise_hessian        Hessians of pointwise least squares, factorised for Newton steps and adjoint solves
 pointwise_least_squares  minima of pointwise residuals as differentiable functions of everything
 pointwise_residuals      residuals that are functions of a few linear terms at each point
 pointwise_roots          derivatives of any order of small systems, one for each point
+projection               the nearest point of linear constraints, for the output of any network
 random                   random generators as functions of seeds and counters
 step_control             dampings, acceptance and ends of Levenberg-Marquardt iterations
 =======================  =============================================================================================

@@ -128,12 +128,25 @@ def fixed_points_are_slow_where_factors_are_not(names: dict, printed: str) -> No
     np.testing.assert_allclose(names["x"], names["network"].pressures(), atol=1e-9)
 
 
+def start_and_mass_hold(names: dict, printed: str) -> None:
+    assert "1 dependent" in printed
+    grid = names["fields"].reshape(3, names["times"], names["cells"])
+    np.testing.assert_allclose(grid[:, 0], names["start"].expand(3, -1), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(grid.mean(-1), 0.5, rtol=0, atol=1e-13)
+
+
+def the_energy_holds(names: dict, printed: str) -> None:
+    np.testing.assert_allclose(names["velocity"].square().mean(-1), 1, rtol=1e-13)
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
     ("docs/training.md", "print(field)"): a_run_is_a_field,
     ("docs/training.md", "torch.autograd.grad"): a_field_is_differentiated_further,
     ("docs/implicit.md", "x.sum().backward()  # w.grad"): gradients_are_those_of_the_unrolled_iteration,
+    ("docs/constraints.md", "LinearConstraints("): start_and_mass_hold,
+    ("docs/constraints.md", "nearest_point("): the_energy_holds,
     ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
     ("docs/methods/insr.md", "class HeatOnDisk"): heat_cools_as_it_must,
     ("docs/methods/insr.md", "heat.vtu"): heat_is_in_the_file,
