@@ -33,6 +33,9 @@ Held = Mapping[str, float]
 """Pressures that are held on whole sides of the box, by the name of the side, such as ``"x-"``; no flow elsewhere."""
 CLOSED_TOLERANCE = 1e-10  # of the sum of the sources of a closed box, relative to that of their absolute values
 
+SMALLEST, LARGEST = 1e-100, 1e100  # of a coefficient: products of three such numbers are neither 0 nor infinite
+FINEST, WIDEST = 1e-50, 1e50  # of a spacing, whose square divides a coefficient
+
 
 @dataclass(frozen=True, eq=False)
 class Transmissibilities:
@@ -176,7 +179,8 @@ class Blocks:
     Raises
     ------
     InputError
-        If the factor does not divide the shape, or a value is not positive.
+        If the factor does not divide the shape, a value is not positive, or numbers are so large or small that their
+        products are none.
     """
 
     coefficient: np.ndarray
@@ -188,14 +192,22 @@ class Blocks:
         if k.ndim not in (2, 3) or k.size == 0:
             raise InputError(f"the coefficient has shape {k.shape}, expected (nx, ny) or (nx, ny, nz).")
         k = check_coefficient(k, k.shape)
+        if k.min() < SMALLEST or k.max() > LARGEST:
+            raise InputError(
+                f"the coefficient lies between {k.min():g} and {k.max():g}, expected numbers from {SMALLEST:g} to "
+                f"{LARGEST:g}; measure it in other units."
+            )
         whole_number("the factor", self.factor, at_least=1)
         if any(n % self.factor for n in k.shape):
             raise InputError(
                 f"the coefficient has shape {k.shape}, which the factor {self.factor} does not divide; "
                 "cut or pad it to a multiple of the factor along each axis."
             )
+        spacing = check_spacing(self.spacing, k.ndim)
+        if min(spacing) < FINEST or max(spacing) > WIDEST:
+            raise InputError(f"the spacing is {spacing}, expected numbers from {FINEST:g} to {WIDEST:g}.")
         object.__setattr__(self, "coefficient", k)
-        object.__setattr__(self, "spacing", check_spacing(self.spacing, k.ndim))
+        object.__setattr__(self, "spacing", spacing)
 
     @property
     def dimension(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sciml.errors import DivergenceError
 from sciml.linalg.kernels.compiled import kernel
 
 LANES = 32  # boxes that are factorised in step
@@ -28,6 +29,11 @@ def solve_boxes(
     weights : 1 / h^2 per axis
     held : per axis the pressures on the two sides, None for a closed one
     sources : f per cell of every box, of shape (cells)
+
+    Raises
+    ------
+    DivergenceError
+        If a pivot is lost to rounding.
     """
     count, *cells = coefficient.shape
     padded = -count % LANES
@@ -38,7 +44,13 @@ def solve_boxes(
     sides = np.array([[np.nan if p is None else p for p in pair] for pair in (*held, (None, None))[:3]], float)
     right = np.zeros(extents) if sources is None else sources
     values = np.ascontiguousarray(0.5 / np.maximum(groups, 1e-300))
-    solve_groups(values, extents, np.array((*weights, 0.0)[:3]), sides, np.ravel(right))
+    try:
+        solve_groups(values, extents, np.array((*weights, 0.0)[:3]), sides, np.ravel(right))
+    except ZeroDivisionError:
+        raise DivergenceError(
+            "a pivot of a local fine problem is lost to rounding: the coefficient differs by more between neighbours "
+            "than double precision resolves; narrow its range."
+        ) from None
     return values.transpose(0, 2, 1).reshape(-1, *cells)[:count]
 
 

@@ -35,6 +35,8 @@ def corrected_pressures(
     d = len(coarse.shape)
     rates = real_array("the rates", rates, shape=(..., *coarse.shape)).reshape(-1, *coarse.shape)
     where = np.argwhere(rates)
+    if not len(where):
+        return pressures.copy()
     blocks, which = np.unique(where[:, 1:], axis=0, return_inverse=True)
     corrections = source_corrections(coefficient, coarse, blocks, spacing)
     wide, reach = 2 * REACH[d] + 1, REACH[d]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ import scipy.sparse as sp
 
 from sciml.atomic import AtomicFile
 from sciml.cgs.upscaling.model import TransmissibilityNet
-from sciml.errors import InputError
+from sciml.checks import real_array
+from sciml.errors import DivergenceError, InputError
 from sciml.linalg import solve
-from sciml.linalg.sparse_files import read_coefficient
+from sciml.linalg.sparse_files import SystemFile, read_coefficient
 from sciml.linalg.validation import FLUID, check_outside, check_right_hand_side
 from sciml.reference.upscaling import Blocks, Held, Transmissibilities
 from sciml.reference.upscaling_sources import corrected_pressures
@@ -38,12 +41,22 @@ def upscale_file(network: TransmissibilityNet, source: Path, output: Path, *, so
     file = read_coefficient(source)
     if (file.cells != FLUID).any():
         raise InputError(f"{source}: cells has obstacles, expected fluid cells (code 0) alone.")
+    with _named(source):
+        return _upscale(network, file, source, output, solved=solved)
+
+
+def _upscale(
+    network: TransmissibilityNet, file: SystemFile, source: Path, output: Path, *, solved: bool
+) -> dict[str, float]:
+    """Do what :func:`upscale_file` does with what was read from the source."""
     spacing = file.spacing or (1.0,) * file.cells.ndim
     blocks = Blocks(file.coefficient, network.factor, spacing)
     sides = check_outside(file.outside, blocks.dimension)
     held = {side: 0.0 for side, kind in sides.items() if kind == "dirichlet"}
     coarse = _with_ghosts(network.transmissibilities(blocks.coefficient, spacing), blocks, held)
-    rates = blocks.sums(check_right_hand_side(file.b, file.cells == FLUID))
+    b = check_right_hand_side(file.b, file.cells == FLUID)
+    with np.errstate(over="ignore"):
+        rates = real_array("the sums of b over the blocks", blocks.sums(b))
     numbers = {"unknowns": float(rates.size), "fine_unknowns": float(file.cells.size)}
     if not solved:
         _write_system(output, coarse.matrix(held), rates.ravel(), source)
@@ -52,9 +65,20 @@ def upscale_file(network: TransmissibilityNet, source: Path, output: Path, *, so
     pressure = corrected_pressures(blocks.coefficient, coarse, result.x, rates, spacing)
     fluxes = coarse.fluxes(result.x, held)
     arrays = {"pressure": pressure} | {f"flux_{axis}": flux for axis, flux in zip("xyz", fluxes, strict=False)}
-    with AtomicFile(output) as file, file.part.open("wb") as stream:
+    with AtomicFile(output) as part, part.part.open("wb") as stream:
         np.savez(stream, **arrays)
     return numbers | {"true_residual": float(result.true_residual)}
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Put the name of the file in front of the sentence about a coefficient that cannot be upscaled."""
+    try:
+        yield
+    except (InputError, DivergenceError) as error:
+        if str(source) in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
 
 
 def _with_ghosts(coarse: Transmissibilities, blocks: Blocks, held: Held) -> Transmissibilities:

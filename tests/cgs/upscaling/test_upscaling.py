@@ -301,6 +301,19 @@ def test_a_right_hand_side_never_replaces_the_input(task, tmp_path: Path) -> Non
     assert source.read_bytes() == before and not (tmp_path / "coarse.npz").exists()
 
 
+def test_a_solution_without_sources_is_at_rest(task, tmp_path: Path) -> None:
+    predict(task, tmp_path, "solve=true", coefficient=field((16, 16)))
+    arrays = np.load(tmp_path / "coarse.npz")
+    assert {name: float(np.abs(values).max()) for name, values in arrays.items()} == {
+        "pressure": 0.0,
+        "flux_x": 0.0,
+        "flux_y": 0.0,
+    }
+
+
+CONTRASTS = np.where(np.random.default_rng(0).random((8, 8)) < 0.5, 1e-90, 1e90)
+
+
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
@@ -315,6 +328,13 @@ def test_a_right_hand_side_never_replaces_the_input(task, tmp_path: Path) -> Non
         ({"coefficient": np.ones((8, 8)), "cells": np.ones((8, 8), int) * 2 - np.eye(8, dtype=int) * 2}, "obstacles"),
         ({"coefficient": np.ones((8, 8)), "spacing": [1.0, 2.0]}, "expected the same along each axis"),
         ({"coefficient": np.ones((8, 8)), "outside": "open"}, "outside"),
+        ({"coefficient": np.full((8, 8), 1e-300)}, r"k\.npz: the coefficient lies between 1e-300 and 1e-300"),
+        (
+            {"coefficient": np.ones((8, 8)), "spacing": 1e-200},
+            r"k\.npz: the spacing is .*, expected numbers from 1e-50",
+        ),
+        ({"coefficient": np.ones((8, 8)), "b": np.full((8, 8), 1e308)}, r"k\.npz: .*the sums of b over the blocks"),
+        ({"coefficient": CONTRASTS}, r"k\.npz: a pivot of a local fine problem is lost to rounding"),
     ],
 )
 def test_bad_files_are_refused_with_a_sentence(task, tmp_path: Path, arrays, sentence) -> None:
