@@ -9,34 +9,40 @@ import torch
 from torch import Tensor
 
 
-class DenseLinearisation:
-    """A :class:`~sciml.numerics.batched_least_squares.BatchedLinearisation` of residuals with dense Jacobians.
+class FactoredLinearisation:
+    """A :class:`~sciml.numerics.batched_least_squares.BatchedLinearisation` by the triangle of residuals and Jacobian.
 
-    The triangle of ``[J r] = Q [R z]`` is all that is kept: ``J^T r = R^T z``, and a damped step is the solution of
+    ``[J r] = Q [R z]`` gives ``J^T r = R^T z``, and a damped step is the solution of
     ``[R; sqrt(damping) I] d = [-z; 0]``, whose cost does not depend on the number of rows.
 
     Parameters
     ----------
-    residual : r, ``(items, rows)``
-    jacobian : returns J, ``(items, rows, unknowns)``; called once, and only if steps are asked for
+    cost : half the sum of squares, ``(items,)``
+    factors : returns ``[R z]``, or any matrix with the same product ``F^T F``, ``(items, rows, unknowns + 1)``; called
+        once, and only if steps are asked for
 
     References
     ----------
     Moré, "The Levenberg-Marquardt algorithm: implementation and theory", 1978, section 3.
     """
 
-    def __init__(self, residual: Tensor, jacobian: Callable[[], Tensor]) -> None:
-        self.residual, self.jacobian = residual, jacobian
+    def __init__(self, cost: Tensor, factors: Callable[[], Tensor]) -> None:
+        self.cost, self._factors_of = cost, factors
 
     @cached_property
-    def cost(self) -> Tensor:
-        """Half the sum of squares, ``(items,)``."""
-        return 0.5 * self.residual.square().sum(1)
+    def factors(self) -> Tensor:
+        """``[R z]``, ``(items, min(rows, unknowns + 1), unknowns + 1)``."""
+        return torch.linalg.qr(self._factors_of(), mode="r").R
+
+    @property
+    def triangle(self) -> Tensor:
+        """R, with a last row of zeros where there are more rows than unknowns."""
+        return self.factors[:, :, :-1]
 
     @cached_property
     def gradient(self) -> Tensor:
         """``J^T r``, ``(items, unknowns)``."""
-        return (self.triangle.mT @ self._right)[..., 0]
+        return (self.triangle.mT @ self.factors[:, :, -1:])[..., 0]
 
     @cached_property
     def scale(self) -> Tensor:
@@ -47,20 +53,61 @@ class DenseLinearisation:
         """Return the damped steps for one absolute damping an item, ``(items, unknowns)``."""
         unknowns = self.triangle.shape[2]
         ridge = torch.eye(unknowns, unknowns + 1, dtype=damping.dtype, device=damping.device)
-        stacked = torch.cat([self._factors, damping.sqrt()[:, None, None] * ridge], 1)
+        stacked = torch.cat([self.factors, damping.sqrt()[:, None, None] * ridge], 1)
         factors = torch.linalg.qr(stacked, mode="r").R
         upper, right = factors[:, :unknowns, :unknowns], factors[:, :unknowns, unknowns:]
         return -torch.linalg.solve_triangular(upper, right, upper=True)[..., 0]
 
-    @property
-    def triangle(self) -> Tensor:
-        """R, ``(items, min(rows, unknowns + 1), unknowns)``."""
-        return self._factors[:, :, :-1]
+    def along(self, basis: Tensor) -> FactoredLinearisation:
+        """Return the linearisation in the coordinates y of ``w = Z y``.
 
-    @property
-    def _right(self) -> Tensor:
-        return self._factors[:, :, -1:]
+        Parameters
+        ----------
+        basis : Z, ``(items, unknowns, coordinates)``
+        """
+        return FactoredLinearisation(self.cost, lambda: torch.cat([self.triangle @ basis, self.factors[:, :, -1:]], 2))
 
-    @cached_property
-    def _factors(self) -> Tensor:
-        return torch.linalg.qr(torch.cat([self.jacobian(), self.residual[..., None]], 2), mode="r").R
+    def joined(self, members: int, residual: Tensor, matrix: Tensor) -> FactoredLinearisation:
+        """Return the linearisation of groups of consecutive items, with further rows that couple their members.
+
+        Parameters
+        ----------
+        members : of each group, whose unknowns are one after the other
+        residual, matrix : of the further rows, ``(groups, q)`` and ``(groups, q, members * unknowns)``
+        """
+
+        def factors() -> Tensor:
+            right = torch.cat([self.factors[:, :, -1].reshape(len(residual), -1), residual], 1)
+            return torch.cat([torch.cat([block_diagonal(self.triangle, members), matrix], 1), right[..., None]], 2)
+
+        cost = self.cost.reshape(-1, members).sum(1) + 0.5 * residual.square().sum(1)
+        return FactoredLinearisation(cost, factors)
+
+
+class DenseLinearisation(FactoredLinearisation):
+    """The linearisation of residuals with dense Jacobians.
+
+    Parameters
+    ----------
+    residual : r, ``(items, rows)``
+    jacobian : returns J, ``(items, rows, unknowns)``; called once, and only if steps are asked for
+    """
+
+    def __init__(self, residual: Tensor, jacobian: Callable[[], Tensor]) -> None:
+        cost = 0.5 * residual.square().sum(1)
+        super().__init__(cost, lambda: torch.cat([jacobian(), residual[..., None]], 2))
+
+
+def block_diagonal(blocks: Tensor, members: int) -> Tensor:
+    """Return matrices with consecutive blocks on their diagonals, ``(groups, members * rows, members * columns)``.
+
+    Parameters
+    ----------
+    blocks : ``(groups * members, rows, columns)``
+    members : blocks of each group
+    """
+    rows, columns = blocks.shape[1:]
+    groups = len(blocks) // members
+    matrices = blocks.new_zeros(groups, members, rows, members, columns)
+    matrices.diagonal(dim1=1, dim2=3).copy_(blocks.view(groups, members, rows, columns).movedim(1, -1))
+    return matrices.view(groups, members * rows, members * columns)

@@ -70,9 +70,9 @@ class NullSpace:
         """Return the multipliers whose force ``C^T multipliers`` is nearest to a given one, ``(items, c)``."""
         return torch.linalg.solve_triangular(self._triangle, self._range.mT @ force[..., None], upper=True)[..., 0]
 
-    def restrict(self, matrices: Tensor, items: Tensor | slice = slice(None)) -> Tensor:
-        """Return ``M Z``: the matrices of some items on the null space."""
-        return matrices if self.basis is None else matrices @ self.basis[items]
+    def restrict(self, matrices: Tensor) -> Tensor:
+        """Return ``Z^T M Z``: symmetric matrices on the null space."""
+        return matrices if self.basis is None else self.basis.mT @ matrices @ self.basis
 
     def coordinates(self, vectors: Tensor) -> Tensor:
         """Return ``Z^T v``, ``(items, unknowns - c)``."""

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from sciml.errors import DivergenceError, SingularSystemError
+from sciml.numerics.batched_steps import block_diagonal
 from sciml.numerics.implicit.adjoints import LinearSolution
 from sciml.numerics.implicit.linearisation import Linearisation
-from sciml.numerics.pointwise_residuals import PointwiseProblem, fields
+from sciml.numerics.pointwise_residuals import PointwiseProblem, fields, product
 
 CORRECTIONS = 3  # of a solution by the factors from before the last Newton step, at most
 ROUNDING = 1e-15  # relative residual that is not corrected
@@ -44,7 +45,7 @@ class PointwiseHessian:
     def __init__(self, problem: PointwiseProblem, *, exact: bool) -> None:
         self.problem, self._curved = problem, exact and not problem.residual.linear
         self._told = not exact
-        self.gauss_newton = torch.full((len(problem.terms),), not exact, device=problem.terms.device)
+        self.gauss_newton = torch.full((problem.items,), not exact, device=problem.terms.device)
 
     def factorise(self, w: Tensor) -> None:
         """Compute Hessian and factors.
@@ -54,31 +55,29 @@ class PointwiseHessian:
         w : where, ``(items, unknowns)``
         """
         space, here = self.problem.null_space, self.problem.linearise(w, slice(None))
-        triangle = here.triangle
-        self._full = triangle.mT @ triangle
-        self._lower = _square_triangle(triangle if space.basis is None else _upper(space.restrict(triangle)))
+        self._full = here.triangle.mT @ here.triangle
+        triangle = (here if space.basis is None else here.along(space.basis)).triangle
+        self._lower = triangle[:, : triangle.shape[2]].mT
         if self._curved:
             self._full = self._full + self._second_order(w)
-            reduced = self._full
-            if space.basis is not None:
-                reduced = space.basis.mT @ space.restrict(reduced)
-            lower, failed = torch.linalg.cholesky_ex(reduced)
+            lower, failed = torch.linalg.cholesky_ex(space.restrict(self._full))
             self.gauss_newton = (failed > 0) | ~(_sines(lower.mT) > ROOT_OF_ROUNDING).all(1)
             self._lower = torch.where(self.gauss_newton[:, None, None], self._lower, lower)
 
     def _second_order(self, w: Tensor) -> Tensor:
         """Return the part of the Hessian with second derivatives of the residual, ``(items, unknowns, unknowns)``."""
         problem, terms = self.problem, self.problem.terms
-        v = fields(terms, w)
+        members, count, _, unknowns = terms.shape
+        v = fields(terms, w.reshape(members, unknowns))
         weights = problem.weights * problem.residual.value(v, *problem.coefficients)
         curvature = weights[:, None, None] * problem.residual.curvature(v, *problem.coefficients)
-        total = w.new_zeros(len(w), w.shape[1], w.shape[1])
-        for p in range(terms.shape[1]):
-            active = [q for q in range(terms.shape[1]) if bool(curvature[:, p, q].any())]
+        total = w.new_zeros(members, unknowns, unknowns)
+        for p in range(count):
+            active = [q for q in range(count) if bool(curvature[:, p, q].any())]
             if active:
                 image = sum(curvature[:, p, q, :, None] * terms[:, q] for q in active)
                 total = total.baddbmm(terms[:, p].mT, image)
-        return total
+        return total if problem.group == 1 else block_diagonal(total, problem.group)
 
     def with_multipliers(self, w: Tensor) -> Tensor:
         """Return unknowns and the multipliers that balance their gradient best, ``(items, unknowns + c)``."""
@@ -92,9 +91,9 @@ class PointwiseHessian:
         space, unknowns = self.problem.null_space, self._full.shape[1]
         force, levels = right[:, :unknowns], right[:, unknowns:]
         w = space.particular(levels)
-        rest = space.coordinates(force - (self._full @ w[..., None])[..., 0])
+        rest = space.coordinates(force - product(self._full, w))
         w = w + space.expand(torch.cholesky_solve(rest[..., None], self._lower)[..., 0])
-        return torch.cat([w, space.multipliers(force - (self._full @ w[..., None])[..., 0])], 1)
+        return torch.cat([w, space.multipliers(force - product(self._full, w))], 1)
 
     def solve(self, jacobian: Linearisation, right: Tensor, *, transposed: bool) -> LinearSolution:
         """Return the solution for every item; the matrix is symmetric, so that ``transposed`` makes no difference.
@@ -161,11 +160,3 @@ def require_full_rank(triangle: Tensor, what: str) -> None:
 def _sines(triangle: Tensor) -> Tensor:
     """Return the sines of the angles between columns of a Jacobian and those before them, from its triangle."""
     return triangle.diagonal(dim1=1, dim2=2).abs() / triangle.norm(dim=1)
-
-
-def _upper(matrix: Tensor) -> Tensor:
-    return torch.linalg.qr(matrix, mode="r").R
-
-
-def _square_triangle(triangle: Tensor) -> Tensor:
-    return triangle[:, : triangle.shape[2]].mT

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sciml.checks import choice, shape
 from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
-from sciml.numerics.batched_steps import DenseLinearisation
+from sciml.numerics.batched_steps import FactoredLinearisation
 from sciml.numerics.implicit import ImplicitReport, root
 from sciml.numerics.pointwise_hessian import PointwiseHessian, require_full_rank
 from sciml.numerics.pointwise_residuals import PointwiseProblem, PointwiseResidual
@@ -92,7 +92,7 @@ def solve(
         If residuals or derivatives are not finite at the start.
     """
     choice("hessian", hessian, ("exact", "gauss_newton"))
-    items, unknowns = len(problem.terms), problem.terms.shape[-1]
+    items, unknowns = problem.items, problem.unknowns
     start = problem.terms.new_zeros(items, unknowns) if start is None else start
     shape("the start", start, (items, unknowns))
     settings = settings or BatchedSettings()
@@ -114,10 +114,10 @@ class _OnNullSpace:
         self.problem = problem
         self.offset = problem.null_space.particular(problem.constraints[1])
 
-    def linearise(self, y: Tensor, items: Tensor) -> DenseLinearisation:
+    def linearise(self, y: Tensor, items: Tensor) -> FactoredLinearisation:
         space, chosen = self.problem.null_space, slice(None) if len(items) == len(self.offset) else items
         here = self.problem.linearise(self.offset[chosen] + space.expand(y, chosen), chosen)
-        return DenseLinearisation(here.residual, lambda: space.restrict(here.jacobian(), chosen))
+        return here if space.basis is None else here.along(space.basis[chosen])
 
 
 def _iterate(problem: PointwiseProblem, start: Tensor, settings: BatchedSettings) -> tuple[Tensor, BatchedReport]:

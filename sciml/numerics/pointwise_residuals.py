@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.checks import shape
+from sciml.checks import shape, whole_number
 from sciml.errors import InputError
-from sciml.numerics.batched_steps import DenseLinearisation
+from sciml.numerics.batched_steps import DenseLinearisation, FactoredLinearisation
 from sciml.numerics.null_space import NullSpace
 
 
@@ -60,20 +60,25 @@ class PointwiseResidual(ABC):
 class PointwiseProblem:
     """Problems of one shape: terms, residual, weighted rows and equality constraints, all in float64.
 
+    Each item of the batch is one member, or a group of members that rows or constraints couple.
+
     Parameters
     ----------
-    terms : T, ``(items, P, m, unknowns)``
+    terms : T, ``(members, P, m, unknowns)``
     residual : function of the terms at a point
-    coefficients : of the residual, each ``(items, 1)`` or ``(items, m)``
-    weights : s of the points, such as those of a quadrature, ``(m,)`` or ``(items, m)``; 1 by default
-    rows : A and b of rows that are linear, ``(items, q, unknowns)`` and ``(items, q)``, weighted already
-    constraints : C and d of equations that hold exactly, ``(items, c, unknowns)`` and ``(items, c)``
+    coefficients : of the residual, each ``(members, 1)`` or ``(members, m)``
+    weights : s of the points, such as those of a quadrature, ``(m,)`` or ``(members, m)``; 1 by default
+    rows : A and b of rows that are linear, ``(members, q, unknowns)`` and ``(members, q)``, weighted already
+    constraints : C and d of equations that hold exactly, ``(items, c, group * unknowns)`` and ``(items, c)``
+    group : how many consecutive members make one item, whose unknowns are theirs, one member after the other; the cost
+        of coupled items is cubic in it
+    couplings : A and b of rows that couple the members of an item, ``(items, q, group * unknowns)`` and ``(items, q)``
 
     Raises
     ------
     InputError
-        If a shape or a type differs, a value is not finite (the sentence names the item), the residuals are fewer than
-        the unknowns that the constraints leave, or constraints are dependent.
+        If a shape or a type differs, a value is not finite (the sentence names the place), the residuals are fewer
+        than the unknowns that the constraints leave, or constraints are dependent.
     """
 
     terms: Tensor
@@ -82,44 +87,56 @@ class PointwiseProblem:
     weights: Tensor | None = None
     rows: tuple[Tensor, Tensor] | None = None
     constraints: tuple[Tensor, Tensor] | None = None
+    group: int = 1
+    couplings: tuple[Tensor, Tensor] | None = None
     null_space: NullSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape("the terms", self.terms, ("items", "P", "m", "unknowns"))
-        items, _, points, unknowns = self.terms.shape
+        shape("the terms", self.terms, ("members", "P", "m", "unknowns"))
+        members, _, points, unknowns = self.terms.shape
         if not self.terms.numel():
             raise InputError(f"the terms have shape {tuple(self.terms.shape)}, expected at least one of each axis.")
-        for name in ("rows", "constraints"):
-            given = getattr(self, name)
-            if given is None:
-                empty = self.terms.new_zeros(items, 0)
-                given = (empty[..., None].expand(items, 0, unknowns), empty)
-                object.__setattr__(self, name, given)
-            shape(f"the matrices of the {name}", given[0], (items, given[1].shape[-1], unknowns))
-            shape(f"the right-hand sides of the {name}", given[1], (items, given[1].shape[-1]))
+        whole_number("the group of members", self.group, at_least=1)
+        if members % self.group:
+            raise InputError(
+                f"there are {members} members in groups of {self.group}, expected a multiple of the group."
+            )
+        self._check_rows("rows", members, unknowns)
+        for name in ("couplings", "constraints"):
+            self._check_rows(name, self.items, self.unknowns)
         weights = self.terms.new_ones(points) if self.weights is None else self.weights
-        shape("the weights of the points", weights.expand(items, points), (items, points))
+        shape("the weights of the points", weights.expand(members, points), (members, points))
         if not bool((weights >= 0).all()):
             raise InputError("weights of points are negative or not a number, expected weights of at least 0.")
-        object.__setattr__(self, "weights", weights.detach().expand(items, points))
+        object.__setattr__(self, "weights", weights.detach().expand(members, points))
         for position, each in enumerate(self.coefficients):
-            if each.ndim != 2 or len(each) != items or each.shape[1] not in (1, points):
+            if each.ndim != 2 or len(each) != members or each.shape[1] not in (1, points):
                 raise InputError(
-                    f"coefficient {position} has shape {tuple(each.shape)}, expected ({items}, 1) or ({items}, "
-                    f"{points}): a value for each item, or for each point."
+                    f"coefficient {position} has shape {tuple(each.shape)}, expected ({members}, 1) or ({members}, "
+                    f"{points}): a value for each member, or for each point."
                 )
         self._check_values()
-        free = unknowns - self.constraints[0].shape[1]
-        if points + self.rows[0].shape[1] < free:
+        count = self.group * (points + self.rows[0].shape[1]) + self.couplings[0].shape[1]
+        free = self.unknowns - self.constraints[0].shape[1]
+        if count < free:
             raise InputError(
-                f"{points} points and {self.rows[0].shape[1]} rows an item determine {free} unknowns, expected at "
-                "least as many residuals as unknowns; take more points or fewer basis functions."
+                f"{count} residuals of each item, at {points} points and in rows, determine {free} unknowns, expected "
+                "at least as many residuals as unknowns; take more points or fewer basis functions."
             )
         object.__setattr__(self, "null_space", NullSpace(self.constraints[0].detach()))
 
+    def _check_rows(self, name: str, length: int, unknowns: int) -> None:
+        """Check matrices and right-hand sides, and make empty ones where there are none."""
+        given = getattr(self, name)
+        if given is None:
+            given = (self.terms.new_zeros(length, 0, unknowns), self.terms.new_zeros(length, 0))
+            object.__setattr__(self, name, given)
+        shape(f"the matrices of the {name}", given[0], (length, given[1].shape[-1], unknowns))
+        shape(f"the right-hand sides of the {name}", given[1], (length, given[1].shape[-1]))
+
     def _check_values(self) -> None:
         named = [("terms", self.terms), *((f"coefficient {i}", each) for i, each in enumerate(self.coefficients))]
-        named += [("rows", each) for each in self.rows] + [("constraints", each) for each in self.constraints]
+        named += [(name, each) for name in ("rows", "couplings", "constraints") for each in getattr(self, name)]
         for name, values in named:
             if values.dtype != torch.float64:
                 raise InputError(f"the {name} are of type {values.dtype}, expected torch.float64; convert them first.")
@@ -132,21 +149,44 @@ class PointwiseProblem:
                 )
 
     @property
+    def items(self) -> int:
+        """The number of items."""
+        return len(self.terms) // self.group
+
+    @property
+    def unknowns(self) -> int:
+        """The number of unknowns of an item."""
+        return self.group * self.terms.shape[-1]
+
+    @property
     def arguments(self) -> tuple[Tensor, ...]:
         """Everything that the solution is a differentiable function of."""
-        return (self.terms, *self.rows, *self.constraints, *self.coefficients)
+        return (self.terms, *self.rows, *self.couplings, *self.constraints, *self.coefficients)
 
-    def linearise(self, w: Tensor, items: Tensor | slice) -> DenseLinearisation:
-        """Return residuals and Jacobians of some items, points before rows.
+    def linearise(self, w: Tensor, items: Tensor | slice) -> FactoredLinearisation:
+        """Return the linearisation of some items.
 
         Parameters
         ----------
         w : ``(chosen, unknowns)``
-        items : which; a slice costs no copy of the terms
+        items : which, or ``slice(None)`` for all, which costs no copy of the terms
         """
-        terms, matrix, right = self.terms[items], self.rows[0][items], self.rows[1][items]
-        coefficients = [each[items] for each in self.coefficients]
-        roots = self.weights[items].sqrt()
+        matrix, right = (each[items] for each in self.couplings)
+        here = self._members(w.reshape(-1, self.terms.shape[-1]), self.members_of(items))
+        if self.group == 1 and not matrix.shape[1]:
+            return here
+        return here.joined(self.group, product(matrix, w) - right, matrix)
+
+    def members_of(self, items: Tensor | slice) -> Tensor | slice:
+        """Return the indices of the members of some items."""
+        if isinstance(items, slice) or self.group == 1:
+            return items
+        return (self.group * items[:, None] + torch.arange(self.group, device=items.device)).flatten()
+
+    def _members(self, w: Tensor, members: Tensor | slice) -> DenseLinearisation:
+        terms, matrix, right = self.terms[members], self.rows[0][members], self.rows[1][members]
+        coefficients = [each[members] for each in self.coefficients]
+        roots = self.weights[members].sqrt()
         v = fields(terms, w)
 
         def jacobian() -> Tensor:
@@ -156,27 +196,31 @@ class PointwiseProblem:
                 points.addcmul_(slopes[:, p, :, None], terms[:, p])
             return torch.cat([points, matrix], 1)
 
-        residual = [roots * self.residual.value(v, *coefficients), (matrix @ w[..., None])[..., 0] - right]
+        residual = [roots * self.residual.value(v, *coefficients), product(matrix, w) - right]
         return DenseLinearisation(torch.cat(residual, 1), jacobian)
 
-    def condition(
-        self, x: Tensor, terms: Tensor, matrix: Tensor, right: Tensor, c: Tensor, d: Tensor, *coefficients: Tensor
-    ) -> Tensor:
+    def condition(self, x: Tensor, *arguments: Tensor) -> Tensor:
         """Return the gradient of the Lagrange function in unknowns and multipliers, which vanishes at the solution.
 
         Parameters
         ----------
         x : unknowns and multipliers, ``(items, unknowns + c)``
-        terms, matrix, right, c, d, coefficients : :attr:`arguments`
+        arguments : :attr:`arguments`
         """
-        w, multipliers = x[:, : terms.shape[-1]], x[:, terms.shape[-1] :]
-        v = fields(terms, w)
+        terms, matrix, right, coupling, level, c, d, *coefficients = arguments
+        w, multipliers = x[:, : self.unknowns], x[:, self.unknowns :]
+        own = w.reshape(len(terms), -1)
+        v = fields(terms, own)
         force = self.weights * self.residual.value(v, *coefficients)
         force = force[:, None] * self.residual.gradient(v, *coefficients)
-        gradient = (terms.flatten(1, 2).mT @ force.flatten(1)[..., None])[..., 0]
-        gradient = gradient + (matrix.mT @ (matrix @ w[..., None] - right[..., None]))[..., 0]
-        gradient = gradient + (c.mT @ multipliers[..., None])[..., 0]
-        return torch.cat([gradient, (c @ w[..., None])[..., 0] - d], 1)
+        gradient = product(terms.flatten(1, 2).mT, force.flatten(1)) + product(matrix.mT, product(matrix, own) - right)
+        gradient = gradient.view_as(w) + product(coupling.mT, product(coupling, w) - level)
+        return torch.cat([gradient + product(c.mT, multipliers), product(c, w) - d], 1)
+
+
+def product(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Return the product of each matrix with its vector."""
+    return (matrices @ vectors[..., None])[..., 0]
 
 
 def fields(terms: Tensor, w: Tensor) -> Tensor:

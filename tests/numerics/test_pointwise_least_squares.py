@@ -89,7 +89,7 @@ def test_gradients_in_everything_are_those_of_differences_for_items_of_unlike_it
     assert bool((report.minimum.cost > 0.1).all())  # where Gauss and Newton's Hessian is wrong
     assert not bool(report.gauss_newton.any())
     assert torch.autograd.gradcheck(
-        lambda *given: solve(problem_of(*given))[0], arguments, eps=1e-6, atol=1e-6, rtol=1e-4
+        lambda *given: solve(problem_of(*given))[0], arguments, eps=1e-6, atol=1e-6, rtol=1e-4, fast_mode=True
     )
 
 
@@ -233,7 +233,12 @@ def test_derivatives_of_a_residual_by_hand_are_those_by_automatic_differentiatio
 def test_gradients_without_derivatives_by_hand_pass_gradcheck() -> None:
     arguments = [each.requires_grad_() for each in tensors(1)]
     assert torch.autograd.gradcheck(
-        lambda *given: solve(problem_of(*given, Unhelped()))[0], arguments, eps=1e-6, atol=1e-6, rtol=1e-4
+        lambda *given: solve(problem_of(*given, Unhelped()))[0],
+        arguments,
+        eps=1e-6,
+        atol=1e-6,
+        rtol=1e-4,
+        fast_mode=True,
     )
 
 
@@ -315,7 +320,58 @@ def test_constraints_that_follow_from_one_another_are_refused_by_item() -> None:
 
 def test_fewer_residuals_than_unknowns_are_refused() -> None:
     terms, _, _, _, _, k = tensors(0)
-    with pytest.raises(InputError, match="3 points and 0 rows an item determine 4 unknowns"):
+    with pytest.raises(InputError, match="3 residuals of each item, at 3 points and in rows, determine 4 unknowns"):
         PointwiseProblem(terms[:, :, :3], Reaction(), (k,))
     c, d = normal(ITEMS, 1, 4), normal(ITEMS, 1)
     PointwiseProblem(terms[:, :, :3], Reaction(), (k,), constraints=(c, d))  # one is fixed
+
+
+def coupled(*given: Tensor) -> PointwiseProblem:
+    """Items of two members each, which share rows and a constraint."""
+    terms, a, b, k, matrix, level, c, d = given
+    return PointwiseProblem(terms, Reaction(), (k,), None, (a, b), (c, d), 2, (matrix, level))
+
+
+def coupled_tensors() -> list[Tensor]:
+    terms, a, b = normal(4, 2, POINTS, UNKNOWNS), normal(4, 5, UNKNOWNS), 0.5 + 0.3 * normal(4, 5)
+    k = torch.tensor([[0.1], [0.2], [1.0], [2.0]], dtype=torch.float64)
+    return [terms, a, b, k, normal(2, 3, 8), normal(2, 3), normal(2, 1, 8), 0.1 * normal(2, 1)]
+
+
+def test_gradients_of_coupled_members_are_those_of_differences() -> None:
+    arguments = [each.requires_grad_() for each in coupled_tensors()]
+    _, report = solve(coupled(*arguments))
+    assert report.minimum.status == ("converged",) * 2
+    assert torch.autograd.gradcheck(
+        lambda *given: solve(coupled(*given))[0], arguments, eps=1e-6, atol=1e-6, rtol=1e-4, fast_mode=True
+    )
+
+
+def test_coupled_members_solve_the_problem_of_one_member_with_all_unknowns() -> None:
+    terms, a, b, k, matrix, level, c, d = coupled_tensors()
+    wide = torch.zeros(2, 2, 2 * POINTS, 8, dtype=torch.float64)  # the terms of both, each in its own columns
+    rows = torch.zeros(2, 13, 8, dtype=torch.float64)
+    for member in range(4):
+        item, side = divmod(member, 2)
+        wide[item, :, side * POINTS : (side + 1) * POINTS, 4 * side : 4 * side + 4] = terms[member]
+        rows[item, 5 * side : 5 * side + 5, 4 * side : 4 * side + 4] = a[member]
+    rows[:, 10:] = matrix
+    right = torch.cat([b.view(2, 10), level], 1)
+    at_points = k.repeat_interleave(POINTS, 1).view(2, 2 * POINTS)
+    one = solve(PointwiseProblem(wide, Reaction(), (at_points,), rows=(rows, right), constraints=(c, d)))
+    two = solve(coupled(terms, a, b, k, matrix, level, c, d))
+    torch.testing.assert_close(one[0], two[0], rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(one[1].minimum.cost, two[1].minimum.cost, rtol=1e-12, atol=0)
+
+
+def test_members_without_couplings_are_those_on_their_own() -> None:
+    terms, a, b, k, *_ = coupled_tensors()
+    alone = solve(PointwiseProblem(terms, Reaction(), (k,), rows=(a, b)))[0]
+    together = solve(PointwiseProblem(terms, Reaction(), (k,), rows=(a, b), group=2))[0]
+    torch.testing.assert_close(together.view(4, UNKNOWNS), alone, rtol=1e-10, atol=1e-11)
+
+
+def test_groups_that_do_not_divide_the_members_are_refused() -> None:
+    terms, *_, k = tensors(0)
+    with pytest.raises(InputError, match="3 members in groups of 2, expected a multiple"):
+        PointwiseProblem(terms, Reaction(), (k,), group=2)
