@@ -7,7 +7,7 @@ subclass given as ``error``. Single values are checked in :mod:`sciml.checks.val
 
 from __future__ import annotations
 
-from sciml.checks.arrays import finite, number_array, real_array, rising, shape, shape_of, whole_array
+from sciml.checks.arrays import boolean_array, finite, number_array, real_array, rising, shape, shape_of, whole_array
 from sciml.checks.values import (
     choice,
     did_you_mean,
@@ -21,6 +21,7 @@ from sciml.checks.values import (
 )
 
 __all__ = [
+    "boolean_array",
     "choice",
     "did_you_mean",
     "finite",

@@ -189,12 +189,36 @@ def whole_array(
     if array.size and not low <= int(array.min()) <= int(array.max()) < high:
         flat = array.reshape(-1)
         index = int(np.argmin(flat) if int(flat.min()) < low else np.argmax(flat))
+        place = _place(index, array.shape).strip()
         end = f"; {remedy}." if remedy else "."
         raise error(
-            f"a value of {name} is {flat[index]} ({_place(index, array.shape).strip()}), "
-            f"expected whole numbers{bounds}{end}"
+            f"a value of {name} is {flat[index]}{f' ({place})' if place else ''}, expected whole numbers{bounds}{end}"
         )
     return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
+
+
+def boolean_array(
+    name: str,
+    values: object,
+    *,
+    shape: Sequence[int | str | EllipsisType] | None = None,
+    remedy: str = "",
+    error: type[InputError] = InputError,
+) -> np.ndarray:
+    """Return an array of booleans; numbers 0 and 1 are refused.
+
+    Parameters
+    ----------
+    name, values, shape, remedy, error : as those of :func:`whole_array`
+
+    Examples
+    --------
+    >>> boolean_array("the mask", [1, 0])
+    Traceback (most recent call last):
+    sciml.errors.InputError: the values of the mask are integers, expected boolean ones.
+    """
+    array = _plain_array(name, values, "b", "boolean", error, remedy)
+    return array if shape is None else _shape(name, array, shape, error=error)
 
 
 def rising(name: str, values: Any, *, at_least: float | None = None, error: type[InputError] = InputError) -> Any:
@@ -247,9 +271,9 @@ def _plain_array(
     """Return an array of one of several kinds of NumPy, unconverted, without a mask."""
     import numpy as np
 
-    if hasattr(values, "detach"):  # a tensor of torch
-        values = values.detach().cpu()
     try:
+        if hasattr(values, "detach"):  # a tensor of torch; one without values has no copy
+            values = values.detach().cpu()
         array = np.asanyarray(values)
     except (TypeError, ValueError, RuntimeError, OverflowError) as reason:
         why = " ".join(str(reason).split()).rstrip(".")[:200]

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from sciml.errors import DivergenceError, InputError
+from sciml.errors import DivergenceError
 from sciml.linalg.multigrid import MultigridPreconditioner
 from sciml.linalg.solver import solve
+from sciml.linalg.tensors import KeptSolves, check_holds, check_real
 from sciml.linalg.validation import SOLID, check_spacing, side_names
 from sciml.linalg.voxel_poisson import VoxelPoisson
-from sciml.numerics.implicit import Given, linear_system, operator_of
+from sciml.numerics.implicit import linear_system, operator_of
 
 # What is left of a right-hand side, relative to its norm, where projection takes all of it but rounding errors.
 ROUNDING = 1e-14
@@ -67,23 +68,24 @@ def poisson_solve(
     >>> bool((k.grad < 0).all())        # more permeable cells lower the pressure
     True
     """
-    for name, value in (("b", b), ("coefficient", coefficient)):
-        if value is not None and not (isinstance(value, torch.Tensor) and value.is_floating_point()):
-            kind = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
-            raise InputError(f"{name} must be a floating-point torch.Tensor, got {kind}.")
-    k = None if coefficient is None else _to_numpy(coefficient)
-    problem = VoxelPoisson.from_cells(cells, coefficient=k, spacing=spacing, outside=outside)
-    system = _System(problem, spacing, rtol, b.device)
-    parameters = () if coefficient is None else (coefficient,)
-    x, _ = linear_system(
-        operator_of(system.bilinear_form),
-        lambda right, *_: system.solve(right, project),
-        b,
-        *parameters,
+    parameters = () if coefficient is None else (check_real("coefficient", coefficient),)
+    check_real("b", b)
+    passes: list[_System] = []  # one in a plain call, those of all entries under torch.func.vmap
+    kept = KeptSolves(lambda arguments: arguments[1:])
+
+    def solver(right: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
+        k = _to_numpy(parameters[0]) if parameters else None
+        problem = VoxelPoisson.from_cells(cells, coefficient=k, spacing=spacing, outside=outside)
+        passes.append(system := _System(problem, spacing, rtol, b.device))
         # Projected in any case: x does not depend on the part of b that projection removes.
-        adjoint=Given(lambda right: system.solve(right, project=True), rtol=None),
-    )
-    return x.to(b)
+        kept.keep(parameters, lambda right: system.solve(right, project=True))
+        x = system.solve(right, project)
+        check_holds("the solution", x, b.dtype, lambda x: x.reshape(-1, problem.cells.size).abs().amax(1))
+        return x
+
+    operator = operator_of(lambda y, x, *parameters: passes[-1].bilinear_form(y, x, *parameters))
+    x, _ = linear_system(operator, solver, b, *parameters, adjoint=kept)
+    return x.to(b.dtype)
 
 
 class _System:

@@ -26,13 +26,14 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from sciml.checks import positive, whole_array, whole_number
+from sciml.checks import boolean_array, positive, whole_array, whole_number
 from sciml.errors import InputError, SingularSystemError
 from sciml.linalg.graph_equations import GraphEquations, binary_scale
 from sciml.linalg.graph_methods import as_graph_method
 from sciml.linalg.graph_solutions import GraphSolveInfo, solve_prepared
+from sciml.linalg.tensors import KeptSolves, check_holds, check_real
 from sciml.mesh.edges import check_single, components
-from sciml.numerics.implicit import Given, root
+from sciml.numerics.implicit import root
 
 Nodes = np.ndarray | Tensor | Sequence
 
@@ -56,7 +57,7 @@ class GraphLaplacian:
     def __init__(self, edges: Nodes, nodes: int, pinned: Nodes, graph: Nodes | None = None) -> None:
         self.nodes = whole_number("the number of nodes", nodes, at_least=1)
         self.edges = _checked_edges(edges, self.nodes)
-        self.pinned = _checked_mask(pinned, self.nodes)
+        self.pinned = boolean_array("pinned", pinned, shape=(self.nodes,)).copy()
         self.graph = _checked_graph(graph, self.nodes)
         self.graphs = int(self.graph.max()) + 1
         across = self.graph[self.edges[:, 0]] != self.graph[self.edges[:, 1]]
@@ -140,6 +141,9 @@ class GraphLaplacian:
     ) -> tuple[Tensor, GraphSolveInfo]:
         """Return x and how it was found; x is differentiable, once, in all four tensors, in both modes.
 
+        The transforms of ``torch.func`` apply; under ``vmap`` entries are solved one by one, and the report is that of
+        the last one. For many systems of one structure, heads are faster.
+
         A derivative takes one solve with the same matrix, whose factors or hierarchy are kept: with A y = x_bar at the
         free nodes and y = 0 at the pinned ones, w_bar_ij = -(y_i - y_j) (x_i - x_j), s_bar = -y x, f_bar = y, and
         g_bar_i = x_bar_i + sum_j w_ij y_j.
@@ -154,23 +158,27 @@ class GraphLaplacian:
 
         Returns
         -------
-        x : shape (n,), or (n, H) if any argument has heads; dtype and device of the arguments; solved in float64
+        x : shape (n,), or (n, H) if any argument has heads; dtype and device of the arguments; solved in float64, to
+            which the bound on the error refers, and rounded, as gradients are
         info : method, iterations, and residual and a proven bound on the error of each graph
 
         Raises
         ------
         InputError
-            A conductance is not positive or a sink negative, or a shape does not fit.
+            A conductance is not positive or a sink negative, a shape does not fit, or x exceeds the dtype.
         SingularSystemError
             A connected component has neither a pinned node nor a sink.
         DivergenceError
             The error could not be proven to be below ``rtol``; the message says what rounding allows. The adjoint
             solve raises it, too.
         """
-        rtol = positive("rtol", rtol)
+        rtol, chosen = positive("rtol", rtol), as_graph_method(method)
         given = {"conductance": conductance, "values": values, "sink": sink, "source": source}
-        self._check(given)
-        heads = _heads(given)
+        present = {name: each for name, each in given.items() if each is not None or name in ("conductance", "values")}
+        for name, tensor in present.items():
+            _check_shape(name, check_real(name, tensor), len(self.edges) if name == "conductance" else self.nodes)
+        heads = _heads(present)
+        dtype = reduce(torch.promote_types, [tensor.dtype for tensor in present.values()])
         zero = torch.zeros(self.nodes, 1, dtype=torch.float64, device=conductance.device)
         w, g, s, f = (
             zero if tensor is None else (tensor if tensor.ndim == 2 else tensor[:, None]).double()
@@ -178,25 +186,32 @@ class GraphLaplacian:
         )
         pinned = torch.from_numpy(self.pinned)[:, None].to(w.device)
         g, s, f = torch.where(pinned, g, 0.0), torch.where(pinned, 0.0, s), torch.where(pinned, 0.0, f)
-        w, s, f = self._scaled(w, s, f)
-        equations = GraphEquations(self, w.detach(), s.detach())
-        name, prepared = as_graph_method(method).prepare(equations)
+        passes: list[GraphEquations] = []  # one in a plain call, those of all entries under torch.func.vmap
+        kept = KeptSolves(lambda arguments: self._scaled(arguments[0], *arguments[2:])[:2])
 
         def condition(x: Tensor, w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> Tensor:
             # With x = g put in, the derivative in x is A at the free nodes and the identity at the others.
-            return torch.where(pinned, x - g, equations.product(torch.where(pinned, g, x), w, s) - f)
+            w, s, f = self._scaled(w, s, f)
+            return torch.where(pinned, x - g, passes[-1].product(torch.where(pinned, g, x), w, s) - f)
 
         def solver(w: Tensor, g: Tensor, s: Tensor, f: Tensor) -> tuple[Tensor, GraphSolveInfo]:
-            return solve_prepared(name, prepared, g.expand(-1, heads), f.expand(-1, heads), rtol)
+            self._check(w, g, s, f)
+            w, s, f = self._scaled(w, s, f)
+            equations = GraphEquations(self, w, s)
+            name, prepared = chosen.prepare(equations)
 
-        def derivative(right: Tensor) -> Tensor:
-            found, _ = solve_prepared(name, prepared, torch.zeros_like(right), right, rtol)
-            return torch.where(pinned, right, found)
+            def derivative(right: Tensor) -> Tensor:
+                found, _ = solve_prepared(name, prepared, torch.zeros_like(right), right, rtol)
+                return torch.where(pinned, right, found)
 
-        x, report = root(condition, solver, w, g, s, f, adjoint=Given(derivative, rtol=None))
-        present = [tensor for tensor in given.values() if tensor is not None]
-        flat = all(tensor.ndim == 1 for tensor in present)
-        dtype = reduce(torch.promote_types, [tensor.dtype for tensor in present])
+            passes.append(equations)
+            kept.keep((w, s), derivative)
+            x, info = solve_prepared(name, prepared, g.expand(-1, heads), f.expand(-1, heads), rtol)
+            check_holds("the solution", x, dtype, equations.largest)
+            return x, info
+
+        x, report = root(condition, solver, w, g, s, f, adjoint=kept)
+        flat = all(tensor.ndim == 1 for tensor in present.values())
         return (x[:, 0] if flat else x).to(dtype), report.info
 
     def _scaled(self, w: Tensor, s: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -210,26 +225,21 @@ class GraphLaplacian:
         scale = binary_scale(largest)
         return w / scale[of_edge], s / scale[of_graph], f / scale[of_graph]
 
-    def _check(self, given: dict[str, Tensor | None]) -> None:
-        """Refuse arguments of a solve with wrong shapes or values, and components that nothing fixes."""
-        for name, tensor in given.items():
-            _check_tensor(name, tensor, len(self.edges) if name == "conductance" else self.nodes)
-        _check_conductance(given["conductance"], self.edges)
-        _check_nodes("values", given["values"], self.pinned)
-        if given["source"] is not None:
-            _check_nodes("source", given["source"], ~self.pinned)
-        if given["sink"] is not None:
-            _check_nodes("sink", given["sink"], ~self.pinned, least=0.0)
-        self._check_fixed(given["sink"])
+    def _check(self, conductance: Tensor, values: Tensor, sink: Tensor, source: Tensor) -> None:
+        """Refuse arguments of a solve with wrong values, (n, H) or (m, H), and components that nothing fixes."""
+        _check_conductance(conductance, self.edges)
+        _check_nodes("values", values, self.pinned)
+        _check_nodes("source", source, ~self.pinned)
+        _check_nodes("sink", sink, ~self.pinned, least=0.0)
+        self._check_fixed(sink)
 
-    def _check_fixed(self, sink: Tensor | None) -> None:
+    def _check_fixed(self, sink: Tensor) -> None:
         """Refuse components in which nothing fixes the level of x."""
         count, labels = self.components
-        held = np.zeros((count, 1 if sink is None or sink.ndim == 1 else sink.shape[1]), bool)
+        held = np.zeros((count, sink.shape[1]), bool)
         held[labels[self.pinned]] = True
-        if not held.all() and sink is not None:
-            sinks = (sink.detach().cpu().numpy() > 0).reshape(self.nodes, -1)
-            np.logical_or.at(held, labels, sinks)
+        if not held.all():
+            np.logical_or.at(held, labels, sink.cpu().numpy() > 0)
         if held.all():
             return
         loose = int(np.argmax(~held.all(axis=1)))
@@ -245,26 +255,19 @@ class GraphLaplacian:
 
 
 def _checked_edges(edges: Nodes, nodes: int) -> np.ndarray:
-    edges = _to_numpy(edges)
-    edges = np.zeros((0, 2), np.int64) if np.size(edges) == 0 else whole_array("edges", edges, at_least=0, below=nodes)
-    if edges.ndim != 2 or edges.shape[1] != 2:
-        raise InputError(f"edges has shape {edges.shape}, expected (number of edges, 2): two nodes for each.")
-    edges = edges.astype(np.int64)
-    check_single(edges)
-    return edges
-
-
-def _checked_mask(pinned: Nodes, nodes: int) -> np.ndarray:
-    mask = np.array(_to_numpy(pinned))  # a copy, as of edges and graph: what the caller changes later is not ours
-    if mask.dtype != bool or mask.shape != (nodes,):
-        raise InputError(f"pinned has shape {mask.shape} and dtype {mask.dtype}, expected ({nodes},) booleans.")
-    return mask
+    numbers = whole_array("edges", edges, at_least=0, below=nodes)
+    if numbers.size == 0:
+        return np.zeros((0, 2), np.int64)
+    if numbers.ndim != 2 or numbers.shape[1] != 2:
+        raise InputError(f"edges has shape {numbers.shape}, expected (number of edges, 2): two nodes for each.")
+    check_single(numbers)
+    return numbers.copy()  # as of pinned and graph: what the caller changes later is not ours
 
 
 def _checked_graph(graph: Nodes | None, nodes: int) -> np.ndarray:
     if graph is None:
         return np.zeros(nodes, np.int64)
-    numbers = whole_array("graph", _to_numpy(graph), at_least=0).astype(np.int64)
+    numbers = whole_array("graph", graph, at_least=0).copy()
     if numbers.shape != (nodes,):
         raise InputError(f"graph has shape {numbers.shape}, expected ({nodes},): the graph of each node.")
     present = np.unique(numbers)
@@ -278,23 +281,14 @@ def _checked_graph(graph: Nodes | None, nodes: int) -> np.ndarray:
     return numbers
 
 
-def _to_numpy(values: Nodes) -> np.ndarray | Sequence:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-
-
-def _check_tensor(name: str, tensor: Tensor | None, rows: int) -> None:
-    if tensor is None:
-        return
-    if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
-        kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise InputError(f"{name} must be a floating-point torch.Tensor, got {kind}.")
+def _check_shape(name: str, tensor: Tensor, rows: int) -> None:
     if tensor.ndim not in (1, 2) or tensor.shape[0] != rows:
         raise InputError(f"{name} has shape {tuple(tensor.shape)}, expected ({rows},) or ({rows}, heads).")
 
 
-def _heads(given: dict[str, Tensor | None]) -> int:
+def _heads(given: dict[str, Tensor]) -> int:
     """Return the number of heads that the arguments with two axes share, 1 without any."""
-    counts = {name: t.shape[1] for name, t in given.items() if t is not None and t.ndim == 2 and t.shape[1] != 1}
+    counts = {name: t.shape[1] for name, t in given.items() if t.ndim == 2 and t.shape[1] != 1}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(f"the numbers of heads differ or are 0: {listed}; expected one number of at least 1.")
@@ -302,26 +296,28 @@ def _heads(given: dict[str, Tensor | None]) -> int:
 
 
 def _check_conductance(conductance: Tensor, edges: np.ndarray) -> None:
-    wrong = ~((conductance.detach() > 0) & torch.isfinite(conductance.detach()))
+    wrong = ~((conductance > 0) & torch.isfinite(conductance))
     if bool(wrong.any()):
-        place = tuple(wrong.nonzero()[0].tolist())
-        first, second = edges[place[0]]
-        head = f", head {place[1]}" if len(place) == 2 else ""
+        edge, head = wrong.nonzero()[0].tolist()
+        first, second = edges[edge]
         raise InputError(
-            f"conductance is {conductance.detach()[place].item():g} on edge {place[0]} between the nodes {first} and "
-            f"{second}{head}, expected a finite number > 0; remove edges that let nothing through."
+            f"conductance is {conductance[edge, head].item():g} on edge {edge} between the nodes {first} and {second}"
+            f"{_of_head(head, conductance)}, expected a finite number > 0; remove edges that let nothing through."
         )
 
 
 def _check_nodes(name: str, tensor: Tensor, where: np.ndarray, least: float = -np.inf) -> None:
     """Refuse values that are not finite, or too small, at the nodes where they count."""
-    tensor = tensor.detach()
-    counts = torch.from_numpy(where).to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
+    counts = torch.from_numpy(where).to(tensor.device)[:, None]
     wrong = counts & ~((tensor >= least) & torch.isfinite(tensor))
     if bool(wrong.any()):
-        place = tuple(wrong.nonzero()[0].tolist())
-        head = f", head {place[1]}" if len(place) == 2 else ""
+        node, head = wrong.nonzero()[0].tolist()
         bound = " >= 0" if least == 0 else ""
         raise InputError(
-            f"{name} is {tensor[place].item():g} at node {place[0]}{head}, expected a finite number{bound}."
+            f"{name} is {tensor[node, head].item():g} at node {node}{_of_head(head, tensor)}, expected a finite "
+            f"number{bound}."
         )
+
+
+def _of_head(head: int, tensor: Tensor) -> str:
+    return f", head {head}" if tensor.shape[1] > 1 else ""

@@ -424,8 +424,8 @@ def test_shapes_and_types_of_arguments_are_checked():
     for arguments, sentence in (
         ({"conductance": torch.ones(3)}, r"conductance has shape \(3,\), expected \(2,\) or \(2, heads\)\."),
         ({"values": torch.zeros(3, 2), "sink": torch.ones(3, 4)}, r"the numbers of heads differ .*values 2, sink 4"),
-        ({"values": np.zeros(3)}, r"values must be a floating-point torch\.Tensor, got ndarray\."),
-        ({"values": torch.zeros(3, dtype=torch.long)}, r"got torch\.int64\."),
+        ({"values": np.zeros(3)}, r"values must be a dense floating-point torch\.Tensor, got ndarray\."),
+        ({"values": torch.zeros(3, dtype=torch.long)}, r"got shape \(3,\), torch\.int64, on cpu\."),
         ({"rtol": 0.0}, r"rtol is 0"),
         ({"method": "amgg"}, r"did you mean 'amg'\?"),
     ):
