@@ -77,11 +77,9 @@ def cross_validate(config: Config, folds: Sequence[int] | None = None) -> Curves
         raise ConfigError(f"training has {len(config.training.phases)} phases, expected one for a cross-validation.")
     curves = []
     for fold in range(len(data.all_folds)) if folds is None else folds:
-        data.fold = fold
-        data.__dict__.pop("parts", None)
         task = instance("task", config.build_task(), GraphClassification, "GraphClassification", error=ConfigError)
         with seeded(config.seed):  # of dropout
-            curves.append(_train(task, data, config.training))
+            curves.append(_train(task, data.of_fold(fold), config.training))
     return Curves(*np.array(curves).transpose(2, 0, 1))
 
 

@@ -95,12 +95,11 @@ class PoreNetworks(Draws):
         self.seed = whole_number("seed", seed, at_least=0, error=ConfigError)
         self.file = None if path is None else SampleData(path, seed=seed)
 
-    def draw(self, batch: int, random: torch.Generator) -> Batch:
+    def draw(self, random: torch.Generator) -> Batch:
         """Return the networks of a batch of training.
 
         Parameters
         ----------
-        batch : a counter, which is not read
         random : of the update
         """
         numbers = np.random.default_rng(int(torch.randint(2**62, (), generator=random, device=random.device)))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sciml.cgs.bellman import Decisions
+from sciml.cgs.evaluation import errors_by_set
 from sciml.cgs.features import check_answer
 from sciml.cgs.model import GraphModel
 from sciml.checks import instance, number, whole_number
@@ -188,8 +189,10 @@ class ValueIteration(Task):
         return {"values": (self.model.answer(batch).values - batch.y).square().mean()}
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Return means over the graphs: the share of states whose best edge is not that under the exact values, the
-        error of a value relative to the exact one (MAPE / 100), and the square error.
+        """Return the errors of a batch by name, means over its graphs.
+
+        ``policy_error`` is the share of states whose best edge is not that under the exact values, ``relative_error``
+        that of a value relative to the exact one (MAPE / 100), and ``mse`` the square error.
         """
         predicted = self.model.answer(batch).values.to(batch.y)
         found = {
@@ -204,17 +207,7 @@ class ValueIteration(Task):
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return the metrics of :meth:`validate` for each test set, with the name of the set behind each."""
         instance("data", data, DecisionGraphs, "DecisionGraphs", error=ConfigError)
-        self.eval()
-        found: dict[str, float] = {}
-        sets = data.test_sets()
-        for number_of_set, (name, batches) in enumerate(sets.items()):
-            self.tell("evaluating", number_of_set / len(sets))
-            graphs = sum(batch.num_graphs for batch in batches)
-            with torch.no_grad():
-                metrics = [(self.validate(batch.to(self.device)), batch.num_graphs / graphs) for batch in batches]
-            for key in metrics[0][0]:
-                found[f"{key}_{name}"] = sum(float(each[key]) * share for each, share in metrics)
-        return found
+        return errors_by_set(self, data.test_sets())
 
 
 def best_edges(graph: Batch, values: Tensor) -> Tensor:

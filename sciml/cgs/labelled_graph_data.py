@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,19 @@ class LabelledGraphData(LightningDataModule):
             "validate": train[inner.test].tolist(),
             "test": test.tolist(),
         }
+
+    def of_fold(self, fold: int) -> LabelledGraphData:
+        """Return the data of another fold, which shares the graphs that have been read.
+
+        Parameters
+        ----------
+        fold : its number, from 0
+        """
+        _ = self.all_folds
+        other = copy.copy(self)
+        other.__dict__.pop("parts", None)
+        other.fold = whole_number("fold", fold, at_least=0, error=ConfigError)
+        return other
 
     def train_dataloader(self) -> DataLoader:
         """Return the graphs of training, in an order that depends on seed and epoch."""

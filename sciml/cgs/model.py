@@ -34,7 +34,8 @@ class SolveReport:
     ----------
     method : name of the solver
     iterations : the largest number; of a direct solver those of its refinement
-    error_bound : a bound on the error of the values relative to the largest, of all graphs and heads
+    error_bound : a bound on the error of what the solver finds, relative to the largest value, of all graphs and heads;
+        of a decoded model these are the fixed points in front of the decoder
     converged : whether it is below the tolerance
     """
 
@@ -53,9 +54,9 @@ class SolveReport:
         """
         if not self.converged:
             raise DivergenceError(
-                f"the values of a graph are known to a relative error of {self.error_bound:.2g} only after "
-                f"{self.iterations} iterations of the solver {self.method}; allow more iterations, or choose a larger "
-                "rtol or another solver."
+                f"the system of a graph is solved to a relative error of {self.error_bound:.2g} only by the solver "
+                f"{self.method} (iterations: {self.iterations}); allow more iterations, or choose a larger rtol or "
+                "another solver."
             )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.cgs.data import PoreNetworks, collate, network_graph
+from sciml.cgs.evaluation import errors_by_set
 from sciml.cgs.features import Features, check_answer
 from sciml.cgs.model import GraphAnswer, GraphModel, SolveReport
 from sciml.checks import choice, instance, number
@@ -92,7 +93,7 @@ class GraphSolver(Task):
         """Take the statistics of the features, and the unit, from networks of the training before the first epoch."""
         if stage != "fit" or self.is_adjusted:
             return
-        batch = self._data().draw(0, generator(self._seed, FIRST_BATCH))
+        batch = self._data().draw(generator(self._seed, FIRST_BATCH))
         self.features.fit([batch])
         self.adjust_unit(batch)
         self.is_adjusted.fill_(True)
@@ -101,7 +102,7 @@ class GraphSolver(Task):
         """Draw the networks of a counter, once for all of its updates."""
         if isinstance(batch, int):
             random = generator(self._seed, self.trainer.global_step, self.global_rank)
-            batch = self._data().draw(batch, random).to(self.device)
+            batch = self._data().draw(random).to(self.device)
         return super().on_after_batch_transfer(batch, dataloader_idx)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -154,8 +155,10 @@ class GraphSolver(Task):
         return (answer.values - batch.y) / (sizes * batch.num_graphs)[batch.batch].sqrt()
 
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """Return means over the networks: the square error of the pressures and that of the mean pressure, and the
-        relative error of the permeability (0.05 is 5 %) if the model has conductances.
+        """Return the errors of a batch by name, means over its networks.
+
+        ``mse`` and ``mse_of_mean`` are square errors of the pressures and of their mean, ``permeability_error`` is
+        relative (0.05 is 5 %) and there if the model has conductances and no sinks.
         """
         answer, found = self.answer(batch), {}
         if "y" in batch:
@@ -178,17 +181,7 @@ class GraphSolver(Task):
             If the solver does not converge on a network.
         """
         instance("data", data, PoreNetworks, "PoreNetworks", error=ConfigError)
-        found: dict[str, float] = {}
-        sets = data.test_sets()
-        self.eval()
-        for done, (name, batches) in enumerate(sets.items()):
-            self.tell("evaluating", done / len(sets))
-            with torch.no_grad():
-                metrics = [(self.validate(batch.to(self.device)), batch.num_graphs) for batch in batches]
-            total = sum(count for _, count in metrics)
-            for key in metrics[0][0]:
-                found[f"{key}_{name}"] = sum(float(each[key]) * count for each, count in metrics) / total
-        return found | data.baselines()
+        return errors_by_set(self, data.test_sets()) | data.baselines()
 
     def predict_file(
         self,

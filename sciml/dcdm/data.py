@@ -153,8 +153,11 @@ class RitzDirections(Draws):
         return DirectionBatch(operator.to(random.device), draws.draw(self.batch_size, random))
 
     def make_sources(self, seed: int) -> list[_Source]:
-        """Return the problems of every size and case, with samplers of their right-hand sides; geometry seeds from
-        ``seed`` on.
+        """Return the problems of every size and case, with samplers of their right-hand sides.
+
+        Parameters
+        ----------
+        seed : from which on the geometries have their seeds
         """
         sources = []
         for size in self.sizes:

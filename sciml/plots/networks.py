@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
-from sciml.checks import choice
+from sciml.checks import choice, real_array
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.mesh.mesh import Mesh
@@ -149,7 +149,9 @@ def law_picture(
 
 def draw_law(axes: Axes, size: np.ndarray, laws: Mapping[str, np.ndarray]) -> None:
     """Draw conductances relative to their geometric means over a size, by the name of the law."""
-    for name, values in laws.items():
+    size = _positive("the sizes of the throats", size, ("throats",))
+    for name, given in laws.items():
+        values = _positive(f"the conductances by the {name} law", given, (len(size),))
         look = {"color": FAINT, "s": 26} if name == "true" else {"color": COLOURS[0], "s": 7}
         axes.scatter(size, values / np.exp(np.log(values).mean()), label=name, linewidths=0.0, **look)
     axes.set(xscale="log", yscale="log", axisbelow=True)
@@ -177,12 +179,12 @@ def error_by_size(
     error, size : labels of the axes
     title : one line
     """
-    if not points or not all(pair[0] > 0.0 and pair[1] > 0.0 for pairs in points.values() for pair in pairs):
-        raise InputError("Errors against sizes need at least one method, and positive sizes and errors.")
+    if not points:
+        raise InputError("Errors against sizes need at least one method, got none.")
     figure = Figure(figsize=PANEL, layout="constrained")
     axes = figure.subplots()
     for number, (name, pairs) in enumerate(points.items()):
-        sizes, errors = np.array(pairs, float).T
+        sizes, errors = _positive(f"sizes and errors of {name}", pairs, ("pairs", 2)).T
         at = np.unique(sizes)
         groups = [errors[sizes == each] for each in at]
         look = {"color": COLOURS[number % len(COLOURS)]}
@@ -194,6 +196,15 @@ def error_by_size(
     entitle(axes, title)
     tidy(axes)
     save(figure, path)
+
+
+def _positive(name: str, values: object, shape: tuple[int | str, ...]) -> np.ndarray:
+    """Return numbers that a logarithmic axis can show, at least one of them."""
+    found = real_array(name, values, shape=shape)
+    if not found.size or found.min() <= 0.0:
+        got = f"the smallest of {name} is {found.min():g}" if found.size else f"{name} are none"
+        raise InputError(f"{got}, expected positive numbers, which a logarithmic axis can show.")
+    return found
 
 
 def _checked(pressure: Field, flux: Field) -> tuple[Mesh, np.ndarray]:

@@ -51,6 +51,18 @@ def test_the_parts_of_a_fold_are_disjoint_hold_all_graphs_and_share_out_the_clas
     assert len(seen) == 43
 
 
+def test_another_fold_shares_the_graphs_and_leaves_the_first_as_it_was(tmp_path: Path) -> None:
+    path = write(tmp_path / "graphs.txt")
+    data = LabelledGraphData(str(path), folds=5, fold=2)
+    before = data.parts["test"]
+    other = data.of_fold(3)
+    path.unlink()  # nothing is read again
+    assert other.parts["test"] == other.all_folds[3].test.tolist() != before == data.parts["test"]
+    assert other.graphs is data.graphs
+    with pytest.raises(ConfigError, match="fold is -1"):
+        data.of_fold(-1)
+
+
 def test_folds_beside_the_file_are_used_unless_a_split_is_asked_for(tmp_path: Path) -> None:
     path, folder = write(tmp_path / "graphs.txt"), tmp_path / "10fold_idx"
     folder.mkdir()
@@ -166,7 +178,7 @@ def test_a_file_of_other_tags_or_classes_is_refused(tmp_path: Path) -> None:
 def test_classes_by_a_solver_that_has_not_converged_are_no_classes_to_report(tmp_path: Path) -> None:
     data = LabelledGraphData(str(write(tmp_path / "graphs.txt")), folds=3)
     task = GraphClassification(solver(solver=Picard(1e-6, most_iterations=1)), tags=2)
-    with pytest.raises(DivergenceError, match="after 1 iterations of the solver picard"):
+    with pytest.raises(DivergenceError, match=r"only by the solver picard \(iterations: 1\)"):
         task.evaluate(data)
 
 

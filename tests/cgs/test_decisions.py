@@ -92,7 +92,7 @@ def test_errors_are_relative_to_the_truth_and_means_over_graphs() -> None:
 def test_values_of_a_solver_that_has_not_converged_are_no_errors_to_report() -> None:
     with seeded(0):
         task = ValueIteration(ConvergentGraphSolver(1, 1, heads=2, solver=Picard(1e-10, most_iterations=2)))
-    with pytest.raises(DivergenceError, match="after 2 iterations of the solver picard"):
+    with pytest.raises(DivergenceError, match=r"only by the solver picard \(iterations: 2\)"):
         task.evaluate(small())
 
 

@@ -24,6 +24,7 @@ CLASS = re.compile(r"^([A-Z]\w*[a-z]\w*)(\.\w+)*(\(.*\))?$")
 MODULE = re.compile(r"^sciml(\.\w+)+$")
 FOREIGN = {"LinearOperator", "LightningDataModule", "Trainer", "KeyboardInterrupt", "OSError"}
 SOURCES = re.compile(r"^## Source files of the package$(.*)", re.DOTALL | re.MULTILINE)
+REFERENCE = re.compile(r":(?:class|mod|func|meth|data|attr|exc):`~?(sciml\.[\w.]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -61,6 +62,21 @@ def test_configs_and_links_of_a_page_exist(each: Page) -> None:
     for target in LINK.findall(each.prose()):
         if not target.startswith(("http", "#", "mailto")):
             assert (folder / target.partition("#")[0]).exists(), f"{each.name} links to {target}"
+
+
+def test_what_docstrings_refer_to_exists() -> None:
+    package, missing = Path(sciml.__file__).parent, []
+    for path in sorted(package.rglob("*.py")):
+        for name in REFERENCE.findall(path.read_text(encoding="utf-8")):
+            owner, _, last = name.rpartition(".")
+            try:
+                resolve(name)
+            except AttributeError:  # a field of a dataclass has annotations alone
+                if last not in getattr(resolve(owner), "__annotations__", {}):
+                    missing.append(f"{path.relative_to(package)} refers to {name}")
+            except ModuleNotFoundError:
+                missing.append(f"{path.relative_to(package)} refers to {name}")
+    assert not missing, "\n".join(missing)
 
 
 @pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs"])

@@ -52,9 +52,37 @@ def test_fields_of_another_kind_are_refused(tmp_path):
 def test_errors_of_a_size_are_joined_and_their_medians_are_marked(tmp_path):
     error_by_size({"ours": [(100, 1e-7), (100, 3e-7), (1000, 1e-6)]}, tmp_path / "sizes.png")
     assert (tmp_path / "sizes.png").stat().st_size > 5000
-    for wrong in ({}, {"ours": [(100, 0.0)]}):
-        with pytest.raises(InputError, match="positive sizes and errors"):
-            error_by_size(wrong, tmp_path / "sizes.png")
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ({}, "at least one method, got none"),
+        ({"ours": []}, "sizes and errors of ours"),
+        ({"ours": [(100, 0.0)]}, "smallest of sizes and errors of ours is 0, expected positive numbers"),
+        ({"ours": [(100,)]}, "shape of sizes and errors of ours"),
+        ({"ours": [(100, float("nan"))]}, "sizes and errors of ours"),
+    ],
+)
+def test_errors_that_a_logarithmic_axis_cannot_show_are_refused(tmp_path, points, words):
+    with pytest.raises(InputError, match=words):
+        error_by_size(points, tmp_path / "sizes.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("size", "learned", "words"),
+    [
+        ([1.0, -2.0], [1.0, 1.0], "smallest of the sizes of the throats is -2, expected positive"),
+        ([1.0, 2.0], [1.0, 0.0], "smallest of the conductances by the learned law is 0, expected positive"),
+        ([1.0, 2.0], [1.0], "shape of the conductances by the learned law"),
+        ([], [], "the sizes of the throats are none"),
+    ],
+)
+def test_laws_that_logarithmic_axes_cannot_show_are_refused(tmp_path, size, learned, words):
+    with pytest.raises(InputError, match=words):
+        law_picture(size, learned, tmp_path / "law.png")
+    assert not list(tmp_path.iterdir())
 
 
 def test_predicted_pressures_lie_over_the_true_ones_and_the_largest_error_is_named(tmp_path):

@@ -71,6 +71,15 @@ def undocumented(path: str, source: str, tree: ast.Module) -> Iterator[str]:
             yield f"{path}: {name} has no docstring"
 
 
+def trailing_off(path: str, source: str, tree: ast.Module) -> Iterator[str]:
+    """The first line of a docstring is a statement that ends on this line."""
+    for node in ast.walk(tree):
+        if isinstance(node, Function | ast.ClassDef | ast.Module) and (text := ast.get_docstring(node)):
+            first = text.splitlines()[0].rstrip()
+            if not first.endswith((".", ":")):
+                yield f"{path}: the docstring of {getattr(node, 'name', 'the file')} begins {first!r}; end it there"
+
+
 def unannotated(path: str, source: str, tree: ast.Module) -> Iterator[str]:
     """Every parameter and every result of a public function or method is annotated."""
     for name, node in public_definitions(tree):
@@ -198,6 +207,7 @@ def checks_kinds(path: str, source: str, tree: ast.Module) -> Iterator[str]:
 RULES = [
     too_long,
     undocumented,
+    trailing_off,
     unannotated,
     prints,
     asserts,
@@ -224,6 +234,7 @@ def test_the_package_keeps_the_rule(rule) -> None:
 
 OFFENDERS = {
     too_long: "def f():\n" + "    x = 1\n" * FUNCTION_LINES,
+    trailing_off: 'def f():\n    """Return the sum of two numbers,\n    and their product.\n    """',
     undocumented: '"""File."""\nclass C:\n    """C."""\n    def method(self): pass',
     unannotated: "def f(x) -> None: pass",
     prints: "print(1)",

@@ -114,9 +114,9 @@ def _pores(job: Job) -> Subject:
     tests = {"50_200": NetworkSet((13, 87)), "200_500": NetworkSet((87, 260))}
     data = PoreNetworks(graphs=job["graphs"], seed=HELD_OUT + job["seed"], tests=tests)
     features = NondimensionalFeatures()
-    features.fit([data.draw(0, generator(job["seed"], HELD_OUT))])
+    features.fit([data.draw(generator(job["seed"], HELD_OUT))])
     task = GraphSolver(features, _network(job, 5, 3))
-    return Subject(task, lambda random: data.draw(0, random), lambda: task.evaluate(data))
+    return Subject(task, data.draw, lambda: task.evaluate(data))
 
 
 def _network(job: Job, node_dim: int, edge_dim: int) -> GraphModel:

@@ -1,4 +1,4 @@
-"""Baselines: other networks on graphs, each a :class:`~sciml.cgs.GraphModel` that a config may name instead of ours."""
+"""Baselines: other networks on graphs, each a :class:`~sciml.cgs.model.GraphModel` that a config may name."""
 
 from sciml.cgs.baselines.attention import AttentionNetwork
 from sciml.cgs.baselines.contract import GraphNetwork

@@ -80,9 +80,10 @@ class LognormalFlows(LightningDataModule):
                 f"cells is {list(cells)}, expected 2 or 3 numbers that the factor {factor} divides, with at least "
                 "four blocks along each axis."
             )
-        for name, (low, high), least in (("lengths", lengths, 1e-9), ("deviations", deviations, 0.0)):
-            if not least <= low <= high:
-                raise ConfigError(f"{name} is {[low, high]}, expected two positive numbers, the smaller first.")
+        positive("the smaller of lengths", lengths[0], error=ConfigError)
+        number("the smaller of deviations", deviations[0], at_least=0, error=ConfigError)
+        for name, (low, high) in (("lengths", lengths), ("deviations", deviations)):
+            number(f"the larger of {name}", high, at_least=low, error=ConfigError)
         positive("test_length", test_length, error=ConfigError)
         number("test_deviation", test_deviation, at_least=0, error=ConfigError)
         self.cells, self.factor, self.base, self.seed, self.batch_size = list(cells), factor, base, seed, batch_size

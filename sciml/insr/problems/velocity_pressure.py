@@ -91,8 +91,9 @@ class TaylorGreenPrimitive(IncompressibleFlow):
 
 
 class TwoVorticesPrimitive(IncompressibleFlow):
-    """The two vortices of the paper, of different size, smoothed as in
-    :func:`~sciml.reference.incompressible_plane_flows.two_vortices`.
+    """The two vortices of the paper, of different size, smoothed.
+
+    The smoothing is that of :func:`~sciml.reference.incompressible_plane_flows.two_vortices`.
 
     Parameters
     ----------

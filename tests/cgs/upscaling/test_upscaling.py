@@ -349,7 +349,11 @@ def test_bad_files_are_refused_with_a_sentence(task, tmp_path: Path, arrays, sen
         ({"cells": [60, 64]}, r"cells is \[60, 64\], expected 2 or 3 numbers that the factor 8 divides"),
         ({"cells": [64]}, "expected 2 or 3 numbers"),
         ({"factor": 0}, "factor is 0"),
-        ({"lengths": (2.0, 1.0)}, "expected two positive numbers, the smaller first"),
+        ({"lengths": (2.0, 1.0)}, "the larger of lengths is 1.0, expected"),
+        ({"lengths": (0.0, 1.0)}, "the smaller of lengths is 0.0, expected"),
+        ({"lengths": (1.0, float("inf"))}, "the larger of lengths is inf, expected"),
+        ({"deviations": (-0.1, 1.0)}, "the smaller of deviations is -0.1, expected"),
+        ({"deviations": (0.5, float("nan"))}, "the larger of deviations is nan, expected"),
         ({"base": "harmonic"}, "harmonic"),
     ],
 )
