@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sciml import checks, strict_json
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import CheckpointError, DataFormatError, InputError
 from sciml.status import Status
 
 RESULT, ENVIRONMENT, METRICS = "result.json", "environment.json", "metrics.csv"
@@ -79,6 +79,26 @@ def read_result(folder: Path) -> Result | None:
         If the file is damaged.
     """
     return _read(Path(folder) / RESULT, _AGAIN, _result)
+
+
+def check_not_diverged(path: Path) -> None:
+    """Refuse the folder of a run that has diverged, whose last weights are those of a training that went wrong.
+
+    Parameters
+    ----------
+    path : the folder of a run; a checkpoint, which is taken as asked for, or published weights
+
+    Raises
+    ------
+    CheckpointError
+        If ``result.json`` says that the run has diverged.
+    """
+    result = read_result(path) if Path(path).is_dir() else None
+    if result is not None and result.status == Status.DIVERGED:
+        raise CheckpointError(
+            f"the run in {path} has diverged, so that its weights mean little; run it anew with other settings, or "
+            f"give one of its checkpoints in {Path(path) / 'checkpoints'} in place of the folder if they are meant."
+        )
 
 
 def read_environment(folder: Path) -> Environment | None:

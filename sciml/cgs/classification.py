@@ -43,10 +43,15 @@ class GraphClassification(Task):
         self._check_model()
 
     def check_data(self, data: lightning.LightningDataModule) -> None:
-        """Refuse data without labelled graphs, or with more tags or classes than the task has."""
-        for graph in instance("data", data, LabelledGraphData, "LabelledGraphData", error=ConfigError).graphs:
-            _check_numbers("tags", graph.tag, self.tags)
-            _check_numbers("classes", graph.y, self.classes)
+        """Refuse data without labelled graphs, with more tags or classes than the task has, or with too few graphs."""
+        labelled = instance("data", data, LabelledGraphData, "LabelledGraphData", error=ConfigError)
+        for number_of, graph in enumerate(labelled.graphs):
+            try:
+                _check_numbers("tags", graph.tag, self.tags)
+                _check_numbers("classes", graph.y, self.classes)
+            except InputError as error:
+                raise InputError(f"{labelled.path}, graph {number_of}: {error}") from error
+        _ = labelled.parts  # which a file with too few graphs does not have
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return the means of :meth:`validate` over the graphs of the test."""

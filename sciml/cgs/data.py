@@ -105,13 +105,13 @@ class PoreNetworks(Draws):
         numbers = np.random.default_rng(int(torch.randint(2**62, (), generator=random, device=random.device)))
         if self.file is not None:
             samples = self.file.samples("train")
-            return collate([sample_graph(samples[int(i)]) for i in numbers.integers(len(samples), size=self.graphs)])
+            return collate([self._graph(samples[int(i)]) for i in numbers.integers(len(samples), size=self.graphs)])
         return to_batch([self._network(numbers, self.base) for _ in range(self.graphs)])
 
     def example(self) -> Batch:
         """Return one network like those of training, always the same one."""
         if self.file is not None:
-            return collate([sample_graph(self.file.samples("train")[0])])
+            return collate([self._graph(self.file.samples("train")[0])])
         return to_batch([self._network(_numbers(self.seed, EXAMPLE), self.base)])
 
     def val_dataloader(self) -> DataLoader | list:
@@ -153,7 +153,16 @@ class PoreNetworks(Draws):
     def _stored(self, part: str) -> Iterator[Batch]:
         samples = self.file.samples(part)
         for first in range(0, len(samples), BATCH):
-            yield collate([sample_graph(samples[i]) for i in range(first, min(first + BATCH, len(samples)))])
+            yield collate([self._graph(samples[i]) for i in range(first, min(first + BATCH, len(samples)))])
+
+    def _graph(self, sample: Sample) -> Data:
+        """Return a sample of the file as a graph; an error names the file and the sample."""
+        try:
+            return sample_graph(sample)
+        except InputError as error:
+            known = f"sample {sample.number}"
+            place = str(self.file.path) if known in str(error) else f"{self.file.path}, {known}"
+            raise InputError(f"{place}: {error}") from error
 
     def _network(self, random: np.random.Generator, base: Sequence[int], grows: bool = False) -> PoreNetwork:
         count = int(random.integers(*base))

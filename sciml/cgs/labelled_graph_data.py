@@ -76,6 +76,7 @@ class LabelledGraphData(LightningDataModule):
         usual = self._file().parent / INDICES
         if self.split is None and usual.is_dir():
             return read_folds(usual, len(self.graphs))
+        self._check_enough("graphs", len(self.graphs), self.folds)
         return stratified_folds([int(graph.y) for graph in self.graphs], self.folds, self.split or 0)
 
     @cached_property
@@ -83,6 +84,7 @@ class LabelledGraphData(LightningDataModule):
         """Numbers of the graphs for ``train``, ``validate`` and ``test``."""
         whole_number(f"fold of {self.path}", self.fold, at_most=len(self.all_folds) - 1, error=ConfigError)
         train, test = self.all_folds[self.fold]
+        self._check_enough("graphs for training in a fold", len(train), INNER_FOLDS)
         inner = stratified_folds([int(self.graphs[i].y) for i in train], INNER_FOLDS, self.seed)[0]
         return {
             "train": train[inner.train].tolist(),
@@ -124,6 +126,13 @@ class LabelledGraphData(LightningDataModule):
                 "data.init_args.path=PATH."
             )
         return graphs_file(self.path)
+
+    def _check_enough(self, what: str, count: int, parts: int) -> None:
+        if count < parts:
+            raise InputError(
+                f"{self.path} has {count} {what}, which are split into {parts} parts; expected at least as many, or "
+                "fewer folds."
+            )
 
     def _part(self, name: str) -> list[Data]:
         return [self.graphs[number] for number in self.parts[name]]

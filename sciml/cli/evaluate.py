@@ -16,7 +16,9 @@ app = verb_app("Evaluate a trained task on held-out data.")
 
 @app.command()
 def evaluate(
-    run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
+    run: Annotated[
+        str, typer.Argument(help="The folder of a run, one of its checkpoints, or the name of shipped weights.")
+    ],
     data: Annotated[
         Path | None, typer.Option("--data", help="Data set to evaluate on; that of the config by default.")
     ] = None,
@@ -28,8 +30,10 @@ def evaluate(
     from sciml.cli.progress import ProgressLine
     from sciml.cli.runs import find_run, print_metrics
     from sciml.errors import InputError
+    from sciml.run_records import check_not_diverged
 
     folder = find_run(run)
+    check_not_diverged(folder)
     if data is not None and not data.exists():
         raise InputError(f"--data {data} does not exist; check the name.")
     with ProgressLine(run) as line:

@@ -24,11 +24,13 @@ def export(
     """Write the weights of a run (averaged ones, where it averaged them) for `evaluate`, `predict`, `precondition`."""
     from sciml.cli.output import print_json
     from sciml.cli.progress import ProgressLine
-    from sciml.cli.runs import find_run
+    from sciml.cli.runs import CHECKPOINT, find_run
     from sciml.errors import InputError
     from sciml.run_folder import check_writable
 
     folder = find_run(run)
+    if folder.suffix == CHECKPOINT:
+        raise InputError(f"{run} is a checkpoint, expected the folder of a run.")
     if not folder.is_dir():
         raise InputError(f"{run} is exported already, expected the folder of a run.")
     check_writable(output, (".safetensors",))

@@ -17,7 +17,9 @@ app = verb_app("Apply a trained task to a file.")
 
 @app.command()
 def predict(
-    run: Annotated[str, typer.Argument(help="The folder of a run, or the name of shipped weights (`sciml list`).")],
+    run: Annotated[
+        str, typer.Argument(help="The folder of a run, one of its checkpoints, or the name of shipped weights.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File for the result.")],
     source: Annotated[
         Path | None,
@@ -44,8 +46,10 @@ def predict(
     from sciml.errors import InputError
     from sciml.regular_files import regular_file
     from sciml.run_folder import check_writable
+    from sciml.run_records import check_not_diverged
 
     path = find_run(run)
+    check_not_diverged(path)
     source, options = input_and_options(source, options or [])
     options += time_option(time or [])
     if source is not None and not source.exists():

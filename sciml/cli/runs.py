@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 FIELDS, FILM = "fields.xdmf", "animation.gif"
+CHECKPOINT = ".ckpt"
 
 ConfigArgument = Annotated[
     Path,
@@ -221,7 +222,7 @@ def header(task: Task, config: Config, folder: Path) -> str:
 
 
 def find_run(name: str | Path) -> Path:
-    """Return a run folder or a weights file, given by its path or as the name of shipped weights.
+    """Return a run folder, a checkpoint or a weights file, given by its path or as the name of shipped weights.
 
     Raises
     ------
@@ -237,10 +238,13 @@ def find_run(name: str | Path) -> Path:
         if not (path / "config.yaml").is_file():
             raise InputError(f"{path} has no config.yaml, expected the folder of a run of `sciml train`.")
         return path
-    if path.is_file() and path.suffix == weights.ENDING:
+    if path.is_file() and path.suffix in (weights.ENDING, CHECKPOINT):
         return path
     if path.exists():
-        raise InputError(f"{path} is not a run: expected the folder of a run, or exported weights (.safetensors).")
+        raise InputError(
+            f"{path} is not a run: expected the folder of a run, one of its checkpoints ({CHECKPOINT}), or exported "
+            f"weights ({weights.ENDING})."
+        )
     if (shipped := weights.find_shipped(path)) is not None:
         return shipped
     beside = [other.parent.name for other in sorted(path.parent.glob("*/config.yaml"))]

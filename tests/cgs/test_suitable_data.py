@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
+from sciml.data.pore_networks import write_networks
 from sciml.errors import InputError
+from sciml.reference.pore_networks import random_network
 from sciml.training.config import load_config
 from sciml.training.run import train
 
@@ -111,7 +115,7 @@ def test_labelled_graphs_with_more_tags_than_the_task_has_are_refused_before_the
     Path("GRAPHS.txt").write_text(GRAPHS)
     path = next(each for each in CONFIGS if each.stem == "mutag_cpu")
     changes = ["task.init_args.tags=1", f"{PORE}.node_dim=1", "data.init_args.path=GRAPHS.txt"]
-    assert "the graphs have 2 tags or more, expected 1" in _refused(path, tmp_path, *changes)
+    assert "GRAPHS.txt, graph 0: the graphs have 2 tags or more, expected 1" in _refused(path, tmp_path, *changes)
 
 
 @pytest.mark.parametrize(
@@ -125,3 +129,21 @@ def test_the_configs_that_are_shipped_suit_their_data_and_the_check_leaves_the_w
     task.check_data(config.build_data())
     assert task.training
     assert all(torch.equal(value, before[name]) for name, value in task.state_dict().items())
+
+
+def test_a_sample_that_is_no_network_is_named_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.h5"
+    write_networks(file, [random_network("delaunay", 8, np.random.default_rng(number)) for number in range(3)])
+    with h5py.File(file, "r+") as opened:
+        opened["parameters/viscosity"][:] = -1.0
+    path = next(each for each in CONFIGS if each.stem == "pore_anchored_cpu")
+    said = _refused(path, tmp_path, f"data.init_args.path={file}")
+    assert said.startswith(f"{file}, sample ") and "viscosity" in said
+
+
+def test_a_file_of_few_graphs_is_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("few.txt").write_text("3\n" + "1 0\n0 0\n" * 3)
+    path = next(each for each in CONFIGS if each.stem == "mutag_cpu")
+    said = _refused(path, tmp_path, "data.init_args.path=few.txt")
+    assert "few.txt has 3 graphs, which are split into 10 parts" in said

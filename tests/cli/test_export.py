@@ -110,3 +110,17 @@ def test_wrong_usage_is_one_sentence_and_nothing_is_written(folder, command, wor
     assert err.startswith("sciml: ") and err.count("\n") == 1
     assert reason in err
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("words", [["predict", "s.npz", "-o", "of_diverged.npz"], ["evaluate"]])
+def test_a_run_that_diverged_is_used_only_by_the_name_of_its_checkpoint(folder, command, words):
+    verb, *more = words
+    code, out, err = command(verb, "diverged", *more)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith("sciml: the run in diverged has diverged") and "diverged/checkpoints in place" in err
+    assert not (folder / "of_diverged.npz").exists()
+    code, out, err = command(verb, "diverged/checkpoints/last.ckpt", *more)
+    assert (code, err) == (0, "") and out
+    (folder / "of_diverged.npz").unlink(missing_ok=True)
+    code, _, err = command("export", "diverged/checkpoints/last.ckpt", "-o", "a.safetensors")
+    assert code == 2 and "is a checkpoint, expected the folder of a run" in err

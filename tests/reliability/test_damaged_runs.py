@@ -104,7 +104,7 @@ FILES = {
 # Verbs that read a file and refuse whatever is not what a run writes. A flipped bit may be in a place that means
 # nothing, and a table without a whole line is one that was cut short by a kill.
 READERS = {
-    "result.json": {"export", "resume"},
+    "result.json": {"evaluate", "predict", "export", "resume"},
     "environment.json": {"export", "resume"},
     "metrics.csv": {"resume"},
     "config.yaml": {"evaluate", "predict", "export", "resume"},
