@@ -22,7 +22,7 @@ from sciml.training.settings import Training
 from sciml.training.task import Task
 
 Given = Literal["given", "hagen_poiseuille", "conduits", "shape_factors"]
-SHOWN_IN_SPACE = 3000  # pores at most of a network that is drawn in three dimensions too
+SHOWN_IN_SPACE = 10_000  # pores at most of a network that is drawn in three dimensions too
 
 
 class Flow(NamedTuple):
@@ -107,9 +107,10 @@ class NetworkFlow(Task):
                 "a mesh of lines as task.init_args.network=PATH."
             )
         network = read_network(self.path, **self.sample)
-        if self.law == "given":
-            return network
-        return network.with_columns(throats={"conductance": LAWS[self.law].conductance(network)})
+        if self.law != "given":
+            return network.with_columns(throats={"conductance": LAWS[self.law].conductance(network)})
+        network.conductances()  # which refuses a file without them, or with some that are not positive
+        return network
 
     @cached_property
     def flow(self) -> Flow:
@@ -146,9 +147,6 @@ class NetworkFlow(Task):
         if network.n_pores <= SHOWN_IN_SPACE:
             network_picture(*fields, folder / "figures" / "network_3d.png", view="space")
         return self.flow.metrics()
-
-    def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
-        """Draw none: one solve has no history."""
 
     def describe(self) -> str:
         """Return the file and the law."""

@@ -151,12 +151,14 @@ def _refuse_idle(options: dict[str, bool]) -> None:
 
 
 def _what_now(folder: Path, modules: Sequence[Path]) -> str:
-    """Return where the fields and figures of a solution are, or the command that evaluates a trained task."""
-    if not (folder / FIELDS).is_file():
-        return f"; to measure it, `{command_line('evaluate', folder, *_options(modules))}`"
+    """Return where the fields of a solution are, or the command that evaluates a trained task; and the pictures."""
+    if (folder / FIELDS).is_file():
+        told = f"\nfields, for ParaView: {folder / FIELDS}"
+    else:
+        told = f"; to measure it, `{command_line('evaluate', folder, *_options(modules))}`"
     pictures = sorted(str(path) for path in folder.glob("figures/*.png"))
     films = [str(folder / FILM)] if (folder / FILM).is_file() else []
-    return f"\nfields, for ParaView: {folder / FIELDS}\npictures: {', '.join([*pictures, *films])}"
+    return told + (f"\npictures: {', '.join([*pictures, *films])}" if pictures or films else "")
 
 
 def _folder(verb: str, config: Path, output: Path | None, *, resume: bool, overwrite: bool) -> Path:

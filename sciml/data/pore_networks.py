@@ -35,7 +35,9 @@ UNITS = {
 Written = tuple[dict[str, np.ndarray], dict[str, float], dict[str, Mesh]]
 
 
-def describe_networks(network: PoreNetwork, name: str = "pore networks", *, pressure: bool = True) -> Description:
+def describe_networks(
+    network: PoreNetwork, name: str = "pore networks", *, pressure: bool = True, permeability: bool = True
+) -> Description:
     """Describe a data set of networks with the columns of one of them.
 
     Parameters
@@ -43,6 +45,7 @@ def describe_networks(network: PoreNetwork, name: str = "pore networks", *, pres
     network : one that the others are like
     name : of the data set
     pressure : whether the pressures of the pores are among the fields
+    permeability : whether the permeability is among the parameters
     """
     columns = [(f"pore_{column}", "points", column) for column in network.pores]
     columns += [(f"throat_{column}", "cells", column) for column in network.columns]
@@ -53,7 +56,7 @@ def describe_networks(network: PoreNetwork, name: str = "pore networks", *, pres
     if pressure:
         fields.insert(0, DataField("pressure", (), "float64", "", "points", False))
     kind = VaryingMesh.of(network.to_mesh())
-    parameters = dict.fromkeys(("permeability", *SIZES), np.zeros(0))
+    parameters = dict.fromkeys((("permeability", *SIZES) if permeability else SIZES), np.zeros(0))
     return Description(name, {PLACE: kind}, np.zeros(1), tuple(fields), 1, parameters=parameters)
 
 
@@ -65,11 +68,17 @@ def network_sample(network: PoreNetwork, *, pressure: bool = True) -> Written:
     network : whose pores are all connected to inlet or outlet, see `PoreNetwork.trimmed`
     pressure : whether the pressures are among the fields, 1 in the inlet and 0 in the outlet
     """
-    fields = {"pressure": network.pressures()} if pressure else {}
+    return _labelled(network, network.pressures() if pressure else None, network.permeability())
+
+
+def _labelled(network: PoreNetwork, pressure: np.ndarray | None, permeability: float | None) -> Written:
+    """Return a network with the labels that it has as what `DatasetWriter.append` takes."""
+    fields = {} if pressure is None else {"pressure": pressure}
     fields |= {f"pore_{name}": values for name, values in network.pores.items()}
     fields |= {f"throat_{name}": values for name, values in network.columns.items()}
-    sizes = {name: float(getattr(network, name)) for name in SIZES}
-    return fields, {"permeability": network.permeability(), **sizes}, {PLACE: network.to_mesh()}
+    parameters = {} if permeability is None else {"permeability": permeability}
+    parameters |= {name: float(getattr(network, name)) for name in SIZES}
+    return fields, parameters, {PLACE: network.to_mesh()}
 
 
 def sample_network(sample: Sample) -> PoreNetwork:
@@ -128,17 +137,23 @@ def sample_labels(sample: Sample) -> tuple[np.ndarray | None, float | None]:
     InputError : pressures outside the 0 of the outlet and the 1 of the inlet, between which all pressures are, a
         permeability that is not positive, or a label that is not finite
     """
-    pressure, permeability = sample.fields.get("pressure"), sample.parameters.get("permeability")
+    return _checked_labels(sample.number, sample.fields.get("pressure"), sample.parameters.get("permeability"))
+
+
+def _checked_labels(
+    number: int, pressure: np.ndarray | None, permeability: float | None
+) -> tuple[np.ndarray | None, float | None]:
+    """Return the labels of the sample of a number, or refuse values that they cannot have."""
     if pressure is not None:
-        pressure = real_array(f"the pressures of sample {sample.number}", pressure)
+        pressure = real_array(f"the pressures of sample {number}", pressure)
         wrong = (pressure < -ROUNDING) | (pressure > 1.0 + ROUNDING)
         if wrong.any():
             raise InputError(
-                f"the pressures of sample {sample.number} have {pressure[wrong][0]:g} among them, expected numbers "
+                f"the pressures of sample {number} have {pressure[wrong][0]:g} among them, expected numbers "
                 "from 0 in the outlet to 1 in the inlet; divide by the pressure drop."
             )
     if permeability is not None:
-        permeability = positive(f"the permeability of sample {sample.number}", float(permeability))
+        permeability = positive(f"the permeability of sample {number}", float(permeability))
     return pressure, permeability
 
 
@@ -157,14 +172,27 @@ def _points_of(number: int, mesh: Mesh, name: str) -> np.ndarray:
     return flags
 
 
-def write_networks(path: str | os.PathLike[str], networks: Sequence[PoreNetwork], name: str = "pore networks") -> None:
-    """Write networks of one's own to a data set; pressures and permeabilities are solved for.
+def write_networks(
+    path: str | os.PathLike[str],
+    networks: Sequence[PoreNetwork],
+    name: str = "pore networks",
+    *,
+    pressures: Sequence[np.ndarray] | None = None,
+    permeabilities: Sequence[float] | None = None,
+) -> None:
+    """Write networks of one's own to a data set, with labels that were measured or, without any, are solved for.
 
     Parameters
     ----------
     path : of the file
-    networks : with the same columns, ``conductance`` of the throats among them
+    networks : with the same columns; where labels are solved for, ``conductance`` of the throats among them
     name : of the data set
+    pressures : measured in all pores, (pores,) for each network, 1 in the inlet and 0 in the outlet
+    permeabilities : measured, in m^2, one for each network
+
+    Raises
+    ------
+    InputError : no network, or labels of another number, or of values that they cannot have
 
     Examples
     --------
@@ -178,10 +206,19 @@ def write_networks(path: str | os.PathLike[str], networks: Sequence[PoreNetwork]
     """
     if not networks:
         raise InputError("there are no networks to write, expected at least one.")
-    about = describe_networks(networks[0], name)
+    measured = {"pressures": pressures, "permeabilities": permeabilities}
+    for title, values in measured.items():
+        if values is not None and len(values) != len(networks):
+            raise InputError(f"there are {len(values)} {title}, expected {len(networks)}, one of each network.")
+    solved = pressures is None and permeabilities is None
+    given = {"pressure": solved or pressures is not None, "permeability": solved or permeabilities is not None}
+    about = describe_networks(networks[0], name, **given)
     with DatasetWriter(path, Description(**{**vars(about), "trajectories": len(networks)})) as writer:
-        for network in networks:
-            writer.append(*network_sample(network))
+        for number, network in enumerate(networks):
+            labels = (None if values is None else values[number] for values in measured.values())
+            writer.append(
+                *(network_sample(network) if solved else _labelled(network, *_checked_labels(number, *labels)))
+            )
 
 
 @dataclass(frozen=True)

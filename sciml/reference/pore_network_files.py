@@ -7,9 +7,10 @@ file                               contents
 ``_node2 _link1 _link2``
 ``.npz``                           ``coords``, ``conns``, ``inlet``, ``outlet``, columns ``pore.NAME`` and
                                    ``throat.NAME``, optionally ``length``, ``area``, ``viscosity``
-meshes (`sciml.mesh.read_mesh`)    lines in 3-D with groups ``inlet`` and ``outlet`` of points; columns are fields, of
-                                   the same names or without prefix, and ``sample_length``, ``sample_area``,
-                                   ``sample_viscosity`` constant ones
+meshes (`sciml.mesh.read_mesh`)    lines in 3-D with groups ``inlet`` and ``outlet`` of points, or fields of these
+                                   names at the points, 1 there and 0 elsewhere; columns are fields, of the same names
+                                   or without prefix, and ``sample_length``, ``sample_area``, ``sample_viscosity``
+                                   constant ones
 =================================  =====================================================================================
 
 Columns have the names and units of `sciml.reference.pore_network_laws`.
@@ -27,7 +28,7 @@ import numpy as np
 from sciml.atomic import AtomicFile
 from sciml.checks import real_array, whole_array
 from sciml.errors import DataFormatError, InputError, MeshFileError
-from sciml.mesh import Field, read_mesh, write_mesh
+from sciml.mesh import Field, Group, Mesh, read_mesh, write_mesh
 from sciml.mesh.files import READ, WRITE
 from sciml.npy_files import read_npz
 from sciml.reference.pore_network_statoil import PARTS, read_statoil
@@ -43,7 +44,8 @@ SAME = {  # names of OpenPNM, and ours
 }
 SCALARS = ("length", "area", "viscosity")
 SAMPLE = "sample_"  # prefix of fields of a mesh that have the same value, one of the scalars, at all points
-NEEDED = ("coords", "conns", "inlet", "outlet")
+ENDS = ("inlet", "outlet")
+NEEDED = ("coords", "conns", *ENDS)
 
 Columns = Mapping[str, np.ndarray]
 
@@ -147,7 +149,19 @@ def _read_lines(path: Path, given: Mapping[str, float]) -> PoreNetwork:
         for each in fields
         if not each.name.startswith(SAMPLE)
     ]
-    return PoreNetwork.from_mesh(mesh, columns, **{**constants, **given})
+    return PoreNetwork.from_mesh(*_with_ends(mesh, columns), **{**constants, **given})
+
+
+def _with_ends(mesh: Mesh, columns: list[Field]) -> tuple[Mesh, list[Field]]:
+    """Return a mesh with groups inlet and outlet, where fields of 0 and 1 at its points are there in their place."""
+    flags = {
+        each.name: _flags(each.name, each.values)
+        for each in columns
+        if each.name in ENDS and each.name not in mesh.groups and each.location == "points"
+    }
+    groups = {name: Group(0, facets=np.flatnonzero(inside)[:, None]) for name, inside in flags.items()}
+    left = [each for each in columns if each.name not in flags]
+    return (Mesh(mesh.points, mesh.cells, {**mesh.groups, **groups}) if flags else mesh), left
 
 
 def _read_arrays(path: Path, given: Mapping[str, float]) -> PoreNetwork:
@@ -163,11 +177,11 @@ def _read_arrays(path: Path, given: Mapping[str, float]) -> PoreNetwork:
     if unknown:
         raise InputError(
             f"it has an array {unknown[0]!r}, expected names pore.NAME and throat.NAME beside "
-            f"{', '.join((*NEEDED, *SCALARS))}."
+            f"{', '.join((*NEEDED, *SCALARS))}; call a column of throats throat.{unknown[0]}."
         )
     points = real_array("coords", found["coords"], shape=("pores", 3))
     throats = whole_array("conns", found["conns"], shape=("throats", 2))
-    inlet, outlet = (_flags(name, found[name]) for name in ("inlet", "outlet"))
+    inlet, outlet = (_flags(name, found[name]) for name in ENDS)
     sizes: dict[str, float] = {name: _scalar(name, found[name]) for name in SCALARS if name in found} | dict(given)
     if not {"length", "area"} <= set(sizes):
         flags = all(each.shape == (len(points),) and each.any() for each in (inlet, outlet))

@@ -188,7 +188,10 @@ def needed(columns: Mapping[str, np.ndarray], of: str, *names: str) -> list[np.n
     missing = [name for name in names if name not in columns]
     if missing:
         known = ", ".join(columns) or "none"
-        raise InputError(f"the {of} of the network have no column {missing[0]!r}, which the law needs; it has {known}.")
+        raise InputError(
+            f"the {of} of the network have no column {missing[0]!r} ({of[:-1]}.{missing[0]} in files), which the law "
+            f"needs; it has {known}."
+        )
     return [columns[name] for name in names]
 
 

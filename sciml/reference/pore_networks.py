@@ -411,7 +411,10 @@ def _points_of(mesh: Mesh, name: str) -> np.ndarray:
     """Return which points belong to a named group, whether its members are points, vertices or other cells."""
     if name not in mesh.groups:
         known = ", ".join(mesh.groups) or "none"
-        raise InputError(f"the mesh has no group {name!r}, expected groups inlet and outlet; it has {known}.")
+        raise InputError(
+            f"the mesh has no group {name!r}, expected groups inlet and outlet, or in a file fields of these names at "
+            f"the points, 1 there and 0 elsewhere; it has the groups {known}."
+        )
     group, flags = mesh.groups[name], np.zeros(mesh.n_points, bool)
     if group.facets is not None:
         flags[group.facets.ravel()] = True

@@ -64,7 +64,7 @@ def test_a_network_without_conductances_is_told_of_the_law_and_solved_by_it(in_p
     write_network(tmp_path / "sizes.npz", replace(network, columns=sizes))
     asked = f"task.init_args.network={tmp_path / 'sizes.npz'}"
     code, _, error = in_process("solve", "cgs/berea_cpu", asked, "-o", tmp_path / "none")
-    assert code != 0 and "task.init_args.law=hagen_poiseuille" in error
+    assert code == 2 and "task.init_args.law=hagen_poiseuille" in error and not (tmp_path / "none").exists()
     metrics = solved(in_process, tmp_path / "sizes.npz", tmp_path / "run", "task.init_args.law=hagen_poiseuille")
     by_hand = network.permeability(HAGEN_POISEUILLE.conductance(network))
     assert metrics["permeability"] == pytest.approx(by_hand, rel=1e-9, abs=0)

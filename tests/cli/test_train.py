@@ -62,6 +62,7 @@ def test_a_run_says_what_it_does_and_leaves_what_it_did(run):
     assert said.startswith("a small box (changed: training.phases.0.epochs=3)\n  DirectionTask, ")
     assert "3 epochs of adam; seed 0; 32-true on the CPU" in said
     assert "paper: few iterations (the paper)" in said
+    assert f"pictures: {path.relative_to(path.parent.parent) / 'figures' / 'history.png'}" in said
     with (path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,29 @@ def test_one_permeability_a_network_can_be_the_only_label(tmp_path: Path) -> Non
     about = generate("pore_networks", 2, tmp_path / "a.h5", options={**SMALL, "label": "permeability"})
     assert "pressure" not in [entry.name for entry in about.fields]
     assert (about.parameters["permeability"] > 0).all()
+
+
+@pytest.mark.parametrize("label", ["pressure", "permeability"])
+def test_measured_labels_are_written_for_networks_whose_conductances_nobody_knows(label: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    drawn = [random_network("delaunay", base, random) for base in (9, 14)]
+    known = [replace(each, columns={"diameter": each.columns["diameter"]}) for each in drawn]
+    by_name = {
+        "pressure": [each.pressures() for each in drawn],
+        "permeability": [each.permeability() for each in drawn],
+    }
+    plural = {"pressure": "pressures", "permeability": "permeabilities"}
+    write_networks(tmp_path / "mine.h5", known, **{plural[label]: by_name[label]})
+    with open_dataset(tmp_path / "mine.h5") as data:
+        for number, sample in enumerate(Samples(data, range(2))):
+            labels = dict(zip(plural, sample_labels(sample), strict=True))
+            assert np.array_equal(labels.pop(label), by_name[label][number]) and list(labels.values()) == [None]
+            assert list(sample_network(sample).columns) == ["diameter"]
+    with pytest.raises(InputError, match=f"there are 1 {plural[label]}, expected 2"):
+        write_networks(tmp_path / "few.h5", known, **{plural[label]: by_name[label][:1]})
+    with pytest.raises(InputError, match=f"the {plural[label] if label == 'pressure' else label} of sample 1"):
+        write_networks(tmp_path / "wrong.h5", known, **{plural[label]: [by_name[label][0], -1.0 * by_name[label][1]]})
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.h5"]
 
 
 @pytest.mark.parametrize(

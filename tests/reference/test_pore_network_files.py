@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sciml.errors import DataFormatError, InputError, MeshFileError
-from sciml.mesh import read_mesh
+from sciml.mesh import Field, Mesh, read_mesh, write_mesh
 from sciml.reference.pore_network_files import read_network, write_network
 from sciml.reference.pore_network_laws import LAWS, SHAPE_FACTORS, circular
 from sciml.reference.pore_networks import DARCY, random_network
@@ -254,5 +254,23 @@ def test_numbers_of_pores_as_inlet_are_refused_and_what_is_expected_is_said(tmp_
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 def test_a_law_without_pore_diameters_names_the_column(law):
     network = replace(random_network("delaunay", 9, np.random.default_rng(0)), pores={})
-    with pytest.raises(InputError, match="the pores of the network have no column 'diameter', which the law needs"):
+    with pytest.raises(
+        InputError, match=r"the pores of the network have no column 'diameter' \(pore\.diameter in files\), which"
+    ):
         law.applied(network, np.random.default_rng(0))
+
+
+def test_inlet_and_outlet_of_a_mesh_may_be_fields_of_0_and_1_at_its_points(random, tmp_path):
+    mesh = Mesh(random.points, {"line": random.throats})
+    ends = [Field(name, getattr(random, name).astype(float), mesh, "points") for name in ("inlet", "outlet")]
+    diameter = Field("diameter", random.columns["diameter"], mesh, "cells")
+    write_mesh(tmp_path / "drawn.vtu", mesh, [*ends, diameter])
+    read = read_network(tmp_path / "drawn.vtu")
+    assert np.array_equal(read.inlet, random.inlet) and np.array_equal(read.outlet, random.outlet)
+    assert list(read.columns) == ["diameter"] and not read.pores
+    write_mesh(tmp_path / "numbers.vtu", mesh, [Field("inlet", np.arange(random.n_pores), mesh, "points"), ends[1]])
+    with pytest.raises(MeshFileError, match="inlet has values other than 0 and 1"):
+        read_network(tmp_path / "numbers.vtu")
+    write_mesh(tmp_path / "none.vtu", mesh, ends[1:])
+    with pytest.raises(MeshFileError, match=r"no group 'inlet', expected groups .* or in a file fields of these names"):
+        read_network(tmp_path / "none.vtu")
