@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lightning
@@ -18,6 +19,9 @@ from sciml.training.task import Task
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
+
+
+DRAWN = 8  # graphs in the figure
 
 
 class GraphClassification(Task):
@@ -36,6 +40,7 @@ class GraphClassification(Task):
 
     def __init__(self, model: GraphModel, tags: int, classes: int = 2, label_smoothing: float = 0.0) -> None:
         super().__init__()
+        self._shown: Batch | None = None
         self.tags = whole_number("tags", tags, at_least=1, error=ConfigError)
         self.classes = whole_number("classes", classes, at_least=2, error=ConfigError)
         self.label_smoothing = number("label_smoothing", label_smoothing, at_least=0, below=1, error=ConfigError)
@@ -89,6 +94,28 @@ class GraphClassification(Task):
         featured.x = functional.one_hot(batch.tag, self.tags).to(weight.dtype)
         featured.edge_attr = weight.new_zeros(batch.edge_index.shape[1], 1)
         return featured
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the means of :meth:`validate`, and remember graphs for the figure."""
+        super().validation_step(batch, index)
+        self._shown = batch
+
+    def figures(self, folder: Path) -> None:
+        """Draw ``classes.png``, graphs of the validation with their true and predicted classes, if there were any."""
+        if self._shown is None:
+            return
+        from sciml.plots import ClassifiedGraph, classified_graphs
+
+        batch = self._shown.to(self.device)
+        with torch.no_grad():
+            predicted = self.logits(batch).argmax(1).tolist()
+        drawn = [
+            ClassifiedGraph(graph.edge_index.cpu().numpy(), graph.tag.cpu().numpy(), int(graph.y), guess)
+            for graph, guess in list(zip(batch.to_data_list(), predicted, strict=True))[:DRAWN]
+        ]
+        wrong = sum(guess != true for guess, true in zip(predicted, batch.y.tolist(), strict=True))
+        title = f"Graphs of the validation, nodes by tag; {wrong} of {len(predicted)} classes are wrong"
+        classified_graphs(drawn, folder / "classes.png", title=title)
 
     def _check_model(self) -> None:
         """Apply the model to one graph of two nodes, so that numbers of features that do not fit are found at once."""

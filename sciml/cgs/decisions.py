@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lightning
@@ -171,6 +172,7 @@ class ValueIteration(Task):
 
     def __init__(self, model: GraphModel) -> None:
         super().__init__()
+        self._shown: Batch | None = None
         self.model = model
 
     @torch.no_grad()
@@ -203,6 +205,31 @@ class ValueIteration(Task):
         sizes = torch.bincount(batch.batch, minlength=batch.num_graphs)
         weights = 1.0 / (sizes * batch.num_graphs)[batch.batch]
         return {name: (weights * values).sum() for name, values in found.items()}
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Log the means of :meth:`validate`, and remember graphs for the figure."""
+        super().validation_step(batch, index)
+        self._shown = batch
+
+    def figures(self, folder: Path) -> None:
+        """Draw ``decisions.png``, a graph of the validation, if there was one since the run went on.
+
+        Its states stand at their values, with the best decisions and those that the predicted values take instead.
+        """
+        if self._shown is None:
+            return
+        from torch_geometric.data import Batch
+
+        from sciml.plots import DecisionPicture, decisions_picture
+
+        graph = Batch.from_data_list(self._shown.to_data_list()[:1]).to(self.device)
+        with torch.no_grad():
+            predicted = self.model(graph).values.to(graph.y)
+        terminal = torch.bincount(graph.edge_index[1], minlength=graph.num_nodes) == 0
+        best, chosen = (best_edges(graph, values).masked_fill(terminal, -1) for values in (graph.y, predicted))
+        shown = (each.cpu().numpy() for each in (graph.edge_index, graph.y, predicted, best, chosen))
+        title = "A graph of the validation: values of the states, and an arrow along the decision of each"
+        decisions_picture(DecisionPicture(*shown), folder / "decisions.png", title=title)
 
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return the metrics of :meth:`validate` for each test set, with the name of the set behind each."""

@@ -257,7 +257,7 @@ class GraphSolver(Task):
             return
         from sciml.plots import law_picture, network_picture, predicted_beside_true
 
-        graph = self._shown.to_data_list()[0]
+        graph = self._shown.to_data_list()[0].to(self.device)
         with torch.no_grad():
             answer = self.answer(collate([graph]))
         if answer.conductance is None:

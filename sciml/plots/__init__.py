@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
+from sciml.plots.decisions import DecisionPicture, decisions_picture
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
+from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.networks import error_by_size, law_picture, network_picture, predicted_beside_true
@@ -25,9 +27,13 @@ __all__ = [
     "FLUID",
     "SOLID",
     "Ball",
+    "ClassifiedGraph",
+    "DecisionPicture",
     "Plane",
     "Run",
+    "classified_graphs",
     "comparison_picture",
+    "decisions_picture",
     "deformation_animation",
     "deformed_mesh",
     "error_distributions",

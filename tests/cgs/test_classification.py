@@ -203,3 +203,20 @@ def test_mutag_in_nested_validation(reference_data: Path) -> None:
 @pytest.mark.slow
 def test_proteins_in_nested_validation(reference_data: Path) -> None:
     assert accuracies(reference_data, "PROTEINS")["nested"] >= 0.73  # the larger class has 0.596
+
+
+def test_the_figure_has_graphs_with_their_true_and_predicted_classes(tmp_path: Path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr("sciml.plots.classified_graphs", lambda graphs, path, title: drawn.append((graphs, title)))
+    task = GraphClassification(solver(), 2).eval()
+    task.figures(tmp_path)  # no validation, no figure
+    task._shown = next(iter(LabelledGraphData(str(write(tmp_path / "graphs.txt")), folds=5).test_dataloader()))
+    task.figures(tmp_path)
+    ((graphs, title),) = drawn
+    with torch.no_grad():
+        predicted = task.logits(task._shown).argmax(1)
+    assert len(graphs) == 8 and f"{int((predicted != task._shown.y).sum())} of 12" in title
+    assert [graph.predicted for graph in graphs] == predicted[:8].tolist()
+    for graph, data in zip(graphs, task._shown.to_data_list(), strict=False):
+        assert graph.true == int(data.y) and np.array_equal(graph.tags, data.tag)
+        assert np.array_equal(graph.edges, data.edge_index)

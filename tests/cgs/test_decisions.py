@@ -12,7 +12,7 @@ from sciml.cgs.fixed_points import Picard
 from sciml.cgs.model import ConvergentGraphSolver
 from sciml.errors import ConfigError, DivergenceError
 from sciml.numerics.random import generator, seeded
-from sciml.reference.value_iteration import random_decision_graph
+from sciml.reference.value_iteration import DecisionGraph, random_decision_graph
 
 
 def small(**changes: object) -> DecisionGraphs:
@@ -137,3 +137,33 @@ def test_an_untrained_head_learns_rewards_and_discount_and_does_larger_graphs() 
 def test_settings_that_make_no_sense_are_refused(changes: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         small(**changes)
+
+
+def test_the_figure_has_the_best_decisions_and_those_of_the_predicted_values(tmp_path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr("sciml.plots.decisions_picture", lambda shown, path, **_: drawn.append((shown, path.name)))
+    task = ValueIteration(exact_model())
+    task.figures(tmp_path)  # no validation, no figure
+    task._shown = small().draw(generator(2))
+    task.figures(tmp_path)
+    with torch.no_grad():
+        task.model.linear.weight.neg_()  # the worst decisions
+    task.figures(tmp_path)
+    (exact, name), (other, _) = drawn
+    assert name == "decisions.png"
+    graph = task._shown.to_data_list()[0]
+    reference = DecisionGraph(graph.num_nodes, graph.edge_index.numpy(), graph.edge_attr[:, 0].numpy()).optimum()
+    np.testing.assert_array_equal(exact.best, reference.policy)
+    np.testing.assert_array_equal(exact.chosen, exact.best)
+    np.testing.assert_allclose(exact.predicted, reference.values, rtol=1e-12)
+    np.testing.assert_array_equal(other.best, exact.best)
+    assert (other.chosen != other.best).any()
+
+
+def test_a_state_without_decisions_has_no_arrow_in_the_figure(tmp_path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr("sciml.plots.decisions_picture", lambda shown, *_, **__: drawn.append(shown))
+    task = ValueIteration(exact_model())
+    task._shown = decision_batch([DecisionGraph(2, np.array([[1], [0]]), np.array([1.0]), 0.9)])
+    task.figures(tmp_path)
+    assert drawn[0].best.tolist() == drawn[0].chosen.tolist() == [0, -1]
