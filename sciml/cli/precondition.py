@@ -254,6 +254,7 @@ def draw(path: Path, result: SolveResult, problem: VoxelPoisson | sp.csr_array, 
 
 def grid_of(problem: VoxelPoisson, file: SystemFile) -> Grid:
     """Return the grid of a problem, with unit spacing where the file has none."""
+    from sciml.linalg.validation import check_spacing
     from sciml.mesh import Grid
 
-    return Grid.from_spacing(problem.shape, file.spacing or 1.0)
+    return Grid.from_spacing(problem.shape, check_spacing(file.spacing or 1.0, len(problem.shape)))

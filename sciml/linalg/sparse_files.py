@@ -7,7 +7,8 @@ cells ``.npz``              ``cells`` integers (nx, ny[, nz]): 0 fluid, 1 Dirich
                             the same shape; optionally ``coefficient`` (> 0, same shape), ``spacing`` (one number or
                             one per axis), ``outside`` (one string for all sides, or 2 per axis in the order
                             ``x-, x+, y-, y+, z-, z+``; each ``"neumann"`` or ``"dirichlet"``)
-scipy-sparse ``.npz``       as ``scipy.sparse.save_npz`` writes it (csr, csc, coo, dia), optionally with ``b``
+scipy-sparse ``.npz``       as ``scipy.sparse.save_npz`` writes it (csr, csc, coo, dia), optionally with ``b`` and
+                            with the ``spacing`` of the grid of its unknowns
 ``.mtx``, ``.mtx.gz``       Matrix Market, symmetric storage expanded
 DCDM ``.bin``               a sparse matrix, see :func:`sciml.linalg.sparse_formats.read_binary_matrix`
 MLPCG flags ``.bin``        cell flags, see :func:`sciml.linalg.sparse_formats.read_binary_flags`
@@ -19,7 +20,7 @@ or a DCDM vector ``.bin`` (an 8-byte count, then float64).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ from sciml.regular_files import open_regular
 
 CELL_ARRAYS = ("cells", "b", "coefficient", "spacing", "outside")
 OTHER_NAMES = {"rhs": "b", "right_hand_side": "b"}  # too far from the names above to be recognised as near
-SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b")
+SPARSE_ARRAYS = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets", "_is_array", "b", "spacing")
 SYSTEMS = "an .npz with cells and b, a scipy-sparse .npz, a Matrix Market .mtx[.gz], a DCDM matrix or MLPCG flags .bin"
 VECTORS = "an .npy, an .npz, a Matrix Market array or a DCDM vector .bin"
 
@@ -59,7 +60,7 @@ class SystemFile:
     coefficient
         Coefficient per cell, in the shape of `cells`, or None for 1.
     spacing
-        Cell size per axis, or None for weights without 1/h^2.
+        Cell size per axis, or None for weights without 1/h^2; of a matrix, that of the grid of its unknowns.
     outside
         One boundary kind for all sides, or one per named side.
     matrix
@@ -106,7 +107,7 @@ def read_system(path: str | Path, rhs: str | Path | None = None, *, shape: tuple
             f"{path} has no right-hand side; give one in a file of its own, with --rhs FILE (in Python, rhs=FILE)."
         )
     with formats.reading(path, "a linear system"):
-        return _matrix_system(matrix, b) if matrix is not None else _cells_system(arrays, b)
+        return _matrix_system(matrix, b, arrays) if matrix is not None else _cells_system(arrays, b)
 
 
 def read_matrix(path: str | Path) -> sp.csr_array:
@@ -127,7 +128,9 @@ def read_coefficient(path: str | Path) -> SystemFile:
     path = Path(path)
     with formats.reading(path, "a coefficient"):
         if not _first_bytes(path).startswith(b"PK"):
-            raise ValueError("it is no .npz file, or it is truncated")
+            raise ValueError(
+                "it is no .npz file, or it is truncated; numpy.savez(FILE, coefficient=k) writes an array k as one"
+            )
         known_names("the name of an array beside the coefficient", names := npz_names(path), CELL_ARRAYS)
         if "coefficient" not in names:
             raise ValueError(f"it holds the arrays {', '.join(names) or 'nothing'}, expected 'coefficient'")
@@ -230,11 +233,12 @@ def _cells_system(arrays: dict[str, np.ndarray], b: np.ndarray) -> SystemFile:
     return SystemFile("cells", b, cells=cells, coefficient=coefficient, spacing=spacing, outside=outside)
 
 
-def _matrix_system(matrix: sp.csr_array, b: np.ndarray) -> SystemFile:
+def _matrix_system(matrix: sp.csr_array, b: np.ndarray, arrays: Mapping[str, np.ndarray]) -> SystemFile:
     b = _real(b, "b")
     if b.size != matrix.shape[0]:
         raise InputError(f"b has {b.size} values but the matrix has {matrix.shape[0]} rows; they must agree.")
-    return SystemFile("matrix", b, matrix=matrix)
+    spacing = check_spacing(arrays["spacing"], max(arrays["spacing"].size, 1)) if "spacing" in arrays else None
+    return SystemFile("matrix", b, matrix=matrix, spacing=spacing)
 
 
 def _decode_outside(values: np.ndarray, dimension: int) -> str | dict[str, str]:
@@ -280,6 +284,27 @@ def write_cells(
         sides = check_outside(outside, arrays["cells"].ndim)
         arrays["outside"] = np.array(outside if isinstance(outside, str) else list(sides.values()))
     _write_npz(path, arrays)
+
+
+def matrix_arrays(matrix: sp.sparray, b: np.ndarray, *, spacing: Sequence[float]) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` with a sparse matrix, its right-hand side and the grid of its unknowns.
+
+    ``scipy.sparse.load_npz`` reads the matrix of such a file, :func:`read_system` all of it.
+
+    Parameters
+    ----------
+    matrix
+        Of shape (n, n).
+    b
+        Of shape (n,).
+    spacing
+        Cell size per axis of the grid.
+    """
+    matrix = sp.csr_array(matrix)
+    arrays = {"format": np.array(b"csr"), "shape": np.array(matrix.shape), "_is_array": np.array(True)}
+    arrays |= {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
+    arrays |= {"b": real_array("b", b, shape=(matrix.shape[0],))}
+    return arrays | {"spacing": np.asarray(check_spacing(spacing, len(spacing)))}
 
 
 def write_binary_matrix(path: str | Path, matrix: sp.sparray, *, dtype: np.dtype | type = np.float64) -> None:

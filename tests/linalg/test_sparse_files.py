@@ -6,6 +6,7 @@ import pickle
 import struct
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pyamg
@@ -14,8 +15,9 @@ import scipy.io
 import scipy.sparse as sp
 
 from sciml import npy_files
+from sciml.cli.precondition import grid_of
 from sciml.errors import DataFormatError, InputError, SciMLError
-from sciml.linalg import sparse_files, sparse_formats, validation
+from sciml.linalg import VoxelPoisson, sparse_files, sparse_formats, validation
 
 SHAPE = (5, 4, 3)
 CELLS = np.random.default_rng(1).integers(0, 3, SHAPE).astype(np.uint8)
@@ -499,3 +501,24 @@ def test_300_damaged_vectors_raise_only_our_errors_and_allocate_little(kind, tmp
     tracemalloc.stop()
     assert len(sentences) > 50 and not any("\n" in sentence for sentence in sentences)
     assert peak < 2**27
+
+
+def test_a_written_matrix_is_read_by_scipy_and_its_grid_and_right_hand_side_by_us(tmp_path):
+    problem = VoxelPoisson.from_cells(np.zeros((4, 6), np.uint8), outside="dirichlet")
+    b = np.arange(24.0)
+    np.savez(tmp_path / "a.npz", **sparse_files.matrix_arrays(problem.to_csr(), b, spacing=(0.5, 2.0)))
+    assert (sp.load_npz(tmp_path / "a.npz") != problem.to_csr()).nnz == 0
+    file = sparse_files.read_system(tmp_path / "a.npz")
+    assert np.array_equal(file.b, b) and file.spacing == (0.5, 2.0)
+    grid = grid_of(VoxelPoisson.from_matrix(file.matrix), file)
+    assert (grid.shape, grid.upper) == ((4, 6), (2.0, 12.0))
+    with pytest.raises(InputError, match="expected one cell size or one per axis, 2 in all"):
+        grid_of(problem, replace(file, spacing=(1.0, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize("spacing", [[0.0, 1.0], [np.nan], [], ["wide"], [[1.0, 1.0]]])
+def test_a_spacing_that_is_none_is_refused_beside_a_matrix(tmp_path, spacing):
+    arrays = sparse_files.matrix_arrays(sp.eye_array(4, format="csr"), np.ones(4), spacing=[1.0, 1.0])
+    np.savez(tmp_path / "b.npz", **{**arrays, "spacing": np.array(spacing)})
+    with pytest.raises((DataFormatError, InputError), match="spacing"):
+        sparse_files.read_system(tmp_path / "b.npz")

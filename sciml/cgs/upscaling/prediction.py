@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 
 from sciml.atomic import AtomicFile
 from sciml.cgs.upscaling.model import TransmissibilityNet
 from sciml.checks import real_array
 from sciml.errors import DivergenceError, InputError
 from sciml.linalg import solve
-from sciml.linalg.sparse_files import SystemFile, read_coefficient
+from sciml.linalg.sparse_files import SystemFile, matrix_arrays, read_coefficient
 from sciml.linalg.validation import FLUID, check_outside, check_right_hand_side
 from sciml.reference.upscaling import Blocks, Held, Transmissibilities
 from sciml.reference.upscaling_sources import corrected_pressures
@@ -32,8 +31,9 @@ def upscale_file(network: TransmissibilityNet, source: Path, output: Path, *, so
     source : an ``.npz`` with ``coefficient``, and optionally ``b``, ``spacing`` and ``outside``, see
         :mod:`sciml.linalg.sparse_files`
     output : ``NAME.npz``. A matrix as ``scipy.sparse.save_npz`` writes it, over the blocks in C order, with its
-        right-hand side beside it in ``NAME_rhs.npy``; or where ``solved``, ``pressure`` (mean of each block, with the
-        radial flow around sources) and ``flux_x``, ``flux_y``[, ``flux_z``], what flows through the faces
+        right-hand side, which ``NAME_rhs.npy`` has too, and the spacing of the blocks; or where ``solved``,
+        ``pressure`` (mean of each block, with the radial flow around sources) and ``flux_x``, ``flux_y``[, ``flux_z``],
+        what flows through the faces
     solved : whether to write the solution instead of the problem
     """
     if output.suffix != ".npz":
@@ -59,7 +59,8 @@ def _upscale(
         rates = real_array("the sums of b over the blocks", blocks.sums(b))
     numbers = {"unknowns": float(rates.size), "fine_unknowns": float(file.cells.size)}
     if not solved:
-        _write_system(output, coarse.matrix(held), rates.ravel(), source)
+        coarse_spacing = network.factor * np.asarray(spacing)
+        _write_system(output, matrix_arrays(coarse.matrix(held), rates.ravel(), spacing=coarse_spacing), source)
         return numbers
     result = solve(coarse.problem(held), rates, rtol=RTOL)
     pressure = corrected_pressures(blocks.coefficient, coarse, result.x, rates, spacing)
@@ -98,7 +99,7 @@ def _with_ghosts(coarse: Transmissibilities, blocks: Blocks, held: Held) -> Tran
     return Transmissibilities(tuple(faces))
 
 
-def _write_system(output: Path, matrix: sp.csr_array, b: np.ndarray, source: Path) -> None:
+def _write_system(output: Path, arrays: dict[str, np.ndarray], source: Path) -> None:
     """Write a matrix and its right-hand side; neither file is replaced before both are complete."""
     beside = output.with_name(f"{output.stem}_rhs.npy")
     if os.path.realpath(beside) == os.path.realpath(source):
@@ -107,6 +108,6 @@ def _write_system(output: Path, matrix: sp.csr_array, b: np.ndarray, source: Pat
         )
     with AtomicFile(output) as file:
         with file.part.open("wb") as stream:
-            sp.save_npz(stream, matrix)
+            np.savez(stream, **arrays)
         with AtomicFile(beside) as second, second.part.open("wb") as stream:
-            np.save(stream, b)
+            np.save(stream, arrays["b"])

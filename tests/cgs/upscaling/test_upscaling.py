@@ -239,6 +239,8 @@ def test_a_predicted_matrix_is_solved_by_precondition_and_is_close_to_the_fine_a
     assert numbers == {"unknowns": 64.0, "fine_unknowns": 1024.0}
     file = read_system(tmp_path / "coarse.npz", tmp_path / "coarse_rhs.npy")
     assert file.b.sum() == pytest.approx(b.sum())
+    alone = read_system(tmp_path / "coarse.npz")
+    assert np.array_equal(alone.b, file.b) and alone.spacing == (0.4, 0.4)
     coarse = solve(file.matrix, file.b, rtol=1e-10).x
     smooth = np.ones((32, 32))
     predict(task, tmp_path, coefficient=k, spacing=spacing, outside="dirichlet", b=smooth)
