@@ -33,7 +33,8 @@ def bench(
         typer.Option(metavar="GROUP", help="Measure this group only, such as iterations or times; may be repeated."),
     ] = None,
     peers: Annotated[
-        list[str] | None, typer.Option(metavar="PEER", help="Measure an optional peer too: hypre, deepxde.")
+        list[str] | None,
+        typer.Option(metavar="PEER", help="Measure an optional peer too: hypre, deepxde, openpnm, torch-sla."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -26,7 +26,8 @@ def require_module(peer: str, module: str) -> None:
         import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"{peer} is not installed ({error}); install it, or leave --peers {peer} out."
+            f"{peer} is not installed ({error}); run: pip install {peer}, which 'sciml[peers]' has too, or leave "
+            f"--peers {peer} out."
         ) from error
 
 
