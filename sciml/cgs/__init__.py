@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from sciml.cgs.fixed_points import Anderson, Automatic, Dense, EdgeMap, Picard, fixed_point
     from sciml.cgs.heads import AnchoredHead, ContractiveHead
     from sciml.cgs.labelled_graph_data import LabelledGraphData
+    from sciml.cgs.mesh_diffusion import MeshDiffusion
     from sciml.cgs.model import AnchoredGraphSolver, ConvergentGraphSolver
     from sciml.cgs.network_flow import NetworkFlow
     from sciml.cgs.rock_boxes import RockBoxes
@@ -73,6 +74,7 @@ _HOMES = {
     "GraphSolver": "task",
     "ImplicitGraphNetwork": "baselines",
     "LabelledGraphData": "labelled_graph_data",
+    "MeshDiffusion": "mesh_diffusion",
     "NetworkFlow": "network_flow",
     "NetworkSet": "data",
     "NondimensionalFeatures": "features",
@@ -109,6 +111,7 @@ __all__ = [
     "GraphSolver",
     "ImplicitGraphNetwork",
     "LabelledGraphData",
+    "MeshDiffusion",
     "NetworkFlow",
     "NetworkSet",
     "NondimensionalFeatures",
