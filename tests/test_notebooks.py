@@ -34,7 +34,7 @@ def test_the_notebook_runs_and_its_key_numbers_hold(path, repository, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(repository), "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-W", "error:::sciml", "-c", RUNNER, str(path)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

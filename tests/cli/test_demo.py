@@ -32,7 +32,7 @@ def command(repository: Path, folder: Path, *words: object) -> subprocess.Comple
     environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "sciml", *map(str, words)],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=3600, check=False,
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ main(sys.argv[1:])
 
 def sciml_command(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sciml", *words], capture_output=True, text=True, timeout=600, check=False, **options
+        [sys.executable, "-m", "sciml", *words], capture_output=True, text=True, timeout=3600, check=False, **options
     )
 
 
@@ -99,7 +99,7 @@ def boom(boom_environment, tmp_path):
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, boom_environment["BOOM_RUN"], *words]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=600, check=False, env=boom_environment, cwd=tmp_path
+            command, capture_output=True, text=True, timeout=3600, check=False, env=boom_environment, cwd=tmp_path
         )
 
     return call
@@ -135,7 +135,7 @@ def test_each_module_of_the_command_line_that_has_an_app_has_a_row_and_each_row_
 def test_help_imports_few_modules() -> None:
     """What makes it quick, on any machine: 149 modules with those of Python itself, 300 at most."""
     command = [sys.executable, "-X", "importtime", "-m", "sciml", "--help"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True)
     assert 50 < answer.stderr.count("import time:") < 300
 
 
@@ -214,7 +214,7 @@ def test_a_signal_lets_the_verb_save_its_work_first(boom_environment, number: in
     ) as process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(number)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=3600)
     assert (process.returncode, out, err) == (code, "saved\n", f"sciml: {word}\n")
 
 

@@ -317,7 +317,7 @@ def test_ranks_that_lightning_starts_load_the_file_too(folder, tmp_path):
     words = [sys.executable, "-m", "sciml", "train", "learns.yaml", "--module", "code/learns.py"]
     ranks = ["trainer.devices=2", "trainer.strategy=ddp", "data.init_args.workers=0"]
     done = subprocess.run(
-        [*words, *ranks, "-o", str(tmp_path / "run")], cwd=folder, capture_output=True, text=True, timeout=300,
+        [*words, *ranks, "-o", str(tmp_path / "run")], cwd=folder, capture_output=True, text=True, timeout=3600,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -333,12 +333,12 @@ def test_a_run_of_ones_own_class_that_is_killed_goes_on_bit_for_bit(folder, tmp_
     process = start_command(tmp_path, *words, run)
     wait_for(run / "states" / "3.txt")
     os.kill(process.pid, signal.SIGKILL)
-    process.join(600)
+    process.join(3600)
     gate.touch()
     assert finished(run) is None
     for again in (["solve", run, "--resume", *module], [*words, tmp_path / "whole"]):
         process = start_command(tmp_path, *again)
-        process.join(600)
+        process.join(3600)
         assert process.exitcode == 0
     assert states_of(run) == states_of(tmp_path / "whole")
     assert finished(run)["metrics"] == finished(tmp_path / "whole")["metrics"]

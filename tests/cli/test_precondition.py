@@ -42,7 +42,7 @@ def sciml(repository: Path, tmp_path: Path):
         environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
         return subprocess.run(
             [sys.executable, "-m", "sciml", "precondition", *map(str, words)],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False,
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600, check=False,
         )  # fmt: skip
 
     return call

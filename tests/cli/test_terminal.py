@@ -60,7 +60,7 @@ def test_a_proposed_command_is_read_by_a_shell_as_the_words_that_were_meant(name
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_proposed_command_that_is_pasted_runs_nothing_else(tmp_path, name):
     line = f"sciml() {{ printf '%s\\0' \"$@\"; }}; {command_line('evaluate', Path(name), '--module', Path(name))}"
-    said = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=3600)
     verb, run, option, module, _ = said.stdout.split("\0")
     assert (verb, option, Path(run), Path(module)) == ("evaluate", "--module", Path(name), Path(name))
     assert not run.startswith("-") and not os.listdir(tmp_path)

@@ -44,7 +44,7 @@ def run(folder, repository) -> tuple[Path, str]:
     environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "sciml", "train", "small.yaml", "training.phases.0.epochs=3"],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=3600, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return folder / "runs" / "small", done.stdout

@@ -279,7 +279,7 @@ def test_a_data_set_can_be_sent_to_other_processes_while_it_is_open(tmp_path: Pa
         copy.close()
         assert np.array_equal(data.read("u", 1), expected)
     command = [sys.executable, "-c", FORK, str(tmp_path / "a.h5")]
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=True).stdout
     assert [float(word) for word in printed.split()] == pytest.approx(3 * [float(expected.mean())])
 
 

@@ -10,6 +10,7 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from trainers import quiet_trainer
 
 from sciml.data import DataField, DatasetWriter, Description, Draws, FieldData, Normaliser
 from sciml.errors import DataFormatError, InputError
@@ -203,14 +204,7 @@ class Recorder(lightning.LightningModule):
 def test_lightning_trains_on_windows_in_the_order_of_seed_and_epoch(told: str, tmp_path: Path) -> None:
     def fit(epochs: int, resume: str | None = None) -> tuple[Recorder, lightning.Trainer]:
         model = Recorder()
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        trainer = quiet_trainer(epochs)
         data = FieldData(told, inputs=["u"], targets=["u"], fractions=(0.8, 0.0), batch_size=5, seed=2)
         trainer.fit(model, data, ckpt_path=resume, weights_only=True if resume else None)
         return model, trainer

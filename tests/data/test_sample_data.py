@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.utilities import move_data_to_device
+from trainers import quiet_trainer
 
 from sciml.data import (
     DataField,
@@ -202,14 +203,7 @@ def test_a_resumed_training_sees_the_samples_in_the_order_of_an_uninterrupted_on
     def fit(epochs: int, resume: str | None = None) -> tuple[Recorder, lightning.Trainer]:
         with seeded(0):
             model = Recorder()
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        trainer = quiet_trainer(epochs)
         data = SampleData(path, batch_size=3, seed=2)
         trainer.fit(model, data, ckpt_path=resume, weights_only=True if resume else None)
         return model, trainer

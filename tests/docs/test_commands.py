@@ -58,7 +58,7 @@ def run(command: str, folder: Path) -> str:
     """Run a command in a folder and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(command)],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=280,
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=3600,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stderr}"

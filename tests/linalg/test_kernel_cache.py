@@ -37,7 +37,7 @@ def run(tmp_path, repository):
         variables = {"PYTHONPATH": str(repository), "NUMBA_CACHE_DIR": str(cache or tmp_path / "cache")}
         command = [sys.executable, "-c", PROGRAM, str(tmp_path), *map(str, words)]
         answer = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=600, check=False
+            command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=3600, check=False
         )
         assert (answer.returncode, answer.stderr) == (0, "")
         return answer.stdout

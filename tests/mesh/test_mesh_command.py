@@ -26,7 +26,7 @@ def sciml(repository: Path, tmp_path: Path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=3600,
         )
 
     return call

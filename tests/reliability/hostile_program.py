@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +48,10 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def call(words: list[str]) -> dict[str, Any]:
-    """Return the exit code, what was said, what the hook saw and how long it took."""
+    """Return the exit code, what was said and what the hook saw."""
     global watching
     seen.clear()
-    out, err, began = io.StringIO(), io.StringIO(), time.process_time()
+    out, err = io.StringIO(), io.StringIO()
     code: Any = "left without an exit code"
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         watching = True
@@ -64,7 +63,7 @@ def call(words: list[str]) -> dict[str, Any]:
             code = f"traceback: {error!r:.300}"
         finally:
             watching = False
-    return {"code": code, "err": err.getvalue(), "seen": list(seen), "seconds": time.process_time() - began}
+    return {"code": code, "err": err.getvalue(), "seen": list(seen)}
 
 
 def prepare(folder: Path) -> None:

@@ -282,7 +282,7 @@ def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None
     if command is None:
         pytest.skip("import-linter is not installed")
     answer = subprocess.run(
-        [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=600, check=False
+        [command, "--no-cache"], capture_output=True, text=True, cwd=repository, timeout=3600, check=False
     )
     assert answer.returncode == 0, answer.stdout
 
@@ -317,3 +317,40 @@ def test_no_test_sends_a_signal_to_the_process_of_all_tests(repository: Path) ->
 )
 def test_each_way_to_signal_oneself_is_found(source: str, found: int) -> None:
     assert len(list(signals_to_itself("test_offender.py", ast.parse(source)))) == found
+
+
+HANG = 3600  # [s], which no test takes on any machine
+
+
+def depends_on_speed(path: str, tree: ast.Module) -> Iterator[str]:
+    """A slow or busy machine fails limits on seconds: tests count work, and a limit on a process is for hangs alone."""
+    for name, call in calls(tree):
+        for keyword in call.keywords:
+            if keyword.arg == "timeout" and isinstance(keyword.value, ast.Constant) and keyword.value.value < HANG:
+                yield f"{path}:{call.lineno} gives a process {keyword.value.value} s, expected at least {HANG}"
+        if name.split(".")[-1] == "join" and call.args and isinstance(call.args[0], ast.Constant):
+            seconds = call.args[0].value
+            if isinstance(seconds, int | float) and seconds < HANG:
+                yield f"{path}:{call.lineno} waits {seconds} s for a process, expected at least {HANG}"
+
+
+def test_no_test_depends_on_the_speed_of_the_machine(repository: Path) -> None:
+    files = sorted((repository / "tests").rglob("*.py"))
+    found = [fault for path in files for fault in depends_on_speed(path.name, ast.parse(path.read_text()))]
+    assert len(files) > 100
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("subprocess.run(words, timeout=60)", 1),
+        ("process.communicate(timeout=600)", 1),
+        ("process.join(600)", 1),
+        ("process.communicate(timeout=3600)", 0),
+        ("process.join()", 0),
+        ("', '.join(words)", 0),
+    ],
+)
+def test_each_limit_on_seconds_is_found(source: str, found: int) -> None:
+    assert len(list(depends_on_speed("test_offender.py", ast.parse(source)))) == found

@@ -294,7 +294,6 @@ def test_a_hostile_file_is_refused_in_one_sentence_by_every_verb(answers, name):
     for verb, done in answers[name].items():
         if verb == "files":
             continue
-        assert done["seconds"] < 60, f"{verb}: {done}"
         if verb in READS_NO_CONFIG and done["code"] in (0, 1):
             continue
         if verb == "export" and name in ("a device for data", "a text for data"):  # the task and its weights are right

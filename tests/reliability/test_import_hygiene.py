@@ -75,7 +75,7 @@ print(json.dumps(offences))
 
 def python(source: str, *words: str) -> str:
     command = [sys.executable, "-c", source, *words]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.strip()
 

@@ -127,7 +127,7 @@ def killed_and_resumed(whole: Path, folder: Path, seconds: float) -> None:
     process.kill()
     process.join()
     resumed = start(folder, slow, resume=True)
-    resumed.join(600)
+    resumed.join(3600)
     assert resumed.exitcode == 0
     assert_same(folder, whole)
 

@@ -45,7 +45,7 @@ NUMBA_SETTINGS = {  # `this` prints a poem when it is imported
 def python(*words: object, cwd: Path) -> str:
     """Return what a process that was started in a folder wrote."""
     done = subprocess.run(
-        [sys.executable, "-P", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-P", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=3600, check=False
     )
     return done.stdout + done.stderr
 
@@ -113,7 +113,7 @@ def test_processes_that_we_start_import_nothing_from_there(program, tmp_path, re
         env={**os.environ, "PYTHONPATH": str(repository)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3600,
         check=False,
     )
     assert not (there / "CANARY").exists()

@@ -9,6 +9,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
+from trainers import quiet_trainer
 
 from sciml.data.sampling import EpochShuffle
 from sciml.errors import DivergenceError
@@ -62,16 +63,7 @@ def fit(optimizer: str, ranks: int, poison: bool = False) -> tuple[Fit, lightnin
     task.poison = poison
     options = {"max_iter": 5} if optimizer == "lbfgs" else {}
     task.prepare(Training([Phase(3, optimizer, options=options)], 2, gradient_clip=1.0), seed=2)
-    trainer = lightning.Trainer(
-        accelerator="cpu",
-        devices=ranks,
-        strategy="ddp" if ranks > 1 else "auto",
-        max_epochs=3,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    trainer = quiet_trainer(3, devices=ranks, strategy="ddp" if ranks > 1 else "auto")
     trainer.fit(task, datamodule=Samples(ranks))
     return task, trainer
 

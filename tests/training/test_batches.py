@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from trainers import quiet_trainer
 
 from sciml.training.batches import count_samples, to_float64
 from sciml.training.settings import Phase, Training
@@ -152,10 +153,7 @@ def test_training_and_evaluation_weigh_graph_batches_by_their_graphs_in_either_p
     task = OnGraphs()
     task = task.double() if precision == "64-true" else task
     task.prepare(Training([Phase(1, learning_rate=1e-12)]), 0)
-    trainer = lightning.Trainer(
-        max_epochs=1, accelerator="cpu", precision=precision, logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path, num_sanity_val_steps=0,
-    )  # fmt: skip
+    trainer = quiet_trainer(1, precision=precision, default_root_dir=tmp_path, num_sanity_val_steps=0)
     trainer.fit(task, datamodule=SomeGraphs())
     mean = (1 * 1 + 3 * 4) / 4
     assert float(trainer.callback_metrics["val/square"]) == pytest.approx(mean)

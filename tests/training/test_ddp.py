@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-W", "ignore", str(PROGRAM), ",".join(OPTIMIZERS), str(folder), "2"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=3600, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -90,7 +90,7 @@ def test_the_command_trains_on_two_ranks_as_on_one(launcher: list[str], tmp_path
     for name, changes in words.items():
         launched = [*launcher, "-m", "sciml"] if launcher and changes else ["sciml"]
         command = [sys.executable, "-m", *launched, "train", str(config), "-o", str(tmp_path / name), *changes]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
         assert done.returncode == 0, done.stderr
         rows = [line.split(",") for line in (tmp_path / name / "metrics.csv").read_text().splitlines()]
         assert [row[:2] for row in rows] == [["epoch", "update"], ["1", "15"], ["2", "30"]]

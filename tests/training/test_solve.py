@@ -169,7 +169,7 @@ def test_kill_9_loses_nothing_but_the_step_in_progress(noisy, tmp_path, step):
     assert finished(tmp_path / "run") is None
     gate.touch()
     resumed = start_command(tmp_path, *words)
-    resumed.join(600)
+    resumed.join(3600)
     assert resumed.exitcode == 0
     assert_same(tmp_path / "run", noisy)
 

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
+from trainers import quiet_trainer
 
 from sciml.data.modules import Draws
 from sciml.errors import ConfigError, DivergenceError, InputError
@@ -72,10 +73,8 @@ class Line(Task):
 
 def fit(task: Task, settings: Training, data: object, **options: object) -> lightning.Trainer:
     task.prepare(settings, seed=3)
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    options = {"enable_checkpointing": False, "max_epochs": settings.epochs, "num_sanity_val_steps": 0, **options}
-    resume = options.pop("resume", None)
-    trainer = lightning.Trainer(accelerator="cpu", devices=1, inference_mode=False, **quiet, **options)
+    resume, epochs = options.pop("resume", None), options.pop("max_epochs", settings.epochs)
+    trainer = quiet_trainer(epochs, **{"devices": 1, "inference_mode": False, "num_sanity_val_steps": 0, **options})
     source = {"datamodule": data} if isinstance(data, lightning.LightningDataModule) else {"train_dataloaders": data}
     trainer.fit(task, ckpt_path=resume, weights_only=True if resume else None, **source)
     return trainer

@@ -172,7 +172,7 @@ for path in Path(sys.argv[1]).iterdir():
         print(path)
 """
     answer = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=3600, check=False
     )
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.splitlines()) == len(HOSTILE)
