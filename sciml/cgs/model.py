@@ -81,7 +81,7 @@ class GraphAnswer:
 
     @property
     def has_permeability(self) -> bool:
-        """Whether what flows in flows out: there are conductances, and no sinks that take from the flow."""
+        """True if what flows in flows out: there are conductances, and no sinks that take from the flow."""
         return self.conductance is not None and self.sink is None
 
 
