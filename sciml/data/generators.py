@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from sciml.checks import choice, positive, whole_number
+from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.formats import DataField, Description
 from sciml.data.pore_networks import PoreNetworks
+from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
 
@@ -237,6 +239,8 @@ GENERATORS: dict[str, type[Any]] = {
     "heat": Heat,
     "advection": Advection,
     "burgers": Burgers,
+    "diffusion_sorption": DiffusionSorption,
+    "vorticity": Vorticity,
     "pore_networks": PoreNetworks,
 }
 

@@ -30,6 +30,7 @@ upscaling_fields                    random log-normal coefficients
 upscaling_local                     coarse transmissibilities by local and extended local fine problems
 upscaling_sources                   the pressure of coarse cells with sources, after Peaceman
 value_iteration                     optimal values of decisions on graphs, by policy iteration
+vorticity                           incompressible flow in a periodic square by Fourier series
 wind_tunnel                         potential flow around an obstacle by one pressure projection
 ==================================  ====================================================================================
 
@@ -38,5 +39,6 @@ wind_tunnel                         potential flow around an obstacle by one pre
 :mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
 :mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
 :mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.trigonometric_series` has periodic initial
-conditions, :mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
+conditions, :mod:`~sciml.reference.integrating_factor` time steps for stiff linear parts,
+:mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
 """

@@ -24,6 +24,7 @@ from scipy.fft import dct, dst
 
 from sciml.checks import finite, number, positive, rising, shape, shown, whole_number
 from sciml.errors import DivergenceError, InputError
+from sciml.reference.integrating_factor import runge_kutta_step
 
 POINTS_AT_ONCE = 4096
 
@@ -193,12 +194,7 @@ class _Galerkin:
 
     def step(self, modes: np.ndarray, step: float) -> np.ndarray:
         """Take a step of the Runge-Kutta method in the variable exp(nu |k|^2 t) w."""
-        half = np.exp(self.decay * step / 2)
-        first = self.convection(modes)
-        second = self.convection(half * (modes + step / 2 * first))
-        third = self.convection(half * modes + step / 2 * second)
-        fourth = self.convection(half**2 * modes + step * half * third)
-        return half**2 * (modes + step / 6 * first) + step / 6 * (2 * half * (second + third) + fourth)
+        return runge_kutta_step(modes, self.convection, self.decay, step)
 
     def convection(self, modes: np.ndarray) -> np.ndarray:
         """Return the coefficients of -u omega_x - v omega_y."""

@@ -5,25 +5,43 @@ Fields are real arrays (n, ...) of values at x = 0, 1/n, ..., 1 - 1/n on each ax
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sciml.checks import shape as check_shape
 from sciml.errors import InputError
+from sciml.reference.integrating_factor import runge_kutta_step
+
+Divisors = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
-def random_field(shape: Sequence[int], random: np.random.Generator, modes: int = 4) -> np.ndarray:
+def one_and_square(waves: Sequence[np.ndarray]) -> np.ndarray:
+    """Return 1 + |k|^2, the divisors of smooth random fields.
+
+    Parameters
+    ----------
+    waves : whole numbers along each axis, arrays that broadcast
+    """
+    return 1.0 + sum(k**2 for k in waves)
+
+
+def random_field(
+    shape: Sequence[int], random: np.random.Generator, modes: int = 4, divisors: Divisors = one_and_square
+) -> np.ndarray:
     """Return a smooth random field of zero mean and unit variance, a trigonometric polynomial with few Fourier modes.
 
-    The coefficient of wave vector k is normal with deviation 1 / (1 + |k|^2), up to ``modes`` along each axis. They are
-    drawn in an order that does not depend on the shape, so one seed gives one function at every resolution.
+    The coefficient of wave vector k is normal with deviation 1 / (1 + |k|^2), or one over another divisor, up to
+    ``modes`` along each axis. They are drawn in an order that does not depend on the shape, so one seed gives one
+    function at every resolution.
 
     Parameters
     ----------
     shape : values along each axis, more than 2 ``modes``
     random : draws the coefficients
     modes : largest wave number along each axis
+    divisors : maps the wave numbers along each axis to the numbers by which standard normal ones are divided for the
+        coefficients; a common factor has no effect
     """
     if min(shape) <= 2 * modes:
         raise InputError(
@@ -32,9 +50,9 @@ def random_field(shape: Sequence[int], random: np.random.Generator, modes: int =
         )
     dimension = len(shape)
     numbers = np.arange(-modes, modes + 1)
-    squares = sum(k**2 for k in np.meshgrid(*(numbers,) * dimension, indexing="ij"))
-    parts = random.standard_normal((2, *squares.shape))
-    coefficients = (parts[0] + 1j * parts[1]) / (1.0 + squares)
+    divided = divisors(np.meshgrid(*(numbers,) * dimension, indexing="ij"))
+    parts = random.standard_normal((2, *divided.shape))
+    coefficients = (parts[0] + 1j * parts[1]) / divided
     coefficients[(modes,) * dimension] = 0.0
     spectrum = np.zeros(shape, complex)
     spectrum[np.ix_(*(numbers % n for n in shape))] = coefficients
@@ -110,13 +128,8 @@ def burgers(initial: np.ndarray, viscosity: float, times: np.ndarray, time_step:
     for target in times:
         count = int(np.ceil((target - now) / time_step - 1e-9))
         step = (target - now) / count if count else 0.0
-        half = np.exp(-viscosity * wave**2 * step / 2)
         for _ in range(count):
-            first = convection(spectrum)
-            second = convection(half * (spectrum + step / 2 * first))
-            third = convection(half * spectrum + step / 2 * second)
-            fourth = convection(half**2 * spectrum + step * half * third)
-            spectrum = half**2 * (spectrum + step / 6 * first) + step / 6 * (2 * half * (second + third) + fourth)
+            spectrum = runge_kutta_step(spectrum, convection, -viscosity * wave**2, step)
         now = target
         result.append(np.fft.irfft(spectrum, n))
     return np.stack(result)

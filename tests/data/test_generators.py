@@ -7,9 +7,13 @@ from dataclasses import fields as fields_of
 import numpy as np
 import pytest
 
+from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.generators import GENERATORS, Advection, Burgers, Heat, Poisson, generator_of
+from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.linalg import VoxelPoisson
+from sciml.reference.diffusion_sorption import Sorption
+from sciml.reference.vorticity import velocity
 
 
 def stream(index: int = 0) -> np.random.Generator:
@@ -63,8 +67,52 @@ def test_the_pressure_solves_the_system_of_the_cells_that_are_written(case: str,
     assert not fields["p"][~fluid].any() and fields["p"].any()
 
 
+@pytest.mark.parametrize("family", ["paper", "wide"])
+def test_sorption_starts_as_drawn_and_satisfies_its_equation_with_its_coefficients(family: str) -> None:
+    """In the middle of the domain, by central differences of fourth order in space and time."""
+    generator = DiffusionSorption(family=family, size=128, steps=101, duration=20.0)
+    fields, parameters = generator.sample(stream(5))
+    u, inside = fields["u"], slice(40, 60)
+    assert np.ptp(u[0]) == 0.0 if family == "paper" else np.ptp(u[0]) > 0.02
+    assert 0.0 < u[0].min() <= u[0].max() < 0.2 and parameters["left"] > u[-1, 0] > u[0].max()
+    rate = (8 * (u[81] - u[79]) - (u[82] - u[78])) / (12 * 0.2)
+    bend = (16 * (np.roll(u[80], 1) + np.roll(u[80], -1)) - 30 * u[80] - np.roll(u[80], 2) - np.roll(u[80], -2)) / 12
+    equation = Sorption(**parameters)
+    diffusion = equation.diffusivity / equation.retardation(u[80]) * bend * 128**2
+    assert np.abs(rate - diffusion)[inside].max() < 1e-3 * np.abs(rate).max()
+
+
+def test_the_schemes_of_sorption_agree_as_far_as_they_are_accurate() -> None:
+    fields = {
+        scheme: DiffusionSorption(size=64, steps=3, scheme=scheme).sample(stream(6))[0]["u"][1:]
+        for scheme in ("extrapolated", "consistent", "pdebench")
+    }
+    errors = [np.abs(fields[scheme] - fields["extrapolated"]).max() for scheme in ("consistent", "pdebench")]
+    assert 1e-6 < errors[0] < 5e-3 and 5 * errors[0] < errors[1] < 0.1
+
+
+def test_vorticity_satisfies_its_equation_and_is_what_a_finer_grid_has_at_its_points() -> None:
+    coarse = Vorticity(size=16, steps=5, duration=0.02, viscosity=0.02, length=2.0, resolution=32)
+    fine = Vorticity(size=32, steps=5, duration=0.02, viscosity=0.02, length=2.0, resolution=32)
+    few, w = (generator.sample(stream(7))[0]["vorticity"] for generator in (coarse, fine))
+    assert np.array_equal(few, w[:, ::2, ::2])
+    rate = (8 * (w[3] - w[1]) - (w[4] - w[0])) / (12 * 0.005)
+    waves = 2j * np.pi * np.fft.fftfreq(32, 1 / 32)
+    spectrum = np.fft.fft2(w[2])
+    x, y = waves[:, None], waves[None, :]
+    slopes = [np.fft.ifft2(k * spectrum).real for k in (x, y)]
+    laplacian = np.fft.ifft2((x**2 + y**2) * spectrum).real
+    flow = velocity(w[2])
+    assert np.abs(rate + flow[..., 0] * slopes[0] + flow[..., 1] * slopes[1] - 0.02 * laplacian).max() < 1e-5
+
+
+def test_vorticity_that_the_grid_does_not_resolve_is_refused() -> None:
+    with pytest.raises(InputError, match="choose resolution=64 or a larger viscosity"):
+        Vorticity(size=32, steps=2, resolution=32).sample(stream())
+
+
 def test_each_sample_is_another_one_and_the_same_again() -> None:
-    for generator in (Heat(size=16), Poisson(size=16)):
+    for generator in (Heat(size=16), Poisson(size=16), DiffusionSorption("wide", size=16)):
         one, again, other = (generator.sample(stream(index))[0] for index in (3, 3, 4))
         assert all(np.array_equal(one[name], again[name]) for name in one)
         assert any(not np.array_equal(one[name], other[name]) for name in one)
@@ -72,7 +120,7 @@ def test_each_sample_is_another_one_and_the_same_again() -> None:
 
 def test_what_is_described_on_a_grid_is_what_is_made() -> None:
     on_grids = {name: kind for name, kind in GENERATORS.items() if "size" in {entry.name for entry in fields_of(kind)}}
-    assert set(on_grids) >= {"poisson", "heat", "advection", "burgers"}
+    assert set(on_grids) >= {"poisson", "heat", "advection", "burgers", "diffusion_sorption", "vorticity"}
     for name, kind in on_grids.items():
         generator = kind(size=16)
         about, (fields, parameters) = generator.describe(), generator.sample(stream())
@@ -105,6 +153,16 @@ def test_options_are_read_from_text_in_their_types() -> None:
         ("poisson", {"size": "4"}, "at least 12"),
         ("poisson", {"dimension": "1"}, "one of 2, 3"),
         ("poisson", {"right_hand_side": "pink"}, "white"),
+        ("diffusion_sorption", {"family": "wider"}, "did you mean 'wide'"),
+        ("diffusion_sorption", {"size": "2"}, "at least 3"),
+        ("diffusion_sorption", {"steps": "1"}, "at least 2"),
+        ("diffusion_sorption", {"duration": "0"}, "positive"),
+        ("diffusion_sorption", {"scheme": "fv"}, "extrapolated, consistent, pdebench"),
+        ("vorticity", {"size": "48"}, "choose resolution=144"),
+        ("vorticity", {"resolution": "8"}, "at least 15"),
+        ("vorticity", {"viscosity": "0"}, "positive"),
+        ("vorticity", {"length": "0.1"}, "from 0.3 to 10"),
+        ("vorticity", {"size": "0"}, "at least 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(name: str, options: dict, says: str) -> None:
