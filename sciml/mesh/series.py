@@ -169,6 +169,28 @@ def read_series(path: str | os.PathLike[str], names: Sequence[str] | None = None
     return Series(on, fields, times)
 
 
+def _check_values_of(xdmf: Path, h5: Path) -> None:
+    """Refuse to replace an HDF5 file that nobody has named and that is not the values of a series, such as a data set.
+
+    What cannot be opened is replaced if there is the description that goes with it.
+    """
+    import h5py
+
+    if not h5.is_file():  # nothing there, or what is not replaced in any case
+        return
+    is_pair = xdmf.is_file()
+    try:
+        with h5py.File(h5, "r") as file:
+            is_series = "sciml_description" not in file.attrs and (is_pair or "sciml_format" in file.attrs)
+    except (OSError, RuntimeError, KeyError, ValueError):
+        is_series = is_pair
+    if not is_series:
+        raise MeshFileError(
+            f"the values of {xdmf} would be written to {h5}, which holds something else, such as a data set; choose "
+            "another name, or remove that file."
+        )
+
+
 class _Pair:
     """One HDF5 + XDMF pair while it is written."""
 
@@ -185,6 +207,7 @@ class _Pair:
         self.on = on
         self.h5 = self.xdmf.with_suffix(".h5")
         self.columns: dict[str, Column] = {}
+        _check_values_of(self.xdmf, self.h5)
         try:
             self._description, self._values = AtomicFile(self.xdmf), NewFile(self.h5)
         except OSError as error:

@@ -219,3 +219,25 @@ def test_wrong_steps_are_refused_with_a_sentence(tmp_path):
         SeriesWriter(tmp_path / "no" / "s.xdmf", mesh)
     with pytest.raises(DataFormatError, match="There is no file"):
         read_series(tmp_path / "other.xdmf")
+
+
+def test_the_values_of_a_series_replace_those_of_one_and_no_other_file(tmp_path):
+    mesh, file = make_mesh("disk", 1), tmp_path / "u.h5"
+    write_fields(tmp_path / "u.xdmf", mesh, {"u": np.zeros(mesh.n_points)})
+    write_fields(tmp_path / "u.xdmf", mesh, {"u": np.ones(mesh.n_points)})
+    (tmp_path / "u.xdmf").unlink()  # as after a kill between the two
+    write_fields(tmp_path / "u.xdmf", mesh, {"u": np.ones(mesh.n_points)})
+    assert (read_series(tmp_path / "u.xdmf").fields[0].values == 1).all()
+    with h5py.File(file, "r+") as values:
+        values.attrs["sciml_description"] = "{}"  # a data set
+    for name, has_description in (("u", True), ("other", False), ("text", False)):
+        file = tmp_path / f"{name}.h5"
+        if name == "other":
+            h5py.File(file, "w").close()
+        elif name == "text":
+            file.write_text("notes")
+        before = file.read_bytes()
+        with pytest.raises(MeshFileError, match=f"{name}.h5, which holds something else, such as a data set"):
+            write_fields(tmp_path / f"{name}.xdmf", mesh, {"u": np.ones(mesh.n_points)})
+        assert file.read_bytes() == before and (tmp_path / f"{name}.xdmf").exists() is has_description
+    assert not list(tmp_path.glob("*.part"))
