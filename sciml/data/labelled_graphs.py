@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -28,8 +29,9 @@ from sciml.checks import shown, whole_array, whole_number
 from sciml.errors import DataFormatError
 from sciml.regular_files import read_text
 
-LARGEST_FILE = 2**27  # bytes, which take 30 times as much memory; PROTEINS has 642,021
+LARGEST_FILE = 2**27  # bytes, which take 6 times as much memory, and more as graphs of one node; PROTEINS has 642,021
 LARGEST_INDEX_FILE = 2**26
+LARGEST_LINE = 2**22  # bytes: a node with some 700,000 neighbours
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
@@ -180,7 +182,7 @@ def _read_graph(lines: _Lines) -> tuple[np.ndarray, np.ndarray, int]:
     first = lines.number
     if not 1 <= nodes <= lines.rest():
         lines.refuse(f"says that a graph has {nodes} nodes, and {lines.rest()} lines follow")
-    tags, sources, destinations = [], [], []
+    tags, sources, destinations = array("q"), array("q"), array("q")  # 8 bytes a number; a list takes 40
     for node in range(nodes):
         tag, degree, *neighbours = lines.whole_numbers(None, "a tag, a degree and as many neighbours")
         if degree != len(neighbours):
@@ -191,8 +193,8 @@ def _read_graph(lines: _Lines) -> tuple[np.ndarray, np.ndarray, int]:
         if len(set(neighbours)) < degree:
             lines.refuse("names a neighbour twice, expected each once")
         tags.append(tag)
-        sources += neighbours
-        destinations += [node] * degree
+        sources.extend(neighbours)
+        destinations.extend([node] * degree)
     edges = np.array([sources, destinations], np.int64)
     forward, backward = edges[0] * nodes + edges[1], edges[1] * nodes + edges[0]
     if (alone := np.flatnonzero(~np.isin(forward, backward))).size:
@@ -226,19 +228,30 @@ class _Lines:
             raise DataFormatError(f"{path} is not a text file, expected lines of whole numbers.") from None
         except OSError as reason:
             raise DataFormatError(f"{path} cannot be read: {reason.strerror or reason}.") from None
-        self._lines = content.rstrip().split("\n")
-        self._iterator: Iterator[str] = iter(self._lines)
+        self._content = content.rstrip()
+        self._place, self._count = 0, self._content.count("\n") + 1
 
     def rest(self) -> int:
         """Return the number of lines that were not read."""
-        return len(self._lines) - self.number
+        return self._count - self.number
+
+    def _next(self) -> str | None:
+        """Return the next line, None after the last one; the lines are never all in memory one by one."""
+        if not self.rest():
+            return None
+        end = self._content.find("\n", self._place)
+        start, self._place = self._place, end + 1
+        line = self._content[start : end if end >= 0 else None]
+        self.number += 1
+        if len(line) > LARGEST_LINE:
+            self.refuse(f"has {len(line)} characters, expected at most {LARGEST_LINE}")
+        return line
 
     def whole_numbers(self, count: int | None, meaning: str) -> list[int]:
         """Return the whole numbers in the next line, at least two if ``count`` is None."""
-        line = next(self._iterator, None)
+        line = self._next()
         if line is None:
             raise DataFormatError(f"{self.path} ends after line {self.number}, expected {meaning}; the file is cut.")
-        self.number += 1
         words = line.split()
         if not all(map(_WHOLE.fullmatch, words)) or (len(words) < 2 if count is None else len(words) != count):
             self.refuse(f"is {shown(line)}, expected {meaning}")

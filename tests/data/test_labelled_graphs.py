@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sciml.data import labelled_graphs
 from sciml.data.labelled_graphs import read_folds, read_labelled_graphs, stratified_folds
 from sciml.errors import DataFormatError, InputError
 
@@ -192,3 +194,24 @@ def test_reference_sets_have_their_known_sizes(reference_data: Path) -> None:
         assert np.mean([graph.edges.shape[1] for graph in found.graphs]) == pytest.approx(edges, abs=0.01)
         folds = read_folds(folder / "10fold_idx", count)
         assert len(folds) == 10 and 0.95 * count < sum(len(fold.test) for fold in folds) <= count
+
+
+def test_reading_takes_a_few_times_the_size_of_the_file(tmp_path: Path) -> None:
+    nodes, near = 1000, (1, 2, 3, -1, -2, -3)
+    ring = "".join(f"{i % 5} 6 {' '.join(str((i + step) % nodes) for step in near)}\n" for i in range(nodes))
+    (tmp_path / "rings.txt").write_text("20\n" + f"{nodes} 0\n{ring}" * 20)
+    tracemalloc.start()
+    try:
+        graphs = read_labelled_graphs(tmp_path / "rings.txt").graphs
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(graphs) == 20 and graphs[7].edges.shape == (2, 6 * nodes)
+    assert peak < 12 * (tmp_path / "rings.txt").stat().st_size
+
+
+def test_a_line_of_many_megabytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelled_graphs, "LARGEST_LINE", 100)
+    (tmp_path / "long.txt").write_text("1\n1 0\n0 " + "9" * 200 + "\n")
+    with pytest.raises(DataFormatError, match=r"line 3 of .*long\.txt has 202 characters, expected at most 100"):
+        read_labelled_graphs(tmp_path / "long.txt")
