@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from sciml.commands import published
 from sciml.run_folder import check_writable, environment, plain
 
 Progress = Callable[[str], None]
+LABELS = frozenset({"title", "kind"})  # of a job: what tables call it, and nothing that is measured
 
 
 def run_benchmark(
@@ -79,7 +80,8 @@ class BenchmarkRun:
     path : JSON file that takes the results; its folder is made if it is not there
     header : entries beside ``name``, ``environment`` and ``jobs``: the plan, the tolerance
     jobs : all jobs of the plan; results of others are dropped from the file
-    measured_code : files and folders of the package; a job is measured again when one of them has changed
+    measured_code : files and folders of the package; a job is measured again when one of them, or a setting of the job,
+        has changed
     """
 
     name: str
@@ -98,7 +100,7 @@ class BenchmarkRun:
         code = code_digest(package, self.measured_code)
         done, own = self._earlier(origin), {}
         results = {"name": self.name, "environment": origin, **plain(self.header), "jobs": done}
-        todo = [job for job in wanted if fresh or done.get(job["key"], {}).get("code") != code]
+        todo = [job for job in wanted if fresh or not _measures(done.get(job["key"], {}), job, code)]
         stamp = {"code": code, "commit": origin.get("commit"), "dirty": is_changed(package)}
         total, start = len(todo), perf_counter()
         progress(f"{total} measurements to do, {len(wanted) - total} done before")
@@ -125,6 +127,11 @@ class BenchmarkRun:
     def _in_order(self, done: dict[str, Any]) -> dict[str, Any]:
         """Return the results of this plan in its order, whatever was measured first."""
         return {job["key"]: done[job["key"]] for job in self.jobs if job["key"] in done}
+
+
+def _measures(done: Mapping[str, Any], job: Job, code: str) -> bool:
+    """Return whether an earlier result is that of this job by this code; names in tables may differ."""
+    return done.get("code") == code and all(done.get(key) == plain(job[key]) for key in job.keys() - LABELS)
 
 
 def _measured(jobs: list[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
