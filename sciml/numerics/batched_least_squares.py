@@ -37,7 +37,7 @@ class BatchedLinearisation(Protocol):
 
     @property
     def gradient(self) -> Tensor:
-        """``J^T r``, ``(items, unknowns)``."""
+        """The gradient of half the sum of squares, ``J^T r``, of shape ``(items, unknowns)``."""
 
     @property
     def scale(self) -> Tensor:
@@ -87,7 +87,7 @@ class BatchedSettings(StepControl):
 
 @dataclass(frozen=True, eq=False)
 class BatchedReport:
-    """What a minimisation has found, item by item.
+    """The result of a minimisation, item by item.
 
     Attributes
     ----------

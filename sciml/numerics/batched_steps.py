@@ -41,7 +41,7 @@ class FactoredLinearisation:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """``J^T r``, ``(items, unknowns)``."""
+        """The gradient of half the sum of squares, ``J^T r``, of shape ``(items, unknowns)``."""
         return (self.triangle.mT @ self.factors[:, :, -1:])[..., 0]
 
     @cached_property

@@ -48,7 +48,7 @@ class PointwiseHessian:
         self.gauss_newton = torch.full((problem.items,), not exact, device=problem.terms.device)
 
     def factorise(self, w: Tensor) -> None:
-        """Compute Hessian and factors.
+        """Compute the Hessian of half the sum of squares at some unknowns, and its Cholesky factors.
 
         Parameters
         ----------

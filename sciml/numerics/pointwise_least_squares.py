@@ -42,7 +42,7 @@ ROUNDING = 1e-12  # relative increase of a cost that counts as none
 
 @dataclass(frozen=True, eq=False)
 class PointwiseReport:
-    """What :func:`solve` has found beside the unknowns.
+    """The report of :func:`solve` on how the unknowns were found, and how well.
 
     Attributes
     ----------

@@ -150,7 +150,7 @@ class PointwiseProblem:
 
     @property
     def items(self) -> int:
-        """The number of items."""
+        """The number of items, that is of groups of members that are solved together."""
         return len(self.terms) // self.group
 
     @property

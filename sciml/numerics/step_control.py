@@ -1,4 +1,4 @@
-"""How a Levenberg-Marquardt iteration chooses its dampings and when it ends, for one problem or a batch of them."""
+"""Damping and ends of a Levenberg-Marquardt iteration, for one problem or a batch of problems."""
 
 from __future__ import annotations
 

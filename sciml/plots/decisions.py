@@ -24,7 +24,7 @@ RIGHT, WRONG = COLOURS[3], COLOURS[0]
 
 @dataclass(frozen=True, eq=False)
 class DecisionPicture:
-    """What a picture of decisions shows.
+    """The contents of a picture of decisions: states, edges, values and the decisions that were taken.
 
     Parameters
     ----------
