@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -163,6 +164,14 @@ class PointwiseProblem:
         """Everything that the solution is a differentiable function of."""
         return (self.terms, *self.rows, *self.couplings, *self.constraints, *self.coefficients)
 
+    @cached_property
+    def _compact_rows(self) -> tuple[Tensor, Tensor]:
+        return _compact(*self.rows)
+
+    @cached_property
+    def _compact_couplings(self) -> tuple[Tensor, Tensor]:
+        return _compact(*self.couplings)
+
     def linearise(self, w: Tensor, items: Tensor | slice) -> FactoredLinearisation:
         """Return the linearisation of some items.
 
@@ -171,7 +180,7 @@ class PointwiseProblem:
         w : ``(chosen, unknowns)``
         items : which, or ``slice(None)`` for all, which costs no copy of the terms
         """
-        matrix, right = (each[items] for each in self.couplings)
+        matrix, right = (each[items] for each in self._compact_couplings)
         here = self._members(w.reshape(-1, self.terms.shape[-1]), self.members_of(items))
         if self.group == 1 and not matrix.shape[1]:
             return here
@@ -184,7 +193,7 @@ class PointwiseProblem:
         return (self.group * items[:, None] + torch.arange(self.group, device=items.device)).flatten()
 
     def _members(self, w: Tensor, members: Tensor | slice) -> DenseLinearisation:
-        terms, matrix, right = self.terms[members], self.rows[0][members], self.rows[1][members]
+        terms, matrix, right = self.terms[members], *(each[members] for each in self._compact_rows)
         coefficients = [each[members] for each in self.coefficients]
         roots = self.weights[members].sqrt()
         v = fields(terms, w)
@@ -216,6 +225,14 @@ class PointwiseProblem:
         gradient = product(terms.flatten(1, 2).mT, force.flatten(1)) + product(matrix.mT, product(matrix, own) - right)
         gradient = gradient.view_as(w) + product(coupling.mT, product(coupling, w) - level)
         return torch.cat([gradient + product(c.mT, multipliers), product(c, w) - d], 1)
+
+
+def _compact(matrix: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Return at most one row more than there are unknowns with the same sums of squares, without a graph."""
+    if matrix.shape[1] <= matrix.shape[2] + 1:
+        return matrix.detach(), right.detach()
+    factors = torch.linalg.qr(torch.cat([matrix, right[..., None]], 2).detach(), mode="r").R
+    return factors[..., :-1], factors[..., -1]
 
 
 def product(matrices: Tensor, vectors: Tensor) -> Tensor:
