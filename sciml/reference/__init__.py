@@ -11,6 +11,7 @@ burgers_cole_hopf                   Burgers' equation exactly, by the quadrature
 conservation_laws_entropy           convex scalar conservation laws exactly, through shocks
 conservation_laws_finite_volumes    scalar conservation laws and advection by WENO finite volumes of fifth order
 conservation_laws_fourier           scalar conservation laws and advection by Fourier collocation
+darcy                               Darcy flow through smooth random media on the unit square by Legendre polynomials
 diffusion_finite_elements           diffusion on triangles and tetrahedra as the Laplacian of a graph
 diffusion_sorption                  diffusion with nonlinear sorption by finite volumes, extrapolated
 diffusion_sorption_families         the published family of sorption problems, a wide one, a spline through solutions
