@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from sciml.checks import choice, positive, whole_number
+from sciml.data.darcy import Darcy
 from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.formats import DataField, Description
 from sciml.data.pore_networks import PoreNetworks
@@ -239,6 +240,7 @@ GENERATORS: dict[str, type[Any]] = {
     "heat": Heat,
     "advection": Advection,
     "burgers": Burgers,
+    "darcy": Darcy,
     "diffusion_sorption": DiffusionSorption,
     "vorticity": Vorticity,
     "pore_networks": PoreNetworks,

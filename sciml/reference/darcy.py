@@ -27,6 +27,7 @@ from sciml.errors import InputError
 from sciml.reference.arrays import Array, array_module
 
 LARGEST_DEGREE = 80  # a dense matrix of 0.3 GB
+LARGEST_DEVIATION = 5.0  # of log k: k then varies by e^{30}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def random_medium(random: np.random.Generator, waves: int = 4, deviation: float 
     deviation : sigma >= 0 of log k: the expected mean square over the square is sigma^2
     """
     numbers = np.arange(whole_number("the largest wave number of a medium", waves, at_least=1) + 1)
-    number("the deviation of a medium", deviation, at_least=0, at_most=5)
+    number("the deviation of a medium", deviation, at_least=0, at_most=LARGEST_DEVIATION)
     squares = numbers[:, None] ** 2 + numbers**2
     sizes = np.where(squares > 0, 1.0 / (9.0 + pi**2 * squares), 0.0)
     sizes *= deviation / np.sqrt((sizes**2).sum())
@@ -120,7 +121,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 
 def solve_darcy(permeability: Function, source: Function | float = 1.0, degree: int = 48) -> DarcyPressure:
-    """Solve for the pressure.
+    """Solve for the pressure of a flow that a source drives through a medium.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from dataclasses import fields as fields_of
 import numpy as np
 import pytest
 
+from sciml.data.darcy import Darcy
 from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.generators import GENERATORS, Advection, Burgers, Heat, Poisson, generator_of
 from sciml.data.vorticity import Vorticity
@@ -111,8 +112,22 @@ def test_vorticity_that_the_grid_does_not_resolve_is_refused() -> None:
         Vorticity(size=32, steps=2, resolution=32).sample(stream())
 
 
+def test_darcy_pressure_balances_its_source_with_its_permeability() -> None:
+    """By conservative differences of second order on two grids, of which the finer has a quarter of the defect."""
+    defects = []
+    for size in (41, 81):
+        fields, _ = Darcy(size=size, degree=32, waves=2).sample(stream(8))
+        u, k, h = fields["u"], fields["k"], 1 / (size - 1)
+        flow = [(k.take(range(1, size), a) + k.take(range(size - 1), a)) / 2 * np.diff(u, axis=a) / h for a in (0, 1)]
+        balance = np.diff(flow[0], axis=0)[:, 1:-1] / h + np.diff(flow[1], axis=1)[1:-1] / h + 1.0
+        defects.append(np.abs(balance[size // 4 : -(size // 4), size // 4 : -(size // 4)]).max())
+        edges = np.concatenate([u[0], u[-1], u[:, 0], u[:, -1]])
+        assert np.abs(edges).max() < 1e-13 and u.max() > 0.01 and np.ptp(k) > 0.5
+    assert defects[1] < 0.05 and 3.0 < defects[0] / defects[1] < 5.0, defects
+
+
 def test_each_sample_is_another_one_and_the_same_again() -> None:
-    for generator in (Heat(size=16), Poisson(size=16), DiffusionSorption("wide", size=16)):
+    for generator in (Heat(size=16), Poisson(size=16), DiffusionSorption("wide", size=16), Darcy(size=9, degree=8)):
         one, again, other = (generator.sample(stream(index))[0] for index in (3, 3, 4))
         assert all(np.array_equal(one[name], again[name]) for name in one)
         assert any(not np.array_equal(one[name], other[name]) for name in one)
@@ -120,7 +135,7 @@ def test_each_sample_is_another_one_and_the_same_again() -> None:
 
 def test_what_is_described_on_a_grid_is_what_is_made() -> None:
     on_grids = {name: kind for name, kind in GENERATORS.items() if "size" in {entry.name for entry in fields_of(kind)}}
-    assert set(on_grids) >= {"poisson", "heat", "advection", "burgers", "diffusion_sorption", "vorticity"}
+    assert set(on_grids) >= {"poisson", "heat", "advection", "burgers", "darcy", "diffusion_sorption", "vorticity"}
     for name, kind in on_grids.items():
         generator = kind(size=16)
         about, (fields, parameters) = generator.describe(), generator.sample(stream())
@@ -158,6 +173,9 @@ def test_options_are_read_from_text_in_their_types() -> None:
         ("diffusion_sorption", {"steps": "1"}, "at least 2"),
         ("diffusion_sorption", {"duration": "0"}, "positive"),
         ("diffusion_sorption", {"scheme": "fv"}, "extrapolated, consistent, pdebench"),
+        ("darcy", {"degree": "81"}, "from 2 to 80"),
+        ("darcy", {"waves": "0"}, "at least 1"),
+        ("darcy", {"deviation": "9"}, "from 0 to 5"),
         ("vorticity", {"size": "48"}, "choose resolution=144"),
         ("vorticity", {"resolution": "8"}, "at least 15"),
         ("vorticity", {"viscosity": "0"}, "positive"),
