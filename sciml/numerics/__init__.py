@@ -7,6 +7,7 @@ batched_least_squares    the Levenberg-Marquardt method for many problems, each 
 batched_steps            their damped steps by QR
 damped_steps             Levenberg-Marquardt steps: normal equations, dual, random blocks, matrix-free
 derivatives              first and second derivatives of networks by jets in forward mode
+element_chain            least squares on chains of elements that share faces, by QR at linear cost
 finite_differences       derivatives of grid functions of any even order, one-sided or periodic
 flat                     the parameters of a module as one vector
 implicit                 implicit differentiation of roots, fixed points and linear systems, with any solver
@@ -21,6 +22,7 @@ pointwise_hessian        Hessians of pointwise least squares, factorised for New
 pointwise_least_squares  minima of pointwise residuals as differentiable functions of everything
 pointwise_residuals      residuals that are functions of a few linear terms at each point
 pointwise_roots          derivatives of any order of small systems, one for each point
+polynomials              Chebyshev polynomials, smooth elements, increments from a start, Gauss points
 projection               the nearest point of linear constraints, for the output of any network
 random                   random generators as functions of seeds and counters
 step_control             dampings, acceptance and ends of Levenberg-Marquardt iterations

@@ -1,0 +1,74 @@
+"""Hard constraints by a mixture of experts: on each subdomain, the combination of a basis that satisfies the equation.
+
+After Chalapathi, Du and Krishnapriyan, *Scaling physics-informed hard constraints with mixture-of-experts*, ICLR 2024
+(arXiv 2402.13412). There, a network proposes a basis of fields, and on each subdomain an expert finds the combination
+of them with the least residual. As published, experts do not know of one another, and their solution jumps at faces.
+
+Here experts are coupled: on elements of an interval, polynomials share values and slopes at faces, so that the solution
+is smooth, and initial values and boundary conditions hold exactly, by construction. What is left is a least-squares
+problem for the residual in each time slab, solved by QR at a cost linear in the number of experts, without training.
+
+>>> import torch
+>>> from sciml.hcmoe import Burgers, CoupledExperts, Elements, Slabs
+>>> problem = Burgers(viscosity=0.1)
+>>> experts = CoupledExperts(problem, Elements(8, degree=10), Slabs(5, degree=6))
+>>> for state, report in experts.run(): pass
+>>> x = torch.linspace(-1, 1, 101, dtype=torch.float64)
+>>> error = experts.values(state, x, 1.0)[0] - problem.exact(x[:, None], 1.0)[:, 0]
+>>> bool(error.abs().max() < 1e-6)
+True
+
+A new equation is a class in :mod:`sciml.hcmoe.problems`; ``sciml solve configs/hcmoe/burgers_cpu.yaml`` writes fields
+and pictures.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
+    from sciml.hcmoe.elements import Elements, Slabs
+    from sciml.hcmoe.problems import Burgers, EndCondition, Heat, Points, SpaceTimeProblem
+    from sciml.hcmoe.task import SpectralExperts
+    from sciml.numerics.batched_least_squares import BatchedSettings
+
+_HOMES = {
+    "BatchedSettings": "sciml.numerics.batched_least_squares",
+    "Burgers": "sciml.hcmoe.problems",
+    "CoupledExperts": "sciml.hcmoe.coupled",
+    "Elements": "sciml.hcmoe.elements",
+    "EndCondition": "sciml.hcmoe.problems",
+    "Heat": "sciml.hcmoe.problems",
+    "Points": "sciml.hcmoe.problems",
+    "SlabReport": "sciml.hcmoe.coupled",
+    "SlabState": "sciml.hcmoe.coupled",
+    "Slabs": "sciml.hcmoe.elements",
+    "SpaceTimeProblem": "sciml.hcmoe.problems",
+    "SpectralExperts": "sciml.hcmoe.task",
+}
+__all__ = [
+    "BatchedSettings",
+    "Burgers",
+    "CoupledExperts",
+    "Elements",
+    "EndCondition",
+    "Heat",
+    "Points",
+    "SlabReport",
+    "SlabState",
+    "Slabs",
+    "SpaceTimeProblem",
+    "SpectralExperts",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

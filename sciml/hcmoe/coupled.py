@@ -1,0 +1,204 @@
+"""Coupled experts: polynomials on elements that satisfy an equation in least squares, one time slab after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sciml.errors import DivergenceError
+from sciml.hcmoe.elements import ElementBasis, Elements, Slabs, slab_basis
+from sciml.hcmoe.end_conditions import start_of
+from sciml.hcmoe.problems.base import SpaceTimeProblem
+from sciml.hcmoe.slab import Slab
+from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
+from sciml.status import Status
+from sciml.tables import counted, summary
+
+# Gauss-Newton steps, undamped unless one fails to descend. At a cosine of 1e-3 what is left to gain is far below
+# what the basis cannot represent.
+ITERATION = BatchedSettings(
+    tolerance=1e-12,
+    max_solves=40,
+    damping=1e-32,
+    smallest_damping=1e-32,
+    decrease=1e4,
+    increase=1e4,
+    patience=2,
+    stationarity=1e-3,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SlabState:
+    """The solution in a time slab.
+
+    Attributes
+    ----------
+    number : of slabs that are solved, this one among them
+    start : coefficients of u at the beginning of the slab, ``(instances, K, size)``
+    change : those of the change since then, ``(instances, K, size, degree)``
+    end : those of u at its end, ``(instances, K, size)``
+    """
+
+    number: int
+    start: Tensor
+    change: Tensor
+    end: Tensor
+
+
+@dataclass(frozen=True, repr=False)
+class SlabReport:
+    """The report of one slab.
+
+    Attributes
+    ----------
+    number : of slabs that are solved
+    time : at the end of the slab
+    residual : root mean square of the residual times the length of the slab: by so much it may have changed u
+    solves : linearisations, at most of all instances
+    status : the worst one of the instances
+    """
+
+    number: int
+    time: float
+    residual: float
+    solves: int
+    status: Status
+
+    def __repr__(self) -> str:
+        """Return the report as a table."""
+        rows = {"time": self.time, "residual": f"{self.residual:.2e}", "solves": self.solves}
+        return summary(f"Slab {self.number}", {**rows, "status": self.status.value})
+
+
+class CoupledExperts:
+    """Solve a problem by one polynomial expert on each element of the interval, one time slab after the other.
+
+    Initial values, boundary conditions, and values and slopes at faces hold exactly; each slab is a least-squares
+    problem for the residual of the equation. There is no training.
+
+    Parameters
+    ----------
+    problem : to be solved, one instance or many
+    elements : where the experts live
+    slabs : of time
+    iteration : dampings and ends of the iterations of each slab
+
+    Raises
+    ------
+    InputError
+        If the problem is not well stated, or elements and slabs do not suit it.
+
+    Examples
+    --------
+    >>> from sciml.hcmoe import CoupledExperts, Elements, Heat, Slabs
+    >>> experts = CoupledExperts(Heat(diffusivity=[0.05, 0.1]), Elements(4, degree=10), Slabs(4, degree=8))
+    >>> for state, report in experts.run(): pass
+    >>> u = experts.values(state, torch.tensor([0.5], dtype=torch.float64), 1.0)  # (instances, points)
+    >>> [f"{value:.6f}" for value in u[:, 0].tolist()]
+    ['0.598781', '0.372568']
+    """
+
+    def __init__(
+        self,
+        problem: SpaceTimeProblem,
+        elements: Elements | None = None,
+        slabs: Slabs | None = None,
+        iteration: BatchedSettings | None = None,
+    ) -> None:
+        problem.check()
+        self.problem, self.elements, self.slabs = problem, elements or Elements(), slabs or Slabs()
+        self.iteration = iteration or ITERATION
+        lower, upper = problem.domain.lower[0], problem.domain.upper[0]
+        self.basis = ElementBasis(self.elements.faces(lower, upper), self.elements.degree)
+        self.cuts = self.slabs.cuts(problem.duration, problem.time_power)
+
+    @cached_property
+    def start(self) -> Tensor:
+        """The coefficients of the initial condition, ``(instances, K, size)``."""
+        return start_of(self.problem, self.basis)
+
+    @property
+    def times(self) -> list[float]:
+        """The ends of the slabs, from 0 on."""
+        return [*(self.cuts[:-1] ** self.problem.time_power).tolist(), float(self.problem.duration)]
+
+    @property
+    def unknowns(self) -> int:
+        """The number of unknowns of one instance in all slabs together."""
+        return self.slabs.count * self._slab(0, self.start).unknowns.count
+
+    def advance(self, number: int, start: Tensor) -> tuple[SlabState, SlabReport]:
+        """Solve the next slab from the state at its start; return its solution.
+
+        Parameters
+        ----------
+        number : of slabs that are solved already
+        start : coefficients of u at the end of the last of them, ``(instances, K, size)``
+
+        Raises
+        ------
+        DivergenceError
+            If residuals are not finite.
+        """
+        slab = self._slab(number, start)
+        report = minimise(slab, start.new_zeros(len(start), slab.unknowns.count), settings=self.iteration)
+        change = slab.coefficients(report.w)
+        state = SlabState(number + 1, start, change, slab.end_state(change))
+        found = self._report(number + 1, report)
+        if found.status == Status.DIVERGED:
+            raise DivergenceError(f"the solution of slab {number + 1} is not finite any more; take shorter slabs.")
+        return state, found
+
+    def run(self) -> Iterator[tuple[SlabState, SlabReport]]:
+        """Yield the solution of each slab."""
+        start = self.start
+        for number in range(self.slabs.count):
+            state, report = self.advance(number, start)
+            yield state, report
+            start = state.end
+
+    def values(self, state: SlabState, x: Tensor, time: float | Tensor) -> Tensor:
+        """Return u in a slab, differentiable by points and time.
+
+        Parameters
+        ----------
+        state : of the slab that the time is in
+        x : points of the interval, ``(n,)``
+        time : one for all points, or ``(n,)``
+
+        Returns
+        -------
+        Tensor
+            ``(instances, n)``.
+        """
+        element, in_space = self.basis.at(x)
+        begin, end = (self.cuts[state.number - 1 + k].to(x) for k in (0, 1))
+        tau = torch.as_tensor(time, dtype=x.dtype, device=x.device) ** (1 / self.problem.time_power)
+        in_time = slab_basis(tau.expand(len(x)), begin, end, self.slabs.degree)[0]
+        change = torch.einsum("xn,ixnt,xt->ix", in_space, state.change.to(x)[:, element], in_time)
+        return (in_space * state.start.to(x)[:, element]).sum(2) + change
+
+    def slab_at(self, time: float) -> int:
+        """Return the number of the slab that a time is in, counted from 1."""
+        tau = torch.tensor(time, dtype=torch.float64) ** (1 / self.problem.time_power)
+        return 1 + int(torch.bucketize(tau, self.cuts[1:-1]))
+
+    def __repr__(self) -> str:
+        """Return the problem, the bases and the number of unknowns as a table."""
+        counts = {"experts": self.elements.count, "degree in space": self.elements.degree}
+        slabs = {"time slabs": self.slabs.count, "degree in time": self.slabs.degree}
+        rows = {"problem": self.problem, **counts, **slabs, "unknowns": counted(self.unknowns, "number")}
+        return summary(type(self).__name__, rows)
+
+    def _slab(self, number: int, start: Tensor) -> Slab:
+        begin, end = self.cuts[number : number + 2].tolist()
+        return Slab(self.problem, self.basis, self.slabs.degree, begin, end, start)
+
+    def _report(self, number: int, report: BatchedReport) -> SlabReport:
+        rms = float((2 * report.cost.max()).sqrt())
+        return SlabReport(number, self.times[number], rms, int(report.iterations.max()), report.worst)

@@ -1,0 +1,166 @@
+"""The base class of equations for one field u(x, t) on an interval, which know nothing about experts or bases."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sciml.checks import positive
+from sciml.domains import Box
+from sciml.errors import InputError
+from sciml.tables import counted, summary
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The points at which an equation is evaluated, and the coefficients there.
+
+    Attributes
+    ----------
+    x, t : positions and times, of shapes that broadcast
+    coefficients : of the problem by name, one for each instance along the first axis, of shapes that broadcast
+    """
+
+    x: Tensor
+    t: Tensor
+    coefficients: Mapping[str, Tensor]
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a coefficient."""
+        return self.coefficients[name]
+
+
+class EndCondition(NamedTuple):
+    """The condition ``value * u + slope * u_x = target`` at an end of the interval.
+
+    The factors do not change in time, the target may. Each is a number or a tensor ``(instances, times)``.
+    """
+
+    value: Tensor | float
+    slope: Tensor | float
+    target: Tensor | float
+
+
+class SpaceTimeProblem(ABC):
+    """An equation for u(x, t) on an interval: a residual of u and its derivatives, a start, a condition at each end.
+
+    One object may hold several instances of the problem, which are solved together: the coefficients, tensors with one
+    number for each instance, are all that they differ in.
+
+    Attributes
+    ----------
+    domain : an interval, ``Box([lower], [upper])``
+    duration : final time; the initial time is 0
+    orders : the derivatives of u in the residual as pairs, by t and by x; at most one by t and two by x
+    time_power : p of ``t = tau^p``, where the solution is smooth in tau; 2 for fronts that start like ``sqrt(t)``
+    """
+
+    domain: Box
+    duration: float = 1.0
+    orders: Sequence[tuple[int, int]] = ((0, 0), (1, 0), (0, 1), (0, 2))
+    time_power: float = 1.0
+
+    @property
+    def coefficients(self) -> Mapping[str, Tensor]:
+        """The coefficients of the instances by name, each ``(instances,)`` in float64; none by default."""
+        return {}
+
+    @abstractmethod
+    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
+        """Return the residual of the equation, of the shape of each term, pointwise in all of them.
+
+        Parameters
+        ----------
+        terms : the derivatives of u of :attr:`orders`; by default u, u_t, u_x, u_xx
+        at : where
+        """
+
+    @abstractmethod
+    def initial(self, at: Points) -> Tensor:
+        """Return u at time 0, of a shape that broadcasts with ``at.x``; a torch function of the points."""
+
+    @abstractmethod
+    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
+        """Return the conditions at the lower and at the upper end, at the times ``at.t``, ``(times,)``."""
+
+    def exact(self, points: Tensor, time: float) -> Tensor | None:
+        """Return the exact u of the first instance at points ``(n, 1)``, ``(n, 1)``; None where it is not known."""
+        return None
+
+    @cached_property
+    def instances(self) -> int:
+        """The number of instances, at least 1."""
+        return max((len(values) for values in self.coefficients.values()), default=1)
+
+    def chosen(self, items: Tensor | slice, axes: int) -> dict[str, Tensor]:
+        """Return the coefficients of some instances with a number of further axes of length 1 behind the first."""
+        return {name: values[items].reshape(-1, *[1] * axes) for name, values in self.coefficients.items()}
+
+    def derivatives(self, terms: Tensor, at: Points) -> tuple[Tensor, Tensor]:
+        """Return the residual, and its derivatives by the terms in the shape of these, ``(terms, ...)``."""
+        with torch.enable_grad():
+            terms = terms.detach().requires_grad_()
+            residual = self.residual(tuple(terms), at)
+            if residual.shape != terms.shape[1:]:
+                raise InputError(
+                    f"{type(self).__name__}.residual returned the shape {tuple(residual.shape)} for terms of the shape "
+                    f"{tuple(terms.shape[1:])}, expected the same; compute it pointwise from the terms."
+                )
+            (slopes,) = torch.autograd.grad(residual.sum(), terms)  # exact, because the residual is pointwise
+        return residual.detach(), slopes
+
+    def check(self) -> None:
+        """Check domain, duration, orders and coefficients.
+
+        Raises
+        ------
+        InputError
+            If one of them is not as expected.
+        """
+        name = type(self).__name__
+        if self.domain.dim != 1 or any(self.domain.periodic):
+            raise InputError(f"the domain of {name} is {self.domain}, expected an interval that is not periodic.")
+        positive(f"the duration of {name}", self.duration)
+        positive(f"the time_power of {name}", self.time_power)
+        allowed = [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 2)]
+        if (1, 0) not in self.orders or any(tuple(pair) not in allowed for pair in self.orders):
+            raise InputError(
+                f"the orders of {name} are {tuple(self.orders)}, expected pairs (by t, by x) of at most (1, 2), "
+                "(1, 0) among them."
+            )
+        for key, values in self.coefficients.items():
+            if values.shape != (self.instances,) or values.dtype != torch.float64 or not bool(values.isfinite().all()):
+                raise InputError(
+                    f"the coefficient {key!r} of {name} has the shape {tuple(values.shape)} and the type "
+                    f"{values.dtype}, expected {counted(self.instances, 'finite number')} in float64."
+                )
+
+    def __repr__(self) -> str:
+        """Return the domain, the times and the coefficients as a table."""
+        numbers = {key: [f"{value:g}" for value in values[:4]] for key, values in self.coefficients.items()}
+        shown = {key: ", ".join(values) + ", ..." * (self.instances > 4) for key, values in numbers.items()}
+        rows = {"domain": self.domain, "times": f"0 to {self.duration:g}", "instances": self.instances, **shown}
+        return summary(f"Problem {type(self).__name__}", rows)
+
+
+def instances_of(**values: float | Sequence[float]) -> dict[str, Tensor]:
+    """Return coefficients as tensors of one length: numbers are repeated for all instances.
+
+    Raises
+    ------
+    InputError
+        If sequences differ in length, or are empty.
+    """
+    tensors = {name: torch.atleast_1d(torch.as_tensor(value, dtype=torch.float64)) for name, value in values.items()}
+    lengths = {name: len(tensor) for name, tensor in tensors.items() if len(tensor) != 1}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise InputError(f"the coefficients have different numbers of values ({shown}), expected one or equally many.")
+    count = max(lengths.values(), default=1)
+    return {name: tensor.expand(count) for name, tensor in tensors.items()}
