@@ -18,6 +18,9 @@ problem for the residual in each time slab, solved by QR at a cost linear in the
 >>> bool(error.abs().max() < 1e-6)
 True
 
+Any other basis, the fields of a network among them, is that of a layer, :class:`~sciml.hcmoe.layer.ExpertConstraint`,
+whose combination is a differentiable function of the basis and of the equation's coefficients.
+
 A new equation is a class in :mod:`sciml.hcmoe.problems`; ``sciml solve configs/hcmoe/burgers_cpu.yaml`` writes fields
 and pictures.
 """
@@ -28,8 +31,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, NetworkBasis, proper_orthogonal_modes
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
+    from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.problems import Burgers, EndCondition, Heat, Points, SpaceTimeProblem
     from sciml.hcmoe.task import SpectralExperts
     from sciml.numerics.batched_least_squares import BatchedSettings
@@ -37,30 +42,46 @@ if TYPE_CHECKING:
 _HOMES = {
     "BatchedSettings": "sciml.numerics.batched_least_squares",
     "Burgers": "sciml.hcmoe.problems",
+    "ChebyshevBasis": "sciml.hcmoe.bases",
+    "ConstraintOutput": "sciml.hcmoe.layer",
+    "ConstraintSettings": "sciml.hcmoe.layer",
     "CoupledExperts": "sciml.hcmoe.coupled",
     "Elements": "sciml.hcmoe.elements",
     "EndCondition": "sciml.hcmoe.problems",
+    "ExpertConstraint": "sciml.hcmoe.layer",
+    "GridBasis": "sciml.hcmoe.bases",
+    "HardConstraintLayer": "sciml.hcmoe.layer",
     "Heat": "sciml.hcmoe.problems",
+    "NetworkBasis": "sciml.hcmoe.bases",
     "Points": "sciml.hcmoe.problems",
     "SlabReport": "sciml.hcmoe.coupled",
     "SlabState": "sciml.hcmoe.coupled",
     "Slabs": "sciml.hcmoe.elements",
     "SpaceTimeProblem": "sciml.hcmoe.problems",
     "SpectralExperts": "sciml.hcmoe.task",
+    "proper_orthogonal_modes": "sciml.hcmoe.bases",
 }
 __all__ = [
     "BatchedSettings",
     "Burgers",
+    "ChebyshevBasis",
+    "ConstraintOutput",
+    "ConstraintSettings",
     "CoupledExperts",
     "Elements",
     "EndCondition",
+    "ExpertConstraint",
+    "GridBasis",
+    "HardConstraintLayer",
     "Heat",
+    "NetworkBasis",
     "Points",
     "SlabReport",
     "SlabState",
     "Slabs",
     "SpaceTimeProblem",
     "SpectralExperts",
+    "proper_orthogonal_modes",
 ]
 
 

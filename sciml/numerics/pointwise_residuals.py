@@ -186,6 +186,20 @@ class PointwiseProblem:
             return here
         return here.joined(self.group, product(matrix, w) - right, matrix)
 
+    def chosen(self, items: Tensor | slice) -> PointwiseProblem:
+        """Return the problem of some items."""
+        members = self.members_of(torch.arange(self.items, device=self.terms.device)[items])
+        return PointwiseProblem(
+            self.terms[members],
+            self.residual,
+            [each[members] for each in self.coefficients],
+            self.weights[members],
+            (self.rows[0][members], self.rows[1][members]),
+            (self.constraints[0][items], self.constraints[1][items]),
+            self.group,
+            (self.couplings[0][items], self.couplings[1][items]),
+        )
+
     def members_of(self, items: Tensor | slice) -> Tensor | slice:
         """Return the indices of the members of some items."""
         if isinstance(items, slice) or self.group == 1:

@@ -1,0 +1,369 @@
+r"""Hard constraints as layers: the combination of any basis that satisfies an equation, as one batched solve.
+
+Each expert k minimises, over the combinations :math:`b \cdot w_k` of the fields of a basis in its box of time and
+space, the sum of squares of the residual at its points and of rows for start, ends and faces. The solution is a
+differentiable function of the basis and of the coefficients of the equation, by the implicit function theorem.
+
+>>> layer = ExpertConstraint(problem, times, x, experts=(1, 4))                                   # doctest: +SKIP
+>>> output = layer(GridBasis(network(inputs), times, x))                                          # doctest: +SKIP
+>>> output.u.square().mean().backward()                                                           # doctest: +SKIP
+
+References
+----------
+Chalapathi, Du, Krishnapriyan, "Scaling physics-informed hard constraints with mixture-of-experts", ICLR 2024, sections
+3.1 and 3.2; Négiar, Mahoney, Krishnapriyan, "Learning differentiable solvers for systems with hard constraints", ICLR
+2023, for one expert.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sciml.checks import choice, number, rising, shape, whole_number
+from sciml.errors import InputError
+from sciml.hcmoe.bases import Basis, LiftedBasis
+from sciml.hcmoe.boxes import Boxes
+from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+from sciml.hcmoe.ranks import gathered, share_of
+from sciml.hcmoe.rows import Lattice, Weighting
+from sciml.numerics.batched_least_squares import BatchedSettings
+from sciml.numerics.batched_steps import DenseLinearisation
+from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseReport, PointwiseResidual, solve
+from sciml.numerics.pointwise_residuals import product
+from sciml.status import Status
+
+Coupling = Literal["faces", "exact", "independent"]
+DEPENDENT = 1e-10  # singular value of face rows, relative to the largest, below which they say nothing new
+
+
+@dataclass(frozen=True)
+class ConstraintSettings:
+    """The settings of a constraint: its rows, and the solve.
+
+    Parameters
+    ----------
+    coupling : ``"faces"``: an expert has the rows of start and ends that it touches, and jumps of value and slope
+        across faces are rows, too; ``"exact"``: these jumps are 0, for a fixed basis with few different traces on a
+        face, such as polynomials; ``"independent"``, as published: each expert has the rows of the whole start and of
+        both ends, and nothing ties it to its neighbours
+    start : ``"rows"``, or ``"lift"``: the fields of the basis are multiplied by ``t / duration`` and added to the
+        start, which then holds exactly; the start is the last field of the weights, with the weight 1
+    weighting : of the rows, see :class:`~sciml.hcmoe.rows.Lattice`
+    points : of each expert that enter, drawn anew for each call; all by default
+    ridge : of rows ``ridge * w``, which choose among combinations that are equally good; 1e-4 as published
+    hessian : of the gradient, see :func:`sciml.numerics.pointwise_least_squares.solve`
+    over_ranks : whether the processes of ``torch.distributed``, which all have the same batch, share out the solves,
+        one for each independent expert or coupled instance; the average of their gradients is that of one process
+    iteration : dampings and ends of the Levenberg-Marquardt iteration
+    """
+
+    coupling: Coupling = "faces"
+    start: Literal["rows", "lift"] = "rows"
+    weighting: Weighting = "quadrature"
+    points: int | None = None
+    ridge: float = 1e-6
+    hessian: Literal["exact", "gauss_newton"] = "exact"
+    over_ranks: bool = False
+    iteration: BatchedSettings = field(default_factory=BatchedSettings)
+
+    def __post_init__(self) -> None:
+        choice("the coupling of experts", self.coupling, ("faces", "exact", "independent"))
+        choice("the start of the constraint", self.start, ("rows", "lift"))
+        choice("the weighting of the rows", self.weighting, ("quadrature", "paper"))
+        choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))
+        number("the ridge of the constraint", self.ridge, at_least=0)
+        if self.points is not None:
+            whole_number("the points of an expert", self.points, at_least=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ConstraintOutput:
+    """The field that satisfies the constraint best.
+
+    Attributes
+    ----------
+    u : ``(instances, times, places)``, in float64, in which the constraint is solved whatever the basis has
+    weights : of the basis in each box, ``(instances, K, N)``
+    report : statuses, iterations and costs, of the solves of this process
+    """
+
+    u: Tensor
+    weights: Tensor
+    report: PointwiseReport
+
+
+class ExpertConstraint(nn.Module):
+    """One combination of a basis for each of K boxes in time and space, which satisfy an equation together.
+
+    Parameters
+    ----------
+    problem : equation, start, conditions at the ends
+    times, x : the grid of residuals, rising; usually that of the basis
+    experts : boxes along the axes of time and place, which divide the numbers of points
+    settings : of rows and solve
+
+    Raises
+    ------
+    InputError
+        If the experts do not divide the grid, or the grid leaves the domain of the problem.
+    """
+
+    def __init__(
+        self,
+        problem: SpaceTimeProblem,
+        times: Tensor,
+        x: Tensor,
+        experts: tuple[int, int] = (1, 1),
+        settings: ConstraintSettings | None = None,
+    ) -> None:
+        super().__init__()
+        problem.check()
+        self.problem, self.settings = problem, settings or ConstraintSettings()
+        domain = problem.domain
+        for name, each, lower, upper in (
+            ("times", times, 0.0, problem.duration),
+            ("places", x, domain.lower[0], domain.upper[0]),
+        ):
+            shape(f"the {name} of the constraint", each, (f"number of {name}",))
+            rising(f"the {name} of the constraint", each)
+            if not lower <= float(each[0]) <= float(each[-1]) <= upper * (1 + 1e-12):
+                raise InputError(
+                    f"the {name} of the constraint are from {float(each[0]):g} to {float(each[-1]):g}, expected within "
+                    f"{lower:g} and {upper:g}, where the problem is stated."
+                )
+        if (0, 0) not in problem.orders:
+            raise InputError(f"the orders of {type(problem).__name__} lack (0, 0), expected u itself among the terms.")
+        self.boxes = Boxes(len(times), len(x), *experts)
+        if self.settings.points is not None and self.settings.points > self.boxes.points:
+            raise InputError(
+                f"{self.settings.points} points of each expert are to be drawn, expected at most the "
+                f"{self.boxes.points} in its box."
+            )
+        self.lattice = Lattice(problem, times.double(), x.double(), self.boxes, self.settings.weighting)
+        self._told = False
+
+    def forward(
+        self,
+        basis: Basis,
+        coefficients: Mapping[str, Tensor] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> ConstraintOutput:
+        """Return the best combination of a basis.
+
+        Parameters
+        ----------
+        basis : of fields
+        coefficients : of the problem by name, ``(instances,)`` each; its own by default
+        generator : of the points that are drawn, on the device of the grid; needed if ``settings.points`` is given
+
+        Raises
+        ------
+        InputError
+            If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
+        """
+        lattice, boxes = self.lattice, self.boxes
+        coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
+        basis = self._with_start(basis, coefficients)
+        terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x).double()
+        instances = max([len(terms), *map(len, coefficients.values())])
+        members = boxes.partition(terms).unflatten(0, (len(terms), boxes.count))
+        members = members.expand(instances, *members.shape[1:]).flatten(0, 1)
+        self._check(members)
+        problem = self._least_squares(members, basis, coefficients, generator)
+        start = self._start(problem, coefficients)
+        share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
+        own = problem.chosen(share) if self.settings.over_ranks else problem
+        w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
+        self._tell(report)
+        if self.settings.over_ranks:
+            w = gathered(w, share, problem.items)
+        w = w.reshape(len(members), -1)
+        u = boxes.assemble(product(members[:, self.problem.orders.index((0, 0))], w))
+        return ConstraintOutput(u, w.unflatten(0, (instances, boxes.count)), report)
+
+    def jumps(self, basis: Basis, weights: Tensor, coefficients: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Return the largest jump across faces, of values and of slopes times the size of a box, ``(instances,)``.
+
+        Parameters
+        ----------
+        basis : of fields
+        weights : those of the output, ``(instances, K, N)``
+        coefficients : as those of the call
+        """
+        if self.boxes.count == 1:
+            return weights.new_zeros(len(weights))
+        plain = Lattice(self.problem, self.lattice.times, self.lattice.x, self.boxes, "paper")
+        basis = self._with_start(basis, self.problem.coefficients if coefficients is None else coefficients)
+        return product(plain.face_rows(basis), weights.flatten(1)).abs().amax(1)
+
+    def _with_start(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> Basis:
+        if self.settings.start == "rows":
+            return basis
+        return LiftedBasis(basis, self.problem, coefficients)
+
+    def _least_squares(
+        self,
+        members: Tensor,
+        basis: Basis,
+        coefficients: Mapping[str, Tensor],
+        generator: torch.Generator | None,
+    ) -> PointwiseProblem:
+        lattice, count = self.lattice, self.boxes.count
+        instances = len(members) // count
+        t, x = (each.repeat(instances, 1) for each in lattice.points)
+        weights = lattice.weights.repeat(instances, 1)
+        if self.settings.points is not None:
+            members, t, x, weights = self._drawn(members, t, x, weights, generator)
+        names = sorted(coefficients)
+        values = [coefficients[name].double().expand(instances).repeat_interleave(count)[:, None] for name in names]
+        coupled = count > 1 and self.settings.coupling != "independent"
+        group = count if coupled else 1
+        couplings, constraints = self._between_experts(basis, instances, members.shape[3], group)
+        return PointwiseProblem(
+            members,
+            _EquationResidual(self.problem, names),
+            (t, x, *values),
+            weights,
+            self._rows(basis, coefficients, instances),
+            constraints,
+            group,
+            couplings,
+        )
+
+    def _between_experts(
+        self, basis: Basis, instances: int, functions: int, group: int
+    ) -> tuple[tuple[Tensor, Tensor] | None, tuple[Tensor, Tensor] | None]:
+        """Return rows and constraints on the unknowns of a group of experts, with their right-hand sides."""
+        couplings, exact = None, self.lattice.x.new_zeros(1, 0, group * functions)
+        if group > 1:
+            faces = self.lattice.face_rows(basis)
+            if self.settings.start == "lift":  # the start, the last field, has the same weight on both sides
+                own = faces.unflatten(2, (group, functions))[..., :-1]
+                faces = torch.cat([own, torch.zeros_like(own[..., :1])], 3).flatten(2)
+            if self.settings.coupling == "exact":
+                exact = self._independent_rows(faces)
+            else:
+                couplings = _expanded(faces, 0.0, instances)
+        if self.settings.start == "lift":
+            each = torch.arange(group, device=exact.device)
+            lift = exact.new_zeros(1, group, group * functions)
+            lift[0, each, (each + 1) * functions - 1] = 1
+            items = instances * self.boxes.count // group
+            (c, d), (e, f) = _expanded(exact, 0.0, items), _expanded(lift, 1.0, items)
+            return couplings, (torch.cat([c, e], 1), torch.cat([d, f], 1))
+        return couplings, _expanded(exact, 0.0, instances * self.boxes.count // group)
+
+    @staticmethod
+    def _independent_rows(faces: Tensor) -> Tensor:
+        """Return orthonormal rows with the same null space, of a basis that is the same for all instances."""
+        if faces.requires_grad or not torch.equal(faces, faces[:1].expand_as(faces)):
+            raise InputError(
+                "coupling='exact' is for a basis that is fixed and the same for all instances, such as polynomials; "
+                "take coupling='faces' for one that is learned."
+            )
+        _, values, rows = torch.linalg.svd(faces[0], full_matrices=False)
+        return rows[values > DEPENDENT * values[0]][None]
+
+    def _rows(self, basis: Basis, coefficients: Mapping[str, Tensor], instances: int) -> tuple[Tensor, Tensor]:
+        """Return the rows of start and ends of each expert, and the ridge."""
+        boxes, touched = self.boxes, self.settings.coupling != "independent"
+        times, places = (torch.arange(each, device=self.lattice.x.device) for each in (boxes.by_time, boxes.by_place))
+        rows = []
+        if self.settings.start == "rows":
+            rows.append((boxes.along_place, times[:, None] == 0, self.lattice.start_rows(basis, coefficients)))
+        for own, given in zip((0, boxes.by_place - 1), self.lattice.end_rows(basis, coefficients), strict=True):
+            rows.append((boxes.along_time, places[None, :] == own, given))
+        found = []
+        for along, mask, (matrix, right) in rows:
+            joined = torch.cat([matrix.expand(instances, *matrix.shape[1:]), right.expand(instances, -1)[..., None]], 2)
+            own = along(joined) * mask[:, :, None, None] if touched else joined[:, None, None]
+            found.append(own.expand(instances, boxes.by_time, boxes.by_place, *own.shape[3:]).flatten(0, 2))
+        functions = found[0].shape[2] - 1
+        ridge = self.settings.ridge * torch.eye(functions, functions + 1, dtype=found[0].dtype, device=found[0].device)
+        together = torch.cat([*found, ridge.expand(len(found[0]), -1, -1)], 1)
+        return together[..., :-1], together[..., -1]
+
+    def _start(self, problem: PointwiseProblem, coefficients: Mapping[str, Tensor]) -> Tensor:
+        """Return the combination of each expert nearest to the start at all times, from which the iteration begins."""
+        with torch.no_grad():
+            fields = problem.terms[:, self.problem.orders.index((0, 0))]
+            t, x, *values = problem.coefficients
+            at = Points(x, torch.zeros_like(t), dict(zip(sorted(coefficients), values, strict=True)))
+            wanted = self.problem.initial(at).expand(fields.shape[:2]).to(fields)
+            fit = DenseLinearisation(-wanted, lambda: fields)
+            return fit.step(1e-8 * fit.scale).reshape(problem.items, -1)
+
+    def _drawn(
+        self, members: Tensor, t: Tensor, x: Tensor, weights: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return some points of each expert, uniformly without replacement, whose weights make up for the rest."""
+        if generator is None:
+            raise InputError("the constraint draws points, expected a generator: pass one of the device of the grid.")
+        draws = torch.rand(t.shape, generator=generator, device=generator.device)
+        chosen = draws.argsort(1)[:, : self.settings.points].to(t.device)
+        index = chosen[:, None, :, None].expand(-1, members.shape[1], -1, members.shape[3])
+        weights = weights.gather(1, chosen) * (t.shape[1] / self.settings.points)
+        return members.gather(2, index), t.gather(1, chosen), x.gather(1, chosen), weights
+
+    def _check(self, members: Tensor) -> None:
+        broken = ~members.detach().flatten(1).isfinite().all(1)
+        if bool(broken.any()):
+            raise InputError(
+                f"the basis is not finite for {int(broken.sum())} of {len(broken)} experts, the first of them "
+                f"{self.boxes.name(int(broken.nonzero()[0]))}; expected finite fields with finite derivatives."
+            )
+        points = self.settings.points or self.boxes.points
+        if points < members.shape[3]:
+            raise InputError(
+                f"each expert has {points} points for the {members.shape[3]} fields of the basis, expected at least as "
+                "many points as fields; choose fewer experts, more points, or a smaller basis."
+            )
+
+    def _tell(self, report: PointwiseReport) -> None:
+        """Warn once, where an iteration has not ended at a minimum."""
+        status = report.minimum.status
+        missed = [each for each in status if each in (Status.LIMIT, Status.DIVERGED)]
+        if missed and not self._told:
+            self._told = True
+            warnings.warn(
+                f"the constraint has not converged for {len(missed)} of {len(status)} items: {report.minimum}.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+class HardConstraintLayer(ExpertConstraint):
+    """The combination of a basis that satisfies an equation best on the whole domain: one expert.
+
+    Parameters
+    ----------
+    problem, times, x, settings : as those of :class:`ExpertConstraint`
+    """
+
+    def __init__(
+        self, problem: SpaceTimeProblem, times: Tensor, x: Tensor, settings: ConstraintSettings | None = None
+    ) -> None:
+        super().__init__(problem, times, x, (1, 1), settings)
+
+
+def _expanded(matrix: Tensor, level: float, items: int) -> tuple[Tensor, Tensor]:
+    """Return the rows of all items and right-hand sides of one value."""
+    matrix = matrix.expand(items, -1, -1)
+    return matrix, matrix.new_full(matrix.shape[:2], level)
+
+
+class _EquationResidual(PointwiseResidual):
+    """The residual of a problem, of which time and place are the first two coefficients."""
+
+    def __init__(self, problem: SpaceTimeProblem, names: list[str]) -> None:
+        self.problem, self.names = problem, names
+
+    def value(self, v: Tensor, *coefficients: Tensor) -> Tensor:
+        t, x, *values = coefficients
+        return self.problem.residual(v.unbind(1), Points(x, t, dict(zip(self.names, values, strict=True))))

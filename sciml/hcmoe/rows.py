@@ -1,0 +1,141 @@
+"""The linear rows beside the equation: start, conditions at the ends, and faces between experts, weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.hcmoe.bases import Basis
+from sciml.hcmoe.boxes import Boxes, widths
+from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+
+Weighting = Literal["quadrature", "paper"]
+PENALTY = 10.0  # of rows beside the equation, in the scale of the solution
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The grid of a constraint, its experts, and the weights of its rows.
+
+    With the weighting ``"quadrature"`` sums of squares are means over time and space: of the residual times the
+    duration, of the start, and of the conditions, the latter two times :data:`PENALTY` squared; all are in the unit of
+    the solution. With ``"paper"`` the rows are as in the published code: unweighted, the start relative to its value.
+
+    Parameters
+    ----------
+    problem : equation, start, ends
+    times, x : coordinates of the grid, rising, float64
+    boxes : of experts
+    weighting : ``"quadrature"`` or ``"paper"``
+    """
+
+    problem: SpaceTimeProblem
+    times: Tensor
+    x: Tensor
+    boxes: Boxes
+    weighting: Weighting = "quadrature"
+
+    @property
+    def length(self) -> float:
+        """The length of the interval."""
+        return self.problem.domain.upper[0] - self.problem.domain.lower[0]
+
+    @cached_property
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """The shares of the duration and of the interval that belong to each time and each place; their sums are 1."""
+        domain, duration = self.problem.domain, self.problem.duration
+        return (
+            widths(self.times, 0.0, duration) / duration,
+            widths(self.x, domain.lower[0], domain.upper[0]) / self.length,
+        )
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """The weights of the squared residuals, ``(K, points of a box)``."""
+        if self.weighting == "paper":
+            return torch.ones(self.boxes.count, self.boxes.points, dtype=torch.float64, device=self.x.device)
+        by_time, by_place = self.shares
+        weights = self.problem.duration**2 * by_time[:, None] * by_place
+        return self.boxes.partition(weights[None, None, ..., None])[:, 0, :, 0]
+
+    @cached_property
+    def points(self) -> tuple[Tensor, Tensor]:
+        """Times and places of the points, ``(K, points of a box)`` each."""
+        grid = torch.stack(torch.meshgrid(self.times, self.x, indexing="ij"))
+        times, places = self.boxes.partition(grid[None, ..., None])[..., 0].unbind(1)
+        return times, places
+
+    def start_rows(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the rows of the start at all places, ``(instances, places, N)`` and ``(instances, places)``."""
+        zero = self.times.new_zeros(1)
+        matrix = _at(basis, (0, 0), zero, self.x)[:, 0]
+        at = Points(self.x, zero, {name: values[:, None] for name, values in coefficients.items()})
+        initial = self.problem.initial(at)
+        initial = initial.expand(torch.broadcast_shapes(initial.shape, (1, len(self.x))))
+        if self.weighting == "paper":
+            if not bool((initial > 0).all()):
+                raise InputError(
+                    "the start has values that are not positive, by which rows of the weighting 'paper' are divided; "
+                    "expected a positive start, or weighting='quadrature'."
+                )
+            scale = 1 / initial
+        else:
+            scale = PENALTY * self.shares[1].sqrt().expand_as(initial)
+        return scale[..., None] * matrix, scale * initial
+
+    def end_rows(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Return the rows of both ends at all times, ``(instances, times, N)`` and ``(instances, times)``."""
+        domain, rows = self.problem.domain, []
+        places = self.x.new_tensor([domain.lower[0], domain.upper[0]])
+        at = Points(places, self.times, {name: values[:, None] for name, values in coefficients.items()})
+        for place, condition in zip(places, self.problem.ends(at), strict=True):
+            value, slope, target = (torch.as_tensor(part).to(self.times) for part in condition)
+            value, slope, target = (part.expand(*part.shape[:-1], len(self.times)) for part in (value, slope, target))
+            fields = basis.derivatives([(0, 0), (0, 1)], self.times, place[None]).to(self.times)[..., 0, :]
+            matrix = value[..., None] * fields[:, 0] + slope[..., None] * fields[:, 1]
+            scale = torch.ones_like(value)
+            if self.weighting == "quadrature":
+                scale = PENALTY * self.shares[0].sqrt() / torch.hypot(value, slope / self.length)
+            rows.append((scale[..., None] * matrix, scale * target))
+        return rows
+
+    def face_rows(self, basis: Basis) -> Tensor:
+        """Return the rows of jumps between experts, ``(instances or 1, rows, K * N)``, whose right-hand sides are 0.
+
+        Values and slopes across faces in space, at all times; values across faces in time, at all places.
+        """
+        boxes, rows = self.boxes, []
+        own_times, own_places = len(self.times) // boxes.by_time, len(self.x) // boxes.by_place
+        scales = [torch.ones_like(each) for each in self.shares]
+        if self.weighting == "quadrature":
+            scales = [PENALTY * each.sqrt() for each in self.shares]
+        for j in range(1, boxes.by_place):
+            face = (self.x[j * own_places - 1] + self.x[j * own_places])[None] / 2
+            fields = basis.derivatives([(0, 0), (0, 1)], self.times, face).to(self.times)[..., 0, :]
+            fields = fields * fields.new_tensor([1.0, self.length / boxes.by_place])[:, None, None]
+            jumps = boxes.along_time((scales[0][:, None] * fields).transpose(1, 2))[:, :, 0].flatten(2, 3)
+            rows += [self._between((i, j - 1), (i, j), jumps[:, i]) for i in range(boxes.by_time)]
+        for i in range(1, boxes.by_time):
+            face = (self.times[i * own_times - 1] + self.times[i * own_times])[None] / 2
+            fields = scales[1][:, None] * _at(basis, (0, 0), face, self.x)[:, 0]
+            jumps = boxes.along_place(fields)[:, 0]
+            rows += [self._between((i - 1, j), (i, j), jumps[:, j]) for j in range(boxes.by_place)]
+        return torch.cat(rows, 1)
+
+    def _between(self, one: tuple[int, int], other: tuple[int, int], fields: Tensor) -> Tensor:
+        """Return ``u_other - u_one`` as rows of the unknowns of all experts, ``(instances, rows, K * N)``."""
+        empty = torch.zeros_like(fields)
+        columns = [empty] * self.boxes.count
+        columns[self.boxes.index(*one)], columns[self.boxes.index(*other)] = -fields, fields
+        return torch.cat(columns, 2)
+
+
+def _at(basis: Basis, order: tuple[int, int], times: Tensor, x: Tensor) -> Tensor:
+    """Return one derivative in double precision, ``(instances or 1, times, places, N)``."""
+    return basis.derivatives([order], times, x)[:, 0].to(times)
