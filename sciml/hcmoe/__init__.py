@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
     from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
-    from sciml.hcmoe.problems import Burgers, EndCondition, Heat, Points, SpaceTimeProblem
+    from sciml.hcmoe.problems import (
+        Burgers,
+        DiffusionSorption,
+        EndCondition,
+        Heat,
+        Points,
+        Reference,
+        SpaceTimeProblem,
+    )
     from sciml.hcmoe.task import SpectralExperts
     from sciml.numerics.batched_least_squares import BatchedSettings
 
@@ -46,6 +54,7 @@ _HOMES = {
     "ConstraintOutput": "sciml.hcmoe.layer",
     "ConstraintSettings": "sciml.hcmoe.layer",
     "CoupledExperts": "sciml.hcmoe.coupled",
+    "DiffusionSorption": "sciml.hcmoe.problems",
     "Elements": "sciml.hcmoe.elements",
     "EndCondition": "sciml.hcmoe.problems",
     "ExpertConstraint": "sciml.hcmoe.layer",
@@ -54,6 +63,7 @@ _HOMES = {
     "Heat": "sciml.hcmoe.problems",
     "NetworkBasis": "sciml.hcmoe.bases",
     "Points": "sciml.hcmoe.problems",
+    "Reference": "sciml.hcmoe.problems",
     "SlabReport": "sciml.hcmoe.coupled",
     "SlabState": "sciml.hcmoe.coupled",
     "Slabs": "sciml.hcmoe.elements",
@@ -68,6 +78,7 @@ __all__ = [
     "ConstraintOutput",
     "ConstraintSettings",
     "CoupledExperts",
+    "DiffusionSorption",
     "Elements",
     "EndCondition",
     "ExpertConstraint",
@@ -76,6 +87,7 @@ __all__ = [
     "Heat",
     "NetworkBasis",
     "Points",
+    "Reference",
     "SlabReport",
     "SlabState",
     "Slabs",

@@ -179,7 +179,10 @@ class CoupledExperts:
         element, in_space = self.basis.at(x)
         begin, end = (self.cuts[state.number - 1 + k].to(x) for k in (0, 1))
         tau = torch.as_tensor(time, dtype=x.dtype, device=x.device) ** (1 / self.problem.time_power)
-        in_time = slab_basis(tau.expand(len(x)), begin, end, self.slabs.degree)[0]
+        in_time = slab_basis(tau.reshape(-1), begin, end, self.slabs.degree)[0]
+        if len(in_time) == 1:
+            now = state.start.to(x) + state.change.to(x) @ in_time[0]
+            return (in_space * now[:, element]).sum(2)
         change = torch.einsum("xn,ixnt,xt->ix", in_space, state.change.to(x)[:, element], in_time)
         return (in_space * state.start.to(x)[:, element]).sum(2) + change
 

@@ -119,3 +119,16 @@ def test_the_command_line_solves_a_config(tmp_path, capsys):
         main(["solve", "hcmoe/burgers_cpu", "-o", str(tmp_path / "run"), *changes])
     assert left.value.code == 0
     assert "relative_l2" in capsys.readouterr().out
+
+
+def test_errors_are_measured_against_the_reference_where_no_solution_is_exact(tmp_path, monkeypatch):
+    monkeypatch.setattr("sciml.hcmoe.problems.sorption.REFERENCE_CELLS", 64)
+    config = heat(
+        problem={"class_path": "sciml.hcmoe.DiffusionSorption", "init_args": {"start": 0.1}},
+        elements={"count": 16, "degree": 6, "towards": [0.0, 1.0], "smallest": 1e-4},
+        slabs=8,
+        time_degree=4,
+        first_slab=2e-7,
+    )
+    train(config, tmp_path / "run")
+    assert 1e-7 < finished(tmp_path / "run")["metrics"]["relative_l2"] < 1e-2

@@ -1,6 +1,7 @@
 """Problems of :mod:`sciml.hcmoe`. Your own is a :class:`SpaceTimeProblem`: an equation, a start, two ends."""
 
-from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem
 from sciml.hcmoe.problems.cases import Burgers, Heat
+from sciml.hcmoe.problems.sorption import DiffusionSorption
 
-__all__ = ["Burgers", "EndCondition", "Heat", "Points", "SpaceTimeProblem"]
+__all__ = ["Burgers", "DiffusionSorption", "EndCondition", "Heat", "Points", "Reference", "SpaceTimeProblem"]

@@ -47,6 +47,14 @@ class EndCondition(NamedTuple):
     target: Tensor | float
 
 
+class Reference(NamedTuple):
+    """An independently computed solution: positions ``(n,)``, times ``(k,)``, and u there, ``(k, n)``."""
+
+    x: Tensor
+    t: Tensor
+    u: Tensor
+
+
 class SpaceTimeProblem(ABC):
     """An equation for u(x, t) on an interval: a residual of u and its derivatives, a start, a condition at each end.
 
@@ -91,6 +99,10 @@ class SpaceTimeProblem(ABC):
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the exact u of the first instance at points ``(n, 1)``, ``(n, 1)``; None where it is not known."""
+        return None
+
+    def reference(self) -> Reference | None:
+        """Return a computed solution of the first instance, against which errors are measured where none is exact."""
         return None
 
     @cached_property
