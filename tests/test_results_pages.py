@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sciml import strict_json, strict_yaml
 from sciml.bench.scoreboard import MARKED
+from sciml.commands import published
 from sciml.errors import DataFormatError
 
 
@@ -108,3 +110,13 @@ def test_results_whose_jobs_hold_other_things_are_refused(tool, clone: Path) -> 
         path.write_text(json.dumps(raw | {"jobs": dict.fromkeys(raw["jobs"], job)}))
         with pytest.raises(DataFormatError, match="holds no results of 'sciml bench training'"):
             tool.faults(clone)
+
+
+def test_what_is_published_names_no_folder_of_the_machine_that_it_was_made_on(repository: Path) -> None:
+    results = sorted((repository / "datasets" / "results").glob("*.json"))
+    cards = sorted((repository / "sciml").glob("*/weights/*.yaml"))
+    assert results and cards
+    for path in (*results, *cards):
+        values = strict_json.read(path) if path.suffix == ".json" else strict_yaml.read(path)
+        command = (values.get("environment") or values)["command"]
+        assert command == published(command), f"{path.name}: {command}"
