@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -182,10 +183,12 @@ def test_classes_by_a_solver_that_has_not_converged_are_no_classes_to_report(tmp
         task.evaluate(data)
 
 
-def accuracies(reference_data: Path, name: str, folds: int | None = None, seed: int = 0) -> dict[str, float]:
-    """Return the accuracies of the shipped config on the usual folds of a reference set, by protocol."""
+def accuracies(reference_data: Path, name: str, folds: int | None = None, seed: int | None = None) -> dict[str, float]:
+    """Return the accuracies of the shipped config on a reference set by protocol: on its folds, or on drawn ones."""
     path = reference_data / "tu" / name / f"{name}.txt"
-    config = load_config(f"cgs/{name.lower()}_cpu", [f"data.init_args.path={path}", f"seed={seed}"])
+    keys = () if seed is None else ("seed", "data.init_args.seed", "data.init_args.split")
+    changes = [f"data.init_args.path={path}", *(f"{key}={seed}" for key in keys)]
+    config = load_config(f"cgs/{name.lower()}_cpu", changes)
     return cross_validate(config, None if folds is None else range(folds)).protocols()
 
 
@@ -195,14 +198,14 @@ def test_three_folds_of_mutag_are_classified(reference_data: Path) -> None:
 
 @pytest.mark.slow
 def test_mutag_in_nested_validation(reference_data: Path) -> None:
-    found = accuracies(reference_data, "MUTAG")
-    assert found["nested"] >= 0.85
-    assert found["nested"] <= found["test_best"] and found["gin"] <= found["test_best"]
+    found = [accuracies(reference_data, "MUTAG", seed=seed) for seed in (301, 302, 303)]
+    assert median(each["nested"] for each in found) >= 0.85
+    assert all(max(each["nested"], each["gin"]) <= each["test_best"] for each in found)
 
 
 @pytest.mark.slow
 def test_proteins_in_nested_validation(reference_data: Path) -> None:
-    assert accuracies(reference_data, "PROTEINS")["nested"] >= 0.73  # the larger class has 0.596
+    assert accuracies(reference_data, "PROTEINS", seed=301)["nested"] >= 0.73  # the larger class has 0.596
 
 
 def test_the_figure_has_graphs_with_their_true_and_predicted_classes(tmp_path: Path, monkeypatch) -> None:
