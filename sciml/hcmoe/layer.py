@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -145,8 +145,18 @@ class ExpertConstraint(nn.Module):
                 f"{self.settings.points} points of each expert are to be drawn, expected at most the "
                 f"{self.boxes.points} in its box."
             )
-        self.lattice = Lattice(problem, times.double(), x.double(), self.boxes, self.settings.weighting)
+        self._lattice = Lattice(problem, times.double(), x.double(), self.boxes, self.settings.weighting)
+        # Coordinates stay in double precision whatever the module is converted to; this buffer tells the device.
+        self.register_buffer("_place", times.new_empty(0), persistent=False)
         self._told = False
+
+    @property
+    def lattice(self) -> Lattice:
+        """The grid of residuals, on the device of the module."""
+        if self._lattice.x.device != self._place.device:
+            times, x = (each.to(self._place.device) for each in (self._lattice.times, self._lattice.x))
+            self._lattice = replace(self._lattice, times=times, x=x)
+        return self._lattice
 
     def forward(
         self,
@@ -198,7 +208,7 @@ class ExpertConstraint(nn.Module):
         """
         if self.boxes.count == 1:
             return weights.new_zeros(len(weights))
-        plain = Lattice(self.problem, self.lattice.times, self.lattice.x, self.boxes, "paper")
+        plain = replace(self.lattice, weighting="paper")
         basis = self._with_start(basis, self.problem.coefficients if coefficients is None else coefficients)
         return product(plain.face_rows(basis), weights.flatten(1)).abs().amax(1)
 
@@ -362,7 +372,10 @@ class _EquationResidual(PointwiseResidual):
     """The residual of a problem, of which time and place are the first two coefficients."""
 
     def __init__(self, problem: SpaceTimeProblem, names: list[str]) -> None:
-        self.problem, self.names = problem, names
+        self.problem, self.names, self.linear = problem, names, problem.linear
+
+    def __str__(self) -> str:
+        return type(self.problem).__name__
 
     def value(self, v: Tensor, *coefficients: Tensor) -> Tensor:
         t, x, *values = coefficients

@@ -27,17 +27,19 @@ import torch
 from torch import Tensor
 
 from sciml.checks import choice, shape
+from sciml.errors import InputError
 from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
 from sciml.numerics.batched_steps import FactoredLinearisation
 from sciml.numerics.implicit import ImplicitReport, root
 from sciml.numerics.pointwise_hessian import PointwiseHessian, require_full_rank
-from sciml.numerics.pointwise_residuals import PointwiseProblem, PointwiseResidual
+from sciml.numerics.pointwise_residuals import PointwiseProblem, PointwiseResidual, product
 from sciml.status import Status
 
 __all__ = ["PointwiseProblem", "PointwiseReport", "PointwiseResidual", "solve"]
 
 
 ROUNDING = 1e-12  # relative increase of a cost that counts as none
+CURVED = 1e-6  # relative difference from the cost that a linear residual would have
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,8 @@ def solve(
 
     Raises
     ------
+    InputError
+        If a residual says that it is linear and is not.
     SingularSystemError
         If a linear problem, or a derivative that is asked for, has no unique solution; the sentence names the item.
     DivergenceError
@@ -134,8 +138,17 @@ def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> t
     with torch.no_grad():
         here = reduced.linearise(y, items)
         require_full_rank(here.triangle, "the residuals of item {} do not determine its unknowns")
-        y = y + here.step(torch.zeros_like(here.cost))
+        step = here.step(torch.zeros_like(here.cost))
+        y = y + step
         there = reduced.linearise(y, items)
+        expected = 0.5 * (here.factors[:, :, -1] + product(here.triangle, step)).square().sum(1)
+    curved = (there.cost - expected).abs() > CURVED * (here.cost + there.cost)
+    if bool(curved.any()):
+        raise InputError(
+            f"{problem.residual} says that it is linear, and a step changes the sum of squares of item "
+            f"{int(curved.nonzero()[0])} from {float(here.cost[curved][0]):.6g} to {float(there.cost[curved][0]):.6g}, "
+            f"expected {float(expected[curved][0]):.6g}; set linear = False."
+        )
     minimum = BatchedReport(
         y,
         (Status.CONVERGED,) * len(y),

@@ -26,6 +26,9 @@ class PointwiseResidual(ABC):
 
     linear: bool = False
 
+    def __str__(self) -> str:
+        return type(self).__name__
+
     @abstractmethod
     def value(self, v: Tensor, *coefficients: Tensor) -> Tensor:
         """Return the residual, ``(items, m)``.

@@ -77,6 +77,22 @@ def test_a_solution_in_the_basis_is_found_by_every_arrangement_of_experts(
     torch.testing.assert_close(output.weights, expected.expand_as(output.weights), rtol=0, atol=1e-8)
 
 
+def test_a_linear_equation_takes_one_step_and_a_false_claim_is_found_out() -> None:
+    class Claimed(Burgers):
+        linear = True
+
+    output = HardConstraintLayer(Heat(), points(12), points(24))(HeatModes())
+    assert output.report.minimum.iterations.tolist() == [1]
+    with pytest.raises(InputError, match=r"^Claimed says that it is linear"):
+        HardConstraintLayer(Claimed(viscosity=0.1), points(12), points(24, -1.0))(Waves(2, 3))
+
+
+def test_the_grid_follows_the_module_to_another_device_and_keeps_its_precision() -> None:
+    layer = HardConstraintLayer(Heat(), points(12), points(24)).float()
+    assert layer.lattice.x.dtype == torch.float64
+    assert layer.to("meta").lattice.points[0].device.type == "meta"
+
+
 def test_one_expert_is_the_layer_of_one_domain() -> None:
     arguments = Burgers(viscosity=0.1), points(10), points(21, -1.0)
     one = HardConstraintLayer(*arguments)(Waves(4, 6))

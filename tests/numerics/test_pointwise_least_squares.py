@@ -249,6 +249,15 @@ def test_second_derivatives_that_do_not_fit_are_found_out() -> None:
         w.sum().backward()
 
 
+class NotLinear(Unhelped):
+    linear = True
+
+
+def test_a_residual_that_only_says_that_it_is_linear_is_found_out() -> None:
+    with pytest.raises(InputError, match="NotLinear says that it is linear, and a step changes"):
+        solve(problem_of(*tensors(1), NotLinear()))
+
+
 class Circle(PointwiseResidual):
     """1 - u^2, whose minimum at u = 0 under a constraint that keeps it there has a negative curvature."""
 

@@ -66,12 +66,14 @@ class SpaceTimeProblem(ABC):
     domain : an interval, ``Box([lower], [upper])``
     duration : final time; the initial time is 0
     orders : the derivatives of u in the residual as pairs, by t and by x; at most one by t and two by x
+    linear : whether the residual is affine in u and its derivatives, so that one step solves a problem
     time_power : p of ``t = tau^p``, where the solution is smooth in tau; 2 for fronts that start like ``sqrt(t)``
     """
 
     domain: Box
     duration: float = 1.0
     orders: Sequence[tuple[int, int]] = ((0, 0), (1, 0), (0, 1), (0, 2))
+    linear: bool = False
     time_power: float = 1.0
 
     @property

@@ -68,6 +68,8 @@ class Heat(SpaceTimeProblem):
     duration : final time
     """
 
+    linear = True
+
     def __init__(self, diffusivity: float | list[float] = 0.1, duration: float = 1.0) -> None:
         self.domain, self.duration = Box([0.0], [1.0]), duration
         self._coefficients = instances_of(diffusivity=diffusivity)
