@@ -147,7 +147,10 @@ class CoupledExperts:
         """
         slab = self._slab(number, start)
         report = minimise(slab, start.new_zeros(len(start), slab.unknowns.count), settings=self.iteration)
-        change = slab.coefficients(report.w)
+        differentiated = torch.is_grad_enabled() and any(
+            values.requires_grad for values in (start, *self.problem.coefficients.values())
+        )
+        change = slab.coefficients(slab.attached(report.w) if differentiated else report.w)
         state = SlabState(number + 1, start, change, slab.end_state(change))
         found = self._report(number + 1, report)
         if found.status == Status.DIVERGED:

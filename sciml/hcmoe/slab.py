@@ -7,8 +7,11 @@ nothing else enters the sum of squares, so that there are no weights to choose.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from sciml.hcmoe.elements import ElementBasis, slab_basis
 from sciml.hcmoe.end_conditions import conditions_of, oversampled
@@ -53,11 +56,23 @@ class Slab:
 
     def linearise(self, w: Tensor, items: Tensor) -> ChainLinearisation:
         """Return the residuals and their derivatives at some vectors of unknowns."""
-        at = Points(self.x[..., None], self.tau**self.problem.time_power, self.problem.chosen(items, 3))
         terms = self._terms(self.coefficients(w, items), items)
-        residual, slopes = self.problem.derivatives(terms, at)
+        residual, slopes = self.problem.derivatives(terms, self._points(items))
         weighted = (self._weights * residual).flatten(2)
         return ChainLinearisation(self.unknowns.chosen(items), weighted, lambda: self._jacobian(slopes))
+
+    def attached(self, w: Tensor) -> Tensor:
+        """Return the unknowns after one more Gauss-Newton step, as a function of the start and the coefficients.
+
+        The derivatives are those of the minimum but for products of the residual with second derivatives, which are as
+        small as the residual.
+        """
+        items = torch.arange(len(w))
+        with torch.no_grad():
+            linearisation = self.linearise(w, items)
+        terms = self._terms(self.coefficients(w, items), items)
+        residual = self.problem.residual(tuple(terms), self._points(items))
+        return w + _GaussNewtonStep.apply((self._weights * residual).flatten(2), linearisation)
 
     def coefficients(self, w: Tensor, items: Tensor | slice = slice(None)) -> Tensor:
         """Return the coefficients of the change since the start, ``(items, K, size, degree)``."""
@@ -70,6 +85,9 @@ class Slab:
         """Return the coefficients of u at the end of the slab, ``(instances, K, size)``."""
         last = slab_basis(self.tau.new_tensor([self.end]), self.begin, self.end, self.degree)[0, 0]
         return self.start + coefficients @ last
+
+    def _points(self, items: Tensor) -> Points:
+        return Points(self.x[..., None], self.tau**self.problem.time_power, self.problem.chosen(items, 3))
 
     def _terms(self, coefficients: Tensor, items: Tensor) -> Tensor:
         """Return the derivatives of u at the Gauss points, ``(terms, items, K, points in x, points in tau)``."""
@@ -109,3 +127,23 @@ class Slab:
             lift[:, -side, columns] = condition.normal[:, :, None] * change[:, None]
             free.append(torch.einsum("id,jk->idjk", condition.tangent, torch.eye(self.degree, dtype=lift.dtype)))
         return lift, (free[0].flatten(1, 2), free[1].flatten(1, 2))
+
+
+class _GaussNewtonStep(torch.autograd.Function):
+    """The undamped step of a linearisation as a function of the residual, with the Jacobian held."""
+
+    @staticmethod
+    def forward(residual: Tensor, linearisation: ChainLinearisation) -> Tensor:
+        """Return the step, ``(items, unknowns)``."""
+        return linearisation.step(torch.zeros_like(linearisation.cost))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ChainLinearisation], output: Tensor) -> None:
+        """Keep the factors."""
+        ctx.linearisation = inputs[1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None]:
+        """Return the transpose of the step, applied."""
+        return ctx.linearisation.adjoint(cotangent), None

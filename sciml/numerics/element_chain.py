@@ -143,12 +143,38 @@ class ChainLinearisation:
         interior, face = self.unknowns.interior, self.unknowns.face
         factors = self._damped(damping)
         below = factors[:, :, interior : interior + 2 * face]
-        faces = self._along_the_chain(below[..., interior:], damping)
+        faces = _backwards(self._face_triangles(below[..., interior:], damping))
         values = self.unknowns.face_values(faces)
         ends = torch.cat([values[:, :-1], values[:, 1:]], 2)[..., None]
         upper, coupling, right = factors[:, :, :interior].split([interior, 2 * face, 1], -1)
         inside = torch.linalg.solve_triangular(upper, -(right + coupling @ ends), upper=True)[..., 0]
         return torch.cat([faces, inside.flatten(1)], 1)
+
+    def adjoint(self, cotangent: Tensor) -> Tensor:
+        r"""Return the transpose of the undamped step as a linear map of the residual, ``-J (J^T J)^{-1} c``.
+
+        Parameters
+        ----------
+        cotangent : c, ``(items, unknowns)``
+
+        Returns
+        -------
+        Tensor
+            ``(items, K, rows)``.
+        """
+        interior, face = self.unknowns.interior, self.unknowns.face
+        upper, coupling = self._factors[:, :, :interior, :-1].split([interior, 2 * face], -1)
+        below = self._factors[:, :, interior : interior + 2 * face, interior:]
+        faces, inside = cotangent.split([sum(self.unknowns.counts), self._factors.shape[1] * interior], 1)
+        inside = inside.reshape(*self._factors.shape[:2], interior, 1)
+        half = torch.linalg.solve_triangular(upper.mT, inside, upper=False)
+        left, right = (coupling.mT @ half)[..., 0].split(face, -1)
+        taken = self.unknowns.restrict(_shared(left, right), torch.zeros_like(inside))[:, : faces.shape[1]]
+        solved = _normal_solve(self._face_triangles(below, torch.zeros_like(self.cost)), faces - taken)
+        values = self.unknowns.face_values(solved)
+        ends = torch.cat([values[:, :-1], values[:, 1:]], 2)[..., None]
+        inside = torch.linalg.solve_triangular(upper, half - coupling @ ends, upper=True)
+        return -(self._jacobian() @ torch.cat([inside, ends], 2))[..., 0]
 
     def _damped(self, damping: Tensor) -> Tensor:
         """Return the triangles of the elements with damping rows for their interiors."""
@@ -160,8 +186,8 @@ class ChainLinearisation:
         rows = (damping.sqrt()[:, None, None, None] * ridge).expand(*factors.shape[:2], -1, -1)
         return torch.linalg.qr(torch.cat([factors, rows], 2), mode="r").R
 
-    def _along_the_chain(self, rows: Tensor, damping: Tensor) -> Tensor:
-        """Solve for the unknowns of the faces, one after the other; return them, ``(items, sum of counts)``.
+    def _face_triangles(self, rows: Tensor, damping: Tensor) -> list[Tensor]:
+        """Eliminate the faces one after the other; return the rows of each for itself, the next one and the residual.
 
         Parameters
         ----------
@@ -185,16 +211,7 @@ class ChainLinearisation:
             carried = triangle[:, here : here + there + 1, here:]
         damped = ridge * torch.eye(counts[-1], counts[-1] + 1, dtype=rows.dtype, device=rows.device)
         last = torch.linalg.qr(torch.cat([carried, damped], 1), mode="r").R[:, : counts[-1]]
-        return self._backwards([*solved, last])
-
-    def _backwards(self, triangles: list[Tensor]) -> Tensor:
-        """Substitute from the last face to the first."""
-        found = [triangles[0].new_zeros(len(triangles[0]), 0, 1)]
-        for triangle in reversed(triangles):
-            here, there = triangle.shape[1], found[0].shape[1]
-            upper, coupling, right = triangle.split([here, there, 1], -1)
-            found.insert(0, torch.linalg.solve_triangular(upper, -(right + coupling @ found[0]), upper=True))
-        return torch.cat(found, 1)[..., 0]
+        return [*solved, last]
 
     @cached_property
     def _factors(self) -> Tensor:
@@ -206,6 +223,28 @@ class ChainLinearisation:
                 "faces, expected more residuals than unknowns; take more points in each element."
             )
         return torch.linalg.qr(rows, mode="r").R
+
+
+def _backwards(triangles: list[Tensor]) -> Tensor:
+    """Substitute from the last face to the first; return their unknowns, ``(items, sum of counts)``."""
+    found = [triangles[0].new_zeros(len(triangles[0]), 0, 1)]
+    for triangle in reversed(triangles):
+        here, there = triangle.shape[1], found[0].shape[1]
+        upper, coupling, right = triangle.split([here, there, 1], -1)
+        found.insert(0, torch.linalg.solve_triangular(upper, -(right + coupling @ found[0]), upper=True))
+    return torch.cat(found, 1)[..., 0]
+
+
+def _normal_solve(triangles: list[Tensor], right: Tensor) -> Tensor:
+    """Solve ``R^T R z = right`` with the triangular R of all faces together."""
+    parts, rest = right.split([triangle.shape[1] for triangle in triangles], 1), 0.0
+    replaced = []
+    for triangle, part in zip(triangles, parts, strict=True):
+        here = triangle.shape[1]
+        half = torch.linalg.solve_triangular(triangle[:, :, :here].mT, part[..., None] - rest, upper=False)
+        rest = triangle[:, :, here:-1].mT @ half
+        replaced.append(torch.cat([triangle[:, :, :-1], -half], 2))
+    return _backwards(replaced)
 
 
 def _shared(left: Tensor, right: Tensor) -> Tensor:

@@ -139,6 +139,16 @@ def the_energy_holds(names: dict, printed: str) -> None:
     np.testing.assert_allclose(names["velocity"].square().mean(-1), 1, rtol=1e-13)
 
 
+def heat_decays_at_the_rate(names: dict, printed: str) -> None:
+    middle = math.exp(-0.1 * (math.pi**2 + 3.0))
+    assert float(names["middle"].detach()) == pytest.approx(middle, rel=1e-6)
+    assert float(names["rate"].grad[0]) == pytest.approx(-0.1 * middle, rel=1e-5)
+
+
+def the_front_is_that_of_ablowitz_and_zeppetella(names: dict, printed: str) -> None:
+    assert float(names["error"]) < 1e-3
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
@@ -157,6 +167,8 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/cgs.md", "def pipes"): the_hidden_law_is_found,
     ("docs/methods/cgs.md", "learned_transmissibilities(k)"): coarse_pressures_fall_from_left_to_right,
     ("docs/methods/cgs.md", "def sheared"): positive_weights_stay_within_the_bounds,
+    ("docs/methods/hcmoe.md", "class Decay"): heat_decays_at_the_rate,
+    ("docs/methods/hcmoe.md", "class Fisher"): the_front_is_that_of_ablowitz_and_zeppetella,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
     ("docs/methods/dcdm.md", "own = solve"): an_own_shape_is_solved,

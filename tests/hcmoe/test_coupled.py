@@ -212,3 +212,39 @@ def test_problems_that_are_not_well_stated_are_refused():
         Burgers(viscosity=[0.1, -0.1])
     with pytest.raises(InputError, match="different numbers of values"):
         instances_of(one=[1.0, 2.0], other=[1.0, 2.0, 3.0])
+
+
+class Tracked(Burgers):
+    """Burgers' equation whose start has coefficients too, all of them tensors that may require gradients."""
+
+    def __init__(self, viscosity: Tensor, wave: Tensor, left: Tensor) -> None:
+        super().__init__(0.1)
+        self._coefficients = {"viscosity": viscosity, "wave": wave, "left": left}
+
+    def initial(self, at: Points) -> Tensor:
+        return super().initial(at) + at["wave"] * torch.sin(2 * torch.pi * at.x) + at["left"] * 0.5 * (1 - at.x)
+
+    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
+        return EndCondition(1.0, 0.0, at["left"] * (1 + at.t)), EndCondition(1.0, 0.0, 0.0)
+
+
+def test_derivatives_by_coefficients_starts_and_boundary_values_are_those_of_differences():
+    x, weights = torch.tensor([[-0.6, 0.1, 0.4], [1.0, -2.0, 0.5]], dtype=torch.float64)
+
+    def loss(*coefficients: Tensor) -> Tensor:
+        experts = CoupledExperts(Tracked(*coefficients), Elements(4, 12), Slabs(3, 9))
+        *_, (state, _) = experts.run()
+        return (experts.values(state, x, 1.0) * weights).sum(1)
+
+    point = [torch.tensor(pair, dtype=torch.float64) for pair in ([0.1, 0.3], [0.2, -0.1], [0.3, 0.05])]
+    tracked = [values.clone().requires_grad_() for values in point]
+    found = torch.autograd.grad(loss(*tracked).sum(), tracked)
+    for number, gradient in enumerate(found):
+        slopes = []
+        for step in (1e-3, -1e-3, 5e-4, -5e-4):
+            moved = [values + step * (number == other) for other, values in enumerate(point)]
+            slopes.append(loss(*moved))
+        coarse, fine = (slopes[0] - slopes[1]) / 2e-3, (slopes[2] - slopes[3]) / 1e-3
+        expected = fine + (fine - coarse) / 3
+        assert torch.allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+        assert gradient.abs().min() > 1e-3

@@ -101,3 +101,12 @@ def test_too_few_rows_and_ends_of_another_shape_are_refused():
         ChainLinearisation(unknowns, drawn(1, 2, 5), lambda: rows[:, :, :5]).step(torch.zeros(1, dtype=torch.float64))
     with pytest.raises(InputError, match="last face of a chain has a matrix of shape"):
         ChainUnknowns(2, 3, drawn(1, 4, 2), drawn(1, 3, 2))
+
+
+@pytest.mark.parametrize(("items", "elements", "interior"), CASES)
+def test_the_adjoint_of_the_step_is_its_transpose(items, elements, interior):
+    unknowns, rows, _ = chain(items, elements, interior)
+    residual, cotangent = drawn(*rows.shape[:3]), drawn(items, unknowns.count, seed=3)
+    linearisation = ChainLinearisation(unknowns, residual, lambda: rows)
+    forward = (linearisation.step(torch.zeros(items, dtype=torch.float64)) * cotangent).sum()
+    assert float(forward) == pytest.approx(float((residual * linearisation.adjoint(cotangent)).sum()), rel=1e-9)

@@ -59,7 +59,8 @@ class SpaceTimeProblem(ABC):
     """An equation for u(x, t) on an interval: a residual of u and its derivatives, a start, a condition at each end.
 
     One object may hold several instances of the problem, which are solved together: the coefficients, tensors with one
-    number for each instance, are all that they differ in.
+    number for each instance, are all that they differ in. If they require gradients, the solution has derivatives by
+    them.
 
     Attributes
     ----------
