@@ -72,6 +72,23 @@ def extra_memory(function: Callable[[], Any]) -> dict[str, int]:
     }
 
 
+def kept_bytes(function: Callable[[], object]) -> int:
+    """Return the bytes that autograd keeps while a function runs, each tensor counted once."""
+    from torch import Tensor
+    from torch.autograd.graph import saved_tensors_hooks
+
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = function()
+    del result
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
 def _return_free_memory() -> None:
     """Hand what the allocator holds in reserve back to the system, or the function could take it unseen."""
     with suppress(OSError, AttributeError):  # glibc only

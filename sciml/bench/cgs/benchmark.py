@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sciml.bench.benchmark import Benchmark
-from sciml.bench.cgs import peers, tables
-from sciml.bench.cgs.headlines import headlines
-from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
+from sciml.bench.cgs import peers
 from sciml.bench.cgs.rows import GROUPS
+from sciml.bench.grouped import QUICK, Groups, Plan, legend
 
 MEASUREMENTS = (
     *("berea", "classification", "diffusion", "gradients", "jobs", "peers"),
@@ -18,10 +17,11 @@ REFERENCES = (
     *(f"upscaling{part}" for part in ("", "_boxes", "_factors", "_fields", "_flows", "_local", "_sources")),
 )
 
+CONTENTS = Groups("cgs", "CGS", "sciml.bench.cgs", GROUPS)
 BENCHMARK = Benchmark(
     name="cgs",
     title="CGS: convergent graph solvers beside classical solvers and other networks on graphs",
-    groups={group.name: group.title for group in GROUPS},
+    groups=CONTENTS.titles,
     plan=Plan(),
     quick=QUICK,
     quick_note="A quick run: one seed, few updates, small systems; the limits are meant for the full one.",
@@ -31,11 +31,11 @@ BENCHMARK = Benchmark(
         *(f"bench/cgs/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "pyamg", "torch", "torch_geometric"),
-    jobs=plan_jobs,
-    checks=tables.checks,
-    sections=tables.sections,
-    headlines=headlines,
-    legend=tables.legend,
-    optional_peers={group.peer: group.name for group in GROUPS if group.peer},
+    jobs=CONTENTS.jobs,
+    checks=CONTENTS.checks,
+    sections=CONTENTS.sections,
+    headlines=CONTENTS.headlines,
+    legend=legend,
+    optional_peers=CONTENTS.peers,
     require_peer=peers.require,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sciml.bench.cgs.jobs import outcome, reference_file
+from sciml.bench.cgs.jobs import reference_file
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import Delaunay
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.cgs.diffusion import PositiveEdgeWeights, TrainingExample, fit_weights, solve_positive
 from sciml.mesh import Group, Mesh, make_mesh

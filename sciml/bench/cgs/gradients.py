@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.measure import kept_bytes
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.numerics.implicit import GMRES, ConjugateGradients, ImplicitReport, fixed_point, linear_system
 from sciml.numerics.implicit.krylov import conjugate_gradients
@@ -44,8 +45,8 @@ def memory(job: Job) -> dict[str, Any]:
     def measure() -> dict[str, float]:
         networks = _networks(job["seed"], job["networks"])
         head = contraction(networks, job["heads"], job["seed"])
-        loose, tight = (_kept_bytes(lambda rtol=rtol: head.solved(rtol)) for rtol in (1e-3, 1e-12))
-        unrolled = _kept_bytes(lambda: _picard(_messages(networks), *head.arguments, UNROLLED))
+        loose, tight = (kept_bytes(lambda rtol=rtol: head.solved(rtol)) for rtol in (1e-3, 1e-12))
+        unrolled = kept_bytes(lambda: _picard(_messages(networks), *head.arguments, UNROLLED))
         one = contraction(networks[:1], job["heads"], job["seed"])
         return {
             "gradient_error": one.gradient_error(EXACT)[0] / one.gradient_size(),
@@ -211,17 +212,3 @@ def _drawn(heads: int, edges: int, nodes: int, seed: int) -> tuple[Tensor, Tenso
     w = torch.sigmoid(torch.randn(heads, edges, generator=draws, dtype=torch.float64))
     b, cotangent = torch.randn(2, heads, nodes, generator=draws, dtype=torch.float64)
     return w.requires_grad_(), b.requires_grad_(), cotangent
-
-
-def _kept_bytes(function: Callable[[], object]) -> int:
-    """Return the bytes that autograd keeps while a function runs, each tensor counted once."""
-    kept: dict[int, Tensor] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = function()
-    del result
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())

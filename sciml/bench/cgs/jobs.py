@@ -1,6 +1,6 @@
 """The frame of the measurements of ``sciml bench cgs``, and the one that trains a shipped config.
 
-A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.frame.Row`: ``group``, ``method``, ``title``,
+A job is a dict of plain values, made from a :class:`~sciml.bench.frame.Row`: ``group``, ``method``, ``title``,
 ``kind``, ``seed``, ``threads`` and the settings of the row. Its function takes the job and returns a dict:
 
 - ``last``: the measured quantities by name, plain numbers that the groups in :mod:`~sciml.bench.cgs.rows` show in
@@ -8,45 +8,23 @@ A job is a dict of plain values, made from a :class:`~sciml.bench.cgs.frame.Row`
 - ``seconds``: CPU time of what a user of the method would wait for, set-up or training included;
 - ``failed``: None, or the sentence of an error that belongs to the method and not to the program.
 
-:func:`outcome` makes that dict. The functions lie in one module per part, such as :mod:`sciml.bench.cgs.values`; a new
-measurement is a function there and a row in :mod:`~sciml.bench.cgs.rows`. A function imports torch-geometric and
-Lightning, if at all, when it runs.
+:func:`~sciml.bench.outcome.outcome` makes that dict. The functions lie in one module per part, such as
+:mod:`sciml.bench.cgs.values`; a new measurement is a function there and a row in :mod:`~sciml.bench.cgs.rows`. A
+function imports torch-geometric and Lightning, if at all, when it runs.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sciml.bench.measure import load_average
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
-from sciml.errors import ConfigError, InputError, SciMLError
-
-
-def outcome(measure: Callable[[], Mapping[str, float]], seconds: float | None = None) -> dict[str, Any]:
-    """Return the result of a job: the quantities that a function measures, its CPU time, and whether it failed.
-
-    Parameters
-    ----------
-    measure : returns quantities by name; those that are not finite are left out
-    seconds : CPU time of the method where it differs from that of the whole function
-    """
-    begin, failed, found = time.process_time(), None, {}
-    try:
-        found = {name: float(value) for name, value in measure().items() if math.isfinite(value)}
-    except ConfigError:  # a fault of the row
-        raise
-    except SciMLError as error:
-        failed = str(error)
-    took = time.process_time() - begin
-    return {"last": found, "seconds": found.pop("seconds", took) if seconds is None else seconds, "failed": failed,
-            "load": load_average()}  # fmt: skip
+from sciml.errors import InputError
 
 
 def reference_file(*parts: str, kind: str) -> Path:

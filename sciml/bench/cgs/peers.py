@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.errors import MissingExtraError
 

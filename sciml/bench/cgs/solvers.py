@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciml.bench.cgs.jobs import outcome
 from sciml.bench.cgs.peers import cubic_network
 from sciml.bench.measure import cpu_timed
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.errors import DivergenceError
 from sciml.linalg.graph_laplacian import GraphLaplacian

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.cgs import AnchoredGraphSolver, ThroatConductances, ThroatFeatures
 from sciml.cgs.data import to_batch

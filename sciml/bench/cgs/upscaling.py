@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sciml.bench.cgs.jobs import outcome
 from sciml.bench.measure import cpu_timed
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 
 SIZES, FACTOR = (64, 128), 8

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from sciml.bench.cgs.jobs import outcome
+from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.cgs.baselines import AttentionNetwork, ImplicitGraphNetwork, StackedNetwork, SteadyStateEmbedding
 from sciml.cgs.data import NetworkSet, PoreNetworks

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciml.bench.cgs import berea, classification, diffusion, jobs, peers, theorems
+from sciml.bench.cgs import berea, classification, diffusion, peers, theorems
 from sciml.bench.cgs.benchmark import BENCHMARK
-from sciml.bench.cgs.headlines import headlines
-from sciml.bench.cgs.plan import QUICK, Plan, plan_jobs
 from sciml.bench.cgs.rows import GROUPS
-from sciml.bench.cgs.tables import checks
+from sciml.bench.grouped import QUICK, Plan
+from sciml.bench.outcome import outcome
 from sciml.bench.runner import run_benchmark
 from sciml.config_files import find_config
 from sciml.errors import DivergenceError, InputError, MissingExtraError
 
-JOBS = {job["key"]: job for job in plan_jobs(Plan())}
+JOBS = {job["key"]: job for job in BENCHMARK.jobs(Plan(), ())}
 
 
 def test_every_config_exists_and_every_limit_and_headline_is_that_of_a_row() -> None:
@@ -38,20 +37,20 @@ def test_whatever_is_drawn_has_three_seeds_on_which_nothing_was_chosen() -> None
 
 
 def test_a_quick_run_has_the_same_rows_once() -> None:
-    quick = [(job["group"], job["method"], job["seed"]) for job in plan_jobs(QUICK)]
+    quick = [(job["group"], job["method"], job["seed"]) for job in BENCHMARK.jobs(QUICK, ())]
     assert sorted(quick) == sorted(
         (group.name, row.method, 301) for group in GROUPS if not group.peer for row in group.rows
     )
 
 
 def test_an_outcome_holds_what_is_finite_and_the_sentence_of_what_failed() -> None:
-    found = jobs.outcome(lambda: {"error": 1, "bound": float("inf"), "seconds": 2.5})
+    found = outcome(lambda: {"error": 1, "bound": float("inf"), "seconds": 2.5})
     assert found["last"] == {"error": 1.0} and found["seconds"] == 2.5 and found["failed"] is None
 
     def diverges() -> dict[str, float]:
         raise DivergenceError("not solved.")
 
-    assert jobs.outcome(diverges)["failed"] == "not solved."
+    assert outcome(diverges)["failed"] == "not solved."
 
 
 def test_finite_elements_of_the_bench_are_of_second_order() -> None:
@@ -83,12 +82,12 @@ def test_the_table_shows_medians_limits_and_ratios() -> None:
         "environment": {"processor": "P", "cores": 2, "python": "3.12"},
         "jobs": {run["key"]: run for run in runs},
     }
-    (row,) = (check for check in checks(raw) if check.title.startswith("learned positive"))
+    (row,) = (check for check in BENCHMARK.checks(raw) if check.title.startswith("learned positive"))
     assert row.met and row.measured.endswith("/ 0.50 (0.42 to 0.83)")
-    assert {check.met for check in checks(raw) if check is not row} >= {None}
+    assert {check.met for check in BENCHMARK.checks(raw) if check is not row} >= {None}
     text = BENCHMARK.report(raw)
     assert "| **learned positive weights** | 1.2e-1 (1.0e-1 to 2.0e-1) | 2.4e-1" in text
-    assert isinstance(headlines(raw), list)
+    assert isinstance(BENCHMARK.headlines(raw), list)
 
 
 def test_the_cubic_network_of_the_peers_is_connected_from_inlet_to_outlet_and_a_missing_peer_is_named() -> None:

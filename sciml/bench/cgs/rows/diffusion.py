@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Column, Group, Limit, Row
 
 _PLAIN, _SHARE, _SHORT = "{:.2f}".format, "{:.0%}".format, "{:.2g}".format
 _SHAPES = (("square", "square", 5), ("l_shape", "L-shape", 5), ("cube", "cube", 3))

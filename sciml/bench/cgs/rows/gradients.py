@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Column, Group, Limit, Row
 
 _PLAIN, _SHORT = "{:.2f}".format, "{:.2g}".format
 _HEADS = (("contraction", "contractive head, Picard's method"), ("anchored", "anchored head, conjugate gradients"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 
 _SHORT = "{:.2g}".format
 _SEEDED = {"seeded": ["seed", "data.init_args.seed"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Column, Group, Row
+from sciml.bench.frame import Column, Group, Row
 
 _COLUMNS = (Column("imbalance", "largest imbalance at a pore"),)
 _OPTIONS = {"backend": "pytorch", "method": "cg", "is_spd": True, "tol": 1e-10}

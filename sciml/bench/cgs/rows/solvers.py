@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 
 _PLAIN, _COUNT, _SHORT = "{:.2f}".format, "{:,.0f}".format, "{:.2g}".format
 _LARGE = {"delaunay": 88_500, "voronoi": 15_000}  # base points of about 1e5 pores

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 
 _PLAIN = "{:.2f}".format
 _FIELDS, _QUICK = {"fields": 24}, {"fields": 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.cgs.frame import Bound, Case, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 
 _PERCENT, _FINE = "{:.1%}".format, "{:.2%}".format
 _TESTED = {"evaluation": "sciml.bench.cgs.values:test_errors"}

@@ -1,4 +1,4 @@
-"""The frame of ``sciml bench cgs``: groups of rows as data, with their columns, limits and headlines."""
+"""Groups of measurements as data: rows, columns, limits and cases of a method's benchmark."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row:
     Attributes
     ----------
     method, title : its key and its name in the tables
-    function : ``"module:name"`` below :mod:`sciml.bench.cgs`
+    function : ``"module:name"`` below the package of the benchmark
     kind : ours, the published method run by us, another network, or a classical method
     settings : entries of the job, such as ``config`` and ``changes``
     quick : settings in place of those in a quick run
