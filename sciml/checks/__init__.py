@@ -7,7 +7,17 @@ subclass given as ``error``. Single values are checked in :mod:`sciml.checks.val
 
 from __future__ import annotations
 
-from sciml.checks.arrays import boolean_array, finite, number_array, real_array, rising, shape, shape_of, whole_array
+from sciml.checks.arrays import (
+    boolean_array,
+    finite,
+    number_array,
+    real_array,
+    real_tensor,
+    rising,
+    shape,
+    shape_of,
+    whole_array,
+)
 from sciml.checks.values import (
     choice,
     did_you_mean,
@@ -31,6 +41,7 @@ __all__ = [
     "number_array",
     "positive",
     "real_array",
+    "real_tensor",
     "rising",
     "sentence",
     "shape",

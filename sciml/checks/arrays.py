@@ -150,6 +150,28 @@ def real_array(
     return array
 
 
+def real_tensor(name: str, values: T, *, remedy: str = "", error: type[InputError] = InputError) -> T:
+    """Return a tensor of floating-point numbers, unconverted; integers would truncate what is computed with them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> real_tensor("the fields", torch.arange(3))
+    Traceback (most recent call last):
+    sciml.errors.InputError: the type of the fields is torch.int64, expected a tensor of floating-point numbers.
+    """
+    import torch
+
+    if not isinstance(values, torch.Tensor) or not values.is_floating_point():
+        found = (
+            values.dtype if isinstance(values, torch.Tensor) else f"{type(values).__module__}.{type(values).__name__}"
+        )
+        raise error(
+            f"the type of {name} is {found}, expected a tensor of floating-point numbers{remedy and '; '}{remedy}."
+        )
+    return values
+
+
 def whole_array(
     name: str,
     values: object,

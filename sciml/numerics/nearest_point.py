@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.checks import finite, number, real_array, shape, whole_number
+from sciml.checks import finite, number, real_array, real_tensor, shape, whole_number
 from sciml.errors import DivergenceError, InputError, SingularSystemError
 from sciml.numerics.implicit import GMRES, ImplicitReport, fixed_point
 from sciml.numerics.implicit.krylov import gmres
 from sciml.numerics.implicit.linearisation import Condition, Linearisation
 
-INDEPENDENT = 1e-14  # the least squared pivot of unit gradients, below which one depends on the others
+INDEPENDENT = 1e-14  # the least squared pivot of unit gradients, below which one depends on the others, or rounding
 DESCENT = 1e-4  # the share of the predicted decrease that a step has to attain
 PENALTY = 2.0  # weight of a constraint in the penalty function, in multiples of its largest multiplier
 MOST_HALVINGS = 30
@@ -91,7 +91,7 @@ def nearest_point(
     Nocedal and Wright, "Numerical optimization", 2006, sections 18.1 and 18.3. Utkarsh et al.,
     "Physics-constrained flow matching", 2025, and Lastrucci et al., "ENFORCE", 2025, take such steps after a network.
     """
-    shape("the fields", finite("the fields", fields), ("batch", "unknowns"))
+    shape("the fields", finite("the fields", real_tensor("the fields", fields)), ("batch", "unknowns"))
     unknowns = fields.shape[1]
     spread = torch.ones(unknowns, dtype=torch.float64)
     if weights is not None:
@@ -159,7 +159,8 @@ class _Steps:
 
     def _step(self, u: Tensor, fields: Tensor, *arguments: Tensor) -> _Step:
         values, pull_back = torch.func.vjp(lambda u: self.constraints(u, *arguments), u)
-        shape("what the constraints return", values, (len(u), "constraints"))
+        if not shape("what the constraints return", values, (len(u), "constraints")).shape[1]:
+            raise InputError("the constraints return no values, expected at least one for each item.")
         units = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
         gradients = torch.func.vmap(lambda unit: pull_back(unit.expand(values.shape))[0], out_dims=1)(units)
         norms = (gradients.square() / self.weights).sum(-1).sqrt()
@@ -171,7 +172,9 @@ class _Steps:
         multipliers = torch.linalg.solve_ex(gram, right)[0]
         target = fields - torch.einsum("bqn,bq->bn", unit, multipliers) / self.weights
         size = torch.maximum(self._norm(target - u), (values.abs() / norms).amax(1))
-        return _Step(target, multipliers / norms, values, size.detach(), (failed > 0) | ~(least > INDEPENDENT))
+        rounding = sum(unit.shape[1:]) * torch.finfo(unit.dtype).eps  # of the sums in a pivot
+        dependent = (failed > 0) | ~(least > max(INDEPENDENT, rounding))
+        return _Step(target, multipliers / norms, values, size.detach(), dependent)
 
     def _length(self, u: Tensor, step: _Step, penalty: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
         """Return the share of a step of each item, the first of 1, 1/2, ... by which the penalty function descends."""

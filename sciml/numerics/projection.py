@@ -29,12 +29,12 @@ from scipy.linalg.lapack import dpstrf
 from torch import Tensor
 from torch.autograd import Function
 
-from sciml.checks import finite, known_names, real_array, shape
+from sciml.checks import finite, known_names, real_array, real_tensor, shape
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.random import generator
 
 MOST_ROWS = 8192  # of a dense G of 0.5 GiB
-DEPENDENT = 1e-7  # the sine of the angle between a row and the span of others below which they determine it
+DEPENDENT = 1e-7  # the sine of the angle between a row and the span of others below which they determine it, or more
 CONSISTENT = 1e-10  # what a dependent row may miss of its value, relative to its terms
 SOLVED = 1e-8  # the relative residual above which a given solve is refused
 ROUNDING = 1e-12  # of C u, relative to C applied to random fields
@@ -81,7 +81,7 @@ class ImplicitConstraints(NamedTuple):
         DivergenceError
             The given solve does not solve, or no fields have these values.
         """
-        start = finite("the fields", fields).double()
+        start = finite("the fields", real_tensor("the fields", fields)).double()
         first = self.apply(start) - values
         moved = start - self.adjoint(_GramSolve.apply(self.solve, first))
         left = self.apply(moved) - values
@@ -133,8 +133,10 @@ class LinearConstraints:
     def __init__(self, rows: Mapping[str, Rows], weights: Any = None, *, device: torch.device | str = "cpu") -> None:
         blocks = {name: _matrix(name, block) for name, block in rows.items()}
         widths = sorted({block.shape[1] for block in blocks.values()})
-        if len(widths) != 1:
-            raise InputError(f"the rows of the constraints have the lengths {widths}, expected one length for all.")
+        if len(widths) != 1 or not widths[0]:
+            raise InputError(
+                f"the rows of the constraints have the lengths {widths}, expected one length of at least 1 for all."
+            )
         self.counts, self.unknowns = {name: block.shape[0] for name, block in blocks.items()}, widths[0]
         if not 1 <= sum(self.counts.values()) <= MOST_ROWS:
             raise InputError(
@@ -145,7 +147,8 @@ class LinearConstraints:
         matrix = sparse.csr_array(sparse.vstack(list(blocks.values()), format="csr"))
         norms = np.sqrt((matrix.multiply(matrix) / spread).sum(1))
         unit = sparse.diags_array(1 / np.where(norms > 0, norms, 1)) @ matrix
-        kept, factor = _independent((unit @ sparse.diags_array(1 / spread) @ unit.T).toarray())
+        terms = int(np.diff(matrix.indptr).max())
+        kept, factor = _independent((unit @ sparse.diags_array(1 / spread) @ unit.T).toarray(), terms)
         self.dependent = self._dependent(kept)
         self._kept = torch.from_numpy(kept).to(device)
         self._factor = torch.from_numpy(factor).to(device)
@@ -161,6 +164,7 @@ class LinearConstraints:
 
     def apply(self, fields: Tensor) -> dict[str, Tensor]:
         """Return C u by group, each ``(..., rows)``, for fields ``(..., n)``."""
+        shape("the fields", real_tensor("the fields", fields), (..., self.unknowns))
         image = _product(self._rows, _rows_of(fields.double()))
         parts = image.reshape(*fields.shape[:-1], -1).split(list(self.counts.values()), -1)
         return dict(zip(self.counts, parts, strict=True))
@@ -178,14 +182,14 @@ class LinearConstraints:
         InputError
             A group has no values, fields or values are not finite, or no fields have these values.
         """
-        shape("the fields", fields, (..., self.unknowns))
+        shape("the fields", real_tensor("the fields", fields), (..., self.unknowns))
         wanted = self._values(fields, values)
         found = ImplicitConstraints(
             lambda u: _product(self._unit, u),
             lambda y: _product(self._back, y),
             lambda r: torch.cholesky_solve(r.T, self._factor).T,
         ).project(_rows_of(fields), wanted[:, self._kept] * self._scale)
-        self._check(found.detach(), wanted.detach(), fields.shape[:-1])
+        self._check(_rows_of(fields.detach()).double(), found.detach(), wanted.detach(), fields.shape[:-1])
         return found.reshape(fields.shape)
 
     def _values(self, fields: Tensor, values: Mapping[str, Tensor]) -> Tensor:
@@ -203,10 +207,13 @@ class LinearConstraints:
             parts.append(value.to(fields.device, torch.float64).expand(*fields.shape[:-1], count))
         return _rows_of(torch.cat(parts, -1))
 
-    def _check(self, found: Tensor, wanted: Tensor, batch: torch.Size) -> None:
+    def _check(self, start: Tensor, found: Tensor, wanted: Tensor, batch: torch.Size) -> None:
         """Refuse values of dependent rows that do not follow from the others."""
         have = _product(self._rows, found)
-        wrong = (have - wanted).abs() > CONSISTENT * (_product(self._sizes, found.abs()) + wanted.abs())
+        allowed = CONSISTENT * (_product(self._sizes, found.abs()) + wanted.abs())
+        largest = torch.maximum(found.abs(), start.abs()).amax(1, keepdim=True)
+        allowed += ROUNDING * _product(self._sizes, largest.expand_as(found))  # where a value is 0
+        wrong = (have - wanted).abs() > allowed
         if not bool(wrong.any()):
             return
         item, row = (int(index) for index in wrong.nonzero()[0])
@@ -254,9 +261,14 @@ class _GramSolve(Function):
         return _GramSolve.apply(ctx.solve, tangent)
 
 
-def _independent(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of a largest set of independent rows, from G of unit rows, and the lower factor of their G."""
-    factor, pivots, rank, _ = dpstrf(gram, tol=DEPENDENT**2, lower=1)
+def _independent(gram: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of a largest set of independent rows, from G of unit rows, and the lower factor of their G.
+
+    A pivot is the square of a sine, and as good as zero within the rounding of its sums: ``terms`` products in an
+    entry of G, and one for each row before.
+    """
+    rounding = (len(gram) + terms) * np.finfo(float).eps
+    factor, pivots, rank, _ = dpstrf(gram, tol=max(DEPENDENT**2, rounding), lower=1)
     return np.ascontiguousarray(pivots[:rank] - 1, dtype=np.int64), np.tril(factor[:rank, :rank])
 
 
@@ -265,10 +277,11 @@ def _matrix(name: str, rows: Rows) -> sparse.csr_array:
     if isinstance(rows, Tensor) and rows.layout != torch.strided:
         entries = rows.detach().to_sparse_coo().coalesce()
         rows = sparse.coo_array((entries.values().numpy(), entries.indices().numpy()), shape=tuple(rows.shape))
-    if sparse.issparse(rows):
+    if sparse.issparse(rows) and rows.ndim == 2 and rows.dtype.kind in "biuf":
         finite(f"the entries of the constraints {name}", rows.tocsr().data)
         return sparse.csr_array(rows, dtype=np.float64)
-    return sparse.csr_array(real_array(f"the constraints {name}", rows, shape=("rows", "unknowns")))
+    dense = rows.toarray() if sparse.issparse(rows) else rows  # refused in a sentence
+    return sparse.csr_array(real_array(f"the constraints {name}", dense, shape=("rows", "unknowns")))
 
 
 def _weights(weights: Any, unknowns: int) -> np.ndarray:

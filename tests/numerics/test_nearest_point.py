@@ -113,11 +113,22 @@ def test_constraints_that_cannot_hold_or_depend_on_one_another_are_refused():
         nearest_point(sphere, torch.tensor([[1.0, 2.0], [0.0, 0.0]]))
 
 
+def test_constraints_that_depend_on_one_another_up_to_the_rounding_of_their_sums_are_refused():
+    start = torch.ones(1, 50, dtype=torch.float64)
+    with pytest.raises(SingularSystemError, match="depend on one another"):
+        nearest_point(lambda u: torch.cat([u - 1, u.mean(1, keepdim=True) - 1.001], 1), start)
+
+
 def test_what_makes_no_sense_is_refused():
     for given, words in [
         (lambda: nearest_point(sphere, torch.zeros(3)), "the shape of the fields"),
         (lambda: nearest_point(sphere, torch.full((1, 3), math.nan)), "values of the fields are not finite"),
         (lambda: nearest_point(sphere, normal(1, 3), weights=[1, -1, 1]), "the least of the weights is -1"),
+        (
+            lambda: nearest_point(sphere, torch.ones(1, 3, dtype=torch.complex64)),
+            "the type of the fields is torch.complex",
+        ),
+        (lambda: nearest_point(lambda u: u[:, :0], normal(1, 3)), "the constraints return no values"),
         (lambda: nearest_point(lambda u: u.sum(), normal(1, 3)), "what the constraints return"),
         (lambda: NearestPointSettings(tol=0), "tol is 0"),
         (lambda: NearestPointSettings(maxiter=0), "maxiter is 0"),

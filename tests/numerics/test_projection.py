@@ -98,6 +98,17 @@ def test_rows_that_follow_from_others_are_found_and_their_values_checked():
         corner.project(torch.zeros(3), {"start": torch.tensor([1.0, 2, 3]), "boundary": torch.zeros(1)})
 
 
+@pytest.mark.parametrize("cells", [50, 100, 1000])
+def test_a_mass_that_follows_from_all_values_is_found_whatever_the_rounding_of_its_sum(cells):
+    rows = {"mass": np.full((1, cells), 1 / cells), "start": scipy.sparse.eye_array(cells)}
+    constraints, start = LinearConstraints(rows), torch.linspace(0, 1, cells, dtype=torch.float64)
+    assert sum(map(len, constraints.dependent.values())) == 1
+    found = constraints.project(normal(2, cells), {"mass": start.mean()[None], "start": start})
+    assert float((found - start).abs().max()) <= 1e-13
+    with pytest.raises(InputError, match="contradict one another"):
+        constraints.project(normal(2, cells), {"mass": start.mean()[None] + 1e-3, "start": start})
+
+
 def test_a_row_of_zeros_holds_for_zero_only():
     constraints = LinearConstraints({"none": np.zeros((1, 2))})
     assert constraints.project(torch.tensor([1.0, 2.0]), {"none": torch.zeros(1)}).tolist() == [1, 2]
@@ -202,6 +213,9 @@ def test_a_wrong_solver_and_values_that_no_fields_have_are_refused():
         ({"a": np.ones((0, 2))}, None, "there are 0 constraints, expected 1 to 8192"),
         ({"a": scipy.sparse.eye_array(9000)}, None, "there are 9000 constraints"),
         ({"a": [[math.inf, 1]]}, None, "the constraints a are not finite"),
+        ({"a": np.ones((1, 0))}, None, r"the lengths \[0\], expected one length of at least 1"),
+        ({"a": scipy.sparse.csr_array([[1j, 1]])}, None, "the constraints a are complex"),
+        ({"a": scipy.sparse.coo_array(np.ones(2))}, None, "the shape of the constraints a"),
         ({"a": [[1, 1]]}, [1, 0], "the least of the weights is 0, expected positive"),
         ({"a": [[1, 1]]}, [1, 1, 1], "the weights is"),
     ],
@@ -220,6 +234,12 @@ def test_wrong_fields_and_values_are_refused():
         (torch.zeros(3, 2), {"mean": torch.zeros(2)}, "the shape of the values of mean"),
         (torch.zeros(3, 2), {"mean": torch.zeros(2, 1)}, "the shape of the values of mean"),
         (torch.zeros(3, 2), {"mean": torch.tensor([math.nan])}, "values of mean are not finite"),
+        (
+            torch.zeros(3, 2, dtype=torch.complex64),
+            {"mean": torch.zeros(1)},
+            "the type of the fields is torch.complex64",
+        ),
+        (np.zeros((3, 2)), {"mean": torch.zeros(1)}, "the type of the fields is numpy.ndarray"),
         (torch.tensor([[0.0, math.inf]]), {"mean": torch.zeros(1)}, "values of the fields are not finite"),
     ]:
         with pytest.raises(InputError, match=words):
