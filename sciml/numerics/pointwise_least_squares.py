@@ -48,7 +48,7 @@ class PointwiseReport:
 
     Attributes
     ----------
-    minimum : statuses, iterations and costs of the items
+    minimum : statuses, iterations, costs and gradients of the items, the latter two after the Newton step
     gauss_newton : whether derivatives of an item take the Hessian of Gauss and Newton, ``(items,)``
     implicit : residuals of the condition and of adjoint solves
     """
@@ -104,11 +104,10 @@ def solve(
 
     def solver(*_: Tensor) -> tuple[Tensor, BatchedReport]:
         w, minimum = (_one_step if problem.residual.linear else _iterate)(problem, start.detach(), settings)
-        return _polished(problem, adjoint, w), minimum
+        return _polished(problem, adjoint, w, minimum, settings.stationarity)
 
     x, implicit = root(problem.condition, solver, *problem.arguments, adjoint=adjoint, batch=1)
-    minimum = replace(implicit.info, w=x[:, :unknowns].detach())
-    return x[:, :unknowns], PointwiseReport(minimum, adjoint.gauss_newton, implicit)
+    return x[:, :unknowns], PointwiseReport(implicit.info, adjoint.gauss_newton, implicit)
 
 
 class _OnNullSpace:
@@ -161,14 +160,28 @@ def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> t
     return reduced.offset + problem.null_space.expand(y), minimum
 
 
-def _polished(problem: PointwiseProblem, adjoint: PointwiseHessian, w: Tensor) -> Tensor:
-    """Return unknowns and multipliers after one Newton step of those items whose gradient it reduces."""
+def _polished(
+    problem: PointwiseProblem, adjoint: PointwiseHessian, w: Tensor, minimum: BatchedReport, stationarity: float
+) -> tuple[Tensor, BatchedReport]:
+    """Return unknowns and multipliers after one Newton step of those items whose gradient it reduces, and the report.
+
+    Where rounding of the cost has ended an iteration a little above the stationarity that was asked for, the step goes
+    beyond it: those items have converged.
+    """
+    unknowns = w.shape[1]
     with torch.no_grad():
         adjoint.factorise(w)
         x = adjoint.with_multipliers(w)
         defect = problem.condition(x, *problem.arguments)
         candidate = x - adjoint.inverse(defect)
-        better = problem.condition(candidate, *problem.arguments).norm(dim=1) < defect.norm(dim=1)
-        cost, reached = (problem.linearise(each[:, : w.shape[1]], slice(None)).cost for each in (x, candidate))
-        better &= reached <= cost * (1 + ROUNDING)
-        return torch.where(better[:, None], candidate, x)
+        then = problem.condition(candidate, *problem.arguments)
+        before, after = (problem.linearise(each[:, :unknowns], slice(None)).cost for each in (x, candidate))
+        better = (then.norm(dim=1) < defect.norm(dim=1)) & (after <= before * (1 + ROUNDING))
+        x, defect = (torch.where(better[:, None], *pair) for pair in ((candidate, x), (then, defect)))
+        cost = torch.where(better, after, before)
+        gain = (defect * adjoint.inverse(defect))[:, :unknowns].sum(1)  # twice what another step would gain
+        at_minimum = (gain >= 0) & (gain <= 2 * stationarity**2 * cost) & ~adjoint.gauss_newton
+    pairs = zip(minimum.status, at_minimum.tolist(), strict=True)
+    status = tuple(Status.CONVERGED if ended == Status.STALLED and there else ended for ended, there in pairs)
+    gradient_norm = defect[:, :unknowns].norm(dim=1)
+    return x, replace(minimum, w=x[:, :unknowns], status=status, cost=cost, gradient_norm=gradient_norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from sciml.hcmoe.problems import Burgers, Heat
 from sciml.nets.coordinate import TanhNetwork
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.numerics.derivatives import jet_of
+from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseResidual, solve
 from sciml.numerics.random import generator, seeded
 
 INDEPENDENT = ConstraintSettings(coupling="independent")
@@ -385,3 +387,43 @@ def test_an_iteration_that_ends_early_is_told_once() -> None:
     with pytest.warns(UserWarning, match="has not converged for 1 of 1 items"):
         layer(Waves(3, 4))
     layer(Waves(3, 4))
+
+
+class Sorption(PointwiseResidual):
+    """u_t = 500 D / R(u) u_xx, with the published retardation."""
+
+    def value(self, v: Tensor) -> Tensor:
+        u, u_t, u_xx = v.unbind(1)
+        retardation = 1 + 2.4678 * (u.clamp(min=0) + 1e-6) ** (0.874 - 1)
+        return u_t - 0.25 / retardation * u_xx
+
+
+def _seconds(experts: int, seed: int) -> tuple[float, float]:
+    """CPU seconds forward and backward for 256 unknowns and 8192 points in all, random waves in place of a network."""
+    count, functions = 8192 // experts, 256 // experts
+    draws = generator(seed, experts)
+    places = torch.rand(experts, count, 2, dtype=torch.float64, generator=draws)
+    frequencies = 3 * torch.randn(functions, 2, dtype=torch.float64, generator=draws)
+    shifts = 2 * math.pi * torch.rand(functions, dtype=torch.float64, generator=draws)
+    phases = places @ frequencies.T + shifts
+    derivatives = frequencies[:, 0] * torch.cos(phases), -(frequencies[:, 1] ** 2) * torch.sin(phases)
+    terms = torch.stack([torch.sin(phases), *derivatives], 1).requires_grad_()
+    start = 1.25 * torch.sin(frequencies[:, 1] * points(64)[:, None] + shifts)
+    matrix = torch.cat([start, 1e-3 * torch.eye(functions, dtype=torch.float64)])
+    right = torch.cat([torch.full((64,), 0.125), torch.zeros(functions)]).double()
+    rows = matrix.expand(experts, -1, -1), right.expand(experts, -1)
+    problem = PointwiseProblem(terms, Sorption(), weights=torch.full((count,), 25 / 8192).double(), rows=rows)
+    begin = time.process_time()
+    w, _ = solve(problem, settings=BatchedSettings(max_solves=15))
+    middle = time.process_time()
+    w.square().sum().backward()
+    return middle - begin, time.process_time() - middle
+
+
+@pytest.mark.timing
+def test_as_many_unknowns_cost_less_the_more_experts_share_them() -> None:
+    _seconds(16, 0)  # warm
+    medians = {each: torch.tensor([_seconds(each, seed) for seed in range(3)]).median(0).values for each in (1, 4, 16)}
+    assert bool((medians[1] >= 6 * medians[16]).all())
+    assert bool((medians[1] >= 2.5 * medians[4]).all())
+    assert medians[1][1] <= 2 * medians[1][0]  # a gradient in everything beside the solution

@@ -249,6 +249,25 @@ def test_second_derivatives_that_do_not_fit_are_found_out() -> None:
         w.sum().backward()
 
 
+def test_an_item_that_rounding_has_stalled_has_converged_after_the_last_step() -> None:
+    settings = BatchedSettings(stationarity=1e-12, tolerance=0.0)  # far below what costs resolve
+    w, report = solve(problem_of(*tensors(0)), settings=settings)
+    assert report.minimum.status == ("converged",) * ITEMS
+    assert float(report.minimum.gradient_norm.max()) < 1e-12
+    torch.testing.assert_close(report.minimum.w, w, rtol=0, atol=0)
+    early = BatchedSettings(max_solves=1)
+    assert solve(problem_of(*tensors(0)), settings=early)[1].minimum.worst == "limit"
+
+
+def test_the_adjoint_solve_is_exact_after_a_long_last_step() -> None:
+    arguments = [each.requires_grad_() for each in tensors(1)]
+    w, report = solve(problem_of(*arguments), settings=BatchedSettings(max_solves=2))
+    w.sum().backward()
+    adjoint = report.implicit.adjoint
+    assert report.minimum.worst == "limit"
+    assert float((adjoint.residual / adjoint.scale).max()) < 1e-12
+
+
 class NotLinear(Unhelped):
     linear = True
 
