@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import shape
+from sciml.checks import real_tensor, shape
 from sciml.errors import InputError
 from sciml.nets.coordinate import check_counts
 
@@ -62,6 +62,8 @@ class SpectralConvolution(nn.Module):
     def forward(self, fields: Tensor) -> Tensor:
         """Return ``(batch, *grid, outputs)`` for fields ``(batch, *grid, inputs)``."""
         grid = fields.shape[1:-1]
+        if not len(fields):  # which transforms refuse
+            return fields.new_zeros(*fields.shape[:-1], self.outputs)
         axes = tuple(range(1, 1 + len(grid)))
         spectrum = torch.fft.rfftn(fields, dim=axes)
         resolved = [self._resolved(axis, count) for axis, count in enumerate(grid)]
@@ -143,9 +145,23 @@ class FourierNeuralOperator(nn.Module):
 
         Parameters
         ----------
-        fields : ``(batch, *grid, inputs)``, as many axes of the grid as there are numbers of modes
+        fields : ``(batch, *grid, inputs)``, as many axes of the grid as there are numbers of modes, in the precision of
+            the weights, single or double
+
+        Raises
+        ------
+        InputError
+            If the fields are of another shape or precision, or the grid has no points.
         """
         shape("the fields", fields, ("batch", *(f"axis {axis}" for axis in range(len(self.modes))), self.inputs))
+        expected = self.lift.weight.dtype
+        if real_tensor("the fields", fields).dtype != expected or expected not in (torch.float32, torch.float64):
+            raise InputError(
+                f"the fields are of type {fields.dtype} and the weights of {expected}, expected torch.float32 or "
+                "torch.float64 for both; convert the fields, or call double() on the network."
+            )
+        if 0 in fields.shape[1:-1]:
+            raise InputError(f"the grid has {tuple(fields.shape[1:-1])} points, expected at least one along each axis.")
         values, last = self.lift(fields), len(self.pointwise) - 1
         for layer, (convolution, pointwise) in enumerate(zip(self.convolutions, self.pointwise, strict=True)):
             values = convolution(values) + pointwise(values)

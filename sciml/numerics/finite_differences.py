@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import choice, instance, positive, whole_number
+from sciml.checks import choice, instance, positive, real_tensor, whole_number
 from sciml.errors import InputError
 
 LARGEST_DERIVATIVE = 4
@@ -49,6 +49,9 @@ def stencil_weights(offsets: Sequence[int], derivative: int) -> np.ndarray:
     >>> stencil_weights([-1, 0, 1], 2).tolist()
     [1.0, -2.0, 1.0]
     """
+    whole_number("the derivative of a stencil", derivative, at_least=0)
+    for offset in offsets:
+        whole_number("an offset of a stencil", offset)
     if len(set(offsets)) < max(len(offsets), derivative + 1):
         raise InputError(
             f"the offsets of a stencil are {list(offsets)}, expected more than {derivative} different whole numbers."
@@ -109,7 +112,7 @@ class FiniteDifference:
 
         Parameters
         ----------
-        values : (..., n, ...)
+        values : (..., n, ...), of floating-point numbers
         axis : that of the n points
 
         Raises
@@ -117,6 +120,7 @@ class FiniteDifference:
         InputError
             If the axis is not there or has another length.
         """
+        real_tensor("what is differentiated by finite differences", values)
         if not -values.ndim <= axis < values.ndim or values.shape[axis] != self.points:
             raise InputError(
                 f"finite differences along axis {axis} of values of shape {tuple(values.shape)}, expected "

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sciml.checks import shape, whole_number
+from sciml.checks import real_tensor, shape, whole_number
 from sciml.errors import InputError
 from sciml.numerics.batched_steps import DenseLinearisation, FactoredLinearisation
 from sciml.numerics.null_space import NullSpace
@@ -42,13 +42,18 @@ class PointwiseResidual(ABC):
     def gradient(self, v: Tensor, *coefficients: Tensor) -> Tensor:
         """Return the derivatives in the terms, ``(items, P, m)``; they may be differentiated in turn."""
         again = torch.is_grad_enabled() and any(each.requires_grad for each in (v, *coefficients))
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            v, *coefficients = (_kept(each) for each in (v, *coefficients))
             leaf = v if v.requires_grad else v.detach().requires_grad_()
-            return torch.autograd.grad(self.value(leaf, *coefficients).sum(), leaf, create_graph=again)[0]
+            value = self.value(leaf, *coefficients).sum()
+            if not value.requires_grad:  # it does not depend on the terms
+                return torch.zeros_like(v)
+            return torch.autograd.grad(value, leaf, create_graph=again, materialize_grads=True)[0]
 
     def curvature(self, v: Tensor, *coefficients: Tensor) -> Tensor:
         """Return the second derivatives in the terms, ``(items, P, P, m)``."""
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            v, *coefficients = (_kept(each) for each in (v, *coefficients))
             leaf = v.detach().requires_grad_()
             slopes = self.gradient(leaf, *coefficients)
             rows = [
@@ -109,9 +114,19 @@ class PointwiseProblem:
         for name in ("couplings", "constraints"):
             self._check_rows(name, self.items, self.unknowns)
         weights = self.terms.new_ones(points) if self.weights is None else self.weights
-        shape("the weights of the points", weights.expand(members, points), (members, points))
-        if not bool((weights >= 0).all()):
-            raise InputError("weights of points are negative or not a number, expected weights of at least 0.")
+        real_tensor("the weights of the points", weights)
+        if weights.ndim == 2:
+            shape("the weights of the points", weights, (members, points))
+        else:
+            shape("the weights of the points", weights, (points,))
+        if weights.dtype != torch.float64 or weights.requires_grad:
+            raise InputError(
+                f"the weights of the points are of type {weights.dtype}"
+                f"{' and require gradients' * weights.requires_grad}, expected torch.float64 without gradients, for w "
+                "is not differentiated in them; convert or detach them, or make them a coefficient of the residual."
+            )
+        if not bool(((weights >= 0) & weights.isfinite()).all()):
+            raise InputError("weights of points are negative or not finite, expected finite ones of at least 0.")
         object.__setattr__(self, "weights", weights.detach().expand(members, points))
         for position, each in enumerate(self.coefficients):
             if each.ndim != 2 or len(each) != members or each.shape[1] not in (1, points):
@@ -242,6 +257,11 @@ class PointwiseProblem:
         gradient = product(terms.flatten(1, 2).mT, force.flatten(1)) + product(matrix.mT, product(matrix, own) - right)
         gradient = gradient.view_as(w) + product(coupling.mT, product(coupling, w) - level)
         return torch.cat([gradient + product(c.mT, multipliers), product(c, w) - d], 1)
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """Return a tensor that autograd may keep, which it may not if inference mode has made it."""
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 def _compact(matrix: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:

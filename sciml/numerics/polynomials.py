@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import whole_number
+from sciml.checks import real_tensor, shape, whole_number
 
 ENDS = 4  # functions of a smooth element that do not vanish at its ends together with their slopes
 SMALLEST_DEGREE = 3  # of a smooth element
@@ -34,6 +34,7 @@ def chebyshev(points: Tensor, degree: int, order: int = 0) -> Tensor:
     Tensor
         ``(order + 1, n, degree + 1)``. Equivalent to ``numpy.polynomial.chebyshev.chebvander`` and ``chebder``.
     """
+    shape("the points of a Chebyshev basis", real_tensor("the points of a Chebyshev basis", points), ("n",))
     whole_number("the degree of a Chebyshev basis", degree, at_least=0)
     whole_number("the order of a derivative", order, at_least=0)
     one, zero = torch.ones_like(points), torch.zeros_like(points)

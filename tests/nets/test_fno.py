@@ -187,6 +187,25 @@ def test_fields_of_another_shape_are_refused(wrong):
         operator()(torch.zeros(wrong))
 
 
+def test_an_empty_batch_has_an_empty_image():
+    assert operator()(torch.zeros(0, 6, 7, 2, dtype=torch.float64)).shape == (0, 6, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (torch.zeros(1, 6, 7, 2), "of type torch.float32 and the weights of torch.float64, expected"),
+        (torch.zeros(1, 6, 7, 2, dtype=torch.complex128), "the type of the fields is torch.complex128"),
+        (torch.zeros(1, 0, 7, 2, dtype=torch.float64), r"the grid has \(0, 7\) points"),
+    ],
+)
+def test_fields_that_no_transform_takes_are_refused(fields, words):
+    with pytest.raises(InputError, match=words):
+        operator()(fields)
+    with pytest.raises(InputError, match=r"torch.float16, expected torch.float32 or torch.float64"):
+        operator().half()(torch.zeros(1, 6, 7, 2, dtype=torch.float16))
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_an_operator_gives_the_same_on_a_gpu():

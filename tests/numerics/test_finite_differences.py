@@ -111,6 +111,12 @@ def test_values_and_stencils_that_do_not_fit_are_refused() -> None:
         FiniteDifference(5, 1.0)(torch.zeros(5, 4), 1)
     with pytest.raises(InputError, match="axis 2"):
         FiniteDifference(5, 1.0)(torch.zeros(5, 5), 2)
+    with pytest.raises(InputError, match=r"is torch.int64, expected a tensor of floating-point numbers"):
+        FiniteDifference(5, 0.3)(torch.arange(5))  # weights would be truncated
+    with pytest.raises(InputError, match=r"an offset of a stencil is 0.5"):
+        stencil_weights([0.5, 1.5], 1)
+    with pytest.raises(InputError, match="the derivative of a stencil is -1"):
+        stencil_weights([0, 1], -1)
     with pytest.raises(InputError, match="more than 2 different"):
         stencil_weights([0, 1], 2)
     with pytest.raises(InputError, match="more than 1 different"):

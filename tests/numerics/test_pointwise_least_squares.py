@@ -337,6 +337,43 @@ def test_input_that_does_not_fit_is_refused_with_a_sentence(given: list[Tensor],
         problem_of(*given)
 
 
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        (torch.ones(POINTS - 1, dtype=torch.float64), "the shape of the weights of the points"),
+        (torch.ones(POINTS), "weights of the points are of type torch.float32, expected torch.float64"),
+        (torch.ones(POINTS, dtype=torch.float64, requires_grad=True), "and require gradients, expected"),
+        (torch.full((POINTS,), torch.inf, dtype=torch.float64), "negative or not finite"),
+        (-torch.ones(ITEMS, POINTS, dtype=torch.float64), "negative or not finite"),
+    ],
+)
+def test_weights_that_would_be_misunderstood_are_refused(weights: Tensor, sentence: str) -> None:
+    terms, *_, k = tensors(0)
+    with pytest.raises(InputError, match=sentence):
+        PointwiseProblem(terms, Reaction(), (k,), weights)
+
+
+def test_inference_mode_finds_the_same_minima_with_derivatives_by_automatic_differentiation() -> None:
+    expected, _ = solve(problem_of(*tensors(1), residual=Unhelped()))
+    with torch.inference_mode():
+        found, _ = solve(problem_of(*(each.clone() for each in tensors(1)), residual=Unhelped()))
+    assert torch.equal(found, expected)
+
+
+class OnlyFirst(PointwiseResidual):
+    """A residual that does not depend on its terms where it is a constant."""
+
+    def value(self, v: Tensor, *coefficients: Tensor) -> Tensor:
+        return coefficients[0].expand(v[:, 0].shape)
+
+
+def test_a_residual_that_does_not_depend_on_its_terms_has_derivatives_of_zero() -> None:
+    v, k = normal(ITEMS, 2, POINTS), STEEPNESS
+    assert not OnlyFirst().gradient(v, k).any()
+    assert not OnlyFirst().gradient(v, k.clone().requires_grad_()).any()
+    assert OnlyFirst().curvature(v, k).shape == (ITEMS, 2, 2, POINTS)
+
+
 def test_constraints_that_follow_from_one_another_are_refused_by_item() -> None:
     terms, a, b, c, d, k = tensors(2)
     c[2, 1] = -3 * c[2, 0]

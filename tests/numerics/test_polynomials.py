@@ -67,3 +67,11 @@ def test_gauss_points_integrate_polynomials_of_almost_twice_their_number_exactly
 def test_degrees_that_are_too_small_are_refused(basis, degree):
     with pytest.raises(InputError, match=f"{degree}, expected .*at least"):
         basis(POINTS, degree)
+
+
+@pytest.mark.parametrize("basis", [smooth_element, from_zero, chebyshev])
+def test_points_that_would_truncate_the_functions_are_refused(basis):
+    with pytest.raises(InputError, match=r"is torch.int64, expected a tensor of floating-point numbers"):
+        basis(torch.tensor([-1, 0, 1]), 4)
+    with pytest.raises(InputError, match="the shape of the points"):
+        basis(torch.zeros(2, 2), 4)
