@@ -244,6 +244,7 @@ class ExpertConstraint(nn.Module):
             constraints,
             group,
             couplings,
+            "instance {}".format if coupled else self.boxes.name,
         )
 
     def _between_experts(

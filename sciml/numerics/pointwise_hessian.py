@@ -12,6 +12,7 @@ is the Hessian of Gauss and Newton.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -111,7 +112,7 @@ class PointwiseHessian:
         wrong = ~self.gauss_newton & ~(residual <= WRONG)
         if bool(wrong.any()):
             raise DivergenceError(
-                f"the adjoint solve of item {int(wrong.nonzero()[0])} leaves the relative residual "
+                f"the adjoint solve of {self.problem.name(int(wrong.nonzero()[0]))} leaves the relative residual "
                 f"{float(residual[wrong].max()):.2g}, expected at most {WRONG:g}; correct gradient and curvature of "
                 "the residual, which do not fit its value."
             )
@@ -131,7 +132,7 @@ class PointwiseHessian:
         return solution, left.norm(dim=1) / torch.where(size > 0, size, 1.0)
 
     def _require_regular(self) -> None:
-        require_full_rank(self._lower.mT, "the derivative of the solution of item {} does not exist")
+        require_full_rank(self._lower.mT, "the derivative of the solution of {} does not exist", self.problem.name)
         fallen = int(self.gauss_newton.sum())
         if fallen and not self._told:
             self._told = True
@@ -143,13 +144,14 @@ class PointwiseHessian:
             )
 
 
-def require_full_rank(triangle: Tensor, what: str) -> None:
+def require_full_rank(triangle: Tensor, what: str, name: Callable[[int], str]) -> None:
     """Refuse triangles ``R = Q^T J`` of Jacobians with dependent columns, whatever the units of the columns are.
 
     Parameters
     ----------
     triangle : ``(items, unknowns, unknowns)``
-    what : begins the sentence, with braces for the number of the item
+    what : begins the sentence, with braces for the name of the item
+    name : returns the name of an item
 
     Raises
     ------
@@ -162,8 +164,9 @@ def require_full_rank(triangle: Tensor, what: str) -> None:
         item = int(lost.nonzero()[0])
         rank = int((sines[item] > LOST).sum())
         raise SingularSystemError(
-            f"{what.format(item)}: {rank} of {triangle.shape[2]} columns of its Jacobian are independent, expected all "
-            "of them; drop basis functions that depend on others, take more points, or add a ridge to the rows."
+            f"{what.format(name(item))}: {rank} of {triangle.shape[2]} columns of its Jacobian are independent, "
+            "expected all of them; drop basis functions that depend on others, take more points, or add a ridge to "
+            "the rows."
         )
 
 

@@ -136,17 +136,18 @@ def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> t
     y = problem.null_space.coordinates(start)
     with torch.no_grad():
         here = reduced.linearise(y, items)
-        require_full_rank(here.triangle, "the residuals of item {} do not determine its unknowns")
+        require_full_rank(here.triangle, "the residuals of {} do not determine its unknowns", problem.name)
         step = here.step(torch.zeros_like(here.cost))
         y = y + step
         there = reduced.linearise(y, items)
         expected = 0.5 * (here.factors[:, :, -1] + product(here.triangle, step)).square().sum(1)
     curved = (there.cost - expected).abs() > CURVED * (here.cost + there.cost)
     if bool(curved.any()):
+        item = int(curved.nonzero()[0])
         raise InputError(
-            f"{problem.residual} says that it is linear, and a step changes the sum of squares of item "
-            f"{int(curved.nonzero()[0])} from {float(here.cost[curved][0]):.6g} to {float(there.cost[curved][0]):.6g}, "
-            f"expected {float(expected[curved][0]):.6g}; set linear = False."
+            f"{problem.residual} says that it is linear, and a step changes the sum of squares of {problem.name(item)} "
+            f"from {2 * float(here.cost[item]):.6g} to {2 * float(there.cost[item]):.6g}, expected "
+            f"{2 * float(expected[item]):.6g}; set linear = False."
         )
     minimum = BatchedReport(
         y,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,6 +82,7 @@ class PointwiseProblem:
     group : how many consecutive members make one item, whose unknowns are theirs, one member after the other; the cost
         of coupled items is cubic in it
     couplings : A and b of rows that couple the members of an item, ``(items, q, group * unknowns)`` and ``(items, q)``
+    name : returns the name of an item in sentences about it
 
     Raises
     ------
@@ -98,6 +99,7 @@ class PointwiseProblem:
     constraints: tuple[Tensor, Tensor] | None = None
     group: int = 1
     couplings: tuple[Tensor, Tensor] | None = None
+    name: Callable[[int], str] = "item {}".format
     null_space: NullSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -206,7 +208,8 @@ class PointwiseProblem:
 
     def chosen(self, items: Tensor | slice) -> PointwiseProblem:
         """Return the problem of some items."""
-        members = self.members_of(torch.arange(self.items, device=self.terms.device)[items])
+        numbers = torch.arange(self.items, device=self.terms.device)[items]
+        members = self.members_of(numbers)
         return PointwiseProblem(
             self.terms[members],
             self.residual,
@@ -216,6 +219,7 @@ class PointwiseProblem:
             (self.constraints[0][items], self.constraints[1][items]),
             self.group,
             (self.couplings[0][items], self.couplings[1][items]),
+            lambda item: self.name(int(numbers[item])),
         )
 
     def members_of(self, items: Tensor | slice) -> Tensor | slice:

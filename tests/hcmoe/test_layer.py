@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains import Box
-from sciml.errors import InputError
+from sciml.errors import InputError, SingularSystemError
 from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, LiftedBasis, NetworkBasis, proper_orthogonal_modes
 from sciml.hcmoe.boxes import Boxes, widths
 from sciml.hcmoe.layer import ConstraintSettings, ExpertConstraint, HardConstraintLayer
@@ -379,6 +379,27 @@ def test_what_does_not_fit_is_refused_with_a_sentence() -> None:
         GridBasis(values, times, x**3)
     with pytest.raises(InputError, match="the coupling of experts"):
         ConstraintSettings(coupling="strong")
+
+
+class Twice(ChebyshevBasis):
+    """Polynomials, and the first of them once more."""
+
+    def derivatives(self, orders: Sequence[tuple[int, int]], times: Tensor, x: Tensor) -> Tensor:
+        fields = super().derivatives(orders, times, x)
+        return torch.cat([fields, fields[..., :1]], -1)
+
+
+def test_fields_that_depend_on_others_are_refused_by_expert_unless_there_is_a_ridge() -> None:
+    basis = Twice(Heat().domain, 1.0, 1, 2)
+    arguments = Heat(diffusivity=[0.1, 0.2]), points(6), points(12), (1, 2)
+    for coupling, name in (
+        ("independent", r"expert \(0, 0\) by \(time, place\) of instance 0"),
+        ("faces", "instance 0"),
+    ):
+        with pytest.raises(SingularSystemError, match=f"the residuals of {name} do not determine its unknowns"):
+            ExpertConstraint(*arguments, ConstraintSettings(coupling=coupling, ridge=0.0))(basis)
+    weights = ExpertConstraint(*arguments)(basis).weights
+    torch.testing.assert_close(weights[..., 0], weights[..., -1], rtol=1e-4, atol=1e-4)  # the shortest of all
 
 
 def test_an_iteration_that_ends_early_is_told_once() -> None:
