@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, NetworkBasis, proper_orthogonal_modes
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
+    from sciml.hcmoe.inverse import Identified, Readings, identify
     from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.problems import (
         Burgers,
@@ -61,14 +62,17 @@ _HOMES = {
     "GridBasis": "sciml.hcmoe.bases",
     "HardConstraintLayer": "sciml.hcmoe.layer",
     "Heat": "sciml.hcmoe.problems",
+    "Identified": "sciml.hcmoe.inverse",
     "NetworkBasis": "sciml.hcmoe.bases",
     "Points": "sciml.hcmoe.problems",
+    "Readings": "sciml.hcmoe.inverse",
     "Reference": "sciml.hcmoe.problems",
     "SlabReport": "sciml.hcmoe.coupled",
     "SlabState": "sciml.hcmoe.coupled",
     "Slabs": "sciml.hcmoe.elements",
     "SpaceTimeProblem": "sciml.hcmoe.problems",
     "SpectralExperts": "sciml.hcmoe.task",
+    "identify": "sciml.hcmoe.inverse",
     "proper_orthogonal_modes": "sciml.hcmoe.bases",
 }
 __all__ = [
@@ -85,14 +89,17 @@ __all__ = [
     "GridBasis",
     "HardConstraintLayer",
     "Heat",
+    "Identified",
     "NetworkBasis",
     "Points",
+    "Readings",
     "Reference",
     "SlabReport",
     "SlabState",
     "Slabs",
     "SpaceTimeProblem",
     "SpectralExperts",
+    "identify",
     "proper_orthogonal_modes",
 ]
 
