@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Reference,
         SpaceTimeProblem,
     )
+    from sciml.hcmoe.projection import Projection
     from sciml.hcmoe.task import SpectralExperts
     from sciml.numerics.batched_least_squares import BatchedSettings
 
@@ -65,6 +66,7 @@ _HOMES = {
     "Identified": "sciml.hcmoe.inverse",
     "NetworkBasis": "sciml.hcmoe.bases",
     "Points": "sciml.hcmoe.problems",
+    "Projection": "sciml.hcmoe.projection",
     "Readings": "sciml.hcmoe.inverse",
     "Reference": "sciml.hcmoe.problems",
     "SlabReport": "sciml.hcmoe.coupled",
@@ -92,6 +94,7 @@ __all__ = [
     "Identified",
     "NetworkBasis",
     "Points",
+    "Projection",
     "Readings",
     "Reference",
     "SlabReport",

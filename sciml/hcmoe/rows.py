@@ -90,18 +90,22 @@ class Lattice:
         return scale[..., None] * matrix, scale * initial
 
     def end_rows(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Return the rows of both ends at all times, ``(instances, times, N)`` and ``(instances, times)``."""
+        """Return the rows of both ends at all times, ``(instances, times, N)`` and ``(instances, times)``.
+
+        They are 0 at time 0, where the start holds, which may contradict the conditions: a front begins like that.
+        """
         domain, rows = self.problem.domain, []
         places = self.x.new_tensor([domain.lower[0], domain.upper[0]])
         at = Points(places, self.times, {name: values[:, None] for name, values in coefficients.items()})
         for place, condition in zip(places, self.problem.ends(at), strict=True):
-            value, slope, target = (torch.as_tensor(part).to(self.times) for part in condition)
+            value, slope, target = (torch.as_tensor(part, dtype=torch.float64).to(self.times) for part in condition)
             value, slope, target = (part.expand(*part.shape[:-1], len(self.times)) for part in (value, slope, target))
             fields = basis.derivatives([(0, 0), (0, 1)], self.times, place[None]).to(self.times)[..., 0, :]
             matrix = value[..., None] * fields[:, 0] + slope[..., None] * fields[:, 1]
             scale = torch.ones_like(value)
             if self.weighting == "quadrature":
                 scale = PENALTY * self.shares[0].sqrt() / torch.hypot(value, slope / self.length)
+            scale = scale * (self.times > 0)
             rows.append((scale[..., None] * matrix, scale * target))
         return rows
 

@@ -16,7 +16,7 @@ from sciml.errors import InputError, SingularSystemError
 from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, LiftedBasis, NetworkBasis, proper_orthogonal_modes
 from sciml.hcmoe.boxes import Boxes, widths
 from sciml.hcmoe.layer import ConstraintSettings, ExpertConstraint, HardConstraintLayer
-from sciml.hcmoe.problems import Burgers, Heat
+from sciml.hcmoe.problems import Burgers, DiffusionSorption, Heat
 from sciml.nets.coordinate import TanhNetwork
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.numerics.derivatives import jet_of
@@ -336,8 +336,8 @@ def test_independent_experts_have_the_rows_of_the_whole_start() -> None:
     layers = [ExpertConstraint(Heat(), points(4), points(8), (2, 2), each) for each in (None, INDEPENDENT)]
     basis = ChebyshevBasis(Heat().domain, 1.0, 1, 1)
     counts = [(layer._rows(basis, Heat().coefficients, 1)[0].abs().sum(2) > 1e-5).sum(1).tolist() for layer in layers]
-    assert counts[1] == [8 + 4 + 4] * 4
-    assert counts[0] == [4 + 2, 4 + 2, 2, 2]
+    assert counts[1] == [8 + 3 + 3] * 4  # the ends after time 0
+    assert counts[0] == [4 + 1, 4 + 1, 2, 2]
 
 
 def test_the_whole_start_takes_the_freedom_of_independent_experts() -> None:
@@ -400,6 +400,16 @@ def test_fields_that_depend_on_others_are_refused_by_expert_unless_there_is_a_ri
             ExpertConstraint(*arguments, ConstraintSettings(coupling=coupling, ridge=0.0))(basis)
     weights = ExpertConstraint(*arguments)(basis).weights
     torch.testing.assert_close(weights[..., 0], weights[..., -1], rtol=1e-4, atol=1e-4)  # the shortest of all
+
+
+def test_conditions_at_the_ends_that_contradict_the_start_have_no_rows_at_time_0() -> None:
+    """u starts from 0.1 where it is held at 1 afterwards."""
+    times, x = points(5, 0.0, 500.0), (points(9)[1:] + points(9)[:-1]) / 2
+    count = len(times) * len(x)
+    basis = GridBasis(torch.eye(count, dtype=torch.float64).reshape(1, len(times), len(x), count), times, x)
+    problem = DiffusionSorption(0.1)
+    for matrix, _ in HardConstraintLayer(problem, times, x).lattice.end_rows(basis, problem.coefficients):
+        assert matrix[0].abs().amax(1).gt(0).tolist() == [False, True, True, True, True]
 
 
 def test_an_iteration_that_ends_early_is_told_once() -> None:

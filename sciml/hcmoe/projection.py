@@ -1,0 +1,128 @@
+"""Start, conditions at the ends and mass of a problem, made exact on fields over a grid without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from sciml.checks import rising, shape
+from sciml.errors import InputError
+from sciml.hcmoe.boxes import widths
+from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.numerics.projection import LinearConstraints
+
+
+class Projection:
+    r"""The nearest fields, in the mean square over time and space, that start right, and obey at both ends.
+
+    At an end, u and u_x are those of the straight line through the two nearest points of the grid. The conditions hold
+    at all times after the start. The equation itself is not a constraint, see
+    :class:`~sciml.hcmoe.layer.ExpertConstraint`.
+
+    Parameters
+    ----------
+    problem : start, and conditions that differ in their targets alone among instances
+    times, x : of the grid, rising, the first time 0
+    mass : whether the integral over the interval is given at all times, too
+
+    Raises
+    ------
+    InputError
+        If the grid does not begin at time 0 or leaves the interval, or the factors of a condition differ among the
+        instances.
+
+    Examples
+    --------
+    >>> from sciml.hcmoe import Heat
+    >>> times, x = torch.linspace(0, 1, 5).double(), torch.linspace(0, 1, 9).double()
+    >>> u = Projection(Heat(), times, x)(torch.rand(2, 5, 9))
+    >>> bool(u[:, :, 0].abs().max() < 1e-14)
+    True
+    """
+
+    def __init__(self, problem: SpaceTimeProblem, times: Tensor, x: Tensor, *, mass: bool = False) -> None:
+        problem.check()
+        self.problem, self.times, self.x = problem, times.double(), x.double()
+        (self.lower,), (self.upper,) = problem.domain.lower, problem.domain.upper
+        self._check_grid()
+        count = len(times), len(x)
+        lengths = widths(self.x, self.lower, self.upper)
+        at_times = sparse.eye_array(count[0], format="csr")
+        rows = {"start": sparse.kron(at_times[:1], sparse.eye_array(count[1]))}
+        for name, condition, side in zip(("lower", "upper"), self._ends(problem.coefficients), (0, 1), strict=True):
+            rows[name] = sparse.kron(at_times[1:], self._at_end(condition, side)[None])
+        if mass:
+            rows["mass"] = sparse.kron(at_times, lengths.numpy()[None])
+        weights = torch.outer(widths(self.times, 0.0, float(self.times[-1])), lengths).flatten()
+        self.constraints = LinearConstraints(rows, weights, device=times.device)
+
+    def __call__(
+        self, u: Tensor, coefficients: Mapping[str, Tensor] | None = None, mass: Tensor | None = None
+    ) -> Tensor:
+        """Return the nearest fields, ``(instances, times, places)``, in double precision, differentiable in all.
+
+        Parameters
+        ----------
+        u : ``(instances, times, places)``, such as the output of a network
+        coefficients : of the problem by name, ``(instances,)`` each; its own by default
+        mass : integrals, ``(times,)`` or ``(instances, times)``, where they are constraints
+
+        Raises
+        ------
+        InputError
+            If a shape differs, a value is not finite, mass is missing or has no row, or start and mass contradict one
+            another.
+        """
+        shape("the fields", u, ("instances", len(self.times), len(self.x)))
+        coefficients = self.problem.coefficients if coefficients is None else coefficients
+        given = {name: values[:, None] for name, values in coefficients.items()}
+        initial = self.problem.initial(Points(self.x, self.times.new_zeros(1), given))
+        values = {"start": initial.expand(len(u), len(self.x))}
+        for name, condition in zip(("lower", "upper"), self._ends(coefficients), strict=True):
+            target = torch.as_tensor(condition.target, dtype=torch.float64).to(self.times)
+            values[name] = target.expand(*target.shape[:-1], len(self.times))[..., 1:].expand(len(u), -1)
+        if mass is not None:
+            values["mass"] = mass
+        return self.constraints.project(u.flatten(1), values).reshape(u.shape)
+
+    def _ends(self, coefficients: Mapping[str, Tensor]) -> tuple[EndCondition, EndCondition]:
+        places = self.x.new_tensor([self.lower, self.upper])
+        given = {name: values[:, None] for name, values in coefficients.items()}
+        return self.problem.ends(Points(places, self.times, given))
+
+    def _at_end(self, condition: EndCondition, side: int) -> np.ndarray:
+        """Return the row of a condition at one time, ``(places,)``."""
+        factors = []
+        for part in condition[:2]:
+            values = torch.as_tensor(part, dtype=torch.float64).flatten()
+            if bool((values != values[0]).any()):
+                raise InputError(
+                    "the factors of u or u_x at an end differ among the instances, expected conditions that differ in "
+                    "their targets alone; project the instances one by one."
+                )
+            factors.append(float(values[0]))
+        first, place = ((0, self.lower), (len(self.x) - 2, self.upper))[side]
+        near, far = self.x[first : first + 2].tolist()
+        share = (place - near) / (far - near)
+        row = np.zeros(len(self.x))
+        row[first : first + 2] = factors[0] * np.array([1 - share, share]) + factors[1] / (far - near) * np.array(
+            [-1, 1]
+        )
+        return row
+
+    def _check_grid(self) -> None:
+        for name, each in (("times", self.times), ("places", self.x)):
+            shape(f"the {name} of the projection", each, (f"number of {name}",))
+            rising(f"the {name} of the projection", each)
+            if len(each) < 2 or not bool((each.diff() > 0).all()):
+                raise InputError(f"the {name} of the projection are {len(each)}, expected two or more that differ.")
+        if float(self.times[0]) != 0 or not self.lower <= float(self.x[0]) < float(self.x[-1]) <= self.upper:
+            raise InputError(
+                f"the grid of the projection begins at time {float(self.times[0]):g} and lies between "
+                f"{float(self.x[0]):g} and {float(self.x[-1]):g}, expected time 0 and places between {self.lower:g} "
+                f"and {self.upper:g}."
+            )
