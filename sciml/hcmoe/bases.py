@@ -197,7 +197,10 @@ def proper_orthogonal_modes(snapshots: Tensor, modes: int, times: Tensor, x: Ten
     shape("the snapshots", snapshots, ("solutions", len(times), len(x)))
     finite("the snapshots", snapshots)
     whole_number("the number of modes", modes, at_least=1, at_most=len(snapshots))
-    _, _, rows = torch.linalg.svd(snapshots.flatten(1), full_matrices=False)
+    _, sizes, rows = torch.linalg.svd(snapshots.flatten(1), full_matrices=False)
+    rank = int((sizes > max(snapshots.flatten(1).shape) * torch.finfo(sizes.dtype).eps * sizes[0]).sum())
+    if modes > rank:
+        raise InputError(f"the snapshots have the rank {rank}, expected at least the {modes} modes; take fewer modes.")
     values = rows[:modes] * (rows.shape[1] ** 0.5)  # of root mean square 1
     return GridBasis(values.T.reshape(1, len(times), len(x), modes), times, x)
 

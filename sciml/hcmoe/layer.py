@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import choice, number, rising, shape, whole_number
+from sciml.checks import choice, number, real_tensor, rising, shape, whole_number
 from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes
@@ -178,10 +178,13 @@ class ExpertConstraint(nn.Module):
             If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
         """
         lattice, boxes = self.lattice, self.boxes
-        coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
+        coefficients = self._named(self.problem.coefficients if coefficients is None else coefficients)
         basis = self._with_start(basis, coefficients)
         terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x).double()
-        instances = max([len(terms), *map(len, coefficients.values())])
+        counts = {"basis": len(terms)} | {name: len(values) for name, values in coefficients.items()}
+        instances = max(counts.values())
+        if 0 in counts.values() or len(set(counts.values()) - {1}) > 1:
+            raise InputError(f"the numbers of instances are {counts}, expected 1, or one number for all others.")
         members = boxes.partition(terms).unflatten(0, (len(terms), boxes.count))
         members = members.expand(instances, *members.shape[1:]).flatten(0, 1)
         self._check(members)
@@ -211,6 +214,17 @@ class ExpertConstraint(nn.Module):
         plain = replace(self.lattice, weighting="paper")
         basis = self._with_start(basis, self.problem.coefficients if coefficients is None else coefficients)
         return product(plain.face_rows(basis), weights.flatten(1)).abs().amax(1)
+
+    def _named(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return coefficients that have the names of the problem's, each one-dimensional."""
+        name = type(self.problem).__name__
+        if set(given) != set(self.problem.coefficients):
+            raise InputError(
+                f"the coefficients of {name} are named {sorted(given)}, expected {sorted(self.problem.coefficients)}."
+            )
+        for key, values in given.items():
+            shape(f"the coefficient {key!r} of {name}", real_tensor(f"{key!r}", values), ("instances",))
+        return dict(given)
 
     def _with_start(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> Basis:
         if self.settings.start == "rows":

@@ -458,3 +458,28 @@ def test_as_many_unknowns_cost_less_the_more_experts_share_them() -> None:
     assert bool((medians[1] >= 6 * medians[16]).all())
     assert bool((medians[1] >= 2.5 * medians[4]).all())
     assert medians[1][1] <= 2 * medians[1][0]  # a gradient in everything beside the solution
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "sentence"),
+    [
+        ({}, r"are named \[\], expected \['diffusivity'\]"),
+        ({"nu": torch.ones(1)}, r"are named \['nu'\]"),
+        ({"diffusivity": torch.tensor(0.1)}, "the shape of the coefficient 'diffusivity' of Heat"),
+        ({"diffusivity": torch.ones(0)}, "the numbers of instances are"),
+        ({"diffusivity": torch.ones(3)}, r"instances are {'basis': 2, 'diffusivity': 3}, expected 1, or one number"),
+    ],
+)
+def test_coefficients_that_do_not_fit_problem_and_basis_are_refused(
+    coefficients: dict[str, Tensor], sentence: str
+) -> None:
+    times, x = points(4), points(5)
+    with pytest.raises(InputError, match=sentence):
+        HardConstraintLayer(Heat(), times, x)(GridBasis(normal(2, 4, 5, 2), times, x), coefficients)
+
+
+def test_more_modes_than_snapshots_span_are_refused() -> None:
+    with pytest.raises(InputError, match="the snapshots have the rank 1, expected at least the 2 modes"):
+        proper_orthogonal_modes(torch.ones(3, 4, 5), 2, points(4), points(5))
+    with pytest.raises(InputError, match="the snapshots have the rank 20"):
+        proper_orthogonal_modes(normal(30, 4, 5), 25, points(4), points(5))
