@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sciml.checks import choice, finite, number, positive, rising, shape, whole_number
+from sciml.checks import choice, number, positive, real_array, rising, shape, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.reference.arrays import Array
 
@@ -143,8 +143,10 @@ def finite_volumes(
             f"the number of cells is {cells} with the right sign 1, expected fewer than {0.5 / equation.diffusivity:g} "
             "(1 / 2D): finer cells resolve a mode that grows at the rate 1 / (R D); take the right sign -1."
         )
-    values = np.broadcast_to(np.asarray(start(centres) if callable(start) else start, float), centres.shape)
-    finite("the start of sorption", shape("the start of sorption", values, centres.shape))
+    values = real_array("the start of sorption", start(centres) if callable(start) else start)
+    if values.ndim:
+        shape("the start of sorption", values, centres.shape)
+    values = np.broadcast_to(values, centres.shape)
     number("the largest value of the start of sorption", np.abs(values).max(), at_most=LARGEST)
     options = {"jac": system.jacobian, "lband": 1, "uband": 1} if method == "LSODA" else {}
     if times[-1] == 0.0:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.fft import irfft2, rfft2
 from scipy.special import ive
 
-from sciml.checks import finite, number, positive, rising, shape, whole_number
+from sciml.checks import number, positive, real_array, rising, shape, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.reference.integrating_factor import runge_kutta_step
 from sciml.reference.periodic_fourier import random_field
@@ -84,9 +84,7 @@ def vorticity_flow(initial: np.ndarray, viscosity: float, times: Sequence[float]
     DivergenceError
         If the time step is too long.
     """
-    initial = np.asarray(initial, float)
-    count = initial.shape[-1] if initial.ndim >= 2 else 0
-    finite("the vorticity", shape("the vorticity", initial, (..., count or "n", count or "n")))
+    initial, count = _square("the vorticity", initial)
     whole_number("the number of points of the vorticity along an axis", count, at_least=4)
     number("the viscosity", viscosity, at_least=0)
     positive("the time step", time_step)
@@ -127,7 +125,8 @@ def velocity(vorticity: np.ndarray) -> np.ndarray:
     ndarray
         (..., n, n, 2).
     """
-    system = _Galerkin(vorticity.shape[-1], 0.0)
+    vorticity, count = _square("the vorticity", vorticity)
+    system = _Galerkin(count, 0.0)
     along, across = system.velocity_modes(rfft2(vorticity) * system.centred)
     return np.stack([irfft2(part, vorticity.shape[-2:]) for part in (along, across)], axis=-1)
 
@@ -146,10 +145,18 @@ def unresolved_share(vorticity: np.ndarray) -> np.ndarray:
     ndarray
         (...).
     """
-    system = _Galerkin(vorticity.shape[-1], 0.0)
+    vorticity, count = _square("the vorticity", vorticity)
+    system = _Galerkin(count, 0.0)
     modes = rfft2(vorticity)
     high = np.maximum(np.abs(system.rows), system.columns) > 0.75 * 2.0 * np.pi * (vorticity.shape[-1] / 3.0)
     return system.enstrophy(modes * high) / np.maximum(system.enstrophy(modes), np.finfo(float).tiny)
+
+
+def _square(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return finite real values (..., n, n), and n."""
+    values = real_array(name, values)
+    count = values.shape[-1] if values.ndim >= 2 else 0
+    return shape(name, values, (..., count or "n", count or "n")), count
 
 
 class _Galerkin:

@@ -244,3 +244,9 @@ def test_a_front_refuses_places_and_times_where_it_is_not_defined() -> None:
         SimilarityFront(0.1)(0.1, 0.0)
     with pytest.raises(InputError, match="start of a front"):
         SimilarityFront(-0.1)
+
+
+@pytest.mark.parametrize("start", [lambda x: x[:5], lambda x: x[:, None], "a", lambda x: None, float("nan")])
+def test_starts_that_are_no_values_at_the_centres_are_refused(start) -> None:
+    with pytest.raises(InputError, match="the start of sorption"):
+        finite_volumes(start, 8, [0.0, 1.0])

@@ -155,3 +155,11 @@ def test_a_step_that_is_too_long_and_a_kernel_without_sense_are_told() -> None:
         random_vorticity(16, np.random.default_rng(0), 0.0)
     with pytest.raises(InputError, match="at least 15"):
         random_vorticity(14, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("function", [velocity, unresolved_share])
+def test_fields_that_are_not_square_real_and_finite_are_refused(function) -> None:
+    for wrong in (np.zeros((3, 4)), np.zeros(4), np.full((4, 4), np.nan), np.zeros((4, 4), complex)):
+        with pytest.raises(InputError, match="the vorticity"):
+            function(wrong)
+    assert np.abs(function([[0.0] * 4] * 4)).max() == 0
