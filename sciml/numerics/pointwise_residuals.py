@@ -65,6 +65,11 @@ class PointwiseResidual(ABC):
         return torch.stack([torch.zeros_like(v) if row is None else row for row in rows], 1)
 
 
+def numbered(item: int) -> str:
+    """Return the name of an item in sentences, by its number."""
+    return f"item {item}"
+
+
 @dataclass(frozen=True, eq=False)
 class PointwiseProblem:
     """Problems of one shape: terms, residual, weighted rows and equality constraints, all in float64.
@@ -99,7 +104,7 @@ class PointwiseProblem:
     constraints: tuple[Tensor, Tensor] | None = None
     group: int = 1
     couplings: tuple[Tensor, Tensor] | None = None
-    name: Callable[[int], str] = "item {}".format
+    name: Callable[[int], str] = numbered
     null_space: NullSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
