@@ -14,6 +14,7 @@ BENCHMARKS = {
     "insr": "sciml.bench.insr.benchmark:BENCHMARK",
     "lpinn": "sciml.bench.lpinn.benchmark:BENCHMARK",
     "cgs": "sciml.bench.cgs.benchmark:BENCHMARK",
+    "hcmoe": "sciml.bench.hcmoe.benchmark:BENCHMARK",
     "training": "sciml.bench.training.benchmark:BENCHMARK",
 }
 

@@ -1,0 +1,1 @@
+"""Hard constraints by experts beside classical solvers, single domains, and unrolled iterations."""

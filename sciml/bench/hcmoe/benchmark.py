@@ -1,0 +1,34 @@
+"""``sciml bench hcmoe``: coupled experts beside classical solvers and single domains, and constraints as layers."""
+
+from __future__ import annotations
+
+from sciml.bench.benchmark import Benchmark
+from sciml.bench.grouped import QUICK, Groups, Plan, legend
+from sciml.bench.hcmoe.rows import GROUPS
+
+MEASUREMENTS = ("costs", "gradients", "layers", "solutions")
+REFERENCES = (
+    *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "diffusion_sorption"),
+    *("integrating_factor", "periodic_fourier"),
+)
+
+CONTENTS = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS)
+BENCHMARK = Benchmark(
+    name="hcmoe",
+    title="HC-MoE: hard constraints by experts beside classical solvers and single domains",
+    groups=CONTENTS.titles,
+    plan=Plan(),
+    quick=QUICK,
+    quick_note="A quick run: one seed, smaller sizes; the limits are meant for the full one.",
+    measured_code=(
+        *("hcmoe", "nets", "numerics"),
+        *(f"reference/{name}.py" for name in REFERENCES),
+        *(f"bench/hcmoe/{name}.py" for name in MEASUREMENTS),
+    ),
+    packages=("numpy", "scipy", "torch"),
+    jobs=CONTENTS.jobs,
+    checks=CONTENTS.checks,
+    sections=CONTENTS.sections,
+    headlines=CONTENTS.headlines,
+    legend=legend,
+)

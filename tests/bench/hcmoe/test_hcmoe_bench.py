@@ -1,0 +1,90 @@
+"""`sciml bench hcmoe`: every row can be measured, and what is measured is right on small cases."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sciml.bench.grouped import QUICK
+from sciml.bench.hcmoe import costs, gradients, layers, solutions
+from sciml.bench.hcmoe.benchmark import BENCHMARK
+from sciml.bench.hcmoe.rows import GROUPS
+from sciml.config_files import find_config
+from sciml.hcmoe.problems import Burgers
+
+SMALL = [f"task.init_args.{key}" for key in ("elements.count=8", "elements.degree=8", "slabs=6", "time_degree=4")]
+
+
+def test_every_config_exists_and_every_limit_and_headline_is_that_of_a_row() -> None:
+    jobs = BENCHMARK.jobs(BENCHMARK.plan, ())
+    assert all(find_config(job["config"]).is_file() for job in jobs if "config" in job)
+    assert len({job["key"] for job in BENCHMARK.jobs(QUICK, ())}) == sum(len(group.rows) for group in GROUPS)
+    for group in GROUPS:
+        methods = {row.method for row in group.rows}
+        assert len(methods) == len(group.rows) and group.columns
+        assert {each.method for each in (*group.limits, *group.cases)} <= methods
+        assert {limit.beside for limit in group.limits} <= {None, *methods}
+        assert {bound.over for limit in group.limits for bound in limit.bounds} <= {None, *methods}
+
+
+def test_coupled_experts_have_no_jumps_and_their_error_is_that_against_the_exact_solution() -> None:
+    changes = [*SMALL, "task.init_args.elements.smallest=0.02"]
+    found = solutions.coupled({"config": "hcmoe/burgers_cpu", "changes": changes})
+    last = found["last"]
+    assert found["failed"] is None and 1e-9 < last["error"] < 0.1
+    assert max(last[name] for name in ("jump", "slope_jump", "ends")) < 1e-12
+    assert 0 < last["start"] < 1e-3  # polynomials of degree 8
+
+
+def test_fourier_collocation_is_measured_at_the_same_places() -> None:
+    coarse, fine = (solutions.fourier({"number": number})["last"]["error"] for number in (512, 1024))
+    assert 1e-9 < fine < 0.1 * coarse < 0.1
+
+
+@pytest.mark.parametrize(("basis", "sizes"), [("chebyshev", [[3, 8], [5, 16]]), ("tanh", [16, 32]), ("sine", [16, 32])])
+def test_a_single_domain_is_measured_for_each_size(basis: str, sizes: list) -> None:
+    found = solutions.single_domain({"basis": basis, "sizes": sizes, "seed": 7})
+    last = found["last"]
+    assert found["failed"] is None and last["error"] <= min(last["error_1"], last["error_2"]) + 1e-15
+    assert 0.05 < last["error"] < 2
+
+
+def test_features_are_the_hidden_units_of_a_network() -> None:
+    basis, count = solutions.BASES["tanh"](5, 7)
+    times, x = torch.tensor([0.25, 0.5]), torch.tensor([-0.5, 0.0, 0.5])
+    values = basis.derivatives([(0, 0)], times.double(), x.double())
+    assert values.shape == (1, 1, 2, 3, count) and count == 5
+    assert float(values.abs().max()) <= 1 and torch.linalg.matrix_rank(values[0, 0].flatten(0, 1)) == 5
+
+
+def test_errors_of_the_truth_are_relative() -> None:
+    truth = solutions.truth_of(Burgers(0.1))
+    assert truth.error(truth.u) == 0 and truth.error(1.5 * truth.u) == pytest.approx(0.5)
+
+
+def test_exact_faces_have_no_jumps_and_independent_experts_have() -> None:
+    exact, loose = (
+        layers.faces({"coupling": coupling, "start": start, "boxes": [2, 2]})["last"]
+        for coupling, start in (("exact", "lift"), ("independent", "rows"))
+    )
+    assert exact["jump"] < 1e-10 and exact["start"] < 1e-13 and loose["jump"] > 1e-2
+    assert exact["error"] < loose["error"] < 1
+
+
+def test_the_projection_is_exact_and_orthogonal() -> None:
+    found = layers.projected({"grid": [4, 8], "seed": 7})["last"]
+    assert found["before"] > 0.1
+    assert max(found[name] for name in ("violation", "moved", "cosine")) < 1e-13
+
+
+def test_gradients_are_those_of_an_unrolled_iteration_at_constant_memory() -> None:
+    found = gradients.unrolling({"experts": 4, "points": 24, "functions": 6, "seed": 7})["last"]
+    assert 0 < found["gradient_error"] < 1e-11 and found["memory_growth"] == 1 < found["memory_ratio"]
+    assert found["iterations_least"] < found["iterations_most"]
+
+
+def test_costs_are_those_of_all_numbers_of_experts() -> None:
+    found = costs.divided({"grid": [16, 32], "unknowns": 32, "each": False, "turns": 1, "seed": 7})["last"]
+    assert found["speedup_16"] == pytest.approx(found["seconds_1"] / found["seconds_16"])
+    found = costs.coupled({"experts": [2, 4], "slabs": 1, "turns": 1})["last"]
+    assert found["ratio"] == pytest.approx(found["seconds_4"] / found["seconds_2"])
