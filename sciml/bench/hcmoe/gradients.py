@@ -25,7 +25,7 @@ class Growth(PointwiseResidual):
     """Logistic growth, ``u_t - k u (1 - u)``."""
 
     def value(self, v: Tensor, k: Tensor) -> Tensor:
-        """Return the residual."""
+        """Return the residuals of logistic growth, ``u_t - k u (1 - u)``, from u and its rate."""
         return v[:, 1] - k * v[:, 0] * (1 - v[:, 0])
 
 
