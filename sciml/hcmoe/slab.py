@@ -101,17 +101,15 @@ class Slab:
 
     def _jacobian(self, slopes: Tensor) -> Tensor:
         """Return the derivatives of the weighted residuals by the coefficients of their elements."""
-        weighted = self._weights * slopes
-        total = 0.0
-        for order in (0, 1):
-            pairs = [(slope, by_space) for slope, (by_time, by_space) in self._by_term(weighted) if by_time == order]
-            if pairs:
-                in_space = sum(slope[..., None] * self._space[by_space][:, :, None] for slope, by_space in pairs)
-                total = total + in_space[..., None] * self._time[order][:, None]
-        return total.flatten(4).flatten(2, 3)
-
-    def _by_term(self, values: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
-        return list(zip(values, self.problem.orders, strict=True))
+        in_space: dict[int, Tensor] = {}
+        for slope, (by_time, by_space) in zip(self._weights * slopes, self.problem.orders, strict=True):
+            product = slope[..., None] * self._space[by_space][:, :, None]
+            in_space[by_time] = in_space[by_time] + product if by_time in in_space else product
+        first, *others = ((each[..., None], self._time[order][:, None]) for order, each in in_space.items())
+        jacobian = first[0] * first[1]  # the largest array of a slab, so that the rest is added in place
+        for factors in others:
+            jacobian.addcmul_(*factors)
+        return jacobian.flatten(4).flatten(2, 3)
 
     def _lifts(self) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return coefficients that meet the conditions at the ends, and the unknowns that leave them alone."""

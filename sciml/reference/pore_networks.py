@@ -36,7 +36,7 @@ from sciml.reference.pore_network_tessellations import TESSELLATIONS
 
 DARCY = 9.869233e-13  # m^2
 WATER = 1e-3  # viscosity at 20 degrees Celsius in Pa s
-TRIES = 20  # of drawing a network: points that nearly coincide leave no room for pores
+TRIES = 20  # of drawing a network: points that nearly coincide leave no space for pores
 
 Columns = Mapping[str, np.ndarray]
 
