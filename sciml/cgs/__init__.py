@@ -28,8 +28,9 @@ of your own; then ``sciml predict runs/mine rock_node1.dat -o rock.vtu``.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sciml.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from sciml.cgs.baselines import (
@@ -55,41 +56,41 @@ if TYPE_CHECKING:
     from sciml.cgs.task import GraphSolver
 
 _HOMES = {
-    "AnchoredGraphSolver": "model",
-    "AnchoredHead": "heads",
-    "Anderson": "fixed_points",
-    "AttentionNetwork": "baselines",
-    "Automatic": "fixed_points",
-    "BellmanGraphSolver": "bellman_model",
-    "BellmanHead": "bellman_model",
-    "ConduitConductances": "conductances",
-    "ConduitFeatures": "features",
-    "ContractiveHead": "heads",
-    "ConvergentGraphSolver": "model",
-    "DecisionGraphs": "decisions",
-    "DecisionSet": "decisions",
-    "Dense": "fixed_points",
-    "EdgeMap": "fixed_points",
-    "GraphClassification": "classification",
-    "GraphSolver": "task",
-    "ImplicitGraphNetwork": "baselines",
-    "LabelledGraphData": "labelled_graph_data",
-    "MeshDiffusion": "mesh_diffusion",
-    "NetworkFlow": "network_flow",
-    "NetworkSet": "data",
-    "NondimensionalFeatures": "features",
-    "Picard": "fixed_points",
-    "PoreNetworks": "data",
-    "RawFeatures": "features",
-    "RockBoxes": "rock_boxes",
-    "Sinks": "conductances",
-    "StackedNetwork": "baselines",
-    "SteadyStateEmbedding": "baselines",
-    "TagHistogram": "baselines",
-    "ThroatConductances": "conductances",
-    "ThroatFeatures": "features",
-    "ValueIteration": "decisions",
-    "fixed_point": "fixed_points",
+    "AnchoredGraphSolver": "sciml.cgs.model",
+    "AnchoredHead": "sciml.cgs.heads",
+    "Anderson": "sciml.cgs.fixed_points",
+    "AttentionNetwork": "sciml.cgs.baselines",
+    "Automatic": "sciml.cgs.fixed_points",
+    "BellmanGraphSolver": "sciml.cgs.bellman_model",
+    "BellmanHead": "sciml.cgs.bellman_model",
+    "ConduitConductances": "sciml.cgs.conductances",
+    "ConduitFeatures": "sciml.cgs.features",
+    "ContractiveHead": "sciml.cgs.heads",
+    "ConvergentGraphSolver": "sciml.cgs.model",
+    "DecisionGraphs": "sciml.cgs.decisions",
+    "DecisionSet": "sciml.cgs.decisions",
+    "Dense": "sciml.cgs.fixed_points",
+    "EdgeMap": "sciml.cgs.fixed_points",
+    "GraphClassification": "sciml.cgs.classification",
+    "GraphSolver": "sciml.cgs.task",
+    "ImplicitGraphNetwork": "sciml.cgs.baselines",
+    "LabelledGraphData": "sciml.cgs.labelled_graph_data",
+    "MeshDiffusion": "sciml.cgs.mesh_diffusion",
+    "NetworkFlow": "sciml.cgs.network_flow",
+    "NetworkSet": "sciml.cgs.data",
+    "NondimensionalFeatures": "sciml.cgs.features",
+    "Picard": "sciml.cgs.fixed_points",
+    "PoreNetworks": "sciml.cgs.data",
+    "RawFeatures": "sciml.cgs.features",
+    "RockBoxes": "sciml.cgs.rock_boxes",
+    "Sinks": "sciml.cgs.conductances",
+    "StackedNetwork": "sciml.cgs.baselines",
+    "SteadyStateEmbedding": "sciml.cgs.baselines",
+    "TagHistogram": "sciml.cgs.baselines",
+    "ThroatConductances": "sciml.cgs.conductances",
+    "ThroatFeatures": "sciml.cgs.features",
+    "ValueIteration": "sciml.cgs.decisions",
+    "fixed_point": "sciml.cgs.fixed_points",
 }
 __all__ = [
     "AnchoredGraphSolver",
@@ -129,12 +130,4 @@ __all__ = [
     "fixed_point",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

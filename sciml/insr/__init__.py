@@ -27,8 +27,9 @@ A new time-dependent PDE is a class in :mod:`sciml.insr.problems`, a new time-st
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sciml.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from sciml.insr.fitting import AdamFit, FitPoints, LeastSquaresFit
@@ -145,12 +146,4 @@ __all__ = [
     "TwoVorticesPrimitive",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

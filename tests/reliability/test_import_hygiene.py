@@ -26,7 +26,7 @@ print(",".join(name for name in sys.argv[1].split(",") if name in sys.modules))
 LAZY = sorted(
     ".".join(path.parent.relative_to(PACKAGE.parent).parts)
     for path in PACKAGE.rglob("__init__.py")
-    if "def __getattr__" in path.read_text(encoding="utf-8")
+    if "lazy_exports(" in path.read_text(encoding="utf-8")
 )
 
 STATE_AFTER_IMPORTS = """
