@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, NetworkBasis, proper_orthogonal_modes
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
-    from sciml.hcmoe.inverse import Identified, Readings, identify
+    from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.problems import (
         Burgers,
+        BurgersWaves,
         DiffusionSorption,
         EndCondition,
         Heat,
@@ -47,12 +48,15 @@ if TYPE_CHECKING:
         SpaceTimeProblem,
     )
     from sciml.hcmoe.projection import Projection
+    from sciml.hcmoe.readings import Readings, ReadingsSource, ReadingsTable, SyntheticReadings
     from sciml.hcmoe.task import SpectralExperts
+    from sciml.hcmoe.unknowns import Unknowns
     from sciml.numerics.batched_least_squares import BatchedSettings
 
 _HOMES = {
     "BatchedSettings": "sciml.numerics.batched_least_squares",
     "Burgers": "sciml.hcmoe.problems",
+    "BurgersWaves": "sciml.hcmoe.problems",
     "ChebyshevBasis": "sciml.hcmoe.bases",
     "ConstraintOutput": "sciml.hcmoe.layer",
     "ConstraintSettings": "sciml.hcmoe.layer",
@@ -68,19 +72,24 @@ _HOMES = {
     "NetworkBasis": "sciml.hcmoe.bases",
     "Points": "sciml.hcmoe.problems",
     "Projection": "sciml.hcmoe.projection",
-    "Readings": "sciml.hcmoe.inverse",
+    "Readings": "sciml.hcmoe.readings",
+    "ReadingsSource": "sciml.hcmoe.readings",
+    "ReadingsTable": "sciml.hcmoe.readings",
     "Reference": "sciml.hcmoe.problems",
     "SlabReport": "sciml.hcmoe.coupled",
     "SlabState": "sciml.hcmoe.coupled",
     "Slabs": "sciml.hcmoe.elements",
     "SpaceTimeProblem": "sciml.hcmoe.problems",
     "SpectralExperts": "sciml.hcmoe.task",
+    "SyntheticReadings": "sciml.hcmoe.readings",
+    "Unknowns": "sciml.hcmoe.unknowns",
     "identify": "sciml.hcmoe.inverse",
     "proper_orthogonal_modes": "sciml.hcmoe.bases",
 }
 __all__ = [
     "BatchedSettings",
     "Burgers",
+    "BurgersWaves",
     "ChebyshevBasis",
     "ConstraintOutput",
     "ConstraintSettings",
@@ -97,12 +106,16 @@ __all__ = [
     "Points",
     "Projection",
     "Readings",
+    "ReadingsSource",
+    "ReadingsTable",
     "Reference",
     "SlabReport",
     "SlabState",
     "Slabs",
     "SpaceTimeProblem",
     "SpectralExperts",
+    "SyntheticReadings",
+    "Unknowns",
     "identify",
     "proper_orthogonal_modes",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -188,6 +189,26 @@ class CoupledExperts:
             return (in_space * now[:, element]).sum(2)
         change = torch.einsum("xn,ixnt,xt->ix", in_space, state.change.to(x)[:, element], in_time)
         return (in_space * state.start.to(x)[:, element]).sum(2) + change
+
+    def values_at(self, x: Tensor, t: Tensor) -> Tensor:
+        """Solve up to the latest of some times; return u of the first instance at points and times.
+
+        Parameters
+        ----------
+        x, t : ``(n,)``
+
+        Returns
+        -------
+        Tensor
+            ``(n,)``, differentiable by the coefficients of the problem.
+        """
+        slabs = torch.tensor([self.slab_at(float(time)) for time in t])
+        found = torch.zeros_like(x)
+        for state, _ in itertools.islice(self.run(), int(slabs.max())):
+            here = (slabs == state.number).nonzero()[:, 0]
+            if len(here):
+                found = found.index_put((here,), self.values(state, x[here], t[here])[0])
+        return found
 
     def slab_at(self, time: float) -> int:
         """Return the number of the slab that a time is in, counted from 1."""

@@ -124,7 +124,9 @@ class BatchedReport:
         )
 
 
-def minimise(problem: BatchedProblem, start: Tensor, *, settings: BatchedSettings | None = None) -> BatchedReport:
+def minimise(
+    problem: BatchedProblem, start: Tensor, *, settings: BatchedSettings | None = None, damping: Tensor | None = None
+) -> BatchedReport:
     """Minimise the sum of squares of every item.
 
     Parameters
@@ -132,6 +134,8 @@ def minimise(problem: BatchedProblem, start: Tensor, *, settings: BatchedSetting
     problem : residuals and their linearisations
     start : ``(items, unknowns)``, at least one of each, in float64: float32 resolves costs to 1e-7 only
     settings : of dampings and ends
+    damping : the first one of each item, ``(items,)``, where an earlier iteration goes on with its ``report.damping``;
+        that of the settings by default
 
     Raises
     ------
@@ -146,7 +150,10 @@ def minimise(problem: BatchedProblem, start: Tensor, *, settings: BatchedSetting
             "item, (items, unknowns)."
         )
     with torch.no_grad():
-        return _Iteration(problem, start.detach(), settings or BatchedSettings()).run()
+        iteration = _Iteration(problem, start.detach(), settings or BatchedSettings())
+        if damping is not None:
+            iteration.damping.copy_(damping)
+        return iteration.run()
 
 
 class _Iteration:

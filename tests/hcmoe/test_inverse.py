@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciml.errors import InputError
+from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe import CoupledExperts, Elements, Heat, Points, Readings, Slabs, identify
+from sciml.hcmoe.inverse import Misfits
 from sciml.numerics.random import generator
 from sciml.status import Status
 
@@ -76,3 +77,31 @@ def test_too_few_readings_and_readings_of_different_lengths_are_refused():
         identify(experts_of, few, START)
     with pytest.raises(InputError, match="u of the readings has the shape"):
         Readings(few.x, few.t, torch.ones(5, dtype=torch.float64), 0.1)
+
+
+def test_a_search_that_steps_where_there_is_no_solution_comes_back():
+    asked = []
+
+    def explosive(coefficients: Tensor) -> CoupledExperts:
+        asked.append(float(coefficients[0].detach()))
+        if len(asked) == 2:  # the first step
+            raise DivergenceError("there is none")
+        return experts_of(coefficients)
+
+    found = identify(explosive, readings(0.0), START)
+    assert found.status == Status.CONVERGED
+    assert torch.allclose(found.value, TRUTH, atol=1e-5)
+
+
+def test_derivatives_of_readings_equal_differences():
+    given = readings(1e-2)
+    misfits = Misfits(experts_of, given)
+    item = torch.zeros(1, dtype=torch.long)
+    jacobian = misfits.linearise(TRUTH[None], item)
+    product = jacobian.triangle[0].mT @ jacobian.triangle[0]
+    small = 1e-5 * torch.eye(3, dtype=torch.float64)
+    above, below = (
+        torch.stack([experts_of(TRUTH + sign * each).values_at(given.x, given.t) for each in small]) for sign in (1, -1)
+    )
+    rows = ((above - below) / (2e-5 * given.deviation)).mT
+    assert float((product - rows.mT @ rows).norm() / product.norm()) < 1e-5

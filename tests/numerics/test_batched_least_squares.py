@@ -93,6 +93,16 @@ def test_items_that_have_converged_leave_the_batch() -> None:
     assert asked[int(report.iterations.argmin())] < asked[int(report.iterations.argmax())]
 
 
+def test_an_iteration_goes_on_from_its_dampings():
+    whole = minimise(noisy_decays(4), DECAY_STARTS.expand(4, 3), settings=BatchedSettings(max_solves=4))
+    w, damping = DECAY_STARTS.expand(4, 3), None
+    for _ in range(4):
+        part = minimise(noisy_decays(4), w, settings=BatchedSettings(max_solves=1), damping=damping)
+        w, damping = part.w, part.damping
+    assert torch.equal(part.w, whole.w) and torch.equal(part.damping, whole.damping)
+    assert len(set(whole.damping.tolist())) > 1
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 4), st.integers(0, 1000))
 def test_a_linear_problem_equals_lstsq_after_one_step(unknowns: int, more: int, seed: int) -> None:

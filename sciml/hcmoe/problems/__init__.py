@@ -3,5 +3,15 @@
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem
 from sciml.hcmoe.problems.cases import Burgers, Heat
 from sciml.hcmoe.problems.sorption import DiffusionSorption
+from sciml.hcmoe.problems.waves import BurgersWaves
 
-__all__ = ["Burgers", "DiffusionSorption", "EndCondition", "Heat", "Points", "Reference", "SpaceTimeProblem"]
+__all__ = [
+    "Burgers",
+    "BurgersWaves",
+    "DiffusionSorption",
+    "EndCondition",
+    "Heat",
+    "Points",
+    "Reference",
+    "SpaceTimeProblem",
+]

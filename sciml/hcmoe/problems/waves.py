@@ -1,0 +1,67 @@
+"""Burgers' equation from a start of sine waves, whose sizes and the viscosity are coefficients that may be unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from sciml.checks import number, positive, whole_number
+from sciml.domains import Box
+from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
+from sciml.reference.burgers_cole_hopf import periodic_burgers
+from sciml.reference.trigonometric_series import TrigonometricSeries
+
+FIXED = EndCondition(1.0, 0.0, 0.0)  # u = 0
+MOST_WAVES = 64
+NODES = 4001  # of the quadrature of the exact solution
+
+
+class BurgersWaves(SpaceTimeProblem):
+    r"""Burgers' equation on [0, 1] with u = 0 at both ends, from the sum of waves ``wave_k \sin(k \pi x)``, k = 1, 2...
+
+    The coefficients are ``viscosity``, ``wave_1``, ``wave_2`` and so on. The exact solution is that of Cole and Hopf.
+
+    Parameters
+    ----------
+    viscosity : positive
+    waves : sizes of the waves of the start, at least one
+    duration : final time
+
+    Examples
+    --------
+    >>> list(BurgersWaves(0.02, [1.0, -0.5]).coefficients)
+    ['viscosity', 'wave_1', 'wave_2']
+    """
+
+    def __init__(self, viscosity: float, waves: list[float], duration: float = 0.5) -> None:
+        self.domain, self.duration = Box([0.0], [1.0]), duration
+        whole_number("the number of waves", len(waves), at_least=1, at_most=MOST_WAVES)
+        sizes = {f"wave_{k}": number(f"the size of wave {k}", size) for k, size in enumerate(waves, start=1)}
+        self._coefficients = instances_of(viscosity=positive("the viscosity", viscosity), **sizes)
+
+    @property
+    def coefficients(self) -> Mapping[str, Tensor]:
+        """The viscosity and the sizes of the waves."""
+        return self._coefficients
+
+    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
+        """Return ``u_t + u u_x - viscosity u_xx``."""
+        u, u_t, u_x, u_xx = terms
+        return u_t + u * u_x - at["viscosity"] * u_xx
+
+    def initial(self, at: Points) -> Tensor:
+        """Return the sum of the waves."""
+        waves = range(1, len(self._coefficients))
+        return sum(at[f"wave_{k}"] * torch.sin(k * torch.pi * at.x) for k in waves)
+
+    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
+        """Return u = 0 twice."""
+        return FIXED, FIXED
+
+    def exact(self, points: Tensor, time: float) -> Tensor:
+        """Return the solution of Cole and Hopf."""
+        viscosity, *waves = (float(values[0]) for values in self._coefficients.values())
+        start = TrigonometricSeries(sines=waves, period=2.0)
+        return periodic_burgers(points, points.new_tensor(time), viscosity, start, NODES)
