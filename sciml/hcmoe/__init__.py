@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from sciml.hcmoe.elements import Elements, Slabs
     from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
+    from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
+    from sciml.hcmoe.periodic_grid import PeriodicGrid
     from sciml.hcmoe.problems import (
         Burgers,
         BurgersWaves,
@@ -70,6 +72,9 @@ _HOMES = {
     "Heat": "sciml.hcmoe.problems",
     "Identified": "sciml.hcmoe.inverse",
     "NetworkBasis": "sciml.hcmoe.bases",
+    "PeriodicConstraint": "sciml.hcmoe.periodic",
+    "PeriodicGrid": "sciml.hcmoe.periodic_grid",
+    "PeriodicSettings": "sciml.hcmoe.periodic",
     "Points": "sciml.hcmoe.problems",
     "Projection": "sciml.hcmoe.projection",
     "Readings": "sciml.hcmoe.readings",
@@ -103,6 +108,9 @@ __all__ = [
     "Heat",
     "Identified",
     "NetworkBasis",
+    "PeriodicConstraint",
+    "PeriodicGrid",
+    "PeriodicSettings",
     "Points",
     "Projection",
     "Readings",

@@ -193,7 +193,8 @@ class ExpertConstraint(nn.Module):
         share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
         own = problem.chosen(share) if self.settings.over_ranks else problem
         w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
-        self._tell(report)
+        if not self._told:
+            self._told = warn_of_limits(report)
         if self.settings.over_ranks:
             w = gathered(w, share, problem.items)
         w = w.reshape(len(members), -1)
@@ -350,18 +351,6 @@ class ExpertConstraint(nn.Module):
                 "many points as fields; choose fewer experts, more points, or a smaller basis."
             )
 
-    def _tell(self, report: PointwiseReport) -> None:
-        """Warn once, where an iteration has not ended at a minimum."""
-        status = report.minimum.status
-        missed = [each for each in status if each in (Status.LIMIT, Status.DIVERGED)]
-        if missed and not self._told:
-            self._told = True
-            warnings.warn(
-                f"the constraint has not converged for {len(missed)} of {len(status)} items: {report.minimum}.",
-                UserWarning,
-                stacklevel=3,
-            )
-
 
 class HardConstraintLayer(ExpertConstraint):
     """The combination of a basis that satisfies an equation best on the whole domain: one expert.
@@ -375,6 +364,19 @@ class HardConstraintLayer(ExpertConstraint):
         self, problem: SpaceTimeProblem, times: Tensor, x: Tensor, settings: ConstraintSettings | None = None
     ) -> None:
         super().__init__(problem, times, x, (1, 1), settings)
+
+
+def warn_of_limits(report: PointwiseReport) -> bool:
+    """Warn if an iteration has not ended at a minimum, and return whether one has not."""
+    status = report.minimum.status
+    missed = [each for each in status if each in (Status.LIMIT, Status.DIVERGED)]
+    if missed:
+        warnings.warn(
+            f"the constraint has not converged for {len(missed)} of {len(status)} items: {report.minimum}.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return bool(missed)
 
 
 def _expanded(matrix: Tensor, level: float, items: int) -> tuple[Tensor, Tensor]:
