@@ -33,10 +33,11 @@ from sciml.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, NetworkBasis, proper_orthogonal_modes
+    from sciml.hcmoe.constraint_settings import ConstraintSettings
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
     from sciml.hcmoe.inverse import Identified, identify
-    from sciml.hcmoe.layer import ConstraintOutput, ConstraintSettings, ExpertConstraint, HardConstraintLayer
+    from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
     from sciml.hcmoe.periodic_grid import PeriodicGrid
     from sciml.hcmoe.problems import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         EndCondition,
         Heat,
         Points,
+        Profile,
         Reference,
         SpaceTimeProblem,
     )
@@ -61,7 +63,7 @@ _HOMES = {
     "BurgersWaves": "sciml.hcmoe.problems",
     "ChebyshevBasis": "sciml.hcmoe.bases",
     "ConstraintOutput": "sciml.hcmoe.layer",
-    "ConstraintSettings": "sciml.hcmoe.layer",
+    "ConstraintSettings": "sciml.hcmoe.constraint_settings",
     "CoupledExperts": "sciml.hcmoe.coupled",
     "DiffusionSorption": "sciml.hcmoe.problems",
     "Elements": "sciml.hcmoe.elements",
@@ -76,6 +78,7 @@ _HOMES = {
     "PeriodicGrid": "sciml.hcmoe.periodic_grid",
     "PeriodicSettings": "sciml.hcmoe.periodic",
     "Points": "sciml.hcmoe.problems",
+    "Profile": "sciml.hcmoe.problems",
     "Projection": "sciml.hcmoe.projection",
     "Readings": "sciml.hcmoe.readings",
     "ReadingsSource": "sciml.hcmoe.readings",
@@ -112,6 +115,7 @@ __all__ = [
     "PeriodicGrid",
     "PeriodicSettings",
     "Points",
+    "Profile",
     "Projection",
     "Readings",
     "ReadingsSource",

@@ -14,7 +14,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -24,6 +24,7 @@ from sciml.checks import finite, rising, shape, whole_number
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.nets.coordinate import CoordinateNetwork
 from sciml.numerics.finite_differences import FiniteDifference
 from sciml.numerics.polynomials import chebyshev
@@ -63,7 +64,7 @@ class GridBasis:
     """
 
     def __init__(self, values: Tensor, times: Tensor, x: Tensor, order: int = 2) -> None:
-        self.times, self.x, self.order = times.double(), x.double(), order
+        self.times, self.x, self.order = times.double().contiguous(), x.double().contiguous(), order
         shape("the values of the basis", values, ("instances", len(times), len(x), "N"))
         self.spacings = [_spacing(name, each) for name, each in (("times", self.times), ("places", self.x))]
         self._found: dict[Order, Tensor] = {(0, 0): values.double()}
@@ -150,12 +151,12 @@ class LiftedBasis:
     ----------
     basis : N fields
     problem : whose start is the field N + 1
-    coefficients : of the problem by name, ``(instances,)`` each
+    coefficients : of the problem by name, ``(instances,)`` each, or profiles
     """
 
-    def __init__(self, basis: Basis, problem: SpaceTimeProblem, coefficients: Mapping[str, Tensor]) -> None:
+    def __init__(self, basis: Basis, problem: SpaceTimeProblem, coefficients: Coefficients) -> None:
         self.basis, self.problem = basis, problem
-        self.coefficients = {name: values[:, None] for name, values in coefficients.items()}
+        self.coefficients = spread(coefficients, 1)
 
     def derivatives(self, orders: Sequence[Order], times: Tensor, x: Tensor) -> Tensor:
         """Return derivatives at all pairs of times and places, ``(instances, orders, times, places, N + 1)``."""

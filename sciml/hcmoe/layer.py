@@ -18,68 +18,26 @@ Chalapathi, Du, Krishnapriyan, "Scaling physics-informed hard constraints with m
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import choice, number, real_tensor, rising, shape, whole_number
+from sciml.checks import rising, shape
 from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes
+from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.hcmoe.ranks import gathered, share_of
-from sciml.hcmoe.rows import Lattice, Weighting
-from sciml.numerics.batched_least_squares import BatchedSettings
+from sciml.hcmoe.rows import Lattice
 from sciml.numerics.batched_steps import DenseLinearisation
 from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseReport, PointwiseResidual, solve
 from sciml.numerics.pointwise_residuals import product
 from sciml.status import Status
 
-Coupling = Literal["faces", "exact", "independent"]
 DEPENDENT = 1e-10  # singular value of face rows, relative to the largest, below which they say nothing new
-
-
-@dataclass(frozen=True)
-class ConstraintSettings:
-    """The settings of a constraint: its rows, and the solve.
-
-    Parameters
-    ----------
-    coupling : ``"faces"``: an expert has the rows of start and ends that it touches, and jumps of value and slope
-        across faces are rows, too; ``"exact"``: these jumps are 0, for a fixed basis with few different traces on a
-        face, such as polynomials; ``"independent"``, as published: each expert has the rows of the whole start and of
-        both ends, and nothing ties it to its neighbours
-    start : ``"rows"``, or ``"lift"``: the fields of the basis are multiplied by ``t / duration`` and added to the
-        start, which then holds exactly; the start is the last field of the weights, with the weight 1
-    weighting : of the rows, see :class:`~sciml.hcmoe.rows.Lattice`
-    points : of each expert that enter, drawn anew for each call; all by default
-    ridge : of rows ``ridge * w``, which choose among combinations that are equally good; 1e-4 as published
-    hessian : of the gradient, see :func:`sciml.numerics.pointwise_least_squares.solve`
-    over_ranks : whether the processes of ``torch.distributed``, which all have the same batch, share out the solves,
-        one for each independent expert or coupled instance; the average of their gradients is that of one process
-    iteration : dampings and ends of the Levenberg-Marquardt iteration
-    """
-
-    coupling: Coupling = "faces"
-    start: Literal["rows", "lift"] = "rows"
-    weighting: Weighting = "quadrature"
-    points: int | None = None
-    ridge: float = 1e-6
-    hessian: Literal["exact", "gauss_newton"] = "exact"
-    over_ranks: bool = False
-    iteration: BatchedSettings = field(default_factory=BatchedSettings)
-
-    def __post_init__(self) -> None:
-        choice("the coupling of experts", self.coupling, ("faces", "exact", "independent"))
-        choice("the start of the constraint", self.start, ("rows", "lift"))
-        choice("the weighting of the rows", self.weighting, ("quadrature", "paper"))
-        choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))
-        number("the ridge of the constraint", self.ridge, at_least=0)
-        if self.points is not None:
-            whole_number("the points of an expert", self.points, at_least=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +119,7 @@ class ExpertConstraint(nn.Module):
     def forward(
         self,
         basis: Basis,
-        coefficients: Mapping[str, Tensor] | None = None,
+        coefficients: Coefficients | None = None,
         generator: torch.Generator | None = None,
     ) -> ConstraintOutput:
         """Return the best combination of a basis.
@@ -169,7 +127,7 @@ class ExpertConstraint(nn.Module):
         Parameters
         ----------
         basis : of fields
-        coefficients : of the problem by name, ``(instances,)`` each; its own by default
+        coefficients : of the problem by name, ``(instances,)`` each, or profiles; its own by default
         generator : of the points that are drawn, on the device of the grid; needed if ``settings.points`` is given
 
         Raises
@@ -178,7 +136,8 @@ class ExpertConstraint(nn.Module):
             If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
         """
         lattice, boxes = self.lattice, self.boxes
-        coefficients = self._named(self.problem.coefficients if coefficients is None else coefficients)
+        coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
+        self.problem.check_coefficients(coefficients)
         basis = self._with_start(basis, coefficients)
         terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x).double()
         counts = {"basis": len(terms)} | {name: len(values) for name, values in coefficients.items()}
@@ -189,7 +148,7 @@ class ExpertConstraint(nn.Module):
         members = members.expand(instances, *members.shape[1:]).flatten(0, 1)
         self._check(members)
         problem = self._least_squares(members, basis, coefficients, generator)
-        start = self._start(problem, coefficients)
+        start = self._start(problem, list(coefficients))
         share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
         own = problem.chosen(share) if self.settings.over_ranks else problem
         w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
@@ -201,7 +160,7 @@ class ExpertConstraint(nn.Module):
         u = boxes.assemble(product(members[:, self.problem.orders.index((0, 0))], w))
         return ConstraintOutput(u, w.unflatten(0, (instances, boxes.count)), report)
 
-    def jumps(self, basis: Basis, weights: Tensor, coefficients: Mapping[str, Tensor] | None = None) -> Tensor:
+    def jumps(self, basis: Basis, weights: Tensor, coefficients: Coefficients | None = None) -> Tensor:
         """Return the largest jump across faces, of values and of slopes times the size of a box, ``(instances,)``.
 
         Parameters
@@ -216,18 +175,7 @@ class ExpertConstraint(nn.Module):
         basis = self._with_start(basis, self.problem.coefficients if coefficients is None else coefficients)
         return product(plain.face_rows(basis), weights.flatten(1)).abs().amax(1)
 
-    def _named(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return coefficients that have the names of the problem's, each one-dimensional."""
-        name = type(self.problem).__name__
-        if set(given) != set(self.problem.coefficients):
-            raise InputError(
-                f"the coefficients of {name} are named {sorted(given)}, expected {sorted(self.problem.coefficients)}."
-            )
-        for key, values in given.items():
-            shape(f"the coefficient {key!r} of {name}", real_tensor(f"{key!r}", values), ("instances",))
-        return dict(given)
-
-    def _with_start(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> Basis:
+    def _with_start(self, basis: Basis, coefficients: Coefficients) -> Basis:
         if self.settings.start == "rows":
             return basis
         return LiftedBasis(basis, self.problem, coefficients)
@@ -236,24 +184,25 @@ class ExpertConstraint(nn.Module):
         self,
         members: Tensor,
         basis: Basis,
-        coefficients: Mapping[str, Tensor],
+        coefficients: Coefficients,
         generator: torch.Generator | None,
     ) -> PointwiseProblem:
         lattice, count = self.lattice, self.boxes.count
         instances = len(members) // count
-        t, x = (each.repeat(instances, 1) for each in lattice.points)
-        weights = lattice.weights.repeat(instances, 1)
+        t, x = lattice.points
+        values = self.problem.coefficients_at(Points(x, t, spread(coefficients, 2)))
+        own = [each.double().expand(instances, count, -1).flatten(0, 1) for each in values.values()]
+        given = [*(each.repeat(instances, 1) for each in (lattice.weights, t, x)), *own]
         if self.settings.points is not None:
-            members, t, x, weights = self._drawn(members, t, x, weights, generator)
-        names = sorted(coefficients)
-        values = [coefficients[name].double().expand(instances).repeat_interleave(count)[:, None] for name in names]
+            members, given = self._drawn(members, given, generator)
+        weights, *given = given
         coupled = count > 1 and self.settings.coupling != "independent"
         group = count if coupled else 1
         couplings, constraints = self._between_experts(basis, instances, members.shape[3], group)
         return PointwiseProblem(
             members,
-            _EquationResidual(self.problem, names),
-            (t, x, *values),
+            _EquationResidual(self.problem, list(coefficients)),
+            given,
             weights,
             self._rows(basis, coefficients, instances),
             constraints,
@@ -296,7 +245,7 @@ class ExpertConstraint(nn.Module):
         _, values, rows = torch.linalg.svd(faces[0], full_matrices=False)
         return rows[values > DEPENDENT * values[0]][None]
 
-    def _rows(self, basis: Basis, coefficients: Mapping[str, Tensor], instances: int) -> tuple[Tensor, Tensor]:
+    def _rows(self, basis: Basis, coefficients: Coefficients, instances: int) -> tuple[Tensor, Tensor]:
         """Return the rows of start and ends of each expert, and the ridge."""
         boxes, touched = self.boxes, self.settings.coupling != "independent"
         times, places = (torch.arange(each, device=self.lattice.x.device) for each in (boxes.by_time, boxes.by_place))
@@ -315,27 +264,31 @@ class ExpertConstraint(nn.Module):
         together = torch.cat([*found, ridge.expand(len(found[0]), -1, -1)], 1)
         return together[..., :-1], together[..., -1]
 
-    def _start(self, problem: PointwiseProblem, coefficients: Mapping[str, Tensor]) -> Tensor:
+    def _start(self, problem: PointwiseProblem, names: list[str]) -> Tensor:
         """Return the combination of each expert nearest to the start at all times, from which the iteration begins."""
         with torch.no_grad():
             fields = problem.terms[:, self.problem.orders.index((0, 0))]
             t, x, *values = problem.coefficients
-            at = Points(x, torch.zeros_like(t), dict(zip(sorted(coefficients), values, strict=True)))
+            at = Points(x, torch.zeros_like(t), dict(zip(names, values, strict=True)))
             wanted = self.problem.initial(at).expand(fields.shape[:2]).to(fields)
             fit = DenseLinearisation(-wanted, lambda: fields)
             return fit.step(1e-8 * fit.scale).reshape(problem.items, -1)
 
     def _drawn(
-        self, members: Tensor, t: Tensor, x: Tensor, weights: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return some points of each expert, uniformly without replacement, whose weights make up for the rest."""
+        self, members: Tensor, given: list[Tensor], generator: torch.Generator | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return some points of each expert, uniformly without replacement, whose weights make up for the rest.
+
+        The weights are the first of what is given at points, ``(members, points)``, or for all of a member.
+        """
         if generator is None:
             raise InputError("the constraint draws points, expected a generator: pass one of the device of the grid.")
-        draws = torch.rand(t.shape, generator=generator, device=generator.device)
-        chosen = draws.argsort(1)[:, : self.settings.points].to(t.device)
+        draws = torch.rand(given[0].shape, generator=generator, device=generator.device)
+        chosen = draws.argsort(1)[:, : self.settings.points].to(members.device)
         index = chosen[:, None, :, None].expand(-1, members.shape[1], -1, members.shape[3])
-        weights = weights.gather(1, chosen) * (t.shape[1] / self.settings.points)
-        return members.gather(2, index), t.gather(1, chosen), x.gather(1, chosen), weights
+        found = [each.gather(1, chosen) if each.shape[1] > 1 else each for each in given]
+        found[0] = found[0] * (draws.shape[1] / self.settings.points)
+        return members.gather(2, index), found
 
     def _check(self, members: Tensor) -> None:
         broken = ~members.detach().flatten(1).isfinite().all(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from scipy import sparse
@@ -13,6 +11,7 @@ from sciml.checks import rising, shape
 from sciml.errors import InputError
 from sciml.hcmoe.boxes import widths
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.numerics.projection import LinearConstraints
 
 
@@ -60,15 +59,13 @@ class Projection:
         weights = torch.outer(widths(self.times, 0.0, float(self.times[-1])), lengths).flatten()
         self.constraints = LinearConstraints(rows, weights, device=times.device)
 
-    def __call__(
-        self, u: Tensor, coefficients: Mapping[str, Tensor] | None = None, mass: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, u: Tensor, coefficients: Coefficients | None = None, mass: Tensor | None = None) -> Tensor:
         """Return the nearest fields, ``(instances, times, places)``, in double precision, differentiable in all.
 
         Parameters
         ----------
         u : ``(instances, times, places)``, such as the output of a network
-        coefficients : of the problem by name, ``(instances,)`` each; its own by default
+        coefficients : of the problem by name, ``(instances,)`` each, or profiles; its own by default
         mass : integrals, ``(times,)`` or ``(instances, times)``, where they are constraints
 
         Raises
@@ -79,8 +76,8 @@ class Projection:
         """
         shape("the fields", u, ("instances", len(self.times), len(self.x)))
         coefficients = self.problem.coefficients if coefficients is None else coefficients
-        given = {name: values[:, None] for name, values in coefficients.items()}
-        initial = self.problem.initial(Points(self.x, self.times.new_zeros(1), given))
+        self.problem.check_coefficients(coefficients)
+        initial = self.problem.initial(Points(self.x, self.times.new_zeros(1), spread(coefficients, 1)))
         values = {"start": initial.expand(len(u), len(self.x))}
         for name, condition in zip(("lower", "upper"), self._ends(coefficients), strict=True):
             target = torch.as_tensor(condition.target, dtype=torch.float64).to(self.times)
@@ -89,10 +86,9 @@ class Projection:
             values["mass"] = mass
         return self.constraints.project(u.flatten(1), values).reshape(u.shape)
 
-    def _ends(self, coefficients: Mapping[str, Tensor]) -> tuple[EndCondition, EndCondition]:
+    def _ends(self, coefficients: Coefficients) -> tuple[EndCondition, EndCondition]:
         places = self.x.new_tensor([self.lower, self.upper])
-        given = {name: values[:, None] for name, values in coefficients.items()}
-        return self.problem.ends(Points(places, self.times, given))
+        return self.problem.ends(Points(places, self.times, spread(coefficients, 1)))
 
     def _at_end(self, condition: EndCondition, side: int) -> np.ndarray:
         """Return the row of a condition at one time, ``(places,)``."""

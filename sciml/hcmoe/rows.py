@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,6 +13,7 @@ from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis
 from sciml.hcmoe.boxes import Boxes, widths
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients, spread
 
 Weighting = Literal["quadrature", "paper"]
 PENALTY = 10.0  # of rows beside the equation, in the scale of the solution
@@ -71,11 +71,11 @@ class Lattice:
         times, places = self.boxes.partition(grid[None, ..., None])[..., 0].unbind(1)
         return times, places
 
-    def start_rows(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def start_rows(self, basis: Basis, coefficients: Coefficients) -> tuple[Tensor, Tensor]:
         """Return the rows of the start at all places, ``(instances, places, N)`` and ``(instances, places)``."""
         zero = self.times.new_zeros(1)
         matrix = _at(basis, (0, 0), zero, self.x)[:, 0]
-        at = Points(self.x, zero, {name: values[:, None] for name, values in coefficients.items()})
+        at = Points(self.x, zero, spread(coefficients, 1))
         initial = self.problem.initial(at)
         initial = initial.expand(torch.broadcast_shapes(initial.shape, (1, len(self.x))))
         if self.weighting == "paper":
@@ -89,14 +89,14 @@ class Lattice:
             scale = PENALTY * self.shares[1].sqrt().expand_as(initial)
         return scale[..., None] * matrix, scale * initial
 
-    def end_rows(self, basis: Basis, coefficients: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+    def end_rows(self, basis: Basis, coefficients: Coefficients) -> list[tuple[Tensor, Tensor]]:
         """Return the rows of both ends at all times, ``(instances, times, N)`` and ``(instances, times)``.
 
         They are 0 at time 0, where the start holds, which may contradict the conditions: a front begins like that.
         """
         domain, rows = self.problem.domain, []
         places = self.x.new_tensor([domain.lower[0], domain.upper[0]])
-        at = Points(places, self.times, {name: values[:, None] for name, values in coefficients.items()})
+        at = Points(places, self.times, spread(coefficients, 1))
         for place, condition in zip(places, self.problem.ends(at), strict=True):
             value, slope, target = (torch.as_tensor(part, dtype=torch.float64).to(self.times) for part in condition)
             value, slope, target = (part.expand(*part.shape[:-1], len(self.times)) for part in (value, slope, target))

@@ -5,6 +5,7 @@ module                   contents
 =======================  =============================================================================================
 batched_least_squares    the Levenberg-Marquardt method for many problems, each with a damping and an end of its own
 batched_steps            their damped steps by QR
+cubic_splines            cubic splines through values on places, differentiable in both
 damped_steps             Levenberg-Marquardt steps: normal equations, dual, random blocks, matrix-free
 derivatives              first and second derivatives of networks by jets in forward mode
 element_chain            least squares on chains of elements that share faces, by QR at linear cost

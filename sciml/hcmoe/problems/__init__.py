@@ -2,6 +2,7 @@
 
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem
 from sciml.hcmoe.problems.cases import Burgers, Heat
+from sciml.hcmoe.problems.profiles import Profile
 from sciml.hcmoe.problems.sorption import DiffusionSorption
 from sciml.hcmoe.problems.waves import BurgersWaves
 
@@ -12,6 +13,7 @@ __all__ = [
     "EndCondition",
     "Heat",
     "Points",
+    "Profile",
     "Reference",
     "SpaceTimeProblem",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.checks import positive
+from sciml.checks import positive, real_tensor, shape
 from sciml.domains import Box
 from sciml.errors import InputError
+from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile, spread
 from sciml.tables import counted, summary
 
 
@@ -24,16 +25,18 @@ class Points:
     Attributes
     ----------
     x, t : positions and times, of shapes that broadcast
-    coefficients : of the problem by name, one for each instance along the first axis, of shapes that broadcast
+    coefficients : of the problem by name, one for each instance along the first axis, of shapes that broadcast, or
+        profiles over the interval
     """
 
     x: Tensor
     t: Tensor
-    coefficients: Mapping[str, Tensor]
+    coefficients: Coefficients
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return a coefficient."""
-        return self.coefficients[name]
+        """Return a coefficient at these points, instances along its first axis."""
+        found = self.coefficients[name]
+        return found(self.x) if isinstance(found, Profile) else found
 
 
 class EndCondition(NamedTuple):
@@ -59,8 +62,8 @@ class SpaceTimeProblem(ABC):
     """An equation for u(x, t) on an interval: a residual of u and its derivatives, a start, a condition at each end.
 
     One object may hold several instances of the problem, which are solved together: the coefficients, tensors with one
-    number for each instance, are all that they differ in. If they require gradients, the solution has derivatives by
-    them.
+    number for each instance or a :class:`~sciml.hcmoe.problems.profiles.Profile` over the interval, are all that they
+    differ in. If they require gradients, the solution has derivatives by them.
 
     Attributes
     ----------
@@ -78,8 +81,8 @@ class SpaceTimeProblem(ABC):
     time_power: float = 1.0
 
     @property
-    def coefficients(self) -> Mapping[str, Tensor]:
-        """The coefficients of the instances by name, each ``(instances,)`` in float64; none by default."""
+    def coefficients(self) -> Coefficients:
+        """The coefficients of the instances by name, ``(instances,)`` in float64, or profiles; none by default."""
         return {}
 
     @abstractmethod
@@ -98,7 +101,10 @@ class SpaceTimeProblem(ABC):
 
     @abstractmethod
     def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
-        """Return the conditions at the lower and at the upper end, at the times ``at.t``, ``(times,)``."""
+        """Return the conditions at the lower and at the upper end, at the times ``at.t``, ``(times,)``.
+
+        ``at.x`` are the two ends, so that a profile among the coefficients has two values for each instance.
+        """
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the exact u of the first instance at points ``(n, 1)``, ``(n, 1)``; None where it is not known."""
@@ -113,9 +119,13 @@ class SpaceTimeProblem(ABC):
         """The number of instances, at least 1."""
         return max((len(values) for values in self.coefficients.values()), default=1)
 
-    def chosen(self, items: Tensor | slice, axes: int) -> dict[str, Tensor]:
+    def chosen(self, items: Tensor | slice, axes: int) -> dict[str, Coefficient]:
         """Return the coefficients of some instances with a number of further axes of length 1 behind the first."""
-        return {name: values[items].reshape(-1, *[1] * axes) for name, values in self.coefficients.items()}
+        return spread({name: values[items] for name, values in self.coefficients.items()}, axes)
+
+    def coefficients_at(self, at: Points) -> dict[str, Tensor]:
+        """Return all coefficients by name at points, of shapes that broadcast with ``(instances, *at.x.shape)``."""
+        return {name: at[name] for name in at.coefficients}
 
     def derivatives(self, terms: Tensor, at: Points) -> tuple[Tensor, Tensor]:
         """Return the residual, and its derivatives by the terms in the shape of these, ``(terms, ...)``."""
@@ -149,33 +159,62 @@ class SpaceTimeProblem(ABC):
                 f"the orders of {name} are {tuple(self.orders)}, expected pairs (by t, by x) of at most (1, 2), "
                 "(1, 0) among them."
             )
+        self.check_coefficients(self.coefficients)
         for key, values in self.coefficients.items():
-            if values.shape != (self.instances,) or values.dtype != torch.float64 or not bool(values.isfinite().all()):
+            numbers = values.values if isinstance(values, Profile) else values
+            if len(values) != self.instances or numbers.dtype != torch.float64 or not bool(numbers.isfinite().all()):
                 raise InputError(
-                    f"the coefficient {key!r} of {name} has the shape {tuple(values.shape)} and the type "
-                    f"{values.dtype}, expected {counted(self.instances, 'finite number')} in float64."
+                    f"the coefficient {key!r} of {name} has the shape {tuple(numbers.shape)} and the type "
+                    f"{numbers.dtype}, expected {counted(self.instances, 'finite number')} in float64."
                 )
+
+    def check_coefficients(self, given: Coefficients) -> None:
+        """Check that coefficients have the names of the problem's, one axis, or profiles that cover the interval.
+
+        Raises
+        ------
+        InputError
+            If they do not.
+        """
+        name = type(self).__name__
+        if set(given) != set(self.coefficients):
+            raise InputError(
+                f"the coefficients of {name} are named {sorted(given)}, expected {sorted(self.coefficients)}."
+            )
+        for key, values in given.items():
+            if isinstance(values, Profile):
+                values.require_covers(f"the coefficient {key!r} of {name}", self.domain.lower[0], self.domain.upper[0])
+            else:
+                shape(f"the coefficient {key!r} of {name}", real_tensor(f"{key!r}", values), ("instances",))
 
     def __repr__(self) -> str:
         """Return the domain, the times and the coefficients as a table."""
-        numbers = {key: [f"{value:g}" for value in values[:4]] for key, values in self.coefficients.items()}
-        shown = {key: ", ".join(values) + ", ..." * (self.instances > 4) for key, values in numbers.items()}
+        shown = {key: _shown(values) for key, values in self.coefficients.items()}
         rows = {"domain": self.domain, "times": f"0 to {self.duration:g}", "instances": self.instances, **shown}
         return summary(f"Problem {type(self).__name__}", rows)
 
 
-def instances_of(**values: float | Sequence[float]) -> dict[str, Tensor]:
-    """Return coefficients as tensors of one length: numbers are repeated for all instances.
+def instances_of(**values: float | Sequence[float] | Profile) -> dict[str, Coefficient]:
+    """Return coefficients of one number of instances: numbers and single profiles are repeated for all of them.
 
     Raises
     ------
     InputError
         If sequences differ in length, or are empty.
     """
-    tensors = {name: torch.atleast_1d(torch.as_tensor(value, dtype=torch.float64)) for name, value in values.items()}
-    lengths = {name: len(tensor) for name, tensor in tensors.items() if len(tensor) != 1}
+    each = {
+        name: value if isinstance(value, Profile) else torch.atleast_1d(torch.as_tensor(value, dtype=torch.float64))
+        for name, value in values.items()
+    }
+    lengths = {name: len(value) for name, value in each.items() if len(value) != 1}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         raise InputError(f"the coefficients have different numbers of values ({shown}), expected one or equally many.")
     count = max(lengths.values(), default=1)
-    return {name: tensor.expand(count) for name, tensor in tensors.items()}
+    return {name: value.expand(count) for name, value in each.items()}
+
+
+def _shown(values: Coefficient) -> str:
+    if isinstance(values, Profile):
+        return str(values)
+    return ", ".join(f"{value:g}" for value in values[:4]) + ", ..." * (len(values) > 4)

@@ -64,7 +64,7 @@ class DiffusionSorption(SpaceTimeProblem):
 
     def initial(self, at: Points) -> Tensor:
         """Return the constant start of each instance."""
-        return at["start"].expand(-1, len(at.x))
+        return at["start"]
 
     def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
         """Return ``u = left`` and ``u + D u_x = 0``."""
