@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Profile,
         Reference,
         SpaceTimeProblem,
+        VariedSorption,
     )
     from sciml.hcmoe.projection import Projection
     from sciml.hcmoe.readings import Readings, ReadingsSource, ReadingsTable, SyntheticReadings
@@ -91,6 +92,7 @@ _HOMES = {
     "SpectralExperts": "sciml.hcmoe.task",
     "SyntheticReadings": "sciml.hcmoe.readings",
     "Unknowns": "sciml.hcmoe.unknowns",
+    "VariedSorption": "sciml.hcmoe.problems",
     "identify": "sciml.hcmoe.inverse",
     "proper_orthogonal_modes": "sciml.hcmoe.bases",
 }
@@ -128,6 +130,7 @@ __all__ = [
     "SpectralExperts",
     "SyntheticReadings",
     "Unknowns",
+    "VariedSorption",
     "identify",
     "proper_orthogonal_modes",
 ]

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sciml.errors import DivergenceError
+from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.elements import ElementBasis, Elements, Slabs, slab_basis
 from sciml.hcmoe.end_conditions import start_of
 from sciml.hcmoe.problems.base import SpaceTimeProblem
@@ -112,6 +112,11 @@ class CoupledExperts:
         iteration: BatchedSettings | None = None,
     ) -> None:
         problem.check()
+        if not problem.well_posed:
+            raise InputError(
+                f"{type(problem).__name__} is not well posed as it is stated, and experts that resolve all scales "
+                "would follow what grows fastest; expected a well-posed problem, or ExpertConstraint on a given grid."
+            )
         self.problem, self.elements, self.slabs = problem, elements or Elements(), slabs or Slabs()
         self.iteration = iteration or ITERATION
         lower, upper = problem.domain.lower[0], problem.domain.upper[0]

@@ -3,7 +3,7 @@
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem
 from sciml.hcmoe.problems.cases import Burgers, Heat
 from sciml.hcmoe.problems.profiles import Profile
-from sciml.hcmoe.problems.sorption import DiffusionSorption
+from sciml.hcmoe.problems.sorption import DiffusionSorption, VariedSorption
 from sciml.hcmoe.problems.waves import BurgersWaves
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Profile",
     "Reference",
     "SpaceTimeProblem",
+    "VariedSorption",
 ]

@@ -72,6 +72,7 @@ class SpaceTimeProblem(ABC):
     orders : the derivatives of u in the residual as pairs, by t and by x; at most one by t and two by x
     linear : whether the residual is affine in u and its derivatives, so that one step solves a problem
     time_power : p of ``t = tau^p``, where the solution is smooth in tau; 2 for fronts that start like ``sqrt(t)``
+    well_posed : whether solutions depend continuously on their data, without which only a given grid has an answer
     """
 
     domain: Box
@@ -79,6 +80,7 @@ class SpaceTimeProblem(ABC):
     orders: Sequence[tuple[int, int]] = ((0, 0), (1, 0), (0, 1), (0, 2))
     linear: bool = False
     time_power: float = 1.0
+    well_posed: bool = True
 
     @property
     def coefficients(self) -> Coefficients:

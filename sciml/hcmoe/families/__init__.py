@@ -1,0 +1,1 @@
+"""Families of instances of a problem, on which operators are trained and measured."""
