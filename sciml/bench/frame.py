@@ -96,12 +96,14 @@ class Limit:
     method : whose results
     bounds : of its quantities
     beside : a competitor of the same group, whose value of the first quantity is shown
+    paper : the value of the paper
     """
 
     title: str
     method: str
     bounds: tuple[Bound, ...]
     beside: str | None = None
+    paper: str = DASH
 
     def check(self, results: Results, group: str) -> Check:
         """Return the row of the limit with what was measured."""
@@ -111,6 +113,7 @@ class Limit:
             " / ".join(bound.text for bound in self.bounds),
             " / ".join(goals),
             [bound.part(results, group, self.method) for bound in self.bounds],
+            self.paper,
             seconds=seconds_of(results.runs(group, self.method)),
             classical=self._beside(results, group),
         )
@@ -143,6 +146,7 @@ class Case:
     form: Form = error_shown
     featured: bool = False
     classical: tuple[str, str] | None = None
+    paper: str = DASH
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class Groups:
             method=self.method,
             case=case.title,
             ours=quantity(results, group, case.method, case.quantity),
+            paper=case.paper,
             classical=classical[1] if classical else None,
             neural=neural[1] if neural else None,
             cost=middle(seconds_of(runs)) / middle(seconds_of(beside)) if beside else None,

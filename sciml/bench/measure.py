@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -42,6 +43,14 @@ def cpu_timed(function: Callable[[], Value]) -> tuple[Value, float]:
     """Return the value of a function, and the CPU time of all threads that it took, in seconds."""
     value, _, seconds = timed(function)
     return value, seconds
+
+
+def medians_of_turns(functions: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, float]:
+    """Return the median CPU seconds of functions that take turns, so often each."""
+    found: dict[str, list[float]] = {name: [] for name in functions}
+    for name in interleave(dict.fromkeys(functions, turns)):
+        found[name].append(cpu_timed(functions[name])[1])
+    return {name: median(seconds) for name, seconds in found.items()}
 
 
 def load_average() -> float | None:

@@ -6,10 +6,10 @@ from sciml.bench.benchmark import Benchmark
 from sciml.bench.grouped import QUICK, Groups, Plan, legend
 from sciml.bench.hcmoe.rows import GROUPS
 
-MEASUREMENTS = ("costs", "gradients", "layers", "solutions")
+MEASUREMENTS = ("costs", "families", "gradients", "layers", "solutions")
 REFERENCES = (
     *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "diffusion_sorption"),
-    *("integrating_factor", "periodic_fourier"),
+    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier"),
 )
 
 CONTENTS = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS)

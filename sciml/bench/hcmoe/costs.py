@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sciml.bench.measure import cpu_timed, interleave
+from sciml.bench.measure import medians_of_turns
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.hcmoe.bases import GridBasis
@@ -41,9 +40,10 @@ def coupled(job: Job) -> dict[str, Any]:
             for number in range(job["slabs"]):
                 state = experts.advance(number, state)[0].end
 
-        found = _turns({count: lambda count=count: solved(count) for count in job["experts"]}, job["turns"])
+        runs = {f"seconds_{count}": lambda count=count: solved(count) for count in job["experts"]}
+        found = medians_of_turns(runs, job["turns"])
         first, *_, last = found.values()
-        return {**{f"seconds_{count}": seconds for count, seconds in found.items()}, "ratio": last / first}
+        return {**found, "ratio": last / first}
 
     return outcome(measure)
 
@@ -63,9 +63,9 @@ def divided(job: Job) -> dict[str, Any]:
     def measure() -> dict[str, float]:
         passes = {side**2: _pass(job, side) for side in (1, 2, 4)}
         iterations = {f"iterations_{count}": run() for count, run in passes.items()}  # warms up, too
-        found = _turns(passes, job["turns"])
-        speedups = {f"speedup_{count}": found[1] / found[count] for count in (4, 16)}
-        return {**{f"seconds_{count}": seconds for count, seconds in found.items()}, **speedups, **iterations}
+        found = medians_of_turns({f"seconds_{count}": run for count, run in passes.items()}, job["turns"])
+        speedups = {f"speedup_{count}": found["seconds_1"] / found[f"seconds_{count}"] for count in (4, 16)}
+        return {**found, **speedups, **iterations}
 
     return outcome(measure)
 
@@ -95,12 +95,3 @@ def _fields(times: Tensor, x: Tensor, count: int, seed: int) -> Tensor:
     factors = torch.randn(len(waves), len(waves), count, generator=generator(seed), dtype=torch.float64)
     factors = factors / (1 + waves[:, None, None] + waves[:, None])
     return torch.einsum("ti,xj,ijn->txn", in_time, in_space, factors)[None]
-
-
-def _turns(functions: Mapping[int, Callable[[], Any]], turns: int) -> dict[int, float]:
-    """Return the median CPU seconds of functions that take turns."""
-    by_name = {str(count): function for count, function in functions.items()}
-    found: dict[int, list[float]] = {count: [] for count in functions}
-    for name in interleave(dict.fromkeys(by_name, turns)):
-        found[int(name)].append(cpu_timed(by_name[name])[1])
-    return {count: median(seconds) for count, seconds in found.items()}

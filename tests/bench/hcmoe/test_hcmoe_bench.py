@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from sciml.bench.grouped import QUICK
-from sciml.bench.hcmoe import costs, gradients, layers, solutions
+from sciml.bench.hcmoe import costs, families, gradients, layers, solutions
 from sciml.bench.hcmoe.benchmark import BENCHMARK
 from sciml.bench.hcmoe.rows import GROUPS
 from sciml.config_files import find_config
@@ -88,3 +89,18 @@ def test_costs_are_those_of_all_numbers_of_experts() -> None:
     assert found["speedup_16"] == pytest.approx(found["seconds_1"] / found["seconds_16"])
     found = costs.coupled({"experts": [2, 4], "slabs": 1, "turns": 1})["last"]
     assert found["ratio"] == pytest.approx(found["seconds_4"] / found["seconds_2"])
+
+
+def test_the_family_of_starts_is_solved_together_and_held_against_a_finer_reference() -> None:
+    few = {"count": 3, "cells": 32}
+    elements = {"count": 8, "degree": 6, "towards": [0.0, 1.0], "smallest": 1e-2}
+    found = families.coupled({**few, "elements": elements, "slabs": {"count": 5, "degree": 4, "first": 1e-5}})["last"]
+    assert 1e-6 < found["error"] < found["error_most"] < 1e-2
+    spline = families.spline({**few, "snapshots": 4})
+    assert 1e-6 < spline["last"]["error"] < 1e-2 and 0 < spline["last"]["setup"] < spline["seconds"]
+    coarse, reference = (function(few)["last"]["error"] for function in (families.volumes, families.reference))
+    assert 0 < reference < 0.05 * coarse < 1e-3
+
+
+def test_starts_are_the_draws_of_pdebench() -> None:
+    assert families.starts(1) == [np.random.RandomState(9000).uniform(0, 0.2)]

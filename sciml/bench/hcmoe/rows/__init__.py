@@ -5,10 +5,11 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.hcmoe.rows import costs, gradients, layers, solutions
+from sciml.bench.hcmoe.rows import costs, families, gradients, layers, solutions
 
 GROUPS: tuple[Group, ...] = (
     *solutions.GROUPS,
+    *families.GROUPS,
     *layers.GROUPS,
     *gradients.GROUPS,
     *costs.GROUPS,
