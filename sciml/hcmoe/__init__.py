@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.elements import Elements, Slabs
     from sciml.hcmoe.inverse import Identified, identify
+    from sciml.hcmoe.inverse_task import InverseExperts
     from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
     from sciml.hcmoe.periodic_grid import PeriodicGrid
@@ -74,6 +75,7 @@ _HOMES = {
     "HardConstraintLayer": "sciml.hcmoe.layer",
     "Heat": "sciml.hcmoe.problems",
     "Identified": "sciml.hcmoe.inverse",
+    "InverseExperts": "sciml.hcmoe.inverse_task",
     "NetworkBasis": "sciml.hcmoe.bases",
     "PeriodicConstraint": "sciml.hcmoe.periodic",
     "PeriodicGrid": "sciml.hcmoe.periodic_grid",
@@ -112,6 +114,7 @@ __all__ = [
     "HardConstraintLayer",
     "Heat",
     "Identified",
+    "InverseExperts",
     "NetworkBasis",
     "PeriodicConstraint",
     "PeriodicGrid",

@@ -70,15 +70,26 @@ def identify(
     InputError
         If there are fewer readings than coefficients.
     """
-    if len(readings.x) < len(start):
-        raise InputError(
-            f"there are {len(readings.x)} readings for {len(start)} coefficients, expected at least as many; take more "
-            "readings, or determine fewer coefficients."
-        )
+    check_enough(readings, len(start))
     misfits = Misfits(experts_of, readings)
     report = minimise(misfits, start[None], settings=settings or CAREFUL)
     deviations, misfit = misfits.assess(report.w[0])
     return Identified(report.w[0], deviations, report.status[0], int(report.iterations[0]), misfit)
+
+
+def check_enough(readings: Readings, unknowns: int) -> None:
+    """Refuse fewer readings than coefficients.
+
+    Raises
+    ------
+    InputError
+        With both numbers.
+    """
+    if len(readings.x) < unknowns:
+        raise InputError(
+            f"there are {len(readings.x)} readings for {unknowns} coefficients, expected at least as many; take more "
+            "readings, or determine fewer coefficients."
+        )
 
 
 @dataclass(frozen=True, eq=False)

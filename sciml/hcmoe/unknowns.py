@@ -95,6 +95,7 @@ class Unknowns:
 
     def vector(self, problem: SpaceTimeProblem) -> Tensor:
         """Return the vector of the coefficients of another problem with the same names, ``(m,)``."""
+        known_names(f"an unknown coefficient of {type(problem).__name__}", self.kinds, problem.coefficients)
         values = torch.stack([problem.coefficients[name][0] for name in self.kinds]).detach()
         return torch.where(self._logarithmic, values.log(), values)
 

@@ -11,6 +11,7 @@ from sciml.plots.curves import time_curves
 from sciml.plots.decisions import DecisionPicture, decisions_picture
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
+from sciml.plots.identification import estimates_picture, readings_picture
 from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
@@ -38,6 +39,7 @@ __all__ = [
     "deformed_mesh",
     "error_distributions",
     "error_by_size",
+    "estimates_picture",
     "field_animation",
     "field_slice",
     "field_snapshots",
@@ -47,6 +49,7 @@ __all__ = [
     "network_picture",
     "predicted_beside_true",
     "profiles",
+    "readings_picture",
     "residual_history",
     "solution_picture",
     "solver_seconds",

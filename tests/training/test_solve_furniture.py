@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sciml.errors import InputError
-from sciml.hcmoe import SpectralExperts
+from sciml.hcmoe import InverseExperts, SpectralExperts
 from sciml.insr import TimeStepping
 from sciml.lpinn import PublishedLagrangian, SpaceTimeFitting
 from sciml.mesh import make_mesh, read_mesh
@@ -21,6 +21,7 @@ from sciml.training.solve_task import SolveTask
 
 # A shipped config of each task that solves, in one dimension.
 CASES = {
+    InverseExperts: "hcmoe/inverse_burgers_cpu",
     SpectralExperts: "hcmoe/burgers_cpu",
     TimeStepping: "insr/advection_1d_cpu",
     SpaceTimeFitting: "lpinn/convection_cpu",
