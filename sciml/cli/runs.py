@@ -202,6 +202,7 @@ def header(task: Task, config: Config, folder: Path) -> str:
     from sciml.tables import counted
 
     parameters = sum(weight.numel() for weight in task.parameters())
+    trained = f"{counted(parameters, 'parameter')}, " if parameters else ""
     accelerator = config.trainer["accelerator"]
     if accelerator != "cpu" and torch.cuda.is_available():
         device = torch.cuda.get_device_name()
@@ -218,7 +219,7 @@ def header(task: Task, config: Config, folder: Path) -> str:
     about = task.describe() or ("draws its own points" if data is None else f"learns from {_short(data)}")
     return (
         f"{one_line(config.title)}\n"
-        f"  {type(task).__name__}, {counted(parameters, 'parameter')}, {about}\n"
+        f"  {type(task).__name__}, {trained}{about}\n"
         f"  {phases}; seed {config.seed}; {config.trainer['precision']} on {device}; into {folder}"
     )
 

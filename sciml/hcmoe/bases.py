@@ -174,7 +174,7 @@ class LiftedBasis:
         """Return a derivative of the start in space, ``(instances, places)``."""
 
         def initial(x: Tensor) -> Tensor:
-            found = self.problem.initial(Points(x, x.new_zeros(1), self.coefficients))
+            found = self.problem.initial_values(Points(x, x.new_zeros(1), self.coefficients))
             return found.expand(torch.broadcast_shapes(found.shape, (1, len(x)))) + 0 * x
 
         for _ in range(order):

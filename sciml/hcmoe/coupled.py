@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.elements import ElementBasis, Elements, Slabs, slab_basis
-from sciml.hcmoe.end_conditions import start_of
+from sciml.hcmoe.end_conditions import start_error, start_of
 from sciml.hcmoe.problems.base import SpaceTimeProblem
 from sciml.hcmoe.slab import Slab
 from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
@@ -31,6 +32,9 @@ ITERATION = BatchedSettings(
     patience=2,
     stationarity=1e-3,
 )
+
+START_TOLD = 1e-3  # of the size of u in the mean: a larger error of the start is told
+ROUNDING = 1e-6  # of interval or slab: by so much points and times may be outside of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,18 @@ class SlabReport:
         """Return the report as a table."""
         rows = {"time": self.time, "residual": f"{self.residual:.2e}", "solves": self.solves}
         return summary(f"Slab {self.number}", {**rows, "status": self.status.value})
+
+
+def about_start(error: float) -> list[str]:
+    """Return a sentence if a start is far from the initial condition, by :attr:`CoupledExperts.start_error`."""
+    if error <= START_TOLD:
+        return []
+    sentence = (
+        f"the start differs from the initial condition by {error:.1e} of its size in the mean, and so does the "
+        "solution: it contradicts a condition at an end, or is too steep for the elements. Grade the elements there "
+        "(towards, smallest)."
+    )
+    return [sentence]
 
 
 class CoupledExperts:
@@ -128,6 +144,16 @@ class CoupledExperts:
         """The coefficients of the initial condition, ``(instances, K, size)``."""
         return start_of(self.problem, self.basis)
 
+    @cached_property
+    def start_error(self) -> float:
+        """The mean difference between :attr:`start` and the initial condition, over the largest u of both.
+
+        It is not small where the initial condition contradicts a condition at an end of large elements.
+        """
+        start = self.start  # with its gradients, before they are switched off
+        with torch.no_grad():
+            return start_error(self.problem, self.basis, start)
+
     @property
     def times(self) -> list[float]:
         """The ends of the slabs, from 0 on."""
@@ -164,7 +190,9 @@ class CoupledExperts:
         return state, found
 
     def run(self) -> Iterator[tuple[SlabState, SlabReport]]:
-        """Yield the solution of each slab."""
+        """Yield the solution of each slab; warn of a start that is far from the initial condition."""
+        for sentence in about_start(self.start_error):
+            warnings.warn(sentence, UserWarning, stacklevel=2)
         start = self.start
         for number in range(self.slabs.count):
             state, report = self.advance(number, start)
@@ -184,10 +212,17 @@ class CoupledExperts:
         -------
         Tensor
             ``(instances, n)``.
+
+        Raises
+        ------
+        InputError
+            If points are outside of the interval, or times outside of the slab.
         """
+        times = torch.as_tensor(time, dtype=x.dtype, device=x.device)
+        self._check_inside(state, x.detach(), times.detach())
         element, in_space = self.basis.at(x)
         begin, end = (self.cuts[state.number - 1 + k].to(x) for k in (0, 1))
-        tau = torch.as_tensor(time, dtype=x.dtype, device=x.device) ** (1 / self.problem.time_power)
+        tau = times ** (1 / self.problem.time_power)
         in_time = slab_basis(tau.reshape(-1), begin, end, self.slabs.degree)[0]
         if len(in_time) == 1:
             now = state.start.to(x) + state.change.to(x) @ in_time[0]
@@ -215,6 +250,23 @@ class CoupledExperts:
                 found = found.index_put((here,), self.values(state, x[here], t[here])[0])
         return found
 
+    def on_grid(self, states: Sequence[SlabState], times: Tensor, x: Tensor) -> Tensor:
+        """Return u at all pairs of times and places, ``(instances, times, places)``.
+
+        Parameters
+        ----------
+        states : of all slabs from the first one on
+        times, x : within these slabs and within the interval, ``(n,)`` each
+
+        Raises
+        ------
+        InputError
+            If some are outside.
+        """
+        numbers = [min(self.slab_at(time), len(states)) for time in times.tolist()]
+        found = [self.values(states[k - 1], x, time) for k, time in zip(numbers, times, strict=True)]
+        return torch.stack(found, 1)
+
     def slab_at(self, time: float) -> int:
         """Return the number of the slab that a time is in, counted from 1."""
         tau = torch.tensor(time, dtype=torch.float64) ** (1 / self.problem.time_power)
@@ -226,6 +278,16 @@ class CoupledExperts:
         slabs = {"time slabs": self.slabs.count, "degree in time": self.slabs.degree}
         rows = {"problem": self.problem, **counts, **slabs, "unknowns": counted(self.unknowns, "number")}
         return summary(type(self).__name__, rows)
+
+    def _check_inside(self, state: SlabState, x: Tensor, times: Tensor) -> None:
+        begin, end = self.times[state.number - 1 : state.number + 1]
+        faces = self.basis.face_points
+        limits = {"point": (x, float(faces[0]), float(faces[-1])), f"time in slab {state.number}": (times, begin, end)}
+        for name, (values, first, last) in limits.items():
+            margin = ROUNDING * (last - first)
+            outside = values[(values < first - margin) | (values > last + margin) | values.isnan()]
+            if len(outside):
+                raise InputError(f"a {name} is {float(outside[0]):g}, expected {first:g} to {last:g}.")
 
     def _slab(self, number: int, start: Tensor) -> Slab:
         begin, end = self.cuts[number : number + 2].tolist()

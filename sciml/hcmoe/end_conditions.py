@@ -61,11 +61,9 @@ def start_of(problem: SpaceTimeProblem, basis: ElementBasis) -> Tensor:
     Values and slopes at faces are exact, the rest is the best fit in each element. Where the condition at an end is not
     met by the start, the condition holds, and a cubic over the element there leads from one to the other.
     """
-    coefficients, zero = problem.chosen(slice(None), 1), torch.zeros(1, dtype=torch.float64)
 
     def initial(x: Tensor) -> Tensor:
-        values = problem.initial(Points(x, zero, coefficients))
-        return values.expand(problem.instances, len(x)) + 0 * x  # a constant has a slope too
+        return _initial(problem, x) + 0 * x  # a constant has a slope too
 
     value, slope = torch.func.jvp(initial, (basis.face_points,), (torch.ones_like(basis.face_points),))
     ends = torch.stack([value, slope * basis.lengths], 2)
@@ -76,10 +74,33 @@ def start_of(problem: SpaceTimeProblem, basis: ElementBasis) -> Tensor:
     root = weights.sqrt()[:, None]
     orthonormal, triangle = torch.linalg.qr(root * bubbles)
     inside = torch.linalg.solve_triangular(triangle, orthonormal.mT @ (root * rest), upper=True)[..., 0]
-    for side, condition in enumerate(conditions_of(problem, basis, zero)):
-        miss = condition.target - (condition.normal * ends[:, -side]).sum(1, keepdim=True)
-        ends[:, -side] += miss * condition.normal
+    met = list(ends.unbind(1))  # not in place, because conditions may require gradients
+    zero = torch.zeros(1, dtype=torch.float64)
+    for side, condition in zip((0, -1), conditions_of(problem, basis, zero), strict=True):
+        miss = condition.target - (condition.normal * met[side]).sum(1, keepdim=True)
+        met[side] = met[side] + miss * condition.normal
+    ends = torch.stack(met, 1)
     return torch.cat([inside, ends[:, :-1], ends[:, 1:]], 2)
+
+
+def start_error(problem: SpaceTimeProblem, basis: ElementBasis, start: Tensor) -> float:
+    """Return the mean difference over the interval between start and initial condition, over the largest u of both.
+
+    It is that of the worst instance, and large where the initial condition contradicts a condition at an end of large
+    elements, or is too steep for them.
+    """
+    nodes, weights = gauss_legendre(2 * basis.size)
+    found = (basis.tables(nodes, 0)[0] @ start[..., None])[..., 0].flatten(1)
+    wanted = _initial(problem, basis.points(nodes).flatten())
+    shares = ((basis.half / (2 * basis.half.sum()))[:, None] * weights).flatten()
+    largest = torch.maximum(found.abs(), wanted.abs()).amax(1)
+    return float(((found - wanted).abs() @ shares / largest.clamp_min(torch.finfo(torch.float64).tiny)).max())
+
+
+def _initial(problem: SpaceTimeProblem, x: Tensor) -> Tensor:
+    """Return u at time 0 at places ``(n,)``, ``(instances, n)``."""
+    at = Points(x, torch.zeros(1, dtype=torch.float64), problem.chosen(slice(None), 1))
+    return problem.initial_values(at).expand(problem.instances, len(x))
 
 
 def oversampled(functions: int) -> int:

@@ -270,7 +270,7 @@ class ExpertConstraint(nn.Module):
             fields = problem.terms[:, self.problem.orders.index((0, 0))]
             t, x, *values = problem.coefficients
             at = Points(x, torch.zeros_like(t), dict(zip(names, values, strict=True)))
-            wanted = self.problem.initial(at).expand(fields.shape[:2]).to(fields)
+            wanted = self.problem.initial_values(at).expand(fields.shape[:2]).to(fields)
             fit = DenseLinearisation(-wanted, lambda: fields)
             return fit.step(1e-8 * fit.scale).reshape(problem.items, -1)
 

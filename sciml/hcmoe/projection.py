@@ -7,12 +7,15 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from sciml.checks import rising, shape
+from sciml.checks import real_tensor, rising, shape
 from sciml.errors import InputError
 from sciml.hcmoe.boxes import widths
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.numerics.projection import LinearConstraints
+from sciml.tables import summary
+
+FROM_ARRAY = "torch.as_tensor makes one of an array"
 
 
 class Projection:
@@ -45,6 +48,8 @@ class Projection:
 
     def __init__(self, problem: SpaceTimeProblem, times: Tensor, x: Tensor, *, mass: bool = False) -> None:
         problem.check()
+        for name, coordinates in (("times", times), ("places", x)):
+            real_tensor(f"the {name} of the projection", coordinates, remedy=FROM_ARRAY)
         self.problem, self.times, self.x = problem, times.double(), x.double()
         (self.lower,), (self.upper,) = problem.domain.lower, problem.domain.upper
         self._check_grid()
@@ -74,10 +79,11 @@ class Projection:
             If a shape differs, a value is not finite, mass is missing or has no row, or start and mass contradict one
             another.
         """
+        real_tensor("the fields", u, remedy=FROM_ARRAY)
         shape("the fields", u, ("instances", len(self.times), len(self.x)))
         coefficients = self.problem.coefficients if coefficients is None else coefficients
         self.problem.check_coefficients(coefficients)
-        initial = self.problem.initial(Points(self.x, self.times.new_zeros(1), spread(coefficients, 1)))
+        initial = self.problem.initial_values(Points(self.x, self.times.new_zeros(1), spread(coefficients, 1)))
         values = {"start": initial.expand(len(u), len(self.x))}
         for name, condition in zip(("lower", "upper"), self._ends(coefficients), strict=True):
             target = torch.as_tensor(condition.target, dtype=torch.float64).to(self.times)
@@ -85,6 +91,12 @@ class Projection:
         if mass is not None:
             values["mass"] = mass
         return self.constraints.project(u.flatten(1), values).reshape(u.shape)
+
+    def __repr__(self) -> str:
+        """Return the problem, the grid and what is exact as a table."""
+        rows = ", ".join(self.constraints.counts)
+        grid = f"{len(self.times)} times, {len(self.x)} places"
+        return summary("Projection", {"problem": type(self.problem).__name__, "grid": grid, "exact": rows})
 
     def _ends(self, coefficients: Coefficients) -> tuple[EndCondition, EndCondition]:
         places = self.x.new_tensor([self.lower, self.upper])

@@ -76,7 +76,7 @@ class Lattice:
         zero = self.times.new_zeros(1)
         matrix = _at(basis, (0, 0), zero, self.x)[:, 0]
         at = Points(self.x, zero, spread(coefficients, 1))
-        initial = self.problem.initial(at)
+        initial = self.problem.initial_values(at)
         initial = initial.expand(torch.broadcast_shapes(initial.shape, (1, len(self.x))))
         if self.weighting == "paper":
             if not bool((initial > 0).all()):

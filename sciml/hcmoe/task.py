@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.hcmoe.coupled import CoupledExperts, SlabState
+from sciml.hcmoe.coupled import CoupledExperts, SlabState, about_start
 from sciml.hcmoe.elements import Elements, Slabs
 from sciml.hcmoe.problems import SpaceTimeProblem
 from sciml.metrics import relative_l2
@@ -123,12 +123,14 @@ class SpectralExperts(SolveTask):
         """Write fields and pictures; return the metrics of the run, its unknowns, and how its slabs ended."""
         numbers = super().solution(folder)
         outcomes = fit_outcomes.summed(read_rows(folder / METRICS), "slab", "residual")
-        return {**numbers, "unknowns": float(self.experts.unknowns), **outcomes}
+        start = {"start_error": self.experts.start_error, "unknowns": float(self.experts.unknowns)}
+        return {**numbers, **start, **outcomes}
 
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
-        """Return a sentence if slabs stopped before they met their tolerance."""
-        return fit_outcomes.remarks(metrics, "slab", "more solves")
+        """Return sentences if slabs stopped before they met their tolerance, or their start is inaccurate."""
+        fits = fit_outcomes.remarks(metrics, "slab", "allow more solves, or take more slabs")
+        return [*about_start(metrics.get("start_error", 0.0)), *fits]
 
     def memory_bytes(self) -> int:
         """Return the bytes of the coefficients of all slabs."""

@@ -209,7 +209,9 @@ class TimeStepping(SolveTask):
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
         """Return a sentence if fits stopped before they met their tolerance."""
-        return fit_outcomes.remarks(metrics, "step", "more solves (max_solves)")
+        return fit_outcomes.remarks(
+            metrics, "step", "allow more solves (max_solves), take more points, or a larger network"
+        )
 
     def draw_history(self, history: list[dict[str, float]], path: Path) -> None:
         """Draw errors and conserved quantities against time, or where there are neither, the residuals of the steps."""

@@ -181,7 +181,9 @@ class SpaceTimeFitting(SolveTask):
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
         """Return a sentence if the last rounds of slabs stopped before they met their tolerance."""
-        return fit_outcomes.remarks(metrics, "slab", "more rounds or solves")
+        return fit_outcomes.remarks(
+            metrics, "slab", "allow more rounds or solves, take more points, or a larger network"
+        )
 
     def diagnose(self, folder: Path) -> dict[str, Any]:
         """Write ``diagnostics.json``, ``figures/spectrum.png`` and ``figures/landscape.png`` into a run's folder.

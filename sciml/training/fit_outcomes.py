@@ -5,8 +5,9 @@
 >>> numbers = summed(rows, "step", "rms")
 >>> numbers
 {'largest_residual': 0.001, 'solves': 16.0, 'steps': 2.0, 'steps_at_limit': 1.0, 'steps_stalled': 0.0}
->>> print(*remarks(numbers, "step", "more solves"))  # doctest: +ELLIPSIS
-in 1 of 2 steps a fit stopped at its limit; the largest residual is 1.0e-03. If that is too large, allow more solves...
+>>> print(*remarks(numbers, "step", "allow more solves"))  # doctest: +NORMALIZE_WHITESPACE
+in 1 of 2 steps a fit stopped at its limit; the largest residual is 1.0e-03. If that is too large, allow more
+solves.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def remarks(metrics: Mapping[str, float], unit: str, remedy: str) -> list[str]:
     ----------
     metrics : with those of :func:`summed`
     unit : as there
-    remedy : what the user may allow if the residual is too large
+    remedy : what the user may do if the residual is too large, an imperative
     """
     total = metrics.get(f"{unit}s")
     found = {name: metrics.get(f"{unit}s_{name}", 0.0) for name in (AT_LIMIT, STALLED)}
@@ -62,5 +63,5 @@ def remarks(metrics: Mapping[str, float], unit: str, remedy: str) -> list[str]:
         return []
     words = {AT_LIMIT: "a fit stopped at its limit", STALLED: "one found no step that decreases its residual further"}
     told = [f"in {count:.0f} of {total:.0f} {unit}s {words[name]}" for name, count in found.items() if count]
-    advice = f"If that is too large, allow {remedy}, take more points, or a larger network."
-    return [f"{' and '.join(told)}; the largest residual is {metrics['largest_residual']:.1e}. {advice}"]
+    told_residual = f"the largest residual is {metrics['largest_residual']:.1e}"
+    return [f"{' and '.join(told)}; {told_residual}. If that is too large, {remedy}."]

@@ -45,6 +45,19 @@ def the_wind_takes_half_of_it(folder: Path) -> None:
     assert u[-1].mean() / u[0].mean() == pytest.approx(np.exp(-0.5), rel=1e-3)
 
 
+def the_column_fills_at_the_rate_of_its_inlet(folder: Path) -> None:
+    mass, late = {}, {}
+    for name in ("column", "spread"):
+        assert finished(folder / "runs" / name)["metrics"]["start_error"] < 1e-3
+        u = read_series(folder / "runs" / name / "fields.xdmf")["u"]
+        mass[name] = float(np.trapezoid(u.values[20], u.on.axes()[0]))
+        late[name] = float(u.values[20, -1])
+        assert u.times[20] == pytest.approx(0.3)
+    assert mass["column"] == pytest.approx(0.3, abs=1e-3)  # all that entered is still there
+    assert abs(late["column"]) < 1e-4 < 1e-3 < late["spread"]  # the front has not arrived
+    assert len(read_series(folder / "u.xdmf").times) == 101
+
+
 def the_surrogate_predicts(folder: Path) -> None:
     true = open_dataset(folder / "burgers.h5").read("u", 3)
     found = read_series(folder / "forecast.xdmf")["u"].values
@@ -58,6 +71,7 @@ CHECKS: dict[tuple[str, str], Callable[[Path], None]] = {
     ("README.md", "fisher"): the_front_follows_the_exact_one,
     ("docs/own_problem.md", "disk_heat"): the_disc_keeps_its_heat,
     ("docs/own_problem.md", "wind"): the_wind_takes_half_of_it,
+    ("docs/own_problem.md", "column"): the_column_fills_at_the_rate_of_its_inlet,
     ("docs/own_problem.md", "surrogate"): the_surrogate_predicts,
 }
 
@@ -104,7 +118,7 @@ def test_the_picture_of_the_front_is_that_of_the_run():
     assert (REPOSITORY / "docs" / "images" / "fisher.png").stat().st_size < 150_000
 
 
-@pytest.mark.parametrize("method", ["insr", "lpinn", "dcdm"])
+@pytest.mark.parametrize("method", ["insr", "lpinn", "dcdm", "hcmoe"])
 def test_every_section_on_problems_of_ones_own_names_the_option(method):
     text = page(f"docs/methods/{method}.md").text
     section = text.partition("## A problem of your own")[2].partition("\n## ")[0]

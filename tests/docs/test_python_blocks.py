@@ -215,6 +215,7 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
         ("docs/methods/linalg.md", "temperature = solve"),
         ("docs/methods/lpinn.md", "class PulsatingWind"),
         ("docs/methods/cgs.md", "def pipes"),
+        ("docs/methods/hcmoe.md", "class Fisher"),
     ],
 )
 def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:

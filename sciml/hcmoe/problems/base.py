@@ -98,8 +98,8 @@ class SpaceTimeProblem(ABC):
         """
 
     @abstractmethod
-    def initial(self, at: Points) -> Tensor:
-        """Return u at time 0, of a shape that broadcasts with ``at.x``; a torch function of the points."""
+    def initial(self, at: Points) -> Tensor | float:
+        """Return u at time 0, of a shape that broadcasts with ``at.x``; a torch function of the points, or a number."""
 
     @abstractmethod
     def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
@@ -115,6 +115,10 @@ class SpaceTimeProblem(ABC):
     def reference(self) -> Reference | None:
         """Return a computed solution of the first instance, against which errors are measured where none is exact."""
         return None
+
+    def initial_values(self, at: Points) -> Tensor:
+        """Return :meth:`initial` as a tensor."""
+        return torch.as_tensor(self.initial(at), dtype=torch.float64, device=at.x.device)
 
     @cached_property
     def instances(self) -> int:
@@ -143,13 +147,15 @@ class SpaceTimeProblem(ABC):
         return residual.detach(), slopes
 
     def check(self) -> None:
-        """Check domain, duration, orders and coefficients.
+        """Check domain, duration, orders and coefficients, and what the methods return at a few points.
 
         Raises
         ------
         InputError
             If one of them is not as expected.
         """
+        from sciml.hcmoe.problems.answers import check_answers  # which imports this module
+
         name = type(self).__name__
         if self.domain.dim != 1 or any(self.domain.periodic):
             raise InputError(f"the domain of {name} is {self.domain}, expected an interval that is not periodic.")
@@ -169,6 +175,7 @@ class SpaceTimeProblem(ABC):
                     f"the coefficient {key!r} of {name} has the shape {tuple(numbers.shape)} and the type "
                     f"{numbers.dtype}, expected {counted(self.instances, 'finite number')} in float64."
                 )
+        check_answers(self)
 
     def check_coefficients(self, given: Coefficients) -> None:
         """Check that coefficients have the names of the problem's, one axis, or profiles that cover the interval.
