@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sciml.bench.grouped import QUICK
-from sciml.bench.hcmoe import costs, families, gradients, layers, solutions
+from sciml.bench.hcmoe import costs, families, gradients, layers, sensitivities, solutions
 from sciml.bench.hcmoe.benchmark import BENCHMARK
 from sciml.bench.hcmoe.rows import GROUPS
 from sciml.config_files import find_config
@@ -104,3 +104,18 @@ def test_the_family_of_starts_is_solved_together_and_held_against_a_finer_refere
 
 def test_starts_are_the_draws_of_pdebench() -> None:
     assert families.starts(1) == [np.random.RandomState(9000).uniform(0, 0.2)]
+
+
+def test_adjoint_solves_and_differences_give_the_same_gradient() -> None:
+    job = {"waves": 3, "turns": 1, "seed": 7}
+    adjoint, differences = (function(job) for function in (sensitivities.adjoint, sensitivities.differences))
+    assert adjoint["last"]["error"] < 1e-5 and differences["last"]["error"] < 1e-5
+    assert adjoint["last"]["backward_ratio"] < adjoint["last"]["ratio"]
+    assert adjoint["seconds"] == pytest.approx(adjoint["last"]["ratio"] * adjoint["last"]["forward"])
+
+
+def test_the_error_of_a_gradient_is_relative() -> None:
+    waves = sensitivities.Waves({"waves": 2, "seed": 7})
+    sizes = waves.sizes.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(waves(sizes), sizes)
+    assert waves.error(1.5 * gradient) == pytest.approx(0.5, abs=1e-4)
