@@ -311,3 +311,27 @@ def test_names_that_nothing_reads_are_refused_with_the_nearest_that_something_re
             checks.known_names("the name of an array", ["b", name], ("b", "cells", "Vx"))
     with refused("the name of an array is 'k', expected one of b, cells."):
         checks.known_names("the name of an array", ["k"], ("b", "cells"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_may_miss_their_bounds_by_the_rounding_of_their_type_and_no_more(dtype):
+    tiny = torch.finfo(dtype).eps
+    inside = torch.tensor([-0.1, 0.3, 0.1 * 3], dtype=dtype) * torch.tensor([1 + tiny, 1, 1 + tiny], dtype=dtype)
+    assert checks.within("the points", inside, -0.1, 0.3) is inside
+    for outside in (-0.1 - 10 * tiny, 0.3 + 10 * tiny, NAN, INF):
+        with pytest.raises(InputError, match=r"^1 of 2 values of the points are outside, the first of them"):
+            checks.within("the points", torch.tensor([0.0, outside], dtype=dtype), -0.1, 0.3)
+
+
+def test_numbers_are_held_against_their_bounds_under_nested_transforms():
+    points = torch.tensor([[0.1, 0.2], [0.3, 4.0]])
+
+    def checked(point: torch.Tensor) -> torch.Tensor:
+        return checks.within("the points", point, 0, 1, remedy="stay inside").square().sum()
+
+    transformed = torch.func.vmap(torch.func.hessian(checked))
+    assert torch.equal(transformed(points[:1]), 2 * torch.eye(2)[None])
+    with refused(
+        "1 of 4 values of the points are outside, the first of them 4, expected numbers from 0 to 1; stay inside."
+    ):
+        transformed(points)

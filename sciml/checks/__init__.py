@@ -17,6 +17,7 @@ from sciml.checks.arrays import (
     shape,
     shape_of,
     whole_array,
+    within,
 )
 from sciml.checks.values import (
     choice,
@@ -49,4 +50,5 @@ __all__ = [
     "shown",
     "whole_array",
     "whole_number",
+    "within",
 ]

@@ -267,6 +267,42 @@ def rising(name: str, values: Any, *, at_least: float | None = None, error: type
     return array
 
 
+def within(
+    name: str, values: Any, lower: float, upper: float, *, remedy: str = "", error: type[InputError] = InputError
+) -> Any:
+    """Return a tensor whose numbers lie between two others, also under the transforms of ``torch.func``.
+
+    Bounds may be missed by the rounding of the tensor's type. A not-a-number is outside.
+
+    Parameters
+    ----------
+    name : the subject of the error sentence in the plural, such as ``"the points"``
+    values : a tensor of floating-point numbers
+    lower, upper : the bounds
+    remedy : what to do about it, the part of the sentence after the semicolon
+    error : the class of the error
+
+    Examples
+    --------
+    >>> import torch
+    >>> within("the points", torch.tensor([0.5, 2.0, 3.0]), 0, 1)
+    Traceback (most recent call last):
+    sciml.errors.InputError: 2 of 3 values of the points are outside, the first of them 2, expected numbers from 0 to 1.
+    """
+    import torch
+
+    # Only looked at: under vmap, the values of all entries at once.
+    plain = torch.func.debug_unwrap(real_tensor(name, values, error=error).detach()).flatten().double()
+    rounding = 4 * torch.finfo(values.dtype).eps * max(abs(lower), abs(upper))
+    outside = plain[~((plain >= lower - rounding) & (plain <= upper + rounding))]
+    if len(outside):
+        raise error(
+            f"{len(outside)} of {len(plain)} values of {name} are outside, the first of them {float(outside[0]):g}, "
+            f"expected numbers from {lower:g} to {upper:g}{remedy and '; '}{remedy}."
+        )
+    return values
+
+
 def shape_of(array: object) -> tuple[int, ...]:
     """Return the shape of an array, a tensor, a number or nested sequences as a tuple of ints."""
     if hasattr(array, "shape"):

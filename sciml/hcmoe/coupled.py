@@ -11,9 +11,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.checks import instance, number, real_tensor, shape, whole_number, within
 from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.elements import ElementBasis, Elements, Slabs, slab_basis
-from sciml.hcmoe.end_conditions import start_error, start_of
+from sciml.hcmoe.end_conditions import oversampled, start_error, start_of
 from sciml.hcmoe.problems.base import SpaceTimeProblem
 from sciml.hcmoe.slab import Slab
 from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
@@ -34,7 +35,8 @@ ITERATION = BatchedSettings(
 )
 
 START_TOLD = 1e-3  # of the size of u in the mean: a larger error of the start is told
-ROUNDING = 1e-6  # of interval or slab: by so much points and times may be outside of it
+LARGEST = 2**33  # bytes of the Jacobian of a slab, of which three copies are at work at a time
+ROUNDING = 1e-12  # relative, of the duration
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +129,17 @@ class CoupledExperts:
         slabs: Slabs | None = None,
         iteration: BatchedSettings | None = None,
     ) -> None:
-        problem.check()
+        instance("the problem", problem, SpaceTimeProblem, "a SpaceTimeProblem").check()
         if not problem.well_posed:
             raise InputError(
                 f"{type(problem).__name__} is not well posed as it is stated, and experts that resolve all scales "
                 "would follow what grows fastest; expected a well-posed problem, or ExpertConstraint on a given grid."
             )
-        self.problem, self.elements, self.slabs = problem, elements or Elements(), slabs or Slabs()
-        self.iteration = iteration or ITERATION
+        self.problem = problem
+        self.elements = instance("elements", elements or Elements(), Elements, "Elements, such as Elements(16)")
+        self.slabs = instance("slabs", slabs or Slabs(), Slabs, "Slabs, such as Slabs(20)")
+        self.iteration = instance("iteration", iteration or ITERATION, BatchedSettings, "BatchedSettings")
+        self._check_size()
         lower, upper = problem.domain.lower[0], problem.domain.upper[0]
         self.basis = ElementBasis(self.elements.faces(lower, upper), self.elements.degree)
         self.cuts = self.slabs.cuts(problem.duration, problem.time_power)
@@ -154,7 +159,7 @@ class CoupledExperts:
         with torch.no_grad():
             return start_error(self.problem, self.basis, start)
 
-    @property
+    @cached_property
     def times(self) -> list[float]:
         """The ends of the slabs, from 0 on."""
         return [*(self.cuts[:-1] ** self.problem.time_power).tolist(), float(self.problem.duration)]
@@ -174,9 +179,14 @@ class CoupledExperts:
 
         Raises
         ------
+        InputError
+            If there is no slab after so many, or the start has another shape or type.
         DivergenceError
             If residuals are not finite.
         """
+        whole_number("the number of slabs that are solved", number, at_least=0, at_most=self.slabs.count - 1)
+        expected = (self.problem.instances, len(self.basis), self.basis.size)
+        shape("the start of a slab", real_tensor("the start of a slab", start), expected)
         slab = self._slab(number, start)
         report = minimise(slab, start.new_zeros(len(start), slab.unknowns.count), settings=self.iteration)
         differentiated = torch.is_grad_enabled() and any(
@@ -194,13 +204,13 @@ class CoupledExperts:
         for sentence in about_start(self.start_error):
             warnings.warn(sentence, UserWarning, stacklevel=2)
         start = self.start
-        for number in range(self.slabs.count):
-            state, report = self.advance(number, start)
+        for solved in range(self.slabs.count):
+            state, report = self.advance(solved, start)
             yield state, report
             start = state.end
 
     def values(self, state: SlabState, x: Tensor, time: float | Tensor) -> Tensor:
-        """Return u in a slab, differentiable by points and time.
+        """Return u in a slab, differentiable by points and time; the transforms of ``torch.func`` apply.
 
         Parameters
         ----------
@@ -216,13 +226,18 @@ class CoupledExperts:
         Raises
         ------
         InputError
-            If points are outside of the interval, or times outside of the slab.
+            If a point is outside of the interval, or a time outside of the slab.
         """
-        times = torch.as_tensor(time, dtype=x.dtype, device=x.device)
-        self._check_inside(state, x.detach(), times.detach())
+        faces, (first, last) = self.basis.face_points, self._times_of(state)
+        shape("the points", within("the points", x, float(faces[0]), float(faces[-1])), ("n",))
+        if not isinstance(time, Tensor):
+            time = torch.tensor(number("the time", time), dtype=x.dtype, device=x.device)
+        within("the times", time, first, last, remedy=f"slab {state.number} covers these")
+        if time.numel() > 1:
+            shape("the times", time, (len(x),))
         element, in_space = self.basis.at(x)
         begin, end = (self.cuts[state.number - 1 + k].to(x) for k in (0, 1))
-        tau = times ** (1 / self.problem.time_power)
+        tau = time.to(x).clamp(min=0) ** (1 / self.problem.time_power)  # 0 but for rounding
         in_time = slab_basis(tau.reshape(-1), begin, end, self.slabs.degree)[0]
         if len(in_time) == 1:
             now = state.start.to(x) + state.change.to(x) @ in_time[0]
@@ -269,6 +284,8 @@ class CoupledExperts:
 
     def slab_at(self, time: float) -> int:
         """Return the number of the slab that a time is in, counted from 1."""
+        duration = self.problem.duration
+        number("the time", time, at_least=0, at_most=duration * (1 + ROUNDING))
         tau = torch.tensor(time, dtype=torch.float64) ** (1 / self.problem.time_power)
         return 1 + int(torch.bucketize(tau, self.cuts[1:-1]))
 
@@ -279,15 +296,23 @@ class CoupledExperts:
         rows = {"problem": self.problem, **counts, **slabs, "unknowns": counted(self.unknowns, "number")}
         return summary(type(self).__name__, rows)
 
-    def _check_inside(self, state: SlabState, x: Tensor, times: Tensor) -> None:
-        begin, end = self.times[state.number - 1 : state.number + 1]
-        faces = self.basis.face_points
-        limits = {"point": (x, float(faces[0]), float(faces[-1])), f"time in slab {state.number}": (times, begin, end)}
-        for name, (values, first, last) in limits.items():
-            margin = ROUNDING * (last - first)
-            outside = values[(values < first - margin) | (values > last + margin) | values.isnan()]
-            if len(outside):
-                raise InputError(f"a {name} is {float(outside[0]):g}, expected {first:g} to {last:g}.")
+    def _check_size(self) -> None:
+        """Refuse slabs that take more memory than a computer is likely to have."""
+        size, degree = self.elements.degree + 1, self.slabs.degree
+        numbers = self.problem.instances * self.elements.count * oversampled(size) * oversampled(degree) * size * degree
+        if 8 * numbers > LARGEST:
+            raise InputError(
+                f"the Jacobian of one time slab takes {8 * numbers / 2**30:,.0f} GiB, expected at most "
+                f"{LARGEST / 2**30:.0f}; take fewer elements or instances, or smaller degrees."
+            )
+
+    def _times_of(self, state: SlabState) -> tuple[float, float]:
+        """Return the first and the last time of a slab."""
+        instance("the state", state, SlabState, "a SlabState, which advance returns")
+        whole_number("the number of a slab", state.number, at_least=1, at_most=self.slabs.count)
+        shape("the change in a slab", state.change, ("instances", len(self.basis), self.basis.size, self.slabs.degree))
+        first, last = self.times[state.number - 1 : state.number + 1]
+        return first, last
 
     def _slab(self, number: int, start: Tensor) -> Slab:
         begin, end = self.cuts[number : number + 2].tolist()

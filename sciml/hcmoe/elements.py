@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.checks import number, whole_number
+from sciml.checks import instance, number, whole_number
 from sciml.errors import InputError
 from sciml.numerics.polynomials import from_zero, smooth_element
+
+MOST_ELEMENTS = 2**16
+MOST_SLABS = 10**6
+SMALLEST = 1e-10  # element, relative to the interval: in smaller ones, the rounding of positions spoils derivatives
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,9 @@ class Elements:
     smallest: float | None = None
 
     def __post_init__(self) -> None:
-        whole_number("the count of elements", self.count, at_least=1)
+        whole_number("the count of elements", self.count, at_least=1, at_most=MOST_ELEMENTS)
         whole_number("the degree of the elements", self.degree, at_least=4, at_most=40)
+        instance("towards", self.towards, list | tuple, "a list of points")
         if bool(self.towards) != (self.smallest is not None):
             raise InputError(
                 f"the elements have towards = {self.towards} and smallest = {self.smallest}, expected both or neither."
@@ -48,7 +53,8 @@ class Elements:
         Raises
         ------
         InputError
-            If a point is outside of the interval or the elements cannot be shared evenly among the sides of the points.
+            If a point is outside of the interval, the elements cannot be shared evenly among the sides of the points,
+            or one of them is too small for double precision.
         """
         sides = self._sides(lower, upper)
         each = self.count // len(sides)
@@ -62,7 +68,14 @@ class Elements:
             first, length = min(begin, end), abs(end - begin)
             shares = self._shares(each, length)
             cuts.append(first + length * (shares if begin < end else 1 - shares.flip(0))[1:])
-        return torch.cat(cuts)
+        faces = torch.cat(cuts)
+        least = float(faces.diff().min())
+        if not least >= SMALLEST * (upper - lower):
+            raise InputError(
+                f"the smallest element has the size {least:.3g}, expected at least {SMALLEST * (upper - lower):.3g}, "
+                f"{SMALLEST:g} of the interval; take a larger one, or fewer elements."
+            )
+        return faces
 
     def _sides(self, lower: float, upper: float) -> list[tuple[float, float]]:
         """Return the parts of the interval, each from where elements are small to where they are large."""
@@ -100,7 +113,7 @@ class Slabs:
     first: float | None = None
 
     def __post_init__(self) -> None:
-        whole_number("the count of time slabs", self.count, at_least=1)
+        whole_number("the count of time slabs", self.count, at_least=1, at_most=MOST_SLABS)
         whole_number("the degree in time", self.degree, at_least=1, at_most=40)
         if self.first is not None:
             number("the end of the first slab", self.first, above=0, below=1)

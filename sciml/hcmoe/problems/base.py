@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.checks import positive, real_tensor, shape
+from sciml.checks import positive, real_array, real_tensor, sentence, shape, shape_of
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile, spread
@@ -209,11 +209,10 @@ def instances_of(**values: float | Sequence[float] | Profile) -> dict[str, Coeff
     Raises
     ------
     InputError
-        If sequences differ in length, or are empty.
+        If a coefficient is neither a finite number nor a sequence of them, or sequences differ in length or are empty.
     """
     each = {
-        name: value if isinstance(value, Profile) else torch.atleast_1d(torch.as_tensor(value, dtype=torch.float64))
-        for name, value in values.items()
+        name: value if isinstance(value, Profile) else _numbers(f"the {name}", value) for name, value in values.items()
     }
     lengths = {name: len(value) for name, value in each.items() if len(value) != 1}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
@@ -227,3 +226,12 @@ def _shown(values: Coefficient) -> str:
     if isinstance(values, Profile):
         return str(values)
     return ", ".join(f"{value:g}" for value in values[:4]) + ", ..." * (len(values) > 4)
+
+
+def _numbers(name: str, value: object) -> Tensor:
+    """Return one number, or a sequence of them, as a tensor ``(n,)`` in float64; that of a tensor has its gradient."""
+    array = real_array(name, value)
+    if array.ndim > 1:
+        raise InputError(sentence(f"the shape of {name}", shape_of(array), "a number, or one for each instance"))
+    found = value.double() if isinstance(value, Tensor) else torch.from_numpy(array.copy())
+    return torch.atleast_1d(found)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import number
+from sciml.checks import instance, number
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem, instances_of
@@ -56,7 +56,8 @@ class DiffusionSorption(SpaceTimeProblem):
         duration: float = 500.0,
         faithful: bool = False,
     ) -> None:
-        self._set(equation or Sorption(), duration, instances_of(start=start))
+        equation = instance("the equation", equation or Sorption(), Sorption, "a Sorption")
+        self._set(equation, duration, instances_of(start=start))
         if self.equation.right_sign > 0 and not faithful:
             raise InputError(
                 "the right sign of sorption is 1, as printed in the paper, expected -1: with 1 a mode grows at the "
