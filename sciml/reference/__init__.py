@@ -41,5 +41,6 @@ wind_tunnel                         potential flow around an obstacle by one pre
 :mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
 :mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.trigonometric_series` has periodic initial
 conditions, :mod:`~sciml.reference.integrating_factor` time steps for stiff linear parts,
-:mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
+:mod:`~sciml.reference.time_steps` their number, and :mod:`~sciml.reference.arrays` what lets formulas take NumPy
+arrays and torch tensors alike.
 """

@@ -25,6 +25,7 @@ from scipy.ndimage import spline_filter1d
 
 from sciml.checks import choice, finite, number, positive, rising, shape, whole_number
 from sciml.errors import DivergenceError, InputError
+from sciml.reference.time_steps import equal_steps
 
 Velocity = Callable[[np.ndarray, float], np.ndarray]
 DEGREES = (3, 5)
@@ -210,7 +211,7 @@ def semi_lagrangian(
     _checked_velocity(velocity, points)
     now, result = 0.0, []
     for target in times:
-        count = int(np.ceil((target - now) / time_step - 1e-9))
+        count = equal_steps(target - now, time_step)
         for taken in range(1, count + 1):
             step = (target - now) / count
             time = now + taken * step

@@ -21,6 +21,7 @@ import numpy as np
 from sciml.checks import choice, finite, number, positive, rising, shape, whole_number
 from sciml.errors import InputError
 from sciml.reference.conservation_laws_entropy import Flux
+from sciml.reference.time_steps import equal_steps
 
 LINEAR_WEIGHTS = (0.1, 0.6, 0.3)
 SMALLEST = 1e-6  # of Jiang and Shu, relative to squared differences of the initial averages
@@ -215,7 +216,7 @@ def _evolve(
 
     u, now, result = initial, 0.0, []
     for target in np.asarray(times, float):
-        count = int(np.ceil((target - now) * rate - 1e-9))
+        count = equal_steps(target - now, 1 / rate if rate else np.inf)
         step = (target - now) / count if count else 0.0
         for _ in range(count):
             first = u + step * change(u)

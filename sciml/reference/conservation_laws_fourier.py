@@ -24,6 +24,7 @@ from scipy.fft import irfft, rfft
 from sciml.checks import finite, number, positive, rising, shape, whole_number
 from sciml.errors import DivergenceError
 from sciml.reference.conservation_laws_entropy import Flux
+from sciml.reference.time_steps import equal_steps
 
 CIRCLE = 64  # points of the means; the coefficients are entire functions, whose means converge like 1 / 64!
 Change = Callable[[np.ndarray], np.ndarray]
@@ -154,7 +155,7 @@ def _evolve(
     modes, now, result = kept * rfft(initial), 0.0, []
     length, factors = 0.0, ()
     for target in np.asarray(times, float):
-        count = max(int(np.ceil((target - now) / longest - 1e-9)), 1) if target > now else 0
+        count = equal_steps(target - now, longest)
         step = (target - now) / count if count else length
         if abs(step - length) > 1e-12 * step:
             length, factors = step, _factors(-step * viscosity * wave**2, step)

@@ -25,6 +25,7 @@ from scipy.fft import dct, dst
 from sciml.checks import finite, number, positive, rising, shape, shown, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.reference.integrating_factor import runge_kutta_step
+from sciml.reference.time_steps import equal_steps
 
 POINTS_AT_ONCE = 4096
 
@@ -154,7 +155,7 @@ def flow_in_box(
     # The initial vorticity on a grid twice as fine: less of what the series cannot hold is mistaken for what it can.
     modes, now, kept = system.analysis(_at_inner_nodes(vorticity, 2 * cells)), 0.0, []
     for target in times:
-        count = int(np.ceil((target - now) / time_step - 1e-9))
+        count = equal_steps(target - now, time_step)
         with np.errstate(over="ignore", invalid="ignore"):  # the sentence below answers
             for _ in range(count):
                 modes = system.step(modes, (target - now) / count)

@@ -12,6 +12,7 @@ import numpy as np
 from sciml.checks import shape as check_shape
 from sciml.errors import InputError
 from sciml.reference.integrating_factor import runge_kutta_step
+from sciml.reference.time_steps import equal_steps
 
 Divisors = Callable[[Sequence[np.ndarray]], np.ndarray]
 
@@ -126,7 +127,7 @@ def burgers(initial: np.ndarray, viscosity: float, times: np.ndarray, time_step:
         return -0.5j * wave * kept * np.fft.rfft(np.fft.irfft(state, n) ** 2)
 
     for target in times:
-        count = int(np.ceil((target - now) / time_step - 1e-9))
+        count = equal_steps(target - now, time_step)
         step = (target - now) / count if count else 0.0
         for _ in range(count):
             spectrum = runge_kutta_step(spectrum, convection, -viscosity * wave**2, step)

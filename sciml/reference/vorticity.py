@@ -27,6 +27,7 @@ from sciml.checks import number, positive, real_array, rising, shape, whole_numb
 from sciml.errors import DivergenceError, InputError
 from sciml.reference.integrating_factor import runge_kutta_step
 from sciml.reference.periodic_fourier import random_field
+from sciml.reference.time_steps import equal_steps
 
 MODES = 7  # of a random vorticity along each axis; at the length 0.8 those left out have 1e-5 of the variance
 LEAST_POINTS = 2 * MODES + 1
@@ -98,7 +99,7 @@ def vorticity_flow(initial: np.ndarray, viscosity: float, times: Sequence[float]
     modes, now, kept = system.kept * rfft2(initial), 0.0, []
     most = GROWTH * system.enstrophy(modes)
     for target in times:
-        steps = int(np.ceil((target - now) / time_step - 1e-9))
+        steps = equal_steps(target - now, time_step)
         with np.errstate(over="ignore", invalid="ignore"):  # the sentence below answers
             for _ in range(steps):
                 modes = runge_kutta_step(modes, system.convection, system.decay, (target - now) / steps)

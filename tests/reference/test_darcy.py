@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.polynomial.legendre import leggauss
 
-from sciml.errors import InputError
+from sciml.errors import InputError, SingularSystemError
 from sciml.reference.darcy import DarcyPressure, LognormalCosines, random_medium, solve_darcy
 from sciml.reference.upscaling import fine_transmissibilities
 
@@ -158,3 +158,52 @@ def test_points_and_media_without_sense_are_refused() -> None:
         LognormalCosines(np.zeros((2, 3)))
     with pytest.raises(InputError, match="deviation of a medium"):
         random_medium(np.random.default_rng(0), 4, -1.0)
+
+
+@pytest.mark.parametrize("values", ["a", np.full(3, "a"), np.ones(3) * 1j, np.full(3, None), None])
+def test_coefficients_that_are_no_real_numbers_are_refused(values: object) -> None:
+    def broadcast(points: np.ndarray) -> object:
+        return np.broadcast_to(values[:1], points.shape[:-1]) if isinstance(values, np.ndarray) else values
+
+    for change in ({"permeability": broadcast}, {"source": broadcast}, {"source": values}):
+        with pytest.raises(InputError, match=r"values of the (permeability|source)"):
+            solve_darcy(**{"permeability": medium(), "degree": 6, **change})
+
+
+@pytest.mark.parametrize("rate", [10.0, 20.0, 30.0, 50.0, 300.0])
+def test_a_permeability_is_refused_where_its_contrast_leaves_no_digits_and_solved_where_it_does(rate: float) -> None:
+    """k = exp(rate x), and its mirror image, whose pressure is the mirror image times exp(rate)."""
+    points = square(np.linspace(0.1, 0.9, 9))
+    if rate > 25:
+        with pytest.raises(SingularSystemError, match="permeability varies by a factor of"):
+            solve_darcy(lambda points: np.exp(rate * points[..., 0]), degree=32)
+        return
+    rising, falling = (
+        solve_darcy(lambda points, sign=sign: np.exp(sign * rate * points[..., 0]), degree=32)(points)
+        for sign in (1.0, -1.0)
+    )
+    assert rising[::-1] * np.exp(rate) == pytest.approx(falling, rel=1e-5)
+    coarse = solve_darcy(lambda points: np.exp(rate * points[..., 0]), degree=28)(points)
+    assert np.linalg.norm(coarse - rising) < 1e-4 * np.linalg.norm(rising)
+
+
+def test_the_unresolved_share_is_small_where_the_pressure_is_accurate_and_large_where_it_is_not() -> None:
+    points = square(np.linspace(0, 1, 17))
+    for waves, deviation in ((2, 1.0), (4, 1.0), (4, 3.0), (10, 1.0)):
+        k = random_medium(np.random.default_rng([4, waves]), waves, deviation)
+        exact = solve_darcy(k, degree=56)(points)
+        for degree in (6, 12, 24, 40):
+            pressure = solve_darcy(k, degree=degree)
+            error = np.linalg.norm(pressure(points) - exact) / np.linalg.norm(exact)
+            assert error < 1e-3 or pressure.unresolved_share > 4e-4, (waves, deviation, degree, error)
+            assert error > 1e-5 or pressure.unresolved_share < 4e-4, (waves, deviation, degree, error)
+
+
+def test_a_pressure_is_known_on_the_unit_square_alone() -> None:
+    pressure = solve_darcy(1.0, degree=6)
+    for wrong in ([[1.5, 0.5]], [[0.5, -0.1]], [[np.nan, 0.0]], "a", [0.5]):
+        with pytest.raises(InputError, match="points"):
+            pressure(wrong)
+        with pytest.raises(InputError, match="points"):
+            pressure.gradient(wrong)
+    assert pressure([[0.0, 1.0], [1.0, 0.3]]) == pytest.approx(0, abs=1e-15)

@@ -9,7 +9,7 @@ from sciml.bench.hcmoe.rows import GROUPS
 MEASUREMENTS = ("costs", "families", "gradients", "layers", "sensitivities", "solutions")
 REFERENCES = (
     *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "diffusion_sorption"),
-    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier"),
+    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier", "time_steps"),
 )
 
 CONTENTS = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS)
