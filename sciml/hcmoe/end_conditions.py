@@ -10,6 +10,7 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.hcmoe.elements import ElementBasis
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients
 from sciml.numerics.polynomials import ENDS, gauss_legendre
 
 
@@ -61,9 +62,10 @@ def start_of(problem: SpaceTimeProblem, basis: ElementBasis) -> Tensor:
     Values and slopes at faces are exact, the rest is the best fit in each element. Where the condition at an end is not
     met by the start, the condition holds, and a cubic over the element there leads from one to the other.
     """
+    coefficients = problem.chosen(slice(None), 1)  # taken here, for they are checked, which no transform allows
 
     def initial(x: Tensor) -> Tensor:
-        return _initial(problem, x) + 0 * x  # a constant has a slope too
+        return _initial(problem, coefficients, x) + 0 * x  # a constant has a slope too
 
     value, slope = torch.func.jvp(initial, (basis.face_points,), (torch.ones_like(basis.face_points),))
     ends = torch.stack([value, slope * basis.lengths], 2)
@@ -91,15 +93,15 @@ def start_error(problem: SpaceTimeProblem, basis: ElementBasis, start: Tensor) -
     """
     nodes, weights = gauss_legendre(2 * basis.size)
     found = (basis.tables(nodes, 0)[0] @ start[..., None])[..., 0].flatten(1)
-    wanted = _initial(problem, basis.points(nodes).flatten())
+    wanted = _initial(problem, problem.chosen(slice(None), 1), basis.points(nodes).flatten())
     shares = ((basis.half / (2 * basis.half.sum()))[:, None] * weights).flatten()
     largest = torch.maximum(found.abs(), wanted.abs()).amax(1)
     return float(((found - wanted).abs() @ shares / largest.clamp_min(torch.finfo(torch.float64).tiny)).max())
 
 
-def _initial(problem: SpaceTimeProblem, x: Tensor) -> Tensor:
+def _initial(problem: SpaceTimeProblem, coefficients: Coefficients, x: Tensor) -> Tensor:
     """Return u at time 0 at places ``(n,)``, ``(instances, n)``."""
-    at = Points(x, torch.zeros(1, dtype=torch.float64), problem.chosen(slice(None), 1))
+    at = Points(x, torch.zeros(1, dtype=torch.float64), coefficients)
     return problem.initial_values(at).expand(problem.instances, len(x))
 
 

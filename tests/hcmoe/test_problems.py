@@ -99,14 +99,24 @@ def test_a_grid_of_values_is_what_the_slabs_have_and_points_outside_are_refused(
     assert torch.allclose(u[:, 2], experts.values(states[1], x, 0.7), rtol=0, atol=1e-14)
     assert torch.allclose(u[0, 0], experts.problem.initial_values(Points(x, x.new_zeros(1), {})), atol=1e-4)
     for state, points, time, words in [
-        (states[0], x + 0.1, 0.2, r"a point is 1\.1, expected 0 to 1"),
-        (states[0], x, 0.7, r"a time in slab 1 is 0\.7, expected 0 to 0\.5"),
-        (states[0], x, float("nan"), "a time in slab 1 is nan"),
-        (states[1], x, torch.linspace(0.4, 1, 5).double(), r"a time in slab 2 is 0\.4, expected 0\.5 to 1"),
+        (
+            states[0],
+            x + 0.1,
+            0.2,
+            r"values of the points are outside, the first of them 1\.1, expected numbers from 0 to 1",
+        ),
+        (states[0], x, 0.7, r"the first of them 0\.7, expected numbers from 0 to 0\.5; slab 1 covers these"),
+        (states[0], x, float("nan"), "the time is nan"),
+        (
+            states[1],
+            x,
+            torch.linspace(0.4, 1, 5).double(),
+            r"the first of them 0\.4, expected numbers from 0\.5 to 1; slab 2 covers these",
+        ),
     ]:
         with pytest.raises(InputError, match=words):
             experts.values(state, points, time)
-    with pytest.raises(InputError, match=r"time in slab 1 is 0\.7"):
+    with pytest.raises(InputError, match=r"0\.7, expected numbers from 0 to 0\.5"):
         experts.on_grid(states[:1], times, x)
 
 
