@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciml.checks import whole_number
+from sciml.checks import real_tensor, rising, shape, whole_number, within
 from sciml.errors import InputError
 
 
@@ -82,3 +82,15 @@ def widths(coordinates: Tensor, lower: float, upper: float) -> Tensor:
     """Return the lengths of the pieces of an interval that are nearest to each point, whose sum is its length."""
     ends = coordinates.new_tensor([lower]), coordinates.new_tensor([upper])
     return torch.cat([ends[0], (coordinates[1:] + coordinates[:-1]) / 2, ends[1]]).diff()
+
+
+def axis(name: str, values: Tensor, lower: float, upper: float) -> Tensor:
+    """Return the coordinates of a grid along one axis in double precision, of rising points between two others.
+
+    Raises
+    ------
+    InputError
+        If they are no tensor ``(n,)``, fall, or leave the interval.
+    """
+    rising(name, shape(name, real_tensor(name, values), ("number of points",)))
+    return within(name, values, lower, upper, remedy="the problem is stated there").double()

@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import rising, shape
+from sciml.checks import instance, shape
 from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis, LiftedBasis
-from sciml.hcmoe.boxes import Boxes
+from sciml.hcmoe.boxes import Boxes, axis
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
@@ -81,20 +81,12 @@ class ExpertConstraint(nn.Module):
         settings: ConstraintSettings | None = None,
     ) -> None:
         super().__init__()
-        problem.check()
-        self.problem, self.settings = problem, settings or ConstraintSettings()
-        domain = problem.domain
-        for name, each, lower, upper in (
-            ("times", times, 0.0, problem.duration),
-            ("places", x, domain.lower[0], domain.upper[0]),
-        ):
-            shape(f"the {name} of the constraint", each, (f"number of {name}",))
-            rising(f"the {name} of the constraint", each)
-            if not lower <= float(each[0]) <= float(each[-1]) <= upper * (1 + 1e-12):
-                raise InputError(
-                    f"the {name} of the constraint are from {float(each[0]):g} to {float(each[-1]):g}, expected within "
-                    f"{lower:g} and {upper:g}, where the problem is stated."
-                )
+        instance("the problem", problem, SpaceTimeProblem, "a SpaceTimeProblem").check()
+        settings = instance("settings", settings or ConstraintSettings(), ConstraintSettings, "ConstraintSettings")
+        self.problem, self.settings = problem, settings
+        times = axis("the times of the constraint", times, 0.0, problem.duration)
+        x = axis("the places of the constraint", x, problem.domain.lower[0], problem.domain.upper[0])
+        shape("experts", experts, (2,), remedy="give their numbers along time and place, such as (1, 4)")
         if (0, 0) not in problem.orders:
             raise InputError(f"the orders of {type(problem).__name__} lack (0, 0), expected u itself among the terms.")
         self.boxes = Boxes(len(times), len(x), *experts)
@@ -103,7 +95,7 @@ class ExpertConstraint(nn.Module):
                 f"{self.settings.points} points of each expert are to be drawn, expected at most the "
                 f"{self.boxes.points} in its box."
             )
-        self._lattice = Lattice(problem, times.double(), x.double(), self.boxes, self.settings.weighting)
+        self._lattice = Lattice(problem, times, x, self.boxes, self.settings.weighting)
         # Coordinates stay in double precision whatever the module is converted to; this buffer tells the device.
         self.register_buffer("_place", times.new_empty(0), persistent=False)
         self._told = False

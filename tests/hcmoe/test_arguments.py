@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.hcmoe import Burgers, CoupledExperts, DiffusionSorption, Elements, Heat, Slabs
+from sciml.hcmoe import Burgers, CoupledExperts, DiffusionSorption, Elements, ExpertConstraint, Heat, Slabs
 from sciml.hcmoe.problems.base import instances_of
 
 JUNK = st.recursive(
@@ -153,6 +153,23 @@ def test_elements_cover_the_interval_with_sizes_that_double_precision_resolves(c
 def test_experts_refuse_what_is_none_of_their_settings_or_fits_no_memory(arguments, said):
     with pytest.raises(InputError, match=said):
         CoupledExperts(*arguments)
+
+
+GRID = torch.linspace(0, 1, 8, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("grid", [GRID.tolist(), GRID.numpy(), GRID.flip(0), GRID + 0.5, GRID[:, None], GRID[:0], None])
+def test_grids_of_constraints_that_are_no_rising_tensors_in_the_domain_are_refused(grid):
+    for times, x, name in ((grid, GRID, "times"), (GRID, grid, "places")):
+        with pytest.raises(InputError, match=f"the {name} of the constraint"):
+            ExpertConstraint(Heat(), times, x)
+
+
+@given(experts=JUNK.filter(lambda each: each not in ((1, 1), [1, 1], (True, 1))))
+@settings(deadline=None)
+def test_numbers_of_experts_are_two_that_divide_the_grid(experts):
+    with pytest.raises(InputError, match="experts"):
+        ExpertConstraint(Heat(), GRID[:1], GRID[:1], experts)
 
 
 def test_more_elements_or_slabs_than_a_computer_can_hold_are_refused():

@@ -367,7 +367,9 @@ def test_what_does_not_fit_is_refused_with_a_sentence() -> None:
         ExpertConstraint(problem, times, x, (4, 1))
     with pytest.raises(InputError, match="18 points for the 30 fields of the basis"):
         ExpertConstraint(problem, times, x, (2, 2))(Waves(4, 6))
-    with pytest.raises(InputError, match="places of the constraint are from -1 to 2, expected within -1 and 1"):
+    with pytest.raises(
+        InputError, match=r"values of the places of the constraint are outside, .* expected numbers from -1 to 1"
+    ):
         HardConstraintLayer(problem, times, points(12, -1.0, 2.0))
     with pytest.raises(InputError, match="100 points of each expert are to be drawn, expected at most the 72"):
         HardConstraintLayer(problem, times, x, ConstraintSettings(points=100))
