@@ -282,6 +282,10 @@ class CoupledExperts:
         found = [self.values(states[k - 1], x, time) for k, time in zip(numbers, times, strict=True)]
         return torch.stack(found, 1)
 
+    def residuals(self, state: SlabState) -> Tensor:
+        """Return the residual of each expert in a slab, ``(instances, K)``, of which the report has the mean square."""
+        return self._slab(state.number - 1, state.start).residuals(state.change)
+
     def slab_at(self, time: float) -> int:
         """Return the number of the slab that a time is in, counted from 1."""
         duration = self.problem.duration

@@ -61,6 +61,16 @@ class Slab:
         weighted = (self._weights * residual).flatten(2)
         return ChainLinearisation(self.unknowns.chosen(items), weighted, lambda: self._jacobian(slopes))
 
+    def residuals(self, coefficients: Tensor) -> Tensor:
+        """Return the root mean square of the weighted residual on each element, ``(instances, K)``.
+
+        The mean over the elements by their sizes is the one that the least squares make small.
+        """
+        with torch.no_grad():
+            terms = self._terms(coefficients, torch.arange(len(coefficients)))
+            residual = self._weights * self.problem.residual(tuple(terms), self._points(slice(None)))
+            return (residual.square().sum((2, 3)) * self.basis.half.sum() / self.basis.half).sqrt()
+
     def attached(self, w: Tensor) -> Tensor:
         """Return the unknowns after one more Gauss-Newton step, as a function of the start and the coefficients.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.hcmoe.coupled import CoupledExperts, SlabState, about_start
 from sciml.hcmoe.elements import Elements, Slabs
+from sciml.hcmoe.pictures import expert_boxes
 from sciml.hcmoe.problems import SpaceTimeProblem
+from sciml.mesh.series import Series
 from sciml.metrics import relative_l2
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.run_records import METRICS, read_rows
@@ -137,17 +140,41 @@ class SpectralExperts(SolveTask):
         slab = self.state.numel() * (1 + self.experts.slabs.degree)
         return self.experts.slabs.count * slab * self.state.element_size()
 
+    def draw_more(self, series: Series, figures: Path) -> None:
+        """Draw u with the boxes of the experts, and what each of them misses."""
+        from sciml import plots
+
+        boxes = expert_boxes(self.experts, [self._stored(number) for number in range(1, self._done + 1)])
+        plots.experts_picture(series["u"], boxes, figures / "experts.png")
+        plots.residual_picture(boxes, figures / "residual.png")
+
+    def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
+        """Draw residual and error of the slabs over the seconds that were spent on them."""
+        from sciml import plots
+
+        names = {"seconds": "seconds", "loss/time": "time", "loss/residual": "residual", "loss/relative_l2": "error"}
+        rows = [{names[key]: value for key, value in row.items() if key in names} for row in history]
+        later = {float(time): relative_l2(u, exact) for time, u, exact in zip(*self._beside_reference, strict=True)}
+        plots.slab_history(rows, path, later=later)
+
     def _against_reference(self) -> dict[str, float]:
         """Return the relative L2 errors against the problem's reference, over all its times and at the last one."""
+        _, found, exact = self._beside_reference
+        if not len(found):
+            return {}
+        return {"relative_l2": relative_l2(found, exact), "relative_l2_at_end": relative_l2(found[-1], exact[-1])}
+
+    @cached_property
+    def _beside_reference(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The known times of the problem's reference, and the solution and the reference there; without one, empty."""
         reference = self.problem.reference()
         if reference is None:
-            return {}
+            return np.empty(0), np.empty(0), np.empty(0)
         first, last = self.known_times
         known = (reference.t >= first) & (reference.t <= last)
-        points, exact = reference.x[:, None].to(self.state), reference.u[known].numpy()
-        found = [self.fields_at(float(time))(points)["u"][:, 0].cpu().numpy() for time in reference.t[known]]
-        numbers = {"relative_l2": relative_l2(np.stack(found), exact)} if found else {}
-        return numbers | ({"relative_l2_at_end": relative_l2(found[-1], exact[-1])} if found else {})
+        times, points = reference.t[known].numpy(), reference.x[:, None].to(self.state)
+        found = [self.fields_at(float(time))(points)["u"][:, 0].cpu().numpy() for time in times]
+        return times, np.array(found), reference.u[known].numpy()
 
     def _relative_error(self) -> float:
         """Return the relative L2 error over the slabs that are solved, at times within and points across them."""

@@ -10,6 +10,7 @@ from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
 from sciml.plots.decisions import DecisionPicture, decisions_picture
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
+from sciml.plots.experts import ExpertBoxes, experts_picture, residual_picture, slab_history
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.identification import estimates_picture, readings_picture
 from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
@@ -30,6 +31,7 @@ __all__ = [
     "Ball",
     "ClassifiedGraph",
     "DecisionPicture",
+    "ExpertBoxes",
     "Plane",
     "Run",
     "classified_graphs",
@@ -39,6 +41,7 @@ __all__ = [
     "deformed_mesh",
     "error_distributions",
     "error_by_size",
+    "experts_picture",
     "estimates_picture",
     "field_animation",
     "field_slice",
@@ -51,6 +54,8 @@ __all__ = [
     "profiles",
     "readings_picture",
     "residual_history",
+    "residual_picture",
+    "slab_history",
     "solution_picture",
     "solver_seconds",
     "space_time",

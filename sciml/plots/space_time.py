@@ -72,6 +72,13 @@ def draw_space_time(axes: Axes, field: Field, paths: np.ndarray | None) -> Scala
     return shown
 
 
+def draw_boxes(axes: Axes, faces: np.ndarray, times: np.ndarray, *, colour: str = INK) -> None:
+    """Draw the edges of boxes over an image; where they are narrow, their lines run together."""
+    (left, right), (bottom, top) = (faces[0], faces[-1]), (times[0], times[-1])
+    lines = [[(x, bottom), (x, top)] for x in faces] + [[(left, t), (right, t)] for t in times]
+    axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.5, alpha=0.45), autolim=False)
+
+
 def _copies(paths: np.ndarray, times: np.ndarray, lower: float, period: float | None) -> list[np.ndarray]:
     """Curves of (x, t); with a period, as often as some part of one lies in the box."""
     if paths.ndim != 2 or paths.shape[1] != len(times):
