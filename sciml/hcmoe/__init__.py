@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.inverse_task import InverseExperts
     from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint, HardConstraintLayer
+    from sciml.hcmoe.local_bases import RandomFeatures
     from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
     from sciml.hcmoe.periodic_grid import PeriodicGrid
     from sciml.hcmoe.problems import (
@@ -83,6 +84,7 @@ _HOMES = {
     "Points": "sciml.hcmoe.problems",
     "Profile": "sciml.hcmoe.problems",
     "Projection": "sciml.hcmoe.projection",
+    "RandomFeatures": "sciml.hcmoe.local_bases",
     "Readings": "sciml.hcmoe.readings",
     "ReadingsSource": "sciml.hcmoe.readings",
     "ReadingsTable": "sciml.hcmoe.readings",
@@ -122,6 +124,7 @@ __all__ = [
     "Points",
     "Profile",
     "Projection",
+    "RandomFeatures",
     "Readings",
     "ReadingsSource",
     "ReadingsTable",

@@ -155,8 +155,16 @@ class LiftedBasis:
     """
 
     def __init__(self, basis: Basis, problem: SpaceTimeProblem, coefficients: Coefficients) -> None:
-        self.basis, self.problem = basis, problem
+        self.basis, self.problem, self._given = basis, problem, coefficients
         self.coefficients = spread(coefficients, 1)
+
+    @property
+    def sides(self) -> tuple[Basis, Basis]:
+        """The bases before and after a face."""
+        before, after = sides_of(self.basis)
+        if before is after:
+            return self, self
+        return LiftedBasis(before, self.problem, self._given), LiftedBasis(after, self.problem, self._given)
 
     def derivatives(self, orders: Sequence[Order], times: Tensor, x: Tensor) -> Tensor:
         """Return derivatives at all pairs of times and places, ``(instances, orders, times, places, N + 1)``."""
@@ -180,6 +188,11 @@ class LiftedBasis:
         for _ in range(order):
             initial = _slope(initial)
         return initial(x)
+
+
+def sides_of(basis: Basis) -> tuple[Basis, Basis]:
+    """Return the bases before and after a face, which are one unless the fields jump there."""
+    return getattr(basis, "sides", (basis, basis))
 
 
 def proper_orthogonal_modes(snapshots: Tensor, modes: int, times: Tensor, x: Tensor) -> GridBasis:

@@ -94,3 +94,10 @@ def axis(name: str, values: Tensor, lower: float, upper: float) -> Tensor:
     """
     rising(name, shape(name, real_tensor(name, values), ("number of points",)))
     return within(name, values, lower, upper, remedy="the problem is stated there").double()
+
+
+def faces_of(coordinates: Tensor, count: int, lower: float, upper: float) -> Tensor:
+    """Return the faces of boxes of equal numbers of points, half-way between points, and the ends, ``(count + 1,)``."""
+    each = len(coordinates) // count
+    ends = coordinates.new_tensor([lower]), coordinates.new_tensor([upper])
+    return torch.cat([ends[0], (coordinates[each - 1 : -1 : each] + coordinates[each::each]) / 2, ends[1]])

@@ -9,7 +9,7 @@ from sciml.checks import choice, number, whole_number
 from sciml.hcmoe.rows import Weighting
 from sciml.numerics.batched_least_squares import BatchedSettings
 
-Coupling = Literal["faces", "exact", "independent"]
+Coupling = Literal["faces", "exact", "windows", "independent"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class ConstraintSettings:
     ----------
     coupling : ``"faces"``: an expert has the rows of start and ends that it touches, and jumps of value and slope
         across faces are rows, too; ``"exact"``: these jumps are 0, for a fixed basis with few different traces on a
-        face, such as polynomials; ``"independent"``, as published: each expert has the rows of the whole start and of
-        both ends, and nothing ties it to its neighbours
+        face, such as polynomials; ``"windows"``: the solution is the sum of all experts' combinations times smooth
+        windows that sum to 1, and needs no rows at faces; ``"independent"``, as published: each expert has the rows of
+        the whole start and of both ends, and nothing ties it to its neighbours
     start : ``"rows"``, or ``"lift"``: the fields of the basis are multiplied by ``t / duration`` and added to the
         start, which then holds exactly; the start is the last field of the weights, with the weight 1
     weighting : of the rows, see :class:`~sciml.hcmoe.rows.Lattice`
@@ -43,7 +44,7 @@ class ConstraintSettings:
     iteration: BatchedSettings = field(default_factory=BatchedSettings)
 
     def __post_init__(self) -> None:
-        choice("the coupling of experts", self.coupling, ("faces", "exact", "independent"))
+        choice("the coupling of experts", self.coupling, ("faces", "exact", "windows", "independent"))
         choice("the start of the constraint", self.start, ("rows", "lift"))
         choice("the weighting of the rows", self.weighting, ("quadrature", "paper"))
         choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))

@@ -28,6 +28,7 @@ from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes, axis
 from sciml.hcmoe.constraint_settings import ConstraintSettings
+from sciml.hcmoe.local_bases import LocalBasis, PiecewiseBasis, WindowedBasis, corners
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.hcmoe.ranks import gathered, share_of
@@ -95,7 +96,9 @@ class ExpertConstraint(nn.Module):
                 f"{self.settings.points} points of each expert are to be drawn, expected at most the "
                 f"{self.boxes.points} in its box."
             )
-        self._lattice = Lattice(problem, times, x, self.boxes, self.settings.weighting)
+        # windows blend all experts into one field, for which the lattice is one box
+        self._solved = Boxes(len(times), len(x)) if self.settings.coupling == "windows" else self.boxes
+        self._lattice = Lattice(problem, times, x, self._solved, self.settings.weighting)
         # Coordinates stay in double precision whatever the module is converted to; this buffer tells the device.
         self.register_buffer("_place", times.new_empty(0), persistent=False)
         self._told = False
@@ -110,7 +113,7 @@ class ExpertConstraint(nn.Module):
 
     def forward(
         self,
-        basis: Basis,
+        basis: Basis | LocalBasis,
         coefficients: Coefficients | None = None,
         generator: torch.Generator | None = None,
     ) -> ConstraintOutput:
@@ -118,7 +121,7 @@ class ExpertConstraint(nn.Module):
 
         Parameters
         ----------
-        basis : of fields
+        basis : of fields, the same in all boxes, or other ones in each of them
         coefficients : of the problem by name, ``(instances,)`` each, or profiles; its own by default
         generator : of the points that are drawn, on the device of the grid; needed if ``settings.points`` is given
 
@@ -127,10 +130,10 @@ class ExpertConstraint(nn.Module):
         InputError
             If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
         """
-        lattice, boxes = self.lattice, self.boxes
+        lattice, boxes = self.lattice, self._solved
         coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
         self.problem.check_coefficients(coefficients)
-        basis = self._with_start(basis, coefficients)
+        basis = self.joined(basis, coefficients)
         terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x).double()
         counts = {"basis": len(terms)} | {name: len(values) for name, values in coefficients.items()}
         instances = max(counts.values())
@@ -148,11 +151,10 @@ class ExpertConstraint(nn.Module):
             self._told = warn_of_limits(report)
         if self.settings.over_ranks:
             w = gathered(w, share, problem.items)
-        w = w.reshape(len(members), -1)
-        u = boxes.assemble(product(members[:, self.problem.orders.index((0, 0))], w))
-        return ConstraintOutput(u, w.unflatten(0, (instances, boxes.count)), report)
+        u = boxes.assemble(product(members[:, self.problem.orders.index((0, 0))], w.reshape(len(members), -1)))
+        return ConstraintOutput(u, w.reshape(instances, self.boxes.count, -1), report)
 
-    def jumps(self, basis: Basis, weights: Tensor, coefficients: Coefficients | None = None) -> Tensor:
+    def jumps(self, basis: Basis | LocalBasis, weights: Tensor, coefficients: Coefficients | None = None) -> Tensor:
         """Return the largest jump across faces, of values and of slopes times the size of a box, ``(instances,)``.
 
         Parameters
@@ -161,16 +163,39 @@ class ExpertConstraint(nn.Module):
         weights : those of the output, ``(instances, K, N)``
         coefficients : as those of the call
         """
-        if self.boxes.count == 1:
+        if self._solved.count == 1:
             return weights.new_zeros(len(weights))
         plain = replace(self.lattice, weighting="paper")
-        basis = self._with_start(basis, self.problem.coefficients if coefficients is None else coefficients)
+        basis = self.joined(basis, self.problem.coefficients if coefficients is None else coefficients)
         return product(plain.face_rows(basis), weights.flatten(1)).abs().amax(1)
 
-    def _with_start(self, basis: Basis, coefficients: Coefficients) -> Basis:
-        if self.settings.start == "rows":
-            return basis
-        return LiftedBasis(basis, self.problem, coefficients)
+    def joined(self, basis: Basis | LocalBasis, coefficients: Coefficients) -> Basis:
+        """Return the fields that are combined: those of each box, with the start if it is lifted, times windows if any.
+
+        With ``coupling="windows"`` the solution at any point is their combination by the weights of all experts, one
+        after the other; else that by the weights of the expert in whose box it is.
+
+        Parameters
+        ----------
+        basis : as that of the call
+        coefficients : of the problem by name
+        """
+        windows, local = self.settings.coupling == "windows", isinstance(basis, LocalBasis)
+        if local and self.settings.coupling == "independent":
+            raise InputError(
+                "independent experts have the rows of the whole start, which a basis of each box by itself does not "
+                "reach; expected a basis that is the same in all boxes, or another coupling."
+            )
+        faces = replace(self.lattice, boxes=self.boxes).faces
+        bases = [basis.within(*each) for each in corners(faces, windows)] if local else [basis]
+        if self.settings.start == "lift" and (windows or not local):
+            bases = [LiftedBasis(each, self.problem, coefficients) for each in bases]
+        if windows:
+            return WindowedBasis(bases, faces)
+        if not local:
+            return bases[0]
+        pieces = PiecewiseBasis(bases, faces)
+        return pieces if self.settings.start == "rows" else LiftedBasis(pieces, self.problem, coefficients)
 
     def _least_squares(
         self,
@@ -179,7 +204,7 @@ class ExpertConstraint(nn.Module):
         coefficients: Coefficients,
         generator: torch.Generator | None,
     ) -> PointwiseProblem:
-        lattice, count = self.lattice, self.boxes.count
+        lattice, count = self.lattice, self._solved.count
         instances = len(members) // count
         t, x = lattice.points
         values = self.problem.coefficients_at(Points(x, t, spread(coefficients, 2)))
@@ -200,13 +225,14 @@ class ExpertConstraint(nn.Module):
             constraints,
             group,
             couplings,
-            "instance {}".format if coupled else self.boxes.name,
+            self._name if group == 1 else "instance {}".format,
         )
 
     def _between_experts(
         self, basis: Basis, instances: int, functions: int, group: int
     ) -> tuple[tuple[Tensor, Tensor] | None, tuple[Tensor, Tensor] | None]:
         """Return rows and constraints on the unknowns of a group of experts, with their right-hand sides."""
+        windows = self.settings.coupling == "windows"
         couplings, exact = None, self.lattice.x.new_zeros(1, 0, group * functions)
         if group > 1:
             faces = self.lattice.face_rows(basis)
@@ -217,14 +243,15 @@ class ExpertConstraint(nn.Module):
                 exact = self._independent_rows(faces)
             else:
                 couplings = _expanded(faces, 0.0, instances)
+        items = instances * self._solved.count // group
         if self.settings.start == "lift":
-            each = torch.arange(group, device=exact.device)
-            lift = exact.new_zeros(1, group, group * functions)
-            lift[0, each, (each + 1) * functions - 1] = 1
-            items = instances * self.boxes.count // group
+            parts = self.boxes.count if windows else group
+            each = torch.arange(parts, device=exact.device)
+            lift = exact.new_zeros(1, parts, group * functions)
+            lift[0, each, (each + 1) * (group * functions // parts) - 1] = 1
             (c, d), (e, f) = _expanded(exact, 0.0, items), _expanded(lift, 1.0, items)
             return couplings, (torch.cat([c, e], 1), torch.cat([d, f], 1))
-        return couplings, _expanded(exact, 0.0, instances * self.boxes.count // group)
+        return couplings, _expanded(exact, 0.0, items)
 
     @staticmethod
     def _independent_rows(faces: Tensor) -> Tensor:
@@ -239,7 +266,7 @@ class ExpertConstraint(nn.Module):
 
     def _rows(self, basis: Basis, coefficients: Coefficients, instances: int) -> tuple[Tensor, Tensor]:
         """Return the rows of start and ends of each expert, and the ridge."""
-        boxes, touched = self.boxes, self.settings.coupling != "independent"
+        boxes, touched = self._solved, self.settings.coupling != "independent"
         times, places = (torch.arange(each, device=self.lattice.x.device) for each in (boxes.by_time, boxes.by_place))
         rows = []
         if self.settings.start == "rows":
@@ -276,23 +303,29 @@ class ExpertConstraint(nn.Module):
         if generator is None:
             raise InputError("the constraint draws points, expected a generator: pass one of the device of the grid.")
         draws = torch.rand(given[0].shape, generator=generator, device=generator.device)
-        chosen = draws.argsort(1)[:, : self.settings.points].to(members.device)
+        count = self.settings.points * self.boxes.count // self._solved.count
+        chosen = draws.argsort(1)[:, :count].to(members.device)
         index = chosen[:, None, :, None].expand(-1, members.shape[1], -1, members.shape[3])
         found = [each.gather(1, chosen) if each.shape[1] > 1 else each for each in given]
-        found[0] = found[0] * (draws.shape[1] / self.settings.points)
+        found[0] = found[0] * (draws.shape[1] / count)
         return members.gather(2, index), found
+
+    def _name(self, member: int) -> str:
+        """Return a member of the batch in words."""
+        return self.boxes.name(member) if self._solved is self.boxes else f"instance {member}"
 
     def _check(self, members: Tensor) -> None:
         broken = ~members.detach().flatten(1).isfinite().all(1)
         if bool(broken.any()):
             raise InputError(
                 f"the basis is not finite for {int(broken.sum())} of {len(broken)} experts, the first of them "
-                f"{self.boxes.name(int(broken.nonzero()[0]))}; expected finite fields with finite derivatives."
+                f"{self._name(int(broken.nonzero()[0]))}; expected finite fields with finite derivatives."
             )
-        points = self.settings.points or self.boxes.points
-        if points < members.shape[3]:
+        points, fields = self.settings.points or self.boxes.points, members.shape[3]
+        fields //= self.boxes.count // self._solved.count
+        if points < fields:
             raise InputError(
-                f"each expert has {points} points for the {members.shape[3]} fields of the basis, expected at least as "
+                f"each expert has {points} points for the {fields} fields of the basis, expected at least as "
                 "many points as fields; choose fewer experts, more points, or a smaller basis."
             )
 

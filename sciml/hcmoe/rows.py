@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.hcmoe.bases import Basis
-from sciml.hcmoe.boxes import Boxes, widths
+from sciml.hcmoe.bases import Basis, sides_of
+from sciml.hcmoe.boxes import Boxes, faces_of, widths
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 
@@ -71,6 +71,15 @@ class Lattice:
         times, places = self.boxes.partition(grid[None, ..., None])[..., 0].unbind(1)
         return times, places
 
+    @cached_property
+    def faces(self) -> tuple[Tensor, Tensor]:
+        """The faces of the boxes in time and in space, the ends among them."""
+        boxes, domain = self.boxes, self.problem.domain
+        return (
+            faces_of(self.times, boxes.by_time, 0.0, self.problem.duration),
+            faces_of(self.x, boxes.by_place, domain.lower[0], domain.upper[0]),
+        )
+
     def start_rows(self, basis: Basis, coefficients: Coefficients) -> tuple[Tensor, Tensor]:
         """Return the rows of the start at all places, ``(instances, places, N)`` and ``(instances, places)``."""
         zero = self.times.new_zeros(1)
@@ -115,28 +124,29 @@ class Lattice:
         Values and slopes across faces in space, at all times; values across faces in time, at all places.
         """
         boxes, rows = self.boxes, []
-        own_times, own_places = len(self.times) // boxes.by_time, len(self.x) // boxes.by_place
         scales = [torch.ones_like(each) for each in self.shares]
         if self.weighting == "quadrature":
             scales = [PENALTY * each.sqrt() for each in self.shares]
+        faces, sides = self.faces, sides_of(basis)
         for j in range(1, boxes.by_place):
-            face = (self.x[j * own_places - 1] + self.x[j * own_places])[None] / 2
-            fields = basis.derivatives([(0, 0), (0, 1)], self.times, face).to(self.times)[..., 0, :]
-            fields = fields * fields.new_tensor([1.0, self.length / boxes.by_place])[:, None, None]
-            jumps = boxes.along_time((scales[0][:, None] * fields).transpose(1, 2))[:, :, 0].flatten(2, 3)
-            rows += [self._between((i, j - 1), (i, j), jumps[:, i]) for i in range(boxes.by_time)]
+            pair = []
+            for side in sides if sides[0] is not sides[1] else sides[:1]:
+                fields = side.derivatives([(0, 0), (0, 1)], self.times, faces[1][j : j + 1]).to(self.times)[..., 0, :]
+                fields = fields * fields.new_tensor([1.0, self.length / boxes.by_place])[:, None, None]
+                pair.append(boxes.along_time((scales[0][:, None] * fields).transpose(1, 2))[:, :, 0].flatten(2, 3))
+            rows += [self._between((i, j - 1), (i, j), [each[:, i] for each in pair]) for i in range(boxes.by_time)]
         for i in range(1, boxes.by_time):
-            face = (self.times[i * own_times - 1] + self.times[i * own_times])[None] / 2
-            fields = scales[1][:, None] * _at(basis, (0, 0), face, self.x)[:, 0]
-            jumps = boxes.along_place(fields)[:, 0]
-            rows += [self._between((i - 1, j), (i, j), jumps[:, j]) for j in range(boxes.by_place)]
+            pair = []
+            for side in sides if sides[0] is not sides[1] else sides[:1]:
+                fields = scales[1][:, None] * _at(side, (0, 0), faces[0][i : i + 1], self.x)[:, 0]
+                pair.append(boxes.along_place(fields)[:, 0])
+            rows += [self._between((i - 1, j), (i, j), [each[:, j] for each in pair]) for j in range(boxes.by_place)]
         return torch.cat(rows, 1)
 
-    def _between(self, one: tuple[int, int], other: tuple[int, int], fields: Tensor) -> Tensor:
+    def _between(self, one: tuple[int, int], other: tuple[int, int], fields: list[Tensor]) -> Tensor:
         """Return ``u_other - u_one`` as rows of the unknowns of all experts, ``(instances, rows, K * N)``."""
-        empty = torch.zeros_like(fields)
-        columns = [empty] * self.boxes.count
-        columns[self.boxes.index(*one)], columns[self.boxes.index(*other)] = -fields, fields
+        columns = [torch.zeros_like(fields[0])] * self.boxes.count
+        columns[self.boxes.index(*one)], columns[self.boxes.index(*other)] = -fields[0], fields[-1]
         return torch.cat(columns, 2)
 
 

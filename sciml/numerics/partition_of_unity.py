@@ -1,6 +1,7 @@
-r"""Smooth windows that sum to one on a periodic axis: the weights by which local fields are blended into global ones.
+r"""Smooth windows that sum to one on an axis: the weights by which local fields are blended into global ones.
 
-K windows are translates of a Fejér kernel, a trigonometric polynomial of degree K - 1 that is not negative:
+On a periodic axis, K windows are translates of a Fejér kernel, a trigonometric polynomial of degree K - 1 that is not
+negative:
 
 .. math::
 
@@ -16,6 +17,9 @@ is as smooth as the field.
 >>> bool(torch.allclose(periodic_windows(x, 3).sum(0), torch.ones_like(x), atol=1e-15))
 True
 
+Windows of an interval, :func:`interval_windows`, overlap with their neighbours alone: each is the difference of two
+steps with infinitely many derivatives, around its faces.
+
 Reference: Katznelson, An Introduction to Harmonic Analysis, 3rd ed., 2004, section I.2.5 (the kernel); Melenk and
 Babuška, Comput. Methods Appl. Mech. Eng. 139 (1996) 289 (what such partitions are for).
 """
@@ -29,6 +33,8 @@ from torch import Tensor
 
 from sciml.checks import real_tensor, shape, whole_number
 from sciml.errors import InputError
+
+SMALLEST = 1e-3  # of s, where a step and its derivatives are 0 in double precision
 
 
 def periodic_windows(points: Tensor, count: int) -> Tensor:
@@ -72,3 +78,37 @@ def product_windows(axes: Sequence[Tensor], counts: Sequence[int]) -> Tensor:
         windows = periodic_windows(points, count)
         result = torch.einsum("k...,ln->kl...n", result, windows).flatten(0, 1)
     return result
+
+
+def interval_windows(points: Tensor, faces: Tensor, order: int = 0) -> Tensor:
+    r"""Return windows of the pieces of an interval, which sum to one at each point, and their derivatives.
+
+    The step around a face is :math:`1 / (1 + e^{1/s - 1/(1 - s)})`, where s goes from 0 to 1 over half of the smaller
+    of its pieces to either side; it has infinitely many derivatives, and is constant beyond. A point is thus in two
+    windows at most.
+
+    Parameters
+    ----------
+    points : ``(n,)``
+    faces : of the K pieces, rising, ``(K + 1,)``; the first window goes on below, and the last above
+    order : of the highest derivative, at most 2
+
+    Returns
+    -------
+    Tensor
+        ``(order + 1, K, n)``.
+    """
+    shape("the points of windows", real_tensor("the points of windows", points), ("n",))
+    whole_number("the order of a derivative of windows", order, at_least=0, at_most=2)
+    lengths = faces.diff()
+    if len(faces) < 2 or not bool((lengths > 0).all()):
+        raise InputError(f"the faces of windows are {faces.tolist()}, expected two or more that rise.")
+    reach = torch.minimum(lengths[:-1], lengths[1:])[:, None]  # of the step around each inner face
+    s = (0.5 + (points - faces[1:-1, None]) / reach).clamp(SMALLEST, 1 - SMALLEST)
+    slope, curvature = 1 / (1 - s) ** 2 + 1 / s**2, 2 / (1 - s) ** 3 - 2 / s**3
+    step = torch.sigmoid(1 / (1 - s) - 1 / s)
+    rise = step * torch.sigmoid(1 / s - 1 / (1 - s))
+    steps = [step, rise * slope / reach, rise * ((1 - 2 * step) * slope**2 + curvature) / reach**2]
+    one, zero = points.new_ones(1, len(points)), points.new_zeros(1, len(points))
+    whole = [torch.cat([one if k == 0 else zero, steps[k], zero]) for k in range(order + 1)]
+    return torch.stack([each[:-1] - each[1:] for each in whole])

@@ -1,4 +1,4 @@
-"""Periodic windows: they sum to one, are smooth, and each belongs to its own interval."""
+"""Windows of periodic axes and of intervals: they sum to one, are smooth, and each belongs to its own interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sciml.errors import InputError
-from sciml.numerics.partition_of_unity import periodic_windows, product_windows
+from sciml.numerics.partition_of_unity import interval_windows, periodic_windows, product_windows
+from sciml.numerics.random import generator
 
 
 @given(count=st.integers(1, 12), points=st.lists(st.floats(-2, 2), min_size=1, max_size=20))
@@ -65,3 +66,36 @@ def test_windows_without_number_and_axes_without_windows_are_refused() -> None:
         periodic_windows(x, 0)
     with pytest.raises(InputError, match="2 axes and 1 numbers of windows"):
         product_windows((x, x), (1,))
+
+
+FACES = torch.tensor([0.0, 0.2, 0.5, 1.0], dtype=torch.float64)
+
+
+def test_windows_of_an_interval_sum_to_one_and_are_two_at_a_point():
+    points = torch.linspace(0, 1, 501, dtype=torch.float64)
+    value, slope, curvature = interval_windows(points, FACES, 2)
+    torch.testing.assert_close(value.sum(0), torch.ones_like(points), rtol=0, atol=1e-15)
+    assert float(value.min()) >= 0
+    assert int((value > 1e-12).sum(0).max()) == 2
+    for each in (slope, curvature):
+        torch.testing.assert_close(each.sum(0), torch.zeros_like(points), rtol=0, atol=1e-10)
+        assert float(each.abs().max()) > 1
+    middles = (FACES[1:] + FACES[:-1]) / 2
+    torch.testing.assert_close(interval_windows(middles, FACES)[0], torch.eye(3, dtype=torch.float64))
+
+
+def test_derivatives_of_windows_of_an_interval_are_those_of_their_values():
+    points = torch.rand(200, dtype=torch.float64, generator=generator(0)).requires_grad_()
+    found = interval_windows(points, FACES, 2)
+    for window in range(3):
+        (slope,) = torch.autograd.grad(found[0, window].sum(), points, create_graph=True)
+        torch.testing.assert_close(found[1, window], slope, rtol=1e-10, atol=1e-10)
+        (curvature,) = torch.autograd.grad(slope.sum(), points, retain_graph=True)
+        torch.testing.assert_close(found[2, window], curvature, rtol=1e-9, atol=1e-7)
+
+
+def test_one_window_of_an_interval_is_one_and_faces_that_do_not_rise_are_refused():
+    points = torch.linspace(-1, 2, 7, dtype=torch.float64)
+    torch.testing.assert_close(interval_windows(points, FACES[[0, 3]], 1)[0], torch.ones(1, 7, dtype=torch.float64))
+    with pytest.raises(InputError, match="expected two or more that rise"):
+        interval_windows(points, FACES.flip(0))
