@@ -1,4 +1,4 @@
-"""What the pictures of a run by coupled experts show of each of them: values, residuals, jumps at faces."""
+"""Values, residuals and jumps at faces of each coupled expert, for the pictures of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the methods of a problem return, tried at a few points before anything is solved."""
+"""Checks of the answers of a problem's methods, tried at a few points before anything is solved."""
 
 from __future__ import annotations
 
