@@ -335,3 +335,9 @@ def test_numbers_are_held_against_their_bounds_under_nested_transforms():
         "1 of 4 values of the points are outside, the first of them 4, expected numbers from 0 to 1; stay inside."
     ):
         transformed(points)
+
+
+def test_values_of_many_lines_are_shown_on_one():
+    assert checks.shown(np.eye(2)) == "array([[1., 0.], [0., 1.]])"
+    assert checks.shown("two\nlines") == repr("two\nlines")
+    assert "\n" not in checks.shown(torch.zeros(9, 9))

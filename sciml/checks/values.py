@@ -177,13 +177,15 @@ def sentence(name: str, value: object, expected: str, remedy: str = "") -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short."""
+    """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short, one line."""
     if isinstance(value, Integral | Real) and hasattr(value, "item"):
         value = value.item()
     try:
         text = repr(value)
     except ValueError:  # Python writes no integers of more than 4300 digits
         text = "an integer of thousands of digits" if isinstance(value, Integral) else f"a {type(value).__name__}"
+    if "\n" in text:  # as arrays and tensors have it
+        text = " ".join(text.split())
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
 
 

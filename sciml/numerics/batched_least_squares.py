@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sciml.checks import number
+from sciml.checks import instance, number, real_tensor
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.step_control import SMALL_GAIN, StepControl
 from sciml.status import Status
@@ -144,6 +144,8 @@ def minimise(
     DivergenceError
         If the residuals or the derivatives of items are not finite at the start; the sentence names them.
     """
+    real_tensor("the start", start)
+    settings = instance("settings", settings or BatchedSettings(), BatchedSettings, "BatchedSettings")
     if start.ndim != 2 or start.dtype != torch.float64 or not start.numel():
         raise InputError(
             f"the start has shape {tuple(start.shape)} and type {start.dtype}, expected one float64 vector for each "

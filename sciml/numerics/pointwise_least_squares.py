@@ -26,7 +26,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciml.checks import choice, shape
+from sciml.checks import choice, instance, real_tensor, shape
 from sciml.errors import InputError
 from sciml.numerics.batched_least_squares import BatchedReport, BatchedSettings, minimise
 from sciml.numerics.batched_steps import FactoredLinearisation
@@ -98,8 +98,8 @@ def solve(
     choice("hessian", hessian, ("exact", "gauss_newton"))
     items, unknowns = problem.items, problem.unknowns
     start = problem.terms.new_zeros(items, unknowns) if start is None else start
-    shape("the start", start, (items, unknowns))
-    settings = settings or BatchedSettings()
+    shape("the start", real_tensor("the start", start), (items, unknowns))
+    settings = instance("settings", settings or BatchedSettings(), BatchedSettings, "BatchedSettings")
     adjoint = PointwiseHessian(problem, exact=hessian == "exact")
 
     def solver(*_: Tensor) -> tuple[Tensor, BatchedReport]:

@@ -10,10 +10,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sciml.checks import real_tensor, shape, whole_number
+from sciml.checks import instance, real_tensor, shape, whole_number
 from sciml.errors import InputError
 from sciml.numerics.batched_steps import DenseLinearisation, FactoredLinearisation
 from sciml.numerics.null_space import NullSpace
+from sciml.numerics.random import generator
 
 
 class PointwiseResidual(ABC):
@@ -93,7 +94,8 @@ class PointwiseProblem:
     ------
     InputError
         If a shape or a type differs, a value is not finite (the sentence names the place), the residuals are fewer
-        than the unknowns that the constraints leave, or constraints are dependent.
+        than the unknowns that the constraints leave, the residual at a point depends on other points, or constraints
+        are dependent.
     """
 
     terms: Tensor
@@ -108,8 +110,8 @@ class PointwiseProblem:
     null_space: NullSpace = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape("the terms", self.terms, ("members", "P", "m", "unknowns"))
-        members, _, points, unknowns = self.terms.shape
+        shape("the terms", real_tensor("the terms", self.terms), ("members", "P", "m", "unknowns"))
+        members, _, _, unknowns = self.terms.shape
         if not self.terms.numel():
             raise InputError(f"the terms have shape {tuple(self.terms.shape)}, expected at least one of each axis.")
         whole_number("the group of members", self.group, at_least=1)
@@ -120,6 +122,28 @@ class PointwiseProblem:
         self._check_rows("rows", members, unknowns)
         for name in ("couplings", "constraints"):
             self._check_rows(name, self.items, self.unknowns)
+        self._check_weights()
+        self._check_coefficients()
+        self._check_values()
+        self._check_counts()
+        self._check_residual()
+        object.__setattr__(self, "null_space", NullSpace(self.constraints[0].detach()))
+
+    def _check_rows(self, name: str, length: int, unknowns: int) -> None:
+        """Check matrices and right-hand sides, and make empty ones where there are none."""
+        given = getattr(self, name)
+        if given is None:
+            given = (self.terms.new_zeros(length, 0, unknowns), self.terms.new_zeros(length, 0))
+            object.__setattr__(self, name, given)
+        if len(instance(f"the {name}", given, tuple | list, "a matrix and a right-hand side")) != 2:
+            raise InputError(f"the {name} are {len(given)} tensors, expected two, a matrix and a right-hand side.")
+        matrix, right = (real_tensor(f"the {name}", each) for each in given)
+        shape(f"the right-hand sides of the {name}", right, (length, "rows"))
+        shape(f"the matrices of the {name}", matrix, (length, right.shape[1], unknowns))
+
+    def _check_weights(self) -> None:
+        """Check the weights of the points, and make them those of each member."""
+        members, _, points, _ = self.terms.shape
         weights = self.terms.new_ones(points) if self.weights is None else self.weights
         real_tensor("the weights of the points", weights)
         if weights.ndim == 2:
@@ -135,13 +159,20 @@ class PointwiseProblem:
         if not bool(((weights >= 0) & weights.isfinite()).all()):
             raise InputError("weights of points are negative or not finite, expected finite ones of at least 0.")
         object.__setattr__(self, "weights", weights.detach().expand(members, points))
+
+    def _check_coefficients(self) -> None:
+        members, _, points, _ = self.terms.shape
+        instance("the coefficients", self.coefficients, tuple | list, "a sequence of tensors")
         for position, each in enumerate(self.coefficients):
+            real_tensor(f"coefficient {position}", each)
             if each.ndim != 2 or len(each) != members or each.shape[1] not in (1, points):
                 raise InputError(
                     f"coefficient {position} has shape {tuple(each.shape)}, expected ({members}, 1) or ({members}, "
                     f"{points}): a value for each member, or for each point."
                 )
-        self._check_values()
+
+    def _check_counts(self) -> None:
+        points = self.terms.shape[2]
         count = self.group * (points + self.rows[0].shape[1]) + self.couplings[0].shape[1]
         free = self.unknowns - self.constraints[0].shape[1]
         if count < free:
@@ -149,16 +180,22 @@ class PointwiseProblem:
                 f"{count} residuals of each item, at {points} points and in rows, determine {free} unknowns, expected "
                 "at least as many residuals as unknowns; take more points or fewer basis functions."
             )
-        object.__setattr__(self, "null_space", NullSpace(self.constraints[0].detach()))
 
-    def _check_rows(self, name: str, length: int, unknowns: int) -> None:
-        """Check matrices and right-hand sides, and make empty ones where there are none."""
-        given = getattr(self, name)
-        if given is None:
-            given = (self.terms.new_zeros(length, 0, unknowns), self.terms.new_zeros(length, 0))
-            object.__setattr__(self, name, given)
-        shape(f"the matrices of the {name}", given[0], (length, given[1].shape[-1], unknowns))
-        shape(f"the right-hand sides of the {name}", given[1], (length, given[1].shape[-1]))
+    def _check_residual(self) -> None:
+        """Refuse a residual that is no differentiable function of the terms at each point."""
+        instance("the residual", self.residual, PointwiseResidual, "a PointwiseResidual")
+        members, count, points, _ = self.terms.shape
+        coefficients = [each.detach() for each in self.coefficients]
+        name = f"the residual {self.residual}"
+        with torch.no_grad():
+            terms, changes = refuse_coupled_points(
+                name, lambda v: self.residual.value(v, *coefficients), (members, count, points), self.terms.device
+            )
+        if changes and not self.residual.gradient(terms, *coefficients).any():
+            raise InputError(
+                f"{name} changes with its terms, and its gradient is 0, expected a differentiable function; compute it "
+                "by torch operations, without detach."
+            )
 
     def _check_values(self) -> None:
         named = [("terms", self.terms), *((f"coefficient {i}", each) for i, each in enumerate(self.coefficients))]
@@ -266,6 +303,43 @@ class PointwiseProblem:
         gradient = product(terms.flatten(1, 2).mT, force.flatten(1)) + product(matrix.mT, product(matrix, own) - right)
         gradient = gradient.view_as(w) + product(coupling.mT, product(coupling, w) - level)
         return torch.cat([gradient + product(c.mT, multipliers), product(c, w) - d], 1)
+
+
+def refuse_coupled_points(
+    name: str, value: Callable[[Tensor], object], shape: tuple[int, int, int], device: torch.device | str = "cpu"
+) -> tuple[Tensor, bool]:
+    """Refuse a residual of another shape or type, or one that depends on the terms at other points or of other members.
+
+    Terms are drawn, and drawn again at every other point: the residuals at the rest have to stay.
+
+    Parameters
+    ----------
+    name : of the residual in sentences
+    value : returns the residual, ``(members, points)``, of terms ``(members, P, points)``
+    shape : of the terms
+    device : where they lie
+
+    Returns
+    -------
+    terms : that were drawn
+    changes : whether the residual changes with them
+    """
+    members, _, points = shape
+    one, other = torch.rand(2, *shape, generator=generator(0), dtype=torch.float64).to(device)
+    again = ((torch.arange(members)[:, None] + torch.arange(points)) % 2 == 1).to(device)
+    before, after = (value(v) for v in (one, torch.where(again[:, None], other, one)))
+    if not isinstance(before, Tensor) or before.shape != (members, points) or before.dtype != torch.float64:
+        found = f"{tuple(before.shape)} of {before.dtype}" if isinstance(before, Tensor) else type(before).__name__
+        raise InputError(
+            f"{name} returned {found}, expected a tensor of the shape ({members}, {points}) of torch.float64, a number "
+            "for each member at each point."
+        )
+    if not torch.allclose(before[~again], after[~again], rtol=1e-10, atol=0, equal_nan=True):
+        raise InputError(
+            f"{name} at a point changes with the terms at other points, expected a function of those at the point "
+            "alone; make what depends on others, such as a mean, a coefficient."
+        )
+    return one, not torch.equal(before[again], after[again])
 
 
 def _kept(tensor: Tensor) -> Tensor:
