@@ -157,3 +157,15 @@ def test_a_projection_says_what_it_makes_exact_and_takes_tensors_alone():
         projection(torch.rand(1, 3, 5).numpy(), mass=torch.zeros(3))
     with pytest.raises(InputError, match=r"the type of the places of the projection is numpy\.ndarray"):
         Projection(Heat(), times, x.numpy())
+
+
+@pytest.mark.parametrize(
+    "mean", [lambda u: u.mean(-1, keepdim=True), lambda u: u.mean(1, keepdim=True), lambda u: u.roll(1, -1)]
+)
+def test_terms_that_are_not_of_the_point_itself_are_refused_before_anything_is_solved(mean):
+    class Nonlocal(Heat):
+        def residual(self, terms, at):
+            return super().residual(terms, at) + 1e-3 * mean(terms[0])
+
+    with pytest.raises(InputError, match=r"Nonlocal.residual.* changes with the terms at other points"):
+        CoupledExperts(Nonlocal(), Elements(2, 6), Slabs(2, 4))

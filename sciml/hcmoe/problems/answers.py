@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.numerics.pointwise_residuals import refuse_coupled_points
 from sciml.tables import counted
 from sciml.user_modules import place
 
@@ -27,8 +28,8 @@ def check_answers(problem: SpaceTimeProblem) -> None:
     Raises
     ------
     InputError
-        If a method returns something of another kind or shape, a start or a condition is not finite, or the factors of
-        a condition change in time.
+        If a method returns something of another kind or shape, a start or a condition is not finite, the factors of a
+        condition change in time, or the residual at a point depends on other points.
     """
     with torch.no_grad():
         (lower,), (upper,) = problem.domain.lower, problem.domain.upper
@@ -41,8 +42,14 @@ def check_answers(problem: SpaceTimeProblem) -> None:
         terms = torch.stack([start * (tuple(order) == (0, 0)) for order in problem.orders])[..., None].repeat(
             1, 1, 1, TIMES
         )
-        residual = problem.residual(tuple(terms), Points(x[:, None], times, problem.chosen(slice(None), 2)))
-        _check_residual(_name(problem, "residual"), residual, tuple(terms.shape[1:]))
+        at = Points(x[:, None], times, problem.chosen(slice(None), 2))
+        name = _name(problem, "residual")
+        _check_residual(name, problem.residual(tuple(terms), at), tuple(terms.shape[1:]))
+        refuse_coupled_points(
+            name,
+            lambda v: problem.residual(v.unflatten(2, (PLACES, TIMES)).unbind(1), at).flatten(1),
+            (problem.instances, len(problem.orders), PLACES * TIMES),
+        )
 
 
 def _check_ends(name: str, ends: Any, shape: tuple[int, int]) -> None:
