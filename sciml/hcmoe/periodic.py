@@ -48,7 +48,10 @@ class PeriodicSettings:
     coupling : ``"windows"``: all experts of an instance are solved for together; ``"independent"``, as published: each
         has the rows of its own box, with the velocity that its weights would have on the whole square. That is not the
         velocity of the field, which jumps between boxes: for comparisons
-    points : of each instance, or of each independent expert, drawn anew for each call; all by default
+    times : of the grid whose residuals are rows, drawn anew for each call, one of each of so many equal parts; all by
+        default
+    gradient : ``"implicit"``, that of the minimum; or ``"fixed"``, with the weights as constants, at a fraction of the
+        cost. For a loss that the weights minimise, such as the mean square of the residual, both are the same
     ridge : of rows ``ridge * w``, which choose among combinations that are equally good
     first : all weights where the iteration begins; 1 for a network whose outputs add up to a solution
     hessian : of the gradient, see :func:`sciml.numerics.pointwise_least_squares.solve`
@@ -56,7 +59,8 @@ class PeriodicSettings:
     """
 
     coupling: Literal["windows", "independent"] = "windows"
-    points: int | None = None
+    times: int | None = None
+    gradient: Literal["implicit", "fixed"] = "implicit"
     ridge: float = 1e-6
     first: float = 0.0
     hessian: Literal["exact", "gauss_newton"] = "exact"
@@ -64,11 +68,12 @@ class PeriodicSettings:
 
     def __post_init__(self) -> None:
         choice("the coupling of experts", self.coupling, ("windows", "independent"))
+        choice("the gradient of the constraint", self.gradient, ("implicit", "fixed"))
         choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))
         number("the ridge of the constraint", self.ridge, at_least=0)
         number("the first weights of the constraint", self.first)
-        if self.points is not None:
-            whole_number("the points of the constraint", self.points, at_least=1)
+        if self.times is not None:
+            whole_number("the times of the constraint", self.times, at_least=1)
 
 
 class PeriodicConstraint(nn.Module):
@@ -83,7 +88,7 @@ class PeriodicConstraint(nn.Module):
     Raises
     ------
     InputError
-        If the experts do not divide the grid, or there are fewer points than are to be drawn.
+        If the experts do not divide the grid, or more times are to be drawn than there are.
     """
 
     def __init__(
@@ -101,14 +106,9 @@ class PeriodicConstraint(nn.Module):
                 )
         self.count = self.experts[0] * self.experts[1]
         self.independent = self.settings.coupling == "independent"
-        seen = grid.points // (self.count if self.independent else 1)
-        self.points = self.settings.points or seen
-        if self.points > seen:
-            raise InputError(
-                f"{self.points} points are to be drawn, expected at most the {seen} of "
-                f"{'each box' if self.independent else 'the grid'}."
-            )
-        self._seen = torch.arange(seen)
+        self.times = self.settings.times or grid.shape[0]
+        if self.times > grid.shape[0]:
+            raise InputError(f"{self.times} times are to be drawn, expected at most the {grid.shape[0]} of the grid.")
         self._windows = self._boxes() if self.independent else product_windows((grid.x, grid.y), self.experts)
         self._told = False
 
@@ -122,7 +122,7 @@ class PeriodicConstraint(nn.Module):
         basis : values b of N fields, ``(instances, times, nx, ny, N)``, or one basis for all instances
         start : the vorticity at time 0, ``(instances, nx, ny)``, of mean zero
         viscosity : a number of at least 0, or one for each instance, ``(instances,)``
-        generator : of the points that are drawn; needed if ``settings.points`` is given
+        generator : of the times that are drawn; needed if ``settings.times`` is given
 
         Returns
         -------
@@ -136,9 +136,10 @@ class PeriodicConstraint(nn.Module):
             are points, or the mean of a start is not zero.
         """
         basis, start = self._checked(basis, start)
-        problem = self._least_squares(basis, start, viscosity, generator)
-        first = torch.full_like(problem.terms[:, 0, 0], self.settings.first).detach()
-        w, report = solve(problem, first, settings=self.settings.iteration, hessian=self.settings.hessian)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.settings.gradient == "implicit"):
+            problem = self._least_squares(basis, start, viscosity, generator)
+            first = torch.full_like(problem.terms[:, 0, 0], self.settings.first).detach()
+            w, report = solve(problem, first, settings=self.settings.iteration, hessian=self.settings.hessian)
         if not self._told:
             self._told = warn_of_limits(report)
         weights = w.reshape(len(start), self.count, -1)
@@ -204,10 +205,11 @@ class PeriodicConstraint(nn.Module):
                 f"box of {self._expert(instance, row * self.experts[1] + column)}; expected finite fields."
             )
         unknowns = basis.shape[4] * (1 if self.independent else self.count)
-        if self.points < unknowns:
+        points = self.times * self.grid.shape[1] * self.grid.shape[2] // (self.count if self.independent else 1)
+        if points < unknowns:
             raise InputError(
-                f"there are {self.points} points for {unknowns} unknowns, expected at least as many points as "
-                "unknowns; choose fewer experts, more points, or a smaller basis."
+                f"there are {points} points for {unknowns} unknowns, expected at least as many points as unknowns; "
+                "choose fewer experts, more times, or a smaller basis."
             )
         return basis.double().expand(len(start), *basis.shape[1:]), start - mean[:, None, None]
 
@@ -222,23 +224,20 @@ class PeriodicConstraint(nn.Module):
     ) -> PointwiseProblem:
         grid, chosen = self.grid, self._drawn(generator).to(basis.device)
         viscosity = per_instance(viscosity, start)
-
-        def rows(values: Tensor) -> Tensor:
-            return self._by_item(values).index_select(1, chosen)
-
         at_start = grid.spectrum(start[:, None])
         u0, v0, x0, y0, laplace0 = (grid.term(name, at_start) for name in TERMS)
-        constant = rows((u0 * x0 + v0 * y0 - viscosity * laplace0)[..., None])[..., 0]
+        constant = self._rows((u0 * x0 + v0 * y0 - viscosity * laplace0)[..., None])[..., 0]
         if not self.independent:
             basis = (self._windows.to(basis).movedim(0, 2)[..., None] * basis[..., None, :]).flatten(4)
         fields = self._rising(basis)
-        spectrum = grid.spectrum(fields)
-        # one term after the other, of which points are drawn at once: on large grids only these fit into memory
-        u, v, x, y = (rows(grid.term(name, spectrum)) for name in TERMS[:4])
-        linear = rows(grid.time_derivative(fields)) - rows(viscosity[..., None] * grid.term("laplace", spectrum))
+        spectrum = grid.spectrum(fields[:, chosen])
+        # one term after the other, so that on large grids only one has to fit into memory on the grid
+        u, v, x, y = (self._rows(grid.term(name, spectrum)) for name in TERMS[:4])
+        linear = self._rows(grid.time_derivative(fields, chosen))
+        linear = linear - self._rows(viscosity[..., None] * grid.term("laplace", spectrum))
         for factor, term in ((u0, x), (v0, y), (x0, u), (y0, v)):
-            linear = linear + rows(factor[..., None]) * term
-        weights = rows(grid.weights.to(start)[None, :, None, None, None])[0, :, 0]
+            linear = linear + self._rows(factor[..., None]) * term
+        weights = self._rows(grid.weights.to(start)[None, chosen, None, None, None])[0, :, 0]
         weights = weights * grid.duration**2 / weights.sum()
         unknowns, items = u.shape[2], len(u)
         ridge = self.settings.ridge * torch.eye(unknowns, dtype=u.dtype, device=u.device)
@@ -251,22 +250,24 @@ class PeriodicConstraint(nn.Module):
             name=self.name,
         )
 
-    def _by_item(self, values: Tensor) -> Tensor:
+    def _rows(self, values: Tensor) -> Tensor:
         """Return values ``(instances, times, nx, ny, n)``, or of one length, by items, ``(items, points, n)``."""
-        values = values.expand(-1, *self.grid.shape, -1)
+        values = values.expand(-1, self.times, *self.grid.shape[1:], -1)
         if not self.independent:
             return values.flatten(1, 3)
         boxes = values.unflatten(3, (self.experts[1], -1)).unflatten(2, (self.experts[0], -1))
         return boxes.permute(0, 2, 4, 1, 3, 5, 6).flatten(3, 5).flatten(0, 2)
 
     def _drawn(self, generator: torch.Generator | None) -> Tensor:
-        """Return the numbers of the points that enter, the same for all items."""
-        if self.settings.points is None:
-            return self._seen
+        """Return the numbers of the times that enter, the same for all items."""
+        count = self.grid.shape[0]
+        if self.settings.times is None:
+            return torch.arange(count)
         if generator is None:
-            raise InputError("the constraint draws points, expected a generator.")
-        draws = torch.rand(len(self._seen), generator=generator, device=generator.device)
-        return draws.argsort()[: self.points]
+            raise InputError("the constraint draws times, expected a generator.")
+        draws = torch.rand(self.times, dtype=torch.float64, generator=generator, device=generator.device)
+        parts = (torch.arange(self.times, device=draws.device) + draws) * count / self.times
+        return parts.long().clamp(max=count - 1)
 
 
 class _Transport(PointwiseResidual):

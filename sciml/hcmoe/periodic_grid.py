@@ -53,11 +53,6 @@ class PeriodicGrid:
         positive("the duration of a periodic grid", self.duration)
         choice("the times of a periodic grid", self.times, ("chebyshev", "uniform"))
 
-    @property
-    def points(self) -> int:
-        """The number of points in time and space."""
-        return self.shape[0] * self.shape[1] * self.shape[2]
-
     @cached_property
     def t(self) -> Tensor:
         """The times from 0 to T, ``(times,)``."""
@@ -128,10 +123,16 @@ class PeriodicGrid:
         """
         shape(name, real_tensor(name, fields), (instances, *self.shape))
 
-    def time_derivative(self, fields: Tensor) -> Tensor:
-        """Return the derivative by the time."""
-        matrix = self._in_time.to(fields)
-        return (matrix @ fields.flatten(2)).view_as(fields)
+    def time_derivative(self, fields: Tensor, chosen: Tensor | slice = slice(None)) -> Tensor:
+        """Return the derivative by the time.
+
+        Parameters
+        ----------
+        fields : at all times
+        chosen : numbers of the times of the derivative; all by default
+        """
+        matrix = self._in_time.to(fields)[chosen]
+        return (matrix @ fields.flatten(2)).unflatten(2, fields.shape[2:])
 
     def spectrum(self, fields: Tensor) -> Tensor:
         """Return the Fourier coefficients in space, of which :meth:`term` makes the terms."""

@@ -207,23 +207,22 @@ def test_a_batch_is_a_loop_over_instances_and_viscosities() -> None:
 
 
 @pytest.mark.parametrize("coupling", ["windows", "independent"])
-def test_all_points_drawn_are_all_points_and_fewer_come_close(coupling: str) -> None:
+def test_all_times_drawn_are_all_times_and_fewer_come_close(coupling: str) -> None:
     start, basis = random_starts(SMALL), basis_of(SMALL, 1, 2)
-    every = SMALL.points // (4 if coupling == "independent" else 1)
 
-    def solved(points: int | None) -> Tensor:
-        layer = PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(coupling=coupling, points=points))
+    def solved(times: int | None) -> Tensor:
+        layer = PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(coupling=coupling, times=times))
         return layer(basis, start, NU, generator(1)).u
 
     whole = solved(None)
-    assert torch.allclose(solved(every), whole, atol=1e-11)
-    assert 1e-6 < (solved(every // 2) - whole).norm() / whole.norm() < 0.2
+    assert torch.allclose(solved(7), whole, atol=1e-11)
+    assert 1e-6 < (solved(4) - whole).norm() / whole.norm() < 0.3
 
 
-@pytest.mark.parametrize(("coupling", "points"), [("windows", None), ("independent", None), ("windows", 60)])
-def test_gradients_are_those_of_differences(coupling: str, points: int | None) -> None:
+@pytest.mark.parametrize(("coupling", "times"), [("windows", None), ("independent", None), ("windows", 3)])
+def test_gradients_are_those_of_differences(coupling: str, times: int | None) -> None:
     grid = PeriodicGrid((6, 4, 4), duration=1.0)
-    layer = PeriodicConstraint(grid, (2, 1), PeriodicSettings(coupling=coupling, points=points))
+    layer = PeriodicConstraint(grid, (2, 1), PeriodicSettings(coupling=coupling, times=times))
 
     def solved(basis: Tensor, start: Tensor, viscosity: Tensor) -> Tensor:
         output = layer(basis, start - start.mean((1, 2), keepdim=True), viscosity, generator(2))
@@ -239,15 +238,18 @@ def test_gradients_are_those_of_differences(coupling: str, points: int | None) -
         assert torch.autograd.gradcheck(solved, arguments, eps=1e-6, atol=1e-5, rtol=1e-4, fast_mode=True)
 
 
-def test_the_gradient_of_the_minimum_is_that_at_fixed_weights() -> None:
+def test_fixed_weights_have_the_gradient_of_the_minimum_if_the_loss_is_what_they_minimise() -> None:
     start, basis = random_starts(SMALL), basis_of(SMALL, 1, 3).requires_grad_()
-    layer = PeriodicConstraint(SMALL, settings=PeriodicSettings(ridge=0.0))
-    output = layer(basis, start, NU)
-    (through,) = torch.autograd.grad(SMALL.mean_square(SMALL.residual(output.u, NU)), basis, retain_graph=True)
-    fixed = layer.assembled(basis, start, output.weights.detach())
-    (direct,) = torch.autograd.grad(SMALL.mean_square(SMALL.residual(fixed, NU)), basis)
+    gradients = []
+    for gradient in ("implicit", "fixed"):
+        layer = PeriodicConstraint(SMALL, (2, 1), PeriodicSettings(gradient=gradient, ridge=0.0))
+        u = layer(basis, start, NU).u
+        squares, other = SMALL.mean_square(SMALL.residual(u, NU)), u[:, -1, 0, 0].sum()
+        gradients.append([torch.autograd.grad(each, basis, retain_graph=True)[0] for each in (squares, other)])
+    (through, another), (direct, wrong) = gradients
     assert through.abs().max() > 1e-4
     assert torch.allclose(through, direct, atol=1e-9)
+    assert not torch.allclose(another, wrong, atol=1e-3)
 
 
 def test_an_iteration_that_is_cut_short_warns_once() -> None:
@@ -267,10 +269,10 @@ def call(**given: object) -> None:
 def test_wrong_input_is_refused_in_sentences() -> None:
     with pytest.raises(InputError, match=r"the axis of y has 8 places for 3 experts, expected a multiple of 3"):
         PeriodicConstraint(SMALL, (2, 3))
-    with pytest.raises(InputError, match="113 points are to be drawn, expected at most the 112 of each box"):
-        PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(coupling="independent", points=113))
+    with pytest.raises(InputError, match="8 times are to be drawn, expected at most the 7 of the grid"):
+        PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(times=8))
     with pytest.raises(InputError, match="expected a generator"):
-        PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(points=100))(basis_of(SMALL, 1, 2), random_starts(SMALL), NU)
+        PeriodicConstraint(SMALL, (2, 2), PeriodicSettings(times=3))(basis_of(SMALL, 1, 2), random_starts(SMALL), NU)
     with pytest.raises(InputError, match="448 points for 480 unknowns"):
         call(basis=torch.ones(1, *SMALL.shape, 120))
     with pytest.raises(InputError, match="the start of instance 0 has the mean 1"):
