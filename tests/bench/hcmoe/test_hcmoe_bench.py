@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sciml.bench.grouped import QUICK
-from sciml.bench.hcmoe import costs, families, gradients, layers, sensitivities, solutions
+from sciml.bench.hcmoe import costs, families, gradients, inversions, layers, sensitivities, solutions
 from sciml.bench.hcmoe.benchmark import BENCHMARK
 from sciml.bench.hcmoe.rows import GROUPS
 from sciml.config_files import find_config
@@ -119,3 +119,18 @@ def test_the_error_of_a_gradient_is_relative() -> None:
     sizes = waves.sizes.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(waves(sizes), sizes)
     assert waves.error(1.5 * gradient) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_experts_and_scipy_find_the_same_coefficients() -> None:
+    few = [
+        "task.init_args.unknown={viscosity: positive, wave_1: real}",
+        "task.init_args.problem.init_args.waves=[0.5]",
+        "task.init_args.readings.init_args.problem.init_args={viscosity: 0.05, waves: [0.8]}",
+        "task.init_args.elements.count=4",
+        "task.init_args.slabs.count=4",
+    ]
+    job = {"config": "hcmoe/inverse_burgers_cpu", "changes": few, "seed": 7}
+    ours, scipy = inversions.experts(job), inversions.least_squares({**job, "number": 128, "steps": 32})
+    assert max(each["last"]["forward_error"] for each in (ours, scipy)) < 1e-3
+    assert ours["last"]["error"] == pytest.approx(scipy["last"]["error"], rel=0.05) and 0 < ours["last"]["error"] < 3
+    assert 0.8 < ours["last"]["misfit"] < 1.2 and scipy["last"]["solves"] > ours["last"]["solves"] > 2

@@ -5,12 +5,13 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.hcmoe.rows import costs, families, gradients, layers, solutions
+from sciml.bench.hcmoe.rows import costs, families, gradients, inversions, layers, solutions
 
 GROUPS: tuple[Group, ...] = (
     *solutions.GROUPS,
     *families.GROUPS,
     *layers.GROUPS,
     *gradients.GROUPS,
+    *inversions.GROUPS,
     *costs.GROUPS,
 )
