@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -67,15 +68,7 @@ def start_of(problem: SpaceTimeProblem, basis: ElementBasis) -> Tensor:
     def initial(x: Tensor) -> Tensor:
         return _initial(problem, coefficients, x) + 0 * x  # a constant has a slope too
 
-    value, slope = torch.func.jvp(initial, (basis.face_points,), (torch.ones_like(basis.face_points),))
-    ends = torch.stack([value, slope * basis.lengths], 2)
-    nodes, weights = gauss_legendre(oversampled(basis.size))
-    bubbles, cubics = basis.tables(nodes, 0)[0].split([basis.size - ENDS, ENDS], -1)
-    values = initial(basis.points(nodes).flatten()).unflatten(1, (len(basis), -1))
-    rest = values[..., None] - cubics @ torch.cat([ends[:, :-1], ends[:, 1:]], 2)[..., None]
-    root = weights.sqrt()[:, None]
-    orthonormal, triangle = torch.linalg.qr(root * bubbles)
-    inside = torch.linalg.solve_triangular(triangle, orthonormal.mT @ (root * rest), upper=True)[..., 0]
+    inside, ends = fitted(initial, basis)
     met = list(ends.unbind(1))  # not in place, because conditions may require gradients
     zero = torch.zeros(1, dtype=torch.float64)
     for side, condition in zip((0, -1), conditions_of(problem, basis, zero), strict=True):
@@ -103,6 +96,30 @@ def _initial(problem: SpaceTimeProblem, coefficients: Coefficients, x: Tensor) -
     """Return u at time 0 at places ``(n,)``, ``(instances, n)``."""
     at = Points(x, torch.zeros(1, dtype=torch.float64), coefficients)
     return problem.initial_values(at).expand(problem.instances, len(x))
+
+
+def fitted(function: Callable[[Tensor], Tensor], basis: ElementBasis) -> tuple[Tensor, Tensor]:
+    """Return the coefficients of a function: values and slopes at faces exact, the rest the best fit in each element.
+
+    Parameters
+    ----------
+    function : maps points ``(n,)`` to values ``(items, n)``; differentiable
+    basis : of the interval
+
+    Returns
+    -------
+    inside, ends : of the bubbles, ``(items, K, size - 4)``; values and slopes at faces, ``(items, K + 1, 2)``
+    """
+    value, slope = torch.func.jvp(function, (basis.face_points,), (torch.ones_like(basis.face_points),))
+    ends = torch.stack([value, slope * basis.lengths], 2)
+    nodes, weights = gauss_legendre(oversampled(basis.size))
+    bubbles, cubics = basis.tables(nodes, 0)[0].split([basis.size - ENDS, ENDS], -1)
+    values = function(basis.points(nodes).flatten()).unflatten(1, (len(basis), -1))
+    rest = values[..., None] - cubics @ torch.cat([ends[:, :-1], ends[:, 1:]], 2)[..., None]
+    root = weights.sqrt()[:, None]
+    orthonormal, triangle = torch.linalg.qr(root * bubbles)
+    inside = torch.linalg.solve_triangular(triangle, orthonormal.mT @ (root * rest), upper=True)[..., 0]
+    return inside, ends
 
 
 def oversampled(functions: int) -> int:
