@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -18,6 +20,9 @@ from sciml.tables import summary
 FROM_ARRAY = "torch.as_tensor makes one of an array"
 
 
+MOST_KNOWN = 64  # constraints with other factors at the ends that are kept
+
+
 class Projection:
     r"""The nearest fields, in the mean square over time and space, that start right, and obey at both ends.
 
@@ -27,15 +32,14 @@ class Projection:
 
     Parameters
     ----------
-    problem : start, and conditions that differ in their targets alone among instances
+    problem : start, and conditions at the ends
     times, x : of the grid, rising, the first time 0
     mass : whether the integral over the interval is given at all times, too
 
     Raises
     ------
     InputError
-        If the grid does not begin at time 0 or leaves the interval, or the factors of a condition differ among the
-        instances.
+        If the grid does not begin at time 0 or leaves the interval.
 
     Examples
     --------
@@ -53,19 +57,14 @@ class Projection:
         self.problem, self.times, self.x = problem, times.double(), x.double()
         (self.lower,), (self.upper,) = problem.domain.lower, problem.domain.upper
         self._check_grid()
-        count = len(times), len(x)
-        lengths = widths(self.x, self.lower, self.upper)
-        at_times = sparse.eye_array(count[0], format="csr")
-        rows = {"start": sparse.kron(at_times[:1], sparse.eye_array(count[1]))}
-        for name, condition, side in zip(("lower", "upper"), self._ends(problem.coefficients), (0, 1), strict=True):
-            rows[name] = sparse.kron(at_times[1:], self._at_end(condition, side)[None])
-        if mass:
-            rows["mass"] = sparse.kron(at_times, lengths.numpy()[None])
-        weights = torch.outer(widths(self.times, 0.0, float(self.times[-1])), lengths).flatten()
-        self.constraints = LinearConstraints(rows, weights, device=times.device)
+        self.mass, self.device = mass, times.device
+        self._known: dict[tuple[float, ...], LinearConstraints] = {}
+        self._constraints(self._factors(self._ends(problem.coefficients))[0])
 
     def __call__(self, u: Tensor, coefficients: Coefficients | None = None, mass: Tensor | None = None) -> Tensor:
-        """Return the nearest fields, ``(instances, times, places)``, in double precision, differentiable in all.
+        """Return the nearest fields, ``(instances, times, places)``, in double precision.
+
+        They are differentiable in the fields, the start, the targets at the ends and the mass.
 
         Parameters
         ----------
@@ -76,8 +75,8 @@ class Projection:
         Raises
         ------
         InputError
-            If a shape differs, a value is not finite, mass is missing or has no row, or start and mass contradict one
-            another.
+            If a shape differs, a value is not finite, mass is missing or has no row, start and mass contradict one
+            another, or the factors of a condition require gradients.
         """
         real_tensor("the fields", u, remedy=FROM_ARRAY)
         shape("the fields", u, ("instances", len(self.times), len(self.x)))
@@ -85,16 +84,24 @@ class Projection:
         self.problem.check_coefficients(coefficients)
         initial = self.problem.initial_values(Points(self.x, self.times.new_zeros(1), spread(coefficients, 1)))
         values = {"start": initial.expand(len(u), len(self.x))}
-        for name, condition in zip(("lower", "upper"), self._ends(coefficients), strict=True):
+        ends = self._ends(coefficients)
+        for name, condition in zip(("lower", "upper"), ends, strict=True):
             target = torch.as_tensor(condition.target, dtype=torch.float64).to(self.times)
             values[name] = target.expand(*target.shape[:-1], len(self.times))[..., 1:].expand(len(u), -1)
         if mass is not None:
-            values["mass"] = mass
-        return self.constraints.project(u.flatten(1), values).reshape(u.shape)
+            values["mass"] = mass.expand(len(u), -1)
+        factors = [tuple(each) for each in self._factors(ends).expand(len(u), -1).tolist()]
+        found = torch.empty_like(u, dtype=torch.float64)
+        for each in dict.fromkeys(factors):
+            items = torch.tensor([k for k, own in enumerate(factors) if own == each], device=u.device)
+            given = {name: value[items] for name, value in values.items()}
+            nearest = self._constraints(each).project(u[items].flatten(1), given)
+            found = found.index_copy(0, items, nearest.unflatten(1, u.shape[1:]))
+        return found
 
     def __repr__(self) -> str:
         """Return the problem, the grid and what is exact as a table."""
-        rows = ", ".join(self.constraints.counts)
+        rows = ", ".join(next(iter(self._known.values())).counts)
         grid = f"{len(self.times)} times, {len(self.x)} places"
         return summary("Projection", {"problem": type(self.problem).__name__, "grid": grid, "exact": rows})
 
@@ -102,24 +109,41 @@ class Projection:
         places = self.x.new_tensor([self.lower, self.upper])
         return self.problem.ends(Points(places, self.times, spread(coefficients, 1)))
 
-    def _at_end(self, condition: EndCondition, side: int) -> np.ndarray:
-        """Return the row of a condition at one time, ``(places,)``."""
-        factors = []
-        for part in condition[:2]:
-            values = torch.as_tensor(part, dtype=torch.float64).flatten()
-            if bool((values != values[0]).any()):
-                raise InputError(
-                    "the factors of u or u_x at an end differ among the instances, expected conditions that differ in "
-                    "their targets alone; project the instances one by one."
-                )
-            factors.append(float(values[0]))
+    def _factors(self, ends: tuple[EndCondition, EndCondition]) -> Tensor:
+        """Return the factors of u and u_x at the lower and at the upper end, ``(instances or 1, 4)``."""
+        parts = [torch.as_tensor(part, dtype=torch.float64) for condition in ends for part in condition[:2]]
+        if torch.is_grad_enabled() and any(each.requires_grad for each in parts):
+            raise InputError(
+                "the factors of u or u_x at an end require gradients, which a projection has in its targets alone; "
+                "detach them."
+            )
+        columns = [each.reshape(len(each) if each.ndim > 1 else 1, -1) for each in parts]
+        return torch.cat([each[:, :1].expand(max(map(len, columns)), 1) for each in columns], 1).detach()
+
+    def _constraints(self, factors: Sequence[float] | Tensor) -> LinearConstraints:
+        """Return the constraints with some factors at the ends."""
+        key = tuple(float(each) for each in factors)
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+            lengths, steps = widths(self.x, self.lower, self.upper), len(self.times)
+            at_times = sparse.eye_array(steps, format="csr")
+            rows = {"start": sparse.kron(at_times[:1], sparse.eye_array(len(self.x)))}
+            for side, name in enumerate(("lower", "upper")):
+                rows[name] = sparse.kron(at_times[1:], self._at_end(*key[2 * side : 2 * side + 2], side)[None])
+            if self.mass:
+                rows["mass"] = sparse.kron(at_times, lengths.cpu().numpy()[None])
+            weights = torch.outer(widths(self.times, 0.0, float(self.times[-1])), lengths).flatten()
+            self._known[key] = LinearConstraints(rows, weights, device=self.device)
+        return self._known[key]
+
+    def _at_end(self, value: float, slope: float, side: int) -> np.ndarray:
+        """Return the row of ``value * u + slope * u_x`` at an end and one time, ``(places,)``."""
         first, place = ((0, self.lower), (len(self.x) - 2, self.upper))[side]
         near, far = self.x[first : first + 2].tolist()
         share = (place - near) / (far - near)
         row = np.zeros(len(self.x))
-        row[first : first + 2] = factors[0] * np.array([1 - share, share]) + factors[1] / (far - near) * np.array(
-            [-1, 1]
-        )
+        row[first : first + 2] = value * np.array([1 - share, share]) + slope / (far - near) * np.array([-1, 1])
         return row
 
     def _check_grid(self) -> None:

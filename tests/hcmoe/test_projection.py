@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.hcmoe import DiffusionSorption, Heat
+from sciml.hcmoe import DiffusionSorption, Heat, VariedSorption
 from sciml.hcmoe.projection import Projection
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.numerics.random import generator, seeded
@@ -80,13 +80,28 @@ def test_what_cannot_hold_is_refused():
             Projection(Heat(), *grid)
 
 
-def test_conditions_whose_factors_differ_among_instances_are_refused():
-    class Cooled(Heat):
-        def ends(self, at):
-            first, second = super().ends(at)
-            return first._replace(slope=at["diffusivity"]), second
+def test_conditions_of_each_instance_hold_with_factors_of_their_own():
+    problem = VariedSorption([0.1, 0.1, 0.2], diffusivity=[2e-4, 1e-3, 2e-4], left=[0.5, 0.7, 1.0])
+    times, x = torch.linspace(0, 500, TIMES).double(), torch.from_numpy(cell_centres(CELLS))
+    output = sorption()[1].detach()
+    projection = Projection(problem, times, x)
+    u = projection(output)
+    other = torch.tensor([9e-4, 3e-4, 5e-4], dtype=torch.float64)
+    v = projection(output, {**problem.coefficients, "diffusivity": other})
+    for found, diffusivity in ((u, problem.coefficients["diffusivity"]), (v, other)):
+        lower = 1.5 * found[:, 1:, 0] - 0.5 * found[:, 1:, 1]
+        assert float((lower - problem.coefficients["left"][:, None]).abs().max()) <= 1e-13
+        slope = (found[:, 1:, -1] - found[:, 1:, -2]) * CELLS
+        upper = 1.5 * found[:, 1:, -1] - 0.5 * found[:, 1:, -2] + diffusivity[:, None] * slope
+        assert float(upper.abs().max()) <= 1e-13
+    alone = Projection(VariedSorption(0.1, diffusivity=1e-3, left=0.7), times, x)(output[1:2])
+    torch.testing.assert_close(u[1:2], alone, rtol=0, atol=1e-14)
+    assert float((u - v).abs().max()) > 1e-6
 
+
+def test_factors_of_conditions_that_require_gradients_are_refused():
     times, x = torch.linspace(0, 1, 3).double(), torch.linspace(0, 1, 4).double()
-    Projection(Cooled([0.1, 0.1]), times, x)
-    with pytest.raises(InputError, match="differ in their targets alone"):
-        Projection(Cooled([0.1, 0.2]), times, x)
+    problem = VariedSorption(diffusivity=[2e-4, 1e-3], duration=1.0)
+    given = {**problem.coefficients, "diffusivity": problem.coefficients["diffusivity"].clone().requires_grad_()}
+    with pytest.raises(InputError, match="require gradients, which a projection has in its targets alone"):
+        Projection(problem, times, x)(torch.rand(2, 3, 4), given)
