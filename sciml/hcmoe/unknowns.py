@@ -31,6 +31,7 @@ class WithCoefficients(SpaceTimeProblem):
     def __init__(self, problem: SpaceTimeProblem, values: Mapping[str, Tensor]) -> None:
         self.problem, self.domain, self.duration = problem, problem.domain, problem.duration
         self.orders, self.linear, self.time_power = problem.orders, problem.linear, problem.time_power
+        self.well_posed = problem.well_posed
         self._coefficients = {**problem.coefficients, **values}
 
     @property

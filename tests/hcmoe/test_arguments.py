@@ -11,8 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.hcmoe import Burgers, CoupledExperts, DiffusionSorption, Elements, ExpertConstraint, Heat, Slabs
+from sciml.hcmoe import (
+    Burgers,
+    ChebyshevBasis,
+    CoupledExperts,
+    DiffusionSorption,
+    Elements,
+    ExpertConstraint,
+    Heat,
+    Projection,
+    Slabs,
+)
 from sciml.hcmoe.problems.base import instances_of
 
 JUNK = st.recursive(
@@ -176,3 +187,48 @@ def test_more_elements_or_slabs_than_a_computer_can_hold_are_refused():
     for make in (lambda: Elements(10**9), lambda: Slabs(10**9), lambda: Elements(4, towards=0.5, smallest=0.1)):
         with pytest.raises(InputError):
             make()
+
+
+BAD_STATEMENTS = {
+    "domain": ["x", None, Box([0.0, 0.0], [1.0, 1.0]), Box([0.0], [1.0], True)],
+    "duration": [0.0, None, math.nan, "1"],
+    "time_power": [0.0, 1e10, None, math.nan],
+    "linear": ["no", None, 1],
+    "orders": ["abc", None, (0, 1), ((0.0, 0), (1, 0)), ((1, 0), (1, 0)), ((1, 0), (0, 3)), [[1, 0]], ((0, 0),)],
+    "coefficients": [None, [0.1], {"diffusivity": [0.1]}, {"diffusivity": torch.tensor(0.1)}],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, all_ in BAD_STATEMENTS.items() for value in all_])
+def test_problems_that_are_stated_wrongly_are_refused_by_all_that_take_them(name, value):
+    class Wrong(Heat):
+        pass
+
+    problem = Wrong()
+    setattr(Wrong, name, value)
+    problem.__dict__.pop(name, None)
+    takers = (
+        CoupledExperts,
+        lambda each: ExpertConstraint(each, GRID, GRID),
+        lambda each: Projection(each, GRID, GRID),
+    )
+    for take in takers:
+        with pytest.raises(InputError, match=r"of Wrong|coefficient"):
+            take(problem)
+
+
+def test_a_residual_without_a_derivative_is_refused():
+    class Detached(Heat):
+        def residual(self, terms, at):
+            return super().residual([each.detach() for each in terms], at)
+
+    experts = CoupledExperts(Detached(), Elements(2, 6), Slabs(2, 4))
+    with pytest.raises(InputError, match=r"Detached.residual does not depend on its terms by torch operations"):
+        experts.advance(0, experts.start)
+
+
+def test_coefficients_of_a_call_are_held_to_the_ranges_of_the_problem():
+    layer = ExpertConstraint(Heat(), GRID, GRID)
+    for value in (-1.0, 0.0, math.nan):
+        with pytest.raises(InputError, match=r"the diffusivity of Heat is .*, expected a positive number"):
+            layer(ChebyshevBasis(Heat().domain, 1.0, 2, 3), {"diffusivity": points(value)})

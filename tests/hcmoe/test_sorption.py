@@ -73,7 +73,7 @@ def test_boundary_conditions_hold_to_rounding_at_any_time(solution):
 def test_the_published_sign_and_negative_starts_are_refused():
     with pytest.raises(InputError, match="right sign of sorption is 1"):
         DiffusionSorption(0.1, Sorption(right_sign=1))
-    with pytest.raises(InputError, match=r"start of sorption is -0\.1"):
+    with pytest.raises(InputError, match=r"start of .*Sorption is -0\.1"):
         DiffusionSorption([0.1, -0.1])
 
 
@@ -147,13 +147,13 @@ def test_gradients_in_all_coefficients_of_sorption_are_those_of_differences():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"exponent": [0.8, 1.0]}, "the exponent of sorption is 1.0"),
-        ({"exponent": 0.0}, "the exponent of sorption is 0.0"),
+        ({"exponent": [0.8, 1.0]}, "the exponent of .*Sorption is 1.0"),
+        ({"exponent": 0.0}, "the exponent of .*Sorption is 0.0"),
         ({"porosity": 1.0}, "the porosity of sorption is 1.0"),
-        ({"diffusivity": [1e-3, 0.0]}, "the diffusivity of sorption is 0.0"),
-        ({"coefficient": -1e-3}, "the coefficient of sorption is -0.001"),
-        ({"left": -1.0}, "the left of sorption is -1.0"),
-        ({"start": Profile(-HILLS, X)}, "the start of sorption is -0.15"),
+        ({"diffusivity": [1e-3, 0.0]}, "the diffusivity of .*Sorption is 0.0"),
+        ({"coefficient": -1e-3}, "the coefficient of .*Sorption is -0.001"),
+        ({"left": -1.0}, "the left of .*Sorption is -1.0"),
+        ({"start": Profile(-HILLS, X)}, "the start of .*Sorption is -0.15"),
         ({"left": [1.0, 0.5, 0.7], "exponent": [0.8, 0.9]}, "different numbers of values"),
     ],
 )

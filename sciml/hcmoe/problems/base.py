@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sciml.checks import positive, real_array, real_tensor, sentence, shape, shape_of
+from sciml.checks import instance, number, positive, real_array, real_tensor, sentence, shape, shape_of, shown
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile, spread
@@ -73,6 +74,7 @@ class SpaceTimeProblem(ABC):
     linear : whether the residual is affine in u and its derivatives, so that one step solves a problem
     time_power : p of ``t = tau^p``, where the solution is smooth in tau; 2 for fronts that start like ``sqrt(t)``
     well_posed : whether solutions depend continuously on their data, without which only a given grid has an answer
+    ranges : of coefficients by name, as keywords of :func:`sciml.checks.number`; none by default
     """
 
     domain: Box
@@ -81,6 +83,7 @@ class SpaceTimeProblem(ABC):
     linear: bool = False
     time_power: float = 1.0
     well_posed: bool = True
+    ranges: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     @property
     def coefficients(self) -> Coefficients:
@@ -143,6 +146,11 @@ class SpaceTimeProblem(ABC):
                     f"{type(self).__name__}.residual returned the shape {tuple(residual.shape)} for terms of the shape "
                     f"{tuple(terms.shape[1:])}, expected the same; compute it pointwise from the terms."
                 )
+            if not residual.requires_grad:
+                raise InputError(
+                    f"{type(self).__name__}.residual does not depend on its terms by torch operations, expected a "
+                    "differentiable function of them; compute it without detach."
+                )
             (slopes,) = torch.autograd.grad(residual.sum(), terms)  # exact, because the residual is pointwise
         return residual.detach(), slopes
 
@@ -156,17 +164,21 @@ class SpaceTimeProblem(ABC):
         """
         from sciml.hcmoe.problems.answers import check_answers  # which imports this module
 
-        name = type(self).__name__
-        if self.domain.dim != 1 or any(self.domain.periodic):
-            raise InputError(f"the domain of {name} is {self.domain}, expected an interval that is not periodic.")
+        name, interval = type(self).__name__, "an interval that is not periodic, such as Box([0.0], [1.0])"
+        domain = instance(f"the domain of {name}", getattr(self, "domain", None), Box, interval)
+        if domain.dim != 1 or any(domain.periodic):
+            raise InputError(f"the domain of {name} is {domain}, expected {interval}.")
         positive(f"the duration of {name}", self.duration)
-        positive(f"the time_power of {name}", self.time_power)
-        allowed = [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 2)]
-        if (1, 0) not in self.orders or any(tuple(pair) not in allowed for pair in self.orders):
+        number(f"the time_power of {name}", self.time_power, at_least=0.1, at_most=10)
+        for flag in ("linear", "well_posed"):
+            instance(f"{flag} of {name}", getattr(self, flag), bool, "True or False")
+        orders = instance(f"the orders of {name}", self.orders, tuple | list, "a sequence of pairs")
+        if not all(map(_is_order, orders)) or len(set(orders)) < len(orders) or (1, 0) not in orders:
             raise InputError(
-                f"the orders of {name} are {tuple(self.orders)}, expected pairs (by t, by x) of at most (1, 2), "
+                f"the orders of {name} are {shown(orders)}, expected different pairs (by t, by x) of at most (1, 2), "
                 "(1, 0) among them."
             )
+        instance(f"the coefficients of {name}", self.coefficients, Mapping, "tensors by name")
         self.check_coefficients(self.coefficients)
         for key, values in self.coefficients.items():
             numbers = values.values if isinstance(values, Profile) else values
@@ -178,7 +190,7 @@ class SpaceTimeProblem(ABC):
         check_answers(self)
 
     def check_coefficients(self, given: Coefficients) -> None:
-        """Check that coefficients have the names of the problem's, one axis, or profiles that cover the interval.
+        """Check that coefficients have the names of the problem's and lie in their ranges, and that profiles cover it.
 
         Raises
         ------
@@ -186,6 +198,7 @@ class SpaceTimeProblem(ABC):
             If they do not.
         """
         name = type(self).__name__
+        instance(f"the coefficients of {name}", given, Mapping, "tensors by name")
         if set(given) != set(self.coefficients):
             raise InputError(
                 f"the coefficients of {name} are named {sorted(given)}, expected {sorted(self.coefficients)}."
@@ -194,13 +207,22 @@ class SpaceTimeProblem(ABC):
             if isinstance(values, Profile):
                 values.require_covers(f"the coefficient {key!r} of {name}", self.domain.lower[0], self.domain.upper[0])
             else:
-                shape(f"the coefficient {key!r} of {name}", real_tensor(f"{key!r}", values), ("instances",))
+                what = f"the coefficient {key!r} of {name}"
+                shape(what, real_tensor(what, values), ("instances",))
+            numbers = values.values if isinstance(values, Profile) else values
+            for value in numbers.detach().aminmax() if numbers.numel() else ():
+                number(f"the {key} of {name}", float(value), **self.ranges.get(key, {}))
 
     def __repr__(self) -> str:
         """Return the domain, the times and the coefficients as a table."""
-        shown = {key: _shown(values) for key, values in self.coefficients.items()}
-        rows = {"domain": self.domain, "times": f"0 to {self.duration:g}", "instances": self.instances, **shown}
+        values = {key: _shown(each) for key, each in self.coefficients.items()}
+        rows = {"domain": self.domain, "times": f"0 to {self.duration:g}", "instances": self.instances, **values}
         return summary(f"Problem {type(self).__name__}", rows)
+
+
+def _is_order(pair: object) -> bool:
+    """Return whether a pair is the order of a derivative by t and x that residuals may have."""
+    return pair in ((0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 2)) and all(type(each) is int for each in pair)
 
 
 def instances_of(**values: float | Sequence[float] | Profile) -> dict[str, Coefficient]:
@@ -216,8 +238,8 @@ def instances_of(**values: float | Sequence[float] | Profile) -> dict[str, Coeff
     }
     lengths = {name: len(value) for name, value in each.items() if len(value) != 1}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
-        raise InputError(f"the coefficients have different numbers of values ({shown}), expected one or equally many.")
+        counts = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise InputError(f"the coefficients have different numbers of values ({counts}), expected one or equally many.")
     count = max(lengths.values(), default=1)
     return {name: value.expand(count) for name, value in each.items()}
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.checks import positive
 from sciml.domains import Box
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
 from sciml.reference.burgers_cole_hopf import standard_burgers
 
 FIXED = EndCondition(1.0, 0.0, 0.0)  # u = 0
+POSITIVE = {"viscosity": {"above": 0}, "diffusivity": {"above": 0}}
 
 
 class Burgers(SpaceTimeProblem):
@@ -31,10 +31,12 @@ class Burgers(SpaceTimeProblem):
     Basdevant et al., Comput. Fluids 14, 1986.
     """
 
+    ranges = POSITIVE
+
     def __init__(self, viscosity: float | list[float] = 0.01 / math.pi, duration: float = 1.0) -> None:
         self.domain, self.duration = Box([-1.0], [1.0]), duration
         self._coefficients = instances_of(viscosity=viscosity)
-        _all_positive("the viscosity", self._coefficients["viscosity"])
+        self.check_coefficients(self._coefficients)
 
     @property
     def coefficients(self) -> Mapping[str, Tensor]:
@@ -69,11 +71,12 @@ class Heat(SpaceTimeProblem):
     """
 
     linear = True
+    ranges = POSITIVE
 
     def __init__(self, diffusivity: float | list[float] = 0.1, duration: float = 1.0) -> None:
         self.domain, self.duration = Box([0.0], [1.0]), duration
         self._coefficients = instances_of(diffusivity=diffusivity)
-        _all_positive("the diffusivity", self._coefficients["diffusivity"])
+        self.check_coefficients(self._coefficients)
 
     @property
     def coefficients(self) -> Mapping[str, Tensor]:
@@ -98,8 +101,3 @@ class Heat(SpaceTimeProblem):
         rate = torch.pi**2 * float(self.coefficients["diffusivity"][0]) * time
         modes = [math.exp(-(k**2) * rate) * torch.sin(k * torch.pi * points) for k in (1, 3)]
         return modes[0] + modes[1]
-
-
-def _all_positive(name: str, values: Tensor) -> None:
-    for value in values.tolist():
-        positive(name, value)

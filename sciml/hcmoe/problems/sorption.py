@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import instance, number
+from sciml.checks import instance
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem, instances_of
@@ -48,6 +48,7 @@ class DiffusionSorption(SpaceTimeProblem):
     """
 
     time_power = 2.0
+    ranges = RANGES
 
     def __init__(
         self,
@@ -82,20 +83,6 @@ class DiffusionSorption(SpaceTimeProblem):
     def coefficients(self) -> Coefficients:
         """The coefficients of each instance."""
         return self._coefficients
-
-    def check_coefficients(self, given: Coefficients) -> None:
-        """Check names, shapes and ranges of coefficients.
-
-        Raises
-        ------
-        InputError
-            If a name, a shape or a value is not as expected.
-        """
-        super().check_coefficients(given)
-        for name, values in given.items():
-            numbers = values.values if isinstance(values, Profile) else values
-            for value in numbers.detach().aminmax() if numbers.numel() else ():
-                number(f"the {name} of sorption", float(value), **RANGES.get(name, {}))
 
     def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
         """Return ``R(u) u_t - D u_xx``."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sciml.checks import number, positive, whole_number
+from sciml.checks import instance, number, positive, whole_number
 from sciml.domains import Box
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
 from sciml.reference.burgers_cole_hopf import periodic_burgers
@@ -37,6 +37,7 @@ class BurgersWaves(SpaceTimeProblem):
 
     def __init__(self, viscosity: float, waves: list[float], duration: float = 0.5) -> None:
         self.domain, self.duration = Box([0.0], [1.0]), duration
+        instance("waves", waves, list | tuple, "a list of numbers")
         whole_number("the number of waves", len(waves), at_least=1, at_most=MOST_WAVES)
         sizes = {f"wave_{k}": number(f"the size of wave {k}", size) for k, size in enumerate(waves, start=1)}
         self._coefficients = instances_of(viscosity=positive("the viscosity", viscosity), **sizes)
