@@ -22,7 +22,7 @@ BENCHMARK = Benchmark(
     quick=QUICK,
     quick_note="A quick run: one seed, smaller sizes; the limits are meant for the full one.",
     measured_code=(
-        *("hcmoe", "nets", "numerics"),
+        *("domains", "hcmoe", "lpinn", "nets", "numerics", "bench/lpinn/jobs.py"),
         *(f"reference/{name}.py" for name in REFERENCES),
         *(f"bench/hcmoe/{name}.py" for name in MEASUREMENTS),
     ),

@@ -92,6 +92,23 @@ def fourier(job: Job) -> dict[str, Any]:
     return outcome(measure)
 
 
+def lagrangian(job: Job) -> dict[str, Any]:
+    """Solve the config ``job["config"]`` of LPINN, of the same problem, by networks for its characteristics."""
+
+    def measure() -> dict[str, float]:
+        from sciml.bench.lpinn.jobs import build
+        from sciml.lpinn.readout.least_action import field_of
+
+        truth, solver = truth_of(Burgers()), build(job["config"], job["seed"], job.get("changes", ())).solver
+        states, seconds = cpu_timed(lambda: [state for state, _ in solver.run()])
+        field = field_of(solver.characteristics, states[-1].weights)
+        with torch.no_grad():
+            found = [field(truth.x[:, None], time)[:, 0] for time in truth.times]
+        return {"error": truth.error(torch.stack(found)), "unknowns": states[-1].weights.numel(), "seconds": seconds}
+
+    return outcome(measure)
+
+
 def volumes(job: Job) -> dict[str, Any]:
     """Solve diffusion with sorption by finite volumes of ``job["number"]`` cells, or extrapolated from these."""
 
@@ -129,6 +146,14 @@ def single_domain(job: Job) -> dict[str, Any]:
 
 
 @cache
+def _burgers_truth(viscosity: float) -> Truth:
+    problem = Burgers(viscosity)
+    x = torch.linspace(problem.domain.lower[0], problem.domain.upper[0], PLACES, dtype=torch.float64)
+    times = [problem.duration * number / TIMES for number in range(1, TIMES + 1)]
+    return Truth(x, times, torch.stack([problem.exact(x[:, None], time)[:, 0] for time in times]))
+
+
+@cache
 def _sorption_truth(start: float) -> Truth:
     problem = DiffusionSorption(start)
     times = [share * problem.duration for share in REFERENCE_TIMES]
@@ -138,11 +163,10 @@ def _sorption_truth(start: float) -> Truth:
 
 def truth_of(problem: SpaceTimeProblem) -> Truth:
     """Return what the solution of a problem is held against."""
-    if problem.exact(torch.zeros(1, 1, dtype=torch.float64), problem.duration) is None:
-        return _sorption_truth(float(problem.coefficients["start"][0]))
-    x = torch.linspace(problem.domain.lower[0], problem.domain.upper[0], PLACES, dtype=torch.float64)
-    times = [problem.duration * number / TIMES for number in range(1, TIMES + 1)]
-    return Truth(x, times, torch.stack([problem.exact(x[:, None], time)[:, 0] for time in times]))
+    coefficients = problem.coefficients
+    if "viscosity" in coefficients:
+        return _burgers_truth(float(coefficients["viscosity"][0]))
+    return _sorption_truth(float(coefficients["start"][0]))
 
 
 def _exactness(experts: CoupledExperts, states: list[SlabState]) -> dict[str, float]:

@@ -6,6 +6,11 @@ from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 
 _COUNT, _SHORT = "{:,.0f}".format, "{:.2g}".format
 _SMALLER = [f"task.init_args.{key}" for key in ("elements.degree=14", "elements.smallest=0.01", "time_degree=8")]
+_COARSER = [
+    f"task.init_args.{key}"
+    for key in ("elements={count: 20, degree: 8, towards: [0.0, 1.0], smallest: 1e-4}", "slabs=12", "time_degree=6",
+                "first_slab=2e-7")
+]  # fmt: skip
 _EXACTNESS = (
     Column("jump", "jump of u"),
     Column("slope_jump", "jump of the slope"),
@@ -28,6 +33,9 @@ BURGERS = Group(
             {"config": "hcmoe/burgers_cpu", "changes": _SMALLER}, drawn=False),
         Row("fourier", "Fourier collocation, 2048 points", "solutions:fourier", "classical", {"number": 2048},
             drawn=False),
+        Row("lpinn", "LPINN of this package", "solutions:lagrangian", "neural",
+            {"config": "lpinn/burgers_standard_cpu"},
+            {"changes": ["task.init_args.slabs=2", "task.init_args.rounds=1"]}),
         Row("chebyshev", "one domain, Chebyshev polynomials", "solutions:single_domain", "classical",
             {"basis": "chebyshev", "sizes": [[3, 8], [5, 16], [6, 24], [8, 32], [10, 40], [12, 44]]},
             {"sizes": [[3, 8], [5, 16]]}, drawn=False),
@@ -60,6 +68,8 @@ SORPTION = Group(
     (
         Row("coupled", "32 coupled experts", "solutions:coupled", "ours", {"config": "hcmoe/sorption_cpu"},
             drawn=False),
+        Row("coupled-small", "20 coupled experts", "solutions:coupled", "ours",
+            {"config": "hcmoe/sorption_cpu", "changes": _COARSER}, drawn=False),
         Row("volumes", "finite volumes, 1024 cells", "solutions:volumes", "classical",
             {"number": 1024, "extrapolated": False}, drawn=False),
         Row("extrapolated", "finite volumes, extrapolated from 1024 cells", "solutions:volumes", "classical",
