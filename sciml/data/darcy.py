@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.checks import number, whole_number
 from sciml.data.formats import DataField, Description
+from sciml.data.sample_sizes import check_sample_size
 from sciml.errors import InputError
 from sciml.mesh import Grid
 
@@ -37,6 +38,7 @@ class Darcy:
         from sciml.reference.darcy import LARGEST_DEGREE, LARGEST_DEVIATION
 
         whole_number("size", self.size, at_least=2)
+        check_sample_size(size=self.size**2)
         whole_number("waves", self.waves, at_least=1, at_most=LARGEST_DEGREE)
         number("deviation", self.deviation, at_least=0, at_most=LARGEST_DEVIATION)
         whole_number("degree", self.degree, at_least=2, at_most=LARGEST_DEGREE)

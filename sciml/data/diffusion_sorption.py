@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.checks import choice, positive, whole_number
 from sciml.data.formats import DataField, Description
+from sciml.data.sample_sizes import check_sample_size
 from sciml.mesh import Grid
 
 PARAMETERS = ("diffusivity", "coefficient", "exponent", "left")
@@ -41,6 +42,7 @@ class DiffusionSorption:
         choice("the family", self.family, FAMILIES)
         whole_number("size", self.size, at_least=3)
         whole_number("steps", self.steps, at_least=2)
+        check_sample_size(size=self.size, steps=self.steps)
         positive("duration", self.duration)
         choice("the scheme", self.scheme, ("extrapolated", *SCHEMES))
 

@@ -18,6 +18,7 @@ from sciml.data.darcy import Darcy
 from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.formats import DataField, Description
 from sciml.data.pore_networks import PoreNetworks
+from sciml.data.sample_sizes import check_sample_size
 from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
@@ -305,4 +306,5 @@ def _check_box(generator: Any, size: int, dimension: int) -> None:
     whole_number("size", generator.size, at_least=size)
     whole_number("dimension", getattr(generator, "dimension", 1), at_least=1, at_most=dimension)
     whole_number("steps", generator.steps, at_least=2)
+    check_sample_size(size=generator.size ** getattr(generator, "dimension", 1), steps=generator.steps)
     positive("duration", generator.duration)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.checks import number, positive, whole_number
 from sciml.data.formats import DataField, Description
+from sciml.data.sample_sizes import check_sample_size
 from sciml.errors import InputError
 from sciml.mesh import Grid
 
@@ -47,6 +48,7 @@ class Vorticity:
         positive("viscosity", self.viscosity)
         number("length", self.length, at_least=0.3, at_most=10)
         whole_number("resolution", self.resolution, at_least=LEAST_POINTS)
+        check_sample_size(resolution=self.resolution**2, steps=self.steps)
         if self.resolution % self.size:
             raise InputError(
                 f"resolution is {self.resolution} and size {self.size}, expected a multiple of it; choose "

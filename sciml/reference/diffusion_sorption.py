@@ -33,6 +33,9 @@ from sciml.reference.arrays import Array
 
 SMALLEST = 1e-6  # of the published retardation, which is infinite at u = 0 without it
 LARGEST = 1e6  # of u, in units of the solubility: LSODA never returns where a square overflows
+LARGEST_DIFFUSIVITY = 1e6  # likewise
+SHORTEST = 1e-100  # last time, likewise
+LARGEST_TOLERANCE = 0.1
 SCHEMES = ("consistent", "pdebench")
 METHODS = ("LSODA", "RK45")
 Start = Callable[[np.ndarray], np.ndarray] | float
@@ -44,7 +47,7 @@ class Sorption:
 
     Parameters
     ----------
-    diffusivity : D in m^2/s
+    diffusivity : D in m^2/s, at most 1e6
     porosity : phi, between 0 and 1
     density : rho of the grains in kg/m^3
     coefficient : k >= 0 of Freundlich's isotherm; without sorption, 0, the equation is linear
@@ -67,7 +70,7 @@ class Sorption:
     right_sign: int = -1
 
     def __post_init__(self) -> None:
-        positive("the diffusivity of sorption", self.diffusivity)
+        number("the diffusivity of sorption", self.diffusivity, above=0, at_most=LARGEST_DIFFUSIVITY)
         number("the porosity of sorption", self.porosity, above=0, below=1)
         positive("the density of sorption", self.density)
         number("the coefficient of sorption", self.coefficient, at_least=0)
@@ -117,7 +120,7 @@ def finite_volumes(
         value -D u_x of the last two cells at x = 1 + h / 2
     method : "LSODA" with a banded Jacobian, or "RK45", explicit as PDEBench has it, with steps of at most about
         h^2 R / D
-    tolerance : relative, of the integration in time; the absolute one is a hundredth of it
+    tolerance : relative, of the integration in time, at most 0.1; the absolute one is a hundredth of it
 
     Returns
     -------
@@ -135,7 +138,9 @@ def finite_volumes(
 
     equation = Sorption() if equation is None else equation
     centres, times = cell_centres(cells), rising("the times of sorption", times, at_least=0)
-    positive("the tolerance of sorption", tolerance)
+    number("the tolerance of sorption", tolerance, above=0, at_most=LARGEST_TOLERANCE)
+    if times[-1]:
+        number("the last time of sorption", times[-1], at_least=SHORTEST)
     choice("the method of sorption", method, METHODS)
     system = _System(equation, cells, choice("the scheme of sorption", scheme, SCHEMES))
     if equation.right_sign > 0 and cells * 2.0 * equation.diffusivity >= 1.0:

@@ -201,6 +201,7 @@ def test_the_published_start_is_one_number_that_the_seed_of_pdebench_gives() -> 
         ({"exponent": 1.0}, "the exponent of sorption is 1.0"),
         ({"exponent": float("nan")}, "exponent"),
         ({"diffusivity": 0.0}, "diffusivity"),
+        ({"diffusivity": 1e300}, "at most 1e"),
         ({"coefficient": -1.0}, "coefficient"),
         ({"density": 0.0}, "density"),
         ({"left": -0.1}, "left value"),
@@ -224,6 +225,8 @@ def test_coefficients_without_sense_are_refused(options: dict, says: str) -> Non
         ({"scheme": "pdebenche"}, "did you mean 'pdebench'"),
         ({"method": "BDF"}, "expected one of LSODA, RK45"),
         ({"tolerance": 0.0}, "tolerance"),
+        ({"tolerance": 1e300}, "tolerance of sorption is 1e\\+300, expected a positive number of at most 0.1"),
+        ({"times": [1e-300]}, "the last time of sorption is 1e-300, expected a number of at least 1e-100"),
     ],
 )
 def test_solves_without_sense_are_refused(change: dict, says: str) -> None:

@@ -14,13 +14,21 @@ from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import EndCondition, Points, Reference, SpaceTimeProblem, instances_of
 from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile
-from sciml.reference.diffusion_sorption import LARGEST, SMALLEST, Sorption, Start, cell_centres, extrapolated
+from sciml.reference.diffusion_sorption import (
+    LARGEST,
+    LARGEST_DIFFUSIVITY,
+    SMALLEST,
+    Sorption,
+    Start,
+    cell_centres,
+    extrapolated,
+)
 
 REFERENCE_CELLS = 1024
 REFERENCE_TIMES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the duration
 RANGES: dict[str, dict[str, float]] = {
     "start": {"at_least": 0, "at_most": LARGEST},
-    "diffusivity": {"above": 0},
+    "diffusivity": {"above": 0, "at_most": LARGEST_DIFFUSIVITY},
     "coefficient": {"at_least": 0},
     "exponent": {"above": 0, "below": 1},
     "left": {"at_least": 0, "at_most": LARGEST},
