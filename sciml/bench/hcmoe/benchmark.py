@@ -6,10 +6,10 @@ from sciml.bench.benchmark import Benchmark
 from sciml.bench.grouped import QUICK, Groups, Plan, legend
 from sciml.bench.hcmoe.rows import GROUPS
 
-MEASUREMENTS = ("costs", "families", "gradients", "inversions", "layers", "sensitivities", "solutions")
+MEASUREMENTS = ("costs", "families", "gradients", "inversions", "layers", "sensitivities", "solutions", "vorticity")
 REFERENCES = (
     *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "diffusion_sorption"),
-    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier", "time_steps"),
+    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier", "time_steps", "vorticity"),
     "trigonometric_series",
 )
 

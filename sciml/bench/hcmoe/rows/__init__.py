@@ -5,7 +5,7 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.hcmoe.rows import costs, families, gradients, inversions, layers, solutions
+from sciml.bench.hcmoe.rows import costs, families, gradients, inversions, layers, solutions, vorticity
 
 GROUPS: tuple[Group, ...] = (
     *solutions.GROUPS,
@@ -13,5 +13,6 @@ GROUPS: tuple[Group, ...] = (
     *layers.GROUPS,
     *gradients.GROUPS,
     *inversions.GROUPS,
+    *vorticity.GROUPS,
     *costs.GROUPS,
 )
