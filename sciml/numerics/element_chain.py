@@ -21,6 +21,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sciml.checks import real_tensor, whole_number
 from sciml.errors import InputError
 
 
@@ -45,8 +46,10 @@ class ChainUnknowns:
     last: Tensor
 
     def __post_init__(self) -> None:
+        whole_number("the number of elements of a chain", self.elements, at_least=1)
+        whole_number("the number of interior unknowns of an element", self.interior, at_least=0)
         for name in ("first", "last"):
-            shape = tuple(getattr(self, name).shape)
+            shape = tuple(real_tensor(f"the {name} face of a chain", getattr(self, name)).shape)
             if len(shape) != 3 or shape[:2] != tuple(self.first.shape[:2]) or shape[2] > shape[1]:
                 raise InputError(
                     f"the {name} face of a chain has a matrix of shape {shape}, expected (items, values, unknowns) "

@@ -22,11 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.checks import choice, instance, positive, real_tensor, whole_number
+from sciml.checks import choice, instance, number, real_tensor, whole_number
 from sciml.errors import InputError
 
 LARGEST_DERIVATIVE = 4
 ORDERS = (2, 4, 6, 8)
+SMALLEST = 1e-70  # spacing, whose fourth power has to have an inverse
 
 
 def stencil_weights(offsets: Sequence[int], derivative: int) -> np.ndarray:
@@ -50,6 +51,7 @@ def stencil_weights(offsets: Sequence[int], derivative: int) -> np.ndarray:
     [1.0, -2.0, 1.0]
     """
     whole_number("the derivative of a stencil", derivative, at_least=0)
+    instance("the offsets of a stencil", offsets, Sequence, "a sequence of whole numbers")
     for offset in offsets:
         whole_number("an offset of a stencil", offset)
     if len(set(offsets)) < max(len(offsets), derivative + 1):
@@ -100,7 +102,7 @@ class FiniteDifference:
     periodic: bool = False
 
     def __post_init__(self) -> None:
-        positive("the spacing of finite differences", self.spacing)
+        number("the spacing of finite differences", self.spacing, at_least=SMALLEST, at_most=1 / SMALLEST)
         whole_number("the derivative of finite differences", self.derivative, at_least=1, at_most=LARGEST_DERIVATIVE)
         choice("the order of finite differences", self.order, ORDERS)
         instance("periodic", self.periodic, bool, "True or False")
@@ -121,6 +123,7 @@ class FiniteDifference:
             If the axis is not there or has another length.
         """
         real_tensor("what is differentiated by finite differences", values)
+        whole_number("the axis of finite differences", axis)
         if not -values.ndim <= axis < values.ndim or values.shape[axis] != self.points:
             raise InputError(
                 f"finite differences along axis {axis} of values of shape {tuple(values.shape)}, expected "

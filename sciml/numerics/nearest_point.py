@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.checks import finite, number, real_array, real_tensor, shape, whole_number
+from sciml.checks import finite, instance, number, real_array, real_tensor, shape, whole_number
 from sciml.errors import DivergenceError, InputError, SingularSystemError
 from sciml.numerics.implicit import GMRES, ImplicitReport, fixed_point
 from sciml.numerics.implicit.krylov import gmres
@@ -98,6 +98,7 @@ def nearest_point(
         spread = torch.from_numpy(real_array("the weights", weights, shape=(unknowns,)).copy())
         if not bool((spread > 0).all()):
             raise InputError(f"the least of the weights is {float(spread.min()):g}, expected positive ones.")
+    instance("settings", settings, NearestPointSettings, "NearestPointSettings")
     steps = _Steps(constraints, spread.to(fields.device), settings)
     return fixed_point(steps.mapping, steps.solve, fields.double(), *arguments, adjoint=GMRES(), batch=1)
 
@@ -158,8 +159,9 @@ class _Steps:
         return value
 
     def _step(self, u: Tensor, fields: Tensor, *arguments: Tensor) -> _Step:
-        values, pull_back = torch.func.vjp(lambda u: self.constraints(u, *arguments), u)
-        if not shape("what the constraints return", values, (len(u), "constraints")).shape[1]:
+        answer = "what the constraints return"
+        values, pull_back = torch.func.vjp(lambda u: real_tensor(answer, self.constraints(u, *arguments)), u)
+        if not shape(answer, values, (len(u), "constraints")).shape[1]:
             raise InputError("the constraints return no values, expected at least one for each item.")
         units = torch.eye(values.shape[1], dtype=values.dtype, device=values.device)
         gradients = torch.func.vmap(lambda unit: pull_back(unit.expand(values.shape))[0], out_dims=1)(units)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciml.checks import finite, real_tensor, shape
 from sciml.errors import InputError
 
 LOST = 1e-12  # smallest singular value, relative to the largest, of constraints that count as independent
@@ -24,7 +25,7 @@ class NullSpace:
     Raises
     ------
     InputError
-        If the constraints of an item are dependent, or leave it no freedom.
+        If the constraints are not finite, or those of an item are dependent or leave it no freedom.
 
     References
     ----------
@@ -32,6 +33,8 @@ class NullSpace:
     """
 
     def __init__(self, constraints: Tensor) -> None:
+        shape("the constraints", real_tensor("the constraints", constraints), ("items", "c", "unknowns"))
+        finite("the constraints", constraints)
         count, unknowns = constraints.shape[1:]
         self.basis: Tensor | None = None
         self._range = constraints.mT

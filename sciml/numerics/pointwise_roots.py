@@ -19,6 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.checks import real_tensor, shape
+from sciml.errors import SingularSystemError
+
 Equation = Callable[..., Tensor]
 
 
@@ -37,7 +40,15 @@ def differentiable_root(equation: Equation, root: Tensor, *inputs: Tensor) -> Te
     -------
     Tensor
         ``root``, with a gradient if an input has one.
+
+    Raises
+    ------
+    InputError
+        If root and inputs are no matrices, or, in the backward pass, the equation returns another shape.
+    SingularSystemError
+        In the backward pass, if the derivative of the equation by a root is singular.
     """
+    shape("the roots", real_tensor("the roots", root), ("n", "d"))
     if not torch.is_grad_enabled() or not any(given.requires_grad for given in inputs):
         return root
     return _Root.apply(equation, root, *inputs)
@@ -63,11 +74,17 @@ class _Root(torch.autograd.Function):
             wanted = [
                 each.requires_grad_() for each, need in zip(inputs, ctx.needs_input_grad[2:], strict=True) if need
             ]
-            left = ctx.equation(root, *inputs)
+            left = shape("what the equation returns", ctx.equation(root, *inputs), root.shape)
             rows = [
-                torch.autograd.grad(left[:, axis].sum(), root, create_graph=again, retain_graph=True)[0]
-                for axis in range(left.shape[1])
+                torch.autograd.grad(each.sum(), root, create_graph=again, retain_graph=True, materialize_grads=True)[0]
+                for each in left.unbind(1)
             ]
-            adjoint = torch.linalg.solve(torch.stack(rows, 2), gradient[..., None])[..., 0]
+            adjoint, failed = torch.linalg.solve_ex(torch.stack(rows, 2), gradient[..., None])
+            if bool(failed.any()):
+                raise SingularSystemError(
+                    f"the equation does not determine root {int(failed.nonzero()[0])}, where its derivative is "
+                    "singular; there is no derivative of the root there."
+                )
+            adjoint = adjoint[..., 0]
             found = iter(torch.autograd.grad(left, wanted, -adjoint, create_graph=again, allow_unused=True))
         return None, None, *(next(found) if need else None for need in ctx.needs_input_grad[2:])

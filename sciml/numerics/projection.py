@@ -29,7 +29,7 @@ from scipy.linalg.lapack import dpstrf
 from torch import Tensor
 from torch.autograd import Function
 
-from sciml.checks import finite, known_names, real_array, real_tensor, shape
+from sciml.checks import finite, instance, known_names, real_array, real_tensor, shape
 from sciml.errors import DivergenceError, InputError
 from sciml.numerics.random import generator
 
@@ -77,12 +77,19 @@ class ImplicitConstraints(NamedTuple):
         Raises
         ------
         InputError
-            The fields are not finite.
+            The fields are not finite, or the values have another shape.
         DivergenceError
             The given solve does not solve, or no fields have these values.
         """
         start = finite("the fields", real_tensor("the fields", fields)).double()
-        first = self.apply(start) - values
+        image, values = self.apply(start), real_tensor("the values of the constraints", values)
+        try:
+            first = image - values.expand(image.shape)
+        except RuntimeError:
+            raise InputError(
+                f"the shape of the values of the constraints is {tuple(values.shape)}, expected one that expands to "
+                f"{tuple(image.shape)}."
+            ) from None
         moved = start - self.adjoint(_GramSolve.apply(self.solve, first))
         left = self.apply(moved) - values
         self._check(start, first, left)
@@ -131,6 +138,7 @@ class LinearConstraints:
     """
 
     def __init__(self, rows: Mapping[str, Rows], weights: Any = None, *, device: torch.device | str = "cpu") -> None:
+        instance("the constraints", rows, Mapping, "matrices by the name of their group")
         blocks = {name: _matrix(name, block) for name, block in rows.items()}
         widths = sorted({block.shape[1] for block in blocks.values()})
         if len(widths) != 1 or not widths[0]:
@@ -194,16 +202,17 @@ class LinearConstraints:
 
     def _values(self, fields: Tensor, values: Mapping[str, Tensor]) -> Tensor:
         """Return d as one tensor ``(batch, rows)``."""
+        instance("the values of the constraints", values, Mapping, "tensors by the name of their group")
         known_names("values of constraints", values, self.counts)
         missing = [name for name in self.counts if name not in values]
         if missing:
             raise InputError(f"the values of the constraints {missing} are missing, expected those of every group.")
         parts = []
         for name, count in self.counts.items():
-            value = finite(f"the values of {name}", torch.as_tensor(values[name]))
-            shape(f"the values of {name}", value, (..., count))
+            what = f"the values of {name}"
+            value = shape(what, _real(what, values[name]), (..., count))
             if value.dim() > 1:
-                shape(f"the values of {name}", value, (*fields.shape[:-1], count))
+                shape(what, value, (*fields.shape[:-1], count))
             parts.append(value.to(fields.device, torch.float64).expand(*fields.shape[:-1], count))
         return _rows_of(torch.cat(parts, -1))
 
@@ -282,6 +291,15 @@ def _matrix(name: str, rows: Rows) -> sparse.csr_array:
         return sparse.csr_array(rows, dtype=np.float64)
     dense = rows.toarray() if sparse.issparse(rows) else rows  # refused in a sentence
     return sparse.csr_array(real_array(f"the constraints {name}", dense, shape=("rows", "unknowns")))
+
+
+def _real(name: str, values: Any) -> Tensor:
+    """Return finite real numbers as a tensor."""
+    if not isinstance(values, Tensor):
+        return torch.from_numpy(real_array(name, values).copy())
+    if values.is_complex():
+        raise InputError(f"{name} are complex, expected real ones; give the real part if that is meant.")
+    return finite(name, values)
 
 
 def _weights(weights: Any, unknowns: int) -> np.ndarray:
