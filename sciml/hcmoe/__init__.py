@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sciml.hcmoe.bases import ChebyshevBasis, GridBasis, NetworkBasis, proper_orthogonal_modes
     from sciml.hcmoe.constraint_settings import ConstraintSettings
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
+    from sciml.hcmoe.darcy_task import DarcyExperts
     from sciml.hcmoe.elements import Elements, Slabs
     from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.inverse_task import InverseExperts
@@ -72,6 +73,7 @@ _HOMES = {
     "ConstraintOutput": "sciml.hcmoe.layer",
     "ConstraintSettings": "sciml.hcmoe.constraint_settings",
     "CoupledExperts": "sciml.hcmoe.coupled",
+    "DarcyExperts": "sciml.hcmoe.darcy_task",
     "DarcyProblem": "sciml.hcmoe.problems",
     "DiffusionSorption": "sciml.hcmoe.problems",
     "Elements": "sciml.hcmoe.elements",
@@ -117,6 +119,7 @@ __all__ = [
     "ConstraintOutput",
     "ConstraintSettings",
     "CoupledExperts",
+    "DarcyExperts",
     "DarcyProblem",
     "DiffusionSorption",
     "Elements",

@@ -14,6 +14,7 @@ from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.coupled import CoupledExperts
 from sciml.hcmoe.elements import Elements, Slabs
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
+from sciml.hcmoe.problems.profiles import Coefficients, Profile
 
 Kind = Literal["positive", "real"]
 POSITIVE, REAL = "positive", "real"
@@ -35,7 +36,7 @@ class WithCoefficients(SpaceTimeProblem):
         self._coefficients = {**problem.coefficients, **values}
 
     @property
-    def coefficients(self) -> Mapping[str, Tensor]:
+    def coefficients(self) -> Coefficients:
         """The coefficients, with the other values."""
         return self._coefficients
 
@@ -86,6 +87,8 @@ class Unknowns:
             raise InputError(f"no coefficient of {name} is unknown, expected at least one of {', '.join(known)}.")
         known_names(f"an unknown coefficient of {name}", self.kinds, known)
         for each, kind in self.kinds.items():
+            if isinstance(known[each], Profile):
+                raise InputError(f"{each} is a field over the interval, expected a number as unknown coefficient.")
             if choice(f"the kind of {each}", kind, (POSITIVE, REAL)) == POSITIVE:
                 positive(f"{each}, with which the search begins,", float(known[each][0]))
 

@@ -59,6 +59,10 @@ class DarcyProblem(ABC):
         """Return the exact p, ``(n, 1)``; None where it is not known."""
         return None
 
+    def reference(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Return a computed p, a function of points ``(n, 2)``, for errors where none is exact; None by default."""
+        return None
+
     def medium(self, points: Tensor) -> Medium:
         """Return log k, ``(n,)``, and its gradient, ``(n, 2)``, by default from the permeability.
 
