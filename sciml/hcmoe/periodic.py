@@ -50,28 +50,21 @@ class PeriodicSettings:
         velocity of the field, which jumps between boxes: for comparisons
     times : of the grid whose residuals are rows, drawn anew for each call, one of each of so many equal parts; all by
         default
-    gradient : ``"implicit"``, that of the minimum; or ``"fixed"``, with the weights as constants, at a fraction of the
-        cost. For a loss that the weights minimise, such as the mean square of the residual, both are the same
     ridge : of rows ``ridge * w``, which choose among combinations that are equally good
-    first : all weights where the iteration begins; 1 for a network whose outputs add up to a solution
     hessian : of the gradient, see :func:`sciml.numerics.pointwise_least_squares.solve`
     iteration : dampings and ends of the Levenberg-Marquardt iteration
     """
 
     coupling: Literal["windows", "independent"] = "windows"
     times: int | None = None
-    gradient: Literal["implicit", "fixed"] = "implicit"
     ridge: float = 1e-6
-    first: float = 0.0
     hessian: Literal["exact", "gauss_newton"] = "exact"
     iteration: BatchedSettings = field(default_factory=BatchedSettings)
 
     def __post_init__(self) -> None:
         choice("the coupling of experts", self.coupling, ("windows", "independent"))
-        choice("the gradient of the constraint", self.gradient, ("implicit", "fixed"))
         choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))
         number("the ridge of the constraint", self.ridge, at_least=0)
-        number("the first weights of the constraint", self.first)
         if self.times is not None:
             whole_number("the times of the constraint", self.times, at_least=1)
 
@@ -113,7 +106,12 @@ class PeriodicConstraint(nn.Module):
         self._told = False
 
     def forward(
-        self, basis: Tensor, start: Tensor, viscosity: Tensor | float, generator: torch.Generator | None = None
+        self,
+        basis: Tensor,
+        start: Tensor,
+        viscosity: Tensor | float,
+        generator: torch.Generator | None = None,
+        guess: Tensor | None = None,
     ) -> ConstraintOutput:
         """Return the best combination of a basis.
 
@@ -123,6 +121,7 @@ class PeriodicConstraint(nn.Module):
         start : the vorticity at time 0, ``(instances, nx, ny)``, of mean zero
         viscosity : a number of at least 0, or one for each instance, ``(instances,)``
         generator : of the times that are drawn; needed if ``settings.times`` is given
+        guess : weights from which the iteration begins, ``(instances or 1, K, N)``; zeros by default
 
         Returns
         -------
@@ -136,14 +135,44 @@ class PeriodicConstraint(nn.Module):
             are points, or the mean of a start is not zero.
         """
         basis, start = self._checked(basis, start)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.settings.gradient == "implicit"):
-            problem = self._least_squares(basis, start, viscosity, generator)
-            first = torch.full_like(problem.terms[:, 0, 0], self.settings.first).detach()
-            w, report = solve(problem, first, settings=self.settings.iteration, hessian=self.settings.hessian)
+        problem = self._least_squares(basis, start, viscosity, generator)
+        first = self._first(problem, guess)
+        w, report = solve(problem, first, settings=self.settings.iteration, hessian=self.settings.hessian)
         if not self._told:
             self._told = warn_of_limits(report)
         weights = w.reshape(len(start), self.count, -1)
         return ConstraintOutput(self.assembled(basis, start, weights), weights, report)
+
+    def squares(
+        self,
+        basis: Tensor,
+        start: Tensor,
+        viscosity: Tensor | float,
+        generator: torch.Generator | None = None,
+        guess: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean square of the residual of the best combination times the duration, a loss, and its weights.
+
+        Its derivatives are those at fixed weights. Where these minimise it, that is with all times and without ridge,
+        they are the derivatives of the minimum (variable projection), at a fraction of the cost of those of the field.
+
+        Parameters
+        ----------
+        basis, start, viscosity, generator, guess : as those of the call
+
+        Returns
+        -------
+        squares : ``(instances,)``, over all times
+        weights : ``(instances, K, N)``, without derivatives
+        """
+        basis, start = self._checked(basis, start)
+        with torch.no_grad():
+            problem = self._least_squares(basis, start, viscosity, generator)
+            first = self._first(problem, guess)
+            w, _ = solve(problem, first, settings=self.settings.iteration, hessian="gauss_newton")
+        weights = w.reshape(len(start), self.count, -1)
+        residual = self.grid.residual(self.assembled(basis, start, weights), viscosity)
+        return self.grid.mean_squares(self.grid.duration * residual), weights
 
     def assembled(self, basis: Tensor, start: Tensor, weights: Tensor) -> Tensor:
         """Return the vorticity with some weights of the basis in each window, ``(instances, times, nx, ny)``.
@@ -162,6 +191,15 @@ class PeriodicConstraint(nn.Module):
             return f"instance {item}"
         instance, box = divmod(item, self.count)
         return self._expert(instance, box)
+
+    def _first(self, problem: PointwiseProblem, guess: Tensor | None) -> Tensor:
+        """Return the unknowns from which the iteration begins."""
+        items, functions = problem.items, problem.unknowns // (1 if self.independent else self.count)
+        if guess is None:
+            return problem.terms.new_zeros(items, problem.unknowns)
+        shape("the guess of the constraint", guess, (len(guess), self.count, functions))
+        instances = items // (self.count if self.independent else 1)
+        return guess.detach().to(problem.terms).expand(instances, -1, -1).reshape(items, -1)
 
     def _expert(self, instance: int, box: int) -> str:
         return f"expert {divmod(box, self.experts[1])} by (x, y) of instance {instance}"

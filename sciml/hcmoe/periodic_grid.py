@@ -6,11 +6,13 @@ place once; further axes, such as that of a basis, are carried along, and gradie
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import torch
+from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from sciml.checks import choice, positive, real_tensor, shape, whole_number
@@ -163,9 +165,55 @@ class PeriodicGrid:
         u, v, x, y, laplace = (self.term(name, spectrum) for name in self._factors)
         return self.time_derivative(vorticity) + u * x + v * y - per_instance(viscosity, vorticity) * laplace
 
-    def mean_square(self, fields: Tensor) -> Tensor:
-        """Return the means over time, space and instances of the squares of fields ``(instances, times, nx, ny)``."""
-        return (self.weights.to(fields)[:, None, None] * fields.square()).sum(1).mean()
+    def mean_squares(self, fields: Tensor) -> Tensor:
+        """Return the means over time and space of the squares of fields ``(instances, times, nx, ny)``."""
+        return (self.weights.to(fields)[:, None, None] * fields.square()).sum(1).mean((1, 2))
+
+    def at(self, fields: Tensor, times: Tensor, places: int) -> Tensor:
+        """Return fields at other times, by the polynomial or a cubic spline in time, and on another number of places.
+
+        Parameters
+        ----------
+        fields : ``(instances, times, nx, ny)``, with as many places along x as along y
+        times : from 0 to T, ``(others,)``
+        places : along each axis
+
+        Returns
+        -------
+        Tensor
+            ``(instances, others, places, places)``, without derivatives.
+        """
+        fields = fields.detach()
+        if self.times == "uniform":
+            spline = CubicSpline(self.t.numpy(), fields.cpu().numpy(), axis=1)
+            values = torch.from_numpy(spline(times.cpu().numpy())).to(fields)
+        else:
+            basis = chebyshev(2 * times.double() / self.duration - 1, self.shape[0] - 1)[0].to(fields)
+            matrix = torch.linalg.solve(self._chebyshev[0].to(fields).T, basis.T).T
+            values = (matrix @ fields.flatten(2)).unflatten(2, fields.shape[2:])
+        return resampled(values, places)
+
+
+def resampled(fields: Tensor, places: int) -> Tensor:
+    """Return the values of the Fourier series of fields ``(..., n, n)`` on a grid of another number of places.
+
+    Values at places of both grids stay as they are, but for a wave of n / 2, which has no direction and is left out
+    unless the places divide n.
+
+    Parameters
+    ----------
+    fields : real
+    places : along each axis
+    """
+    old = fields.shape[-1]
+    if not old % places:
+        return fields[..., :: old // places, :: old // places]
+    fine = math.lcm(old, places)
+    kept = torch.arange(-((old - 1) // 2), (old - 1) // 2 + 1, device=fields.device)
+    spectrum = torch.fft.fft2(fields)
+    padded = spectrum.new_zeros(*fields.shape[:-2], fine, fine)
+    padded[..., (kept % fine)[:, None], kept % fine] = spectrum[..., (kept % old)[:, None], kept % old]
+    return torch.fft.ifft2(padded).real[..., :: fine // places, :: fine // places] * (fine / old) ** 2
 
 
 def per_instance(viscosity: Tensor | float, like: Tensor) -> Tensor:

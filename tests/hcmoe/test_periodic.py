@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
-from sciml.hcmoe.periodic_grid import PeriodicGrid
+from sciml.hcmoe.periodic_grid import PeriodicGrid, resampled
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.numerics.random import generator
 from sciml.reference.vorticity import random_vorticity, velocity, vorticity_flow
@@ -189,7 +189,7 @@ def test_more_windows_leave_less_residual_and_fields_that_do_not_jump() -> None:
     squares, highest = [], []
     for experts, coupling in (((1, 1), "windows"), ((2, 2), "windows"), ((2, 2), "independent")):
         u = PeriodicConstraint(grid, experts, PeriodicSettings(coupling=coupling))(basis, start, NU).u
-        squares.append(float(grid.mean_square(grid.residual(u, NU))))
+        squares.append(float(grid.mean_squares(grid.residual(u, NU))))
         highest.append(float(torch.fft.rfft2(u)[:, :, 5:12, :].abs().max()))
     assert squares[1] < 0.9 * squares[0]
     assert squares[1] < squares[2]
@@ -238,18 +238,35 @@ def test_gradients_are_those_of_differences(coupling: str, times: int | None) ->
         assert torch.autograd.gradcheck(solved, arguments, eps=1e-6, atol=1e-5, rtol=1e-4, fast_mode=True)
 
 
-def test_fixed_weights_have_the_gradient_of_the_minimum_if_the_loss_is_what_they_minimise() -> None:
+def test_the_least_square_as_a_loss_has_the_gradient_that_goes_through_the_field() -> None:
     start, basis = random_starts(SMALL), basis_of(SMALL, 1, 3).requires_grad_()
-    gradients = []
-    for gradient in ("implicit", "fixed"):
-        layer = PeriodicConstraint(SMALL, (2, 1), PeriodicSettings(gradient=gradient, ridge=0.0))
-        u = layer(basis, start, NU).u
-        squares, other = SMALL.mean_square(SMALL.residual(u, NU)), u[:, -1, 0, 0].sum()
-        gradients.append([torch.autograd.grad(each, basis, retain_graph=True)[0] for each in (squares, other)])
-    (through, another), (direct, wrong) = gradients
-    assert through.abs().max() > 1e-4
-    assert torch.allclose(through, direct, atol=1e-9)
-    assert not torch.allclose(another, wrong, atol=1e-3)
+    layer = PeriodicConstraint(SMALL, (2, 1), PeriodicSettings(ridge=0.0))
+    output = layer(basis, start, NU)
+    through = SMALL.duration**2 * SMALL.mean_squares(SMALL.residual(output.u, NU))
+    squares, weights = layer.squares(basis, start, NU)
+    assert torch.allclose(weights, output.weights, atol=1e-6) and not weights.requires_grad
+    assert torch.allclose(squares, through, rtol=1e-9)
+    gradients = [torch.autograd.grad(each.sum(), basis)[0] for each in (squares, through)]
+    assert gradients[1].abs().max() > 1e-4
+    assert torch.allclose(*gradients, atol=1e-6)
+
+
+@pytest.mark.parametrize("coupling", ["windows", "independent"])
+def test_an_iteration_that_begins_at_the_minimum_stays_there(coupling: str) -> None:
+    start, basis = random_starts(SMALL, 2), basis_of(SMALL, 2, 2)
+    settings = PeriodicSettings(coupling=coupling)
+    output = PeriodicConstraint(SMALL, (2, 1), settings)(basis, start, NU)
+    again = PeriodicConstraint(SMALL, (2, 1), settings)(basis, start, NU, guess=output.weights)
+    assert int(again.report.minimum.iterations.max()) <= 2 < int(output.report.minimum.iterations.max())
+    assert torch.allclose(again.weights, output.weights, atol=1e-9)
+
+
+@pytest.mark.parametrize(("times", "error"), [("chebyshev", 1e-9), ("uniform", 1e-3)])
+def test_fields_are_read_at_other_times_and_places(times: str, error: float) -> None:
+    coarse, fine = PeriodicGrid((14, 12, 12), 1.0, times), PeriodicGrid((9, 18, 18), 1.0, "uniform")
+    read = coarse.at(taylor_green(coarse)[None], fine.t, 18)
+    assert (read - taylor_green(fine)[None]).abs().max() < error
+    assert torch.equal(resampled(read, 9), read[..., ::2, ::2])
 
 
 def test_an_iteration_that_is_cut_short_warns_once() -> None:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from sciml.errors import InputError
+from sciml.data.formats import open_dataset
+from sciml.data.generation import generate
+from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.families.vorticity import Vorticity
-from sciml.hcmoe.periodic import PeriodicSettings
+from sciml.hcmoe.families.vorticity_cases import VorticityCases, solutions, starts
+from sciml.hcmoe.periodic_grid import resampled
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
 
-SHAPE = [8, 16, 16]
+SHAPE = (8, 16, 16)
 
 
-def flows() -> Vorticity:
-    return Vorticity(SHAPE, duration=1.0, viscosity=5e-3, resolution=32)
+def flows(**given: object) -> Vorticity:
+    return Vorticity(SHAPE, duration=1.0, viscosity=5e-3, **given)
+
+
+def cases_of(count: int, draws: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
+    """Return instances and their solutions at the times of the family."""
+    family = flows()
+    u = resampled(solutions(starts(32, count, family.length, draws), family.viscosity, family.grid.t), 16)
+    return {"start": u[:, 0]}, u
 
 
 def network(outputs: int) -> PolynomialsInTime:
@@ -29,7 +42,11 @@ def outputs_of(net: PolynomialsInTime, family: Vorticity, instances: dict[str, T
 
 
 def residual(family: Vorticity, u: Tensor, instances: dict[str, Tensor]) -> float:
-    return float(family.terms(u, instances)["residual"])
+    return float(family.squares(u, instances)["residual"])
+
+
+def ones(experts: int, functions: int) -> Tensor:
+    return torch.ones(1, experts, functions, dtype=torch.float64)
 
 
 def test_instances_are_starts_of_mean_zero_and_no_solutions() -> None:
@@ -43,7 +60,7 @@ def test_instances_are_starts_of_mean_zero_and_no_solutions() -> None:
 
 def test_cases_are_the_solutions_of_the_instances_that_the_same_generator_draws() -> None:
     family = flows()
-    instances, u = family.cases(2, generator(1))
+    instances, u = cases_of(2, generator(1))
     assert torch.allclose(instances["start"], family.sample(2, generator(1))["start"], atol=1e-12)
     assert torch.equal(u[:, 0], instances["start"])
     kept = (u - u[:, :1]).flatten(1).norm(dim=1) / u[:, :1].flatten(1).norm(dim=1)
@@ -54,7 +71,7 @@ def test_cases_are_the_solutions_of_the_instances_that_the_same_generator_draws(
 
 def test_the_third_input_is_the_rate_at_the_start() -> None:
     family = flows()
-    instances, u = family.cases(1, generator(2))
+    instances, u = cases_of(1, generator(2))
     seen = family.inputs(instances)
     assert seen.shape == (1, *SHAPE, family.channels)
     assert torch.equal(seen[0, 3, ..., 1], instances["start"][0])
@@ -77,44 +94,87 @@ def test_hard_constraints_leave_less_residual_than_the_sum_and_experts_less_than
     with torch.no_grad():
         outputs = outputs_of(net, family, instances)
         fields = [family.unconstrained(outputs, instances)]
-        fields += [family.constrained(outputs, instances, experts) for experts in ((1, 1), (2, 2))]
+        for experts, count in ((False, 1), (True, 4)):
+            objective = family.objective(experts=experts)
+            assert objective.fields == (count, 0)
+            fields.append(objective(outputs, instances, generator(0), ones(count, 4)).u)
     soft, hard, experts = (residual(family, u, instances) for u in fields)
     assert experts < 0.98 * hard
     assert hard < 0.95 * soft
 
 
-@pytest.mark.parametrize("experts", [None, (1, 1), (2, 2)])
-def test_an_operator_learns_without_solutions(experts: tuple[int, int] | None) -> None:
-    family, net = flows(), network(3)
-    held_out, u = family.cases(2, generator(7))
-    optimizer, draws = torch.optim.Adam(net.parameters(), lr=1e-2), generator(8)
-
-    def field(instances: dict[str, Tensor]) -> Tensor:
-        outputs = outputs_of(net, family, instances)
-        if experts is None:
-            return family.unconstrained(outputs, instances)
-        return family.constrained(outputs, instances, experts, PeriodicSettings(times=4, gradient="fixed"), draws)
+@pytest.mark.parametrize("experts", [None, False, True])
+def test_an_operator_learns_without_solutions(experts: bool | None) -> None:
+    family, net = flows(training_times=4), network(3)
+    held_out, u = cases_of(2, generator(7))
+    optimizer, draws, guess = torch.optim.Adam(net.parameters(), lr=1e-2), generator(8), ones(4 if experts else 1, 3)
 
     def error() -> float:
         with torch.no_grad():
-            return float((field(held_out) - u).norm() / u.norm())
+            outputs = outputs_of(net, family, held_out)
+            if experts is None:
+                return float((family.unconstrained(outputs, held_out) - u).norm() / u.norm())
+            return float((family.objective(experts=experts)(outputs, held_out, draws, guess).u - u).norm() / u.norm())
 
     before = error()
     for _ in range(30):
         instances = family.sample(2, draws)
-        loss = family.terms(field(instances), instances)["residual"]
+        outputs = outputs_of(net, family, instances)
+        if experts is None:
+            terms = family.squares(family.unconstrained(outputs, instances), instances)
+        else:
+            terms, _ = family.objective(experts=experts, training=True).squares(outputs, instances, draws, guess)
+        assert set(terms) == set(family.terms)
         optimizer.zero_grad()
-        loss.backward()
+        terms["residual"].backward()
         optimizer.step()
     assert error() < 0.85 * before
 
 
+def test_solutions_of_a_data_set_are_compared_with_on_their_own_grid(tmp_path: Path) -> None:
+    source, output = tmp_path / "flows.h5", tmp_path / "out.h5"
+    options = {"size": "32", "steps": "5", "duration": "1.0", "viscosity": "5e-3", "resolution": "32"}
+    generate("vorticity", 2, source, options=options)
+    family, exact = flows(), []
+
+    def operator(instances: dict[str, Tensor]) -> Tensor:
+        fine = resampled(instances["start"], 32)
+        exact.append(resampled(solutions(fine, family.viscosity, family.grid.t), 16))
+        return exact[-1]
+
+    found = family.predict(source, output, operator)
+    assert found["samples"] == 2 and found["relative_l2"] < 0.02
+    with open_dataset(output) as data:
+        written = data.read("vorticity", 1)
+        assert written.shape == SHAPE and np.allclose(written, exact[1][0].numpy(), atol=1e-6)
+        assert np.abs(data.read("residual", 1)).max() < 1.0
+    batch = next(iter(VorticityCases(path=str(source)).test_dataloader()))
+    assert batch["u"].shape == (2, 5, 32, 32) and batch["u"].mean((2, 3)).abs().max() < 1e-14
+
+
+def test_batches_of_training_are_counters_and_those_of_tests_solutions() -> None:
+    data = VorticityCases(3, cases=1, times=4, places=16, duration=0.5, viscosity=5e-3, resolution=32)
+    assert list(data.train_dataloader()) == [0, 1, 2]
+    (validation,), (test,) = data.val_dataloader(), data.test_dataloader()
+    assert validation["u"].shape == (1, 4, 16, 16) and test["u"].shape == (2, 4, 16, 16)
+    assert torch.equal(test["start"], test["u"][:, 0]) and test["times"].tolist()[-1] == 0.5
+    assert not torch.allclose(validation["start"], test["start"][:1], atol=0.1)
+
+
+def test_data_sets_of_something_else_are_refused(tmp_path: Path) -> None:
+    generate("heat", 1, tmp_path / "heat.h5")
+    with pytest.raises(DataFormatError, match="no field vorticity in time on a periodic square"):
+        VorticityCases(path=str(tmp_path / "heat.h5")).test_dataloader()
+
+
 def test_grids_that_do_not_resolve_the_starts_or_the_reference_are_refused() -> None:
     with pytest.raises(InputError, match="16 and 18 places along x and y, expected equal numbers of at least 15"):
-        Vorticity([8, 16, 18])
+        Vorticity((8, 16, 18))
     with pytest.raises(InputError, match="8 and 8 places"):
-        Vorticity([8, 8, 8])
-    with pytest.raises(InputError, match="the resolution of the reference is 40, expected a multiple of 16"):
-        Vorticity(SHAPE, resolution=40)
+        Vorticity((8, 8, 8))
+    with pytest.raises(InputError, match="the axis of x has 16 places for 3 experts"):
+        Vorticity(SHAPE, experts=(3, 2))
+    with pytest.raises(InputError, match="9 times are to be drawn, expected at most the 8"):
+        Vorticity(SHAPE, training_times=9)
     with pytest.raises(InputError, match="the viscosity"):
         Vorticity(SHAPE, viscosity=0.0)

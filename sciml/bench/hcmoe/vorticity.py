@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,16 +19,16 @@ from torch import Tensor, nn
 from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
-from sciml.hcmoe.families.vorticity import COURANT, Vorticity
-from sciml.hcmoe.periodic import PeriodicSettings
+from sciml.hcmoe.families.vorticity import Vorticity
+from sciml.hcmoe.families.vorticity_cases import solutions, starts
+from sciml.hcmoe.periodic_grid import resampled
 from sciml.metrics import relative_l2
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
-from sciml.reference.vorticity import velocity, vorticity_flow
 
 CASES = 90  # seed of the flows of the test
+RESOLUTION = 128  # values along each axis of their solutions
 WARM_UP = 20  # updates in which the step size rises
-Field = Callable[[Tensor, dict[str, Tensor]], Tensor]
 
 
 def operator(job: Job) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def operator(job: Job) -> dict[str, Any]:
 
     Parameters
     ----------
-    job : ``shape`` of the grid, ``functions`` of the basis, ``experts`` along x and y or None for a soft constraint,
+    job : ``shape`` of the grid, ``mode``: soft, hard or experts, ``functions`` of the basis,
         ``width`` and ``degree`` of the network, ``seconds`` of CPU time, or ``updates`` in their place, the ``shared``
         part of them for the sum of the fields, and the number of ``cases``
 
@@ -49,19 +48,15 @@ def operator(job: Job) -> dict[str, Any]:
     """
 
     def measure() -> dict[str, float]:
-        family, seed = Vorticity(job["shape"]), job["seed"]
-        with seeded(seed):
+        family = _family(job)
+        with seeded(job["seed"]):
             width = job["width"]
             network = PolynomialsInTime(
                 family.channels, job["functions"], [10, 10], [width] * 5, job["degree"], 2 * width
             )
         updates, seconds = cpu_timed(lambda: _train(network, family, job))
         instances, u = _cases(tuple(job["shape"]), job["cases"])
-        hard = _constrained(family, job["experts"], None, None) if job["experts"] else family.unconstrained
-        with torch.no_grad():
-            outputs = network(family.inputs(instances).float())
-            fields = [torch.cat([one(outputs[i : i + 1], _one(instances, i)) for i in range(len(u))])
-                      for one in (hard, family.unconstrained)]  # fmt: skip
+        fields = _tested(network, family, instances, job)
         weights = sum(each.numel() for each in network.parameters())
         summed = _errors(family, fields[1], u)["error"]
         return {**_errors(family, fields[0], u), "sum": summed, "updates": updates, "weights": weights,
@@ -74,16 +69,11 @@ def spectral(job: Job) -> dict[str, Any]:
     """Solve by Fourier series of ``job["values"]`` along each axis, the places of the grid among them."""
 
     def measure() -> dict[str, float]:
-        family = Vorticity(job["shape"])
+        family = _family(job)
         instances, u = _cases(tuple(job["shape"]), job["cases"])
-        start = _resampled(instances["start"], job["values"]).numpy()
-        longest = COURANT / (job["values"] * float(np.abs(velocity(start)).max()))
-        times = family.grid.t[1:].tolist()
-        flow, seconds = cpu_timed(lambda: vorticity_flow(start, family.viscosity, times, longest))
-        places = job["shape"][1]
-        fine = _resampled(torch.from_numpy(flow).transpose(0, 1), math.lcm(job["values"], places))
-        every = fine.shape[-1] // places
-        found = torch.cat([u[:, :1], fine[..., ::every, ::every]], 1)
+        start = resampled(instances["start"], job["values"])
+        flow, seconds = cpu_timed(lambda: solutions(start, family.viscosity, family.grid.t))
+        found = torch.cat([u[:, :1], resampled(flow[:, 1:], family.places)], 1)
         return {**_errors(family, found, u), "seconds": seconds / len(u)}
 
     return outcome(measure)
@@ -93,7 +83,7 @@ def floor(job: Job) -> dict[str, Any]:
     """Minimise the residual over all fields on the grid, from the solution: the error that the rows themselves have."""
 
     def measure() -> dict[str, float]:
-        family = Vorticity(job["shape"])
+        family = _family(job)
         _, u = _cases(tuple(job["shape"]), job["cases"])
         found = torch.cat([_least(family, u[i : i + 1], job["iterations"]) for i in range(len(u))])
         return _errors(family, found, u)
@@ -105,60 +95,69 @@ def _train(network: nn.Module, family: Vorticity, job: Job) -> int:
     """Train by Adam with a step that rises and then falls like a cosine, and return the number of updates."""
     draws, begin, update = generator(job["seed"], 1), time.process_time(), 0
     optimizer = torch.optim.Adam(network.parameters())
-    settings = PeriodicSettings(times=job["times"], gradient="fixed", ridge=job["ridge"], first=1.0)
-    hard = _constrained(family, job["experts"] or [1, 1], settings, draws)
+    objective = family.objective(experts=job["mode"] == "experts", training=True)
+    guess = _ones(job, objective.fields[0])
     while True:
         done = update / job["updates"] if "updates" in job else (time.process_time() - begin) / job["seconds"]
         if done >= 1:
             return update
-        sums = job["experts"] is None or done < job["shared"]
+        sums = job["mode"] == "soft" or done < job["shared"]
         instances = family.sample(job["batch"] if sums else job["batch"] // 2, draws)
         outputs = network(family.inputs(instances).float())
-        loss = family.terms((family.unconstrained if sums else hard)(outputs, instances), instances)["residual"]
+        if sums:
+            terms = family.squares(family.unconstrained(outputs, instances), instances)
+        else:
+            terms, _ = objective.squares(outputs, instances, draws, guess)
         for group in optimizer.param_groups:
             group["lr"] = (
                 job["step"] * min(1.0, (update + 1) / WARM_UP) * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
             )
         optimizer.zero_grad()
-        loss.backward()
+        terms["residual"].backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         update += 1
 
 
-def _constrained(
-    family: Vorticity, experts: list[int], settings: PeriodicSettings | None, draws: torch.Generator | None
-) -> Field:
-    settings = settings or PeriodicSettings(first=1.0, ridge=1e-4)
-    return lambda outputs, instances: family.constrained(outputs, instances, tuple(experts), settings, draws)
+def _family(job: Job) -> Vorticity:
+    return Vorticity(tuple(job["shape"]), training_times=job.get("times"))
 
 
-def _one(instances: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    return {name: values[number : number + 1] for name, values in instances.items()}
+def _ones(job: Job, experts: int) -> Tensor:
+    """Return weights of 1, with which one expert returns the sum of the fields, and so do all of them together."""
+    return torch.ones(1, experts, job["functions"], dtype=torch.float64)
+
+
+def _tested(network: nn.Module, family: Vorticity, instances: dict[str, Tensor], job: Job) -> list[Tensor]:
+    """Return the fields of the operator, and the sums of its outputs."""
+    with torch.no_grad():
+        outputs = network(family.inputs(instances).float())
+        sums = family.unconstrained(outputs, instances)
+        if job["mode"] == "soft":
+            return [sums, sums]
+        objective, fields = family.objective(experts=job["mode"] == "experts"), []
+        for number, start in enumerate(instances["start"]):  # one by one, for the memory
+            own, guess = outputs[number : number + 1], _ones(job, objective.fields[0])
+            fields.append(objective(own, {"start": start[None]}, generator(job["seed"]), guess).u)
+    return [torch.cat(fields), sums]
 
 
 @cache
 def _cases(shape: tuple[int, int, int], count: int) -> tuple[dict[str, Tensor], Tensor]:
-    return Vorticity(list(shape)).cases(count, generator(CASES))
+    """Return instances of the test, and their solutions."""
+    family = Vorticity(shape)
+    fine = starts(RESOLUTION, count, family.length, generator(CASES))
+    u = resampled(solutions(fine, family.viscosity, family.grid.t), family.places)
+    return {"start": u[:, 0]}, u
 
 
 def _errors(family: Vorticity, found: Tensor, u: Tensor) -> dict[str, float]:
     """Return means over flows of relative errors, and the residual relative to that of fields that stay."""
     errors = [relative_l2(one.numpy(), other.numpy()) for one, other in zip(found[:, 1:], u[:, 1:], strict=True)]
     last = [relative_l2(one.numpy(), other.numpy()) for one, other in zip(found[:, -1], u[:, -1], strict=True)]
-    stays = family.terms(u[:, :1].expand_as(u), {})["residual"]
-    residual = (family.terms(found, {})["residual"] / stays).sqrt()
+    stays = family.squares(u[:, :1].expand_as(u), {})["residual"]
+    residual = (family.squares(found, {})["residual"] / stays).sqrt()
     return {"error": float(np.mean(errors)), "error_last": float(np.mean(last)), "residual": float(residual)}
-
-
-def _resampled(fields: Tensor, values: int) -> Tensor:
-    """Return the values of the Fourier series of fields ``(..., n, n)`` on another grid, ``(..., values, values)``."""
-    old, kept = fields.shape[-1], (min(fields.shape[-1], values) - 1) // 2
-    spectrum = torch.fft.fft2(fields)
-    waves = torch.cat([torch.arange(kept + 1), torch.arange(-kept, 0)])
-    new = spectrum.new_zeros(*fields.shape[:-2], values, values)
-    new[..., (waves % values)[:, None], waves % values] = spectrum[..., (waves % old)[:, None], waves % old]
-    return torch.fft.ifft2(new).real * (values / old) ** 2
 
 
 def _least(family: Vorticity, u: Tensor, iterations: int) -> Tensor:
@@ -184,7 +183,7 @@ def _least(family: Vorticity, u: Tensor, iterations: int) -> Tensor:
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = family.terms(field(), {})["residual"] * u[0].numel()
+        loss = family.squares(field(), {})["residual"] * u[0].numel()
         loss.backward()
         return loss
 

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sciml.checks import positive, whole_number
+from sciml.data.formats import DataField, DatasetWriter, Description
 from sciml.errors import InputError
-from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
-from sciml.hcmoe.periodic_grid import PeriodicGrid, Times
-from sciml.reference.vorticity import LEAST_POINTS, random_vorticity, velocity, vorticity_flow
+from sciml.hcmoe.families.vorticity_cases import read_cases, starts
+from sciml.hcmoe.layer import ConstraintOutput
+from sciml.hcmoe.periodic import TERMS, PeriodicConstraint, PeriodicSettings
+from sciml.hcmoe.periodic_grid import PeriodicGrid, Times, resampled
+from sciml.mesh import Grid
+from sciml.reference.vorticity import LEAST_POINTS
 
-COURANT = 0.5  # of the reference solutions
-SEEDS = 2**31
+Instances = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class FlowExperts:
+    """A constraint layer on outputs that are values on a periodic grid.
+
+    Parameters
+    ----------
+    layer : of the experts
+    viscosity : of all instances
+    """
+
+    layer: PeriodicConstraint
+    viscosity: float
+
+    @property
+    def fields(self) -> tuple[int, int]:
+        """The numbers of experts and of fields beside the outputs, whose weights are 1."""
+        return self.layer.count, 0
+
+    def __call__(
+        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
+    ) -> ConstraintOutput:
+        """Return the combination that satisfies the equation best."""
+        return self.layer(outputs, instances["start"], self.viscosity, generator, guess)
+
+    def squares(
+        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the least mean square of the residual as a loss, and the weights."""
+        squares, weights = self.layer.squares(outputs, instances["start"], self.viscosity, generator, guess)
+        return {"residual": squares.mean()}, weights
 
 
 class Vorticity:
@@ -30,8 +68,10 @@ class Vorticity:
     viscosity : :math:`\nu`
     length : of the kernel of the random starts, see :func:`sciml.reference.vorticity.random_vorticity`
     times : of the grid, see :class:`~sciml.hcmoe.periodic_grid.PeriodicGrid`
-    resolution : values per axis of reference solutions, a multiple of the places; 128 have an error of 1e-5 at the
-        viscosity 1e-4
+    experts : windows along x and y
+    constraint : its rows and its solve
+    training_times : of the grid whose residuals are rows in each update; all by default
+    training_solves : of the iteration in each update
 
     References
     ----------
@@ -39,40 +79,39 @@ class Vorticity:
     sections 4.2 and C.2: 64 values per axis, with a kernel and an amplitude that are not published.
     """
 
-    channels = 3
+    channels: ClassVar[int] = 3
+    terms: ClassVar[tuple[str, ...]] = ("residual",)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the keys of a config
         self,
-        shape: list[int],
+        shape: tuple[int, int, int] = (16, 32, 32),
         duration: float = 5.0,
         viscosity: float = 1e-4,
         length: float = 0.8,
         times: Times = "chebyshev",
-        resolution: int = 128,
+        experts: tuple[int, int] = (2, 2),
+        constraint: PeriodicSettings | None = None,
+        training_times: int | None = None,
+        training_solves: int = 8,
     ) -> None:
         self.grid = PeriodicGrid(tuple(shape), duration, times)
         self.shape, self.viscosity, self.length = self.grid.shape, positive("the viscosity", viscosity), length
-        places = self.shape[1]
-        if places != self.shape[2] or places < LEAST_POINTS:
+        self.places = self.shape[1]
+        if self.places != self.shape[2] or self.places < LEAST_POINTS:
             raise InputError(
-                f"there are {places} and {self.shape[2]} places along x and y, expected equal numbers of at least "
+                f"there are {self.places} and {self.shape[2]} places along x and y, expected equal numbers of at least "
                 f"{LEAST_POINTS}, which resolve the random starts."
             )
-        if whole_number("the resolution of the reference", resolution, at_least=places) % places:
-            raise InputError(f"the resolution of the reference is {resolution}, expected a multiple of {places}.")
-        self.resolution = resolution
+        self.experts, self.settings = experts, constraint or PeriodicSettings(ridge=1e-4)
+        self.training_times = training_times
+        self.training_solves = whole_number("training_solves", training_solves, at_least=1)
+        self.objective(experts=True, training=True)  # which refuses experts that do not divide the grid
 
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return random starts, ``(count, nx, ny)``; no solution is among them.
+        """Return instances whose start is ``(count, nx, ny)``; no solution is among them."""
+        return {"start": starts(self.places, count, self.length, generator)}
 
-        Parameters
-        ----------
-        count : instances
-        generator : of their seeds
-        """
-        return {"start": torch.from_numpy(self._starts(self.shape[1], count, generator))}
-
-    def inputs(self, instances: Mapping[str, Tensor]) -> Tensor:
+    def inputs(self, instances: Instances) -> Tensor:
         r"""Return what a network sees: time, start, and :math:`w_t` at the start, ``(instances, *shape, 3)``.
 
         There are no coordinates among them: an operator that commutes with translations translates the flow with its
@@ -80,76 +119,63 @@ class Vorticity:
         """
         start = instances["start"].double()[:, None]
         spectrum = self.grid.spectrum(start)
-        u, v, x, y, laplace = (self.grid.term(name, spectrum) for name in ("u", "v", "x", "y", "laplace"))
+        u, v, x, y, laplace = (self.grid.term(name, spectrum) for name in TERMS)
         t = (self.grid.t / self.grid.duration).to(start)[None, :, None, None]
         channels = t, start, self.viscosity * laplace - u * x - v * y
         return torch.stack([each.expand(len(start), *self.shape) for each in channels], -1)
 
-    def unconstrained(self, outputs: Tensor, instances: Mapping[str, Tensor]) -> Tensor:
-        """Return the field of which the outputs of a network are parts: the start, and the sum of all, which rises.
-
-        Parameters
-        ----------
-        outputs : ``(instances, *shape, N)``
-        instances : their starts
-        """
+    def unconstrained(self, outputs: Tensor, instances: Instances) -> Tensor:
+        """Return the field of a network by itself: the start, and the sum of the outputs, which rises."""
         start = instances["start"].double()
         weights = start.new_ones(len(start), 1, outputs.shape[-1])
         return PeriodicConstraint(self.grid).assembled(outputs.double(), start, weights)
 
-    def constrained(
-        self,
-        outputs: Tensor,
-        instances: Mapping[str, Tensor],
-        experts: tuple[int, int] = (1, 1),
-        settings: PeriodicSettings | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the combination of the outputs that satisfies the equation best, ``(instances, *shape)`` in float64.
-
-        Parameters
-        ----------
-        outputs : a basis, ``(instances, *shape, N)``
-        instances : their starts
-        experts : windows along x and y
-        settings : of the constraint
-        generator : of points that are drawn
-        """
-        layer = PeriodicConstraint(self.grid, experts, settings)
-        return layer(outputs, instances["start"], self.viscosity, generator).u
-
-    def terms(self, u: Tensor, instances: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the mean square of the residual times the duration, by the name ``"residual"``.
-
-        Parameters
-        ----------
-        u : vorticities, ``(instances, *shape)``
-        instances : those that they belong to
-        """
+    def squares(self, u: Tensor, instances: Instances, *, training: bool = False) -> dict[str, Tensor]:
+        """Return the mean square of the residual times the duration."""
         residual = self.grid.residual(u.double(), self.viscosity)
-        return {"residual": self.grid.mean_square(self.grid.duration * residual)}
+        return {"residual": self.grid.mean_squares(self.grid.duration * residual).mean()}
 
-    def cases(self, count: int, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
-        """Return random instances and their solutions by Fourier series, for validation and tests only.
+    def objective(self, *, experts: bool, training: bool = False) -> FlowExperts:
+        """Return the constraint of one expert, or of all."""
+        settings = self.settings
+        if training:
+            iteration = replace(settings.iteration, max_solves=self.training_solves)
+            settings = replace(settings, times=self.training_times, iteration=iteration)
+        return FlowExperts(PeriodicConstraint(self.grid, self.experts if experts else (1, 1), settings), self.viscosity)
+
+    def compared(self, u: Tensor, case: Instances) -> Tensor:
+        """Return u at the times and the places of a solution, by its series in space."""
+        return self.grid.at(u, case["times"], case["u"].shape[-1])
+
+    def instances(self, case: Instances) -> dict[str, Tensor]:
+        """Return the instances of solutions, with their starts on the places of the family."""
+        start = resampled(case["start"].double(), self.places)
+        return {"start": start - start.mean((1, 2), keepdim=True)}
+
+    def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
+        """Write the vorticity and its residual on the grid of the family, and compare it with that of the file.
 
         Parameters
         ----------
-        count : instances
-        generator : of their seeds
-
-        Returns
-        -------
-        instances, solutions
-            ``(count, *shape)``.
+        source : data set of ``sciml data generate vorticity``
+        output : data set with ``vorticity`` and ``residual``
+        operator : returns the solutions of instances
         """
-        fine = self._starts(self.resolution, count, generator)
-        longest = COURANT / (self.resolution * float(np.abs(velocity(fine)).max()))
-        flow = vorticity_flow(fine, self.viscosity, self.grid.t[1:].tolist(), longest)
-        flow = np.moveaxis(np.concatenate([fine[None], flow]), 0, 1)
-        every = self.resolution // self.shape[1]
-        u = torch.from_numpy(np.ascontiguousarray(flow[:, :, ::every, ::every]))
-        return {"start": u[:, 0]}, u
-
-    def _starts(self, points: int, count: int, generator: torch.Generator) -> np.ndarray:
-        seeds = torch.randint(SEEDS, (count,), generator=generator, device=generator.device).tolist()
-        return np.stack([random_vorticity(points, np.random.default_rng(seed), self.length) for seed in seeds])
+        cases = read_cases(str(source))
+        about = Description(
+            "vorticity",
+            Grid((self.places, self.places), periodic=True),
+            self.grid.t.numpy(),
+            tuple(DataField(name) for name in ("vorticity", "residual")),
+            len(cases["u"]),
+            boundary=dict.fromkeys("xy", "periodic"),
+        )
+        errors = []
+        with DatasetWriter(output, about) as writer:
+            for k in range(len(cases["u"])):
+                case = {**cases, "start": cases["start"][k : k + 1], "u": cases["u"][k : k + 1]}
+                u = operator(self.instances(case)).cpu()
+                residual = self.grid.residual(u, self.viscosity)
+                writer.append({"vorticity": u[0].numpy(), "residual": residual[0].numpy()}, {})
+                errors.append(float((self.compared(u, case) - case["u"]).norm() / case["u"].norm()))
+        return {"relative_l2": float(np.mean(errors)), "samples": float(len(errors))}

@@ -10,15 +10,15 @@ _COUNT, _SHORT = "{:,.0f}".format, "{:.2g}".format
 _GRID: dict[str, Any] = {"shape": [16, 32, 32], "cases": 16}
 _SMALL_GRID: dict[str, Any] = {"shape": [8, 16, 16], "cases": 2}
 _TRAINING: dict[str, Any] = {
-    "seconds": 900.0, "width": 40, "degree": 10, "batch": 4, "step": 3e-3, "shared": 0.8, "times": 4, "ridge": 1e-4,
+    "seconds": 900.0, "width": 40, "degree": 10, "batch": 4, "step": 3e-3, "shared": 0.8, "times": 4,
 }  # fmt: skip
 _SHORT_TRAINING = {"seconds": 20.0, "width": 12, "degree": 5}
 
 
-def _operator(method: str, title: str, functions: int, experts: list[int] | None) -> Row:
+def _operator(method: str, title: str, functions: int) -> Row:
     return Row(
         method, title, "vorticity:operator", "ours" if method == "experts" else "neural",
-        {**_GRID, **_TRAINING, "functions": functions, "experts": experts}, {**_SMALL_GRID, **_SHORT_TRAINING},
+        {**_GRID, **_TRAINING, "functions": functions, "mode": method}, {**_SMALL_GRID, **_SHORT_TRAINING},
     )  # fmt: skip
 
 
@@ -44,9 +44,9 @@ GROUPS = (
             Row("floor", "least residual of all fields on the grid", "vorticity:floor", "classical",
                 {**_GRID, "cases": 4, "iterations": 400}, {**_SMALL_GRID, "cases": 1, "iterations": 50}, drawn=False),
             *(_spectral(values) for values in (16, 24, 32, 48, 64)),
-            _operator("soft", "soft constraint", 1, None),
-            _operator("hard", "hard constraint, 16 functions", 16, [1, 1]),
-            _operator("experts", "experts in 2 x 2 windows, 16 functions", 16, [2, 2]),
+            _operator("soft", "soft constraint", 1),
+            _operator("hard", "hard constraint, 16 functions", 16),
+            _operator("experts", "experts in 2 x 2 windows, 16 functions", 16),
         ),
         (
             Limit("flows in a periodic square: experts / hard constraint", "experts",

@@ -1,0 +1,143 @@
+"""Solutions of flows in a periodic square for validation and tests of operators; training has counters alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from sciml.checks import whole_number
+from sciml.data.formats import open_dataset
+from sciml.data.modules import Draws
+from sciml.data.sampling import EpochShuffle
+from sciml.errors import DataFormatError
+from sciml.hcmoe.periodic_grid import resampled
+from sciml.mesh import Grid
+from sciml.numerics.random import generator
+from sciml.reference.vorticity import random_vorticity, velocity, vorticity_flow
+
+VALIDATION, TEST = 1, 2  # streams of the draws
+COURANT = 0.5  # of the reference solutions
+SEEDS = 2**31
+
+Batch = dict[str, Tensor]
+
+
+class VorticityCases(Draws):
+    """Flows in a periodic square for an operator: no solution is in a batch of training.
+
+    A batch of training is a counter, by which the task draws instances. All solutions of validation or test are one
+    batch: ``u``, ``(cases, times, places, places)``, at ``times``, of a ``start``.
+
+    Parameters
+    ----------
+    batches_per_epoch : of training
+    cases : solutions by Fourier series for validation, and twice as many others for tests
+    path : of a data set of ``sciml data generate vorticity``, whose solutions are those of the tests instead
+    times, places : of the solutions
+    duration, viscosity, length : as those of :class:`~sciml.hcmoe.families.vorticity.Vorticity`
+    resolution : values per axis of the computation, a multiple of the places
+    """
+
+    def __init__(  # noqa: PLR0913 - the keys of a config
+        self,
+        batches_per_epoch: int = 50,
+        cases: int = 4,
+        path: str | None = None,
+        times: int = 16,
+        places: int = 32,
+        duration: float = 5.0,
+        viscosity: float = 1e-4,
+        length: float = 0.8,
+        resolution: int = 128,
+    ) -> None:
+        super().__init__(batches_per_epoch)
+        self.cases, self.path = whole_number("the number of cases", cases, at_least=1), path
+        self.times, self.places = whole_number("times", times, at_least=2), whole_number("places", places, at_least=4)
+        self.duration, self.viscosity, self.length, self.resolution = duration, viscosity, length, resolution
+
+    def val_dataloader(self) -> DataLoader:
+        """Return the solutions of validation, one batch."""
+        return _loader(self._solved(VALIDATION, self.cases))
+
+    def test_dataloader(self) -> DataLoader:
+        """Return the solutions of the tests, one batch."""
+        return _loader(self._solved(TEST, 2 * self.cases) if self.path is None else read_cases(self.path))
+
+    def _solved(self, stream: int, count: int) -> Batch:
+        fine = starts(self.resolution, count, self.length, generator(0, stream))
+        times = torch.linspace(0, self.duration, self.times, dtype=torch.float64)
+        u = resampled(solutions(fine, self.viscosity, times), self.places)
+        return {"start": u[:, 0], "times": times, "u": u}
+
+
+def starts(places: int, count: int, length: float, draws: torch.Generator) -> Tensor:
+    """Return random vorticities, ``(count, places, places)``; one state of the generator gives the same on every grid.
+
+    Parameters
+    ----------
+    places : along each axis
+    count : instances
+    length : of the kernel
+    draws : of their seeds
+    """
+    seeds = torch.randint(SEEDS, (count,), generator=draws, device=draws.device).tolist()
+    fields = [random_vorticity(places, np.random.default_rng(seed), length) for seed in seeds]
+    return torch.from_numpy(np.stack(fields))
+
+
+def solutions(start: Tensor, viscosity: float, times: Tensor) -> Tensor:
+    """Return flows at times from 0 on by Fourier series, ``(instances, times, places, places)``.
+
+    Parameters
+    ----------
+    start : ``(instances, places, places)``
+    viscosity : of all
+    times : rising from 0
+    """
+    fields = start.numpy()
+    longest = COURANT / (fields.shape[-1] * float(np.abs(velocity(fields)).max()))
+    flow = vorticity_flow(fields, viscosity, times[1:].tolist(), longest)
+    return torch.from_numpy(np.concatenate([fields[None], flow])).transpose(0, 1).contiguous()
+
+
+def read_cases(path: str) -> Batch:
+    """Return the solutions of a data set of ``sciml data generate vorticity`` as one batch.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no such data set, or a value is not finite.
+    """
+    with open_dataset(path) as data:
+        about = data.description
+        place = about.places.get(about["vorticity"].place) if "vorticity" in {e.name for e in about.fields} else None
+        if (
+            not isinstance(place, Grid)
+            or place.dim != 2
+            or place.shape[0] != place.shape[1]
+            or not np.all(place.periodic)
+            or about["vorticity"].components
+            or not about["vorticity"].time_varying
+            or not about.trajectories
+        ):
+            raise DataFormatError(
+                f"{path} has no field vorticity in time on a periodic square of as many places along x as along y; "
+                "generate vorticity."
+            )
+        times = [torch.from_numpy(np.array(data.times(k), np.float64)) for k in range(about.trajectories)]
+        u = [torch.from_numpy(data.read("vorticity", k).astype(np.float64)) for k in range(about.trajectories)]
+    if len(times[0]) < 2 or float(times[0][0]) != 0 or any(not torch.equal(each, times[0]) for each in times):
+        raise DataFormatError(
+            f"{path} has trajectories at different times, or not from 0 on; expected the same from 0."
+        )
+    if not all(bool(each.isfinite().all()) for each in u):
+        raise DataFormatError(f"vorticity of {path} has values that are not finite, expected finite numbers.")
+    fields = torch.stack(u)
+    fields = fields - fields.mean((2, 3), keepdim=True)  # that of rounding in single precision
+    return {"start": fields[:, 0], "times": times[0], "u": fields}
+
+
+def _loader(batch: Batch) -> DataLoader:
+    return DataLoader([batch], None, sampler=EpochShuffle(1, shuffle=False))
