@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -287,6 +287,14 @@ def test_imports_keep_to_the_layers_and_to_the_borders(repository: Path) -> None
     assert answer.returncode == 0, answer.stdout
 
 
+def faults_in_tests(
+    repository: Path, rule: Callable[[str, ast.Module], Iterator[str]], names: str = "test_*.py"
+) -> list[str]:
+    files = sorted((repository / "tests").rglob(names))
+    assert len(files) > 100
+    return [fault for path in files for fault in rule(path.name, ast.parse(path.read_text()))]
+
+
 def signals_to_itself(path: str, tree: ast.Module) -> Iterator[str]:
     """A signal that nothing catches kills pytest: processes of their own send it to themselves (tests/training)."""
     for name, call in calls(tree):
@@ -298,9 +306,7 @@ def signals_to_itself(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def test_no_test_sends_a_signal_to_the_process_of_all_tests(repository: Path) -> None:
-    files = sorted((repository / "tests").rglob("test_*.py"))
-    found = [fault for path in files for fault in signals_to_itself(path.name, ast.parse(path.read_text()))]
-    assert len(files) > 100
+    found = faults_in_tests(repository, signals_to_itself)
     assert not found, "\n".join(found)
 
 
@@ -335,9 +341,7 @@ def depends_on_speed(path: str, tree: ast.Module) -> Iterator[str]:
 
 
 def test_no_test_depends_on_the_speed_of_the_machine(repository: Path) -> None:
-    files = sorted((repository / "tests").rglob("*.py"))
-    found = [fault for path in files for fault in depends_on_speed(path.name, ast.parse(path.read_text()))]
-    assert len(files) > 100
+    found = faults_in_tests(repository, depends_on_speed, "*.py")
     assert not found, "\n".join(found)
 
 
