@@ -138,6 +138,13 @@ def test_cgs_finds_hidden_laws_and_a_better_coarse_grid(tmp_path):
     assert 0 < metrics["learned_rate_error"] < metrics["extended_rate_error"] < metrics["averages_rate_error"]
 
 
+def test_coupled_experts_resolve_the_front_and_independent_ones_jump(tmp_path):
+    metrics = run("hcmoe", tmp_path).metrics
+    assert next(iter(metrics)) == "relative_l2" and metrics["relative_l2"] < 1e-3 * metrics["single_relative_l2"]
+    assert metrics["coupled_jump"] < 1e-9 < 0.1 < metrics["independent_jump"]
+    assert metrics["coupled_relative_l2"] < 0.5 * metrics["independent_relative_l2"]
+
+
 def test_the_command_of_a_run_can_be_pasted_whatever_its_folder_is_called():
     assert demo_command(Path("my runs/x")) == "sciml demo --only x -o 'my runs' --overwrite"
     assert solve_command("a/b", ["steps=2"], Path("my runs/x")) == "sciml solve a/b steps=2 -o 'my runs/x' --overwrite"

@@ -1,4 +1,4 @@
-"""Make the picture of docs/methods/cgs.md: ``python tools/cgs_picture.py runs/demo/cgs OUT.png``."""
+"""Make the picture of a page from a chapter of the demo: ``python tools/chapter_picture.py runs/demo/cgs OUT.png``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 from PIL import Image
 
-ROWS = (("network.png", "errors.png"), ("upscaling.png",))  # of the chapter, from above
+ROWS = {  # of the pictures of a chapter, from above
+    "cgs": (("network.png", "errors.png"), ("upscaling.png",)),
+    "hcmoe": (("experts.png",), ("residual.png", "faces.png")),
+}
 WIDTH = 1400  # pixels
 
 
 def main(chapter: Path, picture: Path) -> None:
     """Put the pictures of the chapter of a demo into one, with 256 colours, which take a third of the space."""
-    rows = [_row([Image.open(chapter / name).convert("RGB") for name in names]) for names in ROWS]
+    rows = [_row([Image.open(chapter / name).convert("RGB") for name in names]) for names in ROWS[chapter.name]]
     whole = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
