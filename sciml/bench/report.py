@@ -83,7 +83,8 @@ class Check:
             return DASH
         if not self.met:
             return "**no**"
-        return "yes, the goal too" if all(part.keeps(part.goal) for part in self.parts) else "yes"
+        goals = [part for part in self.parts if part.goal is not None]
+        return "yes, the goal too" if goals and all(part.keeps(part.goal) for part in goals) else "yes"
 
 
 @dataclass(frozen=True)
