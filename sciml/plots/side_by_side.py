@@ -75,6 +75,7 @@ def work_precision(
     path: str | Path,
     *,
     error: str = "relative L2 error",
+    cost: str = "wall time [s]",
     title: str = "Error and cost",
 ) -> None:
     """Draw the error of several methods against their wall time, both logarithmic, and write the picture.
@@ -83,7 +84,7 @@ def work_precision(
     ----------
     points : seconds and error by the name of the method, both positive
     path : .png, .pdf or .svg
-    error : label of the vertical axis
+    error, cost : labels of the vertical and the horizontal axis
     title : one line
     """
     if not points or not all(seconds > 0.0 and size > 0.0 for seconds, size in points.values()):
@@ -92,17 +93,21 @@ def work_precision(
     axes = figure.subplots()
     spans = [np.log10([pair[k] for pair in points.values()]) for k in (0, 1)]
     middle = 0.5 * (spans[0].min() + spans[0].max())
+    near = 0.06 * max(float(np.ptp(spans[1])), 1.0)  # labels of points of nearly one height would lie on each other
     for number, (name, (seconds, size)) in enumerate(points.items()):
         colour, left = COLOURS[number % len(COLOURS)], np.log10(seconds) > middle
+        beside = np.delete(spans[1], number) - np.log10(size)
+        beside = beside[np.abs(beside) < near]
+        raised = 0 if not len(beside) else 9 if beside.max() <= 0.0 else -9
         axes.scatter(
             seconds, size, s=120 if number == 0 else 75, marker=MARKERS[number % len(MARKERS)], color=colour,
             edgecolor="white", linewidth=0.8, zorder=3,
         )  # fmt: skip
         axes.annotate(
-            name, (seconds, size), (-9 if left else 9, 0), textcoords="offset points", va="center",
+            name, (seconds, size), (-9 if left else 9, raised), textcoords="offset points", va="center",
             ha="right" if left else "left", color=colour, fontweight="bold" if number == 0 else "normal",
         )  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel="wall time [s]", ylabel=error, axisbelow=True)
+    axes.set(xscale="log", yscale="log", xlabel=cost, ylabel=error, axisbelow=True)
     for set_limits, span in zip((axes.set_xlim, axes.set_ylim), spans, strict=True):
         margin = max(0.5, 0.12 * float(np.ptp(span)))
         set_limits(10.0 ** (span.min() - margin), 10.0 ** (span.max() + margin))

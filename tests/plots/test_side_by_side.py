@@ -45,6 +45,15 @@ def test_errors_against_costs_are_points_on_logarithmic_axes_with_names(drawn):
     assert axes.get_xlabel() == "wall time [s]"
 
 
+def test_names_of_points_at_nearly_one_height_are_moved_apart(drawn):
+    points = {"ours": (10.0, 2e-10), "theirs": (0.01, 1e-10), "alone": (1.0, 0.1)}
+    plots.work_precision(points, "c.png", cost="CPU time [s]")
+    (axes,) = drawn[0].axes
+    raised = {text.get_text(): text.xyann[1] for text in axes.texts if text.get_text() in points}
+    assert raised["ours"] > 0 > raised["theirs"] and raised["alone"] == 0
+    assert axes.get_xlabel() == "CPU time [s]"
+
+
 @pytest.mark.parametrize("points", [{}, {"ours": (0.0, 1e-3)}, {"ours": (1.0, 0.0)}])
 def test_costs_and_errors_that_no_logarithm_has_are_refused(points, tmp_path):
     with pytest.raises(InputError, match="positive seconds and errors"):

@@ -63,10 +63,8 @@ class ExpertsChapter(Chapter):
         found = {
             OURS: _numbers(coupled({"config": CONFIG, "changes": QUICK if quick else ()})),
             **({} if quick else {SMALL: _numbers(coupled({"config": CONFIG, "changes": SMALLER}))}),
-            f"{FOURIER}, {modes} points": {**_numbers(fourier({"number": modes})), "unknowns": modes},
-            f"{SINGLE}, Chebyshev polynomials": _numbers(
-                single_domain({"basis": "chebyshev", "sizes": [degrees], "seed": 0})
-            ),
+            f"{FOURIER} with {modes} points": {**_numbers(fourier({"number": modes})), "unknowns": modes},
+            f"{SINGLE}, polynomials": _numbers(single_domain({"basis": "chebyshev", "sizes": [degrees], "seed": 0})),
         }
         layers = {name: _layer(*coupling) for name, coupling in COUPLINGS.items()}
         progress.say("Drawing the pictures ...")
@@ -123,7 +121,7 @@ def _draw(
     title = f"{BOXES[0]} × {BOXES[1]} experts with few polynomials, t = {SHOWN / (LATTICE[0] - 1):.2f}"
     plots.profiles(shown, folder / "faces.png", exact=exact, title=title)
     costs = {name: (numbers["seconds"], numbers["error"]) for name, numbers in found.items()}
-    plots.work_precision(costs, folder / "cost.png")
+    plots.work_precision(costs, folder / "cost.png", cost="CPU time [s]")
     return [
         Picture(folder / "experts.png", "u in space and time with a grid of boxes that is dense at the front.",
                 "u(x, t) with the boxes of the experts, as they are and drawn equally large."),
