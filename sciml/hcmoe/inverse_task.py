@@ -105,8 +105,9 @@ class InverseExperts(SolveTask):
         self._keep_readings()
         if self._status == Status.LIMIT:
             self._improve()
-        coefficients = dict(zip(self.unknowns.kinds, self.unknowns.values(self.vector), strict=True))
+        coefficients = dict(zip(self.unknowns.kinds, self._values, strict=True))
         numbers = {"misfit": self.misfit.clone(), "solves": float(self.steps)}
+        # the misfit first, and no coefficient in its place that has its name
         return {**numbers, **coefficients, **numbers, **fit_outcomes.columns(self._status)}
 
     @property
@@ -134,9 +135,9 @@ class InverseExperts(SolveTask):
 
     def metrics(self) -> dict[str, float]:
         """Return the coefficients found with their deviations, and how far they are from the true ones if known."""
-        values, deviations = self.unknowns.values(self.vector), self._deviations()
+        values, deviations = self._values, self._deviations
         found = {"misfit": float(self.misfit)}
-        errors = None if self.truth is None else (values - self.truth.to(values)) / deviations
+        errors = None if self.truth is None else (values - self.truth) / deviations
         assessed = bool(deviations.isfinite().all())
         if errors is not None and assessed:
             found = {"error_over_deviation": float(errors.square().mean().sqrt()), **found}
@@ -188,18 +189,16 @@ class InverseExperts(SolveTask):
         (field,) = (field for field in series.fields if field.name == self.headline)
         points = torch.stack([readings.x, readings.t, readings.u], 1)
         plots.readings_picture(field, points.numpy(), misfits.numpy(), figures / "readings.png")
-        if bool(self.deviations.isfinite().all()):
-            values = self.unknowns.values(self.vector).cpu().numpy()
+        if bool(self._deviations.isfinite().all()):
+            values = self._values.numpy()
             true = None if self.truth is None else self.truth.numpy()
             path = figures / "coefficients.png"
-            plots.estimates_picture(
-                list(self.unknowns.kinds), values, self._deviations().cpu().numpy(), path, truth=true
-            )
+            plots.estimates_picture(list(self.unknowns.kinds), values, self._deviations.numpy(), path, truth=true)
 
     def _improve(self) -> None:
         """Make one iteration; assess the coefficients after the last one."""
         misfits = Misfits(self.experts_of, self._readings)
-        report = minimise(misfits, self.vector[None].clone(), settings=ONE_STEP, damping=self.damping)
+        report = minimise(misfits, self.vector[None].cpu(), settings=ONE_STEP, damping=self.damping.cpu())
         if report.worst == Status.DIVERGED:
             raise DivergenceError(
                 "the derivatives of the readings are not finite any more; begin the search elsewhere."
@@ -207,10 +206,10 @@ class InverseExperts(SolveTask):
         self.vector.copy_(report.w[0])
         self.damping.copy_(report.damping)
         self.misfit.copy_((2 * report.cost[0] / len(self._readings.x)).sqrt())
-        self.steps += report.iterations[0]
+        self.steps += int(report.iterations[0])
         self.outcome.fill_(OUTCOMES.index(report.status[0]))
         if self._status != Status.LIMIT or self.current_epoch + 1 == self.iterations:
-            self.deviations.copy_(misfits.assess(self.vector)[0])
+            self.deviations.copy_(misfits.assess(report.w[0])[0])
 
     def _keep_readings(self) -> None:
         """Write the readings at the start, and refuse others later on."""
@@ -218,7 +217,7 @@ class InverseExperts(SolveTask):
         if self.current_epoch == 0:
             self.write_state(0, named)
         kept = self.read_state(0)
-        if any(not torch.equal(kept[name], values) for name, values in named.items()):
+        if any(not torch.equal(kept[name].cpu(), values) for name, values in named.items()):
             raise InputError("the readings have changed since the run began; start it anew.")
 
     def _at_readings(self) -> Tensor:
@@ -229,9 +228,15 @@ class InverseExperts(SolveTask):
         ]
         return torch.stack(found)
 
+    @property
+    def _values(self) -> Tensor:
+        """The coefficients found, on the CPU, where experts solve."""
+        return self.unknowns.values(self.vector.cpu())
+
+    @property
     def _deviations(self) -> Tensor:
-        """Return the deviations of the coefficients, infinite as long as the search goes on."""
-        return self.unknowns.deviations(self.vector, self.deviations)
+        """The deviations of the coefficients, infinite as long as the search goes on."""
+        return self.unknowns.deviations(self.vector.cpu(), self.deviations.cpu())
 
     @property
     def _status(self) -> Status:

@@ -85,7 +85,7 @@ class SpectralExperts(SolveTask):
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Solve one slab. The error at its end comes first, where it is known."""
-        after, report = self.experts.advance(self.current_epoch, self.state.clone())
+        after, report = self.experts.advance(self.current_epoch, self.state.cpu().clone())
         self.state.copy_(after.end)
         self.write_state(after.number, {"start": after.start, "change": after.change})
         errors = self.errors(self._fields(after, report.time), report.time)
