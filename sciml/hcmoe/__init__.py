@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.darcy_task import DarcyExperts
     from sciml.hcmoe.elements import Elements, Slabs
+    from sciml.hcmoe.families.vorticity import VorticityFamily
+    from sciml.hcmoe.families.vorticity_cases import VorticityCases
     from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.inverse_task import InverseExperts
     from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint, HardConstraintLayer
@@ -108,6 +110,8 @@ _HOMES = {
     "SyntheticReadings": "sciml.hcmoe.readings",
     "Unknowns": "sciml.hcmoe.unknowns",
     "VariedSorption": "sciml.hcmoe.problems",
+    "VorticityCases": "sciml.hcmoe.families.vorticity_cases",
+    "VorticityFamily": "sciml.hcmoe.families.vorticity",
     "identify": "sciml.hcmoe.inverse",
     "proper_orthogonal_modes": "sciml.hcmoe.bases",
 }
@@ -154,6 +158,8 @@ __all__ = [
     "SyntheticReadings",
     "Unknowns",
     "VariedSorption",
+    "VorticityCases",
+    "VorticityFamily",
     "identify",
     "proper_orthogonal_modes",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from sciml.checks import real_tensor, shape, whole_number
 from sciml.nets.fno import FourierNeuralOperator
@@ -20,7 +21,7 @@ from sciml.numerics.polynomials import chebyshev
 class PolynomialsInTime(nn.Module):
     r"""A Fourier neural operator in space, of which each output becomes a polynomial in time.
 
-    .. math:: y_j(t, x) = \sum_{p=0}^q \frac{T_p(2 t - 1)}{1 + p}\, f_{jp}(x)
+    .. math:: y_j(t, x) = \frac1N \sum_{p=0}^q \frac{T_p(2 t - 1)}{1 + p}\, f_{jp}(x), \qquad j = 1, \dots, N
 
     with Chebyshev polynomials :math:`T_p` and the outputs :math:`f_{jp}` of a
     :class:`~sciml.nets.fno.FourierNeuralOperator` on the fields at the first time. Since its layers work on one time
@@ -59,10 +60,30 @@ class PolynomialsInTime(nn.Module):
         ----------
         fields : all instances at the same times
         """
-        axes = len(self.space.modes)
-        shape("the fields", fields, ("batch", "times", *(f"axis {axis}" for axis in range(axes)), self.inputs))
-        t = real_tensor("the fields", fields)[(0, slice(None), *[0] * (axes + 1))]
-        degrees = torch.arange(self.degree + 1, device=fields.device)
-        polynomials = chebyshev(2 * t - 1, self.degree)[0] / (1 + degrees)
-        coefficients = self.space(fields[:, 0, ..., 1:]).unflatten(-1, (self.outputs, self.degree + 1))
+        return self._in_time(fields, self.space(self._start(fields)), self.outputs)
+
+    def total(self, fields: Tensor) -> Tensor:
+        """Return the sum of the outputs, ``(batch, times, *grid, 1)``, at the cost of a single one.
+
+        Parameters
+        ----------
+        fields : as those of the call
+        """
+        last = f"head.{len(self.space.head) - 1}"
+        summed = {
+            f"{last}.{name}": weights.unflatten(0, (self.outputs, self.degree + 1)).sum(0)
+            for name, weights in self.space.head[-1].named_parameters()
+        }
+        return self._in_time(fields, functional_call(self.space, summed, (self._start(fields),)), 1)
+
+    def _start(self, fields: Tensor) -> Tensor:
+        axes = (f"axis {axis}" for axis in range(len(self.space.modes)))
+        shape("the fields", real_tensor("the fields", fields), ("batch", "times", *axes, self.inputs))
+        return fields[:, 0, ..., 1:]
+
+    def _in_time(self, fields: Tensor, coefficients: Tensor, outputs: int) -> Tensor:
+        t = fields[(0, slice(None), *[0] * (fields.ndim - 2))]
+        scales = self.outputs * (1 + torch.arange(self.degree + 1, device=t.device))
+        polynomials = chebyshev(2 * t - 1, self.degree)[0] / scales
+        coefficients = coefficients.unflatten(-1, (outputs, self.degree + 1))
         return torch.einsum("b...jp,tp->bt...j", coefficients, polynomials)

@@ -12,7 +12,7 @@ from torch import Tensor
 from sciml.data.formats import open_dataset
 from sciml.data.generation import generate
 from sciml.errors import DataFormatError, InputError
-from sciml.hcmoe.families.vorticity import Vorticity
+from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import VorticityCases, solutions, starts
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.nets.time_polynomials import PolynomialsInTime
@@ -21,8 +21,8 @@ from sciml.numerics.random import generator, seeded
 SHAPE = (8, 16, 16)
 
 
-def flows(**given: object) -> Vorticity:
-    return Vorticity(SHAPE, duration=1.0, viscosity=5e-3, **given)
+def flows(**given: object) -> VorticityFamily:
+    return VorticityFamily(SHAPE, duration=1.0, viscosity=5e-3, **given)
 
 
 def cases_of(count: int, draws: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
@@ -34,14 +34,14 @@ def cases_of(count: int, draws: torch.Generator) -> tuple[dict[str, Tensor], Ten
 
 def network(outputs: int) -> PolynomialsInTime:
     with seeded(0):
-        return PolynomialsInTime(Vorticity.channels, outputs, modes=[4, 4], widths=[8, 8, 8], degree=4, head=16)
+        return PolynomialsInTime(VorticityFamily.channels, outputs, modes=[4, 4], widths=[8, 8, 8], degree=4, head=16)
 
 
-def outputs_of(net: PolynomialsInTime, family: Vorticity, instances: dict[str, Tensor]) -> Tensor:
+def outputs_of(net: PolynomialsInTime, family: VorticityFamily, instances: dict[str, Tensor]) -> Tensor:
     return net(family.inputs(instances).float())
 
 
-def residual(family: Vorticity, u: Tensor, instances: dict[str, Tensor]) -> float:
+def residual(family: VorticityFamily, u: Tensor, instances: dict[str, Tensor]) -> float:
     return float(family.squares(u, instances)["residual"])
 
 
@@ -169,12 +169,12 @@ def test_data_sets_of_something_else_are_refused(tmp_path: Path) -> None:
 
 def test_grids_that_do_not_resolve_the_starts_or_the_reference_are_refused() -> None:
     with pytest.raises(InputError, match="16 and 18 places along x and y, expected equal numbers of at least 15"):
-        Vorticity((8, 16, 18))
+        VorticityFamily((8, 16, 18))
     with pytest.raises(InputError, match="8 and 8 places"):
-        Vorticity((8, 8, 8))
+        VorticityFamily((8, 8, 8))
     with pytest.raises(InputError, match="the axis of x has 16 places for 3 experts"):
-        Vorticity(SHAPE, experts=(3, 2))
+        VorticityFamily(SHAPE, experts=(3, 2))
     with pytest.raises(InputError, match="9 times are to be drawn, expected at most the 8"):
-        Vorticity(SHAPE, training_times=9)
+        VorticityFamily(SHAPE, training_times=9)
     with pytest.raises(InputError, match="the viscosity"):
-        Vorticity(SHAPE, viscosity=0.0)
+        VorticityFamily(SHAPE, viscosity=0.0)

@@ -46,6 +46,14 @@ def test_a_translated_start_has_a_translated_evolution() -> None:
     assert not torch.allclose(moved, values, atol=1e-3)
 
 
+def test_the_total_is_the_sum_of_the_outputs_and_has_its_gradients() -> None:
+    own, given = operator(), fields(torch.linspace(0, 1, 4, dtype=torch.float64))
+    totals = own.total(given), own(given).sum(-1, keepdim=True)
+    assert torch.allclose(*totals, atol=1e-13)
+    first, second = (torch.autograd.grad(each.square().sum(), list(own.parameters())) for each in totals)
+    assert all(torch.allclose(*pair, rtol=1e-9, atol=1e-12) for pair in zip(first, second, strict=True))
+
+
 def test_fields_without_time_or_of_another_shape_are_refused() -> None:
     with pytest.raises(InputError, match="the inputs of polynomials in time is 1"):
         PolynomialsInTime(1, 2, modes=[3, 3])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
-from sciml.hcmoe.families.vorticity import Vorticity
+from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import solutions, starts
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.metrics import relative_l2
@@ -91,7 +91,7 @@ def floor(job: Job) -> dict[str, Any]:
     return outcome(measure)
 
 
-def _train(network: nn.Module, family: Vorticity, job: Job) -> int:
+def _train(network: PolynomialsInTime, family: VorticityFamily, job: Job) -> int:
     """Train by Adam with a step that rises and then falls like a cosine, and return the number of updates."""
     draws, begin, update = generator(job["seed"], 1), time.process_time(), 0
     optimizer = torch.optim.Adam(network.parameters())
@@ -103,11 +103,11 @@ def _train(network: nn.Module, family: Vorticity, job: Job) -> int:
             return update
         sums = job["mode"] == "soft" or done < job["shared"]
         instances = family.sample(job["batch"] if sums else job["batch"] // 2, draws)
-        outputs = network(family.inputs(instances).float())
+        seen = family.inputs(instances).float()
         if sums:
-            terms = family.squares(family.unconstrained(outputs, instances), instances)
+            terms = family.squares(family.unconstrained(network.total(seen), instances), instances)
         else:
-            terms, _ = objective.squares(outputs, instances, draws, guess)
+            terms, _ = objective.squares(network(seen), instances, draws, guess)
         for group in optimizer.param_groups:
             group["lr"] = (
                 job["step"] * min(1.0, (update + 1) / WARM_UP) * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
@@ -119,8 +119,8 @@ def _train(network: nn.Module, family: Vorticity, job: Job) -> int:
         update += 1
 
 
-def _family(job: Job) -> Vorticity:
-    return Vorticity(tuple(job["shape"]), training_times=job.get("times"))
+def _family(job: Job) -> VorticityFamily:
+    return VorticityFamily(tuple(job["shape"]), training_times=job.get("times"))
 
 
 def _ones(job: Job, experts: int) -> Tensor:
@@ -128,7 +128,9 @@ def _ones(job: Job, experts: int) -> Tensor:
     return torch.ones(1, experts, job["functions"], dtype=torch.float64)
 
 
-def _tested(network: nn.Module, family: Vorticity, instances: dict[str, Tensor], job: Job) -> list[Tensor]:
+def _tested(
+    network: PolynomialsInTime, family: VorticityFamily, instances: dict[str, Tensor], job: Job
+) -> list[Tensor]:
     """Return the fields of the operator, and the sums of its outputs."""
     with torch.no_grad():
         outputs = network(family.inputs(instances).float())
@@ -145,13 +147,13 @@ def _tested(network: nn.Module, family: Vorticity, instances: dict[str, Tensor],
 @cache
 def _cases(shape: tuple[int, int, int], count: int) -> tuple[dict[str, Tensor], Tensor]:
     """Return instances of the test, and their solutions."""
-    family = Vorticity(shape)
+    family = VorticityFamily(shape)
     fine = starts(RESOLUTION, count, family.length, generator(CASES))
     u = resampled(solutions(fine, family.viscosity, family.grid.t), family.places)
     return {"start": u[:, 0]}, u
 
 
-def _errors(family: Vorticity, found: Tensor, u: Tensor) -> dict[str, float]:
+def _errors(family: VorticityFamily, found: Tensor, u: Tensor) -> dict[str, float]:
     """Return means over flows of relative errors, and the residual relative to that of fields that stay."""
     errors = [relative_l2(one.numpy(), other.numpy()) for one, other in zip(found[:, 1:], u[:, 1:], strict=True)]
     last = [relative_l2(one.numpy(), other.numpy()) for one, other in zip(found[:, -1], u[:, -1], strict=True)]
@@ -160,7 +162,7 @@ def _errors(family: Vorticity, found: Tensor, u: Tensor) -> dict[str, float]:
     return {"error": float(np.mean(errors)), "error_last": float(np.mean(last)), "residual": float(residual)}
 
 
-def _least(family: Vorticity, u: Tensor, iterations: int) -> Tensor:
+def _least(family: VorticityFamily, u: Tensor, iterations: int) -> Tensor:
     """Return the minimum of the residual near a solution, with time derivatives as unknowns for their conditioning."""
     grid = family.grid
     count = grid.shape[0]

@@ -56,7 +56,7 @@ class FlowExperts:
         return {"residual": squares.mean()}, weights
 
 
-class Vorticity:
+class VorticityFamily:
     r"""Flows :math:`w_t + u w_x + v w_y = \nu \Delta w` from Gaussian random vorticities, on a grid in time and space.
 
     The start holds by construction, so that the residual is the only term of the loss.

@@ -36,7 +36,7 @@ class VorticityCases(Draws):
     cases : solutions by Fourier series for validation, and twice as many others for tests
     path : of a data set of ``sciml data generate vorticity``, whose solutions are those of the tests instead
     times, places : of the solutions
-    duration, viscosity, length : as those of :class:`~sciml.hcmoe.families.vorticity.Vorticity`
+    duration, viscosity, length : as those of :class:`~sciml.hcmoe.families.vorticity.VorticityFamily`
     resolution : values per axis of the computation, a multiple of the places
     """
 
