@@ -17,11 +17,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciml.checks import instance, real_tensor, shape
 from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.coupled import CoupledExperts
 from sciml.hcmoe.readings import Readings
 from sciml.numerics.batched_least_squares import BatchedSettings, minimise
 from sciml.numerics.batched_steps import DenseLinearisation
+from sciml.numerics.pointwise_hessian import require_full_rank
 from sciml.status import Status
 
 # Short steps at first, because far from the readings the misfit is not nearly quadratic.
@@ -68,8 +70,12 @@ def identify(
     Raises
     ------
     InputError
-        If there are fewer readings than coefficients.
+        If there are fewer readings than coefficients, or the experts do not depend on the coefficients.
+    SingularSystemError
+        If the readings do not determine the coefficients.
     """
+    instance("the readings", readings, Readings, "Readings")
+    shape("the start of the search", real_tensor("the start of the search", start), ("m",))
     check_enough(readings, len(start))
     misfits = Misfits(experts_of, readings)
     report = minimise(misfits, start[None], settings=settings or CAREFUL)
@@ -112,9 +118,13 @@ class Misfits:
         with torch.enable_grad():
             coefficients = w[0].detach().requires_grad_()
             try:
-                values = self.experts_of(coefficients).values_at(self.readings.x, self.readings.t)
+                experts = self.experts_of(coefficients)
+                instance("what experts_of returns", experts, CoupledExperts, "CoupledExperts")
+                values = experts.values_at(self.readings.x, self.readings.t)
             except DivergenceError:
                 values = torch.full_like(self.readings.u, torch.inf)
+            else:
+                _require_dependent(values)
             misfit = (values - self.readings.u) / self.readings.deviation
 
         def jacobian() -> Tensor:
@@ -127,8 +137,28 @@ class Misfits:
         return DenseLinearisation(misfit.detach()[None], jacobian)
 
     def assess(self, w: Tensor) -> tuple[Tensor, float]:
-        """Return the deviations of Cramér and Rao at coefficients, ``(m,)``, and the misfits' root mean square."""
+        """Return the deviations of Cramér and Rao at coefficients, ``(m,)``, and the misfits' root mean square.
+
+        Raises
+        ------
+        SingularSystemError
+            If the misfits do not determine the coefficients.
+        """
         linearisation = self.linearise(w[None], torch.zeros(1, dtype=torch.long))
         triangle = linearisation.triangle[0, : len(w)]
+        require_full_rank(
+            triangle[None],
+            "the readings do not determine {}",
+            lambda _: "the coefficients",
+            "take readings elsewhere, or determine fewer coefficients",
+        )
         misfit = float((2 * linearisation.cost[0] / len(self.readings.x)).sqrt())
         return torch.linalg.inv(triangle).norm(dim=1), misfit
+
+
+def _require_dependent(values: Tensor) -> None:
+    if not values.requires_grad:
+        raise InputError(
+            "the solution does not depend on the coefficients by torch operations, expected experts whose problem has "
+            "them as its coefficients; make them without detach and without conversion to numbers."
+        )

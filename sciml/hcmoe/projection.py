@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from sciml.checks import real_tensor, rising, shape
+from sciml.checks import instance, real_tensor, rising, shape
 from sciml.errors import InputError
 from sciml.hcmoe.boxes import widths
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem
@@ -51,7 +51,7 @@ class Projection:
     """
 
     def __init__(self, problem: SpaceTimeProblem, times: Tensor, x: Tensor, *, mass: bool = False) -> None:
-        problem.check()
+        instance("the problem", problem, SpaceTimeProblem, "a SpaceTimeProblem").check()
         for name, coordinates in (("times", times), ("places", x)):
             real_tensor(f"the {name} of the projection", coordinates, remedy=FROM_ARRAY)
         self.problem, self.times, self.x = problem, times.double(), x.double()
@@ -82,6 +82,11 @@ class Projection:
         shape("the fields", u, ("instances", len(self.times), len(self.x)))
         coefficients = self.problem.coefficients if coefficients is None else coefficients
         self.problem.check_coefficients(coefficients)
+        for name, each in coefficients.items():
+            if len(each) not in (1, len(u)):
+                raise InputError(
+                    f"the coefficient {name!r} has {len(each)} instances for {len(u)} fields, expected 1 or as many."
+                )
         initial = self.problem.initial_values(Points(self.x, self.times.new_zeros(1), spread(coefficients, 1)))
         values = {"start": initial.expand(len(u), len(self.x))}
         ends = self._ends(coefficients)
@@ -89,6 +94,8 @@ class Projection:
             target = torch.as_tensor(condition.target, dtype=torch.float64).to(self.times)
             values[name] = target.expand(*target.shape[:-1], len(self.times))[..., 1:].expand(len(u), -1)
         if mass is not None:
+            real_tensor("the mass", mass, remedy=FROM_ARRAY)
+            shape("the mass", mass, (len(u), len(self.times)) if mass.dim() > 1 else (len(self.times),))
             values["mass"] = mass.expand(len(u), -1)
         factors = [tuple(each) for each in self._factors(ends).expand(len(u), -1).tolist()]
         found = torch.empty_like(u, dtype=torch.float64)

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sciml.checks import positive, real_array, whole_number
+from sciml.checks import instance, positive, real_tensor, whole_number
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.coupled import CoupledExperts
 from sciml.hcmoe.elements import Elements, Slabs
@@ -27,6 +27,7 @@ from sciml.tables import counted
 
 COLUMNS = ("t", "x", "u")
 LARGEST_TABLE = 1 << 24  # bytes
+MOST_READINGS = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,7 @@ class Readings:
     def __post_init__(self) -> None:
         positive("the deviation of the readings", self.deviation)
         for name in ("x", "t", "u"):
-            values = getattr(self, name)
-            real_array(f"{name} of the readings", values.detach().numpy())
+            values = real_tensor(f"{name} of the readings", getattr(self, name))
             if values.ndim != 1 or len(values) != len(self.x) or not bool(values.isfinite().all()):
                 raise InputError(
                     f"{name} of the readings has the shape {tuple(values.shape)}, expected finite numbers of the shape "
@@ -137,7 +137,8 @@ class SyntheticReadings(ReadingsSource):
     noise: float = 0.01
 
     def __post_init__(self) -> None:
-        whole_number("the number of readings", self.count, at_least=1)
+        instance("the problem that is read", self.problem, SpaceTimeProblem, "a SpaceTimeProblem")
+        whole_number("the number of readings", self.count, at_least=1, at_most=MOST_READINGS)
         positive("the noise of the readings", self.noise)
 
     @property

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciml.checks import choice, known_names, positive
+from sciml.checks import choice, instance, known_names, positive
 from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.coupled import CoupledExperts
 from sciml.hcmoe.elements import Elements, Slabs
@@ -79,7 +79,8 @@ class Unknowns:
     kinds: Mapping[str, Kind]
 
     def __post_init__(self) -> None:
-        self.problem.check()
+        instance("the problem", self.problem, SpaceTimeProblem, "a SpaceTimeProblem").check()
+        instance("the kinds of unknown coefficients", self.kinds, Mapping, "kinds by the name of the coefficient")
         name, known = type(self.problem).__name__, self.problem.coefficients
         if self.problem.instances != 1:
             raise InputError(f"the problem has {self.problem.instances} instances, expected one.")

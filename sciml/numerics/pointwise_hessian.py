@@ -144,7 +144,10 @@ class PointwiseHessian:
             )
 
 
-def require_full_rank(triangle: Tensor, what: str, name: Callable[[int], str]) -> None:
+REMEDY = "drop basis functions that depend on others, take more points, or add a ridge to the rows"
+
+
+def require_full_rank(triangle: Tensor, what: str, name: Callable[[int], str], remedy: str = REMEDY) -> None:
     """Refuse triangles ``R = Q^T J`` of Jacobians with dependent columns, whatever the units of the columns are.
 
     Parameters
@@ -152,6 +155,7 @@ def require_full_rank(triangle: Tensor, what: str, name: Callable[[int], str]) -
     triangle : ``(items, unknowns, unknowns)``
     what : begins the sentence, with braces for the name of the item
     name : returns the name of an item
+    remedy : what to do about it, the end of the sentence
 
     Raises
     ------
@@ -165,8 +169,7 @@ def require_full_rank(triangle: Tensor, what: str, name: Callable[[int], str]) -
         rank = int((sines[item] > LOST).sum())
         raise SingularSystemError(
             f"{what.format(name(item))}: {rank} of {triangle.shape[2]} columns of its Jacobian are independent, "
-            "expected all of them; drop basis functions that depend on others, take more points, or add a ridge to "
-            "the rows."
+            f"expected all of them; {remedy}."
         )
 
 
