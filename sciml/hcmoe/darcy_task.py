@@ -103,14 +103,16 @@ class DarcyExperts(SolveTask):
         return self.coefficients.numel() * self.coefficients.element_size()
 
     def draw_more(self, series: Series, figures: Path) -> None:
-        """Draw the residual of the equation over the source's root mean square, as a logarithm."""
+        """Draw the pressure with the experts, beside the residual over the root mean square of the source."""
         from sciml import plots
 
         points = points_of(self.place).to(self.coefficients)
         residual = self.experts.residual(self._flow, points).abs()
         scale = float(self.problem.sources(points).square().mean().sqrt()) or 1.0
-        shown = array_on(self.place, (residual / scale).clamp(min=1e-16).log10()[:, None])
-        plots.field_snapshots(Field("log10 of the residual", shown, self.place), figures / "residual.png")
+        pressure, velocity = (Field(name, series[name].values[0], self.place) for name in ("pressure", "velocity"))
+        missed = Field("residual", array_on(self.place, (residual / scale)[:, None]), self.place)
+        faces = [axis.face_points.numpy() for axis in self.experts.axes]
+        plots.plane_experts_picture(pressure, missed, faces, figures / "experts.png", velocity=velocity)
 
     @property
     def _flow(self) -> Flow:

@@ -10,7 +10,13 @@ from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
 from sciml.plots.decisions import DecisionPicture, decisions_picture
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
-from sciml.plots.experts import ExpertBoxes, experts_picture, residual_picture, slab_history
+from sciml.plots.experts import (
+    ExpertBoxes,
+    experts_picture,
+    plane_experts_picture,
+    residual_picture,
+    slab_history,
+)
 from sciml.plots.histories import Run, residual_history, solver_seconds, training_history
 from sciml.plots.identification import estimates_picture, readings_picture
 from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
@@ -50,6 +56,7 @@ __all__ = [
     "law_picture",
     "loss_landscape",
     "network_picture",
+    "plane_experts_picture",
     "predicted_beside_true",
     "profiles",
     "readings_picture",

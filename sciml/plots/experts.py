@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from sciml.errors import InputError
 from sciml.mesh.field import Field
+from sciml.mesh.grid import Grid
 from sciml.plots.space_time import draw_boxes, draw_space_time
 from sciml.plots.style import (
     COLOURS,
@@ -30,7 +31,7 @@ from sciml.plots.style import (
     tidy,
 )
 
-GRID = "#e6e8eb"
+LINES = "#e6e8eb"
 TICKS = 4  # intervals between labels of an axis of boxes
 FLOOR = 1e-17  # what is smaller than this, such as an exact zero, is drawn here
 
@@ -127,17 +128,12 @@ def residual_figure(boxes: ExpertBoxes) -> Figure:
     above, below = figure.subplots(2, 1, height_ratios=(3, 2))
     slabs, experts = boxes.residual.shape
     shown = np.maximum(boxes.residual, FLOOR)
-    low = 10.0 ** np.floor(np.log10(shown.min()))
-    norm = LogNorm(low, max(10.0 ** np.ceil(np.log10(shown.max())), 10 * low))
-    image = above.imshow(
-        shown, norm=norm, cmap="magma", origin="lower", extent=(0, experts, 0, slabs), aspect="auto", rasterized=True
-    )
+    look = {"norm": _decades(shown), "cmap": "magma", "origin": "lower", "rasterized": True}
+    image = above.imshow(shown, extent=(0, experts, 0, slabs), aspect="auto", **look)
     draw_boxes(above, np.arange(experts + 1), np.arange(slabs + 1), colour="white")
     _label_boxes(above, boxes)
     entitle(above, "Residual of each expert: by so much it may have changed u")
-    bar = figure.colorbar(image, cax=above.inset_axes((1.03, 0.04, 0.035, 0.92)))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=9, colors=FAINT, labelcolor=INK, which="both")
+    _decade_bar(figure, above, image)
     _draw_jumps(below, boxes)
     return figure
 
@@ -155,7 +151,7 @@ def _draw_jumps(axes: Axes, boxes: ExpertBoxes) -> None:
     axes.set_xticks(*_labels(boxes.faces))
     axes.set(xlabel="x, faces between experts", ylabel="largest jump over time, relative")
     entitle(axes, "Jumps at the faces")
-    axes.grid(True, which="major", color=GRID, linewidth=0.8)
+    axes.grid(True, which="major", color=LINES, linewidth=0.8)
     if boxes.jumps:
         axes.legend(frameon=False, labelcolor=INK, fontsize=10, ncols=len(boxes.jumps))
     tidy(axes)
@@ -184,6 +180,67 @@ def _number(value: float) -> str:
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     factor = "" if mantissa == "1.0" else rf"{mantissa} \times "
     return rf"${factor}10^{{{int(exponent)}}}$"
+
+
+@own_look
+def plane_experts_picture(
+    field: Field, residual: Field, faces: Sequence[np.ndarray], path: str | Path, *, velocity: Field | None = None
+) -> None:
+    """Draw a field with the rectangles of its experts, beside their residual in a logarithmic colour, and write it.
+
+    Parameters
+    ----------
+    field : real scalar on a plane grid, without times
+    residual : on the same grid, at least 0
+    faces : of the rectangles along x and along y, rising
+    path : .png, .pdf or .svg
+    velocity : two components on the same grid, whose streamlines are drawn over the field
+    """
+    checked_path(path)
+    save(plane_experts_figure(field, residual, faces, velocity), path)
+
+
+def plane_experts_figure(
+    field: Field, residual: Field, faces: Sequence[np.ndarray], velocity: Field | None = None
+) -> Figure:
+    """Return the figure of `plane_experts_picture`."""
+    grid = field.on
+    if not isinstance(grid, Grid) or grid.dim != 2 or field.times is not None or residual.on != grid:
+        raise InputError(f"Experts in the plane need scalars on one plane grid, without times: got {field!r}.")
+    figure = Figure(figsize=(11.6, 4.9), layout="constrained")
+    found = np.maximum(np.asarray(residual.values, dtype=float), FLOOR)
+    looks = ((field.values, colouring(field.values), labelled(field)), (found, (_decades(found), "magma"), ""))
+    x, y = grid.axes()
+    for axes, (values, (norm, colours), label), ink in zip(figure.subplots(1, 2), looks, (INK, "white"), strict=True):
+        image = axes.pcolormesh(x, y, values.T, norm=norm, cmap=colours, shading="gouraud", rasterized=True)
+        draw_boxes(axes, *faces, colour=ink)
+        axes.set(xlim=(grid.lower[0], grid.upper[0]), ylim=(grid.lower[1], grid.upper[1]), xlabel="x", ylabel="y")
+        axes.set_aspect("equal")
+        tidy(axes)
+        if label:
+            colour_bar(figure, axes, image, values, label)
+        else:
+            _decade_bar(figure, axes, image)
+    shown, beside = figure.axes[:2]
+    if velocity is not None and np.any(velocity.values):
+        u, v = np.moveaxis(velocity.values, -1, 0)
+        shown.streamplot(x, y, u.T, v.T, density=0.8, color="white", linewidth=0.7, arrowsize=0.7)
+    entitle(shown, f"{len(faces[0]) - 1} × {len(faces[1]) - 1} experts")
+    entitle(beside, "Residual of the equation")
+    return figure
+
+
+def _decades(values: np.ndarray) -> LogNorm:
+    """Return a scale of whole decades that covers positive values."""
+    low = 10.0 ** np.floor(np.log10(values.min()))
+    return LogNorm(low, max(10.0 ** np.ceil(np.log10(values.max())), 10 * low))
+
+
+def _decade_bar(figure: Figure, axes: Axes, image: ScalarMappable) -> None:
+    """Draw the colours of a logarithmic scale right of the axes."""
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.03, 0.04, 0.035, 0.92)))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=9, colors=FAINT, labelcolor=INK, which="both")
 
 
 @own_look
@@ -222,7 +279,7 @@ def slab_history_figure(rows: Sequence[Mapping[str, Any]], later: Mapping[float,
     top.set_xlabel("t", color=INK)
     top.tick_params(colors=FAINT, labelcolor=INK)
     top.spines["top"].set_color(FAINT)
-    axes.grid(True, which="major", color=GRID, linewidth=0.8)
+    axes.grid(True, which="major", color=LINES, linewidth=0.8)
     axes.legend(frameon=False, labelcolor=INK, fontsize=10)
     tidy(axes)
     entitle(axes, "Slab after slab")

@@ -60,7 +60,7 @@ def test_pressure_flux_and_medium_are_written_and_drawn(whole):
         assert np.allclose(named[name].reshape(9, 9), expected, atol=1e-6)
     assert np.allclose(named["velocity"].reshape(9, 9, 2), flux, atol=1e-3)
     assert np.abs(named["pressure"].reshape(9, 9)[[0, -1]]).max() < 1e-15
-    figures = {"pressure.png", "log_permeability.png", "residual.png"}
+    figures = {"pressure.png", "log_permeability.png", "experts.png"}
     assert figures <= {entry.name for entry in (whole / "figures").iterdir()}
 
 

@@ -8,7 +8,7 @@ import pytest
 from sciml import plots
 from sciml.errors import InputError
 from sciml.mesh import Field, Grid
-from sciml.plots.experts import FLOOR, experts_figure, residual_figure, slab_history_figure
+from sciml.plots.experts import FLOOR, experts_figure, plane_experts_figure, residual_figure, slab_history_figure
 
 FACES, TIMES = np.array([0.0, 0.1, 1.0]), np.array([0.0, 0.25, 0.5, 1.0])
 SAMPLES = 4
@@ -66,6 +66,22 @@ def test_the_history_is_over_seconds_and_later_errors_are_at_the_seconds_of_thei
     _, later = slab_history_figure(rows, {0.3: 1e-6, 0.5: 2e-6, 1.0: 3e-6}).axes[0].lines
     assert later.get_xdata().tolist() == [2, 2, 4] and later.get_ydata().tolist() == [1e-6, 2e-6, 3e-6]
     assert len(slab_history_figure(rows, {}).axes[0].lines) == 1
+
+
+def test_experts_in_the_plane_are_rectangles_over_field_and_residual(tmp_path):
+    grid, faces = Grid((4, 3), (0.0, 0.0), (1.0, 2.0)), (np.array([0.0, 0.3, 1.0]), np.array([0.0, 2.0]))
+    x, y = np.moveaxis(grid.coordinates(), -1, 0)
+    field, residual = Field("p", x + 10 * y, grid), Field("residual", np.where(x > 0, 1e-5, 0.0), grid)
+    flow = Field("velocity", np.stack([1 + 0 * x, 0 * x], -1), grid)
+    axes = plane_experts_figure(field, residual, faces, flow).axes[:2]
+    for panel, expected in zip(axes, (field.values, np.maximum(residual.values, FLOOR)), strict=True):
+        assert np.array_equal(np.asarray(panel.collections[0].get_array()).reshape(3, 4), expected.T)
+        edges = panel.collections[1].get_segments()
+        assert {line[0][0] for line in edges[:3]} == {0.0, 0.3, 1.0} and len(edges) == 5
+    assert len(axes[0].collections) > len(axes[1].collections)  # streamlines
+    plots.plane_experts_picture(field, residual, faces, tmp_path / "p.png")
+    with pytest.raises(InputError, match="one plane grid, without times"):
+        plots.plane_experts_picture(solution(), residual, faces, tmp_path / "q.png")
 
 
 def test_the_pictures_are_files_and_a_single_expert_has_no_faces(tmp_path):
