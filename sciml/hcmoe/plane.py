@@ -90,7 +90,7 @@ class PlaneExperts:
         columns = [self._column(number, lift[number]) for number in range(self.elements.count)]
         strips = torch.stack([self._strip(column) for column in columns])[None]
         residual, jacobian = strips[..., -1], strips[..., :-1]
-        chain = ChainLinearisation(self._chain, residual, lambda: jacobian)
+        chain = ChainLinearisation(self._chain, residual, lambda part: jacobian[:, part])
         faces, inside = self._chain.expand(chain.step(torch.zeros_like(chain.cost)))
         change = self._local(faces[0], inside[0])
         for number, triangle in enumerate(columns):

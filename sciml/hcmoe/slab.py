@@ -59,7 +59,7 @@ class Slab:
         terms = self._terms(self.coefficients(w, items), items)
         residual, slopes = self.problem.derivatives(terms, self._points(items))
         weighted = (self._weights * residual).flatten(2)
-        return ChainLinearisation(self.unknowns.chosen(items), weighted, lambda: self._jacobian(slopes))
+        return ChainLinearisation(self.unknowns.chosen(items), weighted, lambda part: self._jacobian(slopes, part))
 
     def residuals(self, coefficients: Tensor) -> Tensor:
         """Return the root mean square of the weighted residual on each element, ``(instances, K)``.
@@ -109,11 +109,12 @@ class Slab:
             terms.append(change)
         return torch.stack(terms)
 
-    def _jacobian(self, slopes: Tensor) -> Tensor:
-        """Return the derivatives of the weighted residuals by the coefficients of their elements."""
+    def _jacobian(self, slopes: Tensor, part: slice) -> Tensor:
+        """Return the derivatives of the weighted residuals of some elements by the coefficients of these."""
         in_space: dict[int, Tensor] = {}
-        for slope, (by_time, by_space) in zip(self._weights * slopes, self.problem.orders, strict=True):
-            product = slope[..., None] * self._space[by_space][:, :, None]
+        weighted = self._weights[part] * slopes[:, :, part]
+        for slope, (by_time, by_space) in zip(weighted, self.problem.orders, strict=True):
+            product = slope[..., None] * self._space[by_space][part, :, None]
             in_space[by_time] = in_space[by_time] + product if by_time in in_space else product
         first, *others = ((each[..., None], self._time[order][:, None]) for order, each in in_space.items())
         jacobian = first[0] * first[1]  # the largest array of a slab, so that the rest is added in place

@@ -24,6 +24,8 @@ from torch import Tensor
 from sciml.checks import real_tensor, whole_number
 from sciml.errors import InputError
 
+AT_ONCE = 1 << 21  # bytes of the rows of elements that are factorised at a time: larger arrays cost page faults
+
 
 @dataclass(frozen=True, eq=False)
 class ChainUnknowns:
@@ -100,8 +102,8 @@ class ChainLinearisation:
     ----------
     unknowns : of the chains
     residual : ``(items, K, rows)``
-    jacobian : returns the derivatives by the interior of an element, its left and its right face,
-        ``(items, K, rows, interior + 2 n)``; called once, and only if steps are asked for
+    jacobian : returns the derivatives of some of the elements by their interior, their left and their right face,
+        ``(items, elements, rows, interior + 2 n)``; called for a few at a time, and only if steps are asked for
 
     Raises
     ------
@@ -109,7 +111,7 @@ class ChainLinearisation:
         From the first step on, if an element has fewer rows than columns.
     """
 
-    def __init__(self, unknowns: ChainUnknowns, residual: Tensor, jacobian: Callable[[], Tensor]) -> None:
+    def __init__(self, unknowns: ChainUnknowns, residual: Tensor, jacobian: Callable[[slice], Tensor]) -> None:
         self.unknowns, self.residual, self._jacobian = unknowns, residual, jacobian
 
     @cached_property
@@ -177,7 +179,8 @@ class ChainLinearisation:
         values = self.unknowns.face_values(solved)
         ends = torch.cat([values[:, :-1], values[:, 1:]], 2)[..., None]
         inside = torch.linalg.solve_triangular(upper, half - coupling @ ends, upper=True)
-        return -(self._jacobian() @ torch.cat([inside, ends], 2))[..., 0]
+        solution = torch.cat([inside, ends], 2)
+        return -torch.cat([self._jacobian(part) @ solution[:, part] for part in self._parts], 1)[..., 0]
 
     def _damped(self, damping: Tensor) -> Tensor:
         """Return the triangles of the elements with damping rows for their interiors."""
@@ -219,13 +222,22 @@ class ChainLinearisation:
     @cached_property
     def _factors(self) -> Tensor:
         """The triangle of ``[J r]`` of each element, ``(items, K, columns + 1, columns + 1)``."""
-        rows = torch.cat([self._jacobian(), self.residual[..., None]], -1)
-        if rows.shape[2] < rows.shape[3]:
+        rows, columns = self.residual.shape[2], self.unknowns.interior + 2 * self.unknowns.face
+        if rows <= columns:
             raise InputError(
-                f"an element has {rows.shape[2]} residuals for {rows.shape[3] - 1} unknowns, its own and those of its "
-                "faces, expected more residuals than unknowns; take more points in each element."
+                f"an element has {rows} residuals for {columns} unknowns, its own and those of its faces, expected "
+                "more residuals than unknowns; take more points in each element."
             )
-        return torch.linalg.qr(rows, mode="r").R
+        parts = (torch.cat([self._jacobian(part), self.residual[:, part, :, None]], -1) for part in self._parts)
+        return torch.cat([torch.linalg.qr(part, mode="r").R for part in parts], 1)
+
+    @property
+    def _parts(self) -> list[slice]:
+        """The elements, so few at a time that their rows stay in the cache of a processor."""
+        items, elements, rows = self.residual.shape
+        row = self.residual.element_size() * (self.unknowns.interior + 2 * self.unknowns.face)
+        count = max(1, AT_ONCE // max(1, items * rows * row))
+        return [slice(first, first + count) for first in range(0, elements, count)]
 
 
 def _backwards(triangles: list[Tensor]) -> Tensor:
