@@ -37,12 +37,16 @@ if TYPE_CHECKING:
     from sciml.hcmoe.coupled import CoupledExperts, SlabReport, SlabState
     from sciml.hcmoe.darcy_task import DarcyExperts
     from sciml.hcmoe.elements import Elements, Slabs
+    from sciml.hcmoe.families.base import Family
+    from sciml.hcmoe.families.sorption import SorptionFamily
+    from sciml.hcmoe.families.sorption_cases import SorptionCases
     from sciml.hcmoe.families.vorticity import VorticityFamily
     from sciml.hcmoe.families.vorticity_cases import VorticityCases
     from sciml.hcmoe.inverse import Identified, identify
     from sciml.hcmoe.inverse_task import InverseExperts
     from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint, HardConstraintLayer
     from sciml.hcmoe.local_bases import RandomFeatures
+    from sciml.hcmoe.operator_task import ConstrainedOperator
     from sciml.hcmoe.periodic import PeriodicConstraint, PeriodicSettings
     from sciml.hcmoe.periodic_grid import PeriodicGrid
     from sciml.hcmoe.plane import Flow, PlaneExperts
@@ -72,6 +76,7 @@ _HOMES = {
     "Burgers": "sciml.hcmoe.problems",
     "BurgersWaves": "sciml.hcmoe.problems",
     "ChebyshevBasis": "sciml.hcmoe.bases",
+    "ConstrainedOperator": "sciml.hcmoe.operator_task",
     "ConstraintOutput": "sciml.hcmoe.layer",
     "ConstraintSettings": "sciml.hcmoe.constraint_settings",
     "CoupledExperts": "sciml.hcmoe.coupled",
@@ -81,6 +86,7 @@ _HOMES = {
     "Elements": "sciml.hcmoe.elements",
     "EndCondition": "sciml.hcmoe.problems",
     "ExpertConstraint": "sciml.hcmoe.layer",
+    "Family": "sciml.hcmoe.families.base",
     "Flow": "sciml.hcmoe.plane",
     "GridBasis": "sciml.hcmoe.bases",
     "GridDarcy": "sciml.hcmoe.problems",
@@ -105,6 +111,8 @@ _HOMES = {
     "SlabReport": "sciml.hcmoe.coupled",
     "SlabState": "sciml.hcmoe.coupled",
     "Slabs": "sciml.hcmoe.elements",
+    "SorptionCases": "sciml.hcmoe.families.sorption_cases",
+    "SorptionFamily": "sciml.hcmoe.families.sorption",
     "SpaceTimeProblem": "sciml.hcmoe.problems",
     "SpectralExperts": "sciml.hcmoe.task",
     "SyntheticReadings": "sciml.hcmoe.readings",
@@ -120,6 +128,7 @@ __all__ = [
     "Burgers",
     "BurgersWaves",
     "ChebyshevBasis",
+    "ConstrainedOperator",
     "ConstraintOutput",
     "ConstraintSettings",
     "CoupledExperts",
@@ -129,6 +138,7 @@ __all__ = [
     "Elements",
     "EndCondition",
     "ExpertConstraint",
+    "Family",
     "Flow",
     "GridBasis",
     "GridDarcy",
@@ -153,6 +163,8 @@ __all__ = [
     "SlabReport",
     "SlabState",
     "Slabs",
+    "SorptionCases",
+    "SorptionFamily",
     "SpaceTimeProblem",
     "SpectralExperts",
     "SyntheticReadings",

@@ -27,6 +27,7 @@ from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.nets.coordinate import CoordinateNetwork
 from sciml.numerics.finite_differences import FiniteDifference
+from sciml.numerics.local_interpolation import interpolate
 from sciml.numerics.polynomials import chebyshev
 
 Order = tuple[int, int]  # of a derivative, by t and by x
@@ -48,8 +49,8 @@ class Basis(Protocol):
 class GridBasis:
     """Fields by their values on an equally spaced grid, differentiated by finite differences.
 
-    Between grid points derivatives are interpolated linearly, and extrapolated by at most one spacing, which takes the
-    centres of cells to the ends of the interval.
+    Between grid points derivatives are interpolated by polynomials of the same order, and extrapolated by at most one
+    spacing, which takes the centres of cells to the ends of the interval.
 
     Parameters
     ----------
@@ -72,7 +73,32 @@ class GridBasis:
     def derivatives(self, orders: Sequence[Order], times: Tensor, x: Tensor) -> Tensor:
         """Return derivatives at all pairs of times and places, ``(instances, orders, times, places, N)``."""
         fields = torch.stack([self._derivative(*order) for order in orders], 1)
-        return _interpolated(_interpolated(fields, self.times, times, 2), self.x, x, 3)
+        fields = _interpolated(fields, self.times, times, self.order, 2)
+        return _interpolated(fields, self.x, x, self.order, 3)
+
+    def started(self, start: Tensor) -> GridBasis:
+        """Return the fields as they are after the first time, where they are 0, and the start at all times as the last.
+
+        Parameters
+        ----------
+        start : u at time 0 on the places of the grid, ``(instances or 1, places)``
+
+        Raises
+        ------
+        InputError
+            If the first time of the grid is not 0.
+        """
+        if float(self.times[0]) != 0:
+            raise InputError(
+                f"the grid of the basis begins at the time {float(self.times[0]):g}, expected 0, at which its fields "
+                "are to give way to the start; choose start='rows' or 'lift'."
+            )
+        values = self._found[0, 0]
+        later = (self.times > 0).to(values)[:, None, None] * values
+        last = start.to(values)[:, None, :, None].expand(-1, len(self.times), -1, -1)
+        instances = max(len(later), len(last))
+        parts = [each.expand(instances, *each.shape[1:]) for each in (later, last)]
+        return GridBasis(torch.cat(parts, -1), self.times, self.x, self.order)
 
     def _derivative(self, by_t: int, by_x: int) -> Tensor:
         if (by_t, by_x) not in self._found:
@@ -232,8 +258,8 @@ def _spacing(name: str, coordinates: Tensor) -> float:
     return float((coordinates[-1] - coordinates[0]) / (len(coordinates) - 1))
 
 
-def _interpolated(fields: Tensor, known: Tensor, wanted: Tensor, axis: int) -> Tensor:
-    """Return fields at other coordinates along an axis, linearly."""
+def _interpolated(fields: Tensor, known: Tensor, wanted: Tensor, points: int, axis: int) -> Tensor:
+    """Return fields at other coordinates along an axis, by polynomials through the nearest points."""
     if torch.equal(known, wanted):
         return fields
     beyond = torch.maximum(known[0] - wanted.min(), wanted.max() - known[-1])
@@ -242,7 +268,4 @@ def _interpolated(fields: Tensor, known: Tensor, wanted: Tensor, axis: int) -> T
             f"a basis on the grid from {float(known[0]):g} to {float(known[-1]):g} is evaluated between "
             f"{float(wanted.min()):g} and {float(wanted.max()):g}, expected at most one spacing beyond the grid."
         )
-    after = torch.searchsorted(known, wanted.contiguous()).clamp(1, len(known) - 1)
-    part = ((wanted - known[after - 1]) / (known[after] - known[after - 1])).to(fields.dtype)
-    part = part.reshape(-1, *[1] * (fields.ndim - axis - 1))
-    return fields.index_select(axis, after - 1) * (1 - part) + fields.index_select(axis, after) * part
+    return interpolate(fields, known, wanted, points, axis)

@@ -23,8 +23,9 @@ class ConstraintSettings:
         face, such as polynomials; ``"windows"``: the solution is the sum of all experts' combinations times smooth
         windows that sum to 1, and needs no rows at faces; ``"independent"``, as published: each expert has the rows of
         the whole start and of both ends, and nothing ties it to its neighbours
-    start : ``"rows"``, or ``"lift"``: the fields of the basis are multiplied by ``t / duration`` and added to the
-        start, which then holds exactly; the start is the last field of the weights, with the weight 1
+    start : ``"rows"``; or exactly, as the last field of the weights, with the weight 1: ``"lift"``, the fields of the
+        basis are multiplied by ``t / duration``; ``"grid"``, they are 0 at the first time of their grid, for a
+        :class:`~sciml.hcmoe.bases.GridBasis` that begins at time 0
     weighting : of the rows, see :class:`~sciml.hcmoe.rows.Lattice`
     points : of each expert that enter, drawn anew for each call; all by default
     ridge : of rows ``ridge * w``, which choose among combinations that are equally good; 1e-4 as published
@@ -35,7 +36,7 @@ class ConstraintSettings:
     """
 
     coupling: Coupling = "faces"
-    start: Literal["rows", "lift"] = "rows"
+    start: Literal["rows", "lift", "grid"] = "rows"
     weighting: Weighting = "quadrature"
     points: int | None = None
     ridge: float = 1e-6
@@ -45,9 +46,14 @@ class ConstraintSettings:
 
     def __post_init__(self) -> None:
         choice("the coupling of experts", self.coupling, ("faces", "exact", "windows", "independent"))
-        choice("the start of the constraint", self.start, ("rows", "lift"))
+        choice("the start of the constraint", self.start, ("rows", "lift", "grid"))
         choice("the weighting of the rows", self.weighting, ("quadrature", "paper"))
         choice("the hessian of the constraint", self.hessian, ("exact", "gauss_newton"))
         number("the ridge of the constraint", self.ridge, at_least=0)
         if self.points is not None:
             whole_number("the points of an expert", self.points, at_least=1)
+
+    @property
+    def lifted(self) -> bool:
+        """True where the start is a field of its own, whose weight is 1."""
+        return self.start != "rows"

@@ -25,20 +25,19 @@ from torch import Tensor, nn
 
 from sciml.checks import instance, shape
 from sciml.errors import InputError
-from sciml.hcmoe.bases import Basis, LiftedBasis
+from sciml.hcmoe.bases import Basis, GridBasis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes, axis
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.local_bases import LocalBasis, PiecewiseBasis, WindowedBasis, corners
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
+from sciml.hcmoe.problems.pointwise import EquationResidual
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.hcmoe.ranks import gathered, share_of
-from sciml.hcmoe.rows import Lattice
+from sciml.hcmoe.rows import Lattice, expanded, independent_rows
 from sciml.numerics.batched_steps import DenseLinearisation
-from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseReport, PointwiseResidual, solve
+from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseReport, minimum, solve
 from sciml.numerics.pointwise_residuals import product
 from sciml.status import Status
-
-DEPENDENT = 1e-10  # singular value of face rows, relative to the largest, below which they say nothing new
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +115,7 @@ class ExpertConstraint(nn.Module):
         basis: Basis | LocalBasis,
         coefficients: Coefficients | None = None,
         generator: torch.Generator | None = None,
+        guess: Tensor | None = None,
     ) -> ConstraintOutput:
         """Return the best combination of a basis.
 
@@ -124,12 +124,62 @@ class ExpertConstraint(nn.Module):
         basis : of fields, the same in all boxes, or other ones in each of them
         coefficients : of the problem by name, ``(instances,)`` each, or profiles; its own by default
         generator : of the points that are drawn, on the device of the grid; needed if ``settings.points`` is given
+        guess : weights from which the iteration begins, ``(instances or 1, K, N)``; by default those nearest to the
+            start at all times
 
         Raises
         ------
         InputError
             If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
         """
+        problem, members, start = self._stated(basis, coefficients, generator, guess)
+        share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
+        own = problem.chosen(share) if self.settings.over_ranks else problem
+        w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
+        if not self._told:
+            self._told = warn_of_limits(report)
+        if self.settings.over_ranks:
+            w = gathered(w, share, problem.items)
+        fields = members[:, self.problem.orders.index((0, 0))]
+        u = self._solved.assemble(product(fields, w.reshape(len(members), -1)))
+        return ConstraintOutput(u, w.reshape(len(u), self.boxes.count, -1), report)
+
+    def squares(
+        self,
+        basis: Basis | LocalBasis,
+        coefficients: Coefficients | None = None,
+        generator: torch.Generator | None = None,
+        guess: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the sums of squares at the best combination, as a loss for the basis, and the weights of it.
+
+        Their sum has the derivatives of the least sum of squares by the basis and the coefficients, by variable
+        projection: without an adjoint solve, and thus at a fraction of the cost of derivatives of u.
+
+        Parameters
+        ----------
+        basis, coefficients, generator, guess : as those of the call
+
+        Returns
+        -------
+        squares : of the residual, of the conditions (with the ridge) and of the faces, ``(instances,)`` each
+        weights : ``(instances, K, N)``, without derivatives
+        """
+        problem, members, start = self._stated(basis, coefficients, generator, guess)
+        found = minimum(problem, start, self.settings.iteration)
+        instances = len(members) // self._solved.count
+        squares = {name: each.reshape(instances, -1).sum(1) for name, each in problem.squares(found.w).items()}
+        named = zip(("residual", "conditions", "faces"), squares.values(), strict=True)
+        return dict(named), found.w.reshape(instances, self.boxes.count, -1)
+
+    def _stated(
+        self,
+        basis: Basis | LocalBasis,
+        coefficients: Coefficients | None,
+        generator: torch.Generator | None,
+        guess: Tensor | None,
+    ) -> tuple[PointwiseProblem, Tensor, Tensor]:
+        """Return the least-squares problem, the terms of all members at all points, and the first unknowns."""
         lattice, boxes = self.lattice, self._solved
         coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
         self.problem.check_coefficients(coefficients)
@@ -143,16 +193,12 @@ class ExpertConstraint(nn.Module):
         members = members.expand(instances, *members.shape[1:]).flatten(0, 1)
         self._check(members)
         problem = self._least_squares(members, basis, coefficients, generator)
-        start = self._start(problem, list(coefficients))
-        share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
-        own = problem.chosen(share) if self.settings.over_ranks else problem
-        w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
-        if not self._told:
-            self._told = warn_of_limits(report)
-        if self.settings.over_ranks:
-            w = gathered(w, share, problem.items)
-        u = boxes.assemble(product(members[:, self.problem.orders.index((0, 0))], w.reshape(len(members), -1)))
-        return ConstraintOutput(u, w.reshape(instances, self.boxes.count, -1), report)
+        if guess is None:
+            return problem, members, self._start(problem, list(coefficients))
+        fields = members.shape[3] * boxes.count // self.boxes.count
+        shape("the guess of the constraint", guess, (len(guess), self.boxes.count, fields))
+        start = guess.detach().to(members).expand(instances, *guess.shape[1:])
+        return problem, members, start.reshape(problem.items, -1)
 
     def jumps(self, basis: Basis | LocalBasis, weights: Tensor, coefficients: Coefficients | None = None) -> Tensor:
         """Return the largest jump across faces, of values and of slopes times the size of a box, ``(instances,)``.
@@ -188,6 +234,10 @@ class ExpertConstraint(nn.Module):
             )
         faces = replace(self.lattice, boxes=self.boxes).faces
         bases = [basis.within(*each) for each in corners(faces, windows)] if local else [basis]
+        if self.settings.start == "grid":
+            grid = instance("the basis", basis, GridBasis, "a GridBasis, whose first time has the start ('grid')")
+            start = self.problem.initial_values(Points(grid.x, grid.times[:1], spread(coefficients, 1)))
+            bases = [grid.started(torch.atleast_2d(start).expand(-1, len(grid.x)))]
         if self.settings.start == "lift" and (windows or not local):
             bases = [LiftedBasis(each, self.problem, coefficients) for each in bases]
         if windows:
@@ -218,7 +268,7 @@ class ExpertConstraint(nn.Module):
         couplings, constraints = self._between_experts(basis, instances, members.shape[3], group)
         return PointwiseProblem(
             members,
-            _EquationResidual(self.problem, list(coefficients)),
+            EquationResidual(self.problem, list(coefficients)),
             given,
             weights,
             self._rows(basis, coefficients, instances),
@@ -236,33 +286,22 @@ class ExpertConstraint(nn.Module):
         couplings, exact = None, self.lattice.x.new_zeros(1, 0, group * functions)
         if group > 1:
             faces = self.lattice.face_rows(basis)
-            if self.settings.start == "lift":  # the start, the last field, has the same weight on both sides
+            if self.settings.lifted:  # the start, the last field, has the same weight on both sides
                 own = faces.unflatten(2, (group, functions))[..., :-1]
                 faces = torch.cat([own, torch.zeros_like(own[..., :1])], 3).flatten(2)
             if self.settings.coupling == "exact":
-                exact = self._independent_rows(faces)
+                exact = independent_rows(faces)
             else:
-                couplings = _expanded(faces, 0.0, instances)
+                couplings = expanded(faces, 0.0, instances)
         items = instances * self._solved.count // group
-        if self.settings.start == "lift":
+        if self.settings.lifted:
             parts = self.boxes.count if windows else group
             each = torch.arange(parts, device=exact.device)
             lift = exact.new_zeros(1, parts, group * functions)
             lift[0, each, (each + 1) * (group * functions // parts) - 1] = 1
-            (c, d), (e, f) = _expanded(exact, 0.0, items), _expanded(lift, 1.0, items)
+            (c, d), (e, f) = expanded(exact, 0.0, items), expanded(lift, 1.0, items)
             return couplings, (torch.cat([c, e], 1), torch.cat([d, f], 1))
-        return couplings, _expanded(exact, 0.0, items)
-
-    @staticmethod
-    def _independent_rows(faces: Tensor) -> Tensor:
-        """Return orthonormal rows with the same null space, of a basis that is the same for all instances."""
-        if faces.requires_grad or not torch.equal(faces, faces[:1].expand_as(faces)):
-            raise InputError(
-                "coupling='exact' is for a basis that is fixed and the same for all instances, such as polynomials; "
-                "take coupling='faces' for one that is learned."
-            )
-        _, values, rows = torch.linalg.svd(faces[0], full_matrices=False)
-        return rows[values > DEPENDENT * values[0]][None]
+        return couplings, expanded(exact, 0.0, items)
 
     def _rows(self, basis: Basis, coefficients: Coefficients, instances: int) -> tuple[Tensor, Tensor]:
         """Return the rows of start and ends of each expert, and the ridge."""
@@ -355,23 +394,3 @@ def warn_of_limits(report: PointwiseReport) -> bool:
             stacklevel=4,
         )
     return bool(missed)
-
-
-def _expanded(matrix: Tensor, level: float, items: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of all items and right-hand sides of one value."""
-    matrix = matrix.expand(items, -1, -1)
-    return matrix, matrix.new_full(matrix.shape[:2], level)
-
-
-class _EquationResidual(PointwiseResidual):
-    """The residual of a problem, of which time and place are the first two coefficients."""
-
-    def __init__(self, problem: SpaceTimeProblem, names: list[str]) -> None:
-        self.problem, self.names, self.linear = problem, names, problem.linear
-
-    def __str__(self) -> str:
-        return type(self.problem).__name__
-
-    def value(self, v: Tensor, *coefficients: Tensor) -> Tensor:
-        t, x, *values = coefficients
-        return self.problem.residual(v.unbind(1), Points(x, t, dict(zip(self.names, values, strict=True))))

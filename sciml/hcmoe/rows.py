@@ -17,6 +17,7 @@ from sciml.hcmoe.problems.profiles import Coefficients, spread
 
 Weighting = Literal["quadrature", "paper"]
 PENALTY = 10.0  # of rows beside the equation, in the scale of the solution
+DEPENDENT = 1e-10  # singular value of face rows, relative to the largest, below which they say nothing new
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,3 +154,20 @@ class Lattice:
 def _at(basis: Basis, order: tuple[int, int], times: Tensor, x: Tensor) -> Tensor:
     """Return one derivative in double precision, ``(instances or 1, times, places, N)``."""
     return basis.derivatives([order], times, x)[:, 0].to(times)
+
+
+def independent_rows(faces: Tensor) -> Tensor:
+    """Return orthonormal rows with the same null space, of a basis that is the same for all instances."""
+    if faces.requires_grad or not torch.equal(faces, faces[:1].expand_as(faces)):
+        raise InputError(
+            "coupling='exact' is for a basis that is fixed and the same for all instances, such as polynomials; "
+            "take coupling='faces' for one that is learned."
+        )
+    _, values, rows = torch.linalg.svd(faces[0], full_matrices=False)
+    return rows[values > DEPENDENT * values[0]][None]
+
+
+def expanded(matrix: Tensor, level: float, items: int) -> tuple[Tensor, Tensor]:
+    """Return the rows of all items and right-hand sides of one value."""
+    matrix = matrix.expand(items, -1, -1)
+    return matrix, matrix.new_full(matrix.shape[:2], level)

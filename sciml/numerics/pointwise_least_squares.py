@@ -35,7 +35,7 @@ from sciml.numerics.pointwise_hessian import PointwiseHessian, require_full_rank
 from sciml.numerics.pointwise_residuals import PointwiseProblem, PointwiseResidual, product
 from sciml.status import Status
 
-__all__ = ["PointwiseProblem", "PointwiseReport", "PointwiseResidual", "solve"]
+__all__ = ["PointwiseProblem", "PointwiseReport", "PointwiseResidual", "minimum", "solve"]
 
 
 ROUNDING = 1e-12  # relative increase of a cost that counts as none
@@ -103,11 +103,29 @@ def solve(
     adjoint = PointwiseHessian(problem, exact=hessian == "exact")
 
     def solver(*_: Tensor) -> tuple[Tensor, BatchedReport]:
-        w, minimum = (_one_step if problem.residual.linear else _iterate)(problem, start.detach(), settings)
-        return _polished(problem, adjoint, w, minimum, settings.stationarity)
+        found = minimum(problem, start, settings)
+        return _polished(problem, adjoint, found.w, found, settings.stationarity)
 
     x, implicit = root(problem.condition, solver, *problem.arguments, adjoint=adjoint, batch=1)
     return x[:, :unknowns], PointwiseReport(implicit.info, adjoint.gauss_newton, implicit)
+
+
+def minimum(problem: PointwiseProblem, start: Tensor, settings: BatchedSettings | None = None) -> BatchedReport:
+    """Return the minima as plain numbers, without derivatives and without the Newton step that these are taken at.
+
+    Parameters
+    ----------
+    problem, start, settings : as those of :func:`solve`
+
+    Raises
+    ------
+    InputError, SingularSystemError, DivergenceError
+        As :func:`solve` does.
+    """
+    w, found = (_one_step if problem.residual.linear else _iterate)(
+        problem, start.detach(), settings or BatchedSettings()
+    )
+    return replace(found, w=w)
 
 
 class _OnNullSpace:
@@ -126,8 +144,8 @@ class _OnNullSpace:
 def _iterate(problem: PointwiseProblem, start: Tensor, settings: BatchedSettings) -> tuple[Tensor, BatchedReport]:
     """Return the minima by the Levenberg-Marquardt method."""
     reduced = _OnNullSpace(problem)
-    minimum = minimise(reduced, problem.null_space.coordinates(start), settings=settings)
-    return reduced.offset + problem.null_space.expand(minimum.w), minimum
+    found = minimise(reduced, problem.null_space.coordinates(start), settings=settings)
+    return reduced.offset + problem.null_space.expand(found.w), found
 
 
 def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> tuple[Tensor, BatchedReport]:
@@ -149,7 +167,7 @@ def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> t
             f"from {2 * float(here.cost[item]):.6g} to {2 * float(there.cost[item]):.6g}, expected "
             f"{2 * float(expected[item]):.6g}; set linear = False."
         )
-    minimum = BatchedReport(
+    found = BatchedReport(
         y,
         (Status.CONVERGED,) * len(y),
         torch.ones_like(items),
@@ -158,11 +176,11 @@ def _one_step(problem: PointwiseProblem, start: Tensor, _: BatchedSettings) -> t
         torch.zeros_like(there.cost),
         torch.stack([here.cost, there.cost]),
     )
-    return reduced.offset + problem.null_space.expand(y), minimum
+    return reduced.offset + problem.null_space.expand(y), found
 
 
 def _polished(
-    problem: PointwiseProblem, adjoint: PointwiseHessian, w: Tensor, minimum: BatchedReport, stationarity: float
+    problem: PointwiseProblem, adjoint: PointwiseHessian, w: Tensor, found: BatchedReport, stationarity: float
 ) -> tuple[Tensor, BatchedReport]:
     """Return unknowns and multipliers after one Newton step of those items whose gradient it reduces, and the report.
 
@@ -182,7 +200,7 @@ def _polished(
         cost = torch.where(better, after, before)
         gain = (defect * adjoint.inverse(defect))[:, :unknowns].sum(1)  # twice what another step would gain
         at_minimum = (gain >= 0) & (gain <= 2 * stationarity**2 * cost) & ~adjoint.gauss_newton
-    pairs = zip(minimum.status, at_minimum.tolist(), strict=True)
+    pairs = zip(found.status, at_minimum.tolist(), strict=True)
     status = tuple(Status.CONVERGED if ended == Status.STALLED and there else ended for ended, there in pairs)
     gradient_norm = defect[:, :unknowns].norm(dim=1)
-    return x, replace(minimum, w=x[:, :unknowns], status=status, cost=cost, gradient_norm=gradient_norm)
+    return x, replace(found, w=x[:, :unknowns], status=status, cost=cost, gradient_norm=gradient_norm)

@@ -286,6 +286,26 @@ class PointwiseProblem:
         residual = [roots * self.residual.value(v, *coefficients), product(matrix, w) - right]
         return DenseLinearisation(torch.cat(residual, 1), jacobian)
 
+    def squares(self, w: Tensor) -> dict[str, Tensor]:
+        """Return the sums of squares that are minimised: of the residual, of rows and of couplings, ``(items,)`` each.
+
+        At a minimum, their sum has the derivatives by all arguments that it has at fixed w: what w contributes vanishes
+        with the gradient, where the constraints do not depend on the arguments. No adjoint has to be solved for.
+
+        Parameters
+        ----------
+        w : ``(items, unknowns)``
+
+        References
+        ----------
+        Golub, Pereyra, "Separable nonlinear least squares", Inverse Problems 19, 2003, on variable projection.
+        """
+        own = w.reshape(len(self.terms), -1)
+        residual = self.weights.sqrt() * self.residual.value(fields(self.terms, own), *self.coefficients)
+        rows = product(self.rows[0], own) - self.rows[1]
+        found = {"residual": residual, "rows": rows, "couplings": product(self.couplings[0], w) - self.couplings[1]}
+        return {name: each.reshape(self.items, -1).square().sum(1) for name, each in found.items()}
+
     def condition(self, x: Tensor, *arguments: Tensor) -> Tensor:
         """Return the gradient of the Lagrange function in unknowns and multipliers, which vanishes at the solution.
 

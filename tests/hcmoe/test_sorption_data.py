@@ -12,8 +12,11 @@ import torch
 from sciml.data import generate, open_dataset
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe import CoupledExperts, Elements, Slabs
+from sciml.hcmoe.families.sorption import SorptionInRootTime
 from sciml.hcmoe.families.sorption_data import coefficients_of, fields_of, sorption_cases
-from sciml.reference.diffusion_sorption import Sorption
+from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
+from sciml.numerics.random import generator
+from sciml.reference.diffusion_sorption import Sorption, cell_centres
 
 CELLS, STEPS = 96, 5
 
@@ -139,3 +142,16 @@ def test_files_with_flipped_bytes_are_read_or_refused_in_a_sentence(tmp_path, wi
         except (DataFormatError, InputError):  # any other error is a failure
             refused += 1
     assert refused > 3
+
+
+def test_drawn_instances_are_functions_of_the_generator_and_of_the_wide_family():
+    x = torch.from_numpy(cell_centres(CELLS))
+    first, again, other = (
+        coefficients_of_instances(instances_of(drawn("wide", 40, generator(seed)), x), x) for seed in (1, 1, 2)
+    )
+    torch.testing.assert_close(first["start"].values, again["start"].values, rtol=0, atol=0)
+    assert float((first["start"].values - other["start"].values).abs().max()) > 0.05
+    for name, low, high in (("diffusivity", 2e-4, 1e-3), ("coefficient", 1e-4, 1e-3), ("exponent", 0.7, 0.95)):
+        assert low <= float(first[name].min()) < 0.5 * (low + high) < float(first[name].max()) <= high
+    assert 0 <= float(first["start"].values.min()) < 0.05 < 0.15 < float(first["start"].values.max()) <= 0.2
+    SorptionInRootTime().check_coefficients(first)

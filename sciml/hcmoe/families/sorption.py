@@ -1,0 +1,257 @@
+"""Families of diffusion with sorption, the first problem of the paper, in the root of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.checks import choice, number, whole_number
+from sciml.data.formats import DataField, DatasetWriter, Description
+from sciml.errors import ConfigError
+from sciml.hcmoe.bases import GridBasis
+from sciml.hcmoe.boxes import Boxes
+from sciml.hcmoe.constraint_settings import ConstraintSettings
+from sciml.hcmoe.families.base import Family, Instances
+from sciml.hcmoe.families.sorption_cases import each_case, read_cases
+from sciml.hcmoe.families.sorption_data import NAMES
+from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
+from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint
+from sciml.hcmoe.problems.base import Points
+from sciml.hcmoe.problems.profiles import Coefficients, Profile, spread
+from sciml.hcmoe.problems.sorption import VariedSorption
+from sciml.hcmoe.rows import Lattice
+from sciml.mesh import Grid
+from sciml.numerics.local_interpolation import interpolate
+from sciml.reference.diffusion_sorption import SMALLEST, cell_centres
+from sciml.reference.diffusion_sorption_families import FAMILIES, HIGHEST_START
+
+# Of the numbers of the wide family; channels of the network go from -1 to 1 over them.
+RANGES = {"diffusivity": (2e-4, 1e-3), "coefficient": (1e-4, 1e-3), "exponent": (0.7, 0.95), "left": (0.5, 1.0)}
+LOGARITHMIC = ("diffusivity", "coefficient")
+DEFAULT = ConstraintSettings(start="grid", coupling="windows")
+
+
+class SorptionInRootTime(VariedSorption):
+    r"""Diffusion with sorption in the root of the time :math:`s = \sqrt{t / T}`, from 0 to 1.
+
+    .. math:: u_s = \frac{2 s T D}{R(u)}\, u_{xx}
+
+    Fronts start like the root of the time, so that they move steadily in s, and an even grid in s has early times.
+
+    Parameters
+    ----------
+    seconds : T
+    """
+
+    orders = ((0, 0), (1, 0), (0, 2))
+    time_power = 1.0
+
+    def __init__(self, seconds: float = 500.0) -> None:
+        super().__init__(duration=1.0)
+        self.seconds = number("the duration in seconds", seconds, above=0)
+
+    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
+        """Return the difference of both sides."""
+        u, u_s, u_xx = terms
+        factor = (1 - self.equation.porosity) / self.equation.porosity * self.equation.density
+        power = (u.clamp(min=0) + SMALLEST) ** (at["exponent"] - 1)
+        retardation = 1 + factor * at["coefficient"] * at["exponent"] * power
+        return u_s - 2 * self.seconds * at.t * at["diffusivity"] / retardation * u_xx
+
+
+@dataclass(frozen=True, eq=False)
+class GridExperts:
+    """A constraint layer on outputs that are values on a grid.
+
+    Parameters
+    ----------
+    layer : of the experts
+    s, y : its grid, of which outputs may have further times
+    order : of the differences
+    """
+
+    layer: ExpertConstraint
+    s: Tensor
+    y: Tensor
+    order: int
+
+    @property
+    def fields(self) -> tuple[int, int]:
+        """The numbers of experts and of fields beside the outputs, whose weights are 1."""
+        return self.layer.boxes.count, int(self.layer.settings.lifted)
+
+    def __call__(
+        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
+    ) -> ConstraintOutput:
+        """Return the combination that satisfies the equation best."""
+        return self.layer(self._basis(outputs), self._coefficients(instances), generator, guess)
+
+    def squares(
+        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the least sums of squares, means over the instances, and the weights."""
+        found, weights = self.layer.squares(self._basis(outputs), self._coefficients(instances), generator, guess)
+        conditions = found["conditions"] + found["faces"]
+        return {"residual": found["residual"].mean(), "conditions": conditions.mean()}, weights
+
+    def _basis(self, outputs: Tensor) -> GridBasis:
+        return GridBasis(outputs[:, : len(self.s)], self.s, self.y, self.order)
+
+    def _coefficients(self, instances: Instances) -> Coefficients:
+        return coefficients_of_instances(instances, self.y)
+
+
+class SorptionFamily(Family):
+    r"""Diffusion with sorption from random starts, on a grid that is even in x and in :math:`s = \sqrt{t / T}`.
+
+    An instance is a start on the centres of the cells, and four numbers: diffusivity, coefficient and exponent of
+    sorption, and the value at x = 0.
+
+    Parameters
+    ----------
+    family : ``"paper"``, constant starts of one equation, or ``"wide"``, see
+        :mod:`sciml.reference.diffusion_sorption_families`
+    times, cells : of the grid
+    order : of accuracy of the differences, 2, 4, 6 or 8
+    experts : boxes along time and place
+    constraint : its rows and its solve
+    training_solves : of the iteration in each update
+    duration : T in seconds
+    trained_until : seconds after which training sees neither residual nor conditions; the duration by default
+    """
+
+    terms: ClassVar[tuple[str, ...]] = ("residual", "conditions")
+
+    def __init__(  # noqa: PLR0913 - the keys of a config
+        self,
+        family: Literal["paper", "wide"] = "paper",
+        times: int = 26,
+        cells: int = 32,
+        order: int = 4,
+        experts: tuple[int, int] = (1, 4),
+        constraint: ConstraintSettings | None = None,
+        training_solves: int = 3,
+        duration: float = 500.0,
+        trained_until: float | None = None,
+    ) -> None:
+        self.family, self.order = choice("the family", family, tuple(FAMILIES)), order
+        self.shape = (
+            whole_number("the number of times of the grid", times, at_least=order + 2),
+            whole_number("the number of cells of the grid", cells, at_least=order + 3),
+        )
+        self.experts, self.settings = experts, constraint or DEFAULT
+        self.problem = SorptionInRootTime(duration)
+        self.s = torch.linspace(0, 1, times, dtype=torch.float64)
+        self.y = torch.from_numpy(cell_centres(cells))
+        self.varying = NAMES if family == "wide" else ()
+        self.channels = 3 + len(self.varying)
+        self.training_solves = whole_number("training_solves", training_solves, at_least=1)
+        until = number("trained_until", trained_until or duration, above=0, at_most=duration)
+        self.seen = int((self.problem.seconds * self.s**2 <= until * (1 + 1e-12)).sum())
+        if self.seen < order + 2:
+            raise ConfigError(
+                f"training sees {self.seen} times until {until:g} s, expected at least {order + 2}; see later ones too."
+            )
+        self.objective(experts=True, training=True)  # which refuses experts that do not divide the grid
+
+    def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return instances whose start is ``(count, cells)``, and each number ``(count,)``."""
+        return instances_of(drawn(self.family, count, generator), self.y.to(generator.device))
+
+    def inputs(self, instances: Instances) -> Tensor:
+        """Return s, x, the start and the numbers that vary, each from -1 to 1."""
+        count = len(instances["start"])
+        start = instances["start"].double()
+        axes = torch.meshgrid(2 * self.s.to(start) - 1, 2 * self.y.to(start) - 1, indexing="ij")
+        channels = [each.expand(count, -1, -1) for each in axes]
+        channels.append((2 * start / HIGHEST_START - 1)[:, None].expand(-1, self.shape[0], -1))
+        for name in self.varying:
+            values, ends = instances[name].double(), torch.tensor(RANGES[name], dtype=torch.float64)
+            if name in LOGARITHMIC:
+                values, ends = values.log(), ends.log()
+            low, high = ends.tolist()
+            channels.append((2 * (values - low) / (high - low) - 1)[:, None, None].expand(-1, *self.shape))
+        return torch.stack(channels, -1)
+
+    def unconstrained(self, outputs: Tensor, instances: Instances) -> Tensor:
+        """Return the sum of the outputs, which begins at the start if that is exact in the constraint, too."""
+        start, total = instances["start"][:, None], outputs.double().sum(-1)
+        if self.settings.start == "rows":
+            return total
+        s = self.s.to(start)[:, None]
+        return start + (s if self.settings.start == "lift" else (s > 0).to(start)) * total
+
+    def squares(self, u: Tensor, instances: Instances, *, training: bool = False) -> dict[str, Tensor]:
+        """Return the mean squares of the residual, and of start and conditions at both ends with their weights."""
+        lattice, coefficients = self._lattice(training, u.device), coefficients_of_instances(instances, self.y)
+        basis = GridBasis(u.double()[:, : len(lattice.times), :, None], lattice.times, lattice.x, self.order)
+        terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x)[..., 0].unbind(1)
+        at = Points(lattice.x, lattice.times[:, None], spread(coefficients, 2))
+        residual = lattice.weights.view_as(terms[0][0]) * self.problem.residual(terms, at).square()
+        pairs = [lattice.start_rows(basis, coefficients), *lattice.end_rows(basis, coefficients)]
+        rows = [(matrix[..., 0] - right) for matrix, right in pairs]
+        conditions = torch.cat(rows, 1).square().sum(1)
+        return {"residual": residual.sum((1, 2)).mean(), "conditions": conditions.mean()}
+
+    def residual(self, u: Tensor, instances: Instances) -> Tensor:
+        """Return the residual in s and x at all points, ``(instances, times, cells)``."""
+        basis = GridBasis(u[..., None], self.s, self.y, self.order)
+        terms = basis.derivatives(self.problem.orders, self.s, self.y)[..., 0].unbind(1)
+        at = Points(self.y, self.s[:, None], spread(coefficients_of_instances(instances, self.y), 2))
+        return self.problem.residual(terms, at)
+
+    def objective(self, *, experts: bool, training: bool = False) -> GridExperts:
+        """Return the constraint of one expert, or of all."""
+        settings = self.settings
+        if training:
+            settings = replace(settings, iteration=replace(settings.iteration, max_solves=self.training_solves))
+        s = self.s[: self.seen] if training else self.s
+        layer = ExpertConstraint(self.problem, s, self.y, self.experts if experts else (1, 1), settings)
+        return GridExperts(layer, s, self.y, self.order)
+
+    def compared(self, u: Tensor, case: Mapping[str, Tensor]) -> Tensor:
+        """Return u at the times in seconds and the places of a solution, by polynomials of the order of the family."""
+        s = (case["times"].double() / self.problem.seconds).sqrt()
+        values = interpolate(u, self.s.to(u.device), s, self.order, 1)
+        return interpolate(values, self.y.to(u.device), case["x"].double(), self.order, 2)
+
+    def instances(self, case: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the instances of solutions, with their starts on the cells of the family."""
+        start = Profile(case["start"].double(), case["x"].double())(self.y.to(case["x"].device))
+        return {"start": start.clamp_min(0), **{name: case[name].double() for name in NAMES}}
+
+    def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
+        """Write u and its residual in s and x on the grid of the family, and compare u with that of the file.
+
+        Parameters
+        ----------
+        source : data set of ``sciml data generate diffusion_sorption``
+        output : data set with ``u`` and ``residual`` at the times and in the cells of the family
+        operator : returns the solutions of instances
+        """
+        times = self.problem.seconds * self.s.numpy() ** 2
+        fields = tuple(DataField(name, location="cells") for name in ("u", "residual"))
+        cases = list(each_case(read_cases(str(source))))
+        about = Description(
+            *("diffusion_sorption", Grid((self.shape[1],), centring="cell"), times, fields, len(cases)),
+            parameters=dict.fromkeys(NAMES, np.zeros(0)),
+        )
+        errors = []
+        with DatasetWriter(output, about) as writer:
+            for case in cases:
+                instances = self.instances(case)
+                u = operator(instances).cpu()
+                values = {"u": u[0].numpy(), "residual": self.residual(u, instances)[0].numpy()}
+                writer.append(values, {name: float(instances[name]) for name in NAMES})
+                errors.append(float((self.compared(u, case) - case["u"]).norm() / case["u"].norm()))
+        return {"relative_l2": float(np.mean(errors)), "samples": float(len(cases))}
+
+    def _lattice(self, training: bool, device: torch.device) -> Lattice:
+        s, y = self.s[: self.seen if training else None].to(device), self.y.to(device)
+        return Lattice(self.problem, s, y, Boxes(len(s), len(y)), self.settings.weighting)

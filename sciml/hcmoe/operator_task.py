@@ -1,0 +1,125 @@
+"""Operators that are learned from an equation alone: instances of a problem in, their solutions on a grid out.
+
+The network sees what the instances of a family differ in, and the loss knows the equation, start and conditions; there
+is no solution in a batch of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from sciml.checks import choice, whole_number
+from sciml.errors import ConfigError
+from sciml.hcmoe.families.base import Family, Instances
+from sciml.nets.fno import FourierNeuralOperator
+from sciml.training.task import Task
+
+Mode = Literal["soft", "hard", "experts"]
+MODES: tuple[Mode, ...] = ("soft", "hard", "experts")
+POINTS = 1  # the stream of the points that a constraint draws
+MEMORY = 0.9  # of the running mean of the weights, from one update to the next
+
+
+class ConstrainedOperator(Task):
+    r"""Train an operator from the instances of a family to their solutions, by the equation alone.
+
+    In the modes "hard" and "experts" the loss is the least sum of squares of residual and conditions that combinations
+    of the outputs have. Its derivatives are those at fixed weights (variable projection), so that no adjoint is solved
+    for. The iteration begins from the running mean of the weights of former updates, which is trained alongside.
+
+    Parameters
+    ----------
+    family : instances, grid, equation, and the experts
+    network : from the channels of the family to outputs on its grid
+    mode : "soft": the field is the start and the sum of the outputs, and the equation is in the loss alone; "hard": the
+        outputs are a basis, of which one combination satisfies the equation best; "experts": one for each expert
+    batch_size : instances of an update
+    soft_epochs : first epochs in which the modes "hard" and "experts" are trained as "soft": from outputs whose sum is
+        near a solution, few iterations suffice
+
+    References
+    ----------
+    Chalapathi, Du, Krishnapriyan, "Scaling physics-informed hard constraints with mixture-of-experts", ICLR 2024;
+    Golub, Pereyra, "Separable nonlinear least squares", Inverse Problems 19, 2003.
+    """
+
+    states_problem: ClassVar[tuple[str, ...]] = ("family",)
+
+    def __init__(
+        self,
+        family: Family,
+        network: FourierNeuralOperator,
+        mode: Mode = "experts",
+        batch_size: int = 4,
+        soft_epochs: int = 0,
+    ) -> None:
+        super().__init__()
+        self.mode, self.family, self.network = choice("the mode", mode, MODES), family, network
+        self.batch_size = whole_number("batch_size", batch_size, at_least=1)
+        self.soft_epochs = whole_number("soft_epochs", soft_epochs, at_least=0)
+        if network.inputs != family.channels:
+            raise ConfigError(
+                f"the network has {network.inputs} inputs, expected {family.channels}, the channels of the family; set "
+                "inputs of the network."
+            )
+        self._objectives = None
+        if mode != "soft":
+            experts = mode == "experts"
+            self._objectives = [family.objective(experts=experts, training=training) for training in (False, True)]
+            count, beside = self._objectives[0].fields
+            self.register_buffer("guess", torch.ones(1, count, network.outputs + beside, dtype=torch.float64))
+        self._found: Tensor | None = None
+
+    def forward(self, instances: Instances) -> Tensor:
+        r"""Return solutions, ``(instances, \*shape)``, in float64."""
+        outputs = self.network(self._inputs(instances))
+        if self._objectives is None:
+            return self.family.unconstrained(outputs, instances)
+        return self._objectives[0](outputs, instances, self.generator(POINTS), self.guess.double()).u
+
+    def sample(self, batch: int) -> dict[str, Tensor]:
+        """Return instances, drawn for this update."""
+        return self.family.sample(self.batch_size, self.generator())
+
+    def loss(self, batch: Instances) -> dict[str, Tensor]:
+        """Return the mean squares of residual and conditions, least ones except in the mode "soft"."""
+        outputs = self.network(self._inputs(batch))
+        if self._objectives is None or self.current_epoch < self.soft_epochs:
+            return self.family.squares(self.family.unconstrained(outputs, batch), batch, training=True)
+        terms, weights = self._objectives[1].squares(outputs, batch, self.generator(POINTS), self.guess.double())
+        self._found = weights.mean(0, keepdim=True)
+        return terms
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradient, and take the weights of this update into their running mean."""
+        super().on_before_optimizer_step(optimizer)
+        if self._found is not None:
+            self.guess.lerp_(self._found.to(self.guess), 1 - MEMORY)
+            self._found = None
+
+    def validate(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the mean relative error of the solutions, and the mean squares of residual and conditions."""
+        instances = self.family.instances(batch)
+        u = self(instances)
+        error = self.family.compared(u, batch) - batch["u"]
+        relative = error.flatten(1).norm(dim=1) / batch["u"].flatten(1).norm(dim=1)
+        return {"relative_l2": relative.mean(), **self.family.squares(u, instances)}
+
+    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
+        """Write the solutions of the instances in a data set, with their residuals, on the grid of the family.
+
+        Parameters
+        ----------
+        source : data set whose first steps are the starts; its other steps are compared with, and no more
+        output : data set with ``u`` and ``residual``
+        """
+        with torch.no_grad():
+            return self.family.predict(source, output, self)
+
+    def _inputs(self, instances: Instances) -> Tensor:
+        return self.family.inputs(instances).to(next(self.network.parameters()))
