@@ -13,6 +13,8 @@ from sciml.domains.output_points import place_in
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
 
+MOST_TIMES = 10**6
+
 
 @dataclass(frozen=True)
 class Output:
@@ -38,9 +40,9 @@ class Output:
             raise InputError("the output is on a grid or on a mesh, got both; leave one of the two out.")
         if self.times is not None and self.every is not None:
             raise InputError("the output has both times and every; leave one of the two out.")
-        for name, least in (("times", 2), ("every", 1)):
+        for name, least, most in (("times", 2, MOST_TIMES), ("every", 1, None)):
             if getattr(self, name) is not None:
-                whole_number(f"{name} of the output", getattr(self, name), at_least=least)
+                whole_number(f"{name} of the output", getattr(self, name), at_least=least, at_most=most)
 
     def place(self, domain: Domain, values_per_axis: Mapping[int, int]) -> Grid | Mesh | None:
         """Return the grid or mesh to write on; None for a box of more than three dimensions.

@@ -232,3 +232,13 @@ def test_coefficients_of_a_call_are_held_to_the_ranges_of_the_problem():
     for value in (-1.0, 0.0, math.nan):
         with pytest.raises(InputError, match=r"the diffusivity of Heat is .*, expected a positive number"):
             layer(ChebyshevBasis(Heat().domain, 1.0, 2, 3), {"diffusivity": points(value)})
+
+
+def test_an_exact_solution_is_known_where_its_quadrature_can_be_computed_and_is_none_elsewhere():
+    x = points(-0.5, -1e-4, 0.5)[:, None]
+    known = Burgers(1e-8).exact(x, 0.9)  # of characteristics, from which the front is far
+    labels = torch.linspace(-1, 0, 2_000_001, dtype=torch.float64)
+    feet = labels[(labels - 0.9 * torch.sin(torch.pi * labels) - x[0]).abs().argmin()]
+    assert float(known[0]) == pytest.approx(-math.sin(math.pi * float(feet)), abs=1e-5)
+    for viscosity, duration in ((1e-9, 1.0), (1e-300, 1.0), (0.01, 1e11), (0.01, 1e300)):
+        assert Burgers(viscosity, duration).exact(x, duration / 2) is None

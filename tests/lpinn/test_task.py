@@ -343,7 +343,7 @@ WRONG = {
     "no points": ({"points": {"count": 0}}, "the count of points is 0"),
     "grid of another dimension": ({"output": {"grid": [9, 9]}}, "at least 2 values along each of 1 axes"),
     "two places": ({"output": {"grid": [9], "mesh": "a.vtu"}}, "on a grid or on a mesh, got both"),
-    "one time": ({"output": {"times": 1}}, "times of the output is 1, expected a whole number of at least 2"),
+    "one time": ({"output": {"times": 1}}, "times of the output is 1, expected a whole number from 2"),
     "no layers to set to 0": (
         {"network": {"class_path": "sciml.nets.GaussianNetwork", "init_args": {"inputs": 2}}},
         "GaussianNetwork has no layers, expected a last one that can be set to zero; set zero_start to false",

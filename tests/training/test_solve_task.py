@@ -134,7 +134,7 @@ def test_a_mesh_file_serves_problems_in_boxes_as_far_as_it_lies_inside(tmp_path)
         ({"every": 0}, "every of the output is 0"),
         ({"every": True}, "every of the output is True"),
         ({"every": 1.5}, r"every of the output is 1\.5"),
-        ({"times": 1}, "times of the output is 1, expected a whole number of at least 2"),
+        ({"times": 1}, "times of the output is 1, expected a whole number from 2"),
         ({"times": 3, "every": 2}, "has both times and every; leave one of the two out"),
     ],
 )
