@@ -6,11 +6,14 @@ from sciml.bench.benchmark import Benchmark
 from sciml.bench.grouped import QUICK, Groups, Plan, legend
 from sciml.bench.hcmoe.rows import GROUPS
 
-MEASUREMENTS = ("costs", "families", "gradients", "inversions", "layers", "sensitivities", "solutions", "vorticity")
+MEASUREMENTS = (
+    *("costs", "families", "flows", "gradients", "inversions", "layers", "sensitivities", "solutions"),
+    "vorticity",
+)
 REFERENCES = (
-    *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "diffusion_sorption"),
-    *("diffusion_sorption_families", "integrating_factor", "periodic_fourier", "time_steps", "vorticity"),
-    "trigonometric_series",
+    *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "darcy", "darcy_finite_volumes"),
+    *("diffusion_sorption", "diffusion_sorption_families", "integrating_factor", "periodic_fourier", "time_steps"),
+    *("trigonometric_series", "vorticity"),
 )
 
 CONTENTS = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS)

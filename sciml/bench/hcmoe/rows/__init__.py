@@ -5,7 +5,7 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.hcmoe.rows import costs, families, gradients, inversions, layers, solutions, vorticity
+from sciml.bench.hcmoe.rows import costs, families, flows, gradients, inversions, layers, solutions, vorticity
 
 GROUPS: tuple[Group, ...] = (
     *solutions.GROUPS,
@@ -13,6 +13,7 @@ GROUPS: tuple[Group, ...] = (
     *layers.GROUPS,
     *gradients.GROUPS,
     *inversions.GROUPS,
+    *flows.GROUPS,
     *vorticity.GROUPS,
     *costs.GROUPS,
 )
