@@ -15,24 +15,26 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from sciml.checks import finite, rising, shape, whole_number
+from sciml.checks import choice, finite, instance, positive, real_tensor, rising, shape, whole_number
 from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.profiles import Coefficients, spread
 from sciml.nets.coordinate import CoordinateNetwork
-from sciml.numerics.finite_differences import FiniteDifference
+from sciml.numerics.finite_differences import ORDERS, FiniteDifference
 from sciml.numerics.local_interpolation import interpolate
 from sciml.numerics.polynomials import chebyshev
 
 Order = tuple[int, int]  # of a derivative, by t and by x
+LARGEST_DEGREE = 1000  # of Chebyshev polynomials along an axis
 
 
+@runtime_checkable
 class Basis(Protocol):
     """N fields of time and place for each instance of a problem, or the same ones for all."""
 
@@ -65,7 +67,10 @@ class GridBasis:
     """
 
     def __init__(self, values: Tensor, times: Tensor, x: Tensor, order: int = 2) -> None:
+        for name, given in (("values", values), ("times", times), ("places", x)):
+            real_tensor(f"the {name} of a basis on a grid", given)
         self.times, self.x, self.order = times.double().contiguous(), x.double().contiguous(), order
+        choice("the order of a basis on a grid", order, ORDERS)
         shape("the values of the basis", values, ("instances", len(times), len(x), "N"))
         self.spacings = [_spacing(name, each) for name, each in (("times", self.times), ("places", self.x))]
         self._found: dict[Order, Tensor] = {(0, 0): values.double()}
@@ -121,6 +126,7 @@ class NetworkBasis:
     """
 
     def __init__(self, network: CoordinateNetwork) -> None:
+        instance("the network of a basis", network, CoordinateNetwork, "a CoordinateNetwork")
         if network.inputs != 2:
             raise InputError(
                 f"the network of a basis has {network.inputs} inputs, expected two, which are time and place."
@@ -156,6 +162,11 @@ class ChebyshevBasis:
     """
 
     def __init__(self, domain: Box, duration: float, time_degree: int = 4, degree: int = 8) -> None:
+        if instance("the domain of a basis", domain, Box, "a Box").dim != 1:
+            raise InputError(f"the domain of a basis is {domain}, expected an interval.")
+        positive("the duration of a basis", duration)
+        for name, given in (("time_degree", time_degree), ("degree", degree)):
+            whole_number(f"the {name} of a basis", given, at_least=0, at_most=LARGEST_DEGREE)
         self.axes = ((0.0, duration, time_degree), (domain.lower[0], domain.upper[0], degree))
 
     def derivatives(self, orders: Sequence[Order], times: Tensor, x: Tensor) -> Tensor:

@@ -226,6 +226,7 @@ class ExpertConstraint(nn.Module):
         basis : as that of the call
         coefficients : of the problem by name
         """
+        instance("the basis", basis, (Basis, LocalBasis), "a basis, such as GridBasis(values, times, x)")
         windows, local = self.settings.coupling == "windows", isinstance(basis, LocalBasis)
         if local and self.settings.coupling == "independent":
             raise InputError(

@@ -20,7 +20,9 @@ from sciml.hcmoe import (
     DiffusionSorption,
     Elements,
     ExpertConstraint,
+    GridBasis,
     Heat,
+    NetworkBasis,
     Projection,
     Slabs,
 )
@@ -242,3 +244,25 @@ def test_an_exact_solution_is_known_where_its_quadrature_can_be_computed_and_is_
     assert float(known[0]) == pytest.approx(-math.sin(math.pi * float(feet)), abs=1e-5)
     for viscosity, duration in ((1e-9, 1.0), (1e-300, 1.0), (0.01, 1e11), (0.01, 1e300)):
         assert Burgers(viscosity, duration).exact(x, duration / 2) is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GridBasis(torch.zeros(1, 8, 8, 2).numpy(), GRID, GRID),
+        lambda: GridBasis(torch.zeros(1, 8, 8, 2), GRID.tolist(), GRID),
+        lambda: GridBasis(torch.zeros(1, 8, 8, 2, dtype=torch.long), GRID, GRID),
+        lambda: GridBasis(torch.zeros(1, 8, 8, 2), GRID, GRID, order=3),
+        lambda: NetworkBasis(None),
+        lambda: ChebyshevBasis(None, 1.0),
+        lambda: ChebyshevBasis(Box([0.0, 0.0], [1.0, 1.0]), 1.0),
+        lambda: ChebyshevBasis(Heat().domain, 0.0),
+        lambda: ChebyshevBasis(Heat().domain, 1.0, -1),
+        lambda: ChebyshevBasis(Heat().domain, 1.0, 4, 10**9),
+        lambda: ExpertConstraint(Heat(), GRID, GRID)(None),
+        lambda: ExpertConstraint(Heat(), GRID, GRID)(GRID),
+    ],
+)
+def test_bases_are_refused_when_they_are_made_of_something_else(make):
+    with pytest.raises(InputError, match=r"basis"):
+        make()

@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.checks import instance, number, positive, real_array, real_tensor, sentence, shape, shape_of, shown
 from sciml.domains import Box
 from sciml.errors import InputError
-from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile, spread
+from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile, numbers_of, spread
 from sciml.tables import counted, summary
 
 
@@ -181,7 +181,7 @@ class SpaceTimeProblem(ABC):
         instance(f"the coefficients of {name}", self.coefficients, Mapping, "tensors by name")
         self.check_coefficients(self.coefficients)
         for key, values in self.coefficients.items():
-            numbers = values.values if isinstance(values, Profile) else values
+            numbers = numbers_of(values)
             if len(values) != self.instances or numbers.dtype != torch.float64 or not bool(numbers.isfinite().all()):
                 raise InputError(
                     f"the coefficient {key!r} of {name} has the shape {tuple(numbers.shape)} and the type "
@@ -209,8 +209,8 @@ class SpaceTimeProblem(ABC):
             else:
                 what = f"the coefficient {key!r} of {name}"
                 shape(what, real_tensor(what, values), ("instances",))
-            numbers = values.values if isinstance(values, Profile) else values
-            for value in numbers.detach().aminmax() if numbers.numel() else ():
+            numbers = numbers_of(values).detach()
+            for value in numbers.aminmax() if numbers.numel() else ():
                 number(f"the {key} of {name}", float(value), **self.ranges.get(key, {}))
 
     def __repr__(self) -> str:

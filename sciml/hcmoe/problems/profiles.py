@@ -92,6 +92,11 @@ Coefficient = Tensor | Profile
 Coefficients = Mapping[str, Coefficient]
 
 
+def numbers_of(coefficient: Coefficient) -> Tensor:
+    """Return all numbers of a coefficient, ``(instances,)``, or ``(instances, places)`` of a profile."""
+    return coefficient.values if isinstance(coefficient, Profile) else coefficient
+
+
 def spread(coefficients: Coefficients, axes: int) -> dict[str, Coefficient]:
     """Return coefficients for points of so many axes: numbers with as many axes of length 1 behind the instances."""
     return {
