@@ -86,7 +86,6 @@ def vorticity_flow(initial: np.ndarray, viscosity: float, times: Sequence[float]
         If the time step is too long.
     """
     initial, count = _square("the vorticity", initial)
-    whole_number("the number of points of the vorticity along an axis", count, at_least=4)
     number("the viscosity", viscosity, at_least=0)
     positive("the time step", time_step)
     times = rising("the times of the vorticity", times, at_least=0)
@@ -148,16 +147,17 @@ def unresolved_share(vorticity: np.ndarray) -> np.ndarray:
     """
     vorticity, count = _square("the vorticity", vorticity)
     system = _Galerkin(count, 0.0)
-    modes = rfft2(vorticity)
+    largest = np.abs(vorticity).max((-2, -1), keepdims=True, initial=0.0)
+    modes = rfft2(vorticity / np.where(largest > 0.0, largest, 1.0))  # whose squares do not overflow
     high = np.maximum(np.abs(system.rows), system.columns) > 0.75 * 2.0 * np.pi * (vorticity.shape[-1] / 3.0)
     return system.enstrophy(modes * high) / np.maximum(system.enstrophy(modes), np.finfo(float).tiny)
 
 
 def _square(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return finite real values (..., n, n), and n."""
-    values = real_array(name, values)
-    count = values.shape[-1] if values.ndim >= 2 else 0
-    return shape(name, values, (..., count or "n", count or "n")), count
+    """Return finite real values (..., n, n), and n, at least 4."""
+    values = real_array(name, values, shape=(..., "n", "n"))
+    count = whole_number(f"the number of points of {name} along an axis", values.shape[-1], at_least=4)
+    return shape(name, values, (..., count, count)), count
 
 
 class _Galerkin:

@@ -159,7 +159,15 @@ def test_a_step_that_is_too_long_and_a_kernel_without_sense_are_told() -> None:
 
 @pytest.mark.parametrize("function", [velocity, unresolved_share])
 def test_fields_that_are_not_square_real_and_finite_are_refused(function) -> None:
-    for wrong in (np.zeros((3, 4)), np.zeros(4), np.full((4, 4), np.nan), np.zeros((4, 4), complex)):
+    for wrong in (np.zeros((3, 4)), np.zeros(4), np.zeros((0, 0)), np.full((4, 4), np.nan), np.zeros((4, 4), complex)):
         with pytest.raises(InputError, match="the vorticity"):
             function(wrong)
     assert np.abs(function([[0.0] * 4] * 4)).max() == 0
+
+
+def test_the_unresolved_share_does_not_depend_on_the_size_of_the_vorticity() -> None:
+    vorticity = np.random.default_rng(0).standard_normal((16, 16))
+    share = unresolved_share(vorticity - vorticity.mean())
+    assert 0.1 < share < 0.9
+    for size in (1e-200, 1e200):
+        assert unresolved_share(size * (vorticity - vorticity.mean())) == pytest.approx(share, rel=1e-12)
