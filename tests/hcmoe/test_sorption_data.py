@@ -16,7 +16,7 @@ from sciml.hcmoe.families.sorption import SorptionInRootTime
 from sciml.hcmoe.families.sorption_data import coefficients_of, fields_of, sorption_cases
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
 from sciml.numerics.random import generator
-from sciml.reference.diffusion_sorption import Sorption, cell_centres
+from sciml.reference.diffusion_sorption import cell_centres
 
 CELLS, STEPS = 96, 5
 
@@ -56,16 +56,13 @@ def test_the_coefficients_of_cases_are_those_of_a_problem_and_the_start_is_the_f
     assert given["left"].tolist() == [case.numbers["left"] for case in cases]
 
 
-def test_the_published_family_has_constant_starts_and_the_wide_one_has_not(tmp_path, wide):
+def test_the_published_family_has_constant_starts_and_one_equation(tmp_path):
     with open_dataset(made(tmp_path, "paper")) as data:
-        starts = [case.constant_start(Sorption()) for case in sorption_cases(data)]
-        assert 0 < min(starts) < max(starts) < 0.2
-        with pytest.raises(DataFormatError, match=r"trajectory 0 of .* has the left 1, expected 0.5"):
-            next(sorption_cases(data)).constant_start(Sorption(left=0.5))
-    with open_dataset(wide) as data:
-        case = next(sorption_cases(data))
-    with pytest.raises(DataFormatError, match=r"starts from values between .*, expected a constant start"):
-        case.constant_start(Sorption(**case.numbers))
+        cases = list(sorption_cases(data))
+    starts = coefficients_of(cases)["start"](torch.linspace(0, 1, 5, dtype=torch.float64))
+    torch.testing.assert_close(starts, starts[:, :1].expand(-1, 5), rtol=1e-6, atol=0)
+    assert 0 < float(starts.min()) < float(starts.max()) < 0.2
+    assert cases[0].numbers == cases[1].numbers
 
 
 @pytest.mark.parametrize(

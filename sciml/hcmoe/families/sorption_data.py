@@ -20,11 +20,8 @@ from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.problems.profiles import Coefficient, Profile
 from sciml.hcmoe.problems.sorption import RANGES, VariedSorption
 from sciml.mesh import Grid
-from sciml.reference.diffusion_sorption import Sorption
 
 NAMES = ("diffusivity", "coefficient", "exponent", "left")  # of the numbers of an instance
-SAME = 1e-9  # the relative difference of numbers of an equation that counts as none
-CONSTANT = 1e-6  # the variation of a start that counts as none; values in files are in single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,32 +52,6 @@ class SorptionCase:
     def problem(self) -> VariedSorption:
         """The instance, whose duration is the last time."""
         return VariedSorption(self.start, **self.numbers, duration=float(self.times[-1]))
-
-    def constant_start(self, equation: Sorption) -> float:
-        """Return the start of a case of the published family, which is constant.
-
-        Parameters
-        ----------
-        equation : of all cases of the family
-
-        Raises
-        ------
-        DataFormatError
-            If the case obeys another equation, or its start is not constant.
-        """
-        for name, value in self.numbers.items():
-            if abs(value - getattr(equation, name)) > SAME * abs(getattr(equation, name)):
-                raise DataFormatError(
-                    f"{self.name} has the {name} {value:g}, expected {getattr(equation, name):g}, that of the problem; "
-                    "generate family=paper."
-                )
-        low, high = (float(value) for value in self.u[0].aminmax())
-        if high - low > CONSTANT * max(1.0, abs(high)):
-            raise DataFormatError(
-                f"{self.name} starts from values between {low:.3g} and {high:.3g}, expected a constant start; generate "
-                "family=paper."
-            )
-        return float(self.u[0].mean())
 
 
 def sorption_cases(data: Dataset) -> Iterator[SorptionCase]:
