@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sciml.bench import measure
-from sciml.bench.measure import cpu_timed, extra_memory, interleave, timed
+from sciml.bench.measure import cpu_timed, extra_memory, interleave, medians_of_turns, timed
 
 MEBIBYTE = 2**20
 
@@ -35,6 +35,12 @@ def test_wall_time_and_cpu_time_are_read_from_clocks_of_their_own(monkeypatch) -
     for name, moments in clocks.items():
         monkeypatch.setattr(measure.time, name, moments.__next__)
     assert timed(lambda: 7) == (7, 3.5, 0.5)
+
+
+def test_medians_of_turns_are_those_of_each_function(monkeypatch) -> None:
+    clock = iter(np.cumsum([0, 1, 0, 20, 0, 2, 0, 10, 0, 9, 0, 30]).tolist())  # the turns take 1, 20, 2, 10, 9, 30
+    monkeypatch.setattr(measure.time, "process_time", clock.__next__)
+    assert medians_of_turns({"a": lambda: None, "b": lambda: None}, 3) == {"a": 2, "b": 20}
 
 
 def test_cpu_time_is_that_of_this_process() -> None:
