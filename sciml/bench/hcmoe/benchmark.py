@@ -7,8 +7,8 @@ from sciml.bench.grouped import QUICK, Groups, Plan, legend
 from sciml.bench.hcmoe.rows import GROUPS
 
 MEASUREMENTS = (
-    *("costs", "families", "flows", "gradients", "inversions", "layers", "sensitivities", "solutions"),
-    "vorticity",
+    *("costs", "families", "flows", "gradients", "inversions", "layers", "operators", "sensitivities", "solutions"),
+    *("vorticity", "wide"),
 )
 REFERENCES = (
     *("burgers_cole_hopf", "conservation_laws_entropy", "conservation_laws_fourier", "darcy", "darcy_finite_volumes"),

@@ -5,7 +5,17 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.hcmoe.rows import costs, families, flows, gradients, inversions, layers, solutions, vorticity
+from sciml.bench.hcmoe.rows import (
+    costs,
+    families,
+    flows,
+    gradients,
+    inversions,
+    layers,
+    operators,
+    solutions,
+    vorticity,
+)
 
 GROUPS: tuple[Group, ...] = (
     *solutions.GROUPS,
@@ -14,6 +24,7 @@ GROUPS: tuple[Group, ...] = (
     *gradients.GROUPS,
     *inversions.GROUPS,
     *flows.GROUPS,
+    *operators.GROUPS,
     *vorticity.GROUPS,
     *costs.GROUPS,
 )
