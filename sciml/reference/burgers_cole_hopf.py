@@ -41,9 +41,8 @@ def periodic_burgers(
     times : (...) t >= 0; at 0 the initial condition is returned, but has no derivative with respect to t
     viscosity : nu > 0
     initial : u_0
-    nodes : N of the trapezoidal rule; with s the largest |du_0/dx| and r = max u_0 - min u_0,
-        N > 2 \sqrt{1 + s t} (12 + r \sqrt{t / (8 \nu)}) is needed, and twice that is exact to rounding. Of numpy arrays
-        this is checked; torch tensors are not looked into.
+    nodes : N of the trapezoidal rule, more than :func:`least_nodes`, of which three times is exact to rounding. Of
+        numpy arrays this is checked; torch tensors are not looked into.
 
     Returns
     -------
@@ -110,6 +109,19 @@ def standard_burgers(points: Array, times: Array, viscosity: float = 0.01 / pi, 
     return sine_burgers(pi * (points + 1.0), pi * times, pi * viscosity, nodes=nodes)
 
 
+def least_nodes(viscosity: float, time: float, steepest: float, spread: float) -> float:
+    r"""Return the number of nodes that the quadrature needs, 2 \sqrt{1 + s t} (12 + r \sqrt{t / (8 \nu)}).
+
+    Parameters
+    ----------
+    viscosity : nu > 0
+    time : t, the latest one
+    steepest : s, the largest |du_0/dx|
+    spread : r = max u_0 - min u_0
+    """
+    return 2.0 * (1.0 + steepest * time) ** 0.5 * (DEVIATIONS + spread * (time / (8.0 * viscosity)) ** 0.5)
+
+
 def _quadrature(x: Array, t: Array, viscosity: float, initial: TrigonometricSeries, nodes: int) -> Array:
     """Return the weighted mean at points (n,) and times (n,)."""
     xp = array_module(x)
@@ -137,7 +149,7 @@ def _check_times(times: np.ndarray, viscosity: float, initial: TrigonometricSeri
         )
     low, high = initial.extremes
     steepest = float(np.abs(initial.slope(initial.period * np.linspace(0.0, 1.0, 1024))).max())
-    needed = 2.0 * (1.0 + steepest * latest) ** 0.5 * (DEVIATIONS + (high - low) * (latest / (8.0 * viscosity)) ** 0.5)
+    needed = least_nodes(viscosity, latest, steepest, high - low)
     if nodes <= needed:
         raise InputError(
             f"{nodes} nodes are too few for the quadrature at time {latest:g} and viscosity {viscosity:g}; "

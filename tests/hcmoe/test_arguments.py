@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from sciml.domains import Box
 from sciml.errors import InputError
 from sciml.hcmoe import (
     Burgers,
+    BurgersWaves,
     ChebyshevBasis,
     CoupledExperts,
     DiffusionSorption,
@@ -27,6 +28,8 @@ from sciml.hcmoe import (
     Slabs,
 )
 from sciml.hcmoe.problems.base import instances_of
+from sciml.reference.burgers_cole_hopf import periodic_burgers
+from sciml.reference.trigonometric_series import TrigonometricSeries
 
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text(max_size=3),
@@ -244,6 +247,7 @@ def test_an_exact_solution_is_known_where_its_quadrature_can_be_computed_and_is_
     assert float(known[0]) == pytest.approx(-math.sin(math.pi * float(feet)), abs=1e-5)
     for viscosity, duration in ((1e-9, 1.0), (1e-300, 1.0), (0.01, 1e11), (0.01, 1e300)):
         assert Burgers(viscosity, duration).exact(x, duration / 2) is None
+        assert BurgersWaves(viscosity, [1.0, 0.5], duration).exact(x.abs(), duration / 2) is None
 
 
 @pytest.mark.parametrize(
@@ -266,3 +270,17 @@ def test_an_exact_solution_is_known_where_its_quadrature_can_be_computed_and_is_
 def test_bases_are_refused_when_they_are_made_of_something_else(make):
     with pytest.raises(InputError, match=r"basis"):
         make()
+
+
+@given(
+    viscosity=st.floats(1e-3, 1.0),
+    waves=st.lists(st.floats(-3, 3), min_size=1, max_size=6),
+    time=st.floats(0.01, 2.0),
+)
+@example(viscosity=0.01, waves=[3.0] * 6, time=2.0)
+@settings(deadline=None, max_examples=15)
+def test_the_nodes_of_an_exact_solution_suffice_whatever_its_waves_are(viscosity, waves, time):
+    x = torch.linspace(0, 1, 9, dtype=torch.float64)[:, None]
+    finer = periodic_burgers(x, x.new_tensor(time), viscosity, TrigonometricSeries(sines=waves, period=2.0), 40_001)
+    found = BurgersWaves(viscosity, waves, 2.0).exact(x, time)
+    assert found == pytest.approx(finer, rel=1e-9, abs=1e-11)

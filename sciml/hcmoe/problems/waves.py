@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,12 +11,11 @@ from torch import Tensor
 from sciml.checks import instance, number, positive, whole_number
 from sciml.domains import Box
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
-from sciml.reference.burgers_cole_hopf import periodic_burgers
+from sciml.hcmoe.problems.cases import FIXED, MOST_NODES, NODES
+from sciml.reference.burgers_cole_hopf import least_nodes, periodic_burgers
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
-FIXED = EndCondition(1.0, 0.0, 0.0)  # u = 0
 MOST_WAVES = 64
-NODES = 4001  # of the quadrature of the exact solution
 
 
 class BurgersWaves(SpaceTimeProblem):
@@ -61,8 +61,13 @@ class BurgersWaves(SpaceTimeProblem):
         """Return u = 0 twice."""
         return FIXED, FIXED
 
-    def exact(self, points: Tensor, time: float) -> Tensor:
-        """Return the solution of Cole and Hopf."""
+    def exact(self, points: Tensor, time: float) -> Tensor | None:
+        """Return the solution of Cole and Hopf; None at viscosities at which it takes minutes to compute."""
         viscosity, *waves = (float(values[0]) for values in self._coefficients.values())
+        steepest = math.pi * sum(k * abs(size) for k, size in enumerate(waves, start=1))
+        spread = 2 * sum(map(abs, waves))
+        if least_nodes(viscosity, self.duration, steepest, spread) > MOST_NODES:
+            return None
+        nodes = max(NODES, 3 * math.ceil(least_nodes(viscosity, time, steepest, spread)))
         start = TrigonometricSeries(sines=waves, period=2.0)
-        return periodic_burgers(points, points.new_tensor(time), viscosity, start, NODES)
+        return periodic_burgers(points, points.new_tensor(time), viscosity, start, nodes)
