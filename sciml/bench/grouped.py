@@ -56,9 +56,14 @@ class Groups:
         return {group.peer: group.name for group in self.groups if group.peer}
 
     def jobs(self, plan: Plan, peers: Collection[str] = ()) -> list[Job]:
-        """Return every job of the plan, group by group, with those of some optional peers."""
+        """Return every job of the plan, group by group, with those of some optional peers.
+
+        In a group all rows come with the first seed before those with the next one, so that a run that is stopped has
+        compared them.
+        """
         asked = [group for group in self.groups if group.peer in (None, *peers)]
-        return [job for group in asked for row in group.rows for job in self._jobs_of(plan, group.name, row)]
+        each = [[job for row in group.rows for job in self._jobs_of(plan, group.name, row)] for group in asked]
+        return [job for jobs in each for job in sorted(jobs, key=lambda job: plan.seeds.index(job["seed"]))]
 
     def checks(self, raw: Raw) -> list[Check]:
         """Return every limit, with what was measured."""
