@@ -17,6 +17,7 @@ from sciml.checks import choice, whole_number
 from sciml.errors import ConfigError
 from sciml.hcmoe.families.base import Family, Instances
 from sciml.nets.fno import FourierNeuralOperator
+from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.training.task import Task
 
 Mode = Literal["soft", "hard", "experts"]
@@ -53,7 +54,7 @@ class ConstrainedOperator(Task):
     def __init__(
         self,
         family: Family,
-        network: FourierNeuralOperator,
+        network: FourierNeuralOperator | PolynomialsInTime,
         mode: Mode = "experts",
         batch_size: int = 4,
         soft_epochs: int = 0,

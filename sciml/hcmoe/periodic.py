@@ -33,7 +33,7 @@ from sciml.hcmoe.layer import ConstraintOutput, warn_of_limits
 from sciml.hcmoe.periodic_grid import PeriodicGrid, Term, per_instance
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.numerics.partition_of_unity import product_windows
-from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseResidual, solve
+from sciml.numerics.pointwise_least_squares import PointwiseProblem, PointwiseResidual, minimum, solve
 
 TERMS: tuple[Term, ...] = ("u", "v", "x", "y", "laplace")
 MEAN = 1e-6  # of a start relative to its largest value, which counts as zero: that of rounding in single precision
@@ -168,9 +168,8 @@ class PeriodicConstraint(nn.Module):
         basis, start = self._checked(basis, start)
         with torch.no_grad():
             problem = self._least_squares(basis, start, viscosity, generator)
-            first = self._first(problem, guess)
-            w, _ = solve(problem, first, settings=self.settings.iteration, hessian="gauss_newton")
-        weights = w.reshape(len(start), self.count, -1)
+            found = minimum(problem, self._first(problem, guess), self.settings.iteration)
+        weights = found.w.reshape(len(start), self.count, -1)
         residual = self.grid.residual(self.assembled(basis, start, weights), viscosity)
         return self.grid.mean_squares(self.grid.duration * residual), weights
 

@@ -14,9 +14,11 @@ from sciml.data.generation import generate
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import VorticityCases, solutions, starts
+from sciml.hcmoe.operator_task import ConstrainedOperator
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
+from sciml.training.settings import Phase, Training
 
 SHAPE = (8, 16, 16)
 
@@ -129,6 +131,24 @@ def test_an_operator_learns_without_solutions(experts: bool | None) -> None:
         terms["residual"].backward()
         optimizer.step()
     assert error() < 0.85 * before
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard", "experts"])
+def test_the_task_learns_flows_and_its_solutions_start_as_they_have_to(mode: str) -> None:
+    task = ConstrainedOperator(flows(training_times=4, training_solves=3), network(2), mode, batch_size=2)
+    task.prepare(Training([Phase(1)]), 0)
+    batch = task.sample(0)
+    assert set(batch) == {"start"}
+    terms = task.loss(batch)
+    gradients = torch.autograd.grad(terms["residual"], list(task.network.parameters()))
+    assert all(bool(each.isfinite().all()) for each in gradients) and any(bool(each.any()) for each in gradients)
+    with torch.no_grad():
+        u = task(batch)
+    assert torch.allclose(u[:, 0], batch["start"], atol=1e-14) and u.mean((2, 3)).abs().max() < 1e-13
+    held_out, truth = cases_of(1, generator(2))
+    with torch.no_grad():
+        found = task.validate({**held_out, "u": truth, "times": task.family.grid.t})
+    assert 0 < float(found["relative_l2"]) < 2 and float(found["residual"]) > residual(task.family, truth, held_out)
 
 
 def test_solutions_of_a_data_set_are_compared_with_on_their_own_grid(tmp_path: Path) -> None:

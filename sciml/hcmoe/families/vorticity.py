@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -14,14 +14,13 @@ from torch import Tensor
 from sciml.checks import positive, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
 from sciml.errors import InputError
+from sciml.hcmoe.families.base import Family, Instances
 from sciml.hcmoe.families.vorticity_cases import read_cases, starts
 from sciml.hcmoe.layer import ConstraintOutput
 from sciml.hcmoe.periodic import TERMS, PeriodicConstraint, PeriodicSettings
 from sciml.hcmoe.periodic_grid import PeriodicGrid, Times, resampled
 from sciml.mesh import Grid
 from sciml.reference.vorticity import LEAST_POINTS
-
-Instances = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class FlowExperts:
         return {"residual": squares.mean()}, weights
 
 
-class VorticityFamily:
+class VorticityFamily(Family):
     r"""Flows :math:`w_t + u w_x + v w_y = \nu \Delta w` from Gaussian random vorticities, on a grid in time and space.
 
     The start holds by construction, so that the residual is the only term of the loss.
