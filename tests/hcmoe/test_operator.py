@@ -245,6 +245,16 @@ def test_a_file_of_solutions_is_tested_on_and_applied_to(name, tmp_path):
     assert found["relative_l2"] == pytest.approx(float(task.validate(batch)["relative_l2"]), rel=1e-4)
 
 
+def test_an_operator_of_the_published_family_refuses_other_instances():
+    (wide,) = SorptionCases(family="wide", cases=1, times=4, cells=9).val_dataloader()
+    with pytest.raises(InputError, match=r"instance 0 has the diffusivity .* train one with family=wide"):
+        operator().validate(wide)
+    (paper,) = SorptionCases(cases=1, times=4, cells=9).val_dataloader()
+    sloped = {**paper, "start": paper["start"] + 0.01 * paper["x"]}
+    with pytest.raises(InputError, match="instance 0 starts from values that differ by"):
+        operator().validate(sloped)
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     source = tmp_path / "flow.h5"
     generate("heat", 1, source, options={"size": "16"}, seed=0)

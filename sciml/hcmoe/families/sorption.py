@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciml.checks import choice, number, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 from sciml.hcmoe.bases import GridBasis
 from sciml.hcmoe.boxes import Boxes
 from sciml.hcmoe.constraint_settings import ConstraintSettings
@@ -28,11 +28,13 @@ from sciml.hcmoe.problems.sorption import VariedSorption
 from sciml.hcmoe.rows import Lattice
 from sciml.mesh import Grid
 from sciml.numerics.local_interpolation import interpolate
-from sciml.reference.diffusion_sorption import SMALLEST, cell_centres
+from sciml.reference.diffusion_sorption import SMALLEST, Sorption, cell_centres
 from sciml.reference.diffusion_sorption_families import FAMILIES, HIGHEST_START
 
 # Of the numbers of the wide family; channels of the network go from -1 to 1 over them.
 RANGES = {"diffusivity": (2e-4, 1e-3), "coefficient": (1e-4, 1e-3), "exponent": (0.7, 0.95), "left": (0.5, 1.0)}
+SAME = 1e-9  # the relative difference of numbers of an equation that counts as none
+CONSTANT = 1e-6  # the variation of a start that counts as none; values in files are in single precision
 LOGARITHMIC = ("diffusivity", "coefficient")
 DEFAULT = ConstraintSettings(start="grid", coupling="windows")
 
@@ -223,6 +225,8 @@ class SorptionFamily(Family):
 
     def instances(self, case: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the instances of solutions, with their starts on the cells of the family."""
+        if self.family == "paper":
+            _require_published(case)
         start = Profile(case["start"].double(), case["x"].double())(self.y.to(case["x"].device))
         return {"start": start.clamp_min(0), **{name: case[name].double() for name in NAMES}}
 
@@ -255,3 +259,23 @@ class SorptionFamily(Family):
     def _lattice(self, training: bool, device: torch.device) -> Lattice:
         s, y = self.s[: self.seen if training else None].to(device), self.y.to(device)
         return Lattice(self.problem, s, y, Boxes(len(s), len(y)), self.settings.weighting)
+
+
+def _require_published(case: Mapping[str, Tensor]) -> None:
+    """Check that instances are of the published family: an operator of that family sees nothing else of them."""
+    for name in NAMES:
+        published = getattr(Sorption(), name)
+        other = (case[name].double() - published).abs() > SAME * abs(published)
+        if bool(other.any()):
+            number = int(other.nonzero()[0])
+            raise InputError(
+                f"instance {number} has the {name} {float(case[name][number]):g}, expected {published:g}, that of the "
+                "published family, which the operator was trained for; train one with family=wide."
+            )
+    spread = case["start"].amax(1) - case["start"].amin(1)
+    if bool((spread > CONSTANT).any()):
+        number = int((spread > CONSTANT).nonzero()[0])
+        raise InputError(
+            f"instance {number} starts from values that differ by {float(spread[number]):.3g}, expected a constant "
+            "start, as the operator was trained for; train one with family=wide."
+        )
