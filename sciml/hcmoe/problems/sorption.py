@@ -71,7 +71,7 @@ class DiffusionSorption(SpaceTimeProblem):
             raise InputError(
                 "the right sign of sorption is 1, as printed in the paper, expected -1: with 1 a mode grows at the "
                 "rate 1 / (R D), which experts resolve (sciml.reference.diffusion_sorption.growth_rate); "
-                "set faithful=True to repeat what was published, by a layer on its grid."
+                "faithful: true, or faithful=True in Python, repeats what was published, by a layer on its grid."
             )
         self.well_posed = self.equation.right_sign < 0
         if not self.well_posed:
