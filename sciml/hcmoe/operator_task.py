@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciml.checks import choice, whole_number
 from sciml.errors import ConfigError
@@ -68,16 +68,18 @@ class ConstrainedOperator(Task):
                 f"the network has {network.inputs} inputs, expected {family.channels}, the channels of the family; set "
                 "inputs of the network."
             )
-        self._objectives = None
+        self._objectives: nn.ModuleList | None = None
         if mode != "soft":
             experts = mode == "experts"
-            self._objectives = [family.objective(experts=experts, training=training) for training in (False, True)]
+            objectives = (family.objective(experts=experts, training=training) for training in (False, True))
+            self._objectives = nn.ModuleList(objectives)
             count, beside = self._objectives[0].fields
             self.register_buffer("guess", torch.ones(1, count, network.outputs + beside, dtype=torch.float64))
         self._found: Tensor | None = None
 
     def forward(self, instances: Instances) -> Tensor:
         r"""Return solutions, ``(instances, \*shape)``, in float64."""
+        instances = {name: each.to(self.device) for name, each in instances.items()}
         outputs = self.network(self._inputs(instances))
         if self._objectives is None:
             return self.family.unconstrained(outputs, instances)

@@ -255,6 +255,28 @@ def test_an_operator_of_the_published_family_refuses_other_instances():
         operator().validate(sloped)
 
 
+def test_constraints_move_to_the_device_of_the_operator():
+    task = operator("experts").to("meta")
+    assert all(each.layer.lattice.x.device.type == "meta" for each in task._objectives)
+    assert task.guess.device.type == "meta"
+
+
+def test_solutions_after_the_end_and_instances_beyond_the_ranges_are_refused():
+    (longer,) = SorptionCases(cases=1, times=4, cells=9, duration=600.0).val_dataloader()
+    with pytest.raises(InputError, match="go on until 600 s, expected at most 500 s"):
+        operator().validate(longer)
+    (wide,) = SorptionCases(family="wide", cases=1, times=4, cells=9).val_dataloader()
+    with pytest.raises(InputError, match="an instance has the coefficient 0, expected one from"):
+        operator(given=family("wide")).validate({**wide, "coefficient": 0 * wide["coefficient"]})
+
+
+def test_the_last_time_of_training_stands_for_its_own_share():
+    given = family(trained_until=300.0)
+    shares = given._lattice(True, torch.device("cpu")).shares[0]
+    torch.testing.assert_close(shares[1:-1], shares[1:-1].mean().expand(given.seen - 2))
+    assert float(shares[-1]) == pytest.approx(float(shares[1]))
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     source = tmp_path / "flow.h5"
     generate("heat", 1, source, options={"size": "16"}, seed=0)

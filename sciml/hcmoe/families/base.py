@@ -17,7 +17,7 @@ Instances = Mapping[str, Tensor]
 
 
 class Objective(Protocol):
-    """A constraint on the outputs of a network as a family has it: a combination of them, and a loss for the basis."""
+    """A module that constrains the outputs of a network as a family does: the combination, and a loss."""
 
     @property
     def fields(self) -> tuple[int, int]:

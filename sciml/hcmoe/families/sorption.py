@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciml.checks import choice, number, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
@@ -35,6 +36,8 @@ from sciml.reference.diffusion_sorption_families import FAMILIES, HIGHEST_START
 RANGES = {"diffusivity": (2e-4, 1e-3), "coefficient": (1e-4, 1e-3), "exponent": (0.7, 0.95), "left": (0.5, 1.0)}
 SAME = 1e-9  # the relative difference of numbers of an equation that counts as none
 CONSTANT = 1e-6  # the variation of a start that counts as none; values in files are in single precision
+ROUNDING = 1e-9  # of times
+SLACK = 1e-5  # of the ends of ranges, relative; values in files are in single precision
 LOGARITHMIC = ("diffusivity", "coefficient")
 DEFAULT = ConstraintSettings(start="grid", coupling="windows")
 
@@ -67,28 +70,25 @@ class SorptionInRootTime(VariedSorption):
         return u_s - 2 * self.seconds * at.t * at["diffusivity"] / retardation * u_xx
 
 
-@dataclass(frozen=True, eq=False)
-class GridExperts:
+class GridExperts(nn.Module):
     """A constraint layer on outputs that are values on a grid.
 
     Parameters
     ----------
-    layer : of the experts
-    s, y : its grid, of which outputs may have further times
+    layer : of the experts; outputs may have times after its last one
     order : of the differences
     """
 
-    layer: ExpertConstraint
-    s: Tensor
-    y: Tensor
-    order: int
+    def __init__(self, layer: ExpertConstraint, order: int) -> None:
+        super().__init__()
+        self.layer, self.order = layer, order
 
     @property
     def fields(self) -> tuple[int, int]:
         """The numbers of experts and of fields beside the outputs, whose weights are 1."""
         return self.layer.boxes.count, int(self.layer.settings.lifted)
 
-    def __call__(
+    def forward(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> ConstraintOutput:
         """Return the combination that satisfies the equation best."""
@@ -103,10 +103,11 @@ class GridExperts:
         return {"residual": found["residual"].mean(), "conditions": conditions.mean()}, weights
 
     def _basis(self, outputs: Tensor) -> GridBasis:
-        return GridBasis(outputs[:, : len(self.s)], self.s, self.y, self.order)
+        lattice = self.layer.lattice
+        return GridBasis(outputs[:, : len(lattice.times)], lattice.times, lattice.x, self.order)
 
     def _coefficients(self, instances: Instances) -> Coefficients:
-        return coefficients_of_instances(instances, self.y)
+        return coefficients_of_instances(instances, self.layer.lattice.x)
 
 
 class SorptionFamily(Family):
@@ -154,7 +155,7 @@ class SorptionFamily(Family):
         self.varying = NAMES if family == "wide" else ()
         self.channels = 3 + len(self.varying)
         self.training_solves = whole_number("training_solves", training_solves, at_least=1)
-        until = number("trained_until", trained_until or duration, above=0, at_most=duration)
+        until = number("trained_until", duration if trained_until is None else trained_until, above=0, at_most=duration)
         self.seen = int((self.problem.seconds * self.s**2 <= until * (1 + 1e-12)).sum())
         if self.seen < order + 2:
             raise ConfigError(
@@ -213,13 +214,19 @@ class SorptionFamily(Family):
         settings = self.settings
         if training:
             settings = replace(settings, iteration=replace(settings.iteration, max_solves=self.training_solves))
-        s = self.s[: self.seen] if training else self.s
-        layer = ExpertConstraint(self.problem, s, self.y, self.experts if experts else (1, 1), settings)
-        return GridExperts(layer, s, self.y, self.order)
+        problem, s = self._stated(training)
+        return GridExperts(
+            ExpertConstraint(problem, s, self.y, self.experts if experts else (1, 1), settings), self.order
+        )
 
     def compared(self, u: Tensor, case: Mapping[str, Tensor]) -> Tensor:
         """Return u at the times in seconds and the places of a solution, by polynomials of the order of the family."""
         s = (case["times"].double() / self.problem.seconds).sqrt()
+        if float(s.max()) > 1 + ROUNDING:
+            raise InputError(
+                f"the solutions go on until {float(case['times'].max()):g} s, expected at most "
+                f"{self.problem.seconds:g} s, the duration of the family; generate shorter ones."
+            )
         values = interpolate(u, self.s.to(u.device), s, self.order, 1)
         return interpolate(values, self.y.to(u.device), case["x"].double(), self.order, 2)
 
@@ -227,6 +234,8 @@ class SorptionFamily(Family):
         """Return the instances of solutions, with their starts on the cells of the family."""
         if self.family == "paper":
             _require_published(case)
+        else:
+            _require_within(case)
         start = Profile(case["start"].double(), case["x"].double())(self.y.to(case["x"].device))
         return {"start": start.clamp_min(0), **{name: case[name].double() for name in NAMES}}
 
@@ -257,8 +266,19 @@ class SorptionFamily(Family):
         return {"relative_l2": float(np.mean(errors)), "samples": float(len(cases))}
 
     def _lattice(self, training: bool, device: torch.device) -> Lattice:
-        s, y = self.s[: self.seen if training else None].to(device), self.y.to(device)
-        return Lattice(self.problem, s, y, Boxes(len(s), len(y)), self.settings.weighting)
+        (problem, s), y = self._stated(training), self.y.to(device)
+        return Lattice(problem, s.to(device), y, Boxes(len(s), len(y)), self.settings.weighting)
+
+    def _stated(self, training: bool) -> tuple[SorptionInRootTime, Tensor]:
+        """Return the problem and the times of the grid; in training until half a step after the last one that it sees.
+
+        So that this one stands for no more than its own share of the time.
+        """
+        if not training or self.seen == len(self.s):
+            return self.problem, self.s
+        problem = copy.copy(self.problem)
+        problem.duration = float(self.s[self.seen - 1] + self.s[self.seen]) / 2
+        return problem, self.s[: self.seen]
 
 
 def _require_published(case: Mapping[str, Tensor]) -> None:
@@ -272,10 +292,22 @@ def _require_published(case: Mapping[str, Tensor]) -> None:
                 f"instance {number} has the {name} {float(case[name][number]):g}, expected {published:g}, that of the "
                 "published family, which the operator was trained for; train one with family=wide."
             )
-    spread = case["start"].amax(1) - case["start"].amin(1)
-    if bool((spread > CONSTANT).any()):
-        number = int((spread > CONSTANT).nonzero()[0])
+    varies = case["start"].amax(1) - case["start"].amin(1)
+    if bool((varies > CONSTANT).any()):
+        number = int((varies > CONSTANT).nonzero()[0])
         raise InputError(
-            f"instance {number} starts from values that differ by {float(spread[number]):.3g}, expected a constant "
+            f"instance {number} starts from values that differ by {float(varies[number]):.3g}, expected a constant "
             "start, as the operator was trained for; train one with family=wide."
         )
+
+
+def _require_within(case: Mapping[str, Tensor]) -> None:
+    """Check that instances are within the ranges of the wide family, beyond which a network has seen nothing."""
+    for name, (low, high) in {"start": (0.0, HIGHEST_START), **RANGES}.items():
+        values = case[name].double()
+        outside = (values < low - SLACK * high) | (values > high + SLACK * high)
+        if bool(outside.any()):
+            raise InputError(
+                f"an instance has the {name} {float(values[outside][0]):g}, expected one from {low:g} to {high:g}, the "
+                "range that the operator was trained for."
+            )

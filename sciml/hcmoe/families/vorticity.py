@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciml.checks import positive, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
@@ -22,9 +22,10 @@ from sciml.hcmoe.periodic_grid import PeriodicGrid, Times, resampled
 from sciml.mesh import Grid
 from sciml.reference.vorticity import LEAST_POINTS
 
+ROUNDING = 1e-9  # of times
 
-@dataclass(frozen=True, eq=False)
-class FlowExperts:
+
+class FlowExperts(nn.Module):
     """A constraint layer on outputs that are values on a periodic grid.
 
     Parameters
@@ -33,15 +34,16 @@ class FlowExperts:
     viscosity : of all instances
     """
 
-    layer: PeriodicConstraint
-    viscosity: float
+    def __init__(self, layer: PeriodicConstraint, viscosity: float) -> None:
+        super().__init__()
+        self.layer, self.viscosity = layer, viscosity
 
     @property
     def fields(self) -> tuple[int, int]:
         """The numbers of experts and of fields beside the outputs, whose weights are 1."""
         return self.layer.count, 0
 
-    def __call__(
+    def forward(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> ConstraintOutput:
         """Return the combination that satisfies the equation best."""
@@ -108,7 +110,7 @@ class VorticityFamily(Family):
 
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Return instances whose start is ``(count, nx, ny)``; no solution is among them."""
-        return {"start": starts(self.places, count, self.length, generator)}
+        return {"start": starts(self.places, count, self.length, generator).to(generator.device)}
 
     def inputs(self, instances: Instances) -> Tensor:
         r"""Return what a network sees: time, start, and :math:`w_t` at the start, ``(instances, *shape, 3)``.
@@ -144,6 +146,12 @@ class VorticityFamily(Family):
 
     def compared(self, u: Tensor, case: Instances) -> Tensor:
         """Return u at the times and the places of a solution, by its series in space."""
+        last, duration = float(case["times"].max()), self.grid.duration
+        if last > duration * (1 + ROUNDING):
+            raise InputError(
+                f"the solutions go on until {last:g} s, expected at most {duration:g} s, the duration of the family; "
+                "generate shorter ones."
+            )
         return self.grid.at(u, case["times"], case["u"].shape[-1])
 
     def instances(self, case: Instances) -> dict[str, Tensor]:
