@@ -21,8 +21,15 @@ True
 Any other basis, the fields of a network among them, is that of a layer, :class:`~sciml.hcmoe.layer.ExpertConstraint`,
 whose combination is a differentiable function of the basis and of the equation's coefficients.
 
-A new equation is a class in :mod:`sciml.hcmoe.problems`; ``sciml solve configs/hcmoe/burgers_cpu.yaml`` writes fields
-and pictures.
+:class:`~sciml.hcmoe.operator_task.ConstrainedOperator` trains networks whose outputs are such a basis by the equation
+alone, on the instances of a family: :class:`~sciml.hcmoe.families.sorption.SorptionFamily`, diffusion with sorption, or
+:class:`~sciml.hcmoe.families.vorticity.VorticityFamily`, incompressible flows in a periodic square
+(:class:`~sciml.hcmoe.periodic.PeriodicConstraint`). :class:`~sciml.hcmoe.plane.PlaneExperts` solves Darcy flow on
+rectangles, :func:`~sciml.hcmoe.inverse.identify` finds coefficients from noisy readings, and
+:class:`~sciml.hcmoe.projection.Projection` makes start, ends and mass exact on given fields.
+
+A new equation is a class in :mod:`sciml.hcmoe.problems`; ``sciml solve hcmoe/burgers_cpu`` writes fields and
+pictures.
 """
 
 from __future__ import annotations
