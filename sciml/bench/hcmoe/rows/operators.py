@@ -95,10 +95,10 @@ GROUPS = (
         ),
         (
             Limit("wide family without solutions: experts over soft", "experts",
-                  (Bound("error", 1.0, over="soft", form=_PLAIN), Bound("error", 1.0, over="soft-exact", form=_PLAIN)),
+                  (Bound("error", 1.0, over="soft", form=_SHORT), Bound("error", 1.0, over="soft-exact", form=_SHORT)),
                   beside="volumes-32"),
             Limit("wide family, 8 functions: experts over modes of 64 solutions", "experts-8",
-                  (Bound("error", 1.0, over="modes-4", form=_PLAIN),), beside="modes-4"),
+                  (Bound("error", 1.0, over="modes-4", form=_SHORT),), beside="modes-4"),
         ),
         (Case("sorption of random starts, without solutions: mean relative L2 error", "experts", "error"),),
         "The CPU time of finite volumes is for all 32 instances; that of modes is of their solutions.",
