@@ -307,6 +307,7 @@ def test_wrong_settings_of_an_operator_are_refused(options, words):
         ({"experts": (1, 5)}, "has 12 points for 5 experts, expected a multiple of 5"),
         ({"trained_until": 600.0}, "trained_until is 600"),
         ({"trained_until": 1.0}, "training sees 1 times until 1 s, expected at least 6"),
+        ({"constraint": ConstraintSettings(over_ranks=True)}, "over_ranks is set in the constraint of a family"),
         ({"training_solves": 0}, "training_solves is 0"),
         ({"duration": -1.0}, "the duration in seconds is -1"),
     ],

@@ -149,6 +149,11 @@ class SorptionFamily(Family):
             whole_number("the number of cells of the grid", cells, at_least=order + 3),
         )
         self.experts, self.settings = experts, constraint or DEFAULT
+        if self.settings.over_ranks:
+            raise ConfigError(
+                "over_ranks is set in the constraint of a family, expected false: an operator draws other instances on "
+                "each rank, whose solves are not shared out."
+            )
         self.problem = SorptionInRootTime(duration)
         self.s = torch.linspace(0, 1, times, dtype=torch.float64)
         self.y = torch.from_numpy(cell_centres(cells))

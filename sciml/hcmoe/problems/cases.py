@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.domains import Box
 from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
+from sciml.hcmoe.problems.profiles import Coefficient
 from sciml.reference.burgers_cole_hopf import least_nodes, standard_burgers
 
 NODES = 4001  # of the quadrature of Cole and Hopf, or three times what it needs, which is exact to rounding
@@ -18,7 +19,28 @@ FIXED = EndCondition(1.0, 0.0, 0.0)  # u = 0
 POSITIVE = {"viscosity": {"above": 0}, "diffusivity": {"above": 0}}
 
 
-class Burgers(SpaceTimeProblem):
+class BurgersEquation(SpaceTimeProblem):
+    """Burgers' equation with u = 0 at both ends, whose start is left to the classes below."""
+
+    ranges = POSITIVE
+    _coefficients: dict[str, Coefficient]
+
+    @property
+    def coefficients(self) -> Mapping[str, Tensor]:
+        """The viscosity of each instance, and what its start depends on."""
+        return self._coefficients
+
+    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
+        """Return ``u_t + u u_x - viscosity u_xx``."""
+        u, u_t, u_x, u_xx = terms
+        return u_t + u * u_x - at["viscosity"] * u_xx
+
+    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
+        """Return u = 0 twice."""
+        return FIXED, FIXED
+
+
+class Burgers(BurgersEquation):
     r"""The standard case of Burgers' equation, ``u_t + u u_x = viscosity u_xx`` on [-1, 1], ``u_0 = -sin(\pi x)``.
 
     u is 0 at both ends; a front as wide as the viscosity forms at x = 0. The exact solution is that of Cole and Hopf.
@@ -33,30 +55,14 @@ class Burgers(SpaceTimeProblem):
     Basdevant et al., Comput. Fluids 14, 1986.
     """
 
-    ranges = POSITIVE
-
     def __init__(self, viscosity: float | list[float] = 0.01 / math.pi, duration: float = 1.0) -> None:
         self.domain, self.duration = Box([-1.0], [1.0]), duration
         self._coefficients = instances_of(viscosity=viscosity)
         self.check_coefficients(self._coefficients)
 
-    @property
-    def coefficients(self) -> Mapping[str, Tensor]:
-        """The viscosity of each instance."""
-        return self._coefficients
-
-    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
-        """Return ``u_t + u u_x - viscosity u_xx``."""
-        u, u_t, u_x, u_xx = terms
-        return u_t + u * u_x - at["viscosity"] * u_xx
-
     def initial(self, at: Points) -> Tensor:
         """Return the sine of the start."""
         return -torch.sin(torch.pi * at.x)
-
-    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
-        """Return u = 0 twice."""
-        return FIXED, FIXED
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the solution of Cole and Hopf; None at viscosities at which it takes minutes to compute."""

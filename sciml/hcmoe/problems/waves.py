@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from sciml.checks import instance, number, positive, whole_number
 from sciml.domains import Box
-from sciml.hcmoe.problems.base import EndCondition, Points, SpaceTimeProblem, instances_of
-from sciml.hcmoe.problems.cases import FIXED, MOST_NODES, NODES
+from sciml.hcmoe.problems.base import Points, instances_of
+from sciml.hcmoe.problems.cases import MOST_NODES, NODES, BurgersEquation
 from sciml.reference.burgers_cole_hopf import least_nodes, periodic_burgers
 from sciml.reference.trigonometric_series import TrigonometricSeries
 
 MOST_WAVES = 64
 
 
-class BurgersWaves(SpaceTimeProblem):
+class BurgersWaves(BurgersEquation):
     r"""Burgers' equation on [0, 1] with u = 0 at both ends, from the sum of waves ``wave_k \sin(k \pi x)``, k = 1, 2...
 
     The coefficients are ``viscosity``, ``wave_1``, ``wave_2`` and so on. The exact solution is that of Cole and Hopf.
@@ -42,24 +41,10 @@ class BurgersWaves(SpaceTimeProblem):
         sizes = {f"wave_{k}": number(f"the size of wave {k}", size) for k, size in enumerate(waves, start=1)}
         self._coefficients = instances_of(viscosity=positive("the viscosity", viscosity), **sizes)
 
-    @property
-    def coefficients(self) -> Mapping[str, Tensor]:
-        """The viscosity and the sizes of the waves."""
-        return self._coefficients
-
-    def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
-        """Return ``u_t + u u_x - viscosity u_xx``."""
-        u, u_t, u_x, u_xx = terms
-        return u_t + u * u_x - at["viscosity"] * u_xx
-
     def initial(self, at: Points) -> Tensor:
         """Return the sum of the waves."""
         waves = range(1, len(self._coefficients))
         return sum(at[f"wave_{k}"] * torch.sin(k * torch.pi * at.x) for k in waves)
-
-    def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
-        """Return u = 0 twice."""
-        return FIXED, FIXED
 
     def exact(self, points: Tensor, time: float) -> Tensor | None:
         """Return the solution of Cole and Hopf; None at viscosities at which it takes minutes to compute."""
