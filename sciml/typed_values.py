@@ -17,6 +17,9 @@ a union                                       what one of its members takes, the
 ``Any``                                       plain values, which name no class
 ============================================  ==================================================================
 
+What a mapping of the fields of a dataclass leaves out comes from the default of its parameter where that is a
+dataclass, else, and behind ``class_path``, from the defaults of the fields.
+
 Nothing else is ever done with a value: no text is evaluated, and a class is imported only where an annotation asks for
 one of its bases and its name is on the list of :mod:`sciml.config_classes`.
 
@@ -144,7 +147,9 @@ class TypedValues:
                 raise self.where.error(full, f"{reason}; write {name}: float for example")
             if name not in values and entry.default is None:
                 raise self.where.error(full, f"{full} is missing, expected {in_words(entry.hint)}")
-            plain[name] = self._item(entry.hint, values[name] if name in values else _plain(entry.default()), full)
+            default = None if entry.default is None else entry.default()
+            given = _over(default, values[name]) if name in values else _plain(default)
+            plain[name] = self._item(entry.hint, given, full)
         return plain
 
     def _fit(self, hint: Any, value: Any, key: str) -> Any:
@@ -347,6 +352,19 @@ def _object(kind: Any, value: Any) -> Any:
     if _is(kind, PurePath):
         return Path(value) if kind is PurePath else kind(value)
     return value
+
+
+def _over(default: Any, given: Any) -> Any:
+    """Return what a file gives for a dataclass, with what it leaves out from the default of the parameter, if any.
+
+    The default of a parameter may differ from those of the fields of its class.
+    """
+    if not is_dataclass(default) or not isinstance(given, Mapping):
+        return given
+    whole = {each.name: getattr(default, each.name) for each in fields(default) if each.init}
+    if not set(given) <= set(whole):
+        return given  # of another class, or with a key that does not exist
+    return {name: _over(value, given[name]) if name in given else _plain(value) for name, value in whole.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from scipy.interpolate import CubicSpline
 
+from sciml import hcmoe
+from sciml.config_errors import Where
 from sciml.data import generate, open_dataset
 from sciml.errors import ConfigError, DataFormatError, InputError
-from sciml.hcmoe import ConstrainedOperator, ConstraintSettings, SorptionCases, SorptionFamily
+from sciml.hcmoe import (
+    BatchedSettings,
+    ConstrainedOperator,
+    ConstraintSettings,
+    PeriodicSettings,
+    SorptionCases,
+    SorptionFamily,
+)
 from sciml.hcmoe.families.sorption_cases import each_case
 from sciml.hcmoe.families.sorption_instances import instances_of
 from sciml.nets.fno import FourierNeuralOperator
@@ -20,6 +30,7 @@ from sciml.reference.diffusion_sorption import Sorption, cell_centres, extrapola
 from sciml.training.config import Config, config_from_values
 from sciml.training.run import finished, train
 from sciml.training.settings import Phase, Training
+from sciml.typed_values import TypedValues
 
 MODES = ["soft", "hard", "experts"]
 FINE = 400  # cells of reference solutions
@@ -188,6 +199,22 @@ def config(mode: str, epochs: int = 2) -> Config:
         },
         "a test",
     )
+
+
+@pytest.mark.parametrize(("name", "options"), [("Sorption", {"times": 10, "cells": 12}), ("Vorticity", {})])
+@pytest.mark.parametrize("given", [None, {}, {"hessian": "gauss_newton"}, {"iteration": {"max_solves": 7}}])
+def test_settings_of_a_constraint_that_a_config_leaves_out_are_those_of_the_family(name, options, given):
+    section = {"class_path": f"sciml.hcmoe.{name}Family", "init_args": {**options, "constraint": given}}
+    values = config("soft").values
+    values["task"]["init_args"]["family"] = section
+    typed = TypedValues(Where("a test"))
+    checked = typed.check(ConstrainedOperator, values["task"]["init_args"], "task")["family"]["init_args"]
+    made = typed.construct(getattr(hcmoe, f"{name}Family"), checked, "family").settings
+    default = getattr(hcmoe, f"{name}Family")(**options).settings
+    expected = {"iteration": BatchedSettings(max_solves=7)} if "iteration" in (given or {}) else given or {}
+    assert made == replace(default, **expected)
+    own = {"Sorption": ConstraintSettings("windows", "grid"), "Vorticity": PeriodicSettings(ridge=1e-4)}
+    assert default == own[name]
 
 
 @pytest.mark.parametrize("mode", ["soft", "experts"])

@@ -123,7 +123,7 @@ class SorptionFamily(Family):
     times, cells : of the grid
     order : of accuracy of the differences, 2, 4, 6 or 8
     experts : boxes along time and place
-    constraint : its rows and its solve
+    constraint : its rows and its solve, with ``start="grid"`` and ``coupling="windows"`` by default
     training_solves : of the iteration in each update
     duration : T in seconds
     trained_until : seconds after which training sees neither residual nor conditions; the duration by default
@@ -138,7 +138,7 @@ class SorptionFamily(Family):
         cells: int = 32,
         order: int = 4,
         experts: tuple[int, int] = (1, 4),
-        constraint: ConstraintSettings | None = None,
+        constraint: ConstraintSettings | None = DEFAULT,
         training_solves: int = 3,
         duration: float = 500.0,
         trained_until: float | None = None,

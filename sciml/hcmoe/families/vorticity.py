@@ -23,6 +23,7 @@ from sciml.mesh import Grid
 from sciml.reference.vorticity import LEAST_POINTS
 
 ROUNDING = 1e-9  # of times
+DEFAULT = PeriodicSettings(ridge=1e-4)
 
 
 class FlowExperts(nn.Module):
@@ -70,7 +71,7 @@ class VorticityFamily(Family):
     length : of the kernel of the random starts, see :func:`sciml.reference.vorticity.random_vorticity`
     times : of the grid, see :class:`~sciml.hcmoe.periodic_grid.PeriodicGrid`
     experts : windows along x and y
-    constraint : its rows and its solve
+    constraint : its rows and its solve, with the ridge 1e-4 by default
     training_times : of the grid whose residuals are rows in each update; all by default
     training_solves : of the iteration in each update
 
@@ -91,7 +92,7 @@ class VorticityFamily(Family):
         length: float = 0.8,
         times: Times = "chebyshev",
         experts: tuple[int, int] = (2, 2),
-        constraint: PeriodicSettings | None = None,
+        constraint: PeriodicSettings | None = DEFAULT,
         training_times: int | None = None,
         training_solves: int = 8,
     ) -> None:
@@ -103,7 +104,7 @@ class VorticityFamily(Family):
                 f"there are {self.places} and {self.shape[2]} places along x and y, expected equal numbers of at least "
                 f"{LEAST_POINTS}, which resolve the random starts."
             )
-        self.experts, self.settings = experts, constraint or PeriodicSettings(ridge=1e-4)
+        self.experts, self.settings = experts, constraint or DEFAULT
         self.training_times = training_times
         self.training_solves = whole_number("training_solves", training_solves, at_least=1)
         self.objective(experts=True, training=True)  # which refuses experts that do not divide the grid
