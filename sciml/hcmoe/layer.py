@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import instance, shape
+from sciml.checks import instance, real_tensor, shape
 from sciml.errors import InputError
 from sciml.hcmoe.bases import Basis, GridBasis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes, axis
@@ -133,8 +133,7 @@ class ExpertConstraint(nn.Module):
             If the basis is not finite (the sentence names the expert), or has more fields than an expert has points.
         """
         problem, members, start = self._stated(basis, coefficients, generator, guess)
-        share = share_of(problem.items) if self.settings.over_ranks else slice(0, problem.items)
-        own = problem.chosen(share) if self.settings.over_ranks else problem
+        own, share = self._own(problem)
         w, report = solve(own, start[share], settings=self.settings.iteration, hessian=self.settings.hessian)
         if not self._told:
             self._told = warn_of_limits(report)
@@ -151,10 +150,12 @@ class ExpertConstraint(nn.Module):
         generator: torch.Generator | None = None,
         guess: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the sums of squares at the best combination, as a loss for the basis, and the weights of it.
+        """Return the sums of squares at the combination that is found, as a loss for the basis, and its weights.
 
-        Their sum has the derivatives of the least sum of squares by the basis and the coefficients, by variable
-        projection: without an adjoint solve, and thus at a fraction of the cost of derivatives of u.
+        At the best combination, their sum has the derivatives of the least sum of squares by the basis and the
+        coefficients, by variable projection: without an adjoint solve, and thus at a fraction of the cost of
+        derivatives of u. Where ``settings.iteration`` ends the iteration before, sum and derivatives are approximations
+        of these, the better the nearer to the best combination it begins.
 
         Parameters
         ----------
@@ -166,11 +167,21 @@ class ExpertConstraint(nn.Module):
         weights : ``(instances, K, N)``, without derivatives
         """
         problem, members, start = self._stated(basis, coefficients, generator, guess)
-        found = minimum(problem, start, self.settings.iteration)
+        own, share = self._own(problem)
+        w = minimum(own, start[share], self.settings.iteration).w
+        if self.settings.over_ranks:
+            w = gathered(w, share, problem.items)
         instances = len(members) // self._solved.count
-        squares = {name: each.reshape(instances, -1).sum(1) for name, each in problem.squares(found.w).items()}
+        squares = {name: each.reshape(instances, -1).sum(1) for name, each in problem.squares(w).items()}
         named = zip(("residual", "conditions", "faces"), squares.values(), strict=True)
-        return dict(named), found.w.reshape(instances, self.boxes.count, -1)
+        return dict(named), w.reshape(instances, self.boxes.count, -1)
+
+    def _own(self, problem: PointwiseProblem) -> tuple[PointwiseProblem, slice]:
+        """Return the items of the problem that this process solves, and which they are: all, unless they are shared."""
+        if not self.settings.over_ranks:
+            return problem, slice(0, problem.items)
+        share = share_of(problem.items)
+        return problem.chosen(share), share
 
     def _stated(
         self,
@@ -196,7 +207,10 @@ class ExpertConstraint(nn.Module):
         if guess is None:
             return problem, members, self._start(problem, list(coefficients))
         fields = members.shape[3] * boxes.count // self.boxes.count
-        shape("the guess of the constraint", guess, (len(guess), self.boxes.count, fields))
+        name = "the guess of the constraint"
+        shape(name, real_tensor(name, guess), ("instances", self.boxes.count, fields))
+        if len(guess) not in (1, instances):
+            raise InputError(f"{name} is one for {len(guess)} instances, expected 1 or {instances}.")
         start = guess.detach().to(members).expand(instances, *guess.shape[1:])
         return problem, members, start.reshape(problem.items, -1)
 

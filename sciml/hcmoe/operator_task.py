@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from sciml.checks import choice, whole_number
 from sciml.errors import ConfigError
 from sciml.hcmoe.families.base import Family, Instances
+from sciml.hcmoe.ranks import mean_over_ranks
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime
+from sciml.training.settings import Training
 from sciml.training.task import Task
 
 Mode = Literal["soft", "hard", "experts"]
@@ -29,9 +31,10 @@ MEMORY = 0.9  # of the running mean of the weights, from one update to the next
 class ConstrainedOperator(Task):
     r"""Train an operator from the instances of a family to their solutions, by the equation alone.
 
-    In the modes "hard" and "experts" the loss is the least sum of squares of residual and conditions that combinations
-    of the outputs have. Its derivatives are those at fixed weights (variable projection), so that no adjoint is solved
-    for. The iteration begins from the running mean of the weights of former updates, which is trained alongside.
+    In the modes "hard" and "experts" the loss is the sum of squares of residual and conditions at a combination of the
+    outputs that nearly has the least: the one after ``training_solves`` iterations of the family, which begin from the
+    running mean of the weights of former updates, over all ranks. Its derivatives are those at fixed weights (variable
+    projection), exact at the least sum, so that no adjoint is solved for.
 
     Parameters
     ----------
@@ -77,6 +80,21 @@ class ConstrainedOperator(Task):
             self.register_buffer("guess", torch.ones(1, count, network.outputs + beside, dtype=torch.float64))
         self._found: Tensor | None = None
 
+    def prepare(self, settings: Training, seed: int) -> None:
+        """Set how the operator is trained; a line search has no place where the loss depends on a running mean.
+
+        Raises
+        ------
+        ConfigError
+            If there is one in the modes "hard" and "experts".
+        """
+        super().prepare(settings, seed)
+        if self._objectives is not None and any(phase.optimizer == "lbfgs" for phase in settings.phases):
+            raise ConfigError(
+                f"an operator in the mode {self.mode} is trained by lbfgs, expected one without a line search, "
+                "whose evaluations would each enter the running mean of the weights; choose adam, adamw or soap."
+            )
+
     def forward(self, instances: Instances) -> Tensor:
         r"""Return solutions, ``(instances, \*shape)``, in float64."""
         instances = {name: each.to(self.device) for name, each in instances.items()}
@@ -90,7 +108,7 @@ class ConstrainedOperator(Task):
         return self.family.sample(self.batch_size, self.generator())
 
     def loss(self, batch: Instances) -> dict[str, Tensor]:
-        """Return the mean squares of residual and conditions, least ones except in the mode "soft"."""
+        """Return the mean squares of residual and conditions, nearly least ones except in the mode "soft"."""
         outputs = self.network(self._inputs(batch))
         if self._objectives is None or self.current_epoch < self.soft_epochs:
             return self.family.squares(self.family.unconstrained(outputs, batch), batch, training=True)
@@ -102,7 +120,7 @@ class ConstrainedOperator(Task):
         """Clip the gradient, and take the weights of this update into their running mean."""
         super().on_before_optimizer_step(optimizer)
         if self._found is not None:
-            self.guess.lerp_(self._found.to(self.guess), 1 - MEMORY)
+            self.guess.lerp_(mean_over_ranks(self._found).to(self.guess), 1 - MEMORY)
             self._found = None
 
     def validate(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:

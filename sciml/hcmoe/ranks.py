@@ -30,6 +30,20 @@ def share_of(items: int) -> slice:
     return slice(items * rank // ranks, items * (rank + 1) // ranks)
 
 
+def mean_over_ranks(values: Tensor) -> Tensor:
+    """Return the mean of values over all processes, the same on each of them; without a process group the values.
+
+    Parameters
+    ----------
+    values : of this process, without derivatives
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return values
+    total = values.clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
 def gathered(own: Tensor, share: slice, items: int) -> Tensor:
     """Return the rows of all processes, ``(items, columns)``, the same on each of them.
 

@@ -12,11 +12,14 @@ from torch import distributed, multiprocessing
 from sciml.hcmoe.bases import GridBasis
 from sciml.hcmoe.layer import ConstraintSettings, ExpertConstraint
 from sciml.hcmoe.problems import Burgers
+from sciml.hcmoe.ranks import mean_over_ranks
 from sciml.numerics.random import generator
+
+GRADIENTS = ("values", "viscosity", "squares_values", "squares_viscosity")
 
 
 def solved(over_ranks: bool, coupling: str) -> dict[str, torch.Tensor]:
-    """Return the field of three instances, and the gradients of a loss in the basis and in the viscosity."""
+    """Return the field and the sums of squares of three instances, and gradients in the basis and in the viscosity."""
     times, x = torch.linspace(0, 1, 6).double(), torch.linspace(-1, 1, 12).double()
     draws = torch.randn(3, 6, 12, 3, dtype=torch.float64, generator=generator(0))
     values, viscosity = draws.sin().requires_grad_(), torch.tensor([0.1, 0.2, 0.4]).double().requires_grad_()
@@ -24,7 +27,11 @@ def solved(over_ranks: bool, coupling: str) -> dict[str, torch.Tensor]:
     layer = ExpertConstraint(Burgers(), times, x, (1, 2), settings)
     u = layer(GridBasis(values, times, x), {"viscosity": viscosity}).u
     gradients = torch.autograd.grad((u**3).sum(), [values, viscosity])
-    return {"u": u.detach(), "values": gradients[0], "viscosity": gradients[1]}
+    squares, weights = layer.squares(GridBasis(values, times, x), {"viscosity": viscosity})
+    total = sum(squares.values())
+    by_squares = torch.autograd.grad((total**2).sum(), [values, viscosity])
+    found = {"u": u.detach(), "squares": total.detach(), "weights": weights}
+    return {**found, **dict(zip(GRADIENTS, [*gradients, *by_squares], strict=True))}
 
 
 def work(rank: int, folder: Path, ranks: int) -> None:
@@ -32,9 +39,10 @@ def work(rank: int, folder: Path, ranks: int) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=ranks)
     for coupling in ("faces", "independent"):
         found = solved(True, coupling)
-        for name in ("values", "viscosity"):
+        for name in GRADIENTS:
             distributed.all_reduce(found[name])
             found[name] /= ranks
+        found["mean"] = mean_over_ranks(torch.tensor([3.0 * rank, 1.0]).double())
         torch.save(found, folder / f"{coupling}_{rank}.pt")
     distributed.destroy_process_group()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -478,6 +479,25 @@ def test_coefficients_that_do_not_fit_problem_and_basis_are_refused(
     times, x = points(4), points(5)
     with pytest.raises(InputError, match=sentence):
         HardConstraintLayer(Heat(), times, x)(GridBasis(normal(2, 4, 5, 2), times, x), coefficients)
+
+
+@pytest.mark.parametrize(
+    ("guess", "sentence"),
+    [
+        (torch.ones(3, 1, 2), "the guess of the constraint is one for 3 instances, expected 1 or 2"),
+        (torch.ones(0, 1, 2), "one for 0 instances, expected 1 or 2"),
+        (torch.ones(2, 1, 3), r"the shape of the guess of the constraint is \(2, 1, 3\), expected \(instances, 1, 2\)"),
+        (torch.tensor(1.0), r"the shape of the guess of the constraint is \(\)"),
+        (np.ones((2, 1, 2)), "the guess of the constraint"),
+    ],
+)
+def test_a_guess_for_other_instances_is_refused(guess: Tensor, sentence: str) -> None:
+    times, x = points(4), points(5)
+    layer, basis = HardConstraintLayer(Heat(), times, x), GridBasis(normal(2, 4, 5, 2), times, x)
+    for solve_by in (layer, layer.squares):
+        with pytest.raises(InputError, match=sentence):
+            solve_by(basis, guess=guess)
+    assert torch.equal(layer(basis, guess=torch.ones(1, 1, 2)).u, layer(basis, guess=torch.ones(2, 1, 2)).u)
 
 
 def test_more_modes_than_snapshots_span_are_refused() -> None:

@@ -326,6 +326,28 @@ def test_wrong_settings_of_an_operator_are_refused(options, words):
     assert issubclass(ConfigError, InputError)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("optimizer", ["lbfgs", "least_squares"])
+def test_line_searches_are_refused_where_the_loss_depends_on_a_running_mean(mode, optimizer):
+    settings = Training([Phase(1), Phase(1, optimizer)])
+    task = operator(mode)
+    if mode == "soft" and optimizer == "lbfgs":
+        task.prepare(settings, 0)
+        return
+    words = "has no residuals" if optimizer == "least_squares" else f"in the mode {mode} is trained by lbfgs"
+    with pytest.raises(ConfigError, match=words):
+        task.prepare(settings, 0)
+
+
+def test_the_guess_follows_the_mean_over_the_ranks(monkeypatch):
+    task = operator("experts")
+    monkeypatch.setattr("sciml.hcmoe.operator_task.mean_over_ranks", lambda values: values + 10)
+    before, found = task.guess.clone(), torch.full_like(task.guess, 3.0)
+    task._found = found
+    task.on_before_optimizer_step(torch.optim.SGD(task.network.parameters()))
+    torch.testing.assert_close(task.guess, 0.9 * before + 0.1 * 13.0)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

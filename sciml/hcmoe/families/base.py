@@ -39,7 +39,10 @@ class Objective(Protocol):
     def squares(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the least sums of squares as a loss, means over the instances by name, and the weights."""
+        """Return the sums of squares as a loss, means over the instances by name, and the weights.
+
+        They are the least ones but for an iteration that ends early, as in training.
+        """
 
 
 class Family(ABC):

@@ -97,7 +97,7 @@ class GridExperts(nn.Module):
     def squares(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the least sums of squares, means over the instances, and the weights."""
+        """Return the sums of squares after the iteration, means over the instances, and the weights."""
         found, weights = self.layer.squares(self._basis(outputs), self._coefficients(instances), generator, guess)
         conditions = found["conditions"] + found["faces"]
         return {"residual": found["residual"].mean(), "conditions": conditions.mean()}, weights
@@ -124,7 +124,7 @@ class SorptionFamily(Family):
     order : of accuracy of the differences, 2, 4, 6 or 8
     experts : boxes along time and place
     constraint : its rows and its solve, with ``start="grid"`` and ``coupling="windows"`` by default
-    training_solves : of the iteration in each update
+    training_solves : iterations in each update, after which the sum of squares is near its least
     duration : T in seconds
     trained_until : seconds after which training sees neither residual nor conditions; the duration by default
     """

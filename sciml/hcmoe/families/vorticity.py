@@ -53,7 +53,7 @@ class FlowExperts(nn.Module):
     def squares(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the least mean square of the residual as a loss, and the weights."""
+        """Return the mean square of the residual after the iteration as a loss, and the weights."""
         squares, weights = self.layer.squares(outputs, instances["start"], self.viscosity, generator, guess)
         return {"residual": squares.mean()}, weights
 
