@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sciml.checks import real_array
+from sciml.checks import positive, real_array
 from sciml.errors import InputError
+
+SSIM_WINDOW, SSIM_DEVIATION = 11, 1.5  # cells, of the structural similarity
 
 
 def relative_l2(values: ArrayLike, reference: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -42,6 +44,62 @@ def max_error(values: ArrayLike, reference: ArrayLike) -> float:
     """Return ``max |u - v|``, the absolute error in the maximum norm (nan if a value is nan)."""
     u, v = _pair(values, reference)
     return float(np.max(np.abs(u - v)))
+
+
+def mean_absolute_error(values: ArrayLike, reference: ArrayLike) -> float:
+    """Return ``mean |u - v|`` (nan if a value is nan)."""
+    u, v = _pair(values, reference)
+    return float(np.mean(np.abs(u - v)))
+
+
+def structural_similarity(
+    values: ArrayLike, reference: ArrayLike, data_range: float = 1.0, *, legacy: bool = False
+) -> float:
+    r"""Return the mean structural similarity (SSIM) of images.
+
+    .. math::
+        \frac{(2 \mu_u \mu_v + C_1) (2 \sigma_{uv} + C_2)}
+              {(\mu_u^2 + \mu_v^2 + C_1) (\sigma_u^2 + \sigma_v^2 + C_2)}, \qquad C_i = (k_i L)^2
+
+    with local means, variances and covariances under a Gaussian window of 11 x 11 cells and deviation 1.5, L the range
+    of the data, and :math:`k = (0.01, 0.03)`.
+
+    Parameters
+    ----------
+    values, reference : images of one shape, ``(..., height, width)``, at least 11 cells along each axis
+    data_range : L, such as 1 for images scaled to 0...1
+    legacy : take the windows around all cells, with zeros outside the image, as published tables of OpenFWI do (the
+        package pytorch-ssim); by default only the windows inside the image
+
+    References
+    ----------
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Transactions on Image
+    Processing 13, 2004, Eq. 13.
+    """
+    u, v = _pair(values, reference)
+    positive("the data range of a similarity", data_range)
+    if u.ndim < 2 or min(u.shape[-2:]) < SSIM_WINDOW:
+        raise InputError(f"The similarity needs images of at least 11 x 11 cells: got shape {u.shape}.")
+    mean_u, mean_v = _windowed(u), _windowed(v)
+    variance = _windowed(u * u) - mean_u**2 + _windowed(v * v) - mean_v**2
+    covariance = _windowed(u * v) - mean_u * mean_v
+    first, second = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    found = (2 * mean_u * mean_v + first) * (2 * covariance + second)
+    found /= (mean_u**2 + mean_v**2 + first) * (variance + second)
+    edge = 0 if legacy else SSIM_WINDOW // 2
+    height, width = found.shape[-2:]
+    return float(np.mean(found[..., edge : height - edge, edge : width - edge]))
+
+
+def _windowed(images: np.ndarray) -> np.ndarray:
+    """Return the means under the Gaussian window around each cell, with zeros outside the images."""
+    from scipy.ndimage import correlate1d
+
+    places = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
+    window = np.exp(-(places**2) / (2 * SSIM_DEVIATION**2))
+    window /= window.sum()
+    along_rows = correlate1d(images, window, axis=-1, mode="constant")
+    return correlate1d(along_rows, window, axis=-2, mode="constant")
 
 
 def convergence_order(errors: Sequence[float], sizes: Sequence[float]) -> float:

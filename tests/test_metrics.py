@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from sciml.errors import InputError
 from sciml.mesh import Grid
-from sciml.metrics import convergence_order, max_error, median_and_range, relative_l2
+from sciml.metrics import (
+    convergence_order,
+    max_error,
+    mean_absolute_error,
+    median_and_range,
+    relative_l2,
+    structural_similarity,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -83,3 +90,42 @@ def test_median_and_range_ignore_the_order_of_the_measurements():
 def test_wrong_arguments_are_refused_with_a_sentence(call):
     with pytest.raises(InputError, match=r"(got|must|undefined).*[.;]"):
         call()
+
+
+def written_out_similarity(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """The similarity around each cell of two images by its definition, cell by cell, with zeros outside."""
+    offsets = np.arange(-5, 6)
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    u, v = np.pad(u, 5), np.pad(v, 5)
+    found = np.empty((u.shape[0] - 10, u.shape[1] - 10))
+    for row, column in np.ndindex(found.shape):
+        a, b = u[row : row + 11, column : column + 11], v[row : row + 11, column : column + 11]
+        means = (weights * a).sum(), (weights * b).sum()
+        variances = (weights * a * a).sum() - means[0] ** 2, (weights * b * b).sum() - means[1] ** 2
+        covariance = (weights * a * b).sum() - means[0] * means[1]
+        above = (2 * means[0] * means[1] + 1e-4) * (2 * covariance + 9e-4)
+        found[row, column] = above / ((means[0] ** 2 + means[1] ** 2 + 1e-4) * (sum(variances) + 9e-4))
+    return found
+
+
+def test_the_similarity_is_that_of_its_definition_with_and_without_padding():
+    u, v = RNG.random((2, 2, 14, 17))
+    maps = np.stack([written_out_similarity(*pair) for pair in zip(u, v, strict=True)])
+    assert structural_similarity(u, v, legacy=True) == pytest.approx(maps.mean(), rel=1e-10)
+    assert structural_similarity(u, v) == pytest.approx(maps[:, 5:-5, 5:-5].mean(), rel=1e-10)
+    assert structural_similarity(7 * u, 7 * v, data_range=7.0) == pytest.approx(structural_similarity(u, v), rel=1e-10)
+    with pytest.raises(InputError, match="11 x 11"):
+        structural_similarity(u[..., :10], v[..., :10])
+
+
+def test_equal_images_have_similarity_one_and_a_negative_has_less_than_none():
+    image = RNG.random((20, 20))
+    for legacy in (False, True):
+        assert structural_similarity(image, image, legacy=legacy) == pytest.approx(1.0)
+        assert structural_similarity(image, 1 - image, legacy=legacy) < 0.0
+
+
+def test_the_mean_absolute_error_of_a_shift_is_the_shift():
+    values = RNG.standard_normal((4, 5))
+    assert mean_absolute_error(values - 0.25, values) == pytest.approx(0.25)

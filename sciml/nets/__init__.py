@@ -1,8 +1,8 @@
-"""Networks of coordinates, and operators from fields to fields.
+"""Networks of coordinates, operators from fields to fields, and networks on images.
 
 A network of coordinates has exact derivatives: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet.
 :class:`FourierNeuralOperator` maps fields on a grid to fields on the same grid, and :class:`PolynomialsInTime` a start
-to its evolution.
+to its evolution. :class:`UNet` maps images to images, and :class:`InvertibleUNet` is a bijection of them.
 """
 
 from sciml.nets.ansatz import VanishingOnBox
@@ -10,19 +10,27 @@ from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, Tanh
 from sciml.nets.dirichlet_ends import DirichletEnds
 from sciml.nets.fno import FourierNeuralOperator, SpectralConvolution
 from sciml.nets.gaussian import GaussianNetwork
+from sciml.nets.invertible import AdditiveCoupling, ChannelMixing, InvertibleUNet, OrthogonalHalving
 from sciml.nets.odd_reflection import OddReflectionNetwork
 from sciml.nets.time_polynomials import PolynomialsInTime
+from sciml.nets.unet import DoubleConvolution, UNet
 
 __all__ = [
+    "AdditiveCoupling",
+    "ChannelMixing",
     "CoordinateNetwork",
+    "DoubleConvolution",
     "FourierNetwork",
     "FourierNeuralOperator",
     "GaussianNetwork",
     "DirichletEnds",
+    "InvertibleUNet",
     "OddReflectionNetwork",
+    "OrthogonalHalving",
     "PolynomialsInTime",
     "Siren",
     "SpectralConvolution",
     "TanhNetwork",
+    "UNet",
     "VanishingOnBox",
 ]

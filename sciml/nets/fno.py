@@ -59,19 +59,26 @@ class SpectralConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(*frequencies, inputs, outputs, 2))
         nn.init.normal_(self.weight, std=math.sqrt(2 / (inputs + outputs)))
 
-    def forward(self, fields: Tensor) -> Tensor:
-        """Return ``(batch, *grid, outputs)`` for fields ``(batch, *grid, inputs)``."""
-        grid = fields.shape[1:-1]
+    def forward(self, fields: Tensor, grid: Sequence[int] | None = None) -> Tensor:
+        """Return ``(batch, *grid, outputs)`` for fields ``(batch, *points, inputs)``.
+
+        Parameters
+        ----------
+        fields : at equidistant points of the box
+        grid : numbers of points where the image is wanted; by default those of the fields
+        """
+        points = fields.shape[1:-1]
+        grid = tuple(points if grid is None else grid)
         if not len(fields):  # which transforms refuse
-            return fields.new_zeros(*fields.shape[:-1], self.outputs)
+            return fields.new_zeros(0, *grid, self.outputs)
         axes = tuple(range(1, 1 + len(grid)))
-        spectrum = torch.fft.rfftn(fields, dim=axes)
-        resolved = [self._resolved(axis, count) for axis, count in enumerate(grid)]
+        spectrum = torch.fft.rfftn(fields, dim=axes, norm="forward")
+        resolved = [self._resolved(axis, min(pair)) for axis, pair in enumerate(zip(points, grid, strict=True))]
         weight = torch.view_as_complex(self.weight)[self._at(resolved, [*(2 * m for m in self.modes[:-1]), 0])]
-        places = (slice(None), *self._at(resolved, grid))
-        image = spectrum.new_zeros(*spectrum.shape[:-1], self.outputs)
-        image[places] = torch.einsum("b...i,...io->b...o", spectrum[places], weight)
-        return torch.fft.irfftn(image, s=grid, dim=axes)
+        found = torch.einsum("b...i,...io->b...o", spectrum[(slice(None), *self._at(resolved, points))], weight)
+        image = spectrum.new_zeros(len(fields), *grid[:-1], grid[-1] // 2 + 1, self.outputs)
+        image[(slice(None), *self._at(resolved, grid))] = found
+        return torch.fft.irfftn(image, s=grid, dim=axes, norm="forward")
 
     def _resolved(self, axis: int, count: int) -> Tensor:
         """Return the frequencies of an axis that have weights and are below half of its number of points."""

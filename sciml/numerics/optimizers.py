@@ -11,7 +11,7 @@ from sciml.checks import choice
 from sciml.errors import ConfigError, MissingExtraError
 from sciml.numerics.least_squares_optimizer import LeastSquaresOptimizer
 
-OPTIMIZERS = ("adam", "adamw", "soap", "lbfgs", "least_squares")
+OPTIMIZERS = ("adam", "adamw", "adamax", "soap", "lbfgs", "least_squares")
 OptimizerOption = bool | int | float | str | list[float] | None  # a value of an option, such as betas
 
 
@@ -26,10 +26,10 @@ def make_optimizer(
 
     Parameters
     ----------
-    name : ``"adam"``, ``"adamw"``, ``"soap"``, ``"lbfgs"`` or ``"least_squares"``
+    name : ``"adam"``, ``"adamw"``, ``"adamax"``, ``"soap"``, ``"lbfgs"`` or ``"least_squares"``
     parameters : what it optimises
     learning_rate : of the first update; least squares has none
-    weight_decay : for Adam, AdamW and SOAP
+    weight_decay : for Adam, AdamW, Adamax and SOAP
     options : further arguments of its constructor by name
 
     Raises
@@ -43,6 +43,7 @@ def make_optimizer(
 
     References
     ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 2 (Adamax).
     Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025.
     """
     choice("the optimizer", name, OPTIMIZERS)
@@ -53,6 +54,8 @@ def make_optimizer(
             return torch.optim.Adam(parameters, learning_rate, weight_decay=weight_decay, **given)
         if name == "adamw":
             return torch.optim.AdamW(parameters, learning_rate, weight_decay=weight_decay, **given)
+        if name == "adamax":
+            return torch.optim.Adamax(parameters, learning_rate, weight_decay=weight_decay, **given)
         if name == "soap":
             return _soap()(parameters, learning_rate, weight_decay=weight_decay, **given)
         if name == "lbfgs":

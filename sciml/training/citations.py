@@ -15,6 +15,7 @@ FILE = Path(__file__).resolve().parents[1] / "citations.bib"
 OF_OPTIMIZERS = {
     "adam": "kingma2015",
     "adamw": "loshchilov2019",
+    "adamax": "kingma2015",
     "soap": "vyas2025",
     "lbfgs": "liu1989",
     "least_squares": "marquardt1963",

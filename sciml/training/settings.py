@@ -13,10 +13,10 @@ from sciml import checks
 from sciml.errors import ConfigError
 from sciml.numerics.optimizers import OptimizerOption
 
-OptimizerName = Literal["adam", "adamw", "soap", "lbfgs", "least_squares", "none"]
-ScheduleName = Literal["constant", "cosine"]
+OptimizerName = Literal["adam", "adamw", "adamax", "soap", "lbfgs", "least_squares", "none"]
+ScheduleName = Literal["constant", "cosine", "step"]
 # The step of the last two comes from a line search or from the damping; 1 means that it is taken in full.
-LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "soap": 3e-3, "lbfgs": 1.0, "least_squares": 1.0}
+LEARNING_RATES = {"adam": 1e-3, "adamw": 1e-3, "adamax": 2e-3, "soap": 3e-3, "lbfgs": 1.0, "least_squares": 1.0}
 SECOND_ORDER = ("lbfgs", "least_squares")
 
 
@@ -27,17 +27,20 @@ class Phase:
     Parameters
     ----------
     epochs : how many, at least 1
-    optimizer : ``"adam"``, ``"adamw"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line search),
-        ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks), or ``"none"``: the task
-        updates its weights itself, in ``Task.advance``; then only ``epochs`` may be given
-    learning_rate : after the warm-up; by default 1e-3 for Adam and AdamW, 3e-3 for SOAP and 1 for the others, None
-        without an optimiser
-    schedule : ``"constant"``, or ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it
+    optimizer : ``"adam"``, ``"adamw"``, ``"adamax"``, ``"soap"`` (Vyas et al. 2025), ``"lbfgs"`` (strong Wolfe line
+        search), ``"least_squares"`` (Levenberg-Marquardt on ``Task.residuals``, small networks), or ``"none"``: the
+        task updates its weights itself, in ``Task.advance``; then only ``epochs`` may be given
+    learning_rate : after the warm-up; by default 1e-3 for Adam and AdamW, 2e-3 for Adamax, 3e-3 for SOAP and 1 for the
+        others, None without an optimiser
+    schedule : ``"constant"``, ``"cosine"`` from ``learning_rate`` down to ``final_fraction`` of it, or ``"step"``:
+        multiplied by ``step_factor`` after each ``step_every`` of the updates
     warmup_epochs : over which the rate first rises linearly, less than ``epochs``
     final_fraction : of the learning rate, where the cosine would end, 0 to 1
     cycles : how often the cosine starts again from ``learning_rate``, the first time counted (Loshchilov and Hutter
         2017); equally long
-    weight_decay : decoupled for AdamW and SOAP, added to the gradient for Adam; not for the others
+    step_factor : of the schedule ``"step"``, above 0
+    step_every : fraction of the updates after the warm-up between two of its steps, above 0 and at most 1
+    weight_decay : decoupled for AdamW and SOAP, added to the gradient for Adam and Adamax; not for the others
     options : further arguments of the optimiser by name, such as ``{"betas": [0.9, 0.99]}``; numbers, text, true or
         false, or lists of numbers
 
@@ -54,6 +57,8 @@ class Phase:
     warmup_epochs: int = 0
     final_fraction: float = 0.01
     cycles: int = 1
+    step_factor: float = 0.5
+    step_every: float = 1 / 3
     weight_decay: float = 0.0
     options: dict[str, OptimizerOption] = field(default_factory=dict)
 
@@ -62,7 +67,8 @@ class Phase:
         checks.choice("the schedule", self.schedule, get_args(ScheduleName), error=ConfigError)
         checks.whole_number("epochs of a phase", self.epochs, at_least=1, error=ConfigError)
         if self.optimizer == "none":
-            _check_unset(self, ("learning_rate", "schedule", "warmup_epochs", "cycles", "weight_decay", "options"))
+            steps = ("schedule", "cycles", "step_factor", "step_every")
+            _check_unset(self, ("learning_rate", "warmup_epochs", "weight_decay", "options", *steps))
             return
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
@@ -76,6 +82,8 @@ class Phase:
         if self.cycles > 1 and self.schedule != "cosine":
             raise ConfigError(f"cycles is {self.cycles}, but the schedule {self.schedule} has none; choose cosine.")
         checks.number("final_fraction", self.final_fraction, at_least=0, at_most=1, error=ConfigError)
+        checks.positive("step_factor", self.step_factor, error=ConfigError)
+        checks.number("step_every", self.step_every, above=0, at_most=1, error=ConfigError)
         checks.number("weight_decay", self.weight_decay, at_least=0, error=ConfigError)
         if self.weight_decay and self.optimizer in SECOND_ORDER:
             raise ConfigError(f"weight_decay cannot be combined with {self.optimizer}; leave it out or choose adamw.")
@@ -85,7 +93,8 @@ class Phase:
 
         With ``w`` updates of warm-up and ``n`` updates in all, it is ``learning_rate`` times ``(update + 1) / w``
         during the warm-up, and then 1 or ``f + (1 - f) (1 + cos(pi (update - w) / (n - w))) / 2``,
-        ``f = final_fraction``; with several ``cycles``, each of them has this course over its part of the updates.
+        ``f = final_fraction``; with several ``cycles``, each of them has this course over its part of the updates. The
+        schedule ``"step"`` multiplies by ``step_factor`` to the power ``floor((update - w) / (n - w) / step_every)``.
 
         Parameters
         ----------
@@ -98,6 +107,9 @@ class Phase:
         if self.schedule == "constant":
             return self.learning_rate
         progress = min(1.0, (update - warmup) / (self.epochs * updates_per_epoch - warmup))
+        if self.schedule == "step":
+            steps = math.floor(progress / self.step_every + 1e-9)  # 2/3 over 1/3 may round to less than 2
+            return self.learning_rate * self.step_factor**steps
         progress = progress * self.cycles % 1 if progress < 1 else 1.0
         fraction = self.final_fraction + (1 - self.final_fraction) * (1 + math.cos(math.pi * progress)) / 2
         return self.learning_rate * fraction

@@ -211,3 +211,15 @@ def test_fields_that_no_transform_takes_are_refused(fields, words):
 def test_an_operator_gives_the_same_on_a_gpu():
     net, fields = operator(), normal(2, 6, 7, 2)
     torch.testing.assert_close(net.cuda()(fields.cuda()).cpu(), operator()(fields), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("points", "grid"), [((6, 9), (15, 8)), ((15, 8), (6, 9)), ((7,), (12,))])
+def test_the_image_on_another_grid_is_the_same_function(points: tuple[int, ...], grid: tuple[int, ...]) -> None:
+    modes = (2,) * len(points)
+    layer = convolution(1, 2, modes)
+    fine = normal(1, *(40,) * len(points), 1)
+    smooth = convolution(1, 1, modes)  # a function of few frequencies, which all grids resolve
+    coarse = smooth(fine, points)
+    assert torch.allclose(layer(coarse, grid), layer(smooth(fine, grid)), atol=1e-10)
+    assert float(layer(coarse, grid).abs().max()) > 1e-3
+    assert layer(coarse[:0], grid).shape == (0, *grid, 2)

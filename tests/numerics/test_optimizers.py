@@ -37,6 +37,7 @@ def quadratic(name: str, steps: int, rate: float, **options: object) -> float:
     [
         ("adam", 300, 0.05, 1e-3),
         ("adamw", 300, 0.05, 1e-3),
+        ("adamax", 400, 0.05, 1e-3),
         ("soap", 500, 0.05, 1e-2),
         ("lbfgs", 4, 1.0, 1e-6),
         ("least_squares", 8, 1.0, 1e-6),

@@ -39,6 +39,21 @@ def test_cosines_that_start_again_are_those_of_torch() -> None:
         Phase(epochs=3, schedule="cosine", cycles=0)
 
 
+def test_steps_after_each_third_are_those_of_torch() -> None:
+    phase = Phase(epochs=9, learning_rate=0.2, schedule="step")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.2)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=3, gamma=0.5)
+    for update in range(9 * 5):
+        assert phase.rate(update, 5) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
+        optimizer.step()
+        if update % 5 == 4:
+            schedule.step()
+    warm = Phase(epochs=5, learning_rate=1.0, schedule="step", warmup_epochs=1, step_factor=0.1, step_every=0.25)
+    assert [warm.rate(update, 2) for update in range(1, 10)] == pytest.approx(
+        [1, 1, 1, *[0.1] * 2, *[0.01] * 2, *[0.001] * 2]
+    )
+
+
 def test_a_constant_rate_stays_after_its_warm_up() -> None:
     phase = Phase(epochs=3, learning_rate=0.4, warmup_epochs=1)
     assert [phase.rate(update, 4) for update in range(12)] == pytest.approx([0.1, 0.2, 0.3, *[0.4] * 9])
@@ -59,7 +74,8 @@ def test_phases_follow_each_other_by_epoch() -> None:
 
 
 def test_the_rate_that_is_left_out_is_that_of_the_optimizer() -> None:
-    assert [Phase(1, name).learning_rate for name in ("adam", "soap", "lbfgs")] == [1e-3, 3e-3, 1.0]
+    rates = [Phase(1, name).learning_rate for name in ("adam", "adamax", "soap", "lbfgs")]
+    assert rates == [1e-3, 2e-3, 3e-3, 1.0]
 
 
 def test_settings_are_plain_values() -> None:
@@ -80,6 +96,8 @@ def test_settings_are_plain_values() -> None:
         ({"learning_rate": math.nan}, "learning_rate is nan"),
         ({"warmup_epochs": 2}, "less than the 2 epochs"),
         ({"final_fraction": 1.5}, "final_fraction is 1.5"),
+        ({"step_factor": 0.0}, "step_factor is 0.0"),
+        ({"step_every": 1.5}, "step_every is 1.5"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "cannot be combined with lbfgs"),
     ],
