@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sciml.checks import real_tensor, shape, whole_number
+from sciml.checks import real_tensor, shape, whole_number, within
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.numerics.polynomials import chebyshev
 
@@ -59,6 +59,11 @@ class PolynomialsInTime(nn.Module):
         Parameters
         ----------
         fields : all instances at the same times
+
+        Raises
+        ------
+        InputError
+            If the shape differs, or a time is not from 0 to 1.
         """
         return self._in_time(fields, self.space(self._start(fields)), self.outputs)
 
@@ -83,6 +88,7 @@ class PolynomialsInTime(nn.Module):
 
     def _in_time(self, fields: Tensor, coefficients: Tensor, outputs: int) -> Tensor:
         t = fields[(0, slice(None), *[0] * (fields.ndim - 2))]
+        within("the first input, the time of polynomials,", t, 0, 1)
         scales = self.outputs * (1 + torch.arange(self.degree + 1, device=t.device))
         polynomials = chebyshev(2 * t - 1, self.degree)[0] / scales
         coefficients = coefficients.unflatten(-1, (outputs, self.degree + 1))

@@ -79,18 +79,35 @@ class Sorption:
         choice("the right sign of sorption", self.right_sign, (-1, 1))
 
     @property
+    def grains(self) -> float:
+        """Mass of the grains in kg for each cubic metre of pores, by which the coefficient is multiplied."""
+        return (1.0 - self.porosity) / self.porosity * self.density
+
+    @property
     def strength(self) -> float:
         """The factor of the power of u in R - 1."""
-        return (1.0 - self.porosity) / self.porosity * self.density * self.coefficient * self.exponent
+        return self.grains * self.coefficient * self.exponent
 
     def retardation(self, u: Array) -> Array:
         """Return R(u), of the shape and kind (NumPy, torch, a number) of u."""
-        return 1.0 + self.strength * (_nonnegative(u) + SMALLEST) ** (self.exponent - 1.0)
+        return retardation(u, self.strength, self.exponent)
 
     def retardation_slope(self, u: Array) -> Array:
         """Return dR/du, which is 0 for u <= 0, of the shape and kind of u."""
         power = (_nonnegative(u) + SMALLEST) ** (self.exponent - 2.0)
         return (self.exponent - 1.0) * self.strength * power * (u > 0.0)
+
+
+def retardation(u: Array, strength: float | Array, exponent: float | Array) -> Array:
+    """Return R(u), of the shape and kind (NumPy, torch, a number) of u.
+
+    Parameters
+    ----------
+    u : of any sign; below 0, R is what it is at 0
+    strength : the factor of the power of u in R - 1
+    exponent : n of the isotherm
+    """
+    return 1.0 + strength * (_nonnegative(u) + SMALLEST) ** (exponent - 1.0)
 
 
 def cell_centres(cells: int) -> np.ndarray:
@@ -262,7 +279,7 @@ class _System:
 
 
 def _nonnegative(u: Array) -> Array:
-    return 0.5 * (u + abs(u))
+    return u.clip(min=0.0) if hasattr(u, "clip") else max(u, 0.0)
 
 
 def _unlike_zero(value: float) -> float:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 HIGHEST_START = 0.2
 CORRELATION_LENGTH = 0.2
+WIDE_RANGES = {"diffusivity": (2e-4, 1e-3), "coefficient": (1e-4, 1e-3), "exponent": (0.7, 0.95), "left": (0.5, 1.0)}
+LOGARITHMIC = ("diffusivity", "coefficient")  # of these numbers, which are log-uniform
 LARGEST_WAVE = 12  # modes above have less than 1e-12 of the variance
 
 
@@ -71,10 +73,11 @@ def wide_case(random: np.random.Generator) -> tuple[Start, Sorption]:
     amplitudes = np.sqrt(variances / variances.sum())
     cosines, sines = amplitudes * random.standard_normal((2, len(waves)))
     field = TrigonometricSeries(float(cosines[0]), tuple(cosines[1:]), tuple(sines[1:]), 2.0)
-    diffusivity, coefficient = np.exp(random.uniform(np.log([2e-4, 1e-4]), np.log([1e-3, 1e-3])))
-    exponent, left = random.uniform([0.7, 0.5], [0.95, 1.0])
-    equation = Sorption(float(diffusivity), coefficient=float(coefficient), exponent=float(exponent), left=float(left))
-    return RandomStart(field), equation
+    uniform = [name for name in WIDE_RANGES if name not in LOGARITHMIC]
+    logarithms = random.uniform(*np.log([WIDE_RANGES[name] for name in LOGARITHMIC]).T)
+    numbers = dict(zip(LOGARITHMIC, np.exp(logarithms).tolist(), strict=True))
+    drawn = random.uniform(*np.transpose([WIDE_RANGES[name] for name in uniform])).tolist()
+    return RandomStart(field), Sorption(**numbers, **dict(zip(uniform, drawn, strict=True)))
 
 
 FAMILIES: dict[str, Callable[[np.random.Generator], tuple[Start, Sorption]]] = {

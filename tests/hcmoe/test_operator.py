@@ -25,6 +25,7 @@ from sciml.hcmoe import (
 from sciml.hcmoe.families.sorption_cases import each_case
 from sciml.hcmoe.families.sorption_instances import instances_of
 from sciml.nets.fno import FourierNeuralOperator
+from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
 from sciml.reference.diffusion_sorption import Sorption, cell_centres, extrapolated
 from sciml.training.config import Config, config_from_values
@@ -326,6 +327,14 @@ def test_wrong_settings_of_an_operator_are_refused(options, words):
     assert issubclass(ConfigError, InputError)
 
 
+def test_polynomials_in_time_refuse_the_times_of_the_sorption_family():
+    task = operator()
+    with seeded(0):
+        task.network = PolynomialsInTime(3, 3, [3], [6, 6], 4, 8)
+    with pytest.raises(InputError, match="the first input, the time of polynomials, are outside"):
+        task.loss(task.sample(0))
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("optimizer", ["lbfgs", "least_squares"])
 def test_line_searches_are_refused_where_the_loss_depends_on_a_running_mean(mode, optimizer):
@@ -352,6 +361,8 @@ def test_the_guess_follows_the_mean_over_the_ranks(monkeypatch):
     ("options", "words"),
     [
         ({"name": "narrow"}, "the family is 'narrow', expected one of paper, wide"),
+        ({"order": 3}, "the order is 3, expected one of 2, 4, 6, 8"),
+        ({"order": 10, "times": 20, "cells": 20}, "the order is 10, expected one of 2, 4, 6, 8"),
         ({"times": 3}, "the number of times of the grid is 3"),
         ({"experts": (1, 5)}, "has 12 points for 5 experts, expected a multiple of 5"),
         ({"trained_until": 600.0}, "trained_until is 600"),

@@ -24,6 +24,7 @@ from sciml.hcmoe import (
     SlabState,
     VariedSorption,
 )
+from sciml.hcmoe.families.sorption import SorptionInRootTime
 from sciml.reference.diffusion_sorption import Sorption, cell_centres, extrapolated
 from sciml.reference.diffusion_sorption_similarity import SimilarityFront
 from sciml.status import Status
@@ -180,6 +181,32 @@ def test_the_published_sign_is_repeated_on_a_given_grid_with_a_warning_and_refus
     assert problem.ends(Points(x, times, {}))[1] == EndCondition(1.0, -5e-4, 0.0)
     assert layers[0].report.minimum.worst in (Status.CONVERGED, Status.STALLED)
     assert 1e-5 < float((layers[0].u - layers[1].u).norm()) < 0.1 * float(layers[1].u.norm())  # the grid is coarse
+
+
+def test_the_reference_in_the_root_of_the_time_is_that_in_time(monkeypatch):
+    monkeypatch.setattr("sciml.hcmoe.problems.sorption.REFERENCE_CELLS", 48)
+    problem = SorptionInRootTime(400.0)
+    for duration in (1.0, 0.5):
+        problem.duration = duration
+        found, expected = problem.reference(), VariedSorption(duration=400.0 * duration**2).reference()
+        assert torch.equal(found.u, expected.u) and torch.equal(found.x, expected.x)
+        torch.testing.assert_close(400.0 * found.t**2, expected.t)
+        assert float(found.t[-1]) == pytest.approx(duration)
+
+
+def test_the_retardation_is_that_of_freundlich_with_the_numbers_of_each_instance():
+    """Terms of 1 in place of derivatives, D or 2 s T D of which is subtracted."""
+    u, s = torch.linspace(-0.1, 1, 6, dtype=torch.float64), torch.tensor(0.4, dtype=torch.float64)
+    for problem in (DiffusionSorption([0.1, 0.2]), VariedSorption(**VARIED), SorptionInRootTime(500.0)):
+        terms = [u, *[torch.ones_like(u)] * (len(problem.orders) - 1)]
+        found = problem.residual(terms, Points(u, s, problem.chosen(slice(None), 1))).expand(problem.instances, -1)
+        for residual, equation in zip(found, problem.equations(), strict=True):
+            k, n = equation.coefficient, equation.exponent
+            retardation = 1 + 0.71 / 0.29 * 2880 * k * n * (u.clamp(min=0) + 1e-6) ** (n - 1)
+            expected = retardation - equation.diffusivity
+            if isinstance(problem, SorptionInRootTime):
+                expected = 1 - 2 * 0.4 * 500 * equation.diffusivity / retardation
+            torch.testing.assert_close(residual, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_reference_is_that_of_the_first_start_and_equation(monkeypatch):

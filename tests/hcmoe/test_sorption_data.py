@@ -13,6 +13,7 @@ from sciml.data import generate, open_dataset
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe import CoupledExperts, Elements, Slabs
 from sciml.hcmoe.families.sorption import SorptionInRootTime
+from sciml.hcmoe.families.sorption_cases import read_cases
 from sciml.hcmoe.families.sorption_data import coefficients_of, fields_of, sorption_cases
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
 from sciml.numerics.random import generator
@@ -152,3 +153,18 @@ def test_drawn_instances_are_functions_of_the_generator_and_of_the_wide_family()
         assert low <= float(first[name].min()) < 0.5 * (low + high) < float(first[name].max()) <= high
     assert 0 <= float(first["start"].values.min()) < 0.05 < 0.15 < float(first["start"].values.max()) <= 0.2
     SorptionInRootTime().check_coefficients(first)
+
+
+def test_a_file_without_solutions_is_refused(tmp_path):
+    def emptied(file: h5py.File) -> None:
+        file.attrs["n_trajectories"] = 0
+        about = file.attrs["sciml_description"].replace(b'"trajectories": 2', b'"trajectories": 0')
+        file.attrs["sciml_description"] = np.bytes_(about)
+        for name in ["t0_fields/u", *(f"scalars/{each}" for each in file["scalars"])]:
+            old, attributes = file[name][:0], dict(file[name].attrs)
+            del file[name]
+            file.create_dataset(name, data=old).attrs.update(attributes)
+
+    path = changed(made(tmp_path), emptied)
+    with pytest.raises(DataFormatError, match=r"wide\.h5 has no trajectories, expected at least one"):
+        read_cases(str(path))

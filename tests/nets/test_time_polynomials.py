@@ -54,6 +54,14 @@ def test_the_total_is_the_sum_of_the_outputs_and_has_its_gradients() -> None:
     assert all(torch.allclose(*pair, rtol=1e-9, atol=1e-12) for pair in zip(first, second, strict=True))
 
 
+@pytest.mark.parametrize("times", [(-1.0, 1.0), (0.0, 500.0), (0.0, float("nan"))])
+def test_times_that_are_not_from_0_to_1_are_refused(times: tuple[float, float]) -> None:
+    given = fields(torch.tensor(times, dtype=torch.float64))
+    for function in (operator(), operator().total):
+        with pytest.raises(InputError, match="1 of 2 values of the first input, the time of polynomials, are outside"):
+            function(given)
+
+
 def test_fields_without_time_or_of_another_shape_are_refused() -> None:
     with pytest.raises(InputError, match="the inputs of polynomials in time is 1"):
         PolynomialsInTime(1, 2, modes=[3, 3])

@@ -23,22 +23,20 @@ from sciml.hcmoe.families.sorption_cases import each_case, read_cases
 from sciml.hcmoe.families.sorption_data import NAMES
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
 from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint
-from sciml.hcmoe.problems.base import Points
+from sciml.hcmoe.problems.base import Points, Reference
 from sciml.hcmoe.problems.profiles import Coefficients, Profile, spread
 from sciml.hcmoe.problems.sorption import VariedSorption
 from sciml.hcmoe.rows import Lattice
 from sciml.mesh import Grid
+from sciml.numerics.finite_differences import ORDERS
 from sciml.numerics.local_interpolation import interpolate
-from sciml.reference.diffusion_sorption import SMALLEST, Sorption, cell_centres
-from sciml.reference.diffusion_sorption_families import FAMILIES, HIGHEST_START
+from sciml.reference.diffusion_sorption import Sorption, cell_centres
+from sciml.reference.diffusion_sorption_families import FAMILIES, HIGHEST_START, LOGARITHMIC, WIDE_RANGES
 
-# Of the numbers of the wide family; channels of the network go from -1 to 1 over them.
-RANGES = {"diffusivity": (2e-4, 1e-3), "coefficient": (1e-4, 1e-3), "exponent": (0.7, 0.95), "left": (0.5, 1.0)}
 SAME = 1e-9  # the relative difference of numbers of an equation that counts as none
 CONSTANT = 1e-6  # the variation of a start that counts as none; values in files are in single precision
 ROUNDING = 1e-9  # of times
 SLACK = 1e-5  # of the ends of ranges, relative; values in files are in single precision
-LOGARITHMIC = ("diffusivity", "coefficient")
 DEFAULT = ConstraintSettings(start="grid", coupling="windows")
 
 
@@ -64,10 +62,12 @@ class SorptionInRootTime(VariedSorption):
     def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
         """Return the difference of both sides."""
         u, u_s, u_xx = terms
-        factor = (1 - self.equation.porosity) / self.equation.porosity * self.equation.density
-        power = (u.clamp(min=0) + SMALLEST) ** (at["exponent"] - 1)
-        retardation = 1 + factor * at["coefficient"] * at["exponent"] * power
-        return u_s - 2 * self.seconds * at.t * at["diffusivity"] / retardation * u_xx
+        return u_s - 2 * self.seconds * at.t * at["diffusivity"] / self.retardation(u, at) * u_xx
+
+    def reference(self) -> Reference:
+        """Return extrapolated finite volumes of the first instance, whose times are roots, too."""
+        found = self._reference(self.seconds * self.duration**2)
+        return found._replace(t=(found.t / self.seconds).sqrt())
 
 
 class GridExperts(nn.Module):
@@ -143,7 +143,7 @@ class SorptionFamily(Family):
         duration: float = 500.0,
         trained_until: float | None = None,
     ) -> None:
-        self.family, self.order = choice("the family", family, tuple(FAMILIES)), order
+        self.family, self.order = choice("the family", family, tuple(FAMILIES)), choice("the order", order, ORDERS)
         self.shape = (
             whole_number("the number of times of the grid", times, at_least=order + 2),
             whole_number("the number of cells of the grid", cells, at_least=order + 3),
@@ -180,7 +180,7 @@ class SorptionFamily(Family):
         channels = [each.expand(count, -1, -1) for each in axes]
         channels.append((2 * start / HIGHEST_START - 1)[:, None].expand(-1, self.shape[0], -1))
         for name in self.varying:
-            values, ends = instances[name].double(), torch.tensor(RANGES[name], dtype=torch.float64)
+            values, ends = instances[name].double(), torch.tensor(WIDE_RANGES[name], dtype=torch.float64)
             if name in LOGARITHMIC:
                 values, ends = values.log(), ends.log()
             low, high = ends.tolist()
@@ -308,7 +308,7 @@ def _require_published(case: Mapping[str, Tensor]) -> None:
 
 def _require_within(case: Mapping[str, Tensor]) -> None:
     """Check that instances are within the ranges of the wide family, beyond which a network has seen nothing."""
-    for name, (low, high) in {"start": (0.0, HIGHEST_START), **RANGES}.items():
+    for name, (low, high) in {"start": (0.0, HIGHEST_START), **WIDE_RANGES}.items():
         values = case[name].double()
         outside = (values < low - SLACK * high) | (values > high + SLACK * high)
         if bool(outside.any()):

@@ -85,10 +85,12 @@ def read_cases(path: str) -> Batch:
     Raises
     ------
     DataFormatError
-        If it is no such data set, or its trajectories differ in their times.
+        If it is no such data set, it is empty, or its trajectories differ in their times.
     """
     with open_dataset(path) as data:
         cases = list(sorption_cases(data))
+    if not cases:
+        raise DataFormatError(f"{path} has no trajectories, expected at least one; generate diffusion_sorption.")
     for case in cases[1:]:
         if not torch.equal(case.times, cases[0].times):
             raise DataFormatError(f"{case.name} has other times than {cases[0].name}, expected the same.")

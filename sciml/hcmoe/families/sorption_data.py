@@ -18,7 +18,7 @@ from sciml.checks import number
 from sciml.data.formats import Dataset
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.problems.profiles import Coefficient, Profile
-from sciml.hcmoe.problems.sorption import RANGES, VariedSorption
+from sciml.hcmoe.problems.sorption import VariedSorption
 from sciml.mesh import Grid
 
 NAMES = ("diffusivity", "coefficient", "exponent", "left")  # of the numbers of an instance
@@ -128,4 +128,4 @@ def _number(parameters: dict[str, np.ndarray], key: str, trajectory: int, name: 
 
 
 def _within(key: str, value: float, name: str) -> float:
-    return number(f"the {key} of {name}", value, error=DataFormatError, **RANGES[key])
+    return number(f"the {key} of {name}", value, error=DataFormatError, **VariedSorption.ranges[key])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,22 +18,15 @@ from sciml.hcmoe.problems.profiles import Coefficient, Coefficients, Profile
 from sciml.reference.diffusion_sorption import (
     LARGEST,
     LARGEST_DIFFUSIVITY,
-    SMALLEST,
     Sorption,
     Start,
     cell_centres,
     extrapolated,
+    retardation,
 )
 
 REFERENCE_CELLS = 1024
 REFERENCE_TIMES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the duration
-RANGES: dict[str, dict[str, float]] = {
-    "start": {"at_least": 0, "at_most": LARGEST},
-    "diffusivity": {"above": 0, "at_most": LARGEST_DIFFUSIVITY},
-    "coefficient": {"at_least": 0},
-    "exponent": {"above": 0, "below": 1},
-    "left": {"at_least": 0, "at_most": LARGEST},
-}
 
 
 class DiffusionSorption(SpaceTimeProblem):
@@ -56,7 +50,13 @@ class DiffusionSorption(SpaceTimeProblem):
     """
 
     time_power = 2.0
-    ranges = RANGES
+    ranges: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "start": {"at_least": 0, "at_most": LARGEST},
+        "diffusivity": {"above": 0, "at_most": LARGEST_DIFFUSIVITY},
+        "coefficient": {"at_least": 0},
+        "exponent": {"above": 0, "below": 1},
+        "left": {"at_least": 0, "at_most": LARGEST},
+    }
 
     def __init__(
         self,
@@ -95,8 +95,7 @@ class DiffusionSorption(SpaceTimeProblem):
     def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
         """Return ``R(u) u_t - D u_xx``."""
         u, u_t, _, u_xx = terms
-        power = (u.clamp(min=0) + SMALLEST) ** (self.equation.exponent - 1)
-        return (1 + self.equation.strength * power) * u_t - self.equation.diffusivity * u_xx
+        return self.equation.retardation(u) * u_t - self.equation.diffusivity * u_xx
 
     def initial(self, at: Points) -> Tensor:
         """Return the start of each instance."""
@@ -109,7 +108,11 @@ class DiffusionSorption(SpaceTimeProblem):
 
     def reference(self) -> Reference:
         """Return extrapolated finite volumes of the first instance."""
-        times, start = self.duration * np.array(REFERENCE_TIMES), self._coefficients["start"][:1]
+        return self._reference(self.duration)
+
+    def _reference(self, seconds: float) -> Reference:
+        """Return extrapolated finite volumes of the first instance until some time, at times in seconds."""
+        times, start = seconds * np.array(REFERENCE_TIMES), self._coefficients["start"][:1]
         values = extrapolated(_start_of(start), REFERENCE_CELLS, times, self.equations()[0])
         return Reference(*(torch.from_numpy(part) for part in (cell_centres(REFERENCE_CELLS), times, values)))
 
@@ -162,9 +165,11 @@ class VariedSorption(DiffusionSorption):
     def residual(self, terms: Sequence[Tensor], at: Points) -> Tensor:
         """Return ``R(u) u_t - D u_xx`` with the coefficients of each instance."""
         u, u_t, _, u_xx = terms
-        factor = (1 - self.equation.porosity) / self.equation.porosity * self.equation.density
-        power = (u.clamp(min=0) + SMALLEST) ** (at["exponent"] - 1)
-        return (1 + factor * at["coefficient"] * at["exponent"] * power) * u_t - at["diffusivity"] * u_xx
+        return self.retardation(u, at) * u_t - at["diffusivity"] * u_xx
+
+    def retardation(self, u: Tensor, at: Points) -> Tensor:
+        """Return R(u) with the coefficients of each instance, in the shape of u."""
+        return retardation(u, self.equation.grains * at["coefficient"] * at["exponent"], at["exponent"])
 
     def ends(self, at: Points) -> tuple[EndCondition, EndCondition]:
         """Return ``u = left`` and ``u + D u_x = 0``."""
