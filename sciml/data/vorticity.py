@@ -56,7 +56,7 @@ class Vorticity:
             )
 
     def describe(self) -> Description:
-        """Return what each sample holds: ``vorticity``."""
+        """Return what each sample holds: ``vorticity``, and its viscosity as a parameter."""
         return Description(
             "vorticity",
             Grid((self.size, self.size), periodic=True),
@@ -64,6 +64,7 @@ class Vorticity:
             (DataField("vorticity", (), "float32"),),
             1,
             boundary=dict.fromkeys("xy", "periodic"),
+            parameters={"viscosity": np.zeros(0)},
         )
 
     def sample(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -85,7 +86,7 @@ class Vorticity:
                 f"choose resolution={2 * self.resolution} or a larger viscosity."
             )
         every = self.resolution // self.size
-        return {"vorticity": flow[:, ::every, ::every]}, {}
+        return {"vorticity": flow[:, ::every, ::every]}, {"viscosity": self.viscosity}
 
     @property
     def _times(self) -> np.ndarray:

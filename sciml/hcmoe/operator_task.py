@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import lightning
 import torch
 from torch import Tensor, nn
 
-from sciml.checks import choice, whole_number
+from sciml.checks import choice, instance, whole_number
 from sciml.errors import ConfigError
 from sciml.hcmoe.families.base import Family, Instances
 from sciml.hcmoe.ranks import mean_over_ranks
@@ -95,6 +96,12 @@ class ConstrainedOperator(Task):
                 "whose evaluations would each enter the running mean of the weights; choose adam, adamw or soap."
             )
 
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse data whose solutions are not those of the instances of the family."""
+        cases = self.family.cases
+        expected = f"{cases.__name__}, the data of {type(self.family).__name__}"
+        self.family.check_cases(instance("data", data, cases, expected, error=ConfigError))
+
     def forward(self, instances: Instances) -> Tensor:
         r"""Return solutions, ``(instances, \*shape)``, in float64."""
         instances = {name: each.to(self.device) for name, each in instances.items()}
@@ -109,9 +116,10 @@ class ConstrainedOperator(Task):
 
     def loss(self, batch: Instances) -> dict[str, Tensor]:
         """Return the mean squares of residual and conditions, nearly least ones except in the mode "soft"."""
-        outputs = self.network(self._inputs(batch))
         if self._objectives is None or self.current_epoch < self.soft_epochs:
-            return self.family.squares(self.family.unconstrained(outputs, batch), batch, training=True)
+            total = self.network.total(self._inputs(batch))
+            return self.family.squares(self.family.unconstrained(total, batch), batch, training=True)
+        outputs = self.network(self._inputs(batch))
         terms, weights = self._objectives[1].squares(outputs, batch, self.generator(POINTS), self.guess.double())
         self._found = weights.mean(0, keepdim=True)
         return terms

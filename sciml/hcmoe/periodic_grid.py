@@ -208,12 +208,16 @@ def resampled(fields: Tensor, places: int) -> Tensor:
     old = fields.shape[-1]
     if not old % places:
         return fields[..., :: old // places, :: old // places]
-    fine = math.lcm(old, places)
-    kept = torch.arange(-((old - 1) // 2), (old - 1) // 2 + 1, device=fields.device)
-    spectrum = torch.fft.fft2(fields)
-    padded = spectrum.new_zeros(*fields.shape[:-2], fine, fine)
-    padded[..., (kept % fine)[:, None], kept % fine] = spectrum[..., (kept % old)[:, None], kept % old]
-    return torch.fft.ifft2(padded).real[..., :: fine // places, :: fine // places] * (fine / old) ** 2
+    count = (old - 1) // 2
+    rows = (_waves(places, count) @ _waves(old, count).T / old).to(fields)
+    return rows @ fields @ rows.T
+
+
+def _waves(places: int, count: int) -> Tensor:
+    """Return 1 and the cosines and sines of so many waves, of mean square 1, ``(places, 1 + 2 count)``."""
+    steps = torch.arange(places)[:, None] * torch.arange(1, count + 1) % places  # whole numbers, for exact angles
+    angles = 2 * torch.pi * steps.double() / places
+    return torch.cat([torch.ones(places, 1).double(), math.sqrt(2) * angles.cos(), math.sqrt(2) * angles.sin()], 1)
 
 
 def per_instance(viscosity: Tensor | float, like: Tensor) -> Tensor:

@@ -176,3 +176,12 @@ class FourierNeuralOperator(nn.Module):
                 values = nn.functional.gelu(values)
         values = self.head(values)
         return nn.functional.gelu(values) if self.activates_output else values
+
+    def total(self, fields: Tensor) -> Tensor:
+        """Return the sum of the outputs in double precision, ``(batch, *grid, 1)``.
+
+        Parameters
+        ----------
+        fields : as those of the call
+        """
+        return self(fields).sum(-1, keepdim=True, dtype=torch.float64)

@@ -22,7 +22,7 @@ from sciml.hcmoe import (
     SorptionCases,
     SorptionFamily,
 )
-from sciml.hcmoe.families.sorption_cases import each_case
+from sciml.hcmoe.families.cases import each_case
 from sciml.hcmoe.families.sorption_instances import instances_of
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime

@@ -269,6 +269,15 @@ def test_fields_are_read_at_other_times_and_places(times: str, error: float) -> 
     assert torch.equal(resampled(read, 9), read[..., ::2, ::2])
 
 
+@pytest.mark.parametrize(("old", "new"), [(9, 9), (8, 15), (9, 16), (15, 8), (12, 36)])
+def test_waves_are_the_same_on_another_number_of_places(old: int, new: int) -> None:
+    def waves(places: int) -> Tensor:
+        x = 2 * torch.pi * torch.arange(places, dtype=torch.float64) / places
+        return 0.3 + torch.cos(3 * x)[:, None] * torch.sin(2 * x + 0.1) - torch.sin(x)[:, None]
+
+    assert (resampled(waves(old), new) - waves(new)).abs().max() < 1e-14
+
+
 def test_an_iteration_that_is_cut_short_warns_once() -> None:
     iteration = BatchedSettings(max_solves=1)
     layer = PeriodicConstraint(SMALL, settings=PeriodicSettings(iteration=iteration))

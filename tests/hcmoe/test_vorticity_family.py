@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,8 @@ from torch import Tensor
 
 from sciml.data.formats import open_dataset
 from sciml.data.generation import generate
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import ConfigError, DataFormatError, InputError
+from sciml.hcmoe.families.sorption_cases import SorptionCases
 from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import VorticityCases, solutions, starts
 from sciml.hcmoe.operator_task import ConstrainedOperator
@@ -168,22 +172,70 @@ def test_solutions_of_a_data_set_are_compared_with_on_their_own_grid(tmp_path: P
         written = data.read("vorticity", 1)
         assert written.shape == SHAPE and np.allclose(written, exact[1][0].numpy(), atol=1e-6)
         assert np.abs(data.read("residual", 1)).max() < 1.0
-    batch = next(iter(VorticityCases(path=str(source)).test_dataloader()))
-    assert batch["u"].shape == (2, 5, 32, 32) and batch["u"].mean((2, 3)).abs().max() < 1e-14
+    batches = list(VorticityCases(path=str(source)).test_dataloader())
+    assert len(batches) == 2
+    for batch in batches:
+        assert batch["u"].shape == (1, 5, 32, 32) and batch["u"].mean((2, 3)).abs().max() < 1e-14
+        assert batch["viscosity"].tolist() == [5e-3]
+
+
+def test_solutions_of_another_viscosity_are_refused_and_those_of_old_files_read(tmp_path: Path) -> None:
+    source = tmp_path / "flows.h5"
+    options = {"size": "16", "steps": "5", "duration": "1.0", "viscosity": "6e-3", "resolution": "32"}
+    generate("vorticity", 1, source, options=options)
+    task = ConstrainedOperator(flows(), network(1), "soft")
+    (batch,) = VorticityCases(path=str(source)).test_dataloader()
+    with pytest.raises(InputError, match=r"is of viscosity 0\.006, expected 0\.005, that of the operator"):
+        task.validate(batch)
+    with pytest.raises(InputError, match=r"generate vorticity with viscosity=0\.005"):
+        task.predict_file(source, tmp_path / "out.h5")
+    with h5py.File(source, "a") as file:  # as earlier versions wrote it
+        about = json.loads(file.attrs["sciml_description"])
+        file.attrs["sciml_description"] = np.bytes_(json.dumps({**about, "parameters": []}))
+        del file["scalars/viscosity"]
+    (batch,) = VorticityCases(path=str(source)).test_dataloader()
+    assert set(batch) == {"start", "times", "u"}
+    with torch.no_grad():
+        assert float(task.validate(batch)["relative_l2"]) > 0
+
+
+def test_data_of_another_problem_are_refused_before_the_training() -> None:
+    task = ConstrainedOperator(flows(), network(1), "soft")
+    task.check_data(VorticityCases(duration=1.0, viscosity=5e-3))
+    with pytest.raises(ConfigError, match="expected VorticityCases, the data of VorticityFamily"):
+        task.check_data(SorptionCases())
+    with pytest.raises(ConfigError, match=r"the viscosity of the data is 0\.0001, expected 0\.005, that of the family"):
+        task.check_data(VorticityCases(duration=1.0))
+    with pytest.raises(ConfigError, match="the length of the data is"):
+        task.check_data(VorticityCases(duration=1.0, viscosity=5e-3, length=0.7))
+    with pytest.raises(ConfigError, match="the duration of the data is 2 s, expected at most 1 s"):
+        task.check_data(VorticityCases(duration=2.0, viscosity=5e-3))
+
+
+def test_the_sum_of_the_outputs_is_trained_in_the_first_epochs() -> None:
+    task = ConstrainedOperator(flows(), network(3), "hard", batch_size=1, soft_epochs=1)
+    task.prepare(Training([Phase(2)]), 0)
+    batch = task.sample(0)
+    with torch.no_grad():
+        terms, outputs = task.loss(batch), outputs_of(task.network, task.family, batch)
+    sums = task.family.squares(task.family.unconstrained(outputs, batch), batch)
+    assert float(terms["residual"]) == pytest.approx(float(sums["residual"]), rel=1e-4)
 
 
 def test_batches_of_training_are_counters_and_those_of_tests_solutions() -> None:
     data = VorticityCases(3, cases=1, times=4, places=16, duration=0.5, viscosity=5e-3, resolution=32)
     assert list(data.train_dataloader()) == [0, 1, 2]
-    (validation,), (test,) = data.val_dataloader(), data.test_dataloader()
-    assert validation["u"].shape == (1, 4, 16, 16) and test["u"].shape == (2, 4, 16, 16)
-    assert torch.equal(test["start"], test["u"][:, 0]) and test["times"].tolist()[-1] == 0.5
-    assert not torch.allclose(validation["start"], test["start"][:1], atol=0.1)
+    solved = [*data.val_dataloader(), *data.test_dataloader()]
+    assert len(solved) == 3
+    for each in solved:
+        assert each["u"].shape == (1, 4, 16, 16) and each["viscosity"].tolist() == [5e-3]
+        assert torch.equal(each["start"], each["u"][:, 0]) and each["times"].tolist()[-1] == 0.5
+    assert all(not torch.allclose(one["start"], other["start"], atol=0.1) for one, other in pairwise(solved))
 
 
 def test_data_sets_of_something_else_are_refused(tmp_path: Path) -> None:
     generate("heat", 1, tmp_path / "heat.h5")
-    with pytest.raises(DataFormatError, match="no field vorticity in time on a periodic square"):
+    with pytest.raises(DataFormatError, match="no field vorticity in time on the periodic unit square"):
         VorticityCases(path=str(tmp_path / "heat.h5")).test_dataloader()
 
 

@@ -19,8 +19,9 @@ from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.hcmoe.bases import GridBasis
+from sciml.hcmoe.families.cases import Batch
 from sciml.hcmoe.families.sorption import SorptionFamily
-from sciml.hcmoe.families.sorption_cases import Batch, SorptionCases
+from sciml.hcmoe.families.sorption_cases import SorptionCases
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances
 from sciml.hcmoe.layer import ExpertConstraint
 from sciml.hcmoe.operator_task import ConstrainedOperator
@@ -44,7 +45,7 @@ def trained(job: Job) -> dict[str, Any]:
     dict
         ``error``; ``residual`` and ``conditions``, their mean squares; ``updates``.
     """
-    return outcome(lambda: _tested(*_trained(job), job))
+    return outcome(lambda: _tested(*trained_task(job), job))
 
 
 def sweep(job: Job) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def sweep(job: Job) -> dict[str, Any]:
     """
 
     def measure() -> dict[str, float]:
-        task, seconds = _trained(job)
+        task, seconds = trained_task(job)
         batch = _tests(job)
         instances = task.family.instances(batch)
         goal = _least(task.family, batch)
@@ -87,7 +88,7 @@ def later(job: Job) -> dict[str, Any]:
     """
 
     def measure() -> dict[str, float]:
-        task, seconds = _trained(job)
+        task, seconds = trained_task(job)
         batch = _tests(job)
         with torch.no_grad():
             u = task.family.compared(task(task.family.instances(batch)), batch)
@@ -130,7 +131,7 @@ def _config(job: Job) -> Any:
     return load_config(job["config"], [f"seed={job['seed']}", *job.get("changes", ())])
 
 
-def _trained(job: Job) -> tuple[ConstrainedOperator, float]:
+def trained_task(job: Job) -> tuple[ConstrainedOperator, float]:
     """Return a trained task and its CPU seconds."""
     from sciml.training import run
 

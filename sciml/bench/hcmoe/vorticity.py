@@ -1,66 +1,65 @@
 """The measurements of ``sciml bench hcmoe`` on flows in a periodic square: operators that learn without solutions.
 
-All operators have the same layers and the same CPU time. Soft ones return a field; those with a hard constraint return
-a basis, and spend the first part of their time on the sum of its fields, which costs less. Errors are relative, of the
+All operators have the same layers and about the same CPU time. Soft ones return a field; those with a hard constraint
+return a basis, and spend most of their time on the sum of its fields, which costs less. Errors are relative, of the
 vorticity of one flow over all places and times after the start, and averaged over flows that nobody trains on.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from functools import cache
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from sciml.bench.hcmoe.operators import trained_task
 from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
 from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import solutions, starts
+from sciml.hcmoe.operator_task import ConstrainedOperator
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.metrics import relative_l2
-from sciml.nets.time_polynomials import PolynomialsInTime
-from sciml.numerics.random import generator, seeded
+from sciml.numerics.random import generator
 
 CASES = 90  # seed of the flows of the test
 RESOLUTION = 128  # values along each axis of their solutions
-WARM_UP = 20  # updates in which the step size rises
 
 
 def operator(job: Job) -> dict[str, Any]:
-    """Train an operator, and test it.
+    """Train a shipped config, and test it.
 
     Parameters
     ----------
-    job : ``shape`` of the grid, ``mode``: soft, hard or experts, ``functions`` of the basis,
-        ``width`` and ``degree`` of the network, ``seconds`` of CPU time, or ``updates`` in their place, the ``shared``
-        part of them for the sum of the fields, and the number of ``cases``
+    job : the ``config`` with ``changes``, and the number of ``cases`` of the test
 
     Returns
     -------
     dict
         ``error``, ``error_last`` at the last time, ``residual`` relative to that of fields that stay as they start, all
-        as means; ``updates`` and ``weights`` of the network; ``sum``, the error of the sum of the fields.
+        as means; ``sum``, the error of the sum of the fields; ``independent``, that of several experts if each has the
+        rows of its own box alone; the number of ``weights`` of the network.
     """
 
     def measure() -> dict[str, float]:
-        family = _family(job)
-        with seeded(job["seed"]):
-            width = job["width"]
-            network = PolynomialsInTime(
-                family.channels, job["functions"], [10, 10], [width] * 5, job["degree"], 2 * width
+        task, seconds = trained_task(job)
+        family = task.family
+        instances, u = _cases(family, job["cases"])
+        summed = _one_by_one(lambda own: family.unconstrained(_outputs(task, own), own), instances)
+        found = {**_errors(family, _one_by_one(task, instances), u), "sum": _errors(family, summed, u)["error"]}
+        if task.mode == "experts":
+            family.settings = replace(family.settings, coupling="independent")
+            objective = family.objective(experts=True)
+            fields = _one_by_one(
+                lambda own: objective(_outputs(task, own), own, generator(0), task.guess.double()).u, instances
             )
-        updates, seconds = cpu_timed(lambda: _train(network, family, job))
-        instances, u = _cases(tuple(job["shape"]), job["cases"])
-        fields = _tested(network, family, instances, job)
-        weights = sum(each.numel() for each in network.parameters())
-        summed = _errors(family, fields[1], u)["error"]
-        return {**_errors(family, fields[0], u), "sum": summed, "updates": updates, "weights": weights,
-                "seconds": seconds}  # fmt: skip
+            found["independent"] = _errors(family, fields, u)["error"]
+        weights = sum(each.numel() for each in task.network.parameters())
+        return {**found, "weights": float(weights), "seconds": seconds}
 
     return outcome(measure)
 
@@ -70,7 +69,7 @@ def spectral(job: Job) -> dict[str, Any]:
 
     def measure() -> dict[str, float]:
         family = _family(job)
-        instances, u = _cases(tuple(job["shape"]), job["cases"])
+        instances, u = _cases(family, job["cases"])
         start = resampled(instances["start"], job["values"])
         flow, seconds = cpu_timed(lambda: solutions(start, family.viscosity, family.grid.t))
         found = torch.cat([u[:, :1], resampled(flow[:, 1:], family.places)], 1)
@@ -84,70 +83,29 @@ def floor(job: Job) -> dict[str, Any]:
 
     def measure() -> dict[str, float]:
         family = _family(job)
-        _, u = _cases(tuple(job["shape"]), job["cases"])
+        _, u = _cases(family, job["cases"])
         found = torch.cat([_least(family, u[i : i + 1], job["iterations"]) for i in range(len(u))])
         return _errors(family, found, u)
 
     return outcome(measure)
 
 
-def _train(network: PolynomialsInTime, family: VorticityFamily, job: Job) -> int:
-    """Train by Adam with a step that rises and then falls like a cosine, and return the number of updates."""
-    draws, begin, update = generator(job["seed"], 1), time.process_time(), 0
-    optimizer = torch.optim.Adam(network.parameters())
-    objective = family.objective(experts=job["mode"] == "experts", training=True)
-    guess = _ones(job, objective.fields[0])
-    while True:
-        done = update / job["updates"] if "updates" in job else (time.process_time() - begin) / job["seconds"]
-        if done >= 1:
-            return update
-        sums = job["mode"] == "soft" or done < job["shared"]
-        instances = family.sample(job["batch"] if sums else job["batch"] // 2, draws)
-        seen = family.inputs(instances).float()
-        if sums:
-            terms = family.squares(family.unconstrained(network.total(seen), instances), instances)
-        else:
-            terms, _ = objective.squares(network(seen), instances, draws, guess)
-        for group in optimizer.param_groups:
-            group["lr"] = (
-                job["step"] * min(1.0, (update + 1) / WARM_UP) * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
-            )
-        optimizer.zero_grad()
-        terms["residual"].backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        update += 1
-
-
 def _family(job: Job) -> VorticityFamily:
-    return VorticityFamily(tuple(job["shape"]), training_times=job.get("times"))
+    return VorticityFamily(tuple(job["shape"]))
 
 
-def _ones(job: Job, experts: int) -> Tensor:
-    """Return weights of 1, with which one expert returns the sum of the fields, and so do all of them together."""
-    return torch.ones(1, experts, job["functions"], dtype=torch.float64)
-
-
-def _tested(
-    network: PolynomialsInTime, family: VorticityFamily, instances: dict[str, Tensor], job: Job
-) -> list[Tensor]:
-    """Return the fields of the operator, and the sums of its outputs."""
+def _one_by_one(operator: Callable[[dict[str, Tensor]], Tensor], instances: dict[str, Tensor]) -> Tensor:
+    """Return the fields of an operator, without derivatives, for the memory."""
     with torch.no_grad():
-        outputs = network(family.inputs(instances).float())
-        sums = family.unconstrained(outputs, instances)
-        if job["mode"] == "soft":
-            return [sums, sums]
-        objective, fields = family.objective(experts=job["mode"] == "experts"), []
-        for number, start in enumerate(instances["start"]):  # one by one, for the memory
-            own, guess = outputs[number : number + 1], _ones(job, objective.fields[0])
-            fields.append(objective(own, {"start": start[None]}, generator(job["seed"]), guess).u)
-    return [torch.cat(fields), sums]
+        return torch.cat([operator({"start": start[None]}) for start in instances["start"]])
 
 
-@cache
-def _cases(shape: tuple[int, int, int], count: int) -> tuple[dict[str, Tensor], Tensor]:
+def _outputs(task: ConstrainedOperator, instances: dict[str, Tensor]) -> Tensor:
+    return task.network(task._inputs(instances))
+
+
+def _cases(family: VorticityFamily, count: int) -> tuple[dict[str, Tensor], Tensor]:
     """Return instances of the test, and their solutions."""
-    family = VorticityFamily(shape)
     fine = starts(RESOLUTION, count, family.length, generator(CASES))
     u = resampled(solutions(fine, family.viscosity, family.grid.t), family.places)
     return {"start": u[:, 0]}, u

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from sciml.data.modules import Draws
 from sciml.hcmoe.layer import ConstraintOutput
 
 Instances = Mapping[str, Tensor]
@@ -53,11 +54,13 @@ class Family(ABC):
     shape : of the grid, time first
     channels : of the inputs of a network
     terms : the names of the terms of the loss
+    cases : the class of data that have solutions of such instances
     """
 
     shape: tuple[int, ...]
     channels: int
     terms: tuple[str, ...]
+    cases: type[Draws]
 
     @abstractmethod
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -115,6 +118,16 @@ class Family(ABC):
         Parameters
         ----------
         case : a batch of validation
+        """
+
+    @abstractmethod
+    def check_cases(self, data: Any) -> None:
+        """Refuse data, of the class :attr:`cases`, whose solutions are of another problem than the instances.
+
+        Raises
+        ------
+        ConfigError
+            If a number of the problem differs, or the solutions go on for longer than the family.
         """
 
     @abstractmethod

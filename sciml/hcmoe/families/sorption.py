@@ -19,7 +19,8 @@ from sciml.hcmoe.bases import GridBasis
 from sciml.hcmoe.boxes import Boxes
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.families.base import Family, Instances
-from sciml.hcmoe.families.sorption_cases import each_case, read_cases
+from sciml.hcmoe.families.cases import each_case, same, until
+from sciml.hcmoe.families.sorption_cases import SorptionCases, read_cases
 from sciml.hcmoe.families.sorption_data import NAMES
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
 from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint
@@ -130,6 +131,7 @@ class SorptionFamily(Family):
     """
 
     terms: ClassVar[tuple[str, ...]] = ("residual", "conditions")
+    cases: ClassVar[type[SorptionCases]] = SorptionCases
 
     def __init__(  # noqa: PLR0913 - the keys of a config
         self,
@@ -243,6 +245,11 @@ class SorptionFamily(Family):
             _require_within(case)
         start = Profile(case["start"].double(), case["x"].double())(self.y.to(case["x"].device))
         return {"start": start.clamp_min(0), **{name: case[name].double() for name in NAMES}}
+
+    def check_cases(self, data: SorptionCases) -> None:
+        """Refuse solutions of another family, or after the end of this one."""
+        same("the family of the data", data.family, self.family, "that of the operator")
+        until("the duration of the data", data.duration, self.problem.seconds)
 
     def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
         """Write u and its residual in s and x on the grid of the family, and compare u with that of the file.

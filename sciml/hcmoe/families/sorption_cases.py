@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from sciml.checks import choice, positive, whole_number
 from sciml.data.formats import open_dataset
 from sciml.data.modules import Draws
-from sciml.data.sampling import EpochShuffle
 from sciml.errors import DataFormatError
+from sciml.hcmoe.families.cases import Batch, loader
 from sciml.hcmoe.families.sorption_data import NAMES, sorption_cases
 from sciml.hcmoe.families.sorption_instances import drawn, instances_of
 from sciml.numerics.random import generator
@@ -23,8 +21,6 @@ from sciml.reference.diffusion_sorption_families import FAMILIES
 
 VALIDATION, TEST = 1, 2  # streams of the draws
 TOLERANCE = 1e-8  # of the solutions, relative
-
-Batch = dict[str, Tensor]
 
 
 class SorptionCases(Draws):
@@ -65,11 +61,11 @@ class SorptionCases(Draws):
 
     def val_dataloader(self) -> DataLoader:
         """Return the solutions of validation, one batch."""
-        return _loader(self._solved(VALIDATION, self.cases))
+        return loader([self._solved(VALIDATION, self.cases)])
 
     def test_dataloader(self) -> DataLoader:
         """Return the solutions of the tests, one batch."""
-        return _loader(self._solved(TEST, 2 * self.cases) if self.path is None else read_cases(self.path))
+        return loader([self._solved(TEST, 2 * self.cases) if self.path is None else read_cases(self.path)])
 
     def _solved(self, stream: int, count: int) -> Batch:
         pairs = drawn(self.family, count, generator(self.seed, stream))
@@ -97,14 +93,3 @@ def read_cases(path: str) -> Batch:
     numbers = {name: torch.tensor([case.numbers[name] for case in cases], dtype=torch.float64) for name in NAMES}
     u = torch.stack([case.u for case in cases])
     return {"start": u[:, 0], **numbers, "times": cases[0].times, "x": cases[0].x, "u": u}
-
-
-def _loader(batch: Batch) -> DataLoader:
-    return DataLoader([batch], None, sampler=EpochShuffle(1, shuffle=False))
-
-
-def each_case(batch: Batch) -> Iterator[Batch]:
-    """Yield the solutions of a batch one by one, each a batch of one."""
-    shared = ("times", "x")
-    for number in range(len(batch["u"])):
-        yield {name: each if name in shared else each[number : number + 1] for name, each in batch.items()}

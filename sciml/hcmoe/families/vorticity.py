@@ -15,7 +15,8 @@ from sciml.checks import positive, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
 from sciml.errors import InputError
 from sciml.hcmoe.families.base import Family, Instances
-from sciml.hcmoe.families.vorticity_cases import read_cases, starts
+from sciml.hcmoe.families.cases import each_case, same, until
+from sciml.hcmoe.families.vorticity_cases import VorticityCases, read_cases, starts
 from sciml.hcmoe.layer import ConstraintOutput
 from sciml.hcmoe.periodic import TERMS, PeriodicConstraint, PeriodicSettings
 from sciml.hcmoe.periodic_grid import PeriodicGrid, Times, resampled
@@ -83,6 +84,7 @@ class VorticityFamily(Family):
 
     channels: ClassVar[int] = 3
     terms: ClassVar[tuple[str, ...]] = ("residual",)
+    cases: ClassVar[type[VorticityCases]] = VorticityCases
 
     def __init__(  # noqa: PLR0913 - the keys of a config
         self,
@@ -156,9 +158,27 @@ class VorticityFamily(Family):
         return self.grid.at(u, case["times"], case["u"].shape[-1])
 
     def instances(self, case: Instances) -> dict[str, Tensor]:
-        """Return the instances of solutions, with their starts on the places of the family."""
+        """Return the instances of solutions, with their starts on the places of the family.
+
+        Raises
+        ------
+        InputError
+            If a solution is told to be of another viscosity.
+        """
+        for viscosity in case.get("viscosity", torch.empty(0)).tolist():
+            if abs(viscosity - self.viscosity) > ROUNDING * self.viscosity:
+                raise InputError(
+                    f"a solution is of viscosity {viscosity:g}, expected {self.viscosity:g}, that of the operator; "
+                    f"generate vorticity with viscosity={self.viscosity:g}."
+                )
         start = resampled(case["start"].double(), self.places)
         return {"start": start - start.mean((1, 2), keepdim=True)}
+
+    def check_cases(self, data: VorticityCases) -> None:
+        """Refuse solutions of another viscosity or kernel of the starts, or after the end of the family."""
+        same("the viscosity of the data", data.viscosity, self.viscosity, "that of the family")
+        same("the length of the data", data.length, self.length, "that of the family")
+        until("the duration of the data", data.duration, self.grid.duration)
 
     def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
         """Write the vorticity and its residual on the grid of the family, and compare it with that of the file.
@@ -177,13 +197,14 @@ class VorticityFamily(Family):
             tuple(DataField(name) for name in ("vorticity", "residual")),
             len(cases["u"]),
             boundary=dict.fromkeys("xy", "periodic"),
+            parameters={"viscosity": np.zeros(0)},
         )
         errors = []
         with DatasetWriter(output, about) as writer:
-            for k in range(len(cases["u"])):
-                case = {**cases, "start": cases["start"][k : k + 1], "u": cases["u"][k : k + 1]}
+            for case in each_case(cases):
                 u = operator(self.instances(case)).cpu()
                 residual = self.grid.residual(u, self.viscosity)
-                writer.append({"vorticity": u[0].numpy(), "residual": residual[0].numpy()}, {})
+                values = {"vorticity": u[0].numpy(), "residual": residual[0].numpy()}
+                writer.append(values, {"viscosity": self.viscosity})
                 errors.append(float((self.compared(u, case) - case["u"]).norm() / case["u"].norm()))
         return {"relative_l2": float(np.mean(errors)), "samples": float(len(errors))}

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from sciml.checks import whole_number
+from sciml.checks import positive, whole_number
 from sciml.data.formats import open_dataset
 from sciml.data.modules import Draws
-from sciml.data.sampling import EpochShuffle
 from sciml.errors import DataFormatError
+from sciml.hcmoe.families.cases import Batch, each_case, loader
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.mesh import Grid
 from sciml.numerics.random import generator
@@ -21,14 +21,13 @@ VALIDATION, TEST = 1, 2  # streams of the draws
 COURANT = 0.5  # of the reference solutions
 SEEDS = 2**31
 
-Batch = dict[str, Tensor]
-
 
 class VorticityCases(Draws):
     """Flows in a periodic square for an operator: no solution is in a batch of training.
 
-    A batch of training is a counter, by which the task draws instances. All solutions of validation or test are one
-    batch: ``u``, ``(cases, times, places, places)``, at ``times``, of a ``start``.
+    A batch of training is a counter, by which the task draws instances. Each solution of validation or test is a batch,
+    since constraints on large grids fill the memory: ``u``, ``(1, times, places, places)``, at ``times``, of a
+    ``start``, and its ``viscosity``, which data sets of earlier versions lack.
 
     Parameters
     ----------
@@ -55,21 +54,23 @@ class VorticityCases(Draws):
         super().__init__(batches_per_epoch)
         self.cases, self.path = whole_number("the number of cases", cases, at_least=1), path
         self.times, self.places = whole_number("times", times, at_least=2), whole_number("places", places, at_least=4)
-        self.duration, self.viscosity, self.length, self.resolution = duration, viscosity, length, resolution
+        self.duration, self.viscosity = positive("the duration", duration), positive("the viscosity", viscosity)
+        self.length, self.resolution = length, resolution
 
     def val_dataloader(self) -> DataLoader:
-        """Return the solutions of validation, one batch."""
-        return _loader(self._solved(VALIDATION, self.cases))
+        """Return the solutions of validation, each a batch."""
+        return loader(list(each_case(self._solved(VALIDATION, self.cases))))
 
     def test_dataloader(self) -> DataLoader:
-        """Return the solutions of the tests, one batch."""
-        return _loader(self._solved(TEST, 2 * self.cases) if self.path is None else read_cases(self.path))
+        """Return the solutions of the tests, each a batch."""
+        solved = self._solved(TEST, 2 * self.cases) if self.path is None else read_cases(self.path)
+        return loader(list(each_case(solved)))
 
     def _solved(self, stream: int, count: int) -> Batch:
         fine = starts(self.resolution, count, self.length, generator(0, stream))
         times = torch.linspace(0, self.duration, self.times, dtype=torch.float64)
         u = resampled(solutions(fine, self.viscosity, times), self.places)
-        return {"start": u[:, 0], "times": times, "u": u}
+        return {"start": u[:, 0], "viscosity": u.new_full((count,), self.viscosity), "times": times, "u": u}
 
 
 def starts(places: int, count: int, length: float, draws: torch.Generator) -> Tensor:
@@ -105,6 +106,8 @@ def solutions(start: Tensor, viscosity: float, times: Tensor) -> Tensor:
 def read_cases(path: str) -> Batch:
     """Return the solutions of a data set of ``sciml data generate vorticity`` as one batch.
 
+    Data sets of earlier versions do not tell their viscosity, which then is not in the batch.
+
     Raises
     ------
     DataFormatError
@@ -118,15 +121,17 @@ def read_cases(path: str) -> Batch:
             or place.dim != 2
             or place.shape[0] != place.shape[1]
             or not np.all(place.periodic)
+            or (tuple(place.lower), tuple(place.upper)) != ((0.0, 0.0), (1.0, 1.0))
             or about["vorticity"].components
             or not about["vorticity"].time_varying
             or not about.trajectories
         ):
             raise DataFormatError(
-                f"{path} has no field vorticity in time on a periodic square of as many places along x as along y; "
-                "generate vorticity."
+                f"{path} has no field vorticity in time on the periodic unit square, with as many places along x as "
+                "along y; generate vorticity."
             )
         times = [torch.from_numpy(np.array(data.times(k), np.float64)) for k in range(about.trajectories)]
+        viscosity = about.parameters.get("viscosity")
         u = [torch.from_numpy(data.read("vorticity", k).astype(np.float64)) for k in range(about.trajectories)]
     if len(times[0]) < 2 or float(times[0][0]) != 0 or any(not torch.equal(each, times[0]) for each in times):
         raise DataFormatError(
@@ -136,8 +141,16 @@ def read_cases(path: str) -> Batch:
         raise DataFormatError(f"vorticity of {path} has values that are not finite, expected finite numbers.")
     fields = torch.stack(u)
     fields = fields - fields.mean((2, 3), keepdim=True)  # that of rounding in single precision
-    return {"start": fields[:, 0], "times": times[0], "u": fields}
+    told = {} if viscosity is None else {"viscosity": _viscosities(viscosity, len(fields), path)}
+    return {"start": fields[:, 0], **told, "times": times[0], "u": fields}
 
 
-def _loader(batch: Batch) -> DataLoader:
-    return DataLoader([batch], None, sampler=EpochShuffle(1, shuffle=False))
+def _viscosities(values: np.ndarray, count: int, path: str) -> Tensor:
+    """Return the viscosities of a data set, one for each solution."""
+    found = np.asarray(values, np.float64)
+    if found.shape != (count,) or not bool((np.isfinite(found) & (found > 0)).all()):
+        raise DataFormatError(
+            f"the viscosity of {path} is {found.ravel()[:3].tolist()} with the shape {found.shape}, expected a "
+            f"positive number for each of {count} trajectories."
+        )
+    return torch.from_numpy(found)

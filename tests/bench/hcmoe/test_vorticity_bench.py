@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from sciml.bench.grouped import QUICK
 from sciml.bench.hcmoe import vorticity
+from sciml.bench.hcmoe.benchmark import BENCHMARK
 
 GRID: dict[str, Any] = {"shape": [8, 16, 16], "cases": 1, "seed": 7}
-TRAINING = {"width": 8, "degree": 4, "batch": 2, "step": 1e-2, "shared": 0.8, "times": 4, "updates": 20}
 
 
 def test_more_fourier_modes_come_closer_to_the_reference() -> None:
@@ -23,10 +24,14 @@ def test_the_floor_has_less_residual_than_the_solution_and_another_field() -> No
     assert 1e-3 < found[1]["error"] < 0.3
 
 
-@pytest.mark.parametrize("mode", ["soft", "hard", "experts"])
-def test_an_operator_is_trained_and_tested(mode: str) -> None:
-    found = vorticity.operator({**GRID, **TRAINING, "functions": 3, "mode": mode})
+@pytest.mark.parametrize("method", ["soft", "hard", "experts"])
+def test_a_shipped_config_is_trained_and_tested(method: str) -> None:
+    (job,) = (job for job in BENCHMARK.jobs(QUICK) if (job["group"], job["method"]) == ("vorticity", method))
+    found = vorticity.operator(job)
     last = found["last"]
-    assert found["failed"] is None and last["updates"] == 20
+    assert found["failed"] is None
     assert 0 < last["residual"] < 1.0 and 0.05 < last["error"] < 1.0
-    assert (last["error"] == pytest.approx(last["sum"])) == (mode == "soft")
+    assert (last["error"] == pytest.approx(last["sum"])) == (method == "soft")
+    assert ("independent" in last) == (method == "experts")
+    if method == "experts":
+        assert last["error"] < last["sum"] and last["independent"] != pytest.approx(last["error"])
