@@ -32,6 +32,7 @@ upscaling_local                     coarse transmissibilities by local and exten
 upscaling_sources                   the pressure of coarse cells with sources, after Peaceman
 value_iteration                     optimal values of decisions on graphs, by policy iteration
 vorticity                           incompressible flow in a periodic square by Fourier series
+waves                               acoustic waves in a plane: shot records of velocity maps, with derivatives
 wind_tunnel                         potential flow around an obstacle by one pressure projection
 ==================================  ====================================================================================
 

@@ -1,0 +1,112 @@
+"""Records of velocity maps by any of the engines, differentiable in the maps and in the wavelet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from sciml.checks import choice, instance, real_tensor, shape, whole_number
+from sciml.reference.waves.acquisition import Acquisition
+from sciml.reference.waves.velocities import check_velocities
+
+Engine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+DTYPES = {"single": torch.float32, "double": torch.float64}
+
+
+class WaveSolver(nn.Module):
+    """The records of velocity maps under an acquisition, with OpenFWI's sign and samples.
+
+        p_tt = v^2 (Laplacian p + s delta)
+
+    with p and p_t zero at the beginning; sample n is p after the n-th value of the wavelet.
+
+    Parameters
+    ----------
+    acquisition : what is shot and recorded
+    engine : ``"numba"``, on the CPU; ``"host"``, OpenFWI's own scheme, which makes data and has no derivatives
+    precision : of the fields and the records, ``"single"`` or ``"double"``
+    gradient_interval : every how many steps the gradient's sum over time is taken. By default about 13 times per period
+        of the peak frequency, which for OpenFWI is every fifth step and changes the gradient by 1e-6 of its size; with
+        1 the gradient is that of the discrete records
+    threads : shots computed at once, by default as many as torch uses; the records have the same bits for any number
+
+    Attributes
+    ----------
+    count : float
+        Solves so far: half a solve for the records of a map, half for its gradient, each with all shots.
+
+    Examples
+    --------
+    >>> solver = WaveSolver(Acquisition.openfwi())
+    >>> records = solver(torch.full((1, 70, 70), 2000.0))
+    >>> records.shape, solver.count
+    (torch.Size([1, 5, 1000, 70]), 0.5)
+    """
+
+    def __init__(
+        self,
+        acquisition: Acquisition,
+        engine: Literal["numba", "host"] = "numba",
+        *,
+        precision: Literal["single", "double"] = "single",
+        gradient_interval: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.acquisition = instance("the acquisition", acquisition, Acquisition, "an Acquisition")
+        choice("the engine of a wave solver", engine, ENGINES)
+        choice("the precision of a wave solver", precision, DTYPES)
+        for name, value in (("the gradient interval", gradient_interval), ("the number of threads", threads)):
+            if value is not None:
+                whole_number(name, value, at_least=1)
+        self.count = 0.0
+        self.engine = ENGINES[engine](acquisition, DTYPES[precision], gradient_interval, threads)
+
+    def forward(self, velocities: torch.Tensor, wavelet: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the records (maps, shots, steps, receivers) of velocity maps (maps, nz, nx) in m/s.
+
+        Parameters
+        ----------
+        velocities : floating point of any width
+        wavelet : (steps,), that of the acquisition by default
+
+        Raises
+        ------
+        InputError
+            If the acquisition cannot carry a map; see :func:`sciml.reference.waves.velocities.check_velocities`.
+        """
+        check_velocities(velocities, self.acquisition)
+        if wavelet is None:
+            wavelet = torch.from_numpy(np.array(self.acquisition.wavelet))
+        else:
+            shape("the wavelet", real_tensor("the wavelet", wavelet), (self.acquisition.steps,))
+        records = self.engine(velocities, wavelet)
+        self.count += 0.5 * len(velocities)
+        if records.requires_grad:
+            records.register_hook(lambda gradient: self._count_gradient(len(velocities)))
+        return records
+
+    def _count_gradient(self, maps: int) -> None:
+        self.count += 0.5 * maps
+
+
+def _numba(acquisition: Acquisition, dtype: torch.dtype, interval: int | None, threads: int | None) -> Engine:
+    from sciml.reference.waves.numba_engine import NumbaEngine
+
+    return NumbaEngine(acquisition, dtype, interval, threads)
+
+
+def _host(acquisition: Acquisition, dtype: torch.dtype, interval: int | None, threads: int | None) -> Engine:
+    from sciml.reference.waves.host_engine import HostEngine
+
+    return HostEngine(acquisition, dtype, threads)
+
+
+ENGINES: Mapping[str, Callable[[Acquisition, torch.dtype, int | None, int | None], Engine]] = MappingProxyType(
+    {"numba": _numba, "host": _host}
+)

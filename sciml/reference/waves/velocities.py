@@ -1,0 +1,65 @@
+"""Checks of velocity maps: units, signs, and what the grid and the time step can carry."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import torch
+
+from sciml.checks import finite, real_tensor, shape
+from sciml.errors import InputError
+from sciml.reference.waves.acquisition import Acquisition
+
+SLOWEST = 20.0  # m/s, of a map: anything below is in kilometres per second
+LARGEST_COURANT = 0.6  # v dt / dx; the scheme is stable up to sqrt(3/8) = 0.612 in the plane
+FEWEST_CELLS = (
+    2.0  # per wavelength at 2.5 times the peak frequency, above which a Ricker wavelet has 0.2 % of its energy
+)
+HIGHEST = 2.5
+
+
+def check_velocities(velocities: torch.Tensor, acquisition: Acquisition) -> torch.Tensor:
+    """Return velocity maps (maps, nz, nx) in m/s that an acquisition's grid and time step can carry.
+
+    Raises
+    ------
+    InputError
+        If the shape differs, a value is not positive or not finite, or the values are in km/s; if v dt / dx is above
+        0.6, where the scheme is unstable; if there are fewer than 2 cells per wavelength at 2.5 times the peak
+        frequency.
+    """
+    name = "the velocity maps"
+    real_tensor(name, velocities)
+    shape(name, velocities, ("maps", *acquisition.shape), remedy="give maps as (maps, nz, nx), depth first")
+    plain = velocities.detach()
+    if not plain.numel():
+        return velocities
+    lowest, highest = plain.amin((1, 2)), plain.amax((1, 2))
+    for number, (low, high) in enumerate(zip(lowest.tolist(), highest.tolist(), strict=True)):
+        _check_one(f"velocity map {number}", low, high, acquisition)
+    return finite(name, velocities)
+
+
+def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> None:
+    """Refuse a map by its least and its largest velocity."""
+    if not (low > 0.0 and high < float("inf")):  # also a not-a-number, to which both are then equal
+        raise InputError(f"{name} has velocities from {low:g} to {high:g} m/s, expected positive finite numbers.")
+    if high < SLOWEST:
+        raise InputError(
+            f"{name} has velocities from {low:g} to {high:g}, expected metres per second; these look like km/s: "
+            "multiply by 1000."
+        )
+    courant = high * acquisition.time_step / acquisition.spacing
+    if courant > LARGEST_COURANT:
+        raise InputError(
+            f"{name} reaches {high:g} m/s, for which velocity times time step over spacing is {courant:.3g}, expected "
+            f"at most {LARGEST_COURANT} (the scheme is unstable above {sqrt(3 / 8):.3f}); take a time step of at most "
+            f"{LARGEST_COURANT * acquisition.spacing / high:.3g} s."
+        )
+    cells = low / (HIGHEST * acquisition.frequency * acquisition.spacing)
+    if cells < FEWEST_CELLS:
+        raise InputError(
+            f"{name} is as slow as {low:g} m/s, for which a wave of {HIGHEST * acquisition.frequency:g} Hz has "
+            f"{cells:.2g} cells per wavelength, expected at least {FEWEST_CELLS:g}; take a spacing of at most "
+            f"{low / (HIGHEST * acquisition.frequency * FEWEST_CELLS):.3g} m or a lower frequency."
+        )
