@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.atomic import write_text
-from sciml.checks import whole_number
+from sciml.checks import instance, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.hcmoe.coupled import CoupledExperts, SlabState
 from sciml.hcmoe.elements import Elements, Slabs
@@ -95,7 +95,8 @@ class InverseExperts(SolveTask):
     def prepare(self, settings: Training, seed: int) -> None:
         """Set the seed of what is drawn, and take the readings."""
         super().prepare(settings, seed)
-        readings = self.source.read(seed)
+        name = f"what {type(self.source).__name__}.read returns"
+        readings = instance(name, self.source.read(seed), Readings, "Readings")
         readings.check_inside(self.problem)
         check_enough(readings, len(self.vector))
         self._readings = readings

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sciml.checks import instance, positive, real_tensor, whole_number
+from sciml.checks import instance, positive, real_array, whole_number
 from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.coupled import CoupledExperts
 from sciml.hcmoe.elements import Elements, Slabs
@@ -36,7 +36,7 @@ class Readings:
 
     Parameters
     ----------
-    x, t : where and when, ``(n,)``, in float64
+    x, t : where and when, ``(n,)``; tensors, arrays of NumPy or lists, which become tensors in float64
     u : what was read, ``(n,)``
     deviation : standard deviation of the noise, positive
 
@@ -53,13 +53,11 @@ class Readings:
 
     def __post_init__(self) -> None:
         positive("the deviation of the readings", self.deviation)
+        count: str | int = "number of readings"
         for name in ("x", "t", "u"):
-            values = real_tensor(f"{name} of the readings", getattr(self, name))
-            if values.ndim != 1 or len(values) != len(self.x) or not bool(values.isfinite().all()):
-                raise InputError(
-                    f"{name} of the readings has the shape {tuple(values.shape)}, expected finite numbers of the shape "
-                    f"of x, {tuple(self.x.shape)}."
-                )
+            values = real_array(f"{name} of the readings", getattr(self, name), shape=(count,))
+            object.__setattr__(self, name, torch.tensor(values))
+            count = len(values)
 
     def check_inside(self, problem: SpaceTimeProblem) -> None:
         """Refuse readings outside of the interval and of the times of a problem.

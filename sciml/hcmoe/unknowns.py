@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,7 +66,7 @@ class Unknowns:
     Raises
     ------
     InputError
-        If the problem has no coefficient of a name, or one that is positive begins at 0 or below.
+        If the problem has no coefficient of a name, or one of 0 or less that is to be positive.
 
     Examples
     --------
@@ -88,10 +89,8 @@ class Unknowns:
             raise InputError(f"no coefficient of {name} is unknown, expected at least one of {', '.join(known)}.")
         known_names(f"an unknown coefficient of {name}", self.kinds, known)
         for each, kind in self.kinds.items():
-            if isinstance(known[each], Profile):
-                raise InputError(f"{each} is a field over the interval, expected a number as unknown coefficient.")
-            if choice(f"the kind of {each}", kind, (POSITIVE, REAL)) == POSITIVE:
-                positive(f"{each}, with which the search begins,", float(known[each][0]))
+            choice(f"the kind of {each}", kind, (POSITIVE, REAL))
+        self.vector(self.problem)
 
     @property
     def start(self) -> Tensor:
@@ -99,10 +98,25 @@ class Unknowns:
         return self.vector(self.problem)
 
     def vector(self, problem: SpaceTimeProblem) -> Tensor:
-        """Return the vector of the coefficients of another problem with the same names, ``(m,)``."""
-        known_names(f"an unknown coefficient of {type(problem).__name__}", self.kinds, problem.coefficients)
-        values = torch.stack([problem.coefficients[name][0] for name in self.kinds]).detach()
-        return torch.where(self._logarithmic, values.log(), values)
+        """Return the vector of the coefficients of another problem with the same names, ``(m,)``.
+
+        Raises
+        ------
+        InputError
+            If it has no coefficient of a name, a field in its place, or one of 0 or less that is to be positive.
+        """
+        owner = type(problem).__name__
+        known_names(f"an unknown coefficient of {owner}", self.kinds, problem.coefficients)
+        values = []
+        for name, kind in self.kinds.items():
+            given = problem.coefficients[name]
+            if isinstance(given, Profile):
+                raise InputError(f"the {name} of {owner} is a field, expected a number as unknown coefficient.")
+            value = float(given[0])
+            if kind == POSITIVE:
+                value = math.log(positive(f"the {name} of {owner}, a positive unknown,", value))
+            values.append(value)
+        return torch.tensor(values, dtype=torch.float64)
 
     def values(self, w: Tensor) -> Tensor:
         """Return the coefficients that a vector stands for, ``(m,)``."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks import real_tensor, shape
-from sciml.errors import SingularSystemError
+from sciml.errors import InputError, SingularSystemError
 
 Equation = Callable[..., Tensor]
 
@@ -44,7 +44,8 @@ def differentiable_root(equation: Equation, root: Tensor, *inputs: Tensor) -> Te
     Raises
     ------
     InputError
-        If root and inputs are no matrices, or, in the backward pass, the equation returns another shape.
+        If root and inputs are no matrices, or, in the backward pass, the equation returns another shape, or no torch
+        function of root and inputs.
     SingularSystemError
         In the backward pass, if the derivative of the equation by a root is singular.
     """
@@ -74,7 +75,7 @@ class _Root(torch.autograd.Function):
             wanted = [
                 each.requires_grad_() for each, need in zip(inputs, ctx.needs_input_grad[2:], strict=True) if need
             ]
-            left = shape("what the equation returns", ctx.equation(root, *inputs), root.shape)
+            left = _checked(ctx.equation(root, *inputs), root)
             rows = [
                 torch.autograd.grad(each.sum(), root, create_graph=again, retain_graph=True, materialize_grads=True)[0]
                 for each in left.unbind(1)
@@ -88,3 +89,15 @@ class _Root(torch.autograd.Function):
             adjoint = adjoint[..., 0]
             found = iter(torch.autograd.grad(left, wanted, -adjoint, create_graph=again, allow_unused=True))
         return None, None, *(next(found) if need else None for need in ctx.needs_input_grad[2:])
+
+
+def _checked(left: Tensor, root: Tensor) -> Tensor:
+    """Return what an equation returns, whose derivatives are to be taken."""
+    name = "what the equation returns"
+    shape(name, real_tensor(name, left), root.shape)
+    if not left.requires_grad:
+        raise InputError(
+            f"{name} depends neither on the root nor on an input by torch operations, expected an equation that "
+            "determines the root; remove detach() and torch.no_grad() from it."
+        )
+    return left

@@ -75,7 +75,7 @@ def test_too_few_readings_and_readings_of_different_lengths_are_refused():
     few = Readings(*torch.ones(3, 2, dtype=torch.float64), 0.1)
     with pytest.raises(InputError, match="2 readings for 3 coefficients"):
         identify(experts_of, few, START)
-    with pytest.raises(InputError, match="u of the readings has the shape"):
+    with pytest.raises(InputError, match=r"the shape of u of the readings is \(5,\), expected \(2,\)"):
         Readings(few.x, few.t, torch.ones(5, dtype=torch.float64), 0.1)
 
 

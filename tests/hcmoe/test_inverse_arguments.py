@@ -9,8 +9,23 @@ import torch
 from torch import Tensor
 
 from sciml.errors import InputError, SingularSystemError
-from sciml.hcmoe import CoupledExperts, Elements, Heat, Projection, Readings, Slabs, SyntheticReadings, identify
+from sciml.hcmoe import (
+    BurgersWaves,
+    CoupledExperts,
+    Elements,
+    Heat,
+    InverseExperts,
+    Projection,
+    Readings,
+    ReadingsSource,
+    Slabs,
+    SyntheticReadings,
+    VariedSorption,
+    identify,
+)
+from sciml.hcmoe.problems import Profile
 from sciml.hcmoe.unknowns import Unknowns, WithCoefficients
+from sciml.training.settings import Phase, Training
 
 X, T = torch.tensor([[0.2, 0.5, 0.8, 0.3], [0.2, 0.4, 0.6, 0.9]], dtype=torch.float64)
 U = torch.stack([Heat(0.1).exact(x[None, None], float(t))[0, 0] for x, t in zip(X, T, strict=True)])
@@ -27,12 +42,34 @@ def experts_of(logarithm: Tensor) -> CoupledExperts:
 
 @pytest.mark.parametrize(
     "changes",
-    [{name: wrong} for name in "xtu" for wrong in (None, [0.1], X.numpy(), X.long(), X[:2, None], X * math.nan, X[:3])]
+    [{name: wrong} for name in "xtu" for wrong in (None, [0.1], X + 0j, "a", X[:2, None], X * math.nan, X[:3])]
     + [{"deviation": wrong} for wrong in (None, 0.0, -1.0, math.nan, "a")],
 )
-def test_readings_are_finite_tensors_of_one_length_with_a_deviation(changes: dict) -> None:
+def test_readings_are_finite_numbers_of_one_length_with_a_deviation(changes: dict) -> None:
     with pytest.raises(InputError, match="of the readings"):
         readings(**changes)
+
+
+@pytest.mark.parametrize("kind", [Tensor.numpy, Tensor.tolist, Tensor.float])
+def test_readings_may_be_arrays_and_lists_and_become_tensors_in_float64(kind) -> None:
+    found = Readings(kind(X), kind(T), kind(U), 0.01)
+    for values, expected in zip((found.x, found.t, found.u), (X, T, U), strict=True):
+        torch.testing.assert_close(values, expected, rtol=0, atol=1e-7)
+        assert values.data_ptr() != expected.data_ptr()
+    torch.testing.assert_close(
+        identify(experts_of, found, START).value, identify(experts_of, readings(), START).value, rtol=0, atol=1e-5
+    )
+
+
+class Elsewhere(ReadingsSource):
+    def read(self, seed: int) -> Readings:
+        return X, T, U
+
+
+def test_a_source_that_returns_no_readings_is_refused() -> None:
+    task = InverseExperts(Heat(), {"diffusivity": "positive"}, Elsewhere())
+    with pytest.raises(InputError, match=r"what Elsewhere\.read returns is .*, expected Readings"):
+        task.prepare(Training([Phase(1)]), 0)
 
 
 @pytest.mark.parametrize("changes", [{"x": X + 1}, {"t": T + 1}, {"t": T - 1}])
@@ -73,6 +110,26 @@ def test_synthetic_readings_and_unknowns_have_a_problem() -> None:
     ):
         with pytest.raises(InputError, match=r"problem|number of readings|kinds"):
             make()
+
+
+def test_a_truth_that_the_kinds_of_the_unknowns_exclude_is_refused() -> None:
+    waves = BurgersWaves(0.02, [1.0])
+    for kinds, truth, says in (
+        (
+            {"wave_1": "positive"},
+            BurgersWaves(0.02, [-1.0]),
+            r"wave_1 of BurgersWaves, a positive unknown, is -1\.0",
+        ),
+        ({"wave_1": "positive"}, BurgersWaves(0.02, [0.0]), r"wave_1 of BurgersWaves, a positive unknown, is 0\.0"),
+        ({"wave_1": "real"}, Heat(), "an unknown coefficient of Heat is 'wave_1'"),
+    ):
+        with pytest.raises(InputError, match=says):
+            InverseExperts(waves, kinds, SyntheticReadings(truth))
+    field = VariedSorption(Profile(torch.full((1, 9), 0.1).double(), torch.linspace(0, 1, 9).double()))
+    with pytest.raises(InputError, match="the start of VariedSorption is a field, expected a number"):
+        InverseExperts(VariedSorption(0.1), {"start": "real"}, SyntheticReadings(field))
+    with pytest.raises(InputError, match="the start of VariedSorption is a field, expected a number"):
+        Unknowns(field, {"start": "real"})
 
 
 def test_projections_refuse_masses_and_instances_that_do_not_fit() -> None:

@@ -66,7 +66,7 @@ def test_positive_coefficients_are_logarithms_and_others_are_themselves():
 def test_unknowns_that_the_problem_does_not_have_are_refused():
     with pytest.raises(InputError, match="'wave_4', expected one of viscosity, wave_1"):
         Unknowns(WAVES, {"wave_4": "real"})
-    with pytest.raises(InputError, match=r"wave_2, with which the search begins, is -0\.4"):
+    with pytest.raises(InputError, match=r"the wave_2 of BurgersWaves, a positive unknown, is -0\.4"):
         Unknowns(WAVES, {"wave_2": "positive"})
     with pytest.raises(InputError, match="no coefficient of Heat is unknown, expected at least one of diffusivity"):
         Unknowns(Heat(), {})

@@ -63,6 +63,14 @@ def test_a_root_that_its_equation_does_not_determine_has_no_derivative() -> None
         differentiable_root(lambda y, x: y**2 - x, root, inputs).sum().backward()
     with pytest.raises(InputError, match="what the equation returns"):
         differentiable_root(lambda y, x: (y**2 - x)[:, 0], root, inputs).sum().backward()
+    for constant in (lambda y, x: torch.zeros_like(y), lambda y, x: (y**2 - x).detach()):
+        for again in (False, True):
+            with pytest.raises(InputError, match="depends neither on the root nor on an input by torch operations"):
+                torch.autograd.grad(differentiable_root(constant, root, inputs).sum(), inputs, create_graph=again)
+    with pytest.raises(SingularSystemError, match="does not determine root 0"):
+        differentiable_root(lambda y, x: x - 4, root, inputs).sum().backward()
+    with pytest.raises(InputError, match=r"type of what the equation returns is numpy\.ndarray"):
+        differentiable_root(lambda y, x: y.detach().numpy(), root, inputs).sum().backward()
     with pytest.raises(InputError, match="the roots"):
         differentiable_root(lambda y, x: y**2 - x, root[:, 0], inputs)
 
