@@ -109,3 +109,10 @@ def check_npy_header(stream: IO[bytes], size: int, name: str) -> None:
             f"its member {name!r} of shape {shape} and type {dtype} needs {expected} bytes, "
             f"the file has {size - stream.tell()}"
         )
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """Return the array of an ``.npy`` file, mapped into memory to be read."""
+    with open_regular(path, DataFormatError) as stream:
+        check_npy_header(stream, os.fstat(stream.fileno()).st_size, "array")
+    return np.load(path, mmap_mode="r", allow_pickle=False)

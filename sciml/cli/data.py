@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = verb_app(
     "Generate, inspect, check and convert data sets. "
-    "Reads our HDF5 layout, The Well's, the three of PDEBench and OpenFWI's .npy, told apart by what is in them."
+    "Reads our HDF5 layout, The Well's, the three of PDEBench, OpenFWI's .npy and folders, told apart by what is in "
+    "them."
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Source = Annotated[Path, typer.Argument(help="Data set in any layout.")]
@@ -99,7 +100,7 @@ def check(path: Source, json: Json = False) -> None:
     """Read everything; find values that are not finite and bytes that changed since they were written."""
     from sciml.cli.output import print_json
     from sciml.data import inspect
-    from sciml.data.formats import damaged_parameters, damaged_places
+    from sciml.data.formats import damaged_files, damaged_parameters, damaged_places
     from sciml.errors import DataFormatError
 
     dataset, reports = inspect(path)
@@ -109,7 +110,7 @@ def check(path: Source, json: Json = False) -> None:
         for report in reports
         if report.not_finite
     ]
-    faults += damaged_parameters(dataset)
+    faults += damaged_parameters(dataset) + damaged_files(dataset)
     if json:
         print_json({"path": str(path), "sound": not faults, "faults": faults})
     if faults:

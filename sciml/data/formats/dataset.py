@@ -17,6 +17,7 @@ from sciml.data.formats.description import Description
 from sciml.data.formats.places import VaryingGrid, VaryingMesh, VaryingTimes, read_rows
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Field, Grid, Mesh
+from sciml.npy_files import map_npy
 from sciml.regular_files import open_regular
 
 # What h5py and numpy raise on files that are damaged or not what they claim to be.
@@ -145,11 +146,11 @@ class Dataset:
         return Field(name, values[0], on, location, unit=entry.unit)
 
     def handle(self) -> Any:
-        """Return the open file: its data sets by name, or a memory-mapped array."""
+        """Return the open file: its data sets by name, a memory-mapped array, or a folder of pairs."""
         if self._file is None or self._process != os.getpid():  # a forked process must not share the file's position
             with faults(self.path, "it"):
                 file = open_handle(self.path)
-            self._file, self._process = file if isinstance(file, np.ndarray) else OpenParts(file), os.getpid()
+            self._file, self._process = OpenParts(file) if hasattr(file, "attrs") else file, os.getpid()
         return self._file
 
     def storage(self, name: str) -> list[str]:
@@ -209,11 +210,15 @@ class OpenParts:
 
 
 def open_handle(path: Path) -> Any:
-    """Open a file by its first bytes: ``.npy`` arrays are mapped and never unpickled, all others are HDF5."""
+    """Open a folder of pairs, or a file by its first bytes: ``.npy`` arrays are mapped, all others are HDF5."""
+    if path.is_dir():
+        from sciml.data.formats.openfwi import ShotFolder
+
+        return ShotFolder(path)
     with open_regular(path, DataFormatError) as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return map_npy(path)
     import h5py
 
     from sciml.mesh.hdf5 import refuse_external_links

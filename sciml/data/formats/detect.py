@@ -25,20 +25,18 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     ``pdebench_tensor``       a data set ``tensor`` (trajectories, steps, x[, y[, z]])
     ``pdebench_fluid``        data sets ``Vx[, Vy[, Vz]]`` and ``density`` or ``pressure``
     ``pdebench_groups``       groups ``0000``, ``0001``, ... with a data set ``data`` (steps, x[, y[, z]], channels)
-    ``openfwi``               a NumPy array (samples, channels, rows, columns)
+    ``openfwi``               a NumPy array (samples, channels, rows, columns), or a folder of pairs of them
     ========================  ===================================================================================
 
     Parameters
     ----------
-    path : of the file
+    path : of the file or folder
 
     Raises
     ------
     DataFormatError : there is no such file, it is damaged, or its layout is not known
     """
     path = Path(path)
-    if path.is_dir():
-        raise DataFormatError(f"{path} is a folder, expected a file with a data set.")
     with faults(path, "it"):
         file = open_handle(path)
         try:
@@ -52,6 +50,8 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
 def _read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     if isinstance(file, np.ndarray):
         return openfwi.read(file, path)
+    if isinstance(file, openfwi.ShotFolder):
+        return openfwi.read_folder(file, path)
     if native.DESCRIPTION in file.attrs:
         return (named_places if "places" in file else one_place).read(file, path)
     if "dimensions" in file and any(f"t{order}_fields" in file for order in range(3)):

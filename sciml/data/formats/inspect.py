@@ -12,6 +12,7 @@ import numpy as np
 
 from sciml.data.formats.dataset import Dataset
 from sciml.data.formats.detect import open_dataset
+from sciml.data.formats.openfwi import ShotFolder
 from sciml.data.statistics import RunningStatistics
 from sciml.errors import DataFormatError
 
@@ -78,6 +79,18 @@ def damaged_parameters(dataset: Dataset) -> list[str]:
         for name, count in counts.items()
         if count
     ]
+
+
+def damaged_files(dataset: Dataset) -> list[str]:
+    """Return a sentence for each file of a folder that is not the one of which the manifest has the sum.
+
+    Parameters
+    ----------
+    dataset : in any layout; others have checksums inside
+    """
+    with dataset:
+        folder = dataset.handle()
+        return folder.damage() if isinstance(folder, ShotFolder) else []
 
 
 def inspect(

@@ -1,0 +1,110 @@
+"""The files of a folder of shot records: which belong together, mapped into memory, and their sums."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sciml.data.formats.dataset import faults
+from sciml.errors import DataFormatError
+from sciml.npy_files import map_npy
+from sciml.regular_files import open_regular
+
+_RECORDS = re.compile(r"data/data(\d+)\.npy|seis(\d+)_(\d+)_(\d+)\.npy")
+_MAPS = re.compile(r"model/model(\d+)\.npy|vel(\d+)_(\d+)_(\d+)\.npy")
+_PARTNERS = {"data/data": "model/model", "seis": "vel"}
+EXPECTED = "data/dataN.npy and model/modelN.npy, or seisG_1_N.npy and velG_1_N.npy"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The names, in their folder, of a file of shot records and of that of the velocity maps below them.
+
+    Attributes
+    ----------
+    data : such as ``data/data1.npy`` or ``seis2_1_0.npy``
+    model : such as ``model/model1.npy`` or ``vel2_1_0.npy``
+    """
+
+    data: str
+    model: str
+
+    @classmethod
+    def of(cls, data: str) -> Pair:
+        """Return the pair of a file of records."""
+        start = next(start for start in _PARTNERS if data.startswith(start))
+        return cls(data, _PARTNERS[start] + data.removeprefix(start))
+
+    @classmethod
+    def numbered(cls, number: int) -> Pair:
+        """Return the pair with a number, counted from 1, as we write it."""
+        return cls.of(f"data/data{number}.npy")
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The numbers in its names, by which the pairs of a folder follow one another."""
+        return tuple(map(int, re.findall(r"\d+", self.data)))
+
+
+def pairs_in(folder: Path) -> list[Pair]:
+    """Return the pairs of files in a folder, in the order of their numbers.
+
+    Parameters
+    ----------
+    folder : of shot records
+
+    Raises
+    ------
+    DataFormatError
+        If there are none, or one of a pair is missing.
+    """
+    with faults(folder, "it"):
+        files = {
+            path.relative_to(folder).as_posix()
+            for place in (folder, folder / "data", folder / "model")
+            if place.is_dir()
+            for path in place.iterdir()
+        }
+    pairs = [Pair.of(name) for name in files if _RECORDS.fullmatch(name)]
+    models = {name for name in files if _MAPS.fullmatch(name)}
+    alone = sorted([pair.data for pair in pairs if pair.model not in models])
+    alone += sorted(models - {pair.model for pair in pairs})
+    if alone:
+        more = f" and {len(alone) - 1} more files" if len(alone) > 1 else ""
+        raise DataFormatError(f"{folder}: {alone[0]}{more} without a partner, expected {EXPECTED}.")
+    if not pairs:
+        raise DataFormatError(f"{folder} is a folder without shot records, expected {EXPECTED}.")
+    return sorted(pairs, key=lambda pair: (pair.order, pair.data))
+
+
+def mapped(path: Path) -> np.ndarray:
+    """Return the array of a file, (maps, channels, rows, columns), mapped into memory.
+
+    Raises
+    ------
+    DataFormatError
+        If the file is damaged, not complete or pickled, or the array is another.
+    """
+    with faults(path, "it"):
+        array = map_npy(path)
+    check_array(path, array)
+    return array
+
+
+def check_array(path: Path, array: np.ndarray) -> None:
+    """Refuse what is no array of numbers with OpenFWI's four axes."""
+    if array.ndim != 4 or array.dtype.kind not in "iuf" or 0 in array.shape:
+        raise DataFormatError(
+            f"{path} is an array of {array.dtype} with shape {array.shape}, expected numbers of shape "
+            "(samples, channels, rows, columns) as in OpenFWI."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with open_regular(path, DataFormatError) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
