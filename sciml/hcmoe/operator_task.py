@@ -46,6 +46,8 @@ class ConstrainedOperator(Task):
     batch_size : instances of an update
     soft_epochs : first epochs in which the modes "hard" and "experts" are trained as "soft": from outputs whose sum is
         near a solution, few iterations suffice
+    single_epochs : the next epochs, in which the mode "experts" is trained as "hard": one expert costs less, and its
+        basis is a good one for several
 
     References
     ----------
@@ -62,22 +64,29 @@ class ConstrainedOperator(Task):
         mode: Mode = "experts",
         batch_size: int = 4,
         soft_epochs: int = 0,
+        single_epochs: int = 0,
     ) -> None:
         super().__init__()
         self.mode, self.family, self.network = choice("the mode", mode, MODES), family, network
         self.batch_size = whole_number("batch_size", batch_size, at_least=1)
         self.soft_epochs = whole_number("soft_epochs", soft_epochs, at_least=0)
+        self.single_epochs = whole_number("single_epochs", single_epochs, at_least=0)
         if network.inputs != family.channels:
             raise ConfigError(
                 f"the network has {network.inputs} inputs, expected {family.channels}, the channels of the family; set "
                 "inputs of the network."
             )
-        self._objectives: nn.ModuleList | None = None
+        self._objectives: nn.ModuleDict | None = None
         if mode != "soft":
             experts = mode == "experts"
-            objectives = (family.objective(experts=experts, training=training) for training in (False, True))
-            self._objectives = nn.ModuleList(objectives)
-            count, beside = self._objectives[0].fields
+            self._objectives = nn.ModuleDict(
+                {
+                    "single": family.objective(experts=False, training=True),
+                    "trained": family.objective(experts=experts, training=True),
+                    "tested": family.objective(experts=experts),
+                }
+            )
+            count, beside = self._objectives["tested"].fields
             self.register_buffer("guess", torch.ones(1, count, network.outputs + beside, dtype=torch.float64))
         self._found: Tensor | None = None
 
@@ -108,7 +117,7 @@ class ConstrainedOperator(Task):
         outputs = self.network(self._inputs(instances))
         if self._objectives is None:
             return self.family.unconstrained(outputs, instances)
-        return self._objectives[0](outputs, instances, self.generator(POINTS), self.guess.double()).u
+        return self._objectives["tested"](outputs, instances, self.generator(POINTS), self.guess.double()).u
 
     def sample(self, batch: int) -> dict[str, Tensor]:
         """Return instances, drawn for this update."""
@@ -120,7 +129,11 @@ class ConstrainedOperator(Task):
             total = self.network.total(self._inputs(batch))
             return self.family.squares(self.family.unconstrained(total, batch), batch, training=True)
         outputs = self.network(self._inputs(batch))
-        terms, weights = self._objectives[1].squares(outputs, batch, self.generator(POINTS), self.guess.double())
+        single = self.current_epoch < self.soft_epochs + self.single_epochs
+        objective, guess = self._objectives["single" if single else "trained"], self.guess.double()
+        if single:
+            guess = guess.mean(1, keepdim=True)
+        terms, weights = objective.squares(outputs, batch, self.generator(POINTS), guess)
         self._found = weights.mean(0, keepdim=True)
         return terms
 

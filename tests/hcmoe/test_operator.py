@@ -99,7 +99,7 @@ def test_experts_do_at_least_as_well_as_one_and_one_as_the_sum():
 def test_the_loss_has_the_derivative_of_the_least_sum_of_squares(mode, coupling):
     """Against differences of the minimum itself, along a random direction."""
     task = operator(mode, family(coupling=coupling, training_solves=60))
-    batch, objective = task.sample(0), task._objectives[1]
+    batch, objective = task.sample(0), task._objectives["trained"]
     with torch.no_grad():
         outputs = task.network(task._inputs(batch)).double()
     draws = torch.randn(outputs.shape, dtype=torch.float64, generator=generator(1))
@@ -126,6 +126,20 @@ def test_the_loss_measures_the_equation_and_not_the_trivial_solution():
         assert float(still) > 50  # of the value at x = 0, which is missed by 0.9, with a weight of 100
         losses.append(float(solved))
     assert losses[1] < losses[0] / 1.5
+
+
+def test_several_experts_begin_where_one_ended():
+    one, several = operator("hard"), operator("experts", single_epochs=1)
+    batch = one.sample(0)
+    for task in (one, several):
+        sum(task.loss(batch).values()).backward()
+        task.on_before_optimizer_step(None)
+    assert several.guess.shape[1] == 2
+    assert torch.equal(several.guess, one.guess.expand_as(several.guess))
+    pairs = zip(one.network.parameters(), several.network.parameters(), strict=True)
+    assert all(torch.equal(first.grad, second.grad) for first, second in pairs)
+    several.single_epochs = 0  # as after that epoch
+    assert sum(several.loss(batch).values()) < sum(one.loss(batch).values())
 
 
 @pytest.mark.parametrize("mode", ["hard", "experts"])
@@ -285,7 +299,7 @@ def test_an_operator_of_the_published_family_refuses_other_instances():
 
 def test_constraints_move_to_the_device_of_the_operator():
     task = operator("experts").to("meta")
-    assert all(each.layer.lattice.x.device.type == "meta" for each in task._objectives)
+    assert all(each.layer.lattice.x.device.type == "meta" for each in task._objectives.values())
     assert task.guess.device.type == "meta"
 
 
@@ -319,6 +333,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         ({"mode": "both"}, "the mode is 'both', expected one of soft, hard, experts"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"soft_epochs": -1}, "soft_epochs is -1"),
+        ({"single_epochs": -1}, "single_epochs is -1"),
     ],
 )
 def test_wrong_settings_of_an_operator_are_refused(options, words):
