@@ -23,7 +23,7 @@ def _trained(
 ) -> Row:  # fmt: skip
     """Return the row of a shipped config with changes."""
     every = [*(_PAPER if family == "paper" else ()), "data.init_args.cases=2", *changes]
-    soft = [] if mode == "soft" else ["task.init_args.soft_epochs=1"]
+    soft = [] if mode == "soft" else ["task.init_args.soft_epochs=1", "task.init_args.single_epochs=0"]
     return Row(
         method, title, f"operators:{function}", kind,
         {**_TESTS, "family": family, "config": f"hcmoe/sorption_{mode}_cpu", "changes": every, **settings},
