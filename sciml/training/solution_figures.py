@@ -35,7 +35,7 @@ def draw_series(
     """Draw snapshots of scalar fields and an animation of the first one, as far as the dimension allows.
 
     Beside a field, its exact solution ``NAME_exact`` is drawn where the series has it. A body is drawn where its
-    displacement has moved it, in three dimensions too.
+    displacement has moved it, in three dimensions too. A single time is that of a steady problem, and is not named.
 
     Parameters
     ----------
@@ -50,17 +50,18 @@ def draw_series(
     from sciml import plots
 
     figures = make_folder(folder / "figures")
-    times = None if series.times is None else _some(series.times)
-    moves = animation and times is not None and len(times) > 1
+    changes = series.times is not None and len(series.times) > 1
+    times, moves = _some(series.times) if changes else None, changes and animation
 
     def frames(done: float) -> None:
         tell("drawing the animation", done)
 
     tell("drawing figures", None)
     named = {field.name: field for field in series.fields}
+    if displacement is not None and isinstance(series.on, Grid) and series.on.dim == 2:
+        named = _on_cells(named, series.on.to_mesh())
+    named = named if changes else _still(named)
     if displacement is not None:
-        if isinstance(series.on, Grid) and series.on.dim == 2:
-            named = _on_cells(named, series.on.to_mesh())
         body = named[displacement]
         if isinstance(body.on, Mesh) and series.on.dim in (2, 3):
             shown = {"obstacle": obstacle, "values": named.get(next(iter(names), ""))}
@@ -80,6 +81,14 @@ def draw_series(
 
 def _some(times: np.ndarray) -> np.ndarray:
     return times[np.unique(np.linspace(0, len(times) - 1, SNAPSHOTS).round().astype(int))]
+
+
+def _still(named: Mapping[str, Field]) -> dict[str, Field]:
+    """Return fields that have a single time without it."""
+    return {
+        name: field if field.times is None else Field(name, field.values[0], field.on, field.location, unit=field.unit)
+        for name, field in named.items()
+    }
 
 
 def _on_cells(named: Mapping[str, Field], mesh: Mesh) -> dict[str, Field]:

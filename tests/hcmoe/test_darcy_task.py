@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 from sciml.errors import DataFormatError
 from sciml.mesh.series import read_series
@@ -15,6 +16,7 @@ from sciml.reference.darcy_finite_volumes import finite_volumes
 from sciml.training import load_field
 from sciml.training.config import Config, config_from_values
 from sciml.training.run import evaluate, finished, train
+from sciml.training.solution_figures import draw_series
 from sciml.training.stored import load_task
 
 
@@ -40,6 +42,15 @@ def whole(tmp_path_factory) -> Path:
         patch.setattr("sciml.hcmoe.darcy_task.CELLS", 64)
         train(darcy(RANDOM), folder)
     return folder
+
+
+def test_pictures_of_a_steady_flow_name_no_time(whole, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("sciml.plots.snapshots.save", lambda figure, path: shown.append(figure))
+    draw_series(read_series(whole / "fields.xdmf"), tmp_path, ("pressure", "log_permeability"))
+    words = [[text.get_text() for text in figure.findobj(Text)] for figure in shown]
+    assert len(words) == 2 and "pressure" in words[0] and "log_permeability" in words[1]
+    assert not any(word.startswith("t =") for each in words for word in each)
 
 
 def test_experts_are_far_closer_to_the_reference_than_finite_volumes(whole):

@@ -18,6 +18,7 @@ from sciml.training.config import Config, config_from_values
 from sciml.training.run import evaluate, finished, train
 from sciml.training.stored import load_task
 
+pytestmark = pytest.mark.usefixtures("quick")
 TRUTH = {"viscosity": 0.05, "waves": [0.6, -0.4], "duration": 0.3}
 UNKNOWN = {"viscosity": "positive", "wave_1": "real", "wave_2": "real"}
 
@@ -66,19 +67,8 @@ def stopped_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
             yield
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(InverseExperts, "draw_history", lambda task, history, path: None)
-        patch.setattr("sciml.plots.training_history", lambda rows, path: None)
-        yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
+def whole(quick, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
     train(inverse(), folder)
     return folder

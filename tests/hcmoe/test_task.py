@@ -34,15 +34,8 @@ def heat(**arguments: object) -> Config:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SpectralExperts, "draw", lambda task, folder: None)
-        patch.setattr(SpectralExperts, "draw_history", lambda task, history, path: None)
-        patch.setattr("sciml.plots.training_history", lambda rows, path: None)
-        yield
-    torch.set_num_threads(threads)
+def undrawn(quick: pytest.MonkeyPatch) -> None:
+    quick.setattr(SpectralExperts, "draw", lambda task, folder: None)
 
 
 @pytest.fixture(scope="module")
