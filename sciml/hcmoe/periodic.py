@@ -48,8 +48,8 @@ class PeriodicSettings:
     coupling : ``"windows"``: all experts of an instance are solved for together; ``"independent"``, as published: each
         has the rows of its own box, with the velocity that its weights would have on the whole square. That is not the
         velocity of the field, which jumps between boxes: for comparisons
-    times : of the grid whose residuals are rows, drawn anew for each call, one of each of so many equal parts; all by
-        default
+    times : of the grid whose residuals are rows: with a generator drawn anew for each call, one of each of so many
+        equal parts, and without one at even distances, the last among them; all by default
     ridge : of rows ``ridge * w``, which choose among combinations that are equally good
     hessian : of the gradient, see :func:`sciml.numerics.pointwise_least_squares.solve`
     iteration : dampings and ends of the Levenberg-Marquardt iteration
@@ -120,7 +120,7 @@ class PeriodicConstraint(nn.Module):
         basis : values b of N fields, ``(instances, times, nx, ny, N)``, or one basis for all instances
         start : the vorticity at time 0, ``(instances, nx, ny)``, of mean zero
         viscosity : a number of at least 0, or one for each instance, ``(instances,)``
-        generator : of the times that are drawn; needed if ``settings.times`` is given
+        generator : of the times that are drawn if ``settings.times`` is given; without it they are even
         guess : weights from which the iteration begins, ``(instances or 1, K, N)``; zeros by default
 
         Returns
@@ -296,12 +296,12 @@ class PeriodicConstraint(nn.Module):
         return boxes.permute(0, 2, 4, 1, 3, 5, 6).flatten(3, 5).flatten(0, 2)
 
     def _drawn(self, generator: torch.Generator | None) -> Tensor:
-        """Return the numbers of the times that enter, the same for all items."""
+        """Return the numbers of the times whose residuals are rows, the same for all items."""
         count = self.grid.shape[0]
-        if self.settings.times is None:
+        if self.times == count:
             return torch.arange(count)
         if generator is None:
-            raise InputError("the constraint draws times, expected a generator.")
+            return torch.linspace(0, count - 1, self.times + 1).round().long()[1:]
         draws = torch.rand(self.times, dtype=torch.float64, generator=generator, device=generator.device)
         parts = (torch.arange(self.times, device=draws.device) + draws) * count / self.times
         return parts.long().clamp(max=count - 1)

@@ -212,6 +212,23 @@ def test_data_of_another_problem_are_refused_before_the_training() -> None:
         task.check_data(VorticityCases(duration=2.0, viscosity=5e-3))
 
 
+def test_shifts_put_vortices_back_that_an_operator_has_in_the_wrong_places() -> None:
+    instances, u = cases_of(1, generator(5))
+    grid = flows().grid
+    t = (grid.t / grid.duration)[:, None, None]
+    displaced = u - 0.02 * t * grid.term("x", grid.spectrum(u))
+    outputs = ((displaced - u[:, :1]) / t.clamp_min(1e-3))[..., None]
+    before, errors = (displaced - u).norm(), []
+    for shifts in (0, 1):
+        objective = flows(shifts=shifts).objective(experts=True)
+        assert objective.fields == (4, 2 * shifts)
+        guess = ones(4, 1 + 2 * shifts)
+        basis = objective._basis(outputs, instances["start"])
+        assert torch.allclose(objective.layer.assembled(basis, instances["start"], guess), displaced, atol=1e-12)
+        errors.append(float((objective(outputs, instances, generator(0), guess).u - u).norm() / before))
+    assert errors[1] < 0.3 < 0.6 < errors[0], errors
+
+
 def test_the_sum_of_the_outputs_is_trained_in_the_first_epochs() -> None:
     task = ConstrainedOperator(flows(), network(3), "hard", batch_size=1, soft_epochs=1)
     task.prepare(Training([Phase(2)]), 0)

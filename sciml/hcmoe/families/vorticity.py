@@ -21,6 +21,7 @@ from sciml.hcmoe.layer import ConstraintOutput
 from sciml.hcmoe.periodic import TERMS, PeriodicConstraint, PeriodicSettings
 from sciml.hcmoe.periodic_grid import PeriodicGrid, Times, resampled
 from sciml.mesh import Grid
+from sciml.numerics.polynomials import chebyshev
 from sciml.reference.vorticity import LEAST_POINTS
 
 ROUNDING = 1e-9  # of times
@@ -28,35 +29,61 @@ DEFAULT = PeriodicSettings(ridge=1e-4)
 
 
 class FlowExperts(nn.Module):
-    """A constraint layer on outputs that are values on a periodic grid.
+    r"""A constraint layer on outputs that are values on a periodic grid.
+
+    Experts also move the field :math:`\bar w` of the sum of the outputs to first order: beside the outputs, their basis
+    has the fields :math:`\bar w_x T_p(2 t / T - 1)` and :math:`\bar w_y T_p(2 t / T - 1)`. An operator errs above all
+    in the places of its vortices, which combinations of a few outputs do not move.
 
     Parameters
     ----------
     layer : of the experts
     viscosity : of all instances
+    shifts : the number of polynomials :math:`T_p`; 0 for none
     """
 
-    def __init__(self, layer: PeriodicConstraint, viscosity: float) -> None:
+    def __init__(self, layer: PeriodicConstraint, viscosity: float, shifts: int = 0) -> None:
         super().__init__()
-        self.layer, self.viscosity = layer, viscosity
+        self.layer, self.viscosity, self.shifts = layer, viscosity, shifts
 
     @property
     def fields(self) -> tuple[int, int]:
         """The numbers of experts and of fields beside the outputs, whose weights are 1."""
-        return self.layer.count, 0
+        return self.layer.count, 2 * self.shifts
 
     def forward(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> ConstraintOutput:
-        """Return the combination that satisfies the equation best."""
-        return self.layer(outputs, instances["start"], self.viscosity, generator, guess)
+        """Return the combination that satisfies the equation best, at even times if not at all of them."""
+        basis = self._basis(outputs, instances["start"])
+        return self.layer(basis, instances["start"], self.viscosity, guess=guess)
 
     def squares(
         self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Return the mean square of the residual after the iteration as a loss, and the weights."""
-        squares, weights = self.layer.squares(outputs, instances["start"], self.viscosity, generator, guess)
+        basis = self._basis(outputs, instances["start"])
+        squares, weights = self.layer.squares(basis, instances["start"], self.viscosity, generator, guess)
         return {"residual": squares.mean()}, weights
+
+    def _basis(self, outputs: Tensor, start: Tensor) -> Tensor:
+        """Return the basis of the experts; with the weights 1, it is the sum of the outputs."""
+        if not self.shifts:
+            return outputs
+        grid = self.layer.grid
+        spectrum = grid.spectrum(summed(grid, outputs, start))
+        polynomials = chebyshev(2 * grid.t / grid.duration - 1, self.shifts - 1)[0].to(spectrum.real)
+        slopes = torch.stack([grid.term(name, spectrum) for name in ("x", "y")], -1)
+        moved = (slopes[..., None] * polynomials[:, None, None, None]).flatten(-2)
+        outputs = outputs.double()
+        last = outputs[..., -1:] - moved.sum(-1, keepdim=True)
+        return torch.cat([outputs[..., :-1], last, moved], -1)
+
+
+def summed(grid: PeriodicGrid, outputs: Tensor, start: Tensor) -> Tensor:
+    """Return the field of a start and the sum of outputs, which rises, ``(instances, times, nx, ny)``."""
+    weights = start.new_ones(len(start), 1, outputs.shape[-1], dtype=torch.float64)
+    return PeriodicConstraint(grid).assembled(outputs.double(), start.double(), weights)
 
 
 class VorticityFamily(Family):
@@ -75,6 +102,7 @@ class VorticityFamily(Family):
     constraint : its rows and its solve, with the ridge 1e-4 by default
     training_times : of the grid whose residuals are rows in each update; all by default
     training_solves : of the iteration in each update
+    shifts : polynomials in time by which experts move the sum of the outputs, see :class:`FlowExperts`
 
     References
     ----------
@@ -97,6 +125,7 @@ class VorticityFamily(Family):
         constraint: PeriodicSettings | None = DEFAULT,
         training_times: int | None = None,
         training_solves: int = 8,
+        shifts: int = 0,
     ) -> None:
         self.grid = PeriodicGrid(tuple(shape), duration, times)
         self.shape, self.viscosity, self.length = self.grid.shape, positive("the viscosity", viscosity), length
@@ -109,6 +138,7 @@ class VorticityFamily(Family):
         self.experts, self.settings = experts, constraint or DEFAULT
         self.training_times = training_times
         self.training_solves = whole_number("training_solves", training_solves, at_least=1)
+        self.shifts = whole_number("the number of shifts", shifts, at_least=0, at_most=self.shape[0])
         self.objective(experts=True, training=True)  # which refuses experts that do not divide the grid
 
     def sample(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -130,9 +160,7 @@ class VorticityFamily(Family):
 
     def unconstrained(self, outputs: Tensor, instances: Instances) -> Tensor:
         """Return the field of a network by itself: the start, and the sum of the outputs, which rises."""
-        start = instances["start"].double()
-        weights = start.new_ones(len(start), 1, outputs.shape[-1])
-        return PeriodicConstraint(self.grid).assembled(outputs.double(), start, weights)
+        return summed(self.grid, outputs, instances["start"])
 
     def squares(self, u: Tensor, instances: Instances, *, training: bool = False) -> dict[str, Tensor]:
         """Return the mean square of the residual times the duration."""
@@ -145,7 +173,8 @@ class VorticityFamily(Family):
         if training:
             iteration = replace(settings.iteration, max_solves=self.training_solves)
             settings = replace(settings, times=self.training_times, iteration=iteration)
-        return FlowExperts(PeriodicConstraint(self.grid, self.experts if experts else (1, 1), settings), self.viscosity)
+        layer = PeriodicConstraint(self.grid, self.experts if experts else (1, 1), settings)
+        return FlowExperts(layer, self.viscosity, self.shifts)
 
     def compared(self, u: Tensor, case: Instances) -> Tensor:
         """Return u at the times and the places of a solution, by its series in space."""
