@@ -1,0 +1,145 @@
+"""How far the records of a map are from those observed, its derivative, and what the records say of each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.gfi.refinement.bands import Band
+from sciml.numerics.random import generator
+from sciml.reference.waves import Acquisition, WaveSolver
+
+PROBES = 3  # random records, from which the illumination is estimated
+BLUR = 3.0  # cells, over which it is averaged
+QUIET = 1e-6  # of the largest power of a spectrum, below which a wavelet is not determined
+
+
+@dataclass(frozen=True, eq=False)
+class ShotProblem:
+    """The problem: which velocities have these records.
+
+    Parameters
+    ----------
+    observed : (shots, steps, receivers); traces that the acquisition's mask leaves out may hold anything
+    acquisition : what was shot and recorded
+    unknown_wavelet : whether the acquisition's wavelet is a guess, to be corrected from the records
+    """
+
+    observed: Tensor
+    acquisition: Acquisition
+    unknown_wavelet: bool = False
+
+    def __post_init__(self) -> None:
+        self.acquisition.check_records("the observed records", self.observed)
+        kept = torch.where(self.traces, self.observed.float(), 0.0)
+        if not bool(kept.isfinite().all()):
+            raise InputError("the observed records have values that are not finite; mask their traces.")
+        if not bool(kept.any()):
+            raise InputError("the observed records are zero everywhere, expected records of waves.")
+        object.__setattr__(self, "observed", kept)
+
+    @property
+    def traces(self) -> Tensor:
+        """Which traces there are, (shots, 1, receivers)."""
+        mask = self.acquisition.mask
+        if mask is None:
+            return torch.ones(self.acquisition.shots, 1, self.acquisition.receiver_count, dtype=torch.bool)
+        return torch.from_numpy(np.array(mask))[:, None]
+
+    def misfit(self, records: Tensor, band: Band) -> Tensor:
+        """Return |B (p - d)|^2 / |B d|^2 of records p (shots, steps, receivers), differentiable, in a band B."""
+        observed = band(self.observed)
+        fitted = self.shaped(records) if self.unknown_wavelet else records
+        difference = torch.where(self.traces, band(fitted) - observed, 0.0)
+        return difference.square().sum() / observed.square().sum()
+
+    def noise_floor(self, noise: float, band: Band) -> float:
+        """Return the misfit of the true map under white noise.
+
+        Parameters
+        ----------
+        noise : root mean square of the noise, as a share of that of the observed records
+        band : in which records are compared
+        """
+        share = band.noise_energy() / self.acquisition.steps
+        return noise**2 * share * float(self.observed.square().sum() / band(self.observed).square().sum())
+
+    def shaped(self, records: Tensor) -> Tensor:
+        """Return records with the wavelet that explains the observed ones best."""
+        return torch.fft.irfft(self._filter(records)[:, None] * self._spectra(records), n=self._length, dim=-2)[
+            ..., : self.acquisition.steps, :
+        ]
+
+    def wavelet(self, records: Tensor) -> Tensor:
+        """Return the wavelet (steps,) that explains the observed records best, given records of the guess."""
+        guess = torch.from_numpy(np.array(self.acquisition.wavelet)).to(records)
+        spectrum = self._filter(records) * torch.fft.rfft(guess, n=self._length)
+        return torch.fft.irfft(spectrum, n=self._length)[: self.acquisition.steps]
+
+    def _filter(self, records: Tensor) -> Tensor:
+        """Return the filter between guess and wavelet: at each frequency, least squares over all traces."""
+        modelled = self._spectra(torch.where(self.traces, records, 0.0))
+        power = modelled.abs().square().sum((0, 2))
+        product = (modelled.conj() * self._spectra(self.observed)).sum((0, 2))
+        return product / (power + QUIET * power.max().detach())
+
+    def _spectra(self, records: Tensor) -> Tensor:
+        return torch.fft.rfft(records, n=self._length, dim=-2)
+
+    @property
+    def _length(self) -> int:
+        return next_fast_len(2 * self.acquisition.steps, real=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Modelled:
+    """The records of a map, and derivatives of what is computed from them.
+
+    Attributes
+    ----------
+    velocity : (nz, nx), of which the records are a function
+    records : (shots, steps, receivers)
+    """
+
+    velocity: Tensor
+    records: Tensor
+
+    @classmethod
+    def of(cls, velocity: np.ndarray, solver: WaveSolver) -> Modelled:
+        """Solve for a map (nz, nx)."""
+        with torch.enable_grad():
+            leaf = torch.from_numpy(np.array(velocity, dtype=np.float64)).requires_grad_()
+            return cls(leaf, solver(leaf[None])[0])
+
+    def misfit(self, problem: ShotProblem, band: Band) -> tuple[float, Callable[[], np.ndarray]]:
+        """Return the misfit in a band, and what returns its derivative (nz, nx)."""
+        with torch.enable_grad():
+            value = problem.misfit(self.records, band)
+        return float(value.detach()), lambda: torch.autograd.grad(value, self.velocity)[0].numpy()
+
+    def illumination(self, problem: ShotProblem, band: Band) -> np.ndarray:
+        r"""Return how much the records in a band change with each cell, relative to the median cell, (nz, nx).
+
+        The root of the diagonal of J^T J, estimated from J^T z of records z of random signs, and averaged over nearby
+        cells.
+
+        References
+        ----------
+        Bekas, Kokiopoulou, Saad, Applied Numerical Mathematics 57 (2007) 1214.
+        """
+        draws, squares = generator(0), np.zeros(self.velocity.shape)
+        with torch.enable_grad():
+            compared = torch.where(problem.traces, band(self.records), 0.0)
+        for _ in range(PROBES):
+            signs = torch.randint(0, 2, compared.shape, generator=draws) * 2.0 - 1.0
+            (by_cell,) = torch.autograd.grad(compared, self.velocity, signs, retain_graph=True)
+            squares += by_cell.numpy() ** 2
+        blurred = np.sqrt(gaussian_filter(squares, BLUR, mode="reflect"))
+        return blurred / max(float(np.median(blurred)), np.finfo(float).tiny)

@@ -1,0 +1,174 @@
+"""The iteration of a refinement: its state, one step of it, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from sciml.gfi.refinement.bands import Band
+from sciml.gfi.refinement.descent import Descent, Position, Trial
+from sciml.gfi.refinement.misfit import Modelled, ShotProblem
+from sciml.gfi.refinement.priors import Prior, Scene
+from sciml.gfi.refinement.settings import Refinement
+from sciml.reference.waves import WaveSolver
+from sciml.reference.waves.velocities import check_velocities
+
+NOISE_MARGIN = 1.05  # of the expected misfit of noise, as that of one draw differs from it
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that the next step depends on.
+
+    Attributes
+    ----------
+    position : of the descent in the present stage
+    stage : from 0; the number of stages once the refinement has ended
+    solves : so far
+    start : the map at which the refinement began, (nz, nx)
+    start_misfit : its misfit in the last stage's band
+    illumination : there, (nz, nx)
+    stalled : whether the last stage that ended found no step any more
+    reached : whether the misfit of the last stage that ended was that of the noise
+    """
+
+    position: Position
+    stage: int
+    solves: float
+    start: np.ndarray
+    start_misfit: float
+    illumination: np.ndarray
+    stalled: bool = False
+    reached: bool = False
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """The present map, (nz, nx)."""
+        return self.position.point.reshape(self.start.shape)
+
+
+class Refiner:
+    """A refinement of one problem, which :meth:`begin` starts and :meth:`advance` carries on from any state.
+
+    Parameters
+    ----------
+    problem : observed records and acquisition
+    settings : the algorithm
+    engine : of the :class:`~sciml.reference.waves.WaveSolver`
+    """
+
+    def __init__(self, problem: ShotProblem, settings: Refinement, engine: str = "numba") -> None:
+        acquisition = problem.acquisition
+        self.problem, self.settings, self.solver = problem, settings, WaveSolver(acquisition, engine)
+        self.bands = [
+            Band(
+                acquisition.time_step,
+                acquisition.steps,
+                None if stage.highest is None else stage.highest * acquisition.frequency,
+                stage.gain,
+            )
+            for stage in settings.stages
+        ]
+        bounds = torch.tensor([settings.slowest, settings.fastest]).repeat(*acquisition.shape)[
+            :, : acquisition.shape[1]
+        ]
+        check_velocities(bounds[None], acquisition)
+        self.descent = Descent(settings.slowest, settings.fastest)
+        self.ends = settings.ends()
+
+    def begin(self, start: np.ndarray) -> State:
+        """Return the state at a start (nz, nx), which is brought within the bounds and into the priors' subspaces."""
+        check_velocities(torch.from_numpy(start)[None], self.problem.acquisition)
+        start = self._projected(np.clip(start, self.settings.slowest, self.settings.fastest))
+        before = self.solver.count
+        modelled = Modelled.of(start, self.solver)
+        misfit, _ = modelled.misfit(self.problem, self.bands[-1])
+        illumination = modelled.illumination(self.problem, self.bands[-1])
+        terms = self._terms(0, _scene(start, illumination), modelled)
+        position = Position.at(start.ravel(), terms)
+        return State(position, 0, self.solver.count - before, start, misfit, illumination)
+
+    def advance(self, state: State) -> State:
+        """Return the state after one step, or after the change to the next stage; the same one at the end."""
+        if self.has_ended(state):
+            return state
+        before, scene = self.solver.count, _scene(state.start, state.illumination)
+        reached = self._reached(state)
+        if reached or state.solves >= self.ends[state.stage]:
+            return self._next_stage(replace(state, reached=reached, stalled=False), scene)
+        terms, weights = self._terms(state.stage, scene), self.weights(state)
+        position = self.descent.step(state.position, terms, weights, self._preconditioner(state.stage))
+        state = replace(state, solves=state.solves + self.solver.count - before)
+        if position is state.position:
+            return self._next_stage(replace(state, reached=False, stalled=True), scene)
+        return replace(state, position=position)
+
+    def has_ended(self, state: State) -> bool:
+        """Return whether all stages are over."""
+        return state.stage == len(self.bands)
+
+    def weights(self, state: State) -> np.ndarray:
+        """Return the weights of misfit and priors at the present map, (1 + priors,)."""
+        misfit, *penalties = state.position.values
+        pairs = zip(self.settings.priors, penalties, strict=True)
+        return np.array([1.0, *(prior.weight(misfit, penalty) for prior, penalty in pairs)])
+
+    def _reached(self, state: State) -> bool:
+        noise, band = self.settings.noise, self.bands[state.stage]
+        floor = None if noise is None else NOISE_MARGIN * self.problem.noise_floor(noise, band)
+        return floor is not None and bool(state.position.values[0] <= floor)
+
+    def _next_stage(self, state: State, scene: Scene) -> State:
+        """Return the state at the beginning of the next stage, which evaluates its misfit at the present map."""
+        stage = state.stage + 1
+        if stage == len(self.bands):
+            return replace(state, stage=stage)
+        before = self.solver.count
+        position = Position.at(state.position.point, self._terms(stage, scene))
+        return replace(state, position=position, stage=stage, solves=state.solves + self.solver.count - before)
+
+    def _terms(self, stage: int, scene: Scene, modelled: Modelled | None = None) -> Callable[[np.ndarray], Trial]:
+        """Return the misfit of a stage and the penalties of the priors as functions of the flattened map."""
+        priors, shape = self.settings.priors, self.problem.acquisition.shape
+
+        def evaluate(point: np.ndarray) -> Trial:
+            velocity = point.reshape(shape)
+            found = Modelled.of(velocity, self.solver) if modelled is None else modelled
+            misfit, slope = found.misfit(self.problem, self.bands[stage])
+            penalties = [_penalty(prior, velocity, scene) for prior in priors]
+
+            def gradients() -> np.ndarray:
+                fields = [slope(), *(by_cell for _, by_cell in penalties)]
+                return np.stack([self._projected(each).ravel() for each in fields])
+
+            return Trial(np.array([misfit, *(value for value, _ in penalties)]), gradients)
+
+        return evaluate
+
+    def _preconditioner(self, stage: int) -> Callable[[np.ndarray], np.ndarray]:
+        width, shape = self.settings.stages[stage].smoothing, self.problem.acquisition.shape
+        if not width:
+            return lambda gradient: gradient
+        return lambda gradient: self._projected(gaussian_filter(gradient.reshape(shape), width, mode="reflect")).ravel()
+
+    def _projected(self, values: np.ndarray) -> np.ndarray:
+        for prior in self.settings.priors:
+            values = prior.project(values)
+        return values
+
+
+def _scene(start: np.ndarray, illumination: np.ndarray) -> Scene:
+    return Scene(torch.from_numpy(start), torch.from_numpy(illumination))
+
+
+def _penalty(prior: Prior, velocity: np.ndarray, scene: Scene) -> tuple[float, np.ndarray]:
+    """Return the penalty of a prior and its derivative (nz, nx)."""
+    with torch.enable_grad():
+        leaf = torch.from_numpy(velocity.copy()).requires_grad_()
+        value = prior.penalty(leaf, scene)
+        (by_cell,) = torch.autograd.grad(value, leaf)
+    return float(value.detach()), by_cell.numpy()

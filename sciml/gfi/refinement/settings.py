@@ -1,0 +1,81 @@
+"""How a refinement goes about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sciml.checks import instance, number, positive, whole_number
+from sciml.errors import InputError
+from sciml.gfi.refinement.priors import Prior, TotalVariation
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a refinement, in which records are compared in one band of frequencies.
+
+    Parameters
+    ----------
+    highest : frequency at which the low-pass lets half of the amplitude through, in hertz; None for the full band
+    share : of the solves
+    gain : power of the time by which records are multiplied, so that late arrivals count more
+    smoothing : deviation in cells of the Gaussian by which the first guess of each step is smoothed
+    """
+
+    highest: float | None = None
+    share: float = 1.0
+    gain: float = 0.0
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.highest is not None:
+            positive("the highest frequency of a stage", self.highest)
+        positive("the share of a stage", self.share)
+        number("the gain of a stage", self.gain, at_least=0.0, at_most=4.0)
+        number("the smoothing of a stage", self.smoothing, at_least=0.0, at_most=100.0)
+
+
+STAGES = (Stage(5.0, 0.3), Stage(8.0, 0.25), Stage(13.0, 0.2), Stage(None, 0.25))
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """The algorithm: stages from low frequencies to the full band, each by L-BFGS steps within bounds.
+
+    Parameters
+    ----------
+    solves : of the wave equation at most, each the forward and the adjoint one of all shots
+    stages : one after the other
+    priors : what is known of the map
+    slowest, fastest : bounds of the velocity, in m/s
+    noise : root mean square of the noise as a share of that of the observed records, where it is known; a stage ends as
+        soon as its misfit is what the noise alone would cause (Morozov's discrepancy principle)
+    unknown_wavelet : whether the acquisition's wavelet is a guess, to be found with the map
+    """
+
+    solves: int = 300
+    stages: Sequence[Stage] = STAGES
+    priors: Sequence[Prior] = (TotalVariation(),)
+    slowest: float = 1500.0
+    fastest: float = 4500.0
+    noise: float | None = None
+    unknown_wavelet: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number("the number of solves", self.solves, at_least=5)
+        for name, given, kind in (("stage", self.stages, Stage), ("prior", self.priors, Prior)):
+            for each in given:
+                instance(f"a {name} of a refinement", each, kind, f"a {kind.__name__}")
+            object.__setattr__(self, f"{name}s", tuple(given))
+        if not self.stages:
+            raise InputError("a refinement has no stages, expected at least one.")
+        positive("the slowest velocity", self.slowest)
+        number("the fastest velocity", self.fastest, above=self.slowest)
+        if self.noise is not None:
+            positive("the noise", self.noise)
+        instance("unknown_wavelet", self.unknown_wavelet, bool, "True or False")
+
+    def ends(self) -> list[float]:
+        """Return the number of solves at which each stage ends."""
+        total, shares = sum(stage.share for stage in self.stages), [stage.share for stage in self.stages]
+        return [self.solves * sum(shares[: number + 1]) / total for number in range(len(shares))]

@@ -1,0 +1,202 @@
+"""Refinements on maps of two layers: physics, priors, bounds, noise, unknown wavelets, missing traces."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from sciml.errors import InputError
+from sciml.gfi.refinement import Refinement, Rows, ShotProblem, Stage, refine
+from sciml.gfi.refinement.misfit import Modelled
+from sciml.gfi.refinement.refining import Refiner
+from sciml.reference.waves import Acquisition, WaveSolver
+from sciml.status import Status
+
+SHAPE, SPACING = (24, 30), 10.0
+SHORT = (Stage(0.6, 0.4), Stage(None, 0.6))
+
+
+def small_acquisition(**changes):
+    columns = np.arange(0, 30, 2)
+    given = {
+        "shape": SHAPE,
+        "spacing": SPACING,
+        "time_step": 1e-3,
+        "steps": 320,
+        "sources": np.array([(SPACING, SPACING * column) for column in (2, 14, 27)]),
+        "receivers": np.array([(SPACING, SPACING * column) for column in columns]),
+        "frequency": 15.0,
+    }
+    return Acquisition(**{**given, **changes})
+
+
+@pytest.fixture(scope="module")
+def truth():
+    velocity = np.full(SHAPE, 2000.0)
+    velocity[12:] = 2600.0
+    return velocity
+
+
+@pytest.fixture(scope="module")
+def start(truth):
+    return gaussian_filter(truth, 3.0)
+
+
+@pytest.fixture(scope="module")
+def observed(truth):
+    return records_of(truth, small_acquisition())
+
+
+@pytest.fixture(scope="module")
+def refined(start, observed):
+    return refine(start, observed, small_acquisition(), Refinement(solves=30, stages=SHORT))
+
+
+def records_of(velocity, acquisition):
+    with torch.no_grad():
+        return WaveSolver(acquisition)(torch.from_numpy(velocity)[None])[0].numpy()
+
+
+def error(velocity, truth):
+    return float(np.abs(velocity - truth).mean())
+
+
+def test_thirty_solves_cut_the_misfit_of_a_smoothed_map_twenty_times_and_its_error_by_a_tenth(refined, start, truth):
+    assert refined.misfit <= refined.start_misfit / 20
+    assert error(refined.map, truth) <= 0.9 * error(start, truth)
+    assert refined.solves <= 30 + 5  # a line search and the assessment of the result are not cut short
+    assert refined.status == Status.FINISHED
+
+
+def test_the_misfit_of_the_result_is_that_of_its_records(refined, observed):
+    records = records_of(refined.map, small_acquisition())
+    recomputed = ((records - observed).astype(float) ** 2).sum() / (observed.astype(float) ** 2).sum()
+    assert refined.misfit == pytest.approx(recomputed, rel=1e-4)
+
+
+def test_the_misfit_never_rises_within_a_stage_and_stages_go_up(refined):
+    for before, after in zip(refined.history, refined.history[1:], strict=False):
+        assert after.stage >= before.stage
+        assert after.solves > before.solves
+
+
+def test_the_total_variation_is_a_share_of_the_misfit_and_falls_with_it(refined, start, observed):
+    refiner = Refiner(ShotProblem(torch.from_numpy(observed), small_acquisition()), Refinement(solves=30, stages=SHORT))
+    state, weights = refiner.begin(start), []
+    for _ in range(6):
+        misfit, variation = state.position.values
+        weights.append(refiner.weights(state)[1])
+        assert weights[-1] * variation == pytest.approx(0.3 * misfit)
+        state = refiner.advance(state)
+    assert weights[-1] < 0.5 * weights[0]
+
+
+def test_velocities_stay_within_the_bounds(start, observed):
+    settings = Refinement(solves=20, stages=SHORT, slowest=1990.0, fastest=2500.0)
+    refined = refine(start, observed, small_acquisition(), settings)
+    assert refined.map.min() == pytest.approx(1990.0)
+    assert refined.map.max() == pytest.approx(2500.0)
+
+
+def test_the_true_map_is_given_back_with_no_larger_misfit(truth, observed):
+    refined = refine(truth, observed, small_acquisition(), Refinement(solves=5, stages=(Stage(),)))
+    assert refined.misfit <= refined.start_misfit == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_allclose(refined.map, truth, rtol=1e-6)
+
+
+def test_no_map_has_a_larger_misfit_than_the_start(observed, truth):
+    far = np.full(SHAPE, 3800.0)
+    refined = refine(
+        far, observed, small_acquisition(), Refinement(solves=8, stages=(Stage(0.3, 1.0), Stage(None, 0.1)))
+    )
+    assert refined.misfit <= refined.start_misfit
+
+
+def test_the_misfit_stops_at_noise_instead_of_fitting_it(start, observed, truth):
+    noise = 0.1
+    drawn = np.random.default_rng(0).normal(size=observed.shape) * noise * np.sqrt((observed**2).mean())
+    settings = Refinement(solves=60, stages=SHORT, noise=noise)
+    refined = refine(start, observed + drawn, small_acquisition(), settings)
+    assert refined.status == Status.CONVERGED
+    assert refined.solves < 40
+    floor = (drawn**2).sum() / ((observed + drawn) ** 2).sum()
+    assert 0.9 * floor < refined.misfit < 1.1 * floor
+    assert error(refined.map, truth) < error(start, truth)
+
+
+def test_an_unknown_wavelet_is_found_to_one_percent_on_the_true_map(truth):
+    known = small_acquisition()
+    true = np.roll(known.wavelet, 6) * 1.7 + 0.3 * np.gradient(known.wavelet)
+    observed = torch.from_numpy(records_of(truth, small_acquisition(wavelet=true)))
+    problem = ShotProblem(observed, known, unknown_wavelet=True)
+    with torch.no_grad():
+        records = Modelled.of(truth, WaveSolver(known)).records
+        found = problem.wavelet(records.detach()).numpy()
+    assert np.linalg.norm(found - true) <= 0.01 * np.linalg.norm(true)
+
+
+def test_a_refinement_finds_map_and_wavelet_together(start, truth):
+    known = small_acquisition()
+    observed = records_of(truth, small_acquisition(wavelet=2.0 * np.roll(known.wavelet, 4)))
+    settings = Refinement(solves=30, stages=SHORT, unknown_wavelet=True)
+    refined = refine(start, observed, known, settings)
+    true = 2.0 * np.roll(known.wavelet, 4)
+    assert refined.misfit <= refined.start_misfit / 10
+    assert error(refined.map, truth) < error(start, truth)
+    assert np.linalg.norm(refined.wavelet - true) <= 0.05 * np.linalg.norm(true)
+
+
+def test_missing_traces_may_hold_anything(start, observed):
+    mask = np.random.default_rng(1).random((3, 15)) > 0.3
+    spoiled = np.where(mask[:, None], observed, np.nan)
+    settings = Refinement(solves=10, stages=SHORT)
+    results = [
+        refine(start, each, small_acquisition(mask=mask), settings) for each in (spoiled, np.nan_to_num(spoiled))
+    ]
+    np.testing.assert_array_equal(results[0].map, results[1].map)
+    assert results[0].misfit < 0.5 * results[0].start_misfit
+    with pytest.raises(InputError, match="not finite; mask"):
+        refine(start, spoiled, small_acquisition(), settings)
+
+
+def test_what_the_records_do_not_reach_has_no_illumination(start, observed):
+    short = small_acquisition(steps=100)  # waves are back from 50 m at most
+    refined = refine(start, observed[:, :100], short, Refinement(solves=5, stages=(Stage(),)))
+    assert refined.illumination[-4:].max() < 0.05 * refined.illumination[:4].min()
+    assert 0.2 < refined.unseen < 1.0
+    assert error(refined.map[-4:], start[-4:]) < 1.0
+
+
+def test_several_starts_tell_where_they_differ(start, observed):
+    starts = np.stack([start, start + 60.0])
+    refined = refine(starts, observed, small_acquisition(), Refinement(solves=12, stages=SHORT))
+    assert refined.maps.shape == (2, *SHAPE)
+    assert refined.misfit == refined.misfits.min()
+    np.testing.assert_allclose(refined.spread, refined.maps.std(0, ddof=1))
+    assert refined.spread[:6].mean() < refined.spread[-6:].mean()  # the data decide near the surface
+
+
+def test_rows_are_imposed_exactly(start, observed):
+    refined = refine(start + 20.0, observed, small_acquisition(), Refinement(solves=10, priors=[Rows()]))
+    np.testing.assert_allclose(refined.map, refined.map.mean(1, keepdims=True).repeat(30, 1), rtol=1e-12)
+    assert refined.misfit < refined.start_misfit
+
+
+@pytest.mark.parametrize("engine", ["host"])
+def test_an_engine_without_derivatives_is_refused(engine, start, observed):
+    with pytest.raises(InputError):
+        refine(start, observed, small_acquisition(), Refinement(solves=5), engine=engine)
+
+
+def test_bad_input_is_refused_in_sentences(start, observed):
+    acquisition = small_acquisition()
+    with pytest.raises(InputError, match="exchange their axes"):
+        refine(start, observed.swapaxes(1, 2), acquisition)
+    with pytest.raises(InputError, match="the shape of the start"):
+        refine(start.T, observed, acquisition)
+    with pytest.raises(InputError, match="km/s"):
+        refine(start / 1000, observed, acquisition)
+    with pytest.raises(InputError, match="zero everywhere"):
+        refine(start, 0 * observed, acquisition)
+    with pytest.raises(InputError, match="time step"):
+        refine(start, observed, acquisition, Refinement(fastest=7000.0))
