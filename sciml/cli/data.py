@@ -27,13 +27,14 @@ Source = Annotated[Path, typer.Argument(help="Data set in any layout.")]
 def generate(
     name: Annotated[str, typer.Argument(help="Name of a generator; `sciml data generators` lists them.")],
     count: Annotated[int, typer.Option("-n", "--count", help="Number of trajectories.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; a folder for shot records.")],
     options: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options, as size=128.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The result is a function of it.")] = 0,
     jobs: Annotated[int, typer.Option("-j", "--jobs", help="Processes; the result does not depend on it.")] = 1,
     shard: Annotated[
         str, typer.Option("--shard", help="I/N makes the I-th of N shares; `convert` joins them.")
     ] = "1/1",
+    resume: Annotated[bool, typer.Option("--resume", help="Leave a complete data set as it is, no error.")] = False,
     dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Run the jobs on this Dask cluster.")] = "",
 ) -> None:
     """Generate a data set. Called again after an interruption, the command continues where it stopped."""
@@ -61,6 +62,7 @@ def generate(
             shard=(int(number), int(shards)),
             executor=executor,
             progress=lambda done, total: line.stage("trajectories", done / total),
+            resume=resume,
         )
     say(_sentence(output, about))
 

@@ -1,7 +1,7 @@
 """`generate`: make a data set, in parallel and in parts; what comes out depends on the seed alone.
 
 Sample number k draws from the random stream (seed, k), so the number of jobs, the size of the parts and the machine
-leave no trace in the file. Parts that are finished stay when a run is stopped, and the next run goes on from them.
+leave no trace in the result. Parts that are finished stay when a run is stopped, and the next run goes on from them.
 """
 
 from __future__ import annotations
@@ -9,59 +9,22 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
 from sciml.atomic import make_folder
-from sciml.commands import command_line
-from sciml.data.formats import DatasetWriter, Description, convert, open_dataset
-from sciml.data.generators import Generator, generator_of
+from sciml.data.formats import DatasetWriter, Description, open_dataset
+from sciml.data.outputs import Output
+from sciml.data.plans import Plan, plan_of
 from sciml.errors import DataFormatError, InputError, MissingExtraError
 
 SAFE_PATH = "PYTHONSAFEPATH"  # a process of Python that sees it does not import from the working directory
 LARGEST_PART = 16  # trajectories: what is lost at most for each job when a run is stopped
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A plan of a data set: everything that its file depends on.
-
-    Attributes
-    ----------
-    name : key of `GENERATORS`
-    generator : with its options
-    count : trajectories of the whole data set
-    seed : of the random streams
-    """
-
-    name: str
-    generator: Generator
-    count: int
-    seed: int
-
-    @property
-    def command(self) -> str:
-        """The shell command that makes the same data set, with all options."""
-        words = [f"{key}={value}" for key, value in asdict(self.generator).items()]  # type: ignore[call-overload]
-        return command_line("data", "generate", self.name, *words, "-n", str(self.count), "--seed", str(self.seed))
-
-    def describe(self, first: int, stop: int) -> Description:
-        """Describe the file with the trajectories first to stop - 1."""
-        return replace(
-            self.generator.describe(),
-            trajectories=stop - first,
-            generator=self.command,
-            seed=self.seed,
-            part=None if (first, stop) == (0, self.count) else (first, stop, self.count),
-        )
 
 
 def generate(  # noqa: PLR0913 - one verb, whose options are keywords
@@ -75,17 +38,18 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     shard: tuple[int, int] | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    resume: bool = False,
 ) -> Description:
-    """Make a data set and write it to one file.
+    """Make a data set and write it to one file, or to a folder if it is one of shot records.
 
-    The parts are made in the folder ``path.parts``, which goes when the file is complete. A run that was stopped
+    The parts are made in the folder ``path.parts``, which goes when the data set is complete. A run that was stopped
     keeps it, and the same call goes on from there.
 
     Parameters
     ----------
     name : key of `sciml.data.generators.GENERATORS`
     count : number of trajectories
-    path : of the file
+    path : of the file or folder
     options : of the generator, as text by name
     seed : of the random streams, at least 0
     jobs : processes on this machine
@@ -93,11 +57,12 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     executor : runs the jobs instead of local processes, such as that of a Dask or MPI cluster; its workers must see
         the folder of ``path``
     progress : called with the number of trajectories that are done and that of all
+    resume : leave a data set that is complete as it is, where it would be refused otherwise
 
     Returns
     -------
     Description
-        Of the file.
+        Of the data set.
 
     Examples
     --------
@@ -114,23 +79,30 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     path = Path(path)
     if executor is not None and jobs != 1:
         raise InputError(f"jobs={jobs} has no effect on an executor, which has workers of its own; leave it out.")
-    plan = Plan(name, generator_of(name, options), count, seed)
     first, stop = _share(count, seed, jobs, shard)
+    plan = plan_of(name, options, count, seed)
     if not path.parent.is_dir():
         raise InputError(f"the folder {path.parent} does not exist; make it first.")
-    if path.exists():
-        raise InputError(f"{path} exists; choose another name, or remove it.")
+    output = plan.output(path, first, stop)
+    if output.begin(resume=resume):
+        return open_dataset(path).description
     folder = make_folder(path.with_name(path.name + ".parts"))
-    parts = {folder / f"{low:09d}-{high:09d}.h5": (low, high) for low, high in _parts(first, stop)}
+    units = {
+        (low, high): {folder / f"{start:09d}-{end:09d}.h5": (start, end) for start, end in _parts(low, high)}
+        for low, high in output.units()
+    }
+    parts = {part: bounds for unit in units.values() for part, bounds in unit.items()}
     missing = {part: bounds for part, bounds in parts.items() if not _is_finished(part, plan, *bounds)}
     done = stop - first - sum(high - low for low, high in missing.values())
-    for size in _written(plan, missing, jobs, executor):
-        done += size
+    _join_finished(output, units, missing)
+    for part in _written(plan, dict(missing), jobs, executor):
+        low, high = missing.pop(part)
+        done += high - low
         if progress is not None:
             progress(done, stop - first)
-    about = convert(list(parts), path)
+        _join_finished(output, units, missing)
     _remove(folder)
-    return about
+    return open_dataset(path).description
 
 
 @contextmanager
@@ -169,7 +141,7 @@ def write_part(plan: Plan, first: int, stop: int, path: Path) -> int:
     about = plan.describe(first, stop)
     with DatasetWriter(path, about) as writer:
         for number in range(first, stop):
-            writer.append(*plan.generator.sample(np.random.default_rng([plan.seed, number])))
+            writer.append(*plan.sample(number))
     return stop - first
 
 
@@ -195,6 +167,14 @@ def _parts(first: int, stop: int) -> Iterator[tuple[int, int]]:
         yield low, min(low + size, stop)
 
 
+def _join_finished(
+    output: Output, units: dict[tuple[int, int], dict[Path, tuple[int, int]]], missing: Collection[Path]
+) -> None:
+    """Join the units of which no part is missing, and forget them."""
+    for bounds in [bounds for bounds, parts in units.items() if not any(part in missing for part in parts)]:
+        output.join(*bounds, list(units.pop(bounds)))
+
+
 def _is_finished(path: Path, plan: Plan, first: int, stop: int) -> bool:
     """Return True if a part exists and was made by the same plan."""
     if not path.exists():
@@ -211,13 +191,14 @@ def _is_finished(path: Path, plan: Plan, first: int, stop: int) -> bool:
     return found.trajectories == stop - first
 
 
-def _written(plan: Plan, parts: dict[Path, tuple[int, int]], jobs: int, executor: Executor | None) -> Iterator[int]:
-    """Write the parts, and tell the size of each when it is there."""
+def _written(plan: Plan, parts: dict[Path, tuple[int, int]], jobs: int, executor: Executor | None) -> Iterator[Path]:
+    """Write the parts, and tell the name of each when it is there."""
     if executor is not None:
         yield from _through(executor, plan, parts)
     elif jobs == 1 or len(parts) < 2:
         for part, (low, high) in parts.items():
-            yield write_part(plan, low, high, part)
+            write_part(plan, low, high, part)
+            yield part
     else:
         # a fresh process each: threads of numerical libraries do not survive a fork
         with (
@@ -240,15 +221,17 @@ def _without_modules_of_the_folder() -> Iterator[None]:
             os.environ[SAFE_PATH] = before
 
 
-def _through(executor: Executor, plan: Plan, parts: dict[Path, tuple[int, int]]) -> Iterator[int]:
-    waiting: set[Future[int]] = {
-        executor.submit(write_part, plan, low, high, part.absolute()) for part, (low, high) in parts.items()
+def _through(executor: Executor, plan: Plan, parts: dict[Path, tuple[int, int]]) -> Iterator[Path]:
+    names: dict[Future[int], Path] = {
+        executor.submit(write_part, plan, low, high, part.absolute()): part for part, (low, high) in parts.items()
     }
+    waiting = set(names)
     try:
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield future.result()
+                future.result()
+                yield names[future]
     except BrokenProcessPool as error:
         raise InputError(
             "a job ended abruptly, perhaps for lack of memory; the same command goes on from the finished parts, with "

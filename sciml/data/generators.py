@@ -1,7 +1,8 @@
 """Generators of data sets, in which each sample is a function of its random numbers alone.
 
 A generator is a frozen dataclass whose fields are its options. :data:`GENERATORS` is the list of them; ``sciml data
-generate`` and :func:`sciml.data.generate` take any.
+generate`` and :func:`sciml.data.generate` take any. Those of `sciml.data.shots` draw from (seed, number), and
+their data sets are folders.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.formats import DataField, Description
 from sciml.data.pore_networks import PoreNetworks
 from sciml.data.sample_sizes import check_sample_size
+from sciml.data.shots import SHOT_GENERATORS
 from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
@@ -245,10 +247,11 @@ GENERATORS: dict[str, type[Any]] = {
     "diffusion_sorption": DiffusionSorption,
     "vorticity": Vorticity,
     "pore_networks": PoreNetworks,
+    **SHOT_GENERATORS,
 }
 
 
-def generator_of(name: str, options: Mapping[str, str] | None = None) -> Generator:
+def generator_of(name: str, options: Mapping[str, str] | None = None) -> Any:
     """Return a generator of :data:`GENERATORS` with options given as text.
 
     Parameters

@@ -135,7 +135,7 @@ class ShotFolder:
         shots, steps, receivers = self._records[0].shape[1:]
         return shots, steps, receivers
 
-    @cached_property
+    @property
     def acquisition(self) -> Acquisition:
         """How all maps were shot: that of the manifest, or OpenFWI's where the arrays have its shapes.
 
@@ -144,18 +144,23 @@ class ShotFolder:
         DataFormatError
             If there is no manifest, and the shapes are not OpenFWI's.
         """
+        if self.known_acquisition is None:
+            raise DataFormatError(
+                f"{self.path} has no {MANIFEST}, and its records of shape {self.record_shape} over maps of shape "
+                f"{self.map_shape} are not OpenFWI's, (5, 1000, 70) over (70, 70); how they were shot is not known."
+            )
+        return self.known_acquisition
+
+    @cached_property
+    def known_acquisition(self) -> Acquisition | None:
+        """The acquisition, None where it is not known."""
         from sciml.reference.waves import Acquisition
 
         if self.manifest is not None:
             return self.manifest.shot_by()
-        known = Acquisition.openfwi()
-        if (self.map_shape, self.record_shape) != (known.shape, known.record_shape):
-            raise DataFormatError(
-                f"{self.path} has no {MANIFEST}, and its records of shape {self.record_shape} over maps of shape "
-                f"{self.map_shape} are not OpenFWI's, {known.record_shape} over {known.shape}; how they were shot is "
-                "not known."
-            )
-        return known
+        openfwi = Acquisition.openfwi()
+        known = (self.map_shape, self.record_shape) == (openfwi.shape, openfwi.record_shape)
+        return openfwi if known else None
 
     def maps(self, indices: Iterable[int]) -> np.ndarray:
         """Return velocity maps, (n, 1, nz, nx) float32 in m/s with depth first.
@@ -287,7 +292,7 @@ def read_folder(folder: ShotFolder, path: Path) -> tuple[Description, dict[str, 
     folder : of pairs
     path : of the folder
     """
-    about = describe_pairs(path.name, folder.map_shape, folder.record_shape, folder.count)
+    about = describe_pairs(path.name, folder.map_shape, folder.record_shape, folder.count, folder.known_acquisition)
     manifest = folder.manifest
     if manifest is not None:
         part = None if manifest.part is None else (*manifest.part, manifest.maps)
@@ -296,7 +301,11 @@ def read_folder(folder: ShotFolder, path: Path) -> tuple[Description, dict[str, 
 
 
 def describe_pairs(
-    name: str, map_shape: tuple[int, int], record_shape: tuple[int, int, int], count: int
+    name: str,
+    map_shape: tuple[int, int],
+    record_shape: tuple[int, int, int],
+    count: int,
+    acquisition: Acquisition | None,
 ) -> Description:
     """Describe velocity maps, on the place ground, and their shots, on the place record of (steps, receivers).
 
@@ -306,16 +315,24 @@ def describe_pairs(
     map_shape : (nz, nx)
     record_shape : (shots, steps, receivers)
     count : number of maps
+    acquisition : for places in metres and seconds, with receivers counted; without it they are unit squares
     """
-    shots, *times_and_receivers = record_shape
-    return Description(
-        name,
-        {"ground": Grid(map_shape, centring="cell"), "record": Grid(tuple(times_and_receivers), centring="cell")},
-        np.zeros(1),
-        (
-            DataField("velocity", (), "float32", "m/s", "cells", False, "ground"),
-            DataField("shots", (shots,), "float32", "", "cells", False, "record"),
-        ),
-        count,
-        layout="openfwi",
+    shots, steps, receivers = record_shape
+    places = {"ground": Grid(map_shape, centring="cell"), "record": Grid((steps, receivers), centring="cell")}
+    if acquisition is not None:
+        places = {
+            "ground": _centred(map_shape, (acquisition.spacing, acquisition.spacing)),
+            "record": _centred((steps, receivers), (acquisition.time_step, 1.0)),
+        }
+    fields = (
+        DataField("velocity", (), "float32", "m/s", "cells", False, "ground"),
+        DataField("shots", (shots,), "float32", "", "cells", False, "record"),
     )
+    return Description(name, places, np.zeros(1), fields, count, layout="openfwi")
+
+
+def _centred(shape: tuple[int, int], spacing: tuple[float, float]) -> Grid:
+    """Return the grid of which the first cell has its centre in the origin."""
+    lower = tuple(-step / 2 for step in spacing)
+    upper = tuple((count - 0.5) * step for count, step in zip(shape, spacing, strict=True))
+    return Grid(shape, lower, upper, centring="cell")

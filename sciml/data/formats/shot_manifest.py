@@ -69,7 +69,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write it into a folder, in place of an older one."""
-        write_text(folder / MANIFEST, json.dumps(asdict(self), indent=1) + "\n", durable=True)
+        lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in asdict(self).items()]
+        write_text(folder / MANIFEST, "{\n" + ",\n".join(lines) + "\n}\n", durable=True)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

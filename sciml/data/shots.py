@@ -1,0 +1,304 @@
+"""Generators of shot records: velocity maps of OpenFWI's families, or a user's, and what is recorded over them.
+
+Map number k is a function of (seed, k), or number k of a file. Its records come from `sciml.reference.waves`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from sciml import strict_json
+from sciml.checks import choice
+from sciml.data.formats import Description
+from sciml.data.formats.dataset import faults
+from sciml.data.formats.openfwi import describe_pairs
+from sciml.data.formats.shot_files import sha256_of
+from sciml.data.sample_sizes import check_sample_size
+from sciml.errors import InputError
+from sciml.npy_files import map_npy
+
+if TYPE_CHECKING:
+    from sciml.reference.waves import Acquisition, WaveSolver
+
+
+@dataclass(frozen=True)
+class Shots(ABC):
+    """Velocity maps and their shot records.
+
+    Parameters
+    ----------
+    engine : numba, or host, OpenFWI's own scheme: records that another scheme then inverts
+    acquisition : JSON file of a `sciml.reference.waves.Acquisition`, as its ``as_dict`` gives it; OpenFWI's if empty
+    """
+
+    engine: str = "numba"
+    acquisition: str = ""
+
+    def __post_init__(self) -> None:
+        from sciml.reference.waves.solver import ENGINES
+
+        choice("the engine", self.engine, ENGINES)
+        shots, steps, receivers = self.shot_by.record_shape
+        check_sample_size(shots=shots, steps=steps, receivers=receivers)
+
+    @cached_property
+    def shot_by(self) -> Acquisition:
+        """The acquisition of all records."""
+        from sciml.reference.waves import Acquisition
+
+        if not self.acquisition:
+            return Acquisition.openfwi()
+        path = Path(self.acquisition)
+        with faults(path, "it"):
+            given = strict_json.read(path)
+        try:
+            return Acquisition.from_dict(given)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    @property
+    def maps_sha256(self) -> str:
+        """The sha256 of the file that the maps come from, empty where they are drawn."""
+        return ""
+
+    def describe(self) -> Description:
+        """Return what each sample holds: ``velocity`` and ``shots``, with the shots as components."""
+        about = describe_pairs("shots", self.shot_by.shape, self.shot_by.record_shape, 1, self.shot_by)
+        return replace(about, layout="sciml")
+
+    @abstractmethod
+    def check_count(self, count: int) -> None:
+        """Refuse more maps than there are, and maps that the acquisition cannot carry, before any is shot.
+
+        Parameters
+        ----------
+        count : of the data set
+        """
+
+    def sample(self, seed: int, number: int) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        """Return the fields of one sample.
+
+        Parameters
+        ----------
+        seed : of the data set
+        number : of the sample
+        """
+        import torch
+
+        velocity = self.velocity(seed, number)
+        with torch.no_grad():
+            records = self._solver(torch.from_numpy(velocity)[None])[0].numpy()
+        return {"velocity": velocity, "shots": np.moveaxis(records, 0, -1)}, {}
+
+    @abstractmethod
+    def velocity(self, seed: int, number: int) -> np.ndarray:
+        """Return one map, (nz, nx) float32 in m/s.
+
+        Parameters
+        ----------
+        seed : of the data set
+        number : of the map
+        """
+
+    def __getstate__(self) -> dict[str, str]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # and not what is cached
+
+    @cached_property
+    def _solver(self) -> WaveSolver:
+        from sciml.reference.waves import WaveSolver
+
+        return WaveSolver(self.shot_by, self.engine, threads=1)  # type: ignore[arg-type] - jobs are for several cores
+
+
+@dataclass(frozen=True)
+class GivenShots(Shots):
+    """Shot records of a user's velocity maps.
+
+    Parameters
+    ----------
+    engine, acquisition : as of `Shots`
+    maps : file of ``.npy`` maps in m/s, depth first: (maps, 1, nz, nx), (maps, nz, nx) or (nz, nx)
+    """
+
+    maps: str = ""
+    summary: ClassVar[str] = "shot records of your velocity maps, a folder; maps=FILE.npy in m/s, depth first"
+
+    def __post_init__(self) -> None:
+        if not self.maps:
+            raise InputError("the generator shots needs velocity maps; give maps=FILE.npy.")
+        super().__post_init__()
+        found = self._all.shape[1:]
+        if found != self.shot_by.shape:
+            remedy = (
+                "depth comes first" if found == self.shot_by.shape[::-1] else "give acquisition=FILE.json for others"
+            )
+            raise InputError(f"the maps of {self.maps} have shape {found}, expected {self.shot_by.shape}; {remedy}.")
+
+    @property
+    def maps_sha256(self) -> str:
+        """The sha256 of the file that the maps come from."""
+        return sha256_of(Path(self.maps))
+
+    def check_count(self, count: int) -> None:
+        """Refuse more maps than there are, and maps that the acquisition cannot carry, before any is shot.
+
+        Parameters
+        ----------
+        count : of the data set
+        """
+        import torch
+
+        from sciml.reference.waves.velocities import check_velocities
+
+        if count > len(self._all):
+            raise InputError(f"{self.maps} holds {len(self._all)} maps, got -n {count}; ask for as many at most.")
+        try:
+            check_velocities(torch.from_numpy(np.array(self._all[:count], dtype=np.float32)), self.shot_by)
+        except InputError as error:
+            raise InputError(f"{self.maps}: {error}") from error
+
+    def velocity(self, seed: int, number: int) -> np.ndarray:
+        """Return one map, (nz, nx) float32 in m/s.
+
+        Parameters
+        ----------
+        seed : without effect
+        number : of the map in the file
+        """
+        return np.array(self._all[number], dtype=np.float32)
+
+    @cached_property
+    def _all(self) -> np.ndarray:
+        """The maps of the file, (maps, nz, nx), mapped into memory."""
+        path = Path(self.maps)
+        with faults(path, "it"):
+            array = map_npy(path)
+        plane = array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array[None] if array.ndim == 2 else array
+        if plane.ndim != 3 or plane.dtype.kind not in "iuf" or not len(plane):
+            raise InputError(
+                f"{path} is an array of {array.dtype} with shape {array.shape}, expected maps (maps, 1, nz, nx), "
+                "(maps, nz, nx) or (nz, nx) of numbers."
+            )
+        return plane
+
+
+@dataclass(frozen=True)
+class LayeredShots(Shots):
+    """Velocity maps of a family of `sciml.reference.layered_maps` and their shot records."""
+
+    family: ClassVar[str]
+
+    def check_count(self, count: int) -> None:
+        """Refuse an acquisition that cannot carry the slowest and the fastest map.
+
+        Parameters
+        ----------
+        count : of the data set
+        """
+        import torch
+
+        from sciml.reference.layered_maps import HIGHEST, LOWEST
+        from sciml.reference.waves.velocities import check_velocities
+
+        extremes = torch.full((2, *self.shot_by.shape), LOWEST)
+        extremes[1] = HIGHEST
+        check_velocities(extremes, self.shot_by)
+
+    def velocity(self, seed: int, number: int) -> np.ndarray:
+        """Return one map, (nz, nx) float32 in m/s.
+
+        Parameters
+        ----------
+        seed : of the data set
+        number : of the map
+        """
+        from sciml.reference.layered_maps import layered_map
+
+        return layered_map(self.family, number, seed, self.shot_by.shape)
+
+
+class FlatVelA(LayeredShots):
+    """FlatVel-A: flat layers, calibrated on genuine maps."""
+
+    family: ClassVar[str] = "flatvel-a"
+    summary: ClassVar[str] = "flat layers, faster with depth, and their shot records, a folder; as genuine maps"
+
+
+class FlatVelB(LayeredShots):
+    """FlatVel-B: flat layers with velocities in any order."""
+
+    family: ClassVar[str] = "flatvel-b"
+    summary: ClassVar[str] = "flat layers in any order and their shot records, a folder"
+
+
+class CurveVelA(LayeredShots):
+    """CurveVel-A: curved layers, calibrated on genuine maps."""
+
+    family: ClassVar[str] = "curvevel-a"
+    summary: ClassVar[str] = "curved layers, faster with depth, and their shot records, a folder; as genuine maps"
+
+
+class CurveVelB(LayeredShots):
+    """CurveVel-B: curved layers with velocities in any order."""
+
+    family: ClassVar[str] = "curvevel-b"
+    summary: ClassVar[str] = "curved layers in any order and their shot records, a folder"
+
+
+class FlatFaultA(LayeredShots):
+    """FlatFault-A: flat layers with a fault, by our recipe."""
+
+    family: ClassVar[str] = "flatfault-a"
+    summary: ClassVar[str] = "flat layers with a fault and their shot records, a folder; our recipe"
+
+
+class FlatFaultB(LayeredShots):
+    """FlatFault-B: flat layers in any order with two faults, by our recipe."""
+
+    family: ClassVar[str] = "flatfault-b"
+    summary: ClassVar[str] = "flat layers with two faults and their shot records, a folder; our recipe"
+
+
+class CurveFaultA(LayeredShots):
+    """CurveFault-A: curved layers with a fault, by our recipe."""
+
+    family: ClassVar[str] = "curvefault-a"
+    summary: ClassVar[str] = "curved layers with a fault and their shot records, a folder; our recipe"
+
+
+class CurveFaultB(LayeredShots):
+    """CurveFault-B: curved layers in any order with two faults, by our recipe."""
+
+    family: ClassVar[str] = "curvefault-b"
+    summary: ClassVar[str] = "curved layers with two faults and their shot records, a folder; our recipe"
+
+
+class StyleA(LayeredShots):
+    """Style-A: a smooth Gaussian field, by our recipe."""
+
+    family: ClassVar[str] = "style-a"
+    summary: ClassVar[str] = "Gaussian fields and their shot records, a folder; our recipe"
+
+
+class StyleB(LayeredShots):
+    """Style-B: a rough Gaussian field, by our recipe."""
+
+    family: ClassVar[str] = "style-b"
+    summary: ClassVar[str] = "rough Gaussian fields and their shot records, a folder; our recipe"
+
+
+_FAMILIES: tuple[type[LayeredShots], ...] = (
+    *(FlatVelA, FlatVelB, CurveVelA, CurveVelB),
+    *(FlatFaultA, FlatFaultB, CurveFaultA, CurveFaultB, StyleA, StyleB),
+)
+SHOT_GENERATORS: dict[str, type[Shots]] = {
+    **{f"openfwi-{kind.family}": kind for kind in _FAMILIES},
+    "shots": GivenShots,
+}
+"""Generators of pairs, which are written to folders."""
