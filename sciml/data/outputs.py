@@ -1,4 +1,4 @@
-"""Where a generated data set is written: one HDF5 file, or a folder of pairs of arrays.
+"""Outputs of generated data sets: one HDF5 file, or a folder of pairs of arrays.
 
 An output has units, each joined from its parts as soon as those are finished: the file is one unit, and in a folder
 each pair of files is one.
@@ -28,7 +28,7 @@ PER_FILE = 500  # maps, as in OpenFWI's files
 
 
 class Output(Protocol):
-    """The place of a data set, and how it is joined from parts."""
+    """The interface of the place of a data set, which is joined from parts."""
 
     def begin(self, *, resume: bool) -> bool:
         """Make the place ready; return True if the data set is there and complete, which is refused without resume."""
@@ -45,7 +45,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True)
 class OneFile:
-    """One HDF5 file.
+    """A data set that is one HDF5 file.
 
     Attributes
     ----------
@@ -137,9 +137,10 @@ class PairFolder:
         pair = self._pair(first)
         for name in (pair.data, pair.model):
             make_folder((self.path / name).parent)
+        count, shot_by = stop - first, self.plan.generator.shot_by
         sums = {
-            pair.model: _write_array(self.path / pair.model, parts, "velocity", stop - first),
-            pair.data: _write_array(self.path / pair.data, parts, "shots", stop - first),
+            pair.model: _write_array(self.path / pair.model, parts, "velocity", (count, 1, *shot_by.shape)),
+            pair.data: _write_array(self.path / pair.data, parts, "shots", (count, *shot_by.record_shape)),
         }
         found = read_manifest(self.path)
         if found is None:
@@ -173,19 +174,15 @@ def _is_empty(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= {f"{MANIFEST}.part"}
 
 
-def _write_array(path: Path, parts: Sequence[Path], field: str, count: int) -> str:
-    """Write a field of all parts as (count, channels, rows, columns) float32; return the sum of the file."""
+def _write_array(path: Path, parts: Sequence[Path], field: str, shape: tuple[int, ...]) -> str:
+    """Write a field of all parts as one array of float32 with a shape; return the sum of the file."""
     with AtomicFile(path) as file, file.part.open("w+b") as stream:
-        for number, part in enumerate(parts):
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
             with open_dataset(part) as dataset:
-                about = dataset.description
-                if number == 0:
-                    channels, rows, columns = (about[field].components or (1,)) + about.lengths(field)
-                    header = {"descr": "<f4", "fortran_order": False, "shape": (count, channels, rows, columns)}
-                    np.lib.format.write_array_header_1_0(stream, header)
-                for trajectory in range(about.trajectories):
-                    values = dataset.read(field, trajectory)[0].reshape(rows, columns, channels)
-                    stream.write(np.ascontiguousarray(np.moveaxis(values, -1, 0), dtype="<f4").data)
+                for trajectory in range(dataset.description.trajectories):
+                    stream.write(np.ascontiguousarray(dataset.read(field, trajectory), dtype="<f4").data)
         stream.flush()
         os.fsync(stream.fileno())
         stream.seek(0)

@@ -68,7 +68,7 @@ class Shots(ABC):
         return ""
 
     def describe(self) -> Description:
-        """Return what each sample holds: ``velocity`` and ``shots``, with the shots as components."""
+        """Return what each sample holds: ``velocity`` (nz, nx) and ``shots`` (shots, steps, receivers)."""
         about = describe_pairs("shots", self.shot_by.shape, self.shot_by.record_shape, 1, self.shot_by)
         return replace(about, layout="sciml")
 
@@ -94,7 +94,7 @@ class Shots(ABC):
         velocity = self.velocity(seed, number)
         with torch.no_grad():
             records = self._solver(torch.from_numpy(velocity)[None])[0].numpy()
-        return {"velocity": velocity, "shots": np.moveaxis(records, 0, -1)}, {}
+        return {"velocity": velocity, "shots": records}, {}
 
     @abstractmethod
     def velocity(self, seed: int, number: int) -> np.ndarray:

@@ -82,7 +82,7 @@ class Draws:
         return low + (high - low) * torch.rand(shape, generator=self._source, dtype=torch.float64).numpy()
 
     def normal(self, *shape: int) -> np.ndarray:
-        """Return standard normal numbers."""
+        """Return numbers from the standard normal distribution."""
         return torch.randn(shape, generator=self._source, dtype=torch.float64).numpy()
 
     def whole(self, low: int, stop: int, *shape: int) -> np.ndarray:

@@ -61,12 +61,12 @@ def test_a_folder_is_a_data_set_that_can_be_inspected_and_converted(tmp_path: Pa
     with open_dataset(tmp_path / "set") as data:
         about = data.description
         assert (about.trajectories, about.layout, about.generator) == (5, "openfwi", "sciml data generate")
-        assert about.shape("velocity") == (5, 1, 8, 9) and about.shape("shots") == (5, 1, 20, 6, 2)
+        assert about.shape("velocity") == (5, 1, 8, 9) and about.shape("shots") == (5, 1, 2, 20, 6)
         assert np.array_equal(data.read("velocity", 4)[0], maps[4, 0])
-        assert np.array_equal(data.read("shots", 3)[0], np.moveaxis(records[3], 0, -1))
+        assert np.array_equal(data.read("shots", 3)[0], records[3])
     convert([tmp_path / "set"], tmp_path / "set.h5")
     with open_dataset(tmp_path / "set.h5") as data:
-        assert np.array_equal(data.read("shots", 3)[0, ..., 1], records[3, 1])
+        assert np.array_equal(data.read("shots", 3)[0, 1], records[3, 1])
     code, said, _ = in_process("data", "info", tmp_path / "set")
     assert code == 0 and "velocity" in said and "openfwi" in said
     assert in_process("data", "check", tmp_path / "set")[0] == 0

@@ -238,6 +238,6 @@ def test_what_workers_get_is_small(tmp_path: Path, options: dict[str, str]) -> N
 def test_openfwi_itself_is_the_default() -> None:
     generator = generator_of("openfwi-curvevel-a")
     assert generator.shot_by.as_dict() == Acquisition.openfwi().as_dict()
-    assert generator.describe().shape("shots") == (1, 1, 1000, 70, 5)
+    assert generator.describe().shape("shots") == (1, 1, 5, 1000, 70)
     ground = generator.describe().places["ground"]
     assert ground.axes()[0][[0, -1]].tolist() == [0.0, 690.0]

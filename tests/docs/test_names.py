@@ -17,7 +17,7 @@ PUBLIC = (
     "linalg", "linalg.graph_laplacian", "dcdm", "insr", "lpinn", "lpinn.baselines", "cgs", "cgs.diffusion",
     "cgs.upscaling", "hcmoe", "domains", "nets", "mesh", "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
-    "numerics.derivatives", "numerics.implicit", "numerics.projection", "numerics.nearest_point",
+    "numerics.derivatives", "numerics.implicit", "numerics.projection", "numerics.nearest_point", "reference.waves",
 )  # fmt: skip
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 CLASS = re.compile(r"^([A-Z]\w*[a-z]\w*)(\.\w+)*(\(.*\))?$")

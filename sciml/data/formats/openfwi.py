@@ -57,10 +57,10 @@ class _FolderMaps:
 
 
 class _FolderShots:
-    """The shot records of a folder of pairs, with the shots as components."""
+    """The shot records of a folder of pairs."""
 
     def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
-        return np.moveaxis(file.records([trajectory])[0], 0, -1)[None]
+        return file.records([trajectory])
 
     def datasets(self, trajectories: int) -> list[str]:
         return ["data"]
@@ -120,7 +120,7 @@ class ShotFolder:
 
     @property
     def count(self) -> int:
-        """Number of maps."""
+        """The number of maps in all files."""
         return int(self._starts[-1])
 
     @property
@@ -137,7 +137,7 @@ class ShotFolder:
 
     @property
     def acquisition(self) -> Acquisition:
-        """How all maps were shot: that of the manifest, or OpenFWI's where the arrays have its shapes.
+        """The acquisition of all records: that of the manifest, or OpenFWI's where the arrays have its shapes.
 
         Raises
         ------
@@ -307,7 +307,7 @@ def describe_pairs(
     count: int,
     acquisition: Acquisition | None,
 ) -> Description:
-    """Describe velocity maps, on the place ground, and their shots, on the place record of (steps, receivers).
+    """Describe velocity maps, on the place ground, and their shots, on the place record (shots, steps, receivers).
 
     Parameters
     ----------
@@ -315,23 +315,22 @@ def describe_pairs(
     map_shape : (nz, nx)
     record_shape : (shots, steps, receivers)
     count : number of maps
-    acquisition : for places in metres and seconds, with receivers counted; without it they are unit squares
+    acquisition : for places in metres and seconds, with shots and receivers counted; without it they are unit boxes
     """
-    shots, steps, receivers = record_shape
-    places = {"ground": Grid(map_shape, centring="cell"), "record": Grid((steps, receivers), centring="cell")}
+    places = {"ground": Grid(map_shape, centring="cell"), "record": Grid(record_shape, centring="cell")}
     if acquisition is not None:
         places = {
             "ground": _centred(map_shape, (acquisition.spacing, acquisition.spacing)),
-            "record": _centred((steps, receivers), (acquisition.time_step, 1.0)),
+            "record": _centred(record_shape, (1.0, acquisition.time_step, 1.0)),
         }
     fields = (
         DataField("velocity", (), "float32", "m/s", "cells", False, "ground"),
-        DataField("shots", (shots,), "float32", "", "cells", False, "record"),
+        DataField("shots", (), "float32", "", "cells", False, "record"),
     )
     return Description(name, places, np.zeros(1), fields, count, layout="openfwi")
 
 
-def _centred(shape: tuple[int, int], spacing: tuple[float, float]) -> Grid:
+def _centred(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Grid:
     """Return the grid of which the first cell has its centre in the origin."""
     lower = tuple(-step / 2 for step in spacing)
     upper = tuple((count - 0.5) * step for count, step in zip(shape, spacing, strict=True))

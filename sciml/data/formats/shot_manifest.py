@@ -22,7 +22,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder of shot records says of itself.
+    """A description of a folder of shot records, which lies in it.
 
     Attributes
     ----------
