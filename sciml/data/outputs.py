@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sciml.atomic import AtomicFile, make_folder
+from sciml.atomic import AtomicFile, check_no_link, make_folder
 from sciml.data.formats import convert, open_dataset
 from sciml.data.formats.shot_files import Pair
 from sciml.data.formats.shot_manifest import MANIFEST, Manifest, read_manifest
@@ -106,6 +106,7 @@ class PairFolder:
 
     def begin(self, *, resume: bool) -> bool:
         """Make the folder, or go on with it; return True if it is complete."""
+        check_no_link(self.path)
         found = read_manifest(self.path)
         expected = self._manifest({} if found is None else found.sums)
         if found is None:

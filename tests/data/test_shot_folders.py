@@ -126,6 +126,15 @@ DAMAGE = {
 }
 
 
+def test_what_is_no_folder_of_shots_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("absent", "file"):
+        with pytest.raises(DataFormatError, match=f"there is no folder .*{name}, expected one of shot records"):
+            ShotFolder(tmp_path / name)
+    with pytest.raises(DataFormatError, match=r"is a folder without shot records, expected data/dataN\.npy and"):
+        ShotFolder(tmp_path)
+
+
 @pytest.mark.parametrize("sentence", DAMAGE)
 def test_files_that_do_not_fit_are_refused_in_a_sentence(tmp_path: Path, sentence: str) -> None:
     shot_folders.write(tmp_path)

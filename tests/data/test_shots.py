@@ -147,6 +147,9 @@ def test_a_complete_data_set_is_left_as_it_is_when_resumed_and_refused_else(
         code, said, _ = in_process(*command, "--resume")
         assert code == 0 and "3 trajectories" in said and (tmp_path / output).stat().st_mtime_ns == made
         assert in_process(*command, "--resume", "--seed", "1")[0] == 2
+    (tmp_path / "link").symlink_to(tmp_path / "maps")
+    with pytest.raises(InputError, match="link is a symbolic link"):
+        generate("openfwi-flatvel-a", 3, tmp_path / "link", options=options, resume=True)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").touch()
     with pytest.raises(InputError, match="taken exists; choose another name"):

@@ -108,6 +108,8 @@ class ShotFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if not self.path.is_dir():
+            raise DataFormatError(f"there is no folder {path}, expected one of shot records.")
         self.manifest: Manifest | None = read_manifest(self.path)
         self._pairs = pairs_in(self.path)
         self._records = [mapped(self.path / pair.data) for pair in self._pairs]
