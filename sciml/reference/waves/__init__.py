@@ -15,6 +15,7 @@ engine      use
 numba       on the CPU: the fastest, and the one whose gradient is exact
 host        the scheme with which OpenFWI's records were made, on a grid five times as wide: to make data, which
             another scheme then inverts
+deepwave    on GPUs, and to compare with: the package deepwave, of the extra ``seismic``
 ==========  ==========================================================================================================
 
 References: Alford, Kelly and Boore, Geophysics 39 (1974) 834 (second order in time, fourth in space); Komatitsch and
@@ -29,8 +30,9 @@ from sciml.lazy_exports import lazy_exports
 _HOMES = {
     "Acquisition": "sciml.reference.waves.acquisition",
     "WaveSolver": "sciml.reference.waves.solver",
+    "depth_warning": "sciml.reference.waves.velocities",
     "ricker": "sciml.reference.waves.wavelets",
 }
-__all__ = ["Acquisition", "WaveSolver", "ricker"]
+__all__ = ["Acquisition", "WaveSolver", "depth_warning", "ricker"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -59,7 +59,7 @@ class HostEngine:
         m = ((padded * (a.time_step / a.spacing)) ** 2).flatten(1).numpy().astype(self.numpy)
         records = np.zeros((len(m), *a.record_shape), self.numpy)
         values = wavelet.numpy().astype(self.numpy)
-        slowest = velocities.double().amin((1, 2)).tolist() if len(m) else []
+        slowest = velocities.double().amin((1, 2)).tolist()
         jobs = []
         for i, least in enumerate(slowest):
             damping = self._damping(least)
@@ -68,8 +68,7 @@ class HostEngine:
                 amplitudes = m[i][source] * self.source_weights[shot] * self.numpy(a.spacing**2)
                 where = (self.receivers[shot], self.receiver_weights[shot])
                 jobs.append((m[i], *damping, source, amplitudes, values, *where, records[i, shot]))
-        if jobs:
-            compiled(host_shot, jobs[0])
+        compiled(host_shot, jobs[0])
         for _ in run_flushed(host_shot, jobs, self.threads or torch.get_num_threads()):
             pass
         return torch.from_numpy(records)

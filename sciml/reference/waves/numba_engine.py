@@ -13,12 +13,11 @@ from torch.nn import functional
 
 from sciml.reference.waves.acquisition import Acquisition
 from sciml.reference.waves.placement import Placed, place
-from sciml.reference.waves.stencil_kernels import HALO, STENCIL, WIDTH, shoot, shoot_back
+from sciml.reference.waves.stencil_kernels import HALO, REACH, STENCIL, WIDTH, shoot, shoot_back
 from sciml.reference.waves.workers import compiled, run_flushed
 
 REFLECTION = 1e-3  # of a wave that meets a layer head-on
 LAYER_SPEED = 4500.0  # m/s, for which the layers are made: fixed, so that records are smooth functions of the map
-SAMPLES_PER_PERIOD = 13.0  # of the peak frequency, at which the gradient's sum over time is taken
 MOST_KEPT = 2**30  # bytes of fields that the way forward keeps for the way back, which otherwise computes them again
 
 
@@ -33,15 +32,14 @@ class NumbaEngine:
     threads : how many shots are computed at once; the result does not depend on it
     """
 
-    def __init__(self, acquisition: Acquisition, dtype: torch.dtype, interval: int | None, threads: int | None) -> None:
+    def __init__(self, acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> None:
         self.acquisition, self.dtype, self.threads = acquisition, dtype, threads
-        a = acquisition
-        self.interval = interval or max(1, int(1.0 / (SAMPLES_PER_PERIOD * a.frequency * a.time_step)))
+        a, self.interval = acquisition, interval
         sources, receivers = place(a.sources, a), place(a.receivers_by_shot, a)
         self.margin = max(each.overhang(a.shape, a.free_surface) for each in (sources, receivers))
         side = self.margin + WIDTH
         self.sides = (side, side, 0 if a.free_surface else side, side)  # cells added left, right, above, below
-        self.width = a.shape[1] + 2 * (side + HALO)
+        self.width = a.shape[1] + 2 * side + HALO  # the halo of a row is that on the left of the next, too
         self.source, self.source_weights = self._flat(sources)
         self.receivers, self.receiver_weights = self._flat(receivers)
 
@@ -51,7 +49,7 @@ class NumbaEngine:
         m = functional.pad((velocities.double() * ratio) ** 2, self.sides, mode="replicate")
         if self.acquisition.free_surface:
             m = torch.cat([torch.zeros_like(m[:, :1]), m[:, 1:]], 1)  # the pressure stays zero there
-        m = functional.pad(m, (HALO,) * 4).flatten(1).to(self.dtype)
+        m = functional.pad(m, (HALO, 0, HALO, HALO)).flatten(1).to(self.dtype)
         return _Shots.apply(m, wavelet.to(self.dtype), self, torch.is_grad_enabled())
 
     def records(self, m: np.ndarray, wavelet: np.ndarray, keep: bool) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -63,8 +61,7 @@ class NumbaEngine:
             self._forward(m[k // shots], wavelet, k % shots, kept[k], result[k // shots, k % shots])
             for k in range(len(kept))
         ]
-        if jobs:
-            compiled(shoot, jobs[0])
+        compiled(shoot, jobs[0])
         self._run(shoot, jobs)
         return result, kept
 
@@ -87,10 +84,8 @@ class NumbaEngine:
                 fields = kept[i * a.shots + shot]
             shoot_back(*self._backward(m[i], shot, fields, residuals[i, shot], (by_cell[i, shot], by_time[i, shot])))
 
-        if len(m):
-            compiled(
-                shoot_back, self._backward(m[0], 0, self._room(m), residuals[0, 0], (by_cell[0, 0], by_time[0, 0]))
-            )
+        results = by_cell[0, 0], by_time[0, 0]
+        compiled(shoot_back, self._backward(m[0], 0, self._room(m), residuals[0, 0], results))
         self._run(go_back, [(i, shot) for i in range(len(m)) for shot in range(a.shots)])
         squares = np.where(m > 0.0, m.astype(np.float64) ** 2, np.inf)
         return self.interval * by_cell.sum(1, dtype=np.float64) / squares, by_time.sum((0, 1), dtype=np.float64)
@@ -127,17 +122,17 @@ class NumbaEngine:
 
     @cached_property
     def _layers(self) -> tuple[np.ndarray, np.ndarray]:
-        """The coefficients a and b of the layers at the sides and at the ends, outermost cell last and first."""
+        """The coefficients a and b of a strip, and those of the layers at the ends, cell by cell."""
         a = self.acquisition
         depth = np.arange(1, WIDTH + 1) / WIDTH
         damping = -3.0 * LAYER_SPEED * log(REFLECTION) / (2.0 * WIDTH * a.spacing) * depth**2
         shift = pi * a.frequency * (1.0 - depth)
         b = np.exp(-(damping + shift) * a.time_step)
         pair = np.stack([damping / (damping + shift) * (b - 1.0), b])
-        inner, halo = np.zeros((2, 2)), np.zeros((2, 2 * HALO))
-        sides = np.concatenate([inner, pair, halo, pair[:, ::-1], inner], 1)
+        inner, halo = np.zeros((2, REACH)), np.zeros((2, HALO))
+        sides = np.concatenate([inner, inner, pair, halo, pair[:, ::-1], inner], 1)
         ends = np.stack([np.concatenate([pair[:, ::-1], inner], 1), np.concatenate([inner, pair], 1)])
-        return sides.astype(self._numpy), np.ascontiguousarray(ends.astype(self._numpy))
+        return sides.reshape(-1).astype(self._numpy), ends.repeat(self.width, 2).astype(self._numpy)
 
     @property
     def _numpy(self) -> type[np.floating]:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 
 from sciml.checks import choice, instance, real_tensor, shape, whole_number
+from sciml.errors import InputError
 from sciml.reference.waves.acquisition import Acquisition
 from sciml.reference.waves.velocities import check_velocities
 
 Engine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 DTYPES = {"single": torch.float32, "double": torch.float64}
+SAMPLES_PER_PERIOD = 13.0  # of the peak frequency, at which the gradient's sum over time is taken
 
 
 class WaveSolver(nn.Module):
@@ -28,7 +29,8 @@ class WaveSolver(nn.Module):
     Parameters
     ----------
     acquisition : what is shot and recorded
-    engine : ``"numba"``, on the CPU; ``"host"``, OpenFWI's own scheme, which makes data and has no derivatives
+    engine : ``"numba"``, on the CPU; ``"host"``, OpenFWI's own scheme, which makes data and has no derivatives;
+        ``"deepwave"``, on the device of the maps, with the extra ``seismic``
     precision : of the fields and the records, ``"single"`` or ``"double"``
     gradient_interval : every how many steps the gradient's sum over time is taken. By default about 13 times per period
         of the peak frequency, which for OpenFWI is every fifth step and changes the gradient by 1e-6 of its size; with
@@ -51,7 +53,7 @@ class WaveSolver(nn.Module):
     def __init__(
         self,
         acquisition: Acquisition,
-        engine: Literal["numba", "host"] = "numba",
+        engine: Literal["numba", "host", "deepwave"] = "numba",
         *,
         precision: Literal["single", "double"] = "single",
         gradient_interval: int | None = None,
@@ -61,11 +63,14 @@ class WaveSolver(nn.Module):
         self.acquisition = instance("the acquisition", acquisition, Acquisition, "an Acquisition")
         choice("the engine of a wave solver", engine, ENGINES)
         choice("the precision of a wave solver", precision, DTYPES)
-        for name, value in (("the gradient interval", gradient_interval), ("the number of threads", threads)):
-            if value is not None:
-                whole_number(name, value, at_least=1)
-        self.count = 0.0
-        self.engine = ENGINES[engine](acquisition, DTYPES[precision], gradient_interval, threads)
+        if gradient_interval is None:
+            gradient_interval = max(1, int(1.0 / (SAMPLES_PER_PERIOD * acquisition.frequency * acquisition.time_step)))
+        whole_number("the gradient interval", gradient_interval, at_least=1)
+        if threads is not None:
+            whole_number("the number of threads", threads, at_least=1)
+        self.count, self.gradient_interval = 0.0, gradient_interval
+        self.dtype = DTYPES[precision]
+        self.engine = ENGINES[engine](acquisition, self.dtype, gradient_interval, threads)
 
     def forward(self, velocities: torch.Tensor, wavelet: torch.Tensor | None = None) -> torch.Tensor:
         """Return the records (maps, shots, steps, receivers) of velocity maps (maps, nz, nx) in m/s.
@@ -82,9 +87,11 @@ class WaveSolver(nn.Module):
         """
         check_velocities(velocities, self.acquisition)
         if wavelet is None:
-            wavelet = torch.from_numpy(np.array(self.acquisition.wavelet))
+            wavelet = torch.tensor(self.acquisition.wavelet)
         else:
             shape("the wavelet", real_tensor("the wavelet", wavelet), (self.acquisition.steps,))
+        if not len(velocities):
+            return velocities.new_zeros((0, *self.acquisition.record_shape), dtype=self.dtype)
         records = self.engine(velocities, wavelet)
         self.count += 0.5 * len(velocities)
         if records.requires_grad:
@@ -95,18 +102,37 @@ class WaveSolver(nn.Module):
         self.count += 0.5 * maps
 
 
-def _numba(acquisition: Acquisition, dtype: torch.dtype, interval: int | None, threads: int | None) -> Engine:
+def _numba(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
     from sciml.reference.waves.numba_engine import NumbaEngine
 
-    return NumbaEngine(acquisition, dtype, interval, threads)
+    return _on_cpu(NumbaEngine(acquisition, dtype, interval, threads))
 
 
-def _host(acquisition: Acquisition, dtype: torch.dtype, interval: int | None, threads: int | None) -> Engine:
+def _host(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
     from sciml.reference.waves.host_engine import HostEngine
 
-    return HostEngine(acquisition, dtype, threads)
+    return _on_cpu(HostEngine(acquisition, dtype, threads))
 
 
-ENGINES: Mapping[str, Callable[[Acquisition, torch.dtype, int | None, int | None], Engine]] = MappingProxyType(
-    {"numba": _numba, "host": _host}
+def _by_deepwave(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
+    from sciml.reference.waves.deepwave_engine import DeepwaveEngine
+
+    return DeepwaveEngine(acquisition, dtype, interval)
+
+
+def _on_cpu(engine: Engine) -> Engine:
+    def checked(velocities: torch.Tensor, wavelet: torch.Tensor) -> torch.Tensor:
+        for name, values in (("velocity maps", velocities), ("wavelet", wavelet)):
+            if values.device.type != "cpu":
+                raise InputError(
+                    f"the {name} are on the device {values.device}, expected the CPU for this engine; take the engine "
+                    "'deepwave', or move them."
+                )
+        return engine(velocities, wavelet)
+
+    return checked
+
+
+ENGINES: Mapping[str, Callable[[Acquisition, torch.dtype, int, int | None], Engine]] = MappingProxyType(
+    {"numba": _numba, "host": _host, "deepwave": _by_deepwave}
 )

@@ -6,7 +6,7 @@ from math import sqrt
 
 import torch
 
-from sciml.checks import finite, real_tensor, shape
+from sciml.checks import real_tensor, shape
 from sciml.errors import InputError
 from sciml.reference.waves.acquisition import Acquisition
 
@@ -32,12 +32,34 @@ def check_velocities(velocities: torch.Tensor, acquisition: Acquisition) -> torc
     real_tensor(name, velocities)
     shape(name, velocities, ("maps", *acquisition.shape), remedy="give maps as (maps, nz, nx), depth first")
     plain = velocities.detach()
-    if not plain.numel():
+    if not len(plain):
         return velocities
     lowest, highest = plain.amin((1, 2)), plain.amax((1, 2))
     for number, (low, high) in enumerate(zip(lowest.tolist(), highest.tolist(), strict=True)):
         _check_one(f"velocity map {number}", low, high, acquisition)
-    return finite(name, velocities)
+    return velocities
+
+
+def depth_warning(velocities: torch.Tensor, acquisition: Acquisition) -> str:
+    """Return a sentence on the depth from which no wave is back before the record ends; empty if there is none.
+
+    The time is that of the peak of the wavelet and of the way down and up at the mean slowness of each row, of the
+    slowest of the maps (maps, nz, nx).
+    """
+    spacing = acquisition.spacing
+    slowness = (1.0 / velocities.detach().double()).mean(2).amax(0).cpu()
+    peak = float(abs(acquisition.wavelet).argmax()) * acquisition.time_step
+    shallowest = int(acquisition.sources[:, 0].min() / spacing)
+    times = peak + 2.0 * spacing * slowness[shallowest + 1 :].cumsum(0)
+    late = int((times > acquisition.steps * acquisition.time_step).sum())
+    if not late:
+        return ""
+    depth = (acquisition.shape[0] - 1) * spacing
+    return (
+        f"the record of {acquisition.steps * acquisition.time_step:g} s ends before a wave is back from below "
+        f"{depth - late * spacing:g} m, of which it says nothing; the map is {depth:g} m deep: record "
+        f"{float(times[-1]):.3g} s, or take a shallower map."
+    )
 
 
 def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> None:
