@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sciml.bench.cgs.jobs import reference_file, trained
+from sciml.bench.cgs.jobs import trained
 from sciml.bench.outcome import outcome
+from sciml.bench.reference_data import reference_file
 from sciml.bench.worker import Job
 from sciml.errors import InputError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sciml.bench.cgs.jobs import reference_file
 from sciml.bench.outcome import outcome
+from sciml.bench.reference_data import reference_file
 from sciml.bench.worker import Job
 
 
