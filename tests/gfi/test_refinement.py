@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from sciml.errors import InputError
 from sciml.gfi.refinement import Refinement, Rows, ShotProblem, Stage, refine
+from sciml.gfi.refinement.bands import Band
 from sciml.gfi.refinement.misfit import Modelled
 from sciml.gfi.refinement.refining import Refiner
 from sciml.reference.waves import Acquisition, WaveSolver
@@ -68,16 +69,36 @@ def test_thirty_solves_cut_the_misfit_of_a_smoothed_map_twenty_times_and_its_err
     assert refined.status == Status.FINISHED
 
 
-def test_the_misfit_of_the_result_is_that_of_its_records(refined, observed):
+def test_the_misfit_of_the_result_is_that_of_its_records(start, observed):
+    settings = Refinement(solves=6, stages=[Stage()], lowest=None)
+    refined = refine(start, observed, small_acquisition(), settings)
     records = records_of(refined.map, small_acquisition())
     recomputed = ((records - observed).astype(float) ** 2).sum() / (observed.astype(float) ** 2).sum()
     assert refined.misfit == pytest.approx(recomputed, rel=1e-4)
 
 
-def test_the_misfit_never_rises_within_a_stage_and_stages_go_up(refined):
+def test_a_band_passes_its_frequencies_alone_and_tells_the_energy_of_noise_in_it():
+    band = Band(1e-3, 1000, 5.0, 20.0, gain=0.5)
+    time = torch.arange(1000, dtype=torch.float64)[:, None] * 1e-3
+    window = torch.exp(-(((time - 0.5) / 0.2) ** 2))
+
+    def passed(frequency):
+        wave = torch.sin(2 * torch.pi * frequency * time) * window
+        return float(band(wave).norm() / ((time + 1e-3) ** 0.5 * wave).norm())
+
+    assert passed(10.0) == pytest.approx(1.0, abs=0.02)
+    assert passed(1.0) < 0.1 and passed(50.0) < 0.01
+    noise = torch.from_numpy(np.random.default_rng(0).normal(size=(1000, 400)))
+    assert float(band(noise).square().sum()) / 400 == pytest.approx(band.noise_energy(), rel=0.03)
+
+
+def test_stages_and_solves_only_go_up_and_the_misfit_falls_in_each_stage(refined):
     for before, after in zip(refined.history, refined.history[1:], strict=False):
         assert after.stage >= before.stage
         assert after.solves > before.solves
+    for stage in range(2):
+        misfits = [row.misfit for row in refined.history if row.stage == stage]
+        assert misfits[-1] < 0.2 * misfits[0]
 
 
 def test_the_total_variation_is_a_share_of_the_misfit_and_falls_with_it(refined, start, observed):
@@ -119,7 +140,9 @@ def test_the_misfit_stops_at_noise_instead_of_fitting_it(start, observed, truth)
     refined = refine(start, observed + drawn, small_acquisition(), settings)
     assert refined.status == Status.CONVERGED
     assert refined.solves < 40
-    floor = (drawn**2).sum() / ((observed + drawn) ** 2).sum()
+    band = Band(1e-3, 320, 0.25 * 15.0)
+    kept, noisy = (float(band(torch.from_numpy(each)).square().sum()) for each in (drawn, observed + drawn))
+    floor = kept / noisy
     assert 0.9 * floor < refined.misfit < 1.1 * floor
     assert error(refined.map, truth) < error(start, truth)
 

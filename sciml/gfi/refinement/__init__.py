@@ -25,7 +25,9 @@ _HOMES = {
     "RisingWithDepth": "sciml.gfi.refinement.priors",
     "Rows": "sciml.gfi.refinement.priors",
     "ShotProblem": "sciml.gfi.refinement.misfit",
+    "Shots": "sciml.gfi.refinement.survey",
     "Stage": "sciml.gfi.refinement.settings",
+    "Survey": "sciml.gfi.refinement.survey",
     "TotalVariation": "sciml.gfi.refinement.priors",
     "refine": "sciml.gfi.refinement.refined",
 }
@@ -39,7 +41,9 @@ __all__ = [
     "RisingWithDepth",
     "Rows",
     "ShotProblem",
+    "Shots",
     "Stage",
+    "Survey",
     "TotalVariation",
     "refine",
 ]

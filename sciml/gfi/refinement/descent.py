@@ -20,6 +20,7 @@ import numpy as np
 
 SUFFICIENT = 1e-4  # share of the decrease that the slope promises
 MOST_TRIALS = 6  # of a line search
+MEMORY = 20  # steps that are remembered
 FLAT = 1e-10  # cosine between a step and the change of the gradient below which their pair says nothing
 
 Preconditioner = Callable[[np.ndarray], np.ndarray]
@@ -44,7 +45,7 @@ Terms = Callable[[np.ndarray], Trial]
 
 @dataclass(frozen=True)
 class Position:
-    """Where the iteration is, with what it remembers.
+    """A point of the iteration, with the last steps that it remembers.
 
     Attributes
     ----------
@@ -88,7 +89,7 @@ class Descent:
     lower: float
     upper: float
     longest: float = 300.0
-    memory: int = 20
+    memory: int = MEMORY
     first: float = 30.0
 
     def step(self, position: Position, terms: Terms, weights: np.ndarray, precondition: Preconditioner) -> Position:

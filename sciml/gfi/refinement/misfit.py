@@ -1,4 +1,4 @@
-"""How far the records of a map are from those observed, its derivative, and what the records say of each cell."""
+"""The misfit between the records of a map and those observed, its derivative, and the illumination of each cell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUIET = 1e-6  # of the largest power of a spectrum, below which a wavelet is not
 
 @dataclass(frozen=True, eq=False)
 class ShotProblem:
-    """The problem: which velocities have these records.
+    """The problem of an inversion: records to be explained by velocities, and how they were made.
 
     Parameters
     ----------

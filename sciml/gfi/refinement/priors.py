@@ -1,4 +1,4 @@
-"""What is known of a velocity map besides its records: penalties and subspaces, with one interface.
+"""Priors of velocity maps, known of them besides their records: penalties and subspaces, with one interface.
 
 A penalty is weighted by a share of the misfit, so that it falls with it and never outweighs it. A subspace, such as
 that of maps whose rows are constant, is imposed exactly: gradients are projected onto it, and so is the start.
@@ -30,12 +30,12 @@ from sciml.checks import number, positive
 
 SCALE = 100.0  # m/s, by which penalties are made plain numbers
 ROUNDING = 1.0  # m/s, below which the total variation is quadratic, so that it has derivatives
-LEAST = 1e-9  # of a total variation, in its weight
+LEAST = 0.1  # a penalty in its weight, as that of a constant map is zero
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What penalties may refer to besides the map.
+    """The start and the illumination, to which penalties may refer besides the map.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class TotalVariation(Prior):
         return ((_squared_jumps(velocity) + ROUNDING**2).sqrt().mean() - ROUNDING) / SCALE
 
     def weight(self, misfit: float, penalty: float) -> float:
-        """Return the weight with which the term is the share of the misfit."""
+        """Return the weight with which the term is the share of the misfit, or less for nearly constant maps."""
         return self.share * misfit / max(penalty, LEAST)
 
 
@@ -178,7 +178,7 @@ class FlatRegions(Prior):
         return torch.log1p(_squared_jumps(velocity) / self.jump**2).mean()
 
     def weight(self, misfit: float, penalty: float) -> float:
-        """Return the weight with which the term is the share of the misfit."""
+        """Return the weight with which the term is the share of the misfit, or less for nearly constant maps."""
         return self.share * misfit / max(penalty, LEAST)
 
 

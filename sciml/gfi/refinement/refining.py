@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
 from sciml.gfi.refinement.bands import Band
-from sciml.gfi.refinement.descent import Descent, Position, Trial
+from sciml.gfi.refinement.descent import MEMORY, Descent, Position, Trial
 from sciml.gfi.refinement.misfit import Modelled, ShotProblem
 from sciml.gfi.refinement.priors import Prior, Scene
 from sciml.gfi.refinement.settings import Refinement
@@ -50,6 +51,47 @@ class State:
         """The present map, (nz, nx)."""
         return self.position.point.reshape(self.start.shape)
 
+    @staticmethod
+    def packed_shapes(shape: tuple[int, int], terms: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the arrays of :meth:`packed`, for a map of (nz, nx) cells and so many terms."""
+        cells = prod(shape)
+        return {
+            "point": (cells,),
+            "values": (terms,),
+            "gradients": (terms, cells),
+            "steps": (MEMORY, cells),
+            "changes": (MEMORY, terms, cells),
+            "start": shape,
+            "illumination": shape,
+            "numbers": (6,),
+        }
+
+    def packed(self) -> dict[str, np.ndarray]:
+        """Return it as float64 arrays of fixed shapes, from which :meth:`unpacked` makes the same bits."""
+        held, kept = self.position, len(self.position.steps)
+        room = [(MEMORY - kept, 0)]
+        numbers = [kept, self.stage, self.solves, self.start_misfit, self.stalled, self.reached]
+        return {
+            "point": held.point,
+            "values": held.values,
+            "gradients": held.gradients,
+            "steps": np.pad(held.steps, [*room, (0, 0)]),
+            "changes": np.pad(held.changes, [*room, (0, 0), (0, 0)]),
+            "start": self.start,
+            "illumination": self.illumination,
+            "numbers": np.array(numbers, dtype=np.float64),
+        }
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, np.ndarray]) -> State:
+        """Return the state that was packed."""
+        kept, stage, solves, start_misfit, stalled, reached = arrays["numbers"].tolist()
+        first = MEMORY - int(kept)
+        point, values, gradients = (arrays[name] for name in ("point", "values", "gradients"))
+        position = Position(point, values, gradients, arrays["steps"][first:], arrays["changes"][first:])
+        ends = (start_misfit, arrays["illumination"], bool(stalled), bool(reached))
+        return cls(position, int(stage), solves, arrays["start"], *ends)
+
 
 class Refiner:
     """A refinement of one problem, which :meth:`begin` starts and :meth:`advance` carries on from any state.
@@ -68,15 +110,13 @@ class Refiner:
             Band(
                 acquisition.time_step,
                 acquisition.steps,
-                None if stage.highest is None else stage.highest * acquisition.frequency,
+                *settings.ends_of_band(stage, acquisition.frequency),
                 stage.gain,
             )
             for stage in settings.stages
         ]
-        bounds = torch.tensor([settings.slowest, settings.fastest]).repeat(*acquisition.shape)[
-            :, : acquisition.shape[1]
-        ]
-        check_velocities(bounds[None], acquisition)
+        bounds = torch.tensor([settings.slowest, settings.fastest])
+        check_velocities(bounds[:, None, None].expand(2, *acquisition.shape), acquisition)
         self.descent = Descent(settings.slowest, settings.fastest)
         self.ends = settings.ends()
 

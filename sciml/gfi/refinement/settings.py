@@ -1,4 +1,4 @@
-"""How a refinement goes about it."""
+"""The settings of a refinement: stages, priors, bounds and noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Stage:
 
     Parameters
     ----------
-    highest : frequency at which the low-pass lets half of the amplitude through, in hertz; None for the full band
+    highest : frequency, over that of the wavelet's peak, at which half of the amplitude is left; None for the full band
     share : of the solves
     gain : power of the time by which records are multiplied, so that late arrivals count more
     smoothing : deviation in cells of the Gaussian by which the first guess of each step is smoothed
@@ -46,8 +46,10 @@ class Refinement:
     ----------
     solves : of the wave equation at most, each the forward and the adjoint one of all shots
     stages : one after the other
-    priors : what is known of the map
+    priors : what is known of the map; total variation by default
     slowest, fastest : bounds of the velocity, in m/s
+    lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
+        reflect and receivers record little; None to compare down to zero
     noise : root mean square of the noise as a share of that of the observed records, where it is known; a stage ends as
         soon as its misfit is what the noise alone would cause (Morozov's discrepancy principle)
     unknown_wavelet : whether the acquisition's wavelet is a guess, to be found with the map
@@ -55,15 +57,17 @@ class Refinement:
 
     solves: int = 300
     stages: Sequence[Stage] = STAGES
-    priors: Sequence[Prior] = (TotalVariation(),)
+    priors: Sequence[Prior] | None = None
     slowest: float = 1500.0
     fastest: float = 4500.0
+    lowest: float | None = 0.25
     noise: float | None = None
     unknown_wavelet: bool = False
 
     def __post_init__(self) -> None:
         whole_number("the number of solves", self.solves, at_least=5)
-        for name, given, kind in (("stage", self.stages, Stage), ("prior", self.priors, Prior)):
+        priors = (TotalVariation(),) if self.priors is None else self.priors
+        for name, given, kind in (("stage", self.stages, Stage), ("prior", priors, Prior)):
             for each in given:
                 instance(f"a {name} of a refinement", each, kind, f"a {kind.__name__}")
             object.__setattr__(self, f"{name}s", tuple(given))
@@ -71,9 +75,15 @@ class Refinement:
             raise InputError("a refinement has no stages, expected at least one.")
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
-        if self.noise is not None:
-            positive("the noise", self.noise)
+        for name in ("lowest", "noise"):
+            if getattr(self, name) is not None:
+                positive(f"the {name.replace('lowest', 'lowest frequency')}", getattr(self, name))
         instance("unknown_wavelet", self.unknown_wavelet, bool, "True or False")
+
+    def ends_of_band(self, stage: Stage, peak: float) -> tuple[float | None, float | None]:
+        """Return the lowest and the highest frequency of a stage in hertz, for a wavelet with this peak."""
+        lowest, highest = (None if each is None else each * peak for each in (self.lowest, stage.highest))
+        return lowest, highest
 
     def ends(self) -> list[float]:
         """Return the number of solves at which each stage ends."""

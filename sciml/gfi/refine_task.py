@@ -1,0 +1,225 @@
+"""``sciml solve`` of an inversion: velocities from shot records by full-waveform inversion, without a network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sciml.checks import whole_number
+from sciml.errors import InputError
+from sciml.gfi.refinement.misfit import ShotProblem
+from sciml.gfi.refinement.refined import Refined, assemble
+from sciml.gfi.refinement.refining import Refiner, State
+from sciml.gfi.refinement.settings import Refinement
+from sciml.gfi.refinement.survey import Survey
+from sciml.metrics import SSIM_WINDOW, mean_absolute_error, structural_similarity
+from sciml.status import Status
+from sciml.tables import counted
+from sciml.training import fit_outcomes
+from sciml.training.output import Output
+from sciml.training.settings import Training
+from sciml.training.solve_task import Fields, SolveTask
+
+TOP, BOTTOM = 0.1, 0.7  # of the way between the bounds, the velocities of the start by default
+SIMILAR = 3000.0  # m/s, the range in which structural similarity is measured
+UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
+STATUSES = (Status.LIMIT, Status.FINISHED, Status.CONVERGED, Status.STALLED)
+
+
+class RefineTask(SolveTask):
+    """Invert shot records for a velocity map, in blocks of steps.
+
+    Parameters
+    ----------
+    shots : SEG-Y or ``.npy`` file (:meth:`~sciml.gfi.refinement.Survey.read`); without one, records of a map that the
+        seed draws
+    survey : the section, and what the file does not say
+    start : ``.npy`` file with the map to begin from; without one, velocities that rise with depth
+    truth : ``.npy`` file with the true map, where it is known
+    refinement : the algorithm
+    blocks : parts in which the solves are made, between which a run may be interrupted
+    output : where the map is written
+
+    References
+    ----------
+    Tarantola, Geophysics 49 (1984) 1259; Bunks et al., Geophysics 60 (1995) 1457.
+    """
+
+    precisions: ClassVar[tuple[str, ...]] = ("64-true",)
+    epochs_of: ClassVar[str | None] = "blocks"
+    epoch_name: ClassVar[str] = "block"
+    watched: ClassVar[tuple[str, ...]] = ("loss/misfit",)
+    states_problem: ClassVar[tuple[str, ...]] = ("shots", "survey", "start", "truth")
+
+    def __init__(
+        self,
+        shots: str | None = None,
+        survey: Survey | None = None,
+        start: str | None = None,
+        truth: str | None = None,
+        refinement: Refinement | None = None,
+        blocks: int = 15,
+        output: Output | None = None,
+    ) -> None:
+        self.survey = survey or Survey()
+        output = output or Output()
+        if output.grid is None and output.mesh is None:
+            output = dataclasses.replace(output, grid=[self.survey.columns, self.survey.rows])
+        super().__init__(self.survey, output)
+        self.files, self.refinement = {"shots": shots, "start": start, "truth": truth}, refinement or Refinement()
+        self.blocks = whole_number("the number of blocks", blocks, at_least=1)
+        terms = 1 + len(self.refinement.priors)
+        self._packed = State.packed_shapes(self.survey.shape, terms)
+        for name, shape in self._packed.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        for name in ("found", "seen"):
+            self.register_buffer(name, torch.zeros(self.survey.shape, dtype=torch.float64))
+        self.register_buffer("ends", torch.zeros(4, dtype=torch.float64))  # misfits, solves, share not seen
+        self.register_buffer("outcome", torch.tensor(STATUSES.index(Status.FINISHED)))
+        self._refiner: Refiner | None = None
+        self._given: dict[str, Tensor] = {}
+
+    def describe(self) -> str:
+        """Return section, solves and stages on one line."""
+        rows, columns = self.survey.shape
+        return (
+            f"full-waveform inversion for {rows} x {columns} cells, at most "
+            f"{counted(self.refinement.solves, 'solve')} in {counted(len(self.refinement.stages), 'stage')}"
+        )
+
+    def prepare(self, settings: Training, seed: int) -> None:
+        """Read the records, the start and the truth."""
+        super().prepare(settings, seed)
+        file = self.files["shots"]
+        shots = self.survey.example(seed) if file is None else self.survey.read(file)
+        start, truth = self.files["start"], self.files["truth"]
+        truth = shots.truth if truth is None else self.survey.read_map(truth)
+        start = self._rising() if start is None else self.survey.read_map(start)
+        given = {"records": shots.records, "start": start, "truth": np.empty(0) if truth is None else truth}
+        self._given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in given.items()}
+        problem = ShotProblem(self._given["records"], shots.acquisition, self.refinement.unknown_wavelet)
+        self._refiner = Refiner(problem, self.refinement)
+
+    def advance(self, batch: int) -> dict[str, Tensor | float]:
+        """Make the steps of a block. The error comes first, where the true map is known."""
+        self._keep_given()
+        refiner, ends = self._refiner, self.current_epoch + 1
+        state = self._state if self.current_epoch else refiner.begin(self._given["start"].numpy())
+        quota = self.refinement.solves * ends / self.blocks
+        while not refiner.has_ended(state) and (ends == self.blocks or state.solves < quota):
+            self.tell(f"stage {state.stage + 1}", min(state.solves / self.refinement.solves, 1.0))
+            state = refiner.advance(state)
+        for name, array in state.packed().items():
+            getattr(self, name).copy_(torch.from_numpy(array))
+        self.found.copy_(torch.from_numpy(state.velocity))
+        if refiner.has_ended(state):
+            self._assess(state)
+        numbers = {"misfit": float(state.position.values[0]), "stage": state.stage + 1.0, "solves": state.solves}
+        return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
+
+    @property
+    def headline(self) -> str:
+        """The name of the map; ``velocity`` would be that of a vector."""
+        return "wave_speed"
+
+    def fields_at(self, time: float) -> Fields:
+        """Return the map found, the start, and the illumination, linear between the centres of cells."""
+        maps = {"wave_speed": self.found, "start": self._kept["start"], "illumination": self.seen}
+        return lambda points: {name: self._between_cells(field, points) for name, field in maps.items()}
+
+    def exact(self, points: Tensor, time: float) -> Tensor | None:
+        """Return the true map, where it is known."""
+        truth = self._kept["truth"]
+        return self._between_cells(truth, points) if truth.numel() else None
+
+    def metrics(self) -> dict[str, float]:
+        """Return errors of the map where the truth is known, misfits, solves, and the share of cells not seen."""
+        misfits = {"misfit": self.ends[1], "start_misfit": self.ends[0]}
+        told = {"solves": self.ends[2], "unseen": self.ends[3]}
+        numbers = {name: float(value) for name, value in {**misfits, **told}.items()}
+        return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return sentences about a search that found no step, noise that was not reached, and cells not seen."""
+        told = []
+        if metrics.get(fit_outcomes.AT_LIMIT):
+            told.append(
+                "the solves were used up before the misfit was that of the noise; allow more, or state more noise."
+            )
+        if metrics.get(fit_outcomes.STALLED):
+            told.append("no step decreased the misfit any further; begin from another map, or at lower frequencies.")
+        if metrics.get("unseen", 0.0) > UNSEEN:
+            told.append(
+                f"the records hardly change with {metrics['unseen']:.0%} of the cells, which are what the start and "
+                "the priors say; see illumination."
+            )
+        return told
+
+    def memory_bytes(self) -> int:
+        """Return the bytes of the map."""
+        return self.found.numel() * self.found.element_size()
+
+    def _assess(self, state: State) -> None:
+        """Keep what the refinement comes to: map, illumination, misfits, status."""
+        found: Refined = assemble(self._refiner, [(state, [])])
+        self.found.copy_(torch.from_numpy(found.map))
+        self.seen.copy_(torch.from_numpy(found.illumination))
+        self.ends.copy_(torch.tensor([found.start_misfit, found.misfit, found.solves, found.unseen]))
+        self.outcome.fill_(STATUSES.index(found.status))
+
+    def _map_errors(self) -> dict[str, float]:
+        """Return errors against the true map over all cells."""
+        truth = self._kept["truth"].cpu().numpy()
+        if not truth.size:
+            return {}
+        found = self.found.cpu().numpy()
+        errors = {"mean_absolute_error": mean_absolute_error(found, truth)}
+        if min(truth.shape) >= SSIM_WINDOW:
+            errors["structural_similarity"] = structural_similarity(found, truth, SIMILAR)
+        return errors
+
+    def _keep_given(self) -> None:
+        """Write records, start and truth at the start, and refuse others later on."""
+        if self.current_epoch == 0:
+            self.write_state(0, self._given)
+        kept = self.read_state(0)
+        if any(not torch.equal(kept[name].cpu(), values) for name, values in self._given.items()):
+            raise InputError("the records or the start have changed since the run began; start it anew.")
+        self._given = kept
+
+    @property
+    def _kept(self) -> dict[str, Tensor]:
+        if not self._given:
+            self._given = self.read_state(0)
+        return self._given
+
+    @property
+    def _state(self) -> State:
+        arrays = {name: getattr(self, name).cpu().numpy().copy() for name in self._packed}
+        return State.unpacked(arrays)
+
+    @property
+    def _status(self) -> Status:
+        return STATUSES[int(self.outcome)]
+
+    def _rising(self) -> np.ndarray:
+        """Return the start by default: velocities that rise linearly with depth."""
+        slowest, fastest = self.refinement.slowest, self.refinement.fastest
+        profile = slowest + (fastest - slowest) * np.linspace(TOP, BOTTOM, self.survey.rows)
+        return np.repeat(profile[:, None], self.survey.columns, 1)
+
+    def _between_cells(self, field: Tensor, points: Tensor) -> Tensor:
+        """Return a map at points (x, y) of the section, (n, 1)."""
+        ends = points.new_tensor([self.survey.columns - 1, self.survey.rows - 1])
+        places = points * points.new_tensor([1.0, -1.0]) / (self.survey.spacing * ends) * 2.0 - 1.0
+        values = functional.grid_sample(
+            field.to(points)[None, None], places[None, None], padding_mode="border", align_corners=True
+        )
+        return values[0, 0, 0, :, None]

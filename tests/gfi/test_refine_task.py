@@ -1,0 +1,169 @@
+"""``sciml solve`` of an inversion: what a run leaves, how it is resumed, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+from sciml.errors import DataFormatError, InputError
+from sciml.gfi.refine_task import RefineTask
+from sciml.gfi.refinement import Refinement, Stage, Survey
+from sciml.mesh.series import read_series
+from sciml.reference.waves import Acquisition, WaveSolver
+from sciml.training import load_field
+from sciml.training.config import config_from_values
+from sciml.training.run import evaluate, finished, train
+
+SHAPE = (12, 16)
+STAGES = [{"highest": 0.6}, {}]
+
+
+def acquisition():
+    places = np.array([(10.0, 10.0 * column) for column in range(0, 16, 3)])
+    return Acquisition(SHAPE, 10.0, 1e-3, 150, places[[1, 4]], places, 15.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with records of two layers, their acquisition, the true map and a start."""
+    folder = tmp_path_factory.mktemp("files")
+    truth = np.full(SHAPE, 1900.0)
+    truth[6:] = 2300.0
+    with torch.no_grad():
+        records = WaveSolver(acquisition())(torch.from_numpy(truth)[None])[0]
+    np.save(folder / "shots.npy", records.numpy())
+    np.save(folder / "truth.npy", truth)
+    np.save(folder / "start.npy", np.full((1, *SHAPE), 1950.0))
+    (folder / "acquisition.json").write_text(json.dumps(acquisition().as_dict()))
+    return folder
+
+
+def inversion(folder, **changes):
+    arguments = {
+        "shots": str(folder / "shots.npy"),
+        "survey": {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")},
+        "start": str(folder / "start.npy"),
+        "truth": str(folder / "truth.npy"),
+        "refinement": {"solves": 16, "stages": STAGES},
+        "blocks": 4,
+    } | changes
+    task = {"class_path": "sciml.gfi.refine_task.RefineTask", "init_args": arguments}
+    return config_from_values({"title": "two layers", "seed": 0, "task": task}, "a test")
+
+
+@contextmanager
+def stopped_after(epochs, monkeypatch):
+    """Stop a run as a kill would."""
+
+    class Stopped(BaseException):
+        pass
+
+    advance = RefineTask.advance
+
+    def stop(task, batch):
+        if task.current_epoch == epochs:
+            raise Stopped
+        return advance(task, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RefineTask, "advance", stop)
+        with pytest.raises(Stopped):
+            yield
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("whole") / "run"
+    train(inversion(folder), run)
+    return run
+
+
+def test_a_run_decreases_misfit_and_error(whole, folder):
+    found = finished(whole)["metrics"]
+    assert next(iter(found)) == "mean_absolute_error"
+    start = np.abs(1950.0 - np.load(folder / "truth.npy")).mean()
+    assert found["mean_absolute_error"] < 0.9 * start
+    assert found["misfit"] < 0.1 * found["start_misfit"]
+    assert 16 <= found["solves"] <= 24 and found["stalled"] == found["at_limit"] == 0
+    assert 0.0 <= found["unseen"] < 1.0
+
+
+def test_the_map_is_written_with_depth_downwards(whole, folder):
+    named = {field.name: np.asarray(field.values) for field in read_series(whole / "fields.xdmf").fields}
+    assert set(named) == {"wave_speed", "wave_speed_exact", "start", "illumination"}
+    exact = named["wave_speed_exact"].reshape(16, 12)
+    np.testing.assert_allclose(exact[:, ::-1].T, np.load(folder / "truth.npy"))  # along x, then upwards
+    top, bottom, between = load_field(whole)(np.array([[70.0, 0.0], [70.0, -110.0], [75.0, -110.0]]))[:, 0]
+    found = named["wave_speed"].reshape(16, 12)
+    assert (top, bottom) == pytest.approx((found[7, 11], found[7, 0]))
+    assert between == pytest.approx(found[7:9, 0].mean())
+    errors = np.abs(named["wave_speed"] - named["wave_speed_exact"])
+    assert errors.mean() == pytest.approx(finished(whole)["metrics"]["mean_absolute_error"], rel=1e-9)
+    assert evaluate(whole)["mean_absolute_error"] == finished(whole)["metrics"]["mean_absolute_error"]
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_run_that_was_killed_ends_with_the_same_bits(whole, folder, tmp_path, monkeypatch, epochs):
+    with stopped_after(epochs, monkeypatch):
+        train(inversion(folder), tmp_path / "run")
+    train(inversion(folder), tmp_path / "run", resume=True)
+    ended, killed = finished(whole)["metrics"], finished(tmp_path / "run")["metrics"]
+    assert {name: value for name, value in killed.items() if "second" not in name} == {
+        name: value for name, value in ended.items() if "second" not in name
+    }
+    fields = [read_series(run / "fields.xdmf")["wave_speed"].values for run in (whole, tmp_path / "run")]
+    np.testing.assert_array_equal(*fields)
+
+
+def test_records_that_changed_are_not_resumed(folder, tmp_path, monkeypatch):
+    mine = shutil.copytree(folder, tmp_path / "files")
+    with stopped_after(1, monkeypatch):
+        train(inversion(mine), tmp_path / "run")
+    np.save(mine / "shots.npy", 2.0 * np.load(mine / "shots.npy"))
+    with pytest.raises(InputError, match="have changed since the run began"):
+        train(inversion(mine), tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("shots", np.zeros((2, 6, 150)), "exchange their axes"),
+        ("shots", np.array(["a"]), "expected real numbers"),
+        ("start", np.full((16, 12), 2000.0), "depth first"),
+        ("truth", np.zeros(3), "expected"),
+    ],
+)
+def test_files_that_do_not_suit_leave_no_folder(folder, tmp_path, name, array, message):
+    np.save(tmp_path / "bad.npy", array)
+    with pytest.raises((InputError, DataFormatError), match=message):
+        train(inversion(folder, **{name: str(tmp_path / "bad.npy")}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_files_are_refused_in_sentences(folder, tmp_path):
+    (tmp_path / "cut.npy").write_bytes((folder / "shots.npy").read_bytes()[:-7])
+    survey = Survey(12, 16, acquisition=str(folder / "acquisition.json"))
+    with pytest.raises(DataFormatError, match=r"cut\.npy holds no shot records"):
+        survey.read(str(tmp_path / "cut.npy"))
+    (tmp_path / "other.json").write_text("[1, 2]")
+    with pytest.raises(DataFormatError, match=r"other\.json holds no acquisition"):
+        Survey(12, 16, acquisition=str(tmp_path / "other.json")).read(str(folder / "shots.npy"))
+    with pytest.raises(InputError, match="give rows, columns and spacing"):
+        Survey(13, 16, acquisition=str(folder / "acquisition.json")).read(str(folder / "shots.npy"))
+
+
+def test_without_files_a_drawn_map_is_inverted_from_velocities_that_rise_with_depth(folder, tmp_path):
+    survey = {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")}
+    task = RefineTask(survey=Survey(**survey), refinement=Refinement(solves=5, stages=[Stage()]))
+    start = task._rising()
+    assert start[0, 0] == 1800.0 and start[-1, 0] == 3600.0 and (np.diff(start[:, 3]) > 0).all()
+    shots = task.survey.example(3)
+    assert shots.truth.shape == SHAPE and (shots.truth != task.survey.example(4).truth).any()
+    with torch.no_grad():
+        modelled = WaveSolver(shots.acquisition)(torch.from_numpy(shots.truth)[None])[0].numpy()
+    assert np.linalg.norm(modelled - shots.records) < 0.05 * np.linalg.norm(shots.records)
