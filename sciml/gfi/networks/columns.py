@@ -1,0 +1,97 @@
+"""A small network for inversion on a CPU: convolutions in time, then attention between the columns of receivers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pixel_shuffle
+
+from sciml.checks import whole_number
+from sciml.errors import ConfigError
+from sciml.gfi.networks.base import OPENFWI_MAP, OPENFWI_RECORDS, InverseNetwork
+
+_TIME, _COLUMNS = 8, 2  # steps that become one in the convolutions, and receivers and cells that become one column
+
+
+class ColumnTransformer(InverseNetwork):
+    r"""A transformer whose tokens are the columns of the map, from all shots and times there.
+
+    Every ``stride``-th time step, as :math:`\operatorname{sign}(p) \log(1 + |p|)` so that the first arrival does not
+    hide what comes from below, goes through two convolutions to an eighth of the steps and half of the receivers. All
+    that then lies at one receiver is one token. Dense layers take times to depths, which convolutions can only do in
+    many steps, and attention takes what arrives at other receivers to where it was reflected.
+
+    Parameters
+    ----------
+    width : of the tokens, a multiple of ``heads``
+    layers : of the transformer
+    heads : of its attention
+    stride : steps of the records of which one is taken; at 4 ms, 15 Hz have 16 samples
+    channels : of the two convolutions
+    image_channels : of the map at half of its resolution, before the last convolutions
+    records_shape : shots, time steps, receivers
+    map_shape : cells in depth and width
+    """
+
+    def __init__(  # noqa: PLR0913 - every parameter is a line of the config
+        self,
+        width: int = 128,
+        layers: int = 4,
+        heads: int = 4,
+        stride: int = 4,
+        channels: tuple[int, int] = (16, 32),
+        image_channels: int = 16,
+        records_shape: tuple[int, int, int] = OPENFWI_RECORDS,
+        map_shape: tuple[int, int] = OPENFWI_MAP,
+    ) -> None:
+        super().__init__(records_shape, map_shape)
+        counts = {"width": width, "layers": layers, "heads": heads, "stride": stride, "image_channels": image_channels}
+        for name, count in counts.items():
+            whole_number(name, count, at_least=1, error=ConfigError)
+        if width % heads or len(channels) != 2:
+            raise ConfigError(
+                f"width is {width} for {heads} heads, and channels is {list(channels)}, expected a multiple of the "
+                "heads, and two numbers of channels."
+            )
+        shots, steps, receivers = self.records_shape
+        self._stride, (first, second) = stride, channels
+        self.stem = nn.Sequential(
+            *_convolved(shots, first, (9, 3), (4, 1)), *_convolved(first, second, (5, 3), (2, _COLUMNS))
+        )
+        columns, times = math.ceil(receivers / _COLUMNS), math.ceil(math.ceil(steps / stride) / _TIME)
+        self.embedding = nn.Linear(second * times, width)
+        self.positions = nn.Parameter(0.02 * torch.randn(columns, width))
+        self.attention = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(
+                    width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+                )
+                for _ in range(layers)
+            )
+        )
+        self._half = tuple(math.ceil(cells / 2) for cells in self.map_shape)
+        self._image = (columns, image_channels, self._half[0])
+        self.depths = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, image_channels * self._half[0]))
+        self.image = nn.Sequential(
+            *_convolved(image_channels, image_channels, (3, 3), (1, 1)),
+            *_convolved(image_channels, image_channels, (3, 3), (1, 1)),
+            nn.Conv2d(image_channels, 4, 3, padding=1),
+        )
+
+    def to_map(self, records: Tensor) -> Tensor:
+        """Return normalised maps for normalised records."""
+        records = records[:, :, :: self._stride]
+        values = self.stem(records.sign() * records.abs().log1p())
+        tokens = self.embedding(values.movedim(-1, 1).flatten(2)) + self.positions
+        columns = self.depths(self.attention(tokens)).reshape(-1, *self._image).movedim(1, -1)
+        if columns.shape[-1] != self._half[1]:
+            columns = interpolate(columns, self._half, mode="bilinear")
+        depth, width = self.map_shape
+        return pixel_shuffle(self.image(columns), 2)[..., :depth, :width]
+
+
+def _convolved(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> tuple[nn.Module, ...]:
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.GroupNorm(1, outputs), nn.GELU()

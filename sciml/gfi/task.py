@@ -1,0 +1,293 @@
+"""Tasks of learned inversion and modelling: networks from records to maps, from maps to records, and both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from lightning.pytorch.utilities import move_data_to_device
+from torch import Tensor
+
+from sciml.checks import instance, number, whole_number
+from sciml.errors import ConfigError
+from sciml.gfi.data import ShotMapPairs, mirrored_records
+from sciml.gfi.losses import deviation, warm_up
+from sciml.gfi.networks.base import (
+    HALF_RANGE,
+    HIGHEST,
+    LOWEST,
+    ForwardNetwork,
+    InverseNetwork,
+    SeismicNetwork,
+    TwoWayNetwork,
+)
+from sciml.gfi.networks.baselines import AutoLinear
+from sciml.gfi.predicting import predict_maps
+from sciml.gfi.stored_acquisition import StoredAcquisition
+from sciml.metrics import structural_similarity
+from sciml.training.task import PredictionProgress, Task
+
+Batch = dict[str, Tensor]
+
+
+class SeismicTask(Task):
+    """Base of the tasks, with the scales and the acquisition of the training's data, evaluated on pairs of any folder.
+
+    Parameters
+    ----------
+    network : whose scales are taken from the training's records before the first epoch
+    reconstruct : whether the errors of the network's autoencoders are in the loss
+    """
+
+    precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true", "bf16-mixed")
+
+    trained_on: Tensor
+
+    def __init__(self, network: SeismicNetwork, reconstruct: bool = False) -> None:
+        super().__init__()
+        if reconstruct and not network.reconstructs:
+            raise ConfigError(
+                f"{type(network).__name__} has no autoencoders to reconstruct with; set reconstruct=false."
+            )
+        self.network, self.reconstruct = network, reconstruct
+        self.stored_acquisition = StoredAcquisition(network.records_shape, network.map_shape)
+        self.register_buffer("trained_on", torch.zeros((), dtype=torch.int64))
+
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse other data than pairs of records and maps, and pairs whose shapes are not those of the network."""
+        self.stored_acquisition.check(_pairs(data).folder.acquisition)
+
+    def setup(self, stage: str) -> None:
+        """Take scales, acquisition and fingerprint from the data of the training before the first epoch."""
+        if stage != "fit" or bool(self.network.scales.is_fitted):
+            return
+        data = _pairs(self.trainer.datamodule)
+        self.network.scales.fit(data.training_records())
+        self.stored_acquisition.keep(data.folder.acquisition)
+        self.trained_on.fill_(data.fingerprint)
+
+    @torch.no_grad()
+    def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
+        """Return the means of :meth:`validate` over the test pairs of the training, or all pairs of another folder."""
+        pairs = _pairs(data)
+        self.check_data(pairs)
+        if pairs.fingerprint == int(self.trained_on):
+            return super().evaluate(pairs)
+        sums: dict[str, float] = {}
+        loader, was_training = pairs.loader("all"), self.training
+        self.eval()
+        for index, batch in enumerate(loader):
+            self.tell("evaluating", index / len(loader))
+            moved = self.on_after_batch_transfer(move_data_to_device(batch, self.device), 0)
+            for name, value in self.validate(moved).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(batch["map"])
+        self.train(was_training)
+        return {name: value / pairs.folder.count for name, value in sums.items()}
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Return the batch in the precision of the network, whatever the trainer's is."""
+        return {name: each.to(self.network.scales.mean.dtype) for name, each in batch.items()}
+
+    def describe(self) -> str:
+        """Return the network and its size."""
+        count = sum(weight.numel() for weight in self.network.parameters())
+        return f"{type(self.network).__name__}, {count / 1e6:.2f} million parameters"
+
+    def reconstruction(self, batch: Batch) -> Batch:
+        """Return the mean square errors of the autoencoders, added up, if they are in the loss."""
+        if not self.reconstruct:
+            return {}
+        records, velocity = self.network.reconstruct(batch["records"], batch["map"])
+        of_records = ((records - batch["records"]) / self.network.scales.deviation).square().mean()
+        return {"reconstruct": of_records + ((velocity - batch["map"]) / HALF_RANGE).square().mean()}
+
+    def _records_term(self, records: Tensor, batch: Batch, mask: Tensor | None) -> Tensor:
+        return deviation(records, batch["records"], self.network.scales.deviation, mask)
+
+
+class InversionTask(SeismicTask):
+    """Training of a network from records to maps.
+
+    Parameters
+    ----------
+    network : from records to maps
+    reconstruct : whether the errors of the network's autoencoders are in the loss
+    average_mirrored : whether maps that are predicted are the means of the network's and its mirrored one for mirrored
+        records, where the sources are symmetric
+    square_weight : of the mean squares in the deviation of the maps, 1 as published; 0 leaves the mean absolute error
+    """
+
+    def __init__(
+        self,
+        network: InverseNetwork,
+        reconstruct: bool = False,
+        average_mirrored: bool = False,
+        square_weight: float = 1.0,
+    ) -> None:
+        super().__init__(network, reconstruct)
+        self.average_mirrored = average_mirrored
+        self.square_weight = number("square_weight", square_weight, at_least=0, error=ConfigError)
+
+    def forward(self, records: Tensor) -> Tensor:
+        """Return maps in m/s, ``(batch, 1, depth, width)``."""
+        velocity = self.network.inverse_map(records)
+        if not self.average_mirrored:
+            return velocity
+        return (velocity + self.network.inverse_map(mirrored_records(records)).flip(-1)) / 2
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the deviation of the maps, and that of the reconstructions if they are in the loss."""
+        velocity = self.network.inverse_map(batch["records"])
+        return {"map": self._map_term(velocity, batch, batch.get("mask")), **self.reconstruction(batch)}
+
+    def _map_term(self, velocity: Tensor, batch: Batch, mask: Tensor | None) -> Tensor:
+        return deviation(velocity, batch["map"], HALF_RANGE, mask, self.square_weight)
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``mae`` in m/s, and the structural similarities ``ssim`` and ``ssim_legacy`` of the maps."""
+        return map_errors(self(batch["records"]), batch["map"])
+
+    def predict_file(
+        self, source: Path, output: Path, *, progress: PredictionProgress | None = None
+    ) -> dict[str, float]:
+        """Write the velocity maps of records, see :mod:`sciml.gfi.predicting`.
+
+        Parameters
+        ----------
+        source : ``.npy``, records ``(shots, steps, receivers)``, or of several maps
+        output : ``.npy``, or a file of fields for one map
+        """
+        return predict_maps(self, self.stored_acquisition.get(), source, output, progress)
+
+
+class ModellingTask(SeismicTask):
+    """Training of a network from maps to records.
+
+    Parameters
+    ----------
+    network : from maps to records
+    reconstruct : whether the errors of the network's autoencoders are in the loss
+    """
+
+    def __init__(self, network: ForwardNetwork, reconstruct: bool = False) -> None:
+        super().__init__(network, reconstruct)
+
+    def forward(self, velocity: Tensor) -> Tensor:
+        """Return records, ``(batch, shots, steps, receivers)``."""
+        return self.network.forward_map(velocity)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the deviation of the records, and that of the reconstructions if they are in the loss."""
+        records = self(batch["map"])
+        return {"records": self._records_term(records, batch, batch.get("mask")), **self.reconstruction(batch)}
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``records_l2``, the mean relative error, and ``records_mae`` over the deviation of all records."""
+        return record_errors(self(batch["map"]), batch["records"], self.network.scales.deviation)
+
+
+class TwoWayTask(InversionTask):
+    """Training of one network from records to maps and from maps to records, see :mod:`sciml.gfi.losses`.
+
+    The factors of the terms are the ``training.weights`` of the config.
+
+    Parameters
+    ----------
+    network : both ways
+    cycle : whether the errors of going one way and back are in the loss, on unlabelled pairs, too
+    warm_up_epochs : over which the terms of the cycle fade in
+    reconstruct : whether the errors of the network's autoencoders are in the loss
+    average_mirrored : as for :class:`InversionTask`
+    """
+
+    def __init__(
+        self,
+        network: TwoWayNetwork,
+        cycle: bool = False,
+        warm_up_epochs: int = 0,
+        reconstruct: bool = False,
+        average_mirrored: bool = False,
+    ) -> None:
+        super().__init__(network, reconstruct, average_mirrored)
+        self.cycle = cycle
+        self.warm_up_epochs = whole_number("warm_up_epochs", warm_up_epochs, at_least=0, error=ConfigError)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the deviations of maps and records, and those of cycles and reconstructions that are asked for."""
+        network, mask = self.network, batch.get("mask")
+        velocity, records = network.inverse_map(batch["records"]), network.forward_map(batch["map"])
+        terms = {"map": self._map_term(velocity, batch, mask), "records": self._records_term(records, batch, mask)}
+        if self.cycle:
+            factor = warm_up(self.current_epoch, self.warm_up_epochs)
+            terms["cycle_map"] = factor * self._map_term(network.inverse_map(records), batch, None)
+            terms["cycle_records"] = factor * self._records_term(network.forward_map(velocity), batch, None)
+        return {**terms, **self.reconstruction(batch)}
+
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the errors of the maps, as :class:`InversionTask` has them, and of the records."""
+        records = self.network.forward_map(batch["map"])
+        found = record_errors(records, batch["records"], self.network.scales.deviation)
+        return {**super().validate(batch), **found}
+
+
+class AutoLinearTask(TwoWayTask):
+    """Training of two autoencoders, each alone, and of the linear maps between their codes.
+
+    Parameters
+    ----------
+    network : the autoencoders and the linear maps
+    """
+
+    def __init__(self, network: AutoLinear) -> None:
+        super().__init__(network, reconstruct=True)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the errors of the reconstructions, and those of the codes behind the linear maps.
+
+        The latter have no gradients in the autoencoders.
+        """
+        network, scales = self.network, self.network.scales
+        with torch.no_grad():
+            records = network.records.encoder(scales.encode_records(batch["records"]))
+            velocity = network.maps.encoder(scales.encode_map(batch["map"]))
+        mask = batch.get("mask")
+        return {
+            "map_code": deviation(network.translated(records, network.inverse), velocity, 1.0, mask),
+            "records_code": deviation(network.translated(velocity, network.model), records, 1.0, mask),
+            **self.reconstruction(batch),
+        }
+
+
+def map_errors(velocity: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+    """Return ``mae`` in m/s, and the structural similarities of maps scaled from 1500...4500 m/s to 0...1.
+
+    ``ssim`` takes the windows inside the map; ``ssim_legacy`` all, with zeros outside, as published tables do.
+
+    Parameters
+    ----------
+    velocity, wanted : ``(batch, 1, depth, width)`` in m/s
+    """
+    scaled = [((each - LOWEST) / (HIGHEST - LOWEST)).detach().cpu().double().numpy() for each in (velocity, wanted)]
+    found = {"mae": (velocity - wanted).abs().mean()}
+    for name, legacy in (("ssim", False), ("ssim_legacy", True)):
+        found[name] = velocity.new_tensor(structural_similarity(*scaled, legacy=legacy))
+    return found
+
+
+def record_errors(records: Tensor, wanted: Tensor, scale: Tensor) -> dict[str, Tensor]:
+    """Return ``records_l2``, the mean relative L2 error of records, and ``records_mae`` in units of their deviation.
+
+    Parameters
+    ----------
+    records, wanted : ``(batch, shots, steps, receivers)``
+    scale : the deviation
+    """
+    difference = (records - wanted).flatten(1)
+    relative = difference.norm(dim=1) / wanted.flatten(1).norm(dim=1)
+    return {"records_l2": relative.mean(), "records_mae": (difference / scale).abs().mean()}
+
+
+def _pairs(data: lightning.LightningDataModule) -> ShotMapPairs:
+    return instance("data", data, ShotMapPairs, "ShotMapPairs", error=ConfigError)

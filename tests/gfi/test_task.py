@@ -1,0 +1,215 @@
+"""Tasks of learned inversion: their losses, a network that learns, resumption, evaluation of other folders, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sciml.checks import known_names
+from sciml.errors import CheckpointError, ConfigError, DataFormatError, InputError
+from sciml.gfi.losses import deviation, warm_up
+from sciml.gfi.networks.base import TwoWayNetwork
+from sciml.gfi.networks.baselines import AutoLinear
+from sciml.gfi.networks.columns import ColumnTransformer
+from sciml.gfi.task import AutoLinearTask, InversionTask, TwoWayTask, map_errors, record_errors
+from sciml.mesh import read_mesh
+from sciml.numerics.random import generator, seeded
+from sciml.training.config import config_from_values
+from sciml.training.run import train
+from sciml.training.stored import evaluate, load_task
+from tests.gfi import seismic_pairs
+from tests.gfi.seismic_pairs import MAP, RECORDS
+
+NETWORK = {"width": 16, "layers": 1, "heads": 2, "image_channels": 4, "records_shape": [*RECORDS], "map_shape": [*MAP]}
+
+
+def config(folder: Path, epochs: int = 2, **task: object) -> dict:
+    return {
+        "title": "small",
+        "task": {
+            "class_path": "sciml.gfi.InversionTask",
+            "init_args": {"network": {"class_path": "sciml.gfi.ColumnTransformer", "init_args": NETWORK}, **task},
+        },
+        "data": {
+            "class_path": "sciml.gfi.ShotMapPairs",
+            "init_args": {"path": str(folder), "batch_size": 8, "fractions": [0.8, 0.1], "noise": 0.01},
+        },
+        "training": {"phases": [{"epochs": epochs, "optimizer": "adamw", "learning_rate": 5e-3}]},
+        "trainer": {"accelerator": "cpu"},
+    }
+
+
+def trained(values: dict, folder: Path, **options: object) -> dict[str, float]:
+    return train(config_from_values(values, "test"), folder, **options)["metrics"]
+
+
+class Twice(TwoWayNetwork):
+    """A network whose maps are affine in the sums of the records, and the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__(RECORDS, MAP)
+        self.factor = torch.nn.Parameter(torch.tensor(0.5))
+
+    def to_map(self, records: Tensor) -> Tensor:
+        return self.factor * records.mean((1, 2, 3), keepdim=True).expand(-1, -1, *MAP)
+
+    def to_records(self, velocity: Tensor) -> Tensor:
+        return self.factor * velocity.mean((1, 2, 3), keepdim=True).expand(-1, *RECORDS)
+
+
+def batch(count: int = 4) -> dict[str, Tensor]:
+    maps, records = (torch.from_numpy(each) for each in seismic_pairs.arrays(count))
+    return {"records": records, "map": maps, "mask": torch.ones(count)}
+
+
+def test_the_deviation_is_that_of_its_formula_and_masks_leave_pairs_out() -> None:
+    found, wanted = torch.randn(2, 3, 4, 5, generator=generator(0))
+    scaled = (found - wanted) / 2
+    assert float(deviation(found, wanted, 2.0)) == pytest.approx(float(scaled.abs().mean() + scaled.square().mean()))
+    assert float(deviation(found, wanted, 2.0, None, 0.0)) == pytest.approx(float(scaled.abs().mean()))
+    assert float(deviation(wanted, wanted, 2.0)) == 0
+    mask = torch.tensor([1.0, 0.0, 1.0])
+    kept = deviation(found[[0, 2]], wanted[[0, 2]], 2.0)
+    assert float(deviation(found, wanted, 2.0, mask)) == pytest.approx(float(kept))
+    assert float(deviation(found, wanted, 2.0, torch.zeros(3))) == 0
+
+
+def test_the_cycle_fades_in_over_its_warm_up() -> None:
+    assert [warm_up(epoch, 4) for epoch in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
+    assert warm_up(0, 0) == 1
+
+
+def test_errors_in_physical_units_are_1500_times_those_of_normalised_maps_and_equal_maps_are_similar() -> None:
+    maps = 3000 + 500 * torch.randn(2, 1, 16, 16, generator=generator(0))
+    found = map_errors(maps + 30, maps)
+    assert float(found["mae"]) == pytest.approx(1500 * 30 / 1500, rel=1e-5)
+    assert float(map_errors(maps, maps)["ssim"]) == pytest.approx(1)
+    assert float(map_errors(maps.flip(-1), maps)["ssim_legacy"]) < 0.9
+    records = torch.randn(2, 3, 4, 5, generator=generator(1))
+    errors = record_errors(1.1 * records, records, torch.tensor(2.0))
+    assert float(errors["records_l2"]) == pytest.approx(0.1, rel=1e-4)
+    assert float(errors["records_mae"]) == pytest.approx(0.05 * float(records.abs().mean()), rel=1e-4)
+
+
+def test_terms_of_both_ways_are_named_and_the_cycle_ignores_masks() -> None:
+    task, given = TwoWayTask(Twice().requires_grad_(False), cycle=True, warm_up_epochs=2), batch()
+    terms = task.loss(given)
+    known_names("term", terms, ("map", "records", "cycle_map", "cycle_records"))
+    assert float(terms["cycle_map"]) == 0 < float(terms["map"])  # epoch 0 of the warm-up
+    full = TwoWayTask(Twice().requires_grad_(False), cycle=True).loss({**given, "mask": torch.zeros(4)})
+    assert float(full["map"]) == float(full["records"]) == 0 < float(full["cycle_records"])
+    network = Twice().requires_grad_(False)
+    back = network.inverse_map(network.forward_map(given["map"]))
+    assert float(full["cycle_map"]) == pytest.approx(float(deviation(back, given["map"], 1500.0)))
+    assert set(TwoWayTask(Twice()).loss(given)) == {"map", "records"}
+    with pytest.raises(ConfigError, match="no autoencoders"):
+        TwoWayTask(Twice(), reconstruct=True)
+
+
+def test_the_mean_with_the_mirrored_prediction_commutes_with_mirroring() -> None:
+    with seeded(0):
+        network = ColumnTransformer(width=16, layers=1, heads=2, records_shape=RECORDS, map_shape=MAP).eval()
+    task, records = InversionTask(network, average_mirrored=True), batch()["records"]
+    mirrored = task(records.flip(-1, -3)).flip(-1)
+    assert torch.allclose(task(records), mirrored, atol=1e-2)
+    assert not torch.allclose(network(records), network(records.flip(-1, -3)).flip(-1), atol=1.0)
+
+
+def test_auto_linear_trains_its_autoencoders_without_the_linear_maps() -> None:
+    with seeded(0):
+        network = AutoLinear(latent=8, code_channels=1, width=4, records_shape=(2, 200, 28), map_shape=(30, 28))
+    given = {"records": (2, 2, 200, 28), "map": (2, 1, 30, 28)}
+    terms = AutoLinearTask(network).loss({name: torch.rand(size) for name, size in given.items()})
+    known_names("term", terms, ("map_code", "records_code", "reconstruct"))
+    (terms["map_code"] + terms["records_code"]).backward()
+    assert all(weight.grad is None for part in (network.records, network.maps) for weight in part.parameters())
+    assert bool(network.inverse.weight.grad.abs().sum() > 0) and bool(network.model.weight.grad.abs().sum() > 0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run, beside which lie the folder of its pairs and another one."""
+    folder = tmp_path_factory.mktemp("run")
+    seismic_pairs.write(folder / "pairs", 80)
+    seismic_pairs.write(folder / "other", 30, seed=1)
+    trained(config(folder / "pairs", epochs=25), folder / "run")
+    return folder
+
+
+def test_a_trained_network_is_better_than_the_mean_map_on_the_folder_it_was_trained_on_and_on_others(run: Path) -> None:
+    maps, _ = seismic_pairs.arrays(80)
+    other, _ = seismic_pairs.arrays(30, seed=1)
+    of_mean = float(np.abs(other - maps.mean(0)).mean())
+    found = evaluate(run / "run", run / "other")
+    assert found["mae"] < 0.6 * of_mean
+    task = load_task(run / "run")
+    assert float(task.stored_acquisition.get().spacing) == seismic_pairs.SPACING
+    with torch.no_grad():
+        predicted = task(torch.from_numpy(seismic_pairs.arrays(30, seed=1)[1]))
+    assert found["mae"] == pytest.approx(float(np.abs(predicted.numpy() - other).mean()), rel=1e-4)
+    assert evaluate(run / "run")["mae"] < of_mean
+
+
+def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(run: Path, tmp_path: Path, monkeypatch) -> None:
+    values = config(run / "pairs", epochs=2)
+    trained(values, tmp_path / "whole")
+    real, calls = InversionTask.loss, []
+
+    def stopping(task: InversionTask, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        calls.append(1)
+        if len(calls) == 12:  # within the second epoch of 8 batches
+            raise KeyError("stopped")
+        return real(task, batch)
+
+    monkeypatch.setattr(InversionTask, "loss", stopping)
+    with pytest.raises(KeyError, match="stopped"):
+        trained(values, tmp_path / "killed")
+    monkeypatch.setattr(InversionTask, "loss", real)
+    trained(values, tmp_path / "killed", resume=True)
+    whole, resumed = (load_task(tmp_path / name).state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
+
+
+def test_records_in_files_give_maps_in_files(run: Path, tmp_path: Path) -> None:
+    task = load_task(run / "run")
+    _, records = seismic_pairs.arrays(3, seed=2)
+    np.save(tmp_path / "all.npy", records)
+    np.save(tmp_path / "one.npy", records[1].astype(np.float64))
+    numbers = task.predict_file(tmp_path / "all.npy", tmp_path / "maps.npy")
+    maps = np.load(tmp_path / "maps.npy")
+    assert maps.shape == (3, *MAP) and numbers["maps"] == 3 and numbers["largest"] == maps.max()
+    task.predict_file(tmp_path / "one.npy", tmp_path / "map.vtu")
+    mesh, fields = read_mesh(tmp_path / "map.vtu")
+    across, up = mesh.points[:, 0] / seismic_pairs.SPACING, -mesh.points[:, 1] / seismic_pairs.SPACING
+    expected = maps[1][up.round().astype(int), across.round().astype(int)]
+    assert np.allclose(fields[0].values, expected, rtol=1e-6) and up.max() == MAP[0] - 1
+
+
+def test_files_that_hold_no_such_records_are_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
+    task = load_task(run / "run")
+    _, records = seismic_pairs.arrays(3)
+    for name, values in {"axes": records.swapaxes(-1, -2), "nan": np.where(records > 1, np.nan, records)}.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    (tmp_path / "broken.npy").write_bytes((tmp_path / "nan.npy").read_bytes()[:1000])
+    np.save(tmp_path / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    for name, words in {"axes": "exchange", "nan": "nan", "broken": "broken", "pickled": "pickled"}.items():
+        with pytest.raises(DataFormatError, match=words):
+            task.predict_file(tmp_path / f"{name}.npy", tmp_path / "out.npy")
+    np.save(tmp_path / "good.npy", records)
+    for output, words in {"out.vtu": "one file of fields does not hold", "out.txt": "expected one of .npy"}.items():
+        with pytest.raises(InputError, match=words):
+            task.predict_file(tmp_path / "good.npy", tmp_path / output)
+    with pytest.raises(InputError, match="not been trained"):
+        InversionTask(Twice()).predict_file(tmp_path / "good.npy", tmp_path / "out.npy")
+
+
+def test_data_of_another_shape_are_refused_before_the_run(run: Path, tmp_path: Path) -> None:
+    values = config(run / "pairs")
+    values["task"]["init_args"]["network"]["init_args"] = {**NETWORK, "map_shape": [13, 12]}
+    with pytest.raises((InputError, CheckpointError), match="records_shape and map_shape"):
+        trained(values, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
