@@ -43,7 +43,7 @@ class Where:
     def error(self, key: str, sentence: str) -> ConfigError:
         """Return an error that names the file, and the override if the fault lies in one."""
         end = "" if sentence.endswith("?") else "."
-        for override in self.overrides:
+        for override in reversed(self.overrides):  # of two with one key, the later one stands
             name = override.partition("=")[0]
             if name == key or name.startswith(f"{key}.") or key.startswith(f"{name}."):
                 return ConfigError(f"{self.file}, changed by {override}: {sentence}{end}")
@@ -108,7 +108,8 @@ def in_words(hint: Any) -> str:
     kind = origin or hint
     if kind in (list, tuple) or (isinstance(kind, type) and issubclass(kind, Sequence) and kind is not str):
         inner = dict.fromkeys(in_words(part) for part in parts if part is not Ellipsis)
-        return f"a list ({' / '.join(inner)} each)" if inner else "a list"
+        length = f" of {len(parts)}" if kind is tuple and parts and Ellipsis not in parts else ""
+        return f"a list{length} ({' / '.join(inner)} each)" if inner else "a list"
     if isinstance(kind, type) and (issubclass(kind, Mapping) or is_dataclass(kind)):
         return "a mapping of keys to values"
     name = getattr(hint, "__name__", str(hint))

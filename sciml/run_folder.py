@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -201,7 +202,8 @@ class FolderLock:
                 # Never opened a second time: closing any descriptor of the file would free the lock.
                 if os.path.samestat(os.fstat(descriptor), file.stat()):
                     os.truncate(descriptor, 0)
-                    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+                    with suppress(OSError):  # of a full disk: the words are for a sentence alone
+                        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
                     return descriptor
             except FileNotFoundError:  # the run before removed it between our two calls
                 pass

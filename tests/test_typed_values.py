@@ -153,7 +153,7 @@ def test_the_parameters_of_a_class_it_inherits_from_are_found():
         ({"kind": True}, r"it\.kind is true, expected one of a, 1"),
         ({"kind": "b"}, r"it\.kind is 'b', expected one of a, 1"),
         ({"colour": "BLUE"}, r"it\.colour is 'BLUE'"),
-        ({"pair": [1]}, r"it\.pair is \[1\], expected a list"),
+        ({"pair": [1]}, r"it\.pair is \[1\], expected a list of 2 \(a whole number / a number each\)"),
         ({"pair": [1, 2, 3]}, r"it\.pair is \[1, 2, 3\], expected a list"),
         ({"numbers": "12"}, r"it\.numbers is '12', expected a list"),
         ({"table": {"a": [1, "b"]}}, r"it\.table\.a is \[1, 'b'\], expected a list \(a whole number each\)"),
@@ -288,3 +288,9 @@ def test_any_value_fits_and_is_built_or_is_refused_in_a_sentence(name, value):
     except ConfigError as error:
         if "the radius is negative" not in str(error):
             pytest.fail(str(error))
+
+
+def test_of_two_overrides_with_one_key_the_later_one_is_blamed():
+    where = Where("f.yaml", ("a.b=1", "a.b=x", "c=2"))
+    assert str(where.error("a.b", "a.b is 'x'")) == "f.yaml, changed by a.b=x: a.b is 'x'."
+    assert str(where.error("d", "d is missing")) == "f.yaml: d is missing."

@@ -46,5 +46,5 @@ def evaluate(
         print_json(found.metrics)
         return
     print_metrics(found.metrics, found.config, title=run)
-    if found.unfinished:
-        say(f"note: {run} is {found.unfinished}")
+    for note in found.notes:
+        say(f"note: {note}")

@@ -12,18 +12,22 @@ import signal
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-from sciml.atomic import make_folder
+from sciml.atomic import check_no_link
+from sciml.checks import whole_number
 from sciml.data.formats import DatasetWriter, Description, open_dataset
 from sciml.data.outputs import Output
 from sciml.data.plans import Plan, plan_of
 from sciml.errors import DataFormatError, InputError, MissingExtraError
+from sciml.run_folder import FolderLock
 
 SAFE_PATH = "PYTHONSAFEPATH"  # a process of Python that sees it does not import from the working directory
 LARGEST_PART = 16  # trajectories: what is lost at most for each job when a run is stopped
+MOST_TRAJECTORIES = 10**7  # of one call, which knows all of its parts from the start
+LARGEST_SEED = 2**63 - 1  # that a file holds as a number
 Progress = Callable[[int, int], None]
 
 
@@ -43,7 +47,7 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     """Make a data set and write it to one file, or to a folder if it is one of shot records.
 
     The parts are made in the folder ``path.parts``, which goes when the data set is complete. A run that was stopped
-    keeps it, and the same call goes on from there.
+    keeps it, and the same call goes on from there. While one call makes them, another one is refused.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     count : number of trajectories
     path : of the file or folder
     options : of the generator, as text by name
-    seed : of the random streams, at least 0
+    seed : of the random streams, from 0 to 2^63 - 1
     jobs : processes on this machine
     shard : (i, n) makes only the i-th of n equal shares, counted from 1; `convert` joins them
     executor : runs the jobs instead of local processes, such as that of a Dask or MPI cluster; its workers must see
@@ -86,22 +90,22 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     output = plan.output(path, first, stop)
     if output.begin(resume=resume):
         return open_dataset(path).description
-    folder = make_folder(path.with_name(path.name + ".parts"))
-    units = {
-        (low, high): {folder / f"{start:09d}-{end:09d}.h5": (start, end) for start, end in _parts(low, high)}
-        for low, high in output.units()
-    }
-    parts = {part: bounds for unit in units.values() for part, bounds in unit.items()}
-    missing = {part: bounds for part, bounds in parts.items() if not _is_finished(part, plan, *bounds)}
-    done = stop - first - sum(high - low for low, high in missing.values())
-    _join_finished(output, units, missing)
-    for part in _written(plan, dict(missing), jobs, executor):
-        low, high = missing.pop(part)
-        done += high - low
-        if progress is not None:
-            progress(done, stop - first)
+    with _folder_of_parts(path) as folder:
+        units = {
+            (low, high): {folder / f"{start:09d}-{end:09d}.h5": (start, end) for start, end in _parts(low, high)}
+            for low, high in output.units()
+        }
+        parts = {part: bounds for unit in units.values() for part, bounds in unit.items()}
+        missing = {part: bounds for part, bounds in parts.items() if not _is_finished(part, plan, *bounds)}
+        done = stop - first - sum(high - low for low, high in missing.values())
         _join_finished(output, units, missing)
-    _remove(folder)
+        for part in _written(plan, dict(missing), jobs, executor):
+            low, high = missing.pop(part)
+            done += high - low
+            if progress is not None:
+                progress(done, stop - first)
+            _join_finished(output, units, missing)
+        _remove_parts(folder)
     return open_dataset(path).description
 
 
@@ -147,17 +151,34 @@ def write_part(plan: Plan, first: int, stop: int, path: Path) -> int:
 
 def _share(count: int, seed: int, jobs: int, shard: tuple[int, int] | None) -> tuple[int, int]:
     """Return the first and last trajectory of this call, after a check of its arguments."""
-    if count < 1 or seed < 0 or jobs < 1:
-        raise InputError(
-            "a data set needs at least 1 trajectory and 1 job and a seed of at least 0; "
-            f"got {count}, {jobs} and {seed}."
-        )
+    whole_number("the number of trajectories", count, at_least=1)
+    whole_number("the seed", seed, at_least=0, at_most=LARGEST_SEED)
+    whole_number("the number of jobs", jobs, at_least=1)
     number, shards = shard or (1, 1)
     if not 1 <= number <= shards <= count:
         raise InputError(
             f"a shard is i/n with i from 1 to n and n at most the {count} trajectories; got {number}/{shards}."
         )
-    return (number - 1) * count // shards, number * count // shards
+    first, stop = (number - 1) * count // shards, number * count // shards
+    if stop - first > MOST_TRAJECTORIES:
+        raise InputError(
+            f"one call would make {stop - first} trajectories, expected at most {MOST_TRAJECTORIES}; make shards, as "
+            f"many as {-(-count // MOST_TRAJECTORIES)}."
+        )
+    return first, stop
+
+
+@contextmanager
+def _folder_of_parts(path: Path) -> Iterator[Path]:
+    """Give the folder of the parts to this call alone; without parts, and nothing else in it, it goes."""
+    folder = path.with_name(path.name + ".parts")
+    check_no_link(folder)
+    try:
+        with FolderLock(folder):
+            yield folder
+    finally:
+        with suppress(OSError):  # parts, or what else is in it, stay
+            folder.rmdir()
 
 
 def _parts(first: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -247,10 +268,8 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _remove(folder: Path) -> None:
-    """Remove the parts, and the folder unless something else is in it."""
+def _remove_parts(folder: Path) -> None:
+    """Remove the parts from their folder, and nothing else that is in it."""
     for file in folder.iterdir():
-        if re.fullmatch(r"\d{9}-\d{9}\.h5(\.part)?", file.name):
+        if re.fullmatch(r"\d{9,}-\d{9,}\.h5(\.part)?", file.name):
             file.unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()

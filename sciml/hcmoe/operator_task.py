@@ -20,11 +20,13 @@ from sciml.hcmoe.families.base import Family, Instances
 from sciml.hcmoe.ranks import mean_over_ranks
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime
+from sciml.run_folder import check_writable
 from sciml.training.settings import Training
 from sciml.training.task import Task
 
 Mode = Literal["soft", "hard", "experts"]
 MODES: tuple[Mode, ...] = ("soft", "hard", "experts")
+ENDINGS = (".h5", ".hdf5")  # of the data sets that are written
 POINTS = 1  # the stream of the points that a constraint draws
 MEMORY = 0.9  # of the running mean of the weights, from one update to the next
 
@@ -75,6 +77,11 @@ class ConstrainedOperator(Task):
             raise ConfigError(
                 f"the network has {network.inputs} inputs, expected {family.channels}, the channels of the family; set "
                 "inputs of the network."
+            )
+        if network.axes != len(family.shape):
+            raise ConfigError(
+                f"the number of axes of the network is {network.axes}, expected {len(family.shape)}, that of the grid "
+                "of the family; set modes of the network."
             )
         self._objectives: nn.ModuleDict | None = None
         if mode != "soft":
@@ -157,9 +164,10 @@ class ConstrainedOperator(Task):
 
         Parameters
         ----------
-        source : data set whose first steps are the starts; its other steps are compared with, and no more
-        output : data set with ``u`` and ``residual``
+        source : data set whose first steps are the starts; its other steps, if any, are compared with, and no more
+        output : ``.h5`` or ``.hdf5``, a data set with the field and its ``residual``
         """
+        check_writable(output, ENDINGS)
         with torch.no_grad():
             return self.family.predict(source, output, self)
 

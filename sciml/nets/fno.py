@@ -147,6 +147,11 @@ class FourierNeuralOperator(nn.Module):
         self.pointwise = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
         self.head = nn.Sequential(nn.Linear(widths[-1], head), nn.GELU(), nn.Linear(head, outputs))
 
+    @property
+    def axes(self) -> int:
+        """The number of axes of the fields."""
+        return len(self.modes)
+
     def forward(self, fields: Tensor) -> Tensor:
         """Return the images of the fields, ``(batch, *grid, outputs)``.
 

@@ -53,6 +53,11 @@ class PolynomialsInTime(nn.Module):
             inputs - 1, outputs * (degree + 1), modes, widths, head, activates_last=False
         )
 
+    @property
+    def axes(self) -> int:
+        """The number of axes of the fields, that of time among them."""
+        return 1 + self.space.axes
+
     def forward(self, fields: Tensor) -> Tensor:
         """Return ``(batch, times, *grid, outputs)`` for fields ``(batch, times, *grid, inputs)``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from sciml.training.resuming import CONFIG, read_config
 from sciml.training.task import StageProgress, Task
 
 LAST = Path("checkpoints/last.ckpt")
+EVALUATION = "evaluation.json"
+PROTECTED = (errno.EACCES, errno.EPERM, errno.EROFS)  # of a folder that may be read and not written
 
 
 def load_task(path: str | Path, *, modules: Sequence[str | Path] = ()) -> Task:
@@ -53,6 +56,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the metrics of ``Task.evaluate``, the headline error first; a run keeps them in ``evaluation.json``.
 
+    A folder that may not be written only lacks that file.
+
     Parameters
     ----------
     path : as :func:`load_task` takes it
@@ -65,11 +70,11 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of a task, the config with the data on which they were measured, and what is not finished."""
+    """The metrics of a task, the config with the data on which they were measured, and notes for the reader."""
 
     metrics: dict[str, float]
     config: Config
-    unfinished: str | None
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -86,11 +91,19 @@ def measure(
     data = config.build_data()
     data.prepare_data()
     metrics = {name: float(value) for name, value in task.evaluate(data).items()}
+    progress, notes = unfinished(task, config), []
+    if progress is not None:
+        notes.append(f"{path} is {progress}")
     if path.is_dir():
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
-        write_text(path / "evaluation.json", text + "\n", durable=True, unique=True)
-    return Evaluation(metrics, config, unfinished(task, config))
+        try:
+            write_text(path / EVALUATION, text + "\n", durable=True, unique=True)
+        except OSError as error:  # the folder of somebody else
+            if error.errno not in PROTECTED:
+                raise
+            notes.append(f"{path / EVALUATION} could not be written: {error.strerror}")
+    return Evaluation(metrics, config, tuple(notes))
 
 
 def unfinished(task: Task, config: Config) -> str | None:

@@ -141,6 +141,27 @@ def test_a_process_that_is_killed_leaves_parts_to_go_on_from(tmp_path: Path) -> 
             assert np.array_equal(data.read("u", 0), expected)
 
 
+def test_a_second_call_for_the_same_file_is_refused_while_the_first_makes_it(whole: Path, tmp_path: Path) -> None:
+    path, refused = tmp_path / "heat.h5", []
+
+    def intrude(done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(InputError, match=r"heat\.h5\.parts is in use by a run") as found:
+                generate("heat", 40, path, options=SMALL, seed=3)
+            refused.append(found.value)
+
+    generate("heat", 40, path, options=SMALL, seed=3, progress=intrude)
+    assert refused and path.read_bytes() == whole.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["heat.h5"]
+
+
+def test_a_sample_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    options = {"size": "16", "steps": "2", "resolution": "16", "viscosity": "1e-6", "duration": "0.1"}
+    with pytest.raises(InputError, match="of its enstrophy in the smallest scales"):
+        generate("vorticity", 1, tmp_path / "flow.h5", options=options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_parts_of_another_data_set_are_refused_and_damaged_ones_made_anew(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "heat.h5"
     folder = tmp_path / "heat.h5.parts"
@@ -160,7 +181,9 @@ def test_parts_of_another_data_set_are_refused_and_damaged_ones_made_anew(whole:
     "wrong",
     [
         {"count": 0},
+        {"count": 10**15},
         {"seed": -1},
+        {"seed": 2**63},
         {"jobs": 0},
         {"shard": (0, 2)},
         {"shard": (3, 2)},

@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from sciml import hcmoe
 from sciml.config_errors import Where
-from sciml.data import generate, open_dataset
+from sciml.data import DataField, DatasetWriter, Description, generate, open_dataset
 from sciml.errors import ConfigError, DataFormatError, InputError
 from sciml.hcmoe import (
     BatchedSettings,
@@ -23,7 +23,9 @@ from sciml.hcmoe import (
     SorptionFamily,
 )
 from sciml.hcmoe.families.cases import each_case
+from sciml.hcmoe.families.sorption_data import NAMES
 from sciml.hcmoe.families.sorption_instances import instances_of
+from sciml.mesh import Grid
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
@@ -34,6 +36,7 @@ from sciml.training.settings import Phase, Training
 from sciml.typed_values import TypedValues
 
 MODES = ["soft", "hard", "experts"]
+OWN = {"diffusivity": 4e-4, "coefficient": 5e-4}  # of instances that nothing generated
 FINE = 400  # cells of reference solutions
 
 
@@ -287,6 +290,32 @@ def test_a_file_of_solutions_is_tested_on_and_applied_to(name, tmp_path):
     assert found["relative_l2"] == pytest.approx(float(task.validate(batch)["relative_l2"]), rel=1e-4)
 
 
+def test_starts_alone_are_enough_for_a_prediction_and_not_for_a_test(tmp_path):
+    source, target, numbers = tmp_path / "mine.h5", tmp_path / "out.hdf5", dict.fromkeys(NAMES, 0.8) | OWN
+    about = Description(
+        *("mine", Grid((16,), centring="cell"), np.zeros(1), (DataField("u", dtype="float64", location="cells"),), 1),
+        parameters=dict.fromkeys(NAMES, np.zeros(0)),
+    )
+    start = 0.1 + 0.05 * np.cos(np.pi * cell_centres(16))
+    with DatasetWriter(source, about) as writer:
+        writer.append({"u": start[None]}, numbers)
+    task = operator(given=family("wide"))
+    assert task.predict_file(source, target) == {"samples": 1.0}
+    with open_dataset(target) as data:
+        np.testing.assert_allclose(data.read("u", 0)[0], np.interp(task.family.y, cell_centres(16), start), atol=1e-3)
+        assert data.description.parameters["diffusivity"].tolist() == [OWN["diffusivity"]]
+    with pytest.raises(DataFormatError, match="has 1 time from 0 on, expected 2 or more from 0 on"):
+        SorptionCases(path=str(source)).test_dataloader()
+
+
+@pytest.mark.parametrize("name", ["out.npz", "out.vtu", "out"])
+def test_predictions_take_the_ending_of_a_data_set(tmp_path, name):
+    (tmp_path / name).write_text("older")
+    with pytest.raises(InputError, match=r"expected \.h5 or \.hdf5"):
+        operator().predict_file(tmp_path / "missing.h5", tmp_path / name)
+    assert (tmp_path / name).read_text() == "older"
+
+
 def test_an_operator_of_the_published_family_refuses_other_instances():
     (wide,) = SorptionCases(family="wide", cases=1, times=4, cells=9).val_dataloader()
     with pytest.raises(InputError, match=r"instance 0 has the diffusivity .* train one with family=wide"):
@@ -340,6 +369,14 @@ def test_wrong_settings_of_an_operator_are_refused(options, words):
     with pytest.raises(InputError, match=words):
         operator(**options)
     assert issubclass(ConfigError, InputError)
+
+
+def test_a_network_on_another_number_of_axes_than_the_grid_is_refused():
+    given = family()
+    with pytest.raises(ConfigError, match="the number of axes of the network is 3, expected 2, that of the grid"):
+        ConstrainedOperator(given, FourierNeuralOperator(given.channels, 3, [3, 3, 3], [6, 6], 8), "soft")
+    with pytest.raises(ConfigError, match="the number of axes of the network is 4, expected 2"):
+        ConstrainedOperator(given, PolynomialsInTime(given.channels, 3, [3, 3, 3], [6, 6], 3, 8), "soft")
 
 
 def test_polynomials_in_time_refuse_the_times_of_the_sorption_family():

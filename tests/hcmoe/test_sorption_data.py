@@ -101,9 +101,10 @@ def changed(path: Path, change) -> Path:
     [
         (lambda file: file["t0_fields/u"].__setitem__((1, 3, 5), np.inf), "u of trajectory 1 .* not finite"),
         (lambda file: file["t0_fields/u"].__setitem__((0, 0, 5), -3.0), "the start of trajectory 0 .* is -3"),
+        (lambda file: file["t0_fields/u"].__setitem__(1, 0.0), "u of trajectory 1 .* is 0 everywhere"),
         (
             lambda file: file["dimensions/time"].__setitem__(0, 1.0),
-            "has 5 times from 1 on, expected two or more",
+            "has 5 times from 1 on, expected 2 or more",
         ),
     ],
 )

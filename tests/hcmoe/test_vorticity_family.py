@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciml.data.formats import open_dataset
+from sciml.data.formats import DataField, DatasetWriter, Description, open_dataset
 from sciml.data.generation import generate
 from sciml.errors import ConfigError, DataFormatError, InputError
 from sciml.hcmoe.families.sorption_cases import SorptionCases
@@ -20,6 +20,7 @@ from sciml.hcmoe.families.vorticity import VorticityFamily
 from sciml.hcmoe.families.vorticity_cases import VorticityCases, solutions, starts
 from sciml.hcmoe.operator_task import ConstrainedOperator
 from sciml.hcmoe.periodic_grid import resampled
+from sciml.mesh import Grid
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.numerics.random import generator, seeded
 from sciml.training.settings import Phase, Training
@@ -197,6 +198,49 @@ def test_solutions_of_another_viscosity_are_refused_and_those_of_old_files_read(
     assert set(batch) == {"start", "times", "u"}
     with torch.no_grad():
         assert float(task.validate(batch)["relative_l2"]) > 0
+
+
+def written(path: Path, start: np.ndarray) -> Path:
+    """Return a data set of starts alone."""
+    place = Grid(start.shape[1:], periodic=True)
+    about = Description("flows", place, np.zeros(1), (DataField("vorticity", dtype="float64"),), len(start))
+    with DatasetWriter(path, about) as writer:
+        for each in start:
+            writer.append({"vorticity": each[None]})
+    return path
+
+
+def test_starts_alone_are_enough_for_a_prediction_and_not_for_a_test(tmp_path: Path) -> None:
+    start, task = starts(24, 2, 0.8, generator(3)), ConstrainedOperator(flows(), network(1), "soft")
+    source = written(tmp_path / "starts.h5", start.numpy())
+    assert task.predict_file(source, tmp_path / "out.h5") == {"samples": 2.0}
+    with open_dataset(tmp_path / "out.h5") as data:
+        assert np.allclose(data.read("vorticity", 1)[0], resampled(start[1], 16).numpy(), atol=1e-6)
+    with pytest.raises(DataFormatError, match="at different times, or not from 0 on"):
+        VorticityCases(path=str(source)).test_dataloader()
+
+
+def test_flows_at_rest_are_refused_where_errors_are_relative_to_them(tmp_path: Path) -> None:
+    source = tmp_path / "flows.h5"
+    options = {"size": "16", "steps": "2", "duration": "0.1", "viscosity": "5e-3", "resolution": "32"}
+    generate("vorticity", 1, source, options=options)
+    with h5py.File(source, "a") as file:
+        file["t0_fields/vorticity"][...] = 0.0
+    with pytest.raises(DataFormatError, match="is 0 everywhere, expected solutions"):
+        VorticityCases(path=str(source)).test_dataloader()
+
+
+def test_starts_that_the_grid_of_the_operator_or_of_the_file_does_not_hold_are_refused(tmp_path: Path) -> None:
+    task, axis = ConstrainedOperator(flows(), network(1), "soft"), np.arange(32) / 32
+    waves = np.sin(18 * np.pi * axis)[:, None] * np.ones(32)  # nine along x, more than 16 places hold
+    source = written(tmp_path / "fine.h5", waves[None])
+    with pytest.raises(InputError, match="32 x 32 places has waves that 16 x 16 places, those of the operator, do not"):
+        task.predict_file(source, tmp_path / "out.h5")
+    coarse = written(tmp_path / "coarse.h5", starts(16, 1, 0.8, generator(3)).numpy()[:, ::2, ::2])
+    with pytest.raises(DataFormatError, match="at least 15, which resolve the starts"):
+        task.predict_file(coarse, tmp_path / "out.h5")
+    with pytest.raises(InputError, match="places is 8, expected a whole number of at least 15"):
+        VorticityCases(places=8)
 
 
 def test_data_of_another_problem_are_refused_before_the_training() -> None:

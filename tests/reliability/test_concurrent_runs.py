@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -51,6 +52,17 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path, holder):
     with FolderLock(folder):
         assert (folder / LOCK).read_text().startswith(f"process {os.getpid()} ")
     assert not list(folder.iterdir())
+
+
+def test_a_folder_is_locked_where_the_disk_is_full(tmp_path, monkeypatch):
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with FolderLock(tmp_path / "run") as lock:
+            kept = list(lock.path.iterdir())
+    assert kept == [tmp_path / "run" / LOCK] and not list((tmp_path / "run").iterdir())
 
 
 def test_a_second_run_of_the_same_process_is_refused(tmp_path):

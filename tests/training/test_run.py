@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import logging
 import warnings
@@ -19,6 +20,7 @@ from sciml.run_folder import FolderLock
 from sciml.training.checkpoints import read_checkpoint, write_checkpoint
 from sciml.training.config import config_from_values
 from sciml.training.run import evaluate, export_weights, finished, load_task, train
+from sciml.training.stored import measure
 
 EPOCHS = 5
 
@@ -114,6 +116,18 @@ def test_the_stored_task_is_the_averaged_one_and_evaluates_as_the_run_did(run):
     found = evaluate(run)
     assert found["rms"] == pytest.approx(finished(run)["metrics"]["val/rms"], rel=1e-6)
     assert json.loads((run / "evaluation.json").read_text())["metrics"] == found
+
+
+def test_metrics_of_a_folder_that_may_only_be_read_are_told_with_a_note(run, monkeypatch):
+    def protected(path, text, **how):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    expected = measure(run)
+    assert expected.notes == ()
+    monkeypatch.setattr("sciml.training.stored.write_text", protected)
+    found = measure(run)
+    assert found.metrics == expected.metrics
+    assert found.notes == (f"{run / 'evaluation.json'} could not be written: Read-only file system",)
 
 
 def test_the_average_is_that_of_the_weights_after_each_batch(tmp_path, monkeypatch):

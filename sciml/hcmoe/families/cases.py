@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -18,6 +19,26 @@ def each_case(batch: Batch) -> Iterator[Batch]:
     """Yield the solutions of a batch one by one, each a batch of one."""
     for number in range(len(batch["u"])):
         yield {name: each if name in SHARED else each[number : number + 1] for name, each in batch.items()}
+
+
+def relative_error(u: Tensor, case: Batch) -> float | None:
+    """Return the relative L2 error of a field against the one solution of a batch; None for a start alone.
+
+    Parameters
+    ----------
+    u : at the times and places of the solution
+    case : a batch of one
+    """
+    if len(case["times"]) < 2:
+        return None
+    return float((u - case["u"]).norm() / case["u"].norm())
+
+
+def about_errors(errors: Sequence[float | None]) -> dict[str, float]:
+    """Return the mean of relative errors as ``relative_l2``, unless they are of starts alone, and their number."""
+    known = [error for error in errors if error is not None]
+    mean = {"relative_l2": float(np.mean(known))} if known else {}
+    return {**mean, "samples": float(len(errors))}
 
 
 def same(name: str, found: float | str, wanted: float | str, whose: str) -> None:

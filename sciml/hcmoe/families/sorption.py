@@ -19,7 +19,7 @@ from sciml.hcmoe.bases import GridBasis
 from sciml.hcmoe.boxes import Boxes
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.families.base import Family, Instances
-from sciml.hcmoe.families.cases import each_case, same, until
+from sciml.hcmoe.families.cases import about_errors, each_case, relative_error, same, until
 from sciml.hcmoe.families.sorption_cases import SorptionCases, read_cases
 from sciml.hcmoe.families.sorption_data import NAMES
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
@@ -256,13 +256,13 @@ class SorptionFamily(Family):
 
         Parameters
         ----------
-        source : data set of ``sciml data generate diffusion_sorption``
+        source : data set of ``sciml data generate diffusion_sorption``, or of starts alone, at the time 0
         output : data set with ``u`` and ``residual`` at the times and in the cells of the family
         operator : returns the solutions of instances
         """
         times = self.problem.seconds * self.s.numpy() ** 2
         fields = tuple(DataField(name, location="cells") for name in ("u", "residual"))
-        cases = list(each_case(read_cases(str(source))))
+        cases = list(each_case(read_cases(str(source), least_times=1)))
         about = Description(
             *("diffusion_sorption", Grid((self.shape[1],), centring="cell"), times, fields, len(cases)),
             parameters=dict.fromkeys(NAMES, np.zeros(0)),
@@ -274,8 +274,8 @@ class SorptionFamily(Family):
                 u = operator(instances).cpu()
                 values = {"u": u[0].numpy(), "residual": self.residual(u, instances)[0].numpy()}
                 writer.append(values, {name: float(instances[name]) for name in NAMES})
-                errors.append(float((self.compared(u, case) - case["u"]).norm() / case["u"].norm()))
-        return {"relative_l2": float(np.mean(errors)), "samples": float(len(cases))}
+                errors.append(relative_error(self.compared(u, case), case))
+        return about_errors(errors)
 
     def _lattice(self, training: bool, device: torch.device) -> Lattice:
         (problem, s), y = self._stated(training), self.y.to(device)

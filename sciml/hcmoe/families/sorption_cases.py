@@ -75,8 +75,13 @@ class SorptionCases(Draws):
         return {**instances_of(pairs, x), "times": torch.from_numpy(times), "x": x, "u": u}
 
 
-def read_cases(path: str) -> Batch:
+def read_cases(path: str, least_times: int = 2) -> Batch:
     """Return the solutions of a data set of ``sciml data generate diffusion_sorption`` as one batch.
+
+    Parameters
+    ----------
+    path : of the data set
+    least_times : of each solution; 1 where starts alone will do
 
     Raises
     ------
@@ -84,7 +89,7 @@ def read_cases(path: str) -> Batch:
         If it is no such data set, it is empty, or its trajectories differ in their times.
     """
     with open_dataset(path) as data:
-        cases = list(sorption_cases(data))
+        cases = list(sorption_cases(data, least_times))
     if not cases:
         raise DataFormatError(f"{path} has no trajectories, expected at least one; generate diffusion_sorption.")
     for case in cases[1:]:

@@ -20,6 +20,7 @@ from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.problems.profiles import Coefficient, Profile
 from sciml.hcmoe.problems.sorption import VariedSorption
 from sciml.mesh import Grid
+from sciml.tables import counted
 
 NAMES = ("diffusivity", "coefficient", "exponent", "left")  # of the numbers of an instance
 
@@ -54,8 +55,13 @@ class SorptionCase:
         return VariedSorption(self.start, **self.numbers, duration=float(self.times[-1]))
 
 
-def sorption_cases(data: Dataset) -> Iterator[SorptionCase]:
+def sorption_cases(data: Dataset, least_times: int = 2) -> Iterator[SorptionCase]:
     """Yield the solutions of a data set of ``sciml data generate diffusion_sorption``, of any family.
+
+    Parameters
+    ----------
+    data : the data set
+    least_times : of each solution; 1 where starts alone will do
 
     Raises
     ------
@@ -80,14 +86,16 @@ def sorption_cases(data: Dataset) -> Iterator[SorptionCase]:
         name = f"trajectory {trajectory} of {data.path}"
         numbers = {key: _number(about.parameters, key, trajectory, name) for key in NAMES}
         times = torch.from_numpy(np.array(data.times(trajectory), np.float64))
-        if len(times) < 2 or float(times[0]) != 0.0:
+        if len(times) < least_times or float(times[0]) != 0.0:
             raise DataFormatError(
-                f"{name} has {len(times)} times from {float(times[0]) if len(times) else 0:g} on, expected two or more "
-                "from 0 on."
+                f"{name} has {counted(len(times), 'time')} from {float(times[0]) if len(times) else 0:g} on, expected "
+                f"{least_times} or more from 0 on."
             )
         u = torch.from_numpy(data.read("u", trajectory).astype(np.float64))
         if not bool(u.isfinite().all()):
             raise DataFormatError(f"u of {name} has values that are not finite, expected finite numbers.")
+        if len(times) > 1 and not bool(u.any()):
+            raise DataFormatError(f"u of {name} is 0 everywhere, expected a solution, which errors are relative to.")
         _within("start", float(u[0].min()), name)
         yield SorptionCase(name, numbers, times, x, u)
 

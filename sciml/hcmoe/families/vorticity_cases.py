@@ -15,7 +15,7 @@ from sciml.hcmoe.families.cases import Batch, each_case, loader
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.mesh import Grid
 from sciml.numerics.random import generator
-from sciml.reference.vorticity import random_vorticity, velocity, vorticity_flow
+from sciml.reference.vorticity import LEAST_POINTS, random_vorticity, velocity, vorticity_flow
 
 VALIDATION, TEST = 1, 2  # streams of the draws
 COURANT = 0.5  # of the reference solutions
@@ -53,7 +53,10 @@ class VorticityCases(Draws):
     ) -> None:
         super().__init__(batches_per_epoch)
         self.cases, self.path = whole_number("the number of cases", cases, at_least=1), path
-        self.times, self.places = whole_number("times", times, at_least=2), whole_number("places", places, at_least=4)
+        self.times, self.places = (
+            whole_number("times", times, at_least=2),
+            whole_number("places", places, at_least=LEAST_POINTS),
+        )
         self.duration, self.viscosity = positive("the duration", duration), positive("the viscosity", viscosity)
         self.length, self.resolution = length, resolution
 
@@ -103,10 +106,15 @@ def solutions(start: Tensor, viscosity: float, times: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate([fields[None], flow])).transpose(0, 1).contiguous()
 
 
-def read_cases(path: str) -> Batch:
+def read_cases(path: str, least_times: int = 2) -> Batch:
     """Return the solutions of a data set of ``sciml data generate vorticity`` as one batch.
 
     Data sets of earlier versions do not tell their viscosity, which then is not in the batch.
+
+    Parameters
+    ----------
+    path : of the data set
+    least_times : of each solution; 1 where starts alone will do
 
     Raises
     ------
@@ -120,6 +128,7 @@ def read_cases(path: str) -> Batch:
             not isinstance(place, Grid)
             or place.dim != 2
             or place.shape[0] != place.shape[1]
+            or place.shape[0] < LEAST_POINTS
             or not np.all(place.periodic)
             or (tuple(place.lower), tuple(place.upper)) != ((0.0, 0.0), (1.0, 1.0))
             or about["vorticity"].components
@@ -128,17 +137,21 @@ def read_cases(path: str) -> Batch:
         ):
             raise DataFormatError(
                 f"{path} has no field vorticity in time on the periodic unit square, with as many places along x as "
-                "along y; generate vorticity."
+                f"along y, at least {LEAST_POINTS}, which resolve the starts; generate vorticity."
             )
         times = [torch.from_numpy(np.array(data.times(k), np.float64)) for k in range(about.trajectories)]
         viscosity = about.parameters.get("viscosity")
         u = [torch.from_numpy(data.read("vorticity", k).astype(np.float64)) for k in range(about.trajectories)]
-    if len(times[0]) < 2 or float(times[0][0]) != 0 or any(not torch.equal(each, times[0]) for each in times):
+    if len(times[0]) < least_times or float(times[0][0]) != 0 or any(not torch.equal(each, times[0]) for each in times):
         raise DataFormatError(
             f"{path} has trajectories at different times, or not from 0 on; expected the same from 0."
         )
     if not all(bool(each.isfinite().all()) for each in u):
         raise DataFormatError(f"vorticity of {path} has values that are not finite, expected finite numbers.")
+    if len(times[0]) > 1 and not all(bool(each.any()) for each in u):
+        raise DataFormatError(
+            f"a vorticity of {path} is 0 everywhere, expected solutions, which errors are relative to."
+        )
     fields = torch.stack(u)
     fields = fields - fields.mean((2, 3), keepdim=True)  # that of rounding in single precision
     told = {} if viscosity is None else {"viscosity": _viscosities(viscosity, len(fields), path)}
