@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains.output_points import array_on, points_of
+from sciml.errors import DivergenceError
 from sciml.hcmoe.elements import Elements
 from sciml.hcmoe.plane import Flow, PlaneExperts
 from sciml.hcmoe.problems.darcy import DarcyProblem
@@ -23,6 +26,7 @@ from sciml.training.settings import Training
 from sciml.training.solve_task import Fields, SolveTask
 
 CELLS = 256  # of finite volumes along each axis, which take about as long
+UNRESOLVED = 0.1  # residual, relative to the source, above which there is a remark
 EVERY = 4  # of their cells along each axis are points at which both are measured where p is not known exactly
 
 
@@ -67,6 +71,10 @@ class DarcyExperts(SolveTask):
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Solve the problem; return the residual."""
         flow = self.experts.solve()
+        if not math.isfinite(flow.residual):
+            raise DivergenceError(
+                f"the residual of the flow is {flow.residual}; the permeability varies by too many orders of magnitude."
+            )
         self.coefficients.copy_(flow.coefficients)
         self.relative_residual.fill_(flow.residual)
         return {"residual": flow.residual}
@@ -97,6 +105,15 @@ class DarcyExperts(SolveTask):
         """Return the errors of experts and of finite volumes, against the exact pressure or a reference, if any."""
         found = {**super().metrics(), **self._beside_finite_volumes()}
         return {**found, "residual": float(self.relative_residual), "unknowns": float(self.experts.unknowns)}
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return a sentence about a medium that the experts do not resolve."""
+        residual = metrics.get("residual", 0.0)
+        if residual <= UNRESOLVED:
+            return []
+        told = f"the residual is {residual:.2g} of the source, expected at most {UNRESOLVED:g}: take more elements or a"
+        return [f"{told} higher degree; where the permeability jumps, finite volumes are the method of choice."]
 
     def memory_bytes(self) -> int:
         """Return the bytes of the coefficients."""

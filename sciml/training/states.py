@@ -34,7 +34,10 @@ def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor]) -> None:
 
     path = _path(folder, step)
     make_folder(path.parent)
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # contiguous() leaves a single number of a column as it is, with the stride of the column
+    plain = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     write_bytes(path, save(plain, metadata={_CHECKSUM: _digest(plain)}))
 
 

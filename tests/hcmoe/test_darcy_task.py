@@ -9,7 +9,8 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, DivergenceError
+from sciml.hcmoe import DarcyExperts, Elements, GridDarcy
 from sciml.mesh.series import read_series
 from sciml.reference.darcy import random_medium, solve_darcy
 from sciml.reference.darcy_finite_volumes import finite_volumes
@@ -104,6 +105,18 @@ def test_a_medium_of_ones_own_is_solved_without_a_reference(tmp_path):
         k, lambda points: 2 + 0 * points[:, 0], lambda points: 0 * points[:, 0], [0, 0], [1, 1], 65
     )
     assert float(middle["pressure"]) == pytest.approx(volumes[1][32, 32], rel=1e-3)
+
+
+def test_media_that_experts_do_not_resolve_are_told_and_those_beyond_all_numbers_refused(tmp_path):
+    assert DarcyExperts.remarks({"residual": 1e-3}) == []
+    layers, wild = np.where(np.arange(16)[:, None] // 4 % 2, 1.0, 1e3), np.where(np.eye(8) > 0, 1e300, 1e-300)
+    for k in (layers * np.ones(16), wild):
+        np.save(tmp_path / f"{len(k)}.npy", k)
+    task = DarcyExperts(GridDarcy(str(tmp_path / "16.npy")), Elements(2, degree=6))
+    (remark,) = DarcyExperts.remarks(task.advance(0))
+    assert "finite volumes are the method of choice" in remark
+    with pytest.raises(DivergenceError, match="the permeability varies by too many orders of magnitude"):
+        DarcyExperts(GridDarcy(str(tmp_path / "8.npy")), Elements(2, degree=6)).advance(0)
 
 
 def test_a_medium_that_is_missing_leaves_no_folder(tmp_path):

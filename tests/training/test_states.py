@@ -15,6 +15,7 @@ from sciml.training.states import read_state, write_state
 
 TENSORS = {
     "0.weight": torch.arange(6.0).reshape(2, 3).T,  # not contiguous
+    "one": torch.arange(3.0)[::3],  # a column of one row, with a stride of three
     "0.bias": torch.tensor(-0.5, dtype=torch.float64),
     "count": torch.tensor([3, 4]),
     "half": torch.ones(3, dtype=torch.bfloat16),
