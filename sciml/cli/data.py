@@ -148,7 +148,8 @@ def convert(
 
 
 def _sentence(path: Path, about: Description) -> str:
-    return f"{path}: {about.trajectories} trajectories of {about.shapes()}"
+    noun = "trajectory" if about.trajectories == 1 else "trajectories"
+    return f"{path}: {about.trajectories} {noun} of {about.shapes()}"
 
 
 def _range(values: Any) -> tuple[int, float, int]:
