@@ -340,4 +340,5 @@ def test_numbers_are_held_against_their_bounds_under_nested_transforms():
 def test_values_of_many_lines_are_shown_on_one():
     assert checks.shown(np.eye(2)) == "array([[1., 0.], [0., 1.]])"
     assert checks.shown("two\nlines") == repr("two\nlines")
+    assert checks.shown(type("Thing", (), {})()) == "a Thing"  # and no address
     assert "\n" not in checks.shown(torch.zeros(9, 9))

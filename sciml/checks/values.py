@@ -180,6 +180,8 @@ def shown(value: object) -> str:
     """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short, one line."""
     if isinstance(value, Integral | Real) and hasattr(value, "item"):
         value = value.item()
+    if type(value).__repr__ is object.__repr__:  # which tells an address
+        return f"a {type(value).__name__}"
     try:
         text = repr(value)
     except ValueError:  # Python writes no integers of more than 4300 digits

@@ -21,6 +21,7 @@ from sciml.hcmoe import (
     PeriodicSettings,
     SorptionCases,
     SorptionFamily,
+    VorticityCases,
 )
 from sciml.hcmoe.families.cases import each_case
 from sciml.hcmoe.families.sorption_data import NAMES
@@ -346,6 +347,15 @@ def test_the_last_time_of_training_stands_for_its_own_share():
     shares = given._lattice(True, torch.device("cpu")).shares[0]
     torch.testing.assert_close(shares[1:-1], shares[1:-1].mean().expand(given.seen - 2))
     assert float(shares[-1]) == pytest.approx(float(shares[1]))
+
+
+def test_data_of_another_class_and_tests_that_are_missing_are_refused_before_the_training(tmp_path):
+    with pytest.raises(ConfigError, match="data is a VorticityCases, expected SorptionCases, the data of SorptionFam"):
+        operator().check_data(VorticityCases())
+    for cases in (SorptionCases, VorticityCases):
+        cases().prepare_data()
+        with pytest.raises(DataFormatError, match=r"there is no file .*missing\.h5"):
+            cases(path=str(tmp_path / "missing.h5")).prepare_data()
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):

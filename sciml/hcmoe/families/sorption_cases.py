@@ -59,6 +59,11 @@ class SorptionCases(Draws):
         self.duration = positive("the duration", duration)
         self.seed = whole_number("the seed", seed, at_least=0)
 
+    def prepare_data(self) -> None:
+        """Open the data set of the tests, so that one that is missing or damaged is told before the training."""
+        if self.path is not None:
+            open_dataset(self.path).close()
+
     def val_dataloader(self) -> DataLoader:
         """Return the solutions of validation, one batch."""
         return loader([self._solved(VALIDATION, self.cases)])

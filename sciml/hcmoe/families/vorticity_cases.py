@@ -60,6 +60,11 @@ class VorticityCases(Draws):
         self.duration, self.viscosity = positive("the duration", duration), positive("the viscosity", viscosity)
         self.length, self.resolution = length, resolution
 
+    def prepare_data(self) -> None:
+        """Open the data set of the tests, so that one that is missing or damaged is told before the training."""
+        if self.path is not None:
+            open_dataset(self.path).close()
+
     def val_dataloader(self) -> DataLoader:
         """Return the solutions of validation, each a batch."""
         return loader(list(each_case(self._solved(VALIDATION, self.cases))))
