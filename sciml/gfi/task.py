@@ -24,7 +24,7 @@ from sciml.gfi.networks.base import (
     TwoWayNetwork,
 )
 from sciml.gfi.networks.baselines import AutoLinear
-from sciml.gfi.predicting import predict_maps
+from sciml.gfi.predicting import Network, predict_maps
 from sciml.gfi.stored_acquisition import StoredAcquisition
 from sciml.metrics import structural_similarity
 from sciml.training.task import PredictionProgress, Task
@@ -150,16 +150,26 @@ class InversionTask(SeismicTask):
         return map_errors(self(batch["records"]), batch["map"])
 
     def predict_file(
-        self, source: Path, output: Path, *, progress: PredictionProgress | None = None
+        self,
+        source: Path,
+        output: Path,
+        *,
+        refine: int = 0,
+        noise: float | None = None,
+        progress: PredictionProgress | None = None,
     ) -> dict[str, float]:
-        """Write the velocity maps of records, see :mod:`sciml.gfi.predicting`.
+        """Write the velocity maps of records, refined by full-waveform inversion if that is asked for.
 
         Parameters
         ----------
-        source : ``.npy``, records ``(shots, steps, receivers)``, or of several maps
+        source : ``.npy``, records ``(shots, steps, receivers)`` or those of several maps; or a line of shots in SEG-Y
         output : ``.npy``, or a file of fields for one map
+        refine : solves of the wave equation for each map; 0 leaves the maps as the network gives them
+        noise : of the records relative to their root mean square, where it is known, for the refinement
         """
-        return predict_maps(self, self.stored_acquisition.get(), source, output, progress)
+        whole_number("refine", refine, at_least=0)
+        network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation))
+        return predict_maps(network, source, output, solves=refine, noise=noise, progress=progress)
 
 
 class ModellingTask(SeismicTask):

@@ -12,6 +12,7 @@ from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.gfi.networks.autoencoders import LATENT_CHANNELS, maps_autoencoder, records_autoencoder
 from sciml.gfi.networks.base import OPENFWI_MAP, OPENFWI_RECORDS, Scales
 from sciml.gfi.networks.baselines import AutoLinear, FourierWaveforms, InversionNet, WaveformNet
+from sciml.gfi.networks.columns import ColumnTransformer
 from sciml.gfi.networks.latent import ForwardLatentUNet, InvertibleXNet, LatentUNet
 from sciml.gfi.published import load_published
 from sciml.numerics.random import generator, seeded
@@ -189,3 +190,17 @@ def test_published_weights_of_latent_u_nets_load_under_their_names(kind: type[nn
     with pytest.raises(InputError, match="legacy_wiring=True"):
         aligned = made(kind, size="cpu", latent=8, **SMALL)
         load_published(aligned, state, records_mean=0.0, records_deviation=1.0)
+
+
+def test_the_columns_have_the_published_shapes_few_parameters_and_fit_other_maps() -> None:
+    with torch.device("meta"):
+        network = ColumnTransformer(width=160)
+        assert network(torch.zeros(2, *OPENFWI_RECORDS)).shape == (2, 1, *OPENFWI_MAP)
+        assert millions(network) <= 1.2
+    other = made(ColumnTransformer, width=8, layers=1, heads=2, records_shape=(2, 60, 7), map_shape=(9, 13))
+    found = other(normal(2, 2, 60, 7)).detach()
+    assert found.shape == (2, 1, 9, 13) and 1000 < float(found.min()) < float(found.max()) < 5000
+    with pytest.raises(ConfigError, match="multiple of the heads"):
+        ColumnTransformer(width=10, heads=4)
+    with pytest.raises(ConfigError, match="channels 1 is 0"):
+        ColumnTransformer(channels=(8, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -187,6 +188,45 @@ def test_records_in_files_give_maps_in_files(run: Path, tmp_path: Path) -> None:
     across, up = mesh.points[:, 0] / seismic_pairs.SPACING, -mesh.points[:, 1] / seismic_pairs.SPACING
     expected = maps[1][up.round().astype(int), across.round().astype(int)]
     assert np.allclose(fields[0].values, expected, rtol=1e-6) and up.max() == MAP[0] - 1
+
+
+def test_predicted_maps_are_refined_where_that_is_asked_for(run: Path, tmp_path: Path, monkeypatch) -> None:
+    """The refinement is replaced: here it is told what it should be, and gives back the start plus 100 m/s."""
+    task, told = load_task(run / "run"), []
+
+    def refined(start, observed, acquisition, settings, progress) -> SimpleNamespace:
+        told.append((settings.solves, settings.noise, settings.unknown_wavelet, observed.shape, acquisition.shape))
+        progress(1.0, "over")
+        return SimpleNamespace(
+            map=start + 100, illumination=0 * start + 1, solves=7.0, start_misfit=1.0, misfit=0.1, unseen=0.2
+        )
+
+    monkeypatch.setattr("sciml.gfi.refinement.refine", refined)
+    np.save(tmp_path / "one.npy", seismic_pairs.arrays(3, seed=2)[1][1])
+    numbers = task.predict_file(tmp_path / "one.npy", tmp_path / "map.vtu", refine=7, noise=0.05)
+    assert told == [(7, 0.05, False, RECORDS, MAP)]
+    assert numbers["misfit"] == 0.1 and numbers["solves"] == 7
+    fields = {field.name: field.values for field in read_mesh(tmp_path / "map.vtu")[1]}
+    assert set(fields) == {"velocity", "start", "illumination"}
+    assert np.allclose(fields["velocity"], np.clip(fields["start"], 1500, 4500) + 100)
+    with pytest.raises(InputError, match="noise is for the refinement"):
+        task.predict_file(tmp_path / "one.npy", tmp_path / "map.npy", noise=0.1)
+
+
+def test_a_line_in_segy_is_brought_to_the_network(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("segyio", reason="reading SEG-Y needs the extra segy")
+    from sciml.data.formats.segy import write_segy
+
+    task = load_task(run / "run")
+    # The test's records hold steps and no waves, whose mean frequency is low: the wavelet is said to be so, too.
+    task.stored_acquisition.frequency.fill_(3.0)
+    records, acquisition = seismic_pairs.arrays(3, seed=2)[1][1], task.stored_acquisition.get()
+    np.save(tmp_path / "one.npy", records)
+    write_segy(tmp_path / "line.sgy", records, acquisition.scaled(2.0))
+    task.predict_file(tmp_path / "one.npy", tmp_path / "one_map.npy")
+    numbers = task.predict_file(tmp_path / "line.sgy", tmp_path / "line_map.npy")
+    assert numbers["length_factor"] == pytest.approx(2) and numbers["gain"] == 1
+    assert np.allclose(np.load(tmp_path / "line_map.npy"), np.load(tmp_path / "one_map.npy"), atol=5)
 
 
 def test_files_that_hold_no_such_records_are_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle
+from torch.nn.functional import interpolate
 
 from sciml.checks import whole_number
 from sciml.errors import ConfigError
@@ -30,7 +30,7 @@ class ColumnTransformer(InverseNetwork):
     heads : of its attention
     stride : steps of the records of which one is taken; at 4 ms, 15 Hz have 16 samples
     channels : of the two convolutions
-    image_channels : of the map at half of its resolution, before the last convolutions
+    image_channels : of the map that the tokens make, before the last two convolutions
     records_shape : shots, time steps, receivers
     map_shape : cells in depth and width
     """
@@ -41,13 +41,14 @@ class ColumnTransformer(InverseNetwork):
         layers: int = 4,
         heads: int = 4,
         stride: int = 4,
-        channels: tuple[int, int] = (16, 32),
-        image_channels: int = 16,
+        channels: tuple[int, int] = (16, 24),
+        image_channels: int = 4,
         records_shape: tuple[int, int, int] = OPENFWI_RECORDS,
         map_shape: tuple[int, int] = OPENFWI_MAP,
     ) -> None:
         super().__init__(records_shape, map_shape)
         counts = {"width": width, "layers": layers, "heads": heads, "stride": stride, "image_channels": image_channels}
+        counts |= {f"channels {number}": count for number, count in enumerate(channels)}
         for name, count in counts.items():
             whole_number(name, count, at_least=1, error=ConfigError)
         if width % heads or len(channels) != 2:
@@ -58,7 +59,11 @@ class ColumnTransformer(InverseNetwork):
         shots, steps, receivers = self.records_shape
         self._stride, (first, second) = stride, channels
         self.stem = nn.Sequential(
-            *_convolved(shots, first, (9, 3), (4, 1)), *_convolved(first, second, (5, 3), (2, _COLUMNS))
+            nn.Conv2d(shots, first, (9, 3), (4, 1), (4, 1)),
+            nn.GELU(),
+            nn.Conv2d(first, second, (5, 3), (2, _COLUMNS), (2, 1)),
+            nn.GroupNorm(math.gcd(8, second), second),
+            nn.GELU(),
         )
         columns, times = math.ceil(receivers / _COLUMNS), math.ceil(math.ceil(steps / stride) / _TIME)
         self.embedding = nn.Linear(second * times, width)
@@ -71,13 +76,10 @@ class ColumnTransformer(InverseNetwork):
                 for _ in range(layers)
             )
         )
-        self._half = tuple(math.ceil(cells / 2) for cells in self.map_shape)
-        self._image = (columns, image_channels, self._half[0])
-        self.depths = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, image_channels * self._half[0]))
+        self._image = (columns, image_channels, self.map_shape[0], _COLUMNS)
+        self.depths = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, math.prod(self._image[1:])))
         self.image = nn.Sequential(
-            *_convolved(image_channels, image_channels, (3, 3), (1, 1)),
-            *_convolved(image_channels, image_channels, (3, 3), (1, 1)),
-            nn.Conv2d(image_channels, 4, 3, padding=1),
+            nn.Conv2d(image_channels, 16, 3, padding=1), nn.GELU(), nn.Conv2d(16, 1, 3, padding=1)
         )
 
     def to_map(self, records: Tensor) -> Tensor:
@@ -85,13 +87,8 @@ class ColumnTransformer(InverseNetwork):
         records = records[:, :, :: self._stride]
         values = self.stem(records.sign() * records.abs().log1p())
         tokens = self.embedding(values.movedim(-1, 1).flatten(2)) + self.positions
-        columns = self.depths(self.attention(tokens)).reshape(-1, *self._image).movedim(1, -1)
-        if columns.shape[-1] != self._half[1]:
-            columns = interpolate(columns, self._half, mode="bilinear")
-        depth, width = self.map_shape
-        return pixel_shuffle(self.image(columns), 2)[..., :depth, :width]
-
-
-def _convolved(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int]) -> tuple[nn.Module, ...]:
-    padding = (kernel[0] // 2, kernel[1] // 2)
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.GroupNorm(1, outputs), nn.GELU()
+        columns = self.depths(self.attention(tokens)).reshape(-1, *self._image)
+        image = columns.permute(0, 2, 3, 1, 4).flatten(3)  # batch, channels, depth, columns times cells of each
+        if image.shape[-1] != self.map_shape[1]:
+            image = interpolate(image, self.map_shape, mode="bilinear")
+        return self.image(image)
