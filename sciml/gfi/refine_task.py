@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from sciml.gfi.refinement.refined import Refined, assemble
 from sciml.gfi.refinement.refining import Refiner, State
 from sciml.gfi.refinement.settings import Refinement
 from sciml.gfi.refinement.survey import Survey
+from sciml.mesh.series import Series
 from sciml.metrics import SSIM_WINDOW, mean_absolute_error, structural_similarity
 from sciml.status import Status
 from sciml.tables import counted
@@ -124,6 +126,11 @@ class RefineTask(SolveTask):
         return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
 
     @property
+    def pictures(self) -> tuple[str, ...]:
+        """No field by itself: the maps have pictures of their own."""
+        return ()
+
+    @property
     def headline(self) -> str:
         """The name of the map; ``velocity`` would be that of a vector."""
         return "wave_speed"
@@ -161,6 +168,32 @@ class RefineTask(SolveTask):
                 "the priors say; see illumination."
             )
         return told
+
+    def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
+        """Draw the misfit of each block by stage, beside the error of the map where the truth is known."""
+        from sciml import plots
+
+        columns = {name: [float(row[f"loss/{name}"]) for row in history] for name in ("solves", "misfit", "stage")}
+        known = [row.get("loss/mean_absolute_error") for row in history]
+        errors = None if None in known else [float(each) for each in known]
+        plots.misfit_picture(columns["solves"], columns["misfit"], columns["stage"], path, errors=errors)
+
+    def draw_more(self, series: Series, figures: Path) -> None:
+        """Draw start, map and truth, the gathers of the map beside those observed, and the illumination."""
+        from sciml import plots
+
+        spacing, kept = self.survey.spacing, {name: field.cpu().numpy() for name, field in self._kept.items()}
+        maps = {"start": kept["start"], "refined": self.found.cpu().numpy()}
+        if kept["truth"].size:
+            maps["truth"] = kept["truth"]
+        plots.velocity_maps_picture(maps, spacing, figures / "maps.png")
+        plots.sensing_picture(self.seen.cpu().numpy(), spacing, figures / "illumination.png")
+        if self._refiner is not None:
+            observed = self._refiner.problem.observed
+            modelled = self._refiner.modelled(self.found.cpu().numpy())
+            gathers = {"observed": observed, "modelled": modelled, "residual": observed - modelled}
+            arrays = {name: records.numpy() for name, records in gathers.items()}
+            plots.gathers_picture(arrays, self._refiner.problem.acquisition.time_step, figures / "gathers.png")
 
     def memory_bytes(self) -> int:
         """Return the bytes of the map."""

@@ -23,6 +23,7 @@ from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.networks import error_by_size, law_picture, network_picture, predicted_beside_true
+from sciml.plots.seismic import gathers_picture, misfit_picture, sensing_picture, velocity_maps_picture
 from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
@@ -53,8 +54,10 @@ __all__ = [
     "field_slice",
     "field_snapshots",
     "fine_beside_coarse",
+    "gathers_picture",
     "law_picture",
     "loss_landscape",
+    "misfit_picture",
     "network_picture",
     "plane_experts_picture",
     "predicted_beside_true",
@@ -62,6 +65,7 @@ __all__ = [
     "readings_picture",
     "residual_history",
     "residual_picture",
+    "sensing_picture",
     "slab_history",
     "solution_picture",
     "solver_seconds",
@@ -69,6 +73,7 @@ __all__ = [
     "spectrum",
     "time_curves",
     "training_history",
+    "velocity_maps_picture",
     "wind_around",
     "work_precision",
 ]

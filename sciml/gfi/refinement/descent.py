@@ -13,7 +13,7 @@ Optimization 20 (1982) 221 (bounds: variables that are at one and would leave ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +34,12 @@ class Trial(NamedTuple):
     ----------
     values : (terms,)
     gradients : returns (terms, n)
+    watched : a number that is not minimised
     """
 
     values: np.ndarray
     gradients: Callable[[], np.ndarray]
+    watched: float = 0.0
 
 
 Terms = Callable[[np.ndarray], Trial]
@@ -54,6 +56,7 @@ class Position:
     gradients : of the terms, (terms, n)
     steps : the last ones, (pairs, n), the newest last
     changes : of the gradients over these steps, (pairs, terms, n)
+    watched : a number that is not minimised
     """
 
     point: np.ndarray
@@ -61,17 +64,19 @@ class Position:
     gradients: np.ndarray
     steps: np.ndarray
     changes: np.ndarray
+    watched: float = 0.0
 
     @classmethod
     def at(cls, point: np.ndarray, terms: Terms) -> Position:
         """Return the position at a point, without memory."""
         trial = terms(point)
         gradients = trial.gradients()
-        return cls(point, trial.values, gradients, np.zeros((0, len(point))), np.zeros((0, *gradients.shape)))
+        memory = np.zeros((0, len(point))), np.zeros((0, *gradients.shape))
+        return cls(point, trial.values, gradients, *memory, trial.watched)
 
     def forgetful(self) -> Position:
         """Return the same position without memory."""
-        return Position(self.point, self.values, self.gradients, self.steps[:0], self.changes[:0])
+        return replace(self, steps=self.steps[:0], changes=self.changes[:0])
 
 
 @dataclass(frozen=True)
@@ -156,4 +161,4 @@ class Descent:
         gradients = trial.gradients()
         steps = np.concatenate([position.steps, (point - position.point)[None]])[-self.memory :]
         changes = np.concatenate([position.changes, (gradients - position.gradients)[None]])[-self.memory :]
-        return Position(point, trial.values, gradients, steps, changes)
+        return Position(point, trial.values, gradients, steps, changes, trial.watched)

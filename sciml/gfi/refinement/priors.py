@@ -74,14 +74,14 @@ class Prior(ABC):
 class TotalVariation(Prior):
     r"""Few and sharp changes: the mean of |\nabla v|.
 
-    Its weight is such that the term is ``share`` times the misfit: below it at all times.
+    Its weight is such that the term is ``share`` times the misfit, and never above it.
 
     Parameters
     ----------
     share : of the misfit, 0 to 1
     """
 
-    share: float = 0.3
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         number("the share of the total variation", self.share, at_least=0.0, at_most=1.0)

@@ -18,7 +18,7 @@ from sciml.gfi.refinement.settings import Refinement
 from sciml.reference.waves import WaveSolver
 from sciml.reference.waves.velocities import check_velocities
 
-NOISE_MARGIN = 1.05  # of the expected misfit of noise, as that of one draw differs from it
+NOISE_MARGIN = 1.1  # of the expected misfit of noise, as that of one draw differs from it
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +63,14 @@ class State:
             "changes": (MEMORY, terms, cells),
             "start": shape,
             "illumination": shape,
-            "numbers": (6,),
+            "numbers": (7,),
         }
 
     def packed(self) -> dict[str, np.ndarray]:
         """Return it as float64 arrays of fixed shapes, from which :meth:`unpacked` makes the same bits."""
         held, kept = self.position, len(self.position.steps)
         room = [(MEMORY - kept, 0)]
-        numbers = [kept, self.stage, self.solves, self.start_misfit, self.stalled, self.reached]
+        numbers = [kept, self.stage, self.solves, self.start_misfit, self.stalled, self.reached, held.watched]
         return {
             "point": held.point,
             "values": held.values,
@@ -85,10 +85,11 @@ class State:
     @classmethod
     def unpacked(cls, arrays: Mapping[str, np.ndarray]) -> State:
         """Return the state that was packed."""
-        kept, stage, solves, start_misfit, stalled, reached = arrays["numbers"].tolist()
+        kept, stage, solves, start_misfit, stalled, reached, watched = arrays["numbers"].tolist()
         first = MEMORY - int(kept)
         point, values, gradients = (arrays[name] for name in ("point", "values", "gradients"))
-        position = Position(point, values, gradients, arrays["steps"][first:], arrays["changes"][first:])
+        memory = arrays["steps"][first:], arrays["changes"][first:]
+        position = Position(point, values, gradients, *memory, watched)
         ends = (start_misfit, arrays["illumination"], bool(stalled), bool(reached))
         return cls(position, int(stage), solves, arrays["start"], *ends)
 
@@ -138,7 +139,7 @@ class Refiner:
             return state
         before, scene = self.solver.count, _scene(state.start, state.illumination)
         reached = self._reached(state)
-        if reached or state.solves >= self.ends[state.stage]:
+        if reached or self._is_ready(state) or state.solves >= self.ends[state.stage]:
             return self._next_stage(replace(state, reached=reached, stalled=False), scene)
         terms, weights = self._terms(state.stage, scene), self.weights(state)
         position = self.descent.step(state.position, terms, weights, self._preconditioner(state.stage))
@@ -146,6 +147,12 @@ class Refiner:
         if position is state.position:
             return self._next_stage(replace(state, reached=False, stalled=True), scene)
         return replace(state, position=position)
+
+    def modelled(self, velocity: np.ndarray) -> torch.Tensor:
+        """Return the records (shots, steps, receivers) of a map (nz, nx), with the wavelet that is compared."""
+        with torch.no_grad():
+            records = self.solver(torch.from_numpy(velocity)[None])[0]
+            return self.problem.shaped(records) if self.problem.unknown_wavelet else records
 
     def has_ended(self, state: State) -> bool:
         """Return whether all stages are over."""
@@ -162,6 +169,10 @@ class Refiner:
         floor = None if noise is None else NOISE_MARGIN * self.problem.noise_floor(noise, band)
         return floor is not None and bool(state.position.values[0] <= floor)
 
+    def _is_ready(self, state: State) -> bool:
+        """Return whether the records in the band of the next stage already agree but for a small misfit."""
+        return state.stage + 1 < len(self.bands) and state.position.watched <= self.settings.ready
+
     def _next_stage(self, state: State, scene: Scene) -> State:
         """Return the state at the beginning of the next stage, which evaluates its misfit at the present map."""
         stage = state.stage + 1
@@ -174,6 +185,7 @@ class Refiner:
     def _terms(self, stage: int, scene: Scene, modelled: Modelled | None = None) -> Callable[[np.ndarray], Trial]:
         """Return the misfit of a stage and the penalties of the priors as functions of the flattened map."""
         priors, shape = self.settings.priors, self.problem.acquisition.shape
+        following = min(stage + 1, len(self.bands) - 1)
 
         def evaluate(point: np.ndarray) -> Trial:
             velocity = point.reshape(shape)
@@ -185,7 +197,8 @@ class Refiner:
                 fields = [slope(), *(by_cell for _, by_cell in penalties)]
                 return np.stack([self._projected(each).ravel() for each in fields])
 
-            return Trial(np.array([misfit, *(value for value, _ in penalties)]), gradients)
+            values = np.array([misfit, *(value for value, _ in penalties)])
+            return Trial(values, gradients, found.misfit(self.problem, self.bands[following])[0])
 
         return evaluate
 

@@ -35,7 +35,13 @@ class Stage:
         number("the smoothing of a stage", self.smoothing, at_least=0.0, at_most=100.0)
 
 
-STAGES = (Stage(5.0, 0.3), Stage(8.0, 0.25), Stage(13.0, 0.2), Stage(None, 0.25))
+STAGES = (
+    Stage(0.27, 0.2, 1.0, 2.0),
+    Stage(0.45, 0.2, 1.0, 1.5),
+    Stage(0.8, 0.2, 1.0, 1.0),
+    Stage(None, 0.4, 1.0, 0.7),
+)
+"""From a quarter of the peak frequency to the full band, late arrivals as loud as early ones."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Refinement:
     slowest, fastest : bounds of the velocity, in m/s
     lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
         reflect and receivers record little; None to compare down to zero
+    ready : misfit in the band of the next stage at which a stage ends, as it then has no cycle to skip
     noise : root mean square of the noise as a share of that of the observed records, where it is known; a stage ends as
         soon as its misfit is what the noise alone would cause (Morozov's discrepancy principle)
     unknown_wavelet : whether the acquisition's wavelet is a guess, to be found with the map
@@ -60,7 +67,8 @@ class Refinement:
     priors: Sequence[Prior] | None = None
     slowest: float = 1500.0
     fastest: float = 4500.0
-    lowest: float | None = 0.25
+    lowest: float | None = 0.2
+    ready: float = 0.1
     noise: float | None = None
     unknown_wavelet: bool = False
 
@@ -75,6 +83,7 @@ class Refinement:
             raise InputError("a refinement has no stages, expected at least one.")
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
+        number("the misfit at which the next stage begins", self.ready, at_least=0.0)
         for name in ("lowest", "noise"):
             if getattr(self, name) is not None:
                 positive(f"the {name.replace('lowest', 'lowest frequency')}", getattr(self, name))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sciml import strict_json
-from sciml.checks import positive, whole_number
+from sciml.checks import positive, real_array, whole_number
 from sciml.domains import Box
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import read_npy
@@ -88,7 +88,7 @@ class Survey:
             found = read_segy(path)
             acquisition = found.acquisition(self.shape, self.spacing, self.frequency)
             return Shots(found.records, self._checked(acquisition, path))
-        records = _array(path, "shot records")
+        records = _array(path, "the shot records")
         acquisition = self._checked(self._acquisition(), Path(self.acquisition or path))
         return Shots(acquisition.check_records(f"the records in {path}", records), acquisition)
 
@@ -102,7 +102,7 @@ class Survey:
         InputError
             If the map has another shape.
         """
-        velocity = _array(Path(file), "a velocity map")
+        velocity = _array(Path(file), "the velocity map")
         while velocity.ndim > 2 and velocity.shape[0] == 1:  # as OpenFWI's files have it
             velocity = velocity[0]
         if velocity.shape != self.shape:
@@ -140,7 +140,5 @@ def _array(path: Path, what: str) -> np.ndarray:
     try:
         array = read_npy(path)
     except ValueError as error:
-        raise DataFormatError(f"{path} holds no {what}: {error}; expected an array in .npy.") from error
-    if array.dtype.kind not in "fiu":
-        raise DataFormatError(f"{path} holds {array.dtype}, expected real numbers for {what}.")
-    return array
+        raise DataFormatError(f"{path} is no array in .npy: {error}; expected {what}.") from error
+    return real_array(f"{what} in {path}", array, finite=False, error=DataFormatError)
