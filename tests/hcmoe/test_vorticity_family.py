@@ -294,6 +294,11 @@ def test_batches_of_training_are_counters_and_those_of_tests_solutions() -> None
     assert all(not torch.allclose(one["start"], other["start"], atol=0.1) for one, other in pairwise(solved))
 
 
+def test_solutions_that_the_resolution_does_not_hold_are_refused() -> None:
+    with pytest.raises(InputError, match=r"in the smallest scales, expected at most 0\.02; choose resolution=32"):
+        VorticityCases(cases=1, times=4, places=16, duration=5.0, viscosity=1e-8, resolution=16).val_dataloader()
+
+
 def test_data_sets_of_something_else_are_refused(tmp_path: Path) -> None:
     generate("heat", 1, tmp_path / "heat.h5")
     with pytest.raises(DataFormatError, match="no field vorticity in time on the periodic unit square"):

@@ -10,15 +10,16 @@ from torch.utils.data import DataLoader
 from sciml.checks import positive, whole_number
 from sciml.data.formats import open_dataset
 from sciml.data.modules import Draws
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 from sciml.hcmoe.families.cases import Batch, each_case, loader
 from sciml.hcmoe.periodic_grid import resampled
 from sciml.mesh import Grid
 from sciml.numerics.random import generator
-from sciml.reference.vorticity import LEAST_POINTS, random_vorticity, velocity, vorticity_flow
+from sciml.reference.vorticity import LEAST_POINTS, random_vorticity, unresolved_share, velocity, vorticity_flow
 
 VALIDATION, TEST = 1, 2  # streams of the draws
 COURANT = 0.5  # of the reference solutions
+UNRESOLVED = 0.02  # share of the enstrophy in the last quarter of the wave numbers above which they are none
 SEEDS = 2**31
 
 
@@ -77,7 +78,14 @@ class VorticityCases(Draws):
     def _solved(self, stream: int, count: int) -> Batch:
         fine = starts(self.resolution, count, self.length, generator(0, stream))
         times = torch.linspace(0, self.duration, self.times, dtype=torch.float64)
-        u = resampled(solutions(fine, self.viscosity, times), self.places)
+        flow = solutions(fine, self.viscosity, times)
+        share = float(unresolved_share(flow.numpy()).max())
+        if share > UNRESOLVED:
+            raise InputError(
+                f"a solution has {share:.0e} of its enstrophy in the smallest scales, expected at most {UNRESOLVED:g}; "
+                f"choose resolution={2 * self.resolution} of the data or a larger viscosity."
+            )
+        u = resampled(flow, self.places)
         return {"start": u[:, 0], "viscosity": u.new_full((count,), self.viscosity), "times": times, "u": u}
 
 
