@@ -15,7 +15,8 @@ from tests.docs.pages import PAGES, REPOSITORY, Page, page
 PUBLIC = (
     "training",
     "linalg", "linalg.graph_laplacian", "dcdm", "insr", "lpinn", "lpinn.baselines", "cgs", "cgs.diffusion",
-    "cgs.upscaling", "hcmoe", "domains", "nets", "mesh", "data", "training.task", "errors",
+    "cgs.upscaling", "hcmoe", "gfi", "gfi.refinement", "gfi.refine_task", "domains", "nets", "mesh", "data",
+    "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
     "numerics.derivatives", "numerics.implicit", "numerics.projection", "numerics.nearest_point", "reference.waves",
 )  # fmt: skip
@@ -79,7 +80,7 @@ def test_what_docstrings_refer_to_exists() -> None:
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs", "hcmoe"])
+@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs", "hcmoe", "gfi"])
 def test_the_table_of_source_files_is_complete(method: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}

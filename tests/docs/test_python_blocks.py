@@ -149,6 +149,12 @@ def the_front_is_that_of_ablowitz_and_zeppetella(names: dict, printed: str) -> N
     assert float(names["error"]) < 1e-3
 
 
+def a_refined_map_is_nearer_to_the_truth(names: dict, printed: str) -> None:
+    refined, start, truth = names["refined"], names["start"], names["truth"]
+    assert refined.misfit < 0.05 * refined.start_misfit
+    assert np.abs(refined.map - truth).mean() < 0.9 * np.abs(start - truth).mean()
+
+
 # What is checked after the block of a page that holds a text.
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
@@ -169,6 +175,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/cgs.md", "def sheared"): positive_weights_stay_within_the_bounds,
     ("docs/methods/hcmoe.md", "class Decay"): heat_decays_at_the_rate,
     ("docs/methods/hcmoe.md", "class Fisher"): the_front_is_that_of_ablowitz_and_zeppetella,
+    ("docs/methods/gfi.md", "refined = refine("): a_refined_map_is_nearer_to_the_truth,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
     ("docs/methods/dcdm.md", "own = solve"): an_own_shape_is_solved,
@@ -216,6 +223,7 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
         ("docs/methods/lpinn.md", "class PulsatingWind"),
         ("docs/methods/cgs.md", "def pipes"),
         ("docs/methods/hcmoe.md", "class Fisher"),
+        ("docs/methods/gfi.md", "refined = refine("),
     ],
 )
 def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:
