@@ -193,7 +193,7 @@ class VorticityFamily(Family):
         Raises
         ------
         InputError
-            If a solution is told to be of another viscosity, or a start has waves that the places do not hold.
+            If a solution has another viscosity, or a start has waves that the places do not hold.
         """
         for viscosity in case.get("viscosity", torch.empty(0)).tolist():
             if abs(viscosity - self.viscosity) > ROUNDING * self.viscosity:

@@ -62,7 +62,7 @@ class VorticityCases(Draws):
         self.length, self.resolution = length, resolution
 
     def prepare_data(self) -> None:
-        """Open the data set of the tests, so that one that is missing or damaged is told before the training."""
+        """Open the data set of the tests, so that a missing or damaged one is reported before the training."""
         if self.path is not None:
             open_dataset(self.path).close()
 
