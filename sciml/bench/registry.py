@@ -15,6 +15,7 @@ BENCHMARKS = {
     "lpinn": "sciml.bench.lpinn.benchmark:BENCHMARK",
     "cgs": "sciml.bench.cgs.benchmark:BENCHMARK",
     "hcmoe": "sciml.bench.hcmoe.benchmark:BENCHMARK",
+    "gfi": "sciml.bench.gfi.benchmark:BENCHMARK",
     "training": "sciml.bench.training.benchmark:BENCHMARK",
 }
 

@@ -34,7 +34,9 @@ def bench(
     ] = None,
     peers: Annotated[
         list[str] | None,
-        typer.Option(metavar="PEER", help="Measure an optional peer too: hypre, deepxde, openpnm, torch-sla."),
+        typer.Option(
+            metavar="PEER", help="Measure an optional peer too: hypre, deepxde, openpnm, torch-sla, deepwave."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
