@@ -34,7 +34,7 @@ ROUNDING = 1e-9  # relative, by which positions may be outside
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Acquisition:
     """Where waves are sent out and recorded, when, and with which wavelet.
 
@@ -94,6 +94,13 @@ class Acquisition:
         for name, array in arrays.items():
             object.__setattr__(self, name, _frozen(array))
         self._check_counts()
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return (
+            f"Acquisition({self.shots} shots, {self.receiver_count} receivers, {self.steps} steps of "
+            f"{self.time_step:g} s, {self.frequency:g} Hz, {rows} x {columns} cells of {self.spacing:g} m)"
+        )
 
     @classmethod
     def openfwi(cls) -> Acquisition:

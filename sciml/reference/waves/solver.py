@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -22,9 +23,10 @@ SAMPLES_PER_PERIOD = 13.0  # of the peak frequency, at which the gradient's sum 
 class WaveSolver(nn.Module):
     """The records of velocity maps under an acquisition, with OpenFWI's sign and samples.
 
-        p_tt = v^2 (Laplacian p + s delta)
+        p_tt = v^2 (Laplacian p + s d)
 
-    with p and p_t zero at the beginning; sample n is p after the n-th value of the wavelet.
+    with p and p_t zero at the beginning, and d one on the cell of the source and zero elsewhere; sample n is p after
+    the n-th value of the wavelet.
 
     Parameters
     ----------
@@ -33,8 +35,8 @@ class WaveSolver(nn.Module):
         ``"deepwave"``, on the device of the maps, with the extra ``seismic``
     precision : of the fields and the records, ``"single"`` or ``"double"``
     gradient_interval : every how many steps the gradient's sum over time is taken. By default about 13 times per period
-        of the peak frequency, which for OpenFWI is every fifth step and changes the gradient by 1e-6 of its size; with
-        1 the gradient is that of the discrete records
+        of the peak frequency, which for OpenFWI is every fifth step and changes the gradient by 1e-6 of its size, by
+        5e-4 if the residuals are white noise; with 1 the gradient is that of the discrete records
     threads : shots computed at once, by default as many as torch uses; the records have the same bits for any number
 
     Attributes
@@ -105,13 +107,13 @@ class WaveSolver(nn.Module):
 def _numba(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
     from sciml.reference.waves.numba_engine import NumbaEngine
 
-    return _on_cpu(NumbaEngine(acquisition, dtype, interval, threads))
+    return partial(_on_cpu, NumbaEngine(acquisition, dtype, interval, threads))
 
 
 def _host(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
     from sciml.reference.waves.host_engine import HostEngine
 
-    return _on_cpu(HostEngine(acquisition, dtype, threads))
+    return partial(_on_cpu, HostEngine(acquisition, dtype, threads))
 
 
 def _by_deepwave(acquisition: Acquisition, dtype: torch.dtype, interval: int, threads: int | None) -> Engine:
@@ -120,17 +122,15 @@ def _by_deepwave(acquisition: Acquisition, dtype: torch.dtype, interval: int, th
     return DeepwaveEngine(acquisition, dtype, interval)
 
 
-def _on_cpu(engine: Engine) -> Engine:
-    def checked(velocities: torch.Tensor, wavelet: torch.Tensor) -> torch.Tensor:
-        for name, values in (("velocity maps", velocities), ("wavelet", wavelet)):
-            if values.device.type != "cpu":
-                raise InputError(
-                    f"the {name} are on the device {values.device}, expected the CPU for this engine; take the engine "
-                    "'deepwave', or move them."
-                )
-        return engine(velocities, wavelet)
-
-    return checked
+def _on_cpu(engine: Engine, velocities: torch.Tensor, wavelet: torch.Tensor) -> torch.Tensor:
+    """Return the records of an engine that takes tensors of the CPU alone."""
+    for name, values in (("velocity maps", velocities), ("wavelet", wavelet)):
+        if values.device.type != "cpu":
+            raise InputError(
+                f"the {name} are on the device {values.device}, expected the CPU for this engine; take the engine "
+                "'deepwave', or move them."
+            )
+    return engine(velocities, wavelet)
 
 
 ENGINES: Mapping[str, Callable[[Acquisition, torch.dtype, int, int | None], Engine]] = MappingProxyType(

@@ -80,5 +80,10 @@ def test_a_dictionary_with_a_name_too_many_or_too_few_is_refused():
         Acquisition.from_dict(values)
 
 
+def test_an_acquisition_is_shown_by_its_sizes_and_not_by_its_arrays():
+    expected = "Acquisition(5 shots, 70 receivers, 1000 steps of 0.001 s, 15 Hz, 70 x 70 cells of 10 m)"
+    assert repr(Acquisition.openfwi()) == expected
+
+
 def test_a_wavelet_longer_than_the_record_is_cut():
     np.testing.assert_array_equal(ricker(15.0, 1e-3, 100), ricker(15.0, 1e-3, 1000)[:100])

@@ -10,7 +10,9 @@ WAVES = Group(
     "shot records of generated CurveVel-A maps: 5 shots of 1000 steps, 70 by 70 cells",
     (
         Column("error", "against OpenFWI's scheme"),
-        Column("shifted", "the same, shifted by a sample"),
+        Column("largest", "the largest of a map"),
+        Column("shifted", "shifted by a sample"),
+        Column("wide", "against a wide domain"),
         Column("pairs", "maps per core-hour", _COUNT),
         Column("green", "against exact waves"),
         Column("surface", "below a free surface"),
@@ -21,14 +23,14 @@ WAVES = Group(
         Column("scaled", "scaled"),
     ),
     (
-        Row("numba", "numba engine", "waves:records", "ours", {"engine": "numba", "maps": 3, "turns": 5},
+        Row("numba", "numba engine", "waves:records", "ours", {"engine": "numba", "maps": 8, "turns": 5},
             {"maps": 1, "turns": 1}),
-        Row("host", "OpenFWI's own scheme", "waves:records", "classical", {"engine": "host", "maps": 3, "turns": 3},
+        Row("host", "OpenFWI's own scheme", "waves:records", "classical", {"engine": "host", "maps": 8, "turns": 3},
             {"maps": 1, "turns": 1}),
         Row("identities", "numba engine, exact identities", "waves:identities", "ours", {"maps": 1}),
     ),
     (
-        Limit("records against OpenFWI's own scheme, and shifted by a sample: relative L2, 3 maps", "numba",
+        Limit("records against OpenFWI's own scheme, median of 8 maps / shifted by a sample: relative L2", "numba",
               (Bound("error", 5e-3, 3e-3), Bound("shifted", 5e-2, most=False))),
         Limit("maps per core-hour, numba engine", "numba",
               (Bound("pairs", 35_000, 80_000, most=False, form=_COUNT),), beside="host"),
@@ -43,7 +45,9 @@ WAVES = Group(
     (
         Case("records of a velocity map: CPU seconds", "numba", "seconds", _SECONDS),
     ),
-    note="The scheme of OpenFWI takes 310 by 310 cells. Exact waves are in a homogeneous medium, also between cells; "
+    note="The scheme of OpenFWI takes 310 by 310 cells. Where the top layer is faster than about 2200 m/s, its sponge "
+    "sends back waves of up to 1.5e-2 of the records, which the numba engine does not have: both are compared with a "
+    "domain that is 600 m wider on each side. Exact waves are in a homogeneous medium, also between cells; "
     "gradients in single precision with every fifth step are compared with those of all steps in double precision.",
 )  # fmt: skip
 PEER = Group(
