@@ -1,4 +1,4 @@
-"""What is shot and recorded over a velocity map: sources, receivers, times and the wavelet."""
+"""The acquisition of shot records over a velocity map: sources, receivers, times and the wavelet."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Acquisition:
-    """Where waves are sent out and recorded, when, and with which wavelet.
+    """The places and times at which waves are sent out and recorded, and the wavelet.
 
     Lengths are in metres, times in seconds. Positions are pairs (z, x), z downwards, from the centre of the top left
     cell; they need not be on cell centres.
@@ -118,17 +118,17 @@ class Acquisition:
 
     @property
     def shots(self) -> int:
-        """Number of shots."""
+        """The number of shots, one for each source."""
         return len(self.sources)
 
     @property
     def receiver_count(self) -> int:
-        """Number of receivers of a shot."""
+        """The number of receivers of a shot."""
         return self.receivers.shape[-2]
 
     @property
     def record_shape(self) -> tuple[int, int, int]:
-        """Shape of the records of a map, (shots, steps, receivers)."""
+        """The shape of the records of a map, (shots, steps, receivers)."""
         return self.shots, self.steps, self.receiver_count
 
     @property

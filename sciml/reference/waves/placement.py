@@ -22,7 +22,7 @@ ON_CENTRE = 1e-6  # cells
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Positions as weighted cells.
+    """The weighted cells that stand for positions in a map.
 
     Parameters
     ----------

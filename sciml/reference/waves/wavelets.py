@@ -1,4 +1,4 @@
-"""Source wavelets."""
+"""The wavelets that sources send out, sampled in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wave solver."""
+"""The measurements of the wave solver: accuracy, exact identities, and speed beside other solvers."""
 
 from __future__ import annotations
 
