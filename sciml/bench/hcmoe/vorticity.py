@@ -26,7 +26,7 @@ from sciml.hcmoe.periodic_grid import resampled
 from sciml.metrics import relative_l2
 from sciml.numerics.random import generator
 
-CASES = 90  # seed of the flows of the test
+CASES = 91  # seed of the flows of the test, which no setting was chosen on
 RESOLUTION = 128  # values along each axis of their solutions
 
 
