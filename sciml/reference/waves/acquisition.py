@@ -12,6 +12,7 @@ from sciml.checks import (
     boolean_array,
     instance,
     known_names,
+    number,
     positive,
     real_array,
     sentence,
@@ -30,6 +31,7 @@ OPENFWI_SOURCES = (
     69,
 )  # columns; 34 and 35 are each other's mirror image, so that they are not symmetric
 MOST_CELLS = 1_000_000  # along an axis
+LARGEST = 1e12  # of spacing, time step and frequency; their reciprocals are bounded alike
 ROUNDING = 1e-9  # relative, by which positions may be outside
 T = TypeVar("T")
 
@@ -75,10 +77,10 @@ class Acquisition:
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "shape": _two_sizes(self.shape),
-            "spacing": positive("the spacing of an acquisition", self.spacing),
-            "time_step": positive("the time step of an acquisition", self.time_step),
+            "spacing": _moderate("the spacing of an acquisition", self.spacing),
+            "time_step": _moderate("the time step of an acquisition", self.time_step),
             "steps": whole_number("the number of steps of an acquisition", self.steps, at_least=1, at_most=MOST_STEPS),
-            "frequency": positive("the frequency of an acquisition", self.frequency),
+            "frequency": _moderate("the frequency of an acquisition", self.frequency),
             "free_surface": instance("free_surface", self.free_surface, bool, "True or False"),
         }
         for name, value in checked.items():
@@ -245,6 +247,11 @@ def _two_sizes(value: object) -> tuple[int, int]:
         whole_number("the number of cells along an axis", each, at_least=2, at_most=MOST_CELLS) for each in value
     )
     return rows, columns
+
+
+def _moderate(name: str, value: object) -> float:
+    """Return a positive number of which products neither overflow nor vanish."""
+    return number(name, value, at_least=1.0 / LARGEST, at_most=LARGEST)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

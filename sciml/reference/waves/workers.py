@@ -1,8 +1,8 @@
 """Threads of their own for compiled loops, in which numbers too small for full precision count as zero.
 
-Ahead of a wave its computed field decays through subnormal numbers, with which processors compute a hundred times more
-slowly. Flushing them to zero is a state of each thread; here it is set in threads that end with the call, so that the
-caller's arithmetic stays as it is.
+Ahead of a wave its computed field decays through subnormal numbers, with which many processors compute several times
+more slowly. Flushing them to zero is a state of each thread; here it is set in threads that end with the call, so
+that the caller's arithmetic stays as it is.
 """
 
 from __future__ import annotations

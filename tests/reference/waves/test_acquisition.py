@@ -80,6 +80,38 @@ def test_a_dictionary_with_a_name_too_many_or_too_few_is_refused():
         Acquisition.from_dict(values)
 
 
+def test_dictionaries_of_any_values_are_acquisitions_or_refused_in_a_sentence():
+    """300 mutations, as of a manifest that was damaged or made to do harm."""
+    random = np.random.default_rng(0)
+    values = Acquisition((8, 9), 2.5, 1e-4, 12, [(0.1, 1 / 3)], [(5.0, 20.0), (7.0, 0.0)], 40.0).as_dict()
+    strange = [
+        None,
+        True,
+        -1,
+        0,
+        10**400,
+        1e-320,
+        1e308,
+        float("nan"),
+        "70",
+        [],
+        [[]],
+        [[1.0]],
+        [1, [2]],
+        {"a": 1},
+        2.5,
+    ]
+    sentences = []
+    for _ in range(300):
+        names = random.choice(list(values), random.integers(1, 3), replace=False)
+        changed = {**values, **{name: strange[random.integers(len(strange))] for name in names}}
+        try:
+            assert Acquisition.from_dict(changed).record_shape[1] == changed["steps"]
+        except InputError as error:
+            sentences.append(str(error))
+    assert len(sentences) > 200 and all(each.endswith(".") and "\n" not in each for each in sentences)
+
+
 def test_an_acquisition_is_shown_by_its_sizes_and_not_by_its_arrays():
     expected = "Acquisition(5 shots, 70 receivers, 1000 steps of 0.001 s, 15 Hz, 70 x 70 cells of 10 m)"
     assert repr(Acquisition.openfwi()) == expected
