@@ -7,7 +7,7 @@ from sciml.bench.gfi import waves
 from sciml.bench.gfi.rows import GROUPS
 from sciml.bench.grouped import QUICK, Groups, Plan, legend
 
-MEASUREMENTS = ("waves",)
+MEASUREMENTS = ("maps", "waves")
 
 CONTENTS = Groups("gfi", "GFI", "sciml.bench.gfi", GROUPS)
 BENCHMARK = Benchmark(

@@ -5,6 +5,6 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.gfi.rows import waves
+from sciml.bench.gfi.rows import maps, waves
 
-GROUPS: tuple[Group, ...] = (*waves.GROUPS,)
+GROUPS: tuple[Group, ...] = (*waves.GROUPS, *maps.GROUPS)
