@@ -294,6 +294,14 @@ def test_batches_of_training_are_counters_and_those_of_tests_solutions() -> None
     assert all(not torch.allclose(one["start"], other["start"], atol=0.1) for one, other in pairwise(solved))
 
 
+def test_starts_that_are_no_vorticities_of_the_family_are_refused(tmp_path: Path) -> None:
+    task, start = ConstrainedOperator(flows(), network(1), "soft"), starts(16, 1, 0.8, generator(3)).numpy()
+    with pytest.raises(DataFormatError, match=r"has a mean of 0\.5, expected 0, as that of a periodic flow is"):
+        task.predict_file(written(tmp_path / "mean.h5", start + 0.5), tmp_path / "out.h5")
+    with pytest.raises(InputError, match=r"a start has the root mean square .*, expected at most 3: that of"):
+        task.predict_file(written(tmp_path / "strong.h5", 100 * start), tmp_path / "out.h5")
+
+
 def test_solutions_that_the_resolution_does_not_hold_are_refused() -> None:
     with pytest.raises(InputError, match=r"in the smallest scales, expected at most 0\.02; choose resolution=32"):
         VorticityCases(cases=1, times=4, places=16, duration=5.0, viscosity=1e-8, resolution=16).val_dataloader()

@@ -25,6 +25,7 @@ from sciml.numerics.polynomials import chebyshev
 from sciml.reference.vorticity import LEAST_POINTS
 
 ROUNDING = 1e-9  # of times
+STRONGEST = 3.0  # root mean square of a start
 UNHELD = 0.01  # share of a start that may be lost on the places of the family; values in files are in single precision
 DEFAULT = PeriodicSettings(ridge=1e-4)
 
@@ -193,7 +194,8 @@ class VorticityFamily(Family):
         Raises
         ------
         InputError
-            If a solution has another viscosity, or a start has waves that the places do not hold.
+            If a solution has another viscosity, or a start is larger than those of the training or has waves that the
+            places do not hold.
         """
         for viscosity in case.get("viscosity", torch.empty(0)).tolist():
             if abs(viscosity - self.viscosity) > ROUNDING * self.viscosity:
@@ -202,6 +204,12 @@ class VorticityFamily(Family):
                     f"generate vorticity with viscosity={self.viscosity:g}."
                 )
         given = case["start"].double()
+        strongest = float(given.square().mean((1, 2)).max().sqrt())
+        if strongest > STRONGEST:
+            raise InputError(
+                f"a start has the root mean square {strongest:g}, expected at most {STRONGEST:g}: that of the starts "
+                "of the training is 1; give vorticities in units of which it is about 1."
+            )
         start = resampled(given, self.places)
         lost = (resampled(start, given.shape[-1]) - given).flatten(1).norm(dim=1)
         if bool((lost > UNHELD * given.flatten(1).norm(dim=1)).any()):

@@ -20,6 +20,7 @@ from sciml.reference.vorticity import LEAST_POINTS, random_vorticity, unresolved
 VALIDATION, TEST = 1, 2  # streams of the draws
 COURANT = 0.5  # of the reference solutions
 UNRESOLVED = 0.02  # share of the enstrophy in the last quarter of the wave numbers above which they are none
+MEAN = 1e-4  # of a vorticity relative to its largest value, which counts as rounding
 SEEDS = 2**31
 
 
@@ -166,7 +167,13 @@ def read_cases(path: str, least_times: int = 2) -> Batch:
             f"a vorticity of {path} is 0 everywhere, expected solutions, which errors are relative to."
         )
     fields = torch.stack(u)
-    fields = fields - fields.mean((2, 3), keepdim=True)  # that of rounding in single precision
+    means, largest = fields.mean((2, 3), keepdim=True), fields.abs().amax((2, 3), keepdim=True)
+    if bool((means.abs() > MEAN * largest).any()):
+        raise DataFormatError(
+            f"a vorticity of {path} has a mean of {float(means.abs().max()):g}, expected 0, as that of a periodic flow "
+            "is; subtract it."
+        )
+    fields = fields - means  # which is that of rounding in single precision
     told = {} if viscosity is None else {"viscosity": _viscosities(viscosity, len(fields), path)}
     return {"start": fields[:, 0], **told, "times": times[0], "u": fields}
 
