@@ -53,7 +53,7 @@ def inversion(folder, **changes):
         "refinement": {"solves": 16, "stages": STAGES},
         "blocks": 4,
     } | changes
-    task = {"class_path": "sciml.gfi.refine_task.RefineTask", "init_args": arguments}
+    task = {"class_path": "sciml.gfi.RefineTask", "init_args": arguments}
     return config_from_values({"title": "two layers", "seed": 0, "task": task}, "a test")
 
 

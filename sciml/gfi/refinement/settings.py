@@ -68,7 +68,7 @@ class Refinement:
     slowest: float = 1500.0
     fastest: float = 4500.0
     lowest: float | None = 0.2
-    ready: float = 0.1
+    ready: float = 0.03
     noise: float | None = None
     unknown_wavelet: bool = False
 
