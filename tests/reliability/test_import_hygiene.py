@@ -103,6 +103,7 @@ def test_importing_any_module_leaves_no_trace_and_prints_nothing() -> None:
 # What a user asks of a package that is optional, by that package.
 ASKS_FOR = {
     "distributed": "from sciml.data.generation import dask_executor; dask_executor('tcp://localhost:1').__enter__()",
+    "segyio": "from sciml.data.formats.segy import read_segy; read_segy('line.sgy')",
     "tensorboard": "from sciml.training.callbacks import _tensorboard; _tensorboard()",
     "pytorch_optimizer": "from sciml.numerics.optimizers import _soap; _soap()",
 }
@@ -137,7 +138,7 @@ print(json.dumps(faults))
 
 
 def test_without_the_optional_packages_everything_imports_and_says_what_is_missing() -> None:
-    blocked = ",".join(["dask", "distributed", "ilupp", "tensorboard", "pytorch_optimizer"])
+    blocked = ",".join(["dask", "distributed", "ilupp", "segyio", "tensorboard", "pytorch_optimizer"])
     faults = json.loads(python(WITHOUT_EXTRAS, blocked, ",".join(all_modules()), json.dumps(ASKS_FOR)))
     assert not faults, "\n".join(faults)
 
