@@ -91,9 +91,11 @@ class SeismicTask(Task):
         return {name: each.to(self.network.scales.mean.dtype) for name, each in batch.items()}
 
     def describe(self) -> str:
-        """Return the network and its size."""
-        count = sum(weight.numel() for weight in self.network.parameters())
-        return f"{type(self.network).__name__}, {count / 1e6:.2f} million parameters"
+        """Return the network and what it is for."""
+        shots, steps, receivers = self.network.records_shape
+        depth, width = self.network.map_shape
+        records = f"{shots} x {steps} x {receivers} records"
+        return f"{type(self.network).__name__}, {records}, maps of {depth} x {width} cells"
 
     def reconstruction(self, batch: Batch) -> Batch:
         """Return the mean square errors of the autoencoders, added up, if they are in the loss."""
@@ -131,7 +133,8 @@ class InversionTask(SeismicTask):
         self.square_weight = number("square_weight", square_weight, at_least=0, error=ConfigError)
 
     def forward(self, records: Tensor) -> Tensor:
-        """Return maps in m/s, ``(batch, 1, depth, width)``."""
+        """Return maps in m/s, ``(batch, 1, depth, width)``, for records in any precision."""
+        records = records.to(self.network.scales.mean.dtype)
         velocity = self.network.inverse_map(records)
         if not self.average_mirrored:
             return velocity
