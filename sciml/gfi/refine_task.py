@@ -161,7 +161,7 @@ class RefineTask(SolveTask):
                 "the solves were used up before the misfit was that of the noise; allow more, or state more noise."
             )
         if metrics.get(fit_outcomes.STALLED):
-            told.append("no step decreased the misfit any further; begin from another map, or at lower frequencies.")
+            told.append("the misfit hardly fell any further; if it is large, begin from another map.")
         if metrics.get("unseen", 0.0) > UNSEEN:
             told.append(
                 f"the records hardly change with {metrics['unseen']:.0%} of the cells, which are what the start and "

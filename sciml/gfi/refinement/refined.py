@@ -59,7 +59,7 @@ class Refined:
     misfits : of these, (starts,)
     wavelet : (steps,), with which the records of the map were compared
     status : ``converged`` if the misfit is down to that of the noise, ``finished`` if no noise was stated and all
-        stages are over, ``limit`` if the solves were used up before, ``stalled`` if no step decreases the misfit
+        stages are over, ``limit`` if the solves were used up before, ``stalled`` if the misfit hardly fell any further
     """
 
     map: np.ndarray

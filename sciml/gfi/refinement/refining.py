@@ -18,6 +18,8 @@ from sciml.gfi.refinement.settings import Refinement
 from sciml.reference.waves import WaveSolver
 from sciml.reference.waves.velocities import check_velocities
 
+DARK = 0.05  # added to the illumination, relative to that of the median cell, in what balances steps
+PATIENCE, LITTLE = 20, 0.02  # steps of a stage in which the misfit falls by less than this share are its last ones
 NOISE_MARGIN = 1.1  # of the expected misfit of noise, as that of one draw differs from it
 
 
@@ -33,7 +35,8 @@ class State:
     start : the map at which the refinement began, (nz, nx)
     start_misfit : its misfit in the last stage's band
     illumination : there, (nz, nx)
-    stalled : whether the last stage that ended found no step any more
+    recent : misfits of the last steps of this stage, at most :data:`PATIENCE` of them
+    stalled : whether the last stage that ended found no step any more, or several that gained little
     reached : whether the misfit of the last stage that ended was that of the noise
     """
 
@@ -43,6 +46,7 @@ class State:
     start: np.ndarray
     start_misfit: float
     illumination: np.ndarray
+    recent: np.ndarray
     stalled: bool = False
     reached: bool = False
 
@@ -63,14 +67,16 @@ class State:
             "changes": (MEMORY, terms, cells),
             "start": shape,
             "illumination": shape,
-            "numbers": (7,),
+            "numbers": (8,),
+            "recent": (PATIENCE,),
         }
 
     def packed(self) -> dict[str, np.ndarray]:
         """Return it as float64 arrays of fixed shapes, from which :meth:`unpacked` makes the same bits."""
         held, kept = self.position, len(self.position.steps)
         room = [(MEMORY - kept, 0)]
-        numbers = [kept, self.stage, self.solves, self.start_misfit, self.stalled, self.reached, held.watched]
+        counts = [kept, len(self.recent), self.stage]
+        numbers = [*counts, self.solves, self.start_misfit, self.stalled, self.reached, held.watched]
         return {
             "point": held.point,
             "values": held.values,
@@ -80,17 +86,19 @@ class State:
             "start": self.start,
             "illumination": self.illumination,
             "numbers": np.array(numbers, dtype=np.float64),
+            "recent": np.pad(self.recent, (PATIENCE - len(self.recent), 0)),
         }
 
     @classmethod
     def unpacked(cls, arrays: Mapping[str, np.ndarray]) -> State:
         """Return the state that was packed."""
-        kept, stage, solves, start_misfit, stalled, reached, watched = arrays["numbers"].tolist()
+        kept, told, stage, solves, start_misfit, stalled, reached, watched = arrays["numbers"].tolist()
         first = MEMORY - int(kept)
         point, values, gradients = (arrays[name] for name in ("point", "values", "gradients"))
         memory = arrays["steps"][first:], arrays["changes"][first:]
         position = Position(point, values, gradients, *memory, watched)
-        ends = (start_misfit, arrays["illumination"], bool(stalled), bool(reached))
+        recent = arrays["recent"][PATIENCE - int(told) :]
+        ends = (start_misfit, arrays["illumination"], recent, bool(stalled), bool(reached))
         return cls(position, int(stage), solves, arrays["start"], *ends)
 
 
@@ -131,7 +139,7 @@ class Refiner:
         illumination = modelled.illumination(self.problem, self.bands[-1])
         terms = self._terms(0, _scene(start, illumination), modelled)
         position = Position.at(start.ravel(), terms)
-        return State(position, 0, self.solver.count - before, start, misfit, illumination)
+        return State(position, 0, self.solver.count - before, start, misfit, illumination, position.values[:1])
 
     def advance(self, state: State) -> State:
         """Return the state after one step, or after the change to the next stage; the same one at the end."""
@@ -142,11 +150,16 @@ class Refiner:
         if reached or self._is_ready(state) or state.solves >= self.ends[state.stage]:
             return self._next_stage(replace(state, reached=reached, stalled=False), scene)
         terms, weights = self._terms(state.stage, scene), self.weights(state)
-        position = self.descent.step(state.position, terms, weights, self._preconditioner(state.stage))
+        position = self.descent.step(
+            state.position, terms, weights, self._preconditioner(state.stage, state.illumination)
+        )
         state = replace(state, solves=state.solves + self.solver.count - before)
-        if position is state.position:
-            return self._next_stage(replace(state, reached=False, stalled=True), scene)
-        return replace(state, position=position)
+        misfits = np.append(state.recent, position.values[0])
+        is_long = len(misfits) > PATIENCE and self.settings.noise is None  # noise has its own criterion
+        gained_little = is_long and misfits[-1] > (1.0 - LITTLE) * misfits[0]
+        if position is state.position or gained_little:
+            return self._next_stage(replace(state, position=position, reached=False, stalled=True), scene)
+        return replace(state, position=position, recent=misfits[-PATIENCE:])
 
     def modelled(self, velocity: np.ndarray) -> torch.Tensor:
         """Return the records (shots, steps, receivers) of a map (nz, nx), with the wavelet that is compared."""
@@ -180,7 +193,8 @@ class Refiner:
             return replace(state, stage=stage)
         before = self.solver.count
         position = Position.at(state.position.point, self._terms(stage, scene))
-        return replace(state, position=position, stage=stage, solves=state.solves + self.solver.count - before)
+        solves = state.solves + self.solver.count - before
+        return replace(state, position=position, stage=stage, solves=solves, recent=position.values[:1])
 
     def _terms(self, stage: int, scene: Scene, modelled: Modelled | None = None) -> Callable[[np.ndarray], Trial]:
         """Return the misfit of a stage and the penalties of the priors as functions of the flattened map."""
@@ -202,11 +216,17 @@ class Refiner:
 
         return evaluate
 
-    def _preconditioner(self, stage: int) -> Callable[[np.ndarray], np.ndarray]:
+    def _preconditioner(self, stage: int, illumination: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the map of gradients that smooths them, and balances cells that the records see well and hardly."""
         width, shape = self.settings.stages[stage].smoothing, self.problem.acquisition.shape
-        if not width:
-            return lambda gradient: gradient
-        return lambda gradient: self._projected(gaussian_filter(gradient.reshape(shape), width, mode="reflect")).ravel()
+        scale = (illumination + DARK) ** -self.settings.balance
+
+        def precondition(gradient: np.ndarray) -> np.ndarray:
+            field = scale * gradient.reshape(shape)
+            smoothed = gaussian_filter(field, width, mode="reflect") if width else field
+            return self._projected(scale * smoothed).ravel()
+
+        return precondition
 
     def _projected(self, values: np.ndarray) -> np.ndarray:
         for prior in self.settings.priors:

@@ -56,6 +56,8 @@ class Refinement:
     slowest, fastest : bounds of the velocity, in m/s
     lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
         reflect and receivers record little; None to compare down to zero
+    balance : power of the illumination by which gradients are divided on both sides, so that deep cells move as soon as
+        shallow ones
     ready : misfit in the band of the next stage at which a stage ends, as it then has no cycle to skip
     noise : root mean square of the noise as a share of that of the observed records, where it is known; a stage ends as
         soon as its misfit is what the noise alone would cause (Morozov's discrepancy principle)
@@ -68,6 +70,7 @@ class Refinement:
     slowest: float = 1500.0
     fastest: float = 4500.0
     lowest: float | None = 0.2
+    balance: float = 0.6
     ready: float = 0.03
     noise: float | None = None
     unknown_wavelet: bool = False
@@ -83,6 +86,7 @@ class Refinement:
             raise InputError("a refinement has no stages, expected at least one.")
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
+        number("the balance of a refinement", self.balance, at_least=0.0, at_most=2.0)
         number("the misfit at which the next stage begins", self.ready, at_least=0.0)
         for name in ("lowest", "noise"):
             if getattr(self, name) is not None:
