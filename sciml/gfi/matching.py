@@ -1,143 +1,339 @@
-"""Records of one's own brought to the geometry, the time steps and the size that a network was trained for.
+"""Shot records of one's own brought to the geometry, the time steps and the size that a network was trained for.
 
-A network for 700 m and 15 Hz serves 1400 m and 7.5 Hz: velocities stay as they are if lengths and times grow alike.
+Velocities stay as they are if lengths and times grow alike, so that a network for 700 m and 15 Hz serves 700 a m at
+15 / a Hz. The rules, in cells of the network's map, which are a times as large:
+
+- The factor a is that of the distances between shots. Every set of shots that lie as the network's do, each within half
+  a cell, is a window. The median frequency of the records is 0.6 to 1.6 times that of the network's wavelet; of several
+  factors, that one counts for which the frequency and the places of the shots fit best.
+- Depths count from the sources and receivers: they may lie at others than the network's, the same for all within half
+  a cell, as no wave comes back from above.
+- Traces are interpolated linearly between receivers at most two cells apart, which reach to within half a cell of the
+  network's on both sides: of OpenFWI's records with every second receiver left out, 13 % is lost.
+- In time, traces are band-limited, so that they are resampled without aliasing. They last at least nine tenths of the
+  network's, zeros behind, and at the sources they peak within half a period of the network's wavelet.
+- Records of another size are multiplied by one number. Their sign has to be the network's.
+
+Windows that overlap by at least a quarter are blended to a section, which may be as wide as the line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
+from scipy.signal import resample_poly
 
 from sciml.errors import InputError
 from sciml.reference.waves import Acquisition
 
-ASIDE = 0.75  # cells by which a source may lie beside that of the network
-WIDEST_GAP = 2.5  # cells between receivers, beyond which interpolated traces are not those of the ground
-SHORTEST = 0.9  # of the network's time; what is missing at the end is taken as 0
-BAND = (0.6, 1.6)  # of the mean frequency of records to that of the wavelet, where the network knows such records
+ASIDE = 0.5  # cells by which a source may lie beside that of the network, and a receiver beyond the last one
+EDGE = 0.05  # cells by which receivers may lie outside of the section and are moved to its edge
+WIDEST_GAP = 2.0  # cells between receivers
+WIDEST_STEP = 0.75  # of a window's width, to the next window
+SHORTEST = 0.9  # of the network's time
+BAND = (0.6, 1.6)  # of the median frequency of records to the peak of the network's wavelet
+LATEST = 0.5  # of a period, by which waves at the sources may be late or early
 LOUDNESS = 2.0  # factor by which the size of records may differ from that of the training before it is adjusted
+ROUNDING = 1e-6  # relative to a cell
+LARGEST_FRACTION = 1000  # numerator and denominator of time steps, so that a trace drifts by a thousandth of a step
+WINDOW = ("kaiser", 8.0)  # of the low-pass filter: 80 dB
+ELSE = "the wave equation takes any positions: sciml solve gfi/fwi_cpu"
 
 
-class LineOfShots(Protocol):
-    """Shots of a line, such as :class:`~sciml.data.formats.segy.SegyShots`."""
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Shots of a line; positions are pairs (z, x) in metres.
+
+    Attributes
+    ----------
+    records : (shots, steps, receivers), from the time of the shot on
+    time_step : seconds
+    sources : (shots, 2)
+    receivers : (receivers, 2) or (shots, receivers, 2)
+    mask : (shots, receivers), False where there is no trace; None if there are all
+    """
 
     records: np.ndarray
     time_step: float
     sources: np.ndarray
     receivers: np.ndarray
-    mask: np.ndarray | None
+    mask: np.ndarray | None = None
+
+    def gather(self, shot: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the living traces (steps, receivers) of a shot and where they were recorded, from left to right."""
+        places = self.receivers if self.receivers.ndim == 2 else self.receivers[shot]
+        alive = np.arange(len(places)) if self.mask is None else np.flatnonzero(self.mask[shot])
+        alive = alive[np.unique(places[alive, 1], return_index=True)[1]]
+        return self.records[shot][:, alive], places[alive]
 
 
-@dataclass(frozen=True)
-class MatchedShots:
-    """Records as a network wants them.
+class Window(NamedTuple):
+    """Shots of a line that lie as those of the network.
 
     Attributes
     ----------
-    records : (shots, steps, receivers) float32
-    acquisition : theirs: that of the network, with lengths and times times a factor
-    factor : of lengths and times
-    gain : by which the records were multiplied
+    factor : of lengths
+    left : x of the first column
+    shots : their numbers
+    aside : cells by which they lie aside at most
     """
 
+    factor: float
+    left: float
+    shots: tuple[int, ...]
+    aside: float
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedShots:
+    """Records of a line as a network takes them, and as the wave equation does.
+
+    Attributes
+    ----------
+    windows : (windows, shots, steps, receivers) float32, at the network's receivers
+    columns : of the section, at which each window begins, (windows,); not always whole numbers
+    records : (shots, steps, receivers) float32: the line's own traces over the section, at the network's time steps
+    acquisition : of these
+    factor : of lengths and times
+    gain : by which the windows were multiplied
+    corner : (z, x) on the line of the centre of the section's top left cell
+    """
+
+    windows: np.ndarray
+    columns: np.ndarray
     records: np.ndarray
     acquisition: Acquisition
     factor: float
     gain: float
+    corner: tuple[float, float]
+
+    def blended(self, maps: np.ndarray) -> np.ndarray:
+        """Return the section (nz, nx) of the windows' maps (windows, nz, nx), whose weights fade towards their ends."""
+        width = maps.shape[2]
+        total, weights = np.zeros(self.acquisition.shape), np.zeros(self.acquisition.shape[1])
+        for velocity, first in zip(maps, self.columns, strict=True):
+            inside = np.arange(len(weights)) - first
+            kept = (inside > -ROUNDING) & (inside < width - 1 + ROUNDING)
+            places = np.clip(inside[kept], 0.0, width - 1.0)
+            before = np.minimum(places.astype(int), width - 2)
+            share = places - before
+            weight = np.sin(np.pi * (places + 0.5) / width) ** 2
+            total[:, kept] += weight * ((1 - share) * velocity[:, before] + share * velocity[:, before + 1])
+            weights[kept] += weight
+        return total / weights
 
 
-def match(shots: LineOfShots, wanted: Acquisition, deviation: float) -> MatchedShots:
-    """Return the records of a line at the receivers and times of a network's acquisition, scaled to its length.
-
-    Traces are interpolated linearly between receivers and by cubic splines in time. The factor of lengths is that of
-    the distances from the first to the last source.
+def match(line: Line, wanted: Acquisition, deviation: float) -> MatchedShots:
+    """Return the records of a line at the receivers and times of a network's acquisition, in windows along the line.
 
     Parameters
     ----------
-    shots : of the line
+    line : of shots
     wanted : acquisition that the network was trained for
     deviation : of the records that it was trained on
 
     Raises
     ------
     InputError
-        If there are more or fewer shots, a source lies elsewhere, receivers are too far apart or do not reach to the
-        ends, or the records are too short or of another band.
+        If the line does not keep one of the rules above, which the sentence names.
     """
-    if len(shots.sources) != wanted.shots:
-        raise InputError(f"the line has {len(shots.sources)} shots, but the network is made for {wanted.shots}.")
-    order = np.argsort(shots.sources[:, 1])
-    across = shots.sources[order, 1]
-    of_network = wanted.sources[:, 1]
-    factor = float((across[-1] - across[0]) / (of_network[-1] - of_network[0]))
-    if not factor > 0:
-        raise InputError("all sources of the line lie at one place, expected sources along it.")
-    target = wanted.scaled(factor)
-    left = float(np.median(across - target.sources[:, 1]))
-    aside = np.abs(across - left - target.sources[:, 1]) / target.spacing
-    if aside.max() > ASIDE:
-        shot = int(aside.argmax())
-        raise InputError(
-            f"source {shot + 1} from the left lies at {across[shot] - left:g} m, but the network is made for "
-            f"{target.sources[shot, 1]:g} m (of {target.spacing:g} m cells); the wave equation takes any positions: "
-            "sciml solve gfi/fwi_cpu."
-        )
-    receivers = np.broadcast_to(shots.receivers, (len(across), *shots.receivers.shape[-2:]))[order, :, 1] - left
-    alive = np.ones(receivers.shape, bool) if shots.mask is None else shots.mask[order]
-    found = np.stack(
-        [
-            _at_receivers(shots.records[shot][:, alive[place]], receivers[place][alive[place]], target)
-            for place, shot in enumerate(order)
-        ]
-    )
-    found = _at_times(found, shots.time_step, target)
-    _check_band(found, target)
-    size = float(found.std())
+    frequency = median_frequency(line.records, line.time_step)
+    windows = _windows(line, wanted, frequency)
+    target = wanted.scaled(windows[0].factor)
+    line = replace(line, records=_at_times(line.records, line.time_step, target), time_step=target.time_step)
+    gathers, depths = [], []
+    for window in windows:
+        found = [_at_receivers(*line.gather(shot), target.receivers[:, 1] + window.left) for shot in window.shots]
+        gathers.append([traces for traces, _ in found])
+        depths.append(line.sources[list(window.shots), 0] - target.sources[:, 0])
+        depths += [deep - target.receivers[:, 0] for _, deep in found]
+    top = _common_depth(np.concatenate(depths), target)
+    records = np.array(gathers)
+    _check_start(records, target)
+    size = float(records.std())
     gain = 1.0 if 1 / LOUDNESS <= size / deviation <= LOUDNESS else deviation / size
-    return MatchedShots((gain * found).astype(np.float32), target, factor, gain)
+    lefts = np.array([window.left for window in windows])
+    columns = (lefts - lefts[0]) / target.spacing
+    section = _section(line, target, (top, lefts[0]), target.shape[1] + int(columns[-1] + ROUNDING))
+    return MatchedShots(
+        (gain * records).astype(np.float32), columns, *section, windows[0].factor, gain, (top, float(lefts[0]))
+    )
 
 
-def _at_receivers(traces: np.ndarray, places: np.ndarray, target: Acquisition) -> np.ndarray:
-    """Return traces (steps, receivers) at the network's receivers."""
-    places, first = np.unique(places, return_index=True)
-    traces, wanted = traces[:, first].astype(np.float64), target.receivers[:, 1]
-    reach = max(places[0] - wanted[0], wanted[-1] - places[-1]) if len(places) else np.inf
-    gap = np.diff(places).max(initial=0.0)
-    if max(reach, gap / WIDEST_GAP) > target.spacing:
+def median_frequency(records: np.ndarray, time_step: float) -> float:
+    """Return the frequency in hertz below which half of the energy of records (shots, steps, receivers) is.
+
+    White noise of a tenth of the energy moves it by little, unlike the mean.
+    """
+    power = np.zeros(records.shape[1] // 2 + 1)
+    for shot in records:
+        power += (np.abs(np.fft.rfft(shot, axis=0)) ** 2).sum(1)
+    if not power.sum() > 0:
+        raise InputError("the records are zero everywhere.")
+    below = np.concatenate([[0.0], power.cumsum()])
+    return float(np.interp(below[-1] / 2, below, np.arange(len(below)) - 0.5)) / (records.shape[1] * time_step)
+
+
+def _windows(line: Line, wanted: Acquisition, frequency: float) -> list[Window]:
+    """Return the windows of one factor, from left to right."""
+    found = _layouts(line.sources[:, 1], wanted)
+    ratios = np.array([frequency * window.factor / wanted.frequency for window in found])
+    aside = np.array([window.aside for window in found])
+    in_band = (ratios >= BAND[0]) & (ratios <= BAND[1])
+    best = int((np.abs(np.log(np.maximum(ratios, 1e-9))) + aside + np.where(in_band, 0.0, 1e3)).argmin())
+    if not in_band[best]:
         raise InputError(
-            f"the receivers of a shot are up to {gap:g} m apart and end {max(reach, 0.0):g} m before those of the "
-            f"network, expected at most {WIDEST_GAP * target.spacing:g} and {target.spacing:g} m."
+            f"the records have a median frequency of {frequency:.3g} Hz, but at this distance between shots the "
+            f"network is made for wavelets of {wanted.frequency / found[best].factor:.3g} Hz; filter them, or train a "
+            "network on records of your own wavelet."
         )
-    after = np.clip(np.searchsorted(places, wanted), 1, max(len(places) - 1, 1))
-    share = np.clip((wanted - places[after - 1]) / (places[after] - places[after - 1]), 0.0, 1.0)
-    return (1 - share) * traces[:, after - 1] + share * traces[:, after]
-
-
-def _at_times(records: np.ndarray, time_step: float, target: Acquisition) -> np.ndarray:
-    """Return records at the network's times, zeros after the last sample."""
-    times, wanted = time_step * np.arange(records.shape[1]), target.time_step * np.arange(target.steps)
-    if times[-1] < SHORTEST * wanted[-1]:
+    factor, across = found[best].factor, wanted.sources[:, 1]
+    tolerance = ASIDE * wanted.spacing / np.ptp(across)
+    alike = {each.shots for each in found if abs(each.factor / factor - 1) <= tolerance}
+    windows = []
+    for shots in alike:
+        beside = line.sources[list(shots), 1] - factor * across
+        left, cell = _middle(beside), factor * wanted.spacing
+        windows.append(Window(factor, left, shots, float(np.abs(beside - left).max()) / cell))
+    windows = sorted((each for each in windows if each.aside <= ASIDE + ROUNDING), key=lambda each: each.left)
+    widest = float(np.diff([each.left for each in windows]).max(initial=0.0))
+    most = WIDEST_STEP * factor * wanted.spacing * wanted.shape[1]
+    if widest > most:
         raise InputError(
-            f"the records last {times[-1]:g} s, but the network is made for {wanted[-1]:g} s at this length; record "
-            "longer, or use sciml solve gfi/fwi_cpu."
+            f"the windows in which the shots of the line lie as the network's do are up to {widest:g} m apart, "
+            f"expected at most {most:g} m, so that they overlap; give the parts of the line one by one."
         )
-    spline = make_interp_spline(times, records, k=3, axis=1)
-    found = spline(np.minimum(wanted, times[-1]))
-    found[:, wanted > times[-1]] = 0.0
+    return windows
+
+
+def _layouts(across: np.ndarray, wanted: Acquisition) -> list[Window]:
+    """Return all sets of shots at x that lie as those of the network, each within half a cell."""
+    of_network = wanted.sources[:, 1]
+    first, last = int(of_network.argmin()), int(of_network.argmax())
+    if len(across) < wanted.shots:
+        raise InputError(f"the line has {len(across)} shots, but the network is made for {wanted.shots}.")
+    if not np.ptp(across) > 0 or first == last:
+        raise InputError("all sources of the line or of the network lie at one place, expected sources along it.")
+    found, nearest = [], (np.inf, 0.0, 0.0)
+    for left, right in combinations(np.unique(across).tolist(), 2):
+        factor = (right - left) / float(of_network[last] - of_network[first])
+        places = left + factor * (of_network - of_network[first])
+        shots = np.abs(across[:, None] - places).argmin(0)
+        beside = across[shots] - places
+        cell = factor * wanted.spacing
+        middle = _middle(beside)
+        worst = int(np.abs(beside - middle).argmax())
+        off = abs(beside[worst] - middle)
+        nearest = min(nearest, (off / cell, float(places[worst] + middle), cell))
+        if off <= (ASIDE + ROUNDING) * cell:
+            start = left - factor * float(of_network[first]) + middle
+            found.append(Window(factor, start, tuple(shots.tolist()), float(off / cell)))
+    if not found:
+        cells, place, cell = nearest
+        raise InputError(
+            f"no {wanted.shots} shots of the line lie as the network's do: where the line fits best, it has none "
+            f"within {cells * cell:.3g} m of {place:g} m, expected one within half a cell, {ASIDE * cell:.3g} m; "
+            f"{ELSE}."
+        )
     return found
 
 
-def _check_band(records: np.ndarray, target: Acquisition) -> None:
-    """Refuse records whose mean frequency is not that of the wavelet."""
-    power = (np.abs(np.fft.rfft(records, axis=1)) ** 2).sum((0, 2))
-    if not power.sum() > 0:
-        raise InputError("the records are zero everywhere.")
-    mean = float((np.fft.rfftfreq(target.steps, target.time_step) * power).sum() / power.sum())
-    if not BAND[0] * target.frequency <= mean <= BAND[1] * target.frequency:
+def _middle(values: np.ndarray) -> float:
+    return float(values.max() + values.min()) / 2
+
+
+def _at_times(records: np.ndarray, time_step: float, target: Acquisition) -> np.ndarray:
+    """Return records (shots, steps, receivers) at the network's times, zeros after the last sample."""
+    last, wanted = time_step * (records.shape[1] - 1), target.time_step * (target.steps - 1)
+    if last < SHORTEST * wanted:
         raise InputError(
-            f"the records have a mean frequency of {mean:.3g} Hz, but at this length the network is made for wavelets "
-            f"of {target.frequency:.3g} Hz; filter them, or train a network on records of your own wavelet."
+            f"the records last {last:g} s, but the network is made for {wanted:g} s at this length; record longer, or "
+            "use sciml solve gfi/fwi_cpu."
         )
+    ratio = _ratio(time_step / target.time_step)
+    found = np.zeros((len(records), target.steps, records.shape[2]), np.float32)
+    for shot, traces in enumerate(records):
+        resampled = resample_poly(
+            traces.astype(np.float64), ratio.numerator, ratio.denominator, axis=0, window=WINDOW, padtype="line"
+        )
+        kept = resampled[: min(target.steps, int(last / target.time_step + ROUNDING) + 1)]
+        found[shot, : len(kept)] = kept
+    return found
+
+
+def _ratio(value: float) -> Fraction:
+    """Return a fraction close to a positive number, of which neither part is above a thousand or so."""
+    if value > 1:
+        return 1 / Fraction(1 / value).limit_denominator(LARGEST_FRACTION)
+    return Fraction(value).limit_denominator(LARGEST_FRACTION)
+
+
+def _at_receivers(traces: np.ndarray, where: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return traces (steps, receivers) at the network's receivers, x = wanted, and the depths there."""
+    cell = float(np.ptp(wanted)) / max(len(wanted) - 1, 1)
+    places = where[:, 1]
+    if len(places) < 2:
+        raise InputError("a shot has fewer than two receivers, expected some along the line.")
+    reach = max(places[0] - wanted.min(), wanted.max() - places[-1])
+    inner = places[(places > wanted.min() - cell) & (places < wanted.max() + cell)]
+    gap = float(np.diff(inner).max(initial=0.0))
+    if max(reach / ASIDE, gap / WIDEST_GAP) > (1 + ROUNDING) * cell:
+        raise InputError(
+            f"the receivers of a shot are up to {gap:g} m apart and end {max(reach, 0.0):g} m before those of the "
+            f"network, expected at most {WIDEST_GAP * cell:g} and {ASIDE * cell:g} m; {ELSE}."
+        )
+    after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
+    share = np.clip((wanted - places[after - 1]) / (places[after] - places[after - 1]), 0.0, 1.0)
+    found = (1 - share) * traces[:, after - 1] + share * traces[:, after]
+    return found, (1 - share) * where[after - 1, 0] + share * where[after, 0]
+
+
+def _common_depth(deeper: np.ndarray, target: Acquisition) -> float:
+    """Return by how much sources and receivers lie deeper than the network's."""
+    top = _middle(deeper)
+    if float(np.abs(deeper - top).max()) > (ASIDE + ROUNDING) * target.spacing:
+        raise InputError(
+            f"sources and receivers lie from {deeper.min():g} to {deeper.max():g} m below those of the network, "
+            f"expected one depth within {ASIDE * target.spacing:g} m, as the network knows no topography; {ELSE}."
+        )
+    return top
+
+
+def _check_start(records: np.ndarray, target: Acquisition) -> None:
+    """Refuse records (windows, shots, steps, receivers) whose waves leave the sources at another time."""
+    apart = np.abs(target.receivers[:, 1] - target.sources[:, 1:])
+    nearest = records[:, np.arange(target.shots), :, apart.argmin(1)]  # (shots, windows, steps)
+    peaks = np.abs(nearest).argmax(-1) - int(np.abs(target.wavelet).argmax())
+    late = float(np.median(peaks)) * target.time_step
+    if abs(late) > LATEST / target.frequency:
+        raise InputError(
+            f"waves peak at the sources {abs(late):.3g} s {'later' if late > 0 else 'earlier'} than the wavelet that "
+            f"the network knows, expected at most {LATEST / target.frequency:.3g} s; change the delay of the "
+            "traces by as much."
+        )
+
+
+def _section(
+    line: Line, target: Acquisition, corner: tuple[float, float], columns: int
+) -> tuple[np.ndarray, Acquisition]:
+    """Return the line's own traces over a section, and how they were recorded."""
+    ends = target.spacing * np.array([target.shape[0] - 1.0, columns - 1.0])
+    room = (ASIDE + ROUNDING) * target.spacing
+    edge = EDGE * target.spacing
+    sources = line.sources - corner
+    receivers = np.broadcast_to(line.receivers, (len(sources), *line.receivers.shape[-2:])) - corner
+    mask = np.ones(receivers.shape[:2], bool) if line.mask is None else line.mask
+    mask = mask & ((receivers > -edge) & (receivers < ends + edge)).all(-1)
+    shots = np.flatnonzero(((sources > -room) & (sources < ends + room)).all(-1) & mask.any(1))
+    acquisition = replace(
+        target,
+        shape=(target.shape[0], columns),
+        sources=np.clip(sources[shots], 0.0, ends),
+        receivers=np.clip(receivers[shots], 0.0, ends),
+        mask=None if mask[shots].all() else mask[shots],
+    )
+    return np.where(mask[shots, None], line.records[shots], np.float32(0)), acquisition

@@ -4,12 +4,13 @@
 ending        contents
 ============= ==========================================================================================
 .npy          records ``(shots, steps, receivers)``, or ``(maps, shots, steps, receivers)`` of several maps, of the
-              network's acquisition; to be written, the maps ``(depth, width)`` or ``(maps, depth, width)`` in m/s
+              network's acquisition; or those of a line, whose acquisition is given. To be written, the maps
+              ``(depth, width)`` or ``(maps, depth, width)`` in m/s
 .sgy, .segy   the shots of a line, which are brought to the network's geometry, see :mod:`sciml.gfi.matching`
 .xdmf         and the other files of fields (.vtu, .msh, .med): one map, the field ``velocity`` in m/s on points in
-              metres, of which the first coordinate is across and the second is minus the depth; of a refined map also
-              ``start``, that of the network, and ``illumination``, how much the records change with each cell relative
-              to the median cell
+              metres, of which the first coordinate is along the line and the second is minus the depth; of a refined
+              map also ``start``, that of the network, and ``illumination``, how much the records change with each cell
+              relative to the median cell
 ============= ==========================================================================================
 """
 
@@ -26,32 +27,45 @@ import torch
 from torch import Tensor
 
 from sciml.atomic import write_bytes
-from sciml.checks import finite
-from sciml.errors import DataFormatError, InputError
+from sciml.checks import whole_number
+from sciml.errors import InputError
+from sciml.gfi.observed import Observed, read_observed
 from sciml.mesh import Grid
 from sciml.mesh.files import WRITE, write_fields
-from sciml.npy_files import read_npy
 
 if TYPE_CHECKING:
-    from sciml.gfi.refinement import Refinement
+    from sciml.gfi.refinement import Refined
     from sciml.reference.waves import Acquisition
     from sciml.training.task import PredictionProgress
 
 AT_ONCE = 32  # maps
-SEGY = (".sgy", ".segy")
 
 
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """Records as a network takes them, ``(maps, shots, steps, receivers)``, and how they were made.
+@dataclass(frozen=True)
+class Wishes:
+    """Requests beside the maps of the network.
 
-    ``about`` has numbers on how they were brought there; ``wavelet_is_known`` is false for those of a line.
+    Parameters
+    ----------
+    solves : of the wave equation, with which each map is refined until its records fit those of the file
+    noise : of the records relative to their root mean square, where it is known
+    geometry : JSON file with the acquisition of records in ``.npy``, where it is not that of the network
+    plot : picture of the map
     """
 
-    records: np.ndarray
-    acquisition: Acquisition
-    about: dict[str, float]
-    wavelet_is_known: bool = True
+    solves: int = 0
+    noise: float | None = None
+    geometry: Path | None = None
+    plot: Path | None = None
+
+    def __post_init__(self) -> None:
+        whole_number("refine", self.solves, at_least=0)
+        if self.noise is not None and not self.solves:
+            raise InputError("noise is for the refinement; give refine=SOLVES, such as refine=300, or leave it out.")
+        if self.plot is not None:
+            from sciml.plots.style import checked_path
+
+            checked_path(self.plot)
 
 
 @dataclass(frozen=True)
@@ -74,80 +88,50 @@ class Network:
 
 
 def predict_maps(
-    network: Network,
-    source: Path,
-    output: Path,
-    *,
-    solves: int = 0,
-    noise: float | None = None,
-    progress: PredictionProgress | None = None,
+    network: Network, source: Path, output: Path, wishes: Wishes, progress: PredictionProgress | None = None
 ) -> dict[str, float]:
-    """Write the maps of the records in a file; return their number and their least, mean and largest velocity.
+    """Write the maps of the records in a file; return numbers about them.
+
+    These are the number of the maps, their least, mean and largest velocity, how a line was brought to the network, and
+    of refinements misfits, solves, the share of cells not seen, and of the maps that ended at the limit of solves or
+    stalled.
 
     Parameters
     ----------
     network : that has been trained
     source, output : see the table above
-    solves : of the wave equation, with which each map is refined until its records fit those of the file
-    noise : of the records relative to their root mean square, where it is known
+    wishes : beside
     progress : called now and then
     """
     source, output = Path(source), Path(output)
     if output.suffix not in (".npy", *WRITE):
         raise InputError(f"{output} ends with {output.suffix!r}, expected one of .npy, {', '.join(WRITE)}.")
-    settings = _refinement(solves, noise)
-    observed = read_observed(source, network)
-    if len(observed.records) > 1 and output.suffix != ".npy":
+    observed = read_observed(source, wishes.geometry, network.acquisition, network.deviation)
+    if len(observed.records) > 1 and (output.suffix != ".npy" or wishes.plot is not None):
         raise InputError(
-            f"{source} has records of {len(observed.records)} maps, which one file of fields does not hold; write .npy."
+            f"{source} has records of {len(observed.records)} maps, which one file of fields does not hold; write .npy "
+            "without plot=."
         )
     report = progress or (lambda done, words: None)
-    maps = network.maps(observed.records, report if settings is None else lambda done, words: None)
-    fields, numbers = {"velocity": maps}, dict(observed.about)
-    if settings is not None:
-        fields, refined = _refined(maps, observed, settings, report)
-        numbers |= refined
-    write_maps(output, fields, observed.acquisition.spacing)
+    maps = observed.joined(network.maps(observed.windows, (lambda done, words: None) if wishes.solves else report))
+    fields, refined = {"velocity": maps}, []
+    if wishes.solves:
+        refined = _refined(maps, observed, wishes, report)
+        names = {"velocity": "map", "illumination": "illumination"}
+        fields = {name: np.stack([getattr(each, own) for each in refined]) for name, own in names.items()}
+        fields["start"] = maps
+    write_maps(output, fields, observed.acquisition.spacing, observed.corner)
+    if wishes.plot is not None:
+        _draw(wishes.plot, maps[0], observed, refined)
     found = fields["velocity"]
     ends = {"least": found.min(), "mean": found.mean(), "largest": found.max()}
-    return {"maps": float(len(found))} | {name: float(value) for name, value in ends.items()} | numbers
+    numbers = {"maps": float(len(found))} | {name: float(value) for name, value in ends.items()}
+    return numbers | observed.about | _means(refined)
 
 
-def read_observed(source: Path, network: Network) -> Observed:
-    """Return the records in a file as a network takes them.
-
-    Parameters
-    ----------
-    source : ``.npy`` or SEG-Y
-    network : that takes them
-
-    Raises
-    ------
-    DataFormatError
-        If the file cannot be read, or holds something else.
-    InputError
-        If the shots of a line do not suit the network.
-    """
-    if source.suffix.lower() in SEGY:
-        from sciml.data.formats.segy import read_segy
-        from sciml.gfi.matching import match
-
-        found = match(read_segy(source), network.acquisition, network.deviation)
-        about = {"length_factor": found.factor, "gain": found.gain}
-        return Observed(found.records[None], found.acquisition, about, wavelet_is_known=False)
-    if source.suffix != ".npy":
-        raise DataFormatError(f"{source} ends with {source.suffix!r}, expected .npy, .sgy or .segy with records.")
-    try:
-        records = finite(f"{source}", read_npy(source), error=DataFormatError)
-        network.acquisition.check_records(f"the records in {source}", records)
-    except (InputError, ValueError) as error:
-        raise DataFormatError(f"{source} holds no records for this network: {error}") from error
-    if records.ndim not in (3, 4) or not len(records):
-        raise DataFormatError(f"{source} has shape {records.shape}, expected records of one map or of several.")
-    return Observed(records if records.ndim == 4 else records[None], network.acquisition, {})
-
-
-def write_maps(output: Path, fields: dict[str, np.ndarray], spacing: float) -> None:
+def write_maps(
+    output: Path, fields: dict[str, np.ndarray], spacing: float, corner: tuple[float, float] = (0.0, 0.0)
+) -> None:
     """Write maps, ``(maps, depth, width)`` by name: all velocities to ``.npy``, the first of each to a file of fields.
 
     Parameters
@@ -155,6 +139,7 @@ def write_maps(output: Path, fields: dict[str, np.ndarray], spacing: float) -> N
     output : file
     fields : ``velocity`` among them
     spacing : of the cells in metres
+    corner : (depth, x) of the centre of the top left cell
     """
     velocity = fields["velocity"]
     if output.suffix == ".npy":
@@ -163,40 +148,54 @@ def write_maps(output: Path, fields: dict[str, np.ndarray], spacing: float) -> N
         write_bytes(output, file.getvalue())
         return
     depth, width = velocity.shape[1:]
+    top, left = corner
     # The first axis of a grid is across, the second upwards: the deepest row comes first.
-    grid = Grid((width, depth), (0.0, -(depth - 1) * spacing), ((width - 1) * spacing, 0.0))
-    write_fields(output, grid, {name: maps[0, ::-1].T for name, maps in fields.items()})
+    ends = (left, -top - (depth - 1) * spacing), (left + (width - 1) * spacing, -top)
+    write_fields(output, Grid((width, depth), *ends), {name: maps[0, ::-1].T for name, maps in fields.items()})
 
 
-def _refinement(solves: int, noise: float | None) -> Refinement | None:
-    if not solves:
-        if noise is not None:
-            raise InputError("noise is for the refinement; give refine=SOLVES, such as refine=300, or leave it out.")
-        return None
-    from sciml.gfi.refinement import Refinement
+def _refined(maps: np.ndarray, observed: Observed, wishes: Wishes, report: PredictionProgress) -> list[Refined]:
+    """Return what the refinements of the maps come to, from the network's maps within the bounds."""
+    from sciml.gfi.refinement import Refinement, refine
 
-    return Refinement(solves=solves, noise=noise)
-
-
-def _refined(
-    maps: np.ndarray, observed: Observed, settings: Refinement, report: PredictionProgress
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return the refined maps and what belongs to them, and the means of the numbers about them."""
-    from sciml.gfi.refinement import refine
-
-    settings = replace(settings, unknown_wavelet=not observed.wavelet_is_known)
+    noise = None if wishes.noise is None else wishes.noise * observed.noise_factor
+    settings = Refinement(solves=wishes.solves, noise=noise, unknown_wavelet=not observed.wavelet_is_known)
+    np.clip(maps, settings.slowest, settings.fastest, out=maps)
     found = []
     for number, start in enumerate(maps):
-        start = np.clip(start, settings.slowest, settings.fastest)
 
         def told(done: float, words: str, number: int = number) -> None:
             report((number + done) / len(maps), words)
 
         found.append(refine(start, observed.records[number], observed.acquisition, settings, progress=told))
-    fields = {
-        "velocity": np.stack([each.map for each in found]),
-        "start": maps,
-        "illumination": np.stack([each.illumination for each in found]),
-    }
+    return found
+
+
+def _means(refined: list[Refined]) -> dict[str, float]:
+    """Return the means of the numbers about refinements."""
+    from sciml.training import fit_outcomes
+
     names = ("solves", "start_misfit", "misfit", "unseen")
-    return fields, {name: float(np.mean([getattr(each, name) for each in found])) for name in names}
+    rows = [{name: getattr(each, name) for name in names} | fit_outcomes.columns(each.status) for each in refined]
+    return {name: float(np.mean([row[name] for row in rows])) for name in (rows[0] if rows else ())}
+
+
+def _draw(path: Path, start: np.ndarray, observed: Observed, refined: list[Refined]) -> None:
+    """Draw the map of the network; or it beside the refined one, what the records see, and how they fit."""
+    from sciml import plots
+    from sciml.reference.waves import WaveSolver
+
+    acquisition = observed.acquisition
+    if not refined:
+        plots.velocity_maps_picture({"predicted": start}, acquisition.spacing, path)
+        return
+    found = refined[0]
+    with torch.no_grad():
+        solver = WaveSolver(replace(acquisition, wavelet=found.wavelet))
+        modelled = solver(torch.from_numpy(found.map)[None])[0].numpy()
+    middle = acquisition.shots // 2
+    traces = slice(None) if acquisition.mask is None else acquisition.mask[middle]
+    seen = {"observed": observed.records[0, middle][:, traces], "modelled": modelled[middle][:, traces]}
+    seen["residual"] = seen["observed"] - seen["modelled"]
+    scales = acquisition.spacing, acquisition.time_step
+    plots.inversion_picture({"start": start, "refined": found.map}, found.illumination, seen, scales, path)

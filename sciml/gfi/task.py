@@ -24,7 +24,7 @@ from sciml.gfi.networks.base import (
     TwoWayNetwork,
 )
 from sciml.gfi.networks.baselines import AutoLinear
-from sciml.gfi.predicting import Network, predict_maps
+from sciml.gfi.predicting import Network, Wishes, predict_maps
 from sciml.gfi.stored_acquisition import StoredAcquisition
 from sciml.metrics import structural_similarity
 from sciml.training.task import PredictionProgress, Task
@@ -159,6 +159,8 @@ class InversionTask(SeismicTask):
         *,
         refine: int = 0,
         noise: float | None = None,
+        acquisition: str | None = None,
+        plot: str | None = None,
         progress: PredictionProgress | None = None,
     ) -> dict[str, float]:
         """Write the velocity maps of records, refined by full-waveform inversion if that is asked for.
@@ -169,10 +171,12 @@ class InversionTask(SeismicTask):
         output : ``.npy``, or a file of fields for one map
         refine : solves of the wave equation for each map; 0 leaves the maps as the network gives them
         noise : of the records relative to their root mean square, where it is known, for the refinement
+        acquisition : JSON file with that of records in ``.npy`` which have another one than the network
+        plot : picture of the map (.png, .pdf, .svg); of a refined one with start, illumination and gathers
         """
-        whole_number("refine", refine, at_least=0)
+        geometry, picture = (None if name is None else Path(name) for name in (acquisition, plot))
         network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation))
-        return predict_maps(network, source, output, solves=refine, noise=noise, progress=progress)
+        return predict_maps(network, source, output, Wishes(refine, noise, geometry, picture), progress)
 
 
 class ModellingTask(SeismicTask):

@@ -23,7 +23,13 @@ from sciml.plots.labelled_graphs import ClassifiedGraph, classified_graphs
 from sciml.plots.landscapes import loss_landscape, spectrum
 from sciml.plots.linear_systems import comparison_picture, solution_picture
 from sciml.plots.networks import error_by_size, law_picture, network_picture, predicted_beside_true
-from sciml.plots.seismic import gathers_picture, misfit_picture, sensing_picture, velocity_maps_picture
+from sciml.plots.seismic import (
+    gathers_picture,
+    inversion_picture,
+    misfit_picture,
+    sensing_picture,
+    velocity_maps_picture,
+)
 from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
 from sciml.plots.snapshots import field_snapshots
@@ -55,6 +61,7 @@ __all__ = [
     "field_snapshots",
     "fine_beside_coarse",
     "gathers_picture",
+    "inversion_picture",
     "law_picture",
     "loss_landscape",
     "misfit_picture",

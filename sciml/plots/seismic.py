@@ -81,9 +81,7 @@ def sensing_figure(illumination: np.ndarray, spacing: float, spread: np.ndarray 
     fields = _maps(named)
     figure = Figure(figsize=(WIDTH * len(fields), WIDTH * _aspect(fields)), layout="constrained")
     panels = figure.subplots(1, len(fields), squeeze=False)[0]
-    decades = np.log10(np.maximum(fields["illumination"], 1e-30))
-    scale = Normalize(decades.max() - DECADES, decades.max(), clip=True)
-    _section(figure, panels[0], decades, spacing, ("logarithm of the illumination", "cividis", scale))
+    _illumination(figure, panels[0], fields["illumination"], spacing)
     entitle(panels[0], "Change of the records with each cell")
     if spread is not None:
         scale = Normalize(0.0, max(float(fields["spread"].max()), 1.0))
@@ -119,7 +117,7 @@ def gathers_figure(records: Mapping[str, np.ndarray], time_step: float, shots: S
         shape = fields[name].shape
     if not fields:
         raise InputError("there are no records to draw, expected some.")
-    count, steps, receivers = next(iter(fields.values())).shape
+    count = len(next(iter(fields.values())))
     chosen = sorted({0, count // 2, count - 1}) if shots is None else list(shots)
     outside = [shot for shot in chosen if not 0 <= shot < count]
     if outside:
@@ -128,22 +126,64 @@ def gathers_figure(records: Mapping[str, np.ndarray], time_step: float, shots: S
     panels = figure.subplots(len(chosen), len(fields), squeeze=False, sharex=True, sharey=True)
     first = next(iter(fields.values()))
     for row, shot in zip(panels, chosen, strict=True):
-        largest = max(float(np.quantile(np.abs(first[shot]), 1.0 - CLIPPED)), 1e-30)
+        largest = _loudness(first[shot])
         for axes, (name, field) in zip(row, fields.items(), strict=True):
-            axes.imshow(
-                field[shot],
-                cmap="gray",
-                vmin=-largest,
-                vmax=largest,
-                aspect="auto",
-                extent=(-0.5, receivers - 0.5, (steps - 0.5) * time_step, -0.5 * time_step),
-                interpolation="nearest",
-            )
+            _gather(axes, field[shot], time_step, largest)
             entitle(axes, f"{name.capitalize()}, shot {shot + 1}")
-            tidy(axes)
         row[0].set_ylabel("time [s]", color=INK)
     for axes in panels[-1]:
         axes.set_xlabel("receiver", color=INK)
+    return figure
+
+
+@own_look
+def inversion_picture(
+    maps: Mapping[str, np.ndarray],
+    illumination: np.ndarray,
+    gathers: Mapping[str, np.ndarray],
+    scales: tuple[float, float],
+    path: str | Path,
+) -> None:
+    """Draw an inversion in one picture, maps and illumination above, gathers of one shot below, and write it.
+
+    Parameters
+    ----------
+    maps : by title, such as start and refined, each (nz, nx) in m/s, on one scale
+    illumination : relative to the median cell, (nz, nx), not negative
+    gathers : by title, such as observed, modelled and residual, each (steps, receivers), on the scale of the first
+    scales : spacing of the cells in metres, time step in seconds
+    path : .png, .pdf or .svg
+    """
+    checked_path(path)
+    save(inversion_figure(maps, illumination, gathers, scales), path)
+
+
+def inversion_figure(
+    maps: Mapping[str, np.ndarray],
+    illumination: np.ndarray,
+    gathers: Mapping[str, np.ndarray],
+    scales: tuple[float, float],
+) -> Figure:
+    """Return the figure of `inversion_picture`."""
+    fields, (spacing, time_step) = _maps({**maps, "illumination": illumination}), scales
+    illumination = fields.pop("illumination")
+    columns = max(len(fields) + 1, len(gathers))
+    heights = [1.2 * _aspect(fields), 1.0]
+    figure = Figure(figsize=(1.2 * WIDTH * columns, 1.1 * WIDTH * sum(heights)), layout="constrained")
+    above, below = figure.subplots(2, columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+    norm = Normalize(min(each.min() for each in fields.values()), max(each.max() for each in fields.values()))
+    for axes, (name, field) in zip(above, fields.items(), strict=False):
+        _section(figure, axes, field, spacing, ("velocity [m/s]", "viridis", norm))
+        entitle(axes, name.capitalize())
+    _illumination(figure, above[len(fields)], illumination, spacing)
+    entitle(above[len(fields)], "Change of the records with each cell")
+    for axes, (name, field) in zip(below, gathers.items(), strict=False):
+        _gather(axes, field, time_step, _loudness(next(iter(gathers.values()))))
+        axes.set_xlabel("receiver", color=INK)
+        entitle(axes, name.capitalize())
+    below[0].set_ylabel("time [s]", color=INK)
+    for axes in [*above[len(fields) + 1 :], *below[len(gathers) :]]:
+        axes.remove()
     return figure
 
 
@@ -211,6 +251,33 @@ def _aspect(fields: Mapping[str, np.ndarray]) -> float:
     """Return a height over a width that suits a section with its title."""
     rows, columns = next(iter(fields.values())).shape
     return min(max(rows / columns, 0.35), 2.0) * 0.8 + 0.15
+
+
+def _illumination(figure: Figure, axes: Axes, illumination: np.ndarray, spacing: float) -> None:
+    """Draw the decimal logarithm of an illumination, three decades from the largest one down."""
+    decades = np.log10(np.maximum(illumination, 1e-30))
+    scale = Normalize(decades.max() - DECADES, decades.max(), clip=True)
+    _section(figure, axes, decades, spacing, ("logarithm of the illumination", "cividis", scale))
+
+
+def _loudness(gather: np.ndarray) -> float:
+    """Return the value at the end of the colours of a gather."""
+    return max(float(np.quantile(np.abs(gather), 1.0 - CLIPPED)), 1e-30)
+
+
+def _gather(axes: Axes, gather: np.ndarray, time_step: float, largest: float) -> None:
+    """Draw the traces (steps, receivers) of a shot, time downwards."""
+    steps, receivers = gather.shape
+    axes.imshow(
+        gather,
+        cmap="gray",
+        vmin=-largest,
+        vmax=largest,
+        aspect="auto",
+        extent=(-0.5, receivers - 0.5, (steps - 0.5) * time_step, -0.5 * time_step),
+        interpolation="nearest",
+    )
+    tidy(axes)
 
 
 def _section(

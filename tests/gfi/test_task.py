@@ -13,12 +13,14 @@ from torch import Tensor
 from sciml.checks import known_names
 from sciml.errors import CheckpointError, ConfigError, DataFormatError, InputError
 from sciml.gfi.losses import deviation, warm_up
+from sciml.gfi.matching import median_frequency
 from sciml.gfi.networks.base import TwoWayNetwork
 from sciml.gfi.networks.baselines import AutoLinear
 from sciml.gfi.networks.columns import ColumnTransformer
 from sciml.gfi.task import AutoLinearTask, InversionTask, TwoWayTask, map_errors, record_errors
 from sciml.mesh import read_mesh
 from sciml.numerics.random import generator, seeded
+from sciml.status import Status
 from sciml.training.config import config_from_values
 from sciml.training.run import train
 from sciml.training.stored import evaluate, load_task
@@ -198,14 +200,20 @@ def test_predicted_maps_are_refined_where_that_is_asked_for(run: Path, tmp_path:
         told.append((settings.solves, settings.noise, settings.unknown_wavelet, observed.shape, acquisition.shape))
         progress(1.0, "over")
         return SimpleNamespace(
-            map=start + 100, illumination=0 * start + 1, solves=7.0, start_misfit=1.0, misfit=0.1, unseen=0.2
+            map=start + 100,
+            illumination=0 * start + 1,
+            solves=7.0,
+            start_misfit=1.0,
+            misfit=0.1,
+            unseen=0.2,
+            status=Status.LIMIT,
         )
 
     monkeypatch.setattr("sciml.gfi.refinement.refine", refined)
     np.save(tmp_path / "one.npy", seismic_pairs.arrays(3, seed=2)[1][1])
     numbers = task.predict_file(tmp_path / "one.npy", tmp_path / "map.vtu", refine=7, noise=0.05)
     assert told == [(7, 0.05, False, RECORDS, MAP)]
-    assert numbers["misfit"] == 0.1 and numbers["solves"] == 7
+    assert numbers["misfit"] == 0.1 and numbers["solves"] == 7 and numbers["at_limit"] == 1
     fields = {field.name: field.values for field in read_mesh(tmp_path / "map.vtu")[1]}
     assert set(fields) == {"velocity", "start", "illumination"}
     assert np.allclose(fields["velocity"], np.clip(fields["start"], 1500, 4500) + 100)
@@ -218,9 +226,10 @@ def test_a_line_in_segy_is_brought_to_the_network(run: Path, tmp_path: Path) -> 
     from sciml.data.formats.segy import write_segy
 
     task = load_task(run / "run")
-    # The test's records hold steps and no waves, whose mean frequency is low: the wavelet is said to be so, too.
-    task.stored_acquisition.frequency.fill_(3.0)
-    records, acquisition = seismic_pairs.arrays(3, seed=2)[1][1], task.stored_acquisition.get()
+    records = seismic_pairs.arrays(3, seed=2)[1][1]
+    # The test's records hold steps and no waves, whose frequencies are low: the wavelet is said to be so, too.
+    task.stored_acquisition.frequency.fill_(median_frequency(records, 1e-3))
+    acquisition = task.stored_acquisition.get()
     np.save(tmp_path / "one.npy", records)
     write_segy(tmp_path / "line.sgy", records, acquisition.scaled(2.0))
     task.predict_file(tmp_path / "one.npy", tmp_path / "one_map.npy")

@@ -7,7 +7,7 @@ import pytest
 
 from sciml import plots
 from sciml.errors import InputError
-from sciml.plots.seismic import gathers_figure, misfit_figure, sensing_figure, velocity_maps_figure
+from sciml.plots.seismic import gathers_figure, inversion_figure, misfit_figure, sensing_figure, velocity_maps_figure
 
 MAPS = {name: 2000.0 + level + np.arange(12.0).reshape(3, 4) for name, level in (("start", 0), ("refined", 50))}
 TRUTH = {**MAPS, "truth": MAPS["refined"] + np.eye(3, 4)}
@@ -32,6 +32,18 @@ def test_gathers_have_time_downwards_and_residuals_the_scale_of_the_records():
     assert left.get_ylim() == pytest.approx((0.0195, -0.0005))
     assert np.array_equal(left.images[0].get_array(), observed[2])
     assert left.images[0].get_clim() == right.images[0].get_clim()
+
+
+def test_an_inversion_is_one_picture_of_maps_on_one_scale_above_gathers_on_one_scale():
+    observed = np.random.default_rng(0).normal(size=(20, 6))
+    gathers = {"observed": observed, "residual": 0.1 * observed}
+    figure = inversion_figure(MAPS, np.arange(12.0).reshape(3, 4), gathers, (10.0, 1e-3))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["Start", "Refined", "Change of the records with each cell", "Observed", "Residual"]
+    start, refined, illumination, left, right = (axes.images[0] for axes in figure.axes)
+    assert start.norm is refined.norm and np.array_equal(refined.get_array(), MAPS["refined"])
+    assert illumination.norm.vmax == pytest.approx(np.log10(11)) and left.get_clim() == right.get_clim()
+    assert figure.axes[0].get_ylim() == (25.0, -5.0) and figure.axes[3].get_ylim() == pytest.approx((0.0195, -0.0005))
 
 
 def test_each_stage_has_a_line_of_its_own():

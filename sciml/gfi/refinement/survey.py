@@ -118,13 +118,7 @@ class Survey:
         return Shots(records.numpy(), acquisition, truth)
 
     def _acquisition(self) -> Acquisition:
-        if self.acquisition is None:
-            return Acquisition.openfwi()
-        values = strict_json.read(Path(self.acquisition))
-        try:
-            return Acquisition.from_dict(values)
-        except InputError as error:
-            raise DataFormatError(f"{self.acquisition} holds no acquisition: {error}") from error
+        return Acquisition.openfwi() if self.acquisition is None else read_acquisition(Path(self.acquisition))
 
     def _checked(self, acquisition: Acquisition, path: Path) -> Acquisition:
         if acquisition.shape != self.shape or acquisition.spacing != self.spacing:
@@ -133,6 +127,21 @@ class Survey:
                 f"of {self.spacing:g} m; give rows, columns and spacing, and the acquisition of records in .npy."
             )
         return acquisition
+
+
+def read_acquisition(path: Path) -> Acquisition:
+    """Return the acquisition of a JSON file with :meth:`~sciml.reference.waves.Acquisition.as_dict`.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no such file.
+    """
+    values = strict_json.read(path)
+    try:
+        return Acquisition.from_dict(values)
+    except InputError as error:
+        raise DataFormatError(f"{path} holds no acquisition: {error}") from error
 
 
 def _array(path: Path, what: str) -> np.ndarray:

@@ -1,0 +1,125 @@
+"""Records in files as a network takes them and as the wave equation does, for ``sciml predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sciml.checks import finite
+from sciml.errors import DataFormatError, InputError
+from sciml.npy_files import read_npy
+
+if TYPE_CHECKING:
+    from sciml.gfi.matching import Line
+    from sciml.reference.waves import Acquisition
+
+SEGY = (".sgy", ".segy")
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Records of one section or several.
+
+    Attributes
+    ----------
+    windows : (windows, shots, steps, receivers), as the network takes them
+    records : (sections, shots, steps, receivers)
+    acquisition : of the records
+    joined : from maps of the windows to those of the sections
+    about : numbers on how they were brought there
+    wavelet_is_known : whether the records were made with the acquisition's wavelet
+    noise_factor : from white noise in the file to that at the acquisition's time step
+    corner : (z, x) in metres of the centre of the top left cell
+    """
+
+    windows: np.ndarray
+    records: np.ndarray
+    acquisition: Acquisition
+    joined: Callable[[np.ndarray], np.ndarray] = lambda maps: maps
+    about: dict[str, float] = field(default_factory=dict)
+    wavelet_is_known: bool = True
+    noise_factor: float = 1.0
+    corner: tuple[float, float] = (0.0, 0.0)
+
+
+def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, deviation: float) -> Observed:
+    """Return the records in a file as a network takes them.
+
+    Parameters
+    ----------
+    source : ``.npy`` or SEG-Y
+    geometry : JSON file with the acquisition of records in ``.npy``, where it is not that of the network
+    wanted : acquisition of the network
+    deviation : of the records that it was trained on
+
+    Raises
+    ------
+    DataFormatError
+        If a file cannot be read, or holds something else.
+    InputError
+        If the shots of a line do not suit the network.
+    """
+    if source.suffix.lower() in SEGY:
+        if geometry is not None:
+            raise InputError(f"{source} says itself where it was recorded, so that acquisition={geometry} is left out.")
+        return _of_line(_segy_line(source), wanted, deviation)
+    if source.suffix != ".npy":
+        raise DataFormatError(f"{source} ends with {source.suffix!r}, expected .npy, .sgy or .segy with records.")
+    if geometry is not None:
+        return _of_line(_npy_line(source, geometry), wanted, deviation)
+    records = _records(source, wanted, "for this network", (3, 4))
+    records = records if records.ndim == 4 else records[None]
+    return Observed(records, records, wanted)
+
+
+def _of_line(line: Line, wanted: Acquisition, deviation: float) -> Observed:
+    from sciml.gfi.matching import match
+
+    found = match(line, wanted, deviation)
+    about = {"length_factor": found.factor, "gain": found.gain, "windows": float(len(found.windows))}
+    return Observed(
+        found.windows,
+        found.records[None],
+        found.acquisition,
+        lambda maps: found.blended(maps)[None],
+        about,
+        wavelet_is_known=False,
+        # The power of white noise at each frequency stays as it is, and the band that it fills does not.
+        noise_factor=sqrt(line.time_step / found.acquisition.time_step),
+        corner=found.corner,
+    )
+
+
+def _segy_line(source: Path) -> Line:
+    from sciml.data.formats.segy import read_segy
+    from sciml.gfi.matching import Line
+
+    found = read_segy(source)
+    return Line(found.records, found.time_step, found.sources, found.receivers, found.mask)
+
+
+def _npy_line(source: Path, geometry: Path) -> Line:
+    from sciml.gfi.matching import Line
+    from sciml.gfi.refinement.survey import read_acquisition
+
+    made = read_acquisition(geometry)
+    records = _records(source, made, f"of {geometry}", (3,))
+    return Line(records, made.time_step, made.sources, made.receivers, made.mask)
+
+
+def _records(source: Path, made: Acquisition, whose: str, axes: tuple[int, ...]) -> np.ndarray:
+    """Return the records in a ``.npy`` file."""
+    try:
+        records = finite(f"{source}", read_npy(source), error=DataFormatError)
+        made.check_records(f"the records in {source}", records)
+    except (InputError, ValueError) as error:
+        raise DataFormatError(f"{source} holds no records {whose}: {error}") from error
+    if records.ndim not in axes or not len(records):
+        several = " or of several" if 4 in axes else ""
+        raise DataFormatError(f"{source} has shape {records.shape}, expected records of one map{several}.")
+    return records

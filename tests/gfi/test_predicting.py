@@ -1,0 +1,172 @@
+"""Records of lines in files, predicted by a network that is replaced, and refined with the wave equation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sciml.errors import DataFormatError, InputError
+from sciml.gfi.predicting import Network, Wishes, predict_maps
+from sciml.mesh import read_mesh
+from sciml.reference.waves import Acquisition, WaveSolver
+
+CELLS = 24
+
+
+def acquisition() -> Acquisition:
+    across = 10.0 * np.arange(CELLS)
+    return Acquisition(
+        shape=(CELLS, CELLS),
+        spacing=10.0,
+        time_step=1e-3,
+        steps=260,
+        sources=np.array([[10.0, 0.0], [10.0, 110.0], [10.0, 230.0]]),
+        receivers=np.stack([np.full(CELLS, 10.0), across], 1),
+        frequency=15.0,
+    )
+
+
+def truth() -> np.ndarray:
+    """Return a map of two layers."""
+    return np.where(np.arange(CELLS)[:, None] < 10, 2000.0, 2500.0) + np.zeros(CELLS)
+
+
+def recorded(made: Acquisition, velocity: np.ndarray | None = None) -> np.ndarray:
+    velocity = truth() if velocity is None else velocity
+    with torch.no_grad():
+        return WaveSolver(made)(torch.from_numpy(velocity)[None])[0].numpy()
+
+
+class Guess:
+    """A network whose maps are one map plus 10 m/s times the mean energy of the records, relative to the training's."""
+
+    def __init__(self, velocity: np.ndarray, energy: float) -> None:
+        self.velocity, self.energy, self.given = torch.from_numpy(velocity), energy, []
+
+    def __call__(self, records: Tensor) -> Tensor:
+        self.given.append(records)
+        return self.velocity + 10.0 * records.square().mean((1, 2, 3), keepdim=True) / self.energy
+
+
+def network(velocity: np.ndarray | float = 2200.0) -> Network:
+    records = recorded(acquisition())
+    guess = Guess(np.zeros((CELLS, CELLS)) + velocity, float(np.square(records).mean()))
+    return Network(guess, acquisition(), float(records.std()))
+
+
+def predicted(given: Network, folder: Path, wishes: Wishes | None = None, source: str = "shots.npy") -> tuple:
+    numbers = predict_maps(given, folder / source, folder / "map.npy", wishes or Wishes())
+    return np.load(folder / "map.npy"), numbers
+
+
+def write(folder: Path, records: np.ndarray, made: Acquisition) -> Wishes:
+    np.save(folder / "line.npy", records)
+    (folder / "line.json").write_text(json.dumps(made.as_dict()))
+    return Wishes(geometry=folder / "line.json")
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.5])
+def test_a_scaled_acquisition_gives_the_same_map(tmp_path: Path, factor: float) -> None:
+    np.save(tmp_path / "shots.npy", recorded(acquisition()))
+    expected, _ = predicted(network(), tmp_path)
+    made = acquisition().scaled(factor)
+    given = network()
+    found, numbers = predicted(given, tmp_path, write(tmp_path, recorded(made), made), "line.npy")
+    assert numbers["length_factor"] == pytest.approx(factor) and numbers["gain"] == 1
+    assert np.allclose(found, expected, rtol=1e-6)
+    assert torch.allclose(given.inverse.given[0], torch.from_numpy(recorded(acquisition()))[None], atol=1e-4)
+
+
+def test_twice_as_many_receivers_and_half_the_time_step_give_the_same_records(tmp_path: Path) -> None:
+    coarse = acquisition()
+    across = np.arange(0.0, 230.1, 5.0)
+    made = replace(
+        coarse,
+        receivers=np.stack([np.full(len(across), 10.0), across], 1),
+        time_step=5e-4,
+        steps=520,
+        wavelet=np.interp(np.arange(520) / 2, np.arange(260), coarse.wavelet),
+    )
+    given = network()
+    predicted(given, tmp_path, write(tmp_path, recorded(made), made), "line.npy")
+    expected = recorded(coarse)
+    # The time steps of the solver, which differ, account for most of it.
+    assert np.linalg.norm(given.inverse.given[0][0].numpy() - expected) < 0.05 * np.linalg.norm(expected)
+
+
+def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp_path: Path) -> None:
+    start = truth() + 100.0 * np.sin(np.arange(CELLS) / 4)[:, None]
+    made = acquisition().scaled(2.0)
+    write(tmp_path, 1e3 * recorded(made), made)
+    wishes = Wishes(10, 0.01, tmp_path / "line.json", tmp_path / "map.png")
+    numbers = predict_maps(network(start), tmp_path / "line.npy", tmp_path / "map.vtu", wishes)
+    assert numbers["misfit"] < numbers["start_misfit"] and numbers["gain"] < 1e-2
+    assert {"solves", "unseen", "at_limit", "stalled"} <= set(numbers)
+    mesh, fields = read_mesh(tmp_path / "map.vtu")
+    maps = {each.name: each.values for each in fields}
+    rows = np.round(-mesh.points[:, 1] / 20.0).astype(int)
+    errors = {name: np.abs(maps[name] - truth()[rows, 0]).mean() for name in ("start", "velocity")}
+    assert errors["velocity"] < errors["start"] and maps["illumination"].min() >= 0
+    assert mesh.points[:, 0].max() == pytest.approx(460.0)
+    assert (tmp_path / "map.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_a_start_that_fits_already_comes_back(tmp_path: Path) -> None:
+    np.save(tmp_path / "shots.npy", recorded(acquisition()))
+    given = Network(lambda records: torch.from_numpy(truth())[None, None], acquisition(), 1.0)
+    found, numbers = predicted(given, tmp_path, Wishes(solves=5))
+    assert np.abs(found - truth()).max() < 1.0 and numbers["misfit"] <= numbers["start_misfit"]
+
+
+def test_a_line_wider_than_the_network_gives_one_section_that_is_refined_as_a_whole(tmp_path: Path) -> None:
+    columns, across = CELLS + 12, 10.0 * np.arange(CELLS + 12)
+    made = replace(
+        acquisition(),
+        shape=(CELLS, columns),
+        sources=np.array([[10.0, x] for x in (0.0, 110.0, 120.0, 230.0, 350.0)]),
+        receivers=np.stack([np.full(columns, 10.0), across], 1),
+    )
+    wide = np.broadcast_to(truth()[:, :1], made.shape).copy()
+    wishes = write(tmp_path, recorded(made, wide), made)
+    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(wishes, solves=6), "line.npy")
+    assert numbers["windows"] == 2 and found.shape == made.shape
+    assert numbers["misfit"] < numbers["start_misfit"]
+
+
+def test_segy_gives_the_map_of_the_same_records(tmp_path: Path) -> None:
+    pytest.importorskip("segyio", reason="reading SEG-Y needs the extra segy")
+    from sciml.data.formats.segy import write_segy
+
+    records = recorded(acquisition())
+    np.save(tmp_path / "shots.npy", records)
+    write_segy(tmp_path / "line.sgy", records, acquisition())
+    expected, _ = predicted(network(), tmp_path)
+    found, numbers = predicted(network(), tmp_path, source="line.sgy")
+    assert np.allclose(found, expected, rtol=1e-6) and numbers["length_factor"] == pytest.approx(1)
+    with pytest.raises(InputError, match="says itself where it was recorded"):
+        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"), "line.sgy")
+
+
+def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path) -> None:
+    for options, words in {
+        (0, 0.1): "noise is for the refinement",
+        (-1, None): "refine",
+        (0, None, None, tmp_path / "map.bmp"): "unknown format",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            Wishes(*options)
+    np.save(tmp_path / "shots.npy", np.stack([recorded(acquisition())] * 2))
+    with pytest.raises(InputError, match="one file of fields does not hold"):
+        predicted(network(), tmp_path, Wishes(plot=tmp_path / "map.png"))
+    (tmp_path / "line.json").write_text("[1]")
+    with pytest.raises((DataFormatError, InputError), match=r"mapping|no acquisition"):
+        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"))
+    (tmp_path / "line.json").write_text(json.dumps(acquisition().as_dict()))
+    with pytest.raises(DataFormatError, match="expected records of one map"):
+        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"))
