@@ -33,9 +33,9 @@ def refined(job: Job) -> dict[str, Any]:
     """Refine ``job["start"]`` (``smoothed`` truth, mean ``profile``, ``gradient``) by ``job["solves"]`` solves.
 
     ``job["plain"]`` takes the full band alone with a weaker total variation; ``job["prior"]`` adds one of
-    :data:`PRIORS`; ``job["noise"]`` adds white noise of that share of the records, which the refinement is told;
+    :data:`PRIORS`; ``job["noise"]`` adds white noise of that share of the records, a share that the refinement knows;
     ``job["missing"]`` leaves out that share of the traces; ``job["unknown_wavelet"]`` shifts and scales the wavelet
-    that it is told.
+    that it is given.
 
     Returns
     -------

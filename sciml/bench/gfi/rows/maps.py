@@ -1,4 +1,4 @@
-"""Generated velocity maps."""
+"""Rows and limits of generated velocity maps beside genuine ones."""
 
 from __future__ import annotations
 
