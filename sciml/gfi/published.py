@@ -44,7 +44,9 @@ def load_published(
         If the tensors are those of another network.
     """
     if not network.translation.legacy_wiring:
-        raise InputError("the published weights belong to the published wiring; set legacy_wiring=True.")
+        raise InputError(
+            "the published weights belong to the published wiring, expected a network made with legacy_wiring."
+        )
     renamed = {_own_name(name, network.translation.depth): tensor for name, tensor in tensors.items()}
     positive("records_deviation", records_deviation)
     own = {f"scales.{name}": tensor for name, tensor in network.scales.state_dict().items()}

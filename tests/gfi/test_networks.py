@@ -187,7 +187,7 @@ def test_published_weights_of_latent_u_nets_load_under_their_names(kind: type[nn
         load_published(other, dict(list(state.items())[1:]), records_mean=0.0, records_deviation=1.0)
     with pytest.raises(InputError, match="none of the published names"):
         load_published(other, {"generator.weight": torch.zeros(1)}, records_mean=0.0, records_deviation=1.0)
-    with pytest.raises(InputError, match="legacy_wiring=True"):
+    with pytest.raises(InputError, match="made with legacy_wiring"):
         aligned = made(kind, size="cpu", latent=8, **SMALL)
         load_published(aligned, state, records_mean=0.0, records_deviation=1.0)
 

@@ -55,8 +55,8 @@ WRONG_VALUES = {
     "null for a count": ({"task.init_args.filters": [None]}, ["task.init_args.filters is [None]"]),
     "text for a list": ({"data.init_args.sizes": "large"}, ["data.init_args.sizes is 'large'", "a list"]),
     "misspelt choice": (
-        {"training.phases": [{"epochs": 1, "optimizer": "adma"}]},
-        ["training.phases.0.optimizer is 'adma'", "did you mean 'adam'?"],
+        {"training.phases": [{"epochs": 1, "optimizer": "adm"}]},
+        ["training.phases.0.optimizer is 'adm'", "did you mean 'adam'?"],
     ),
     "a number below its range": ({"training.phases": [{"epochs": 0}]}, ["epochs", "0", "at least 1"]),
     "no list of phases": ({"training.phases": 20}, ["training.phases is 20", "a list"]),
