@@ -25,7 +25,7 @@ from sciml.reference.waves import Acquisition, WaveSolver
 ARCHIVE, TESTED, OTHERS = "CurveVelA_train.zip", "vmodel10", "vmodel1"
 EVERY, SHARES = 31, 3  # maps
 BLUR = 10.0  # cells, of the smoothed truth
-PLAIN = Refinement(stages=[Stage()], priors=[TotalVariation(0.3)], lowest=None)
+PLAIN = Refinement(stages=[Stage()], priors=[TotalVariation(0.3)], lowest=None, balance=0.0)
 PRIORS = {"rising": RisingWithDepth(), "pull": Pull()}
 
 
@@ -33,9 +33,9 @@ def refined(job: Job) -> dict[str, Any]:
     """Refine ``job["start"]`` (``smoothed`` truth, mean ``profile``, ``gradient``) by ``job["solves"]`` solves.
 
     ``job["plain"]`` takes the full band alone with a weaker total variation; ``job["prior"]`` adds one of
-    :data:`PRIORS`; ``job["noise"]`` adds white noise of that share of the records, a share that the refinement knows;
-    ``job["missing"]`` leaves out that share of the traces; ``job["unknown_wavelet"]`` shifts and scales the wavelet
-    that it is given.
+    :data:`PRIORS`; ``job["noise"]`` adds white noise of that share of the records, which the refinement knows;
+    ``job["missing"]`` leaves out that share of the traces; ``job["unknown_wavelet"]`` shifts and halves the
+    wavelet that it begins with.
 
     Returns
     -------

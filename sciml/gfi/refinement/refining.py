@@ -19,7 +19,7 @@ from sciml.reference.waves import WaveSolver
 from sciml.reference.waves.velocities import check_velocities
 
 DARK = 0.05  # added to the illumination, relative to that of the median cell, in what balances steps
-PATIENCE, LITTLE = 20, 0.02  # steps of a stage in which the misfit falls by less than this share are its last ones
+PATIENCE, LITTLE = 20, 0.005  # steps of a stage in which the misfit falls by less than this share are its last ones
 NOISE_MARGIN = 1.1  # of the expected misfit of noise, as that of one draw differs from it
 
 

@@ -36,12 +36,12 @@ class Stage:
 
 
 STAGES = (
-    Stage(0.27, 0.2, 1.0, 2.0),
-    Stage(0.45, 0.2, 1.0, 1.5),
-    Stage(0.8, 0.2, 1.0, 1.0),
-    Stage(None, 0.4, 1.0, 0.7),
+    Stage(0.27, 0.2, 0.5, 2.0),
+    Stage(0.45, 0.2, 0.5, 1.5),
+    Stage(0.8, 0.2, 0.5, 1.0),
+    Stage(None, 0.4, 0.5, 0.7),
 )
-"""From a quarter of the peak frequency to the full band, late arrivals as loud as early ones."""
+"""From a quarter of the peak frequency to the full band, late arrivals louder than they are."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Refinement:
     fastest: float = 4500.0
     lowest: float | None = 0.2
     balance: float = 0.6
-    ready: float = 0.03
+    ready: float = 0.02
     noise: float | None = None
     unknown_wavelet: bool = False
 
