@@ -289,7 +289,7 @@ def _at_receivers(traces: np.ndarray, where: np.ndarray, wanted: np.ndarray) -> 
     after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
     share = np.clip((wanted - places[after - 1]) / (places[after] - places[after - 1]), 0.0, 1.0)
     found = (1 - share) * traces[:, after - 1] + share * traces[:, after]
-    return found, (1 - share) * where[after - 1, 0] + share * where[after, 0]
+    return found.astype(np.float32), (1 - share) * where[after - 1, 0] + share * where[after, 0]
 
 
 def _common_depth(deeper: np.ndarray, target: Acquisition) -> float:
