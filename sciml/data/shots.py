@@ -18,10 +18,9 @@ from sciml.checks import choice
 from sciml.data.formats import Description
 from sciml.data.formats.dataset import faults
 from sciml.data.formats.openfwi import describe_pairs
-from sciml.data.formats.shot_files import sha256_of
+from sciml.data.formats.shot_files import mapped_maps, sha256_of
 from sciml.data.sample_sizes import check_sample_size
 from sciml.errors import InputError
-from sciml.npy_files import map_npy
 
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition, WaveSolver
@@ -176,16 +175,7 @@ class GivenShots(Shots):
     @cached_property
     def _all(self) -> np.ndarray:
         """The maps of the file, (maps, nz, nx), mapped into memory."""
-        path = Path(self.maps)
-        with faults(path, "it"):
-            array = map_npy(path)
-        plane = array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array[None] if array.ndim == 2 else array
-        if plane.ndim != 3 or plane.dtype.kind not in "iuf" or not len(plane):
-            raise InputError(
-                f"{path} is an array of {array.dtype} with shape {array.shape}, expected maps (maps, 1, nz, nx), "
-                "(maps, nz, nx) or (nz, nx) of numbers."
-            )
-        return plane
+        return mapped_maps(Path(self.maps))
 
 
 @dataclass(frozen=True)

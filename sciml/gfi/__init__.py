@@ -13,6 +13,8 @@ A network takes records and returns maps in m/s, and finds its scales in the dat
 >>> network(torch.zeros(1, 5, 1000, 70)).shape     # shots, time steps, receivers of OpenFWI
 torch.Size([1, 1, 70, 70])
 
+Maps are refined by the wave equation in :mod:`sciml.gfi.refinement`.
+
 ``sciml train gfi/curvevel_a_cpu data.init_args.path=maps/ -o runs/cva`` trains on a folder of pairs, from ``sciml data
 generate`` or of OpenFWI itself; ``sciml evaluate runs/cva --data genuine/`` measures the errors on another one.
 """
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from sciml.gfi.networks.latent import ForwardLatentUNet, InvertibleXNet, LatentUNet
     from sciml.gfi.published import load_published
     from sciml.gfi.refine_task import RefineTask
-    from sciml.gfi.refinement import Refined, Refinement, refine
     from sciml.gfi.task import AutoLinearTask, InversionTask, ModellingTask, TwoWayTask
 
 _HOMES = {
@@ -48,14 +49,11 @@ _HOMES = {
     "LatentUNet": "sciml.gfi.networks.latent",
     "ModellingTask": "sciml.gfi.task",
     "RefineTask": "sciml.gfi.refine_task",
-    "Refined": "sciml.gfi.refinement",
-    "Refinement": "sciml.gfi.refinement",
     "ShotMapPairs": "sciml.gfi.data",
     "TwoWayNetwork": "sciml.gfi.networks.base",
     "TwoWayTask": "sciml.gfi.task",
     "WaveformNet": "sciml.gfi.networks.baselines",
     "load_published": "sciml.gfi.published",
-    "refine": "sciml.gfi.refinement",
 }
 __all__ = [
     "AutoLinear",
@@ -71,14 +69,11 @@ __all__ = [
     "LatentUNet",
     "ModellingTask",
     "RefineTask",
-    "Refined",
-    "Refinement",
     "ShotMapPairs",
     "TwoWayNetwork",
     "TwoWayTask",
     "WaveformNet",
     "load_published",
-    "refine",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sciml.data.formats.dataset import faults
-from sciml.errors import DataFormatError
+from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import map_npy
 from sciml.regular_files import open_regular
 
@@ -93,6 +93,29 @@ def mapped(path: Path) -> np.ndarray:
         array = map_npy(path)
     check_array(path, array)
     return array
+
+
+def mapped_maps(path: Path) -> np.ndarray:
+    """Return the velocity maps of a file, (maps, nz, nx), mapped into memory.
+
+    Parameters
+    ----------
+    path : ``.npy`` with (maps, 1, nz, nx), (maps, nz, nx) or (nz, nx)
+
+    Raises
+    ------
+    InputError
+        If it holds something else.
+    """
+    with faults(path, "it"):
+        array = map_npy(path)
+    plane = array[:, 0] if array.ndim == 4 and array.shape[1] == 1 else array[None] if array.ndim == 2 else array
+    if plane.ndim != 3 or plane.dtype.kind not in "iuf" or not len(plane):
+        raise InputError(
+            f"{path} is an array of {array.dtype} with shape {array.shape}, expected maps (maps, 1, nz, nx), "
+            "(maps, nz, nx) or (nz, nx) of numbers."
+        )
+    return plane
 
 
 def check_array(path: Path, array: np.ndarray) -> None:
