@@ -41,7 +41,7 @@ class RefineTask(SolveTask):
     ----------
     shots : SEG-Y or ``.npy`` file (:meth:`~sciml.gfi.refinement.Survey.read`); without one, records of a map that the
         seed draws
-    survey : the section, and what the file does not say
+    problem : the section, and what the file does not say
     start : ``.npy`` file with the map to begin from; without one, velocities that rise with depth
     truth : ``.npy`` file with the true map, where it is known
     refinement : the algorithm
@@ -57,19 +57,19 @@ class RefineTask(SolveTask):
     epochs_of: ClassVar[str | None] = "blocks"
     epoch_name: ClassVar[str] = "block"
     watched: ClassVar[tuple[str, ...]] = ("loss/misfit",)
-    states_problem: ClassVar[tuple[str, ...]] = ("shots", "survey", "start", "truth")
+    states_problem: ClassVar[tuple[str, ...]] = ("shots", "problem", "start", "truth")
 
     def __init__(
         self,
         shots: str | None = None,
-        survey: Survey | None = None,
+        problem: Survey | None = None,
         start: str | None = None,
         truth: str | None = None,
         refinement: Refinement | None = None,
         blocks: int = 15,
         output: Output | None = None,
     ) -> None:
-        self.survey = survey or Survey()
+        self.survey = problem or Survey()
         output = output or Output()
         if output.grid is None and output.mesh is None:
             output = dataclasses.replace(output, grid=[self.survey.columns, self.survey.rows])

@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 def inversion(folder, **changes):
     arguments = {
         "shots": str(folder / "shots.npy"),
-        "survey": {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")},
+        "problem": {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")},
         "start": str(folder / "start.npy"),
         "truth": str(folder / "truth.npy"),
         "refinement": {"solves": 16, "stages": STAGES},
@@ -162,7 +162,7 @@ def test_damaged_files_are_refused_in_sentences(folder, tmp_path):
 
 def test_without_files_a_drawn_map_is_inverted_from_velocities_that_rise_with_depth(folder, tmp_path):
     survey = {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")}
-    task = RefineTask(survey=Survey(**survey), refinement=Refinement(solves=5, stages=[Stage()]))
+    task = RefineTask(problem=Survey(**survey), refinement=Refinement(solves=5, stages=[Stage()]))
     start = task._rising()
     assert start[0, 0] == 1800.0 and start[-1, 0] == 3600.0 and (np.diff(start[:, 3]) > 0).all()
     shots = task.survey.example(3)

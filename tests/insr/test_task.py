@@ -354,7 +354,7 @@ WRONG = {
     ),
     "unknown network": (
         {"networks": network("sciml.nets.Relu")},
-        "sciml.nets.Relu, which is no class that a config may name; expected a Module such as sciml.nets.Dir",
+        "sciml.nets.Relu, which is no class that a config may name; expected a Module such as sciml.nets.",
     ),
     "class of another kind": ({"networks": network("sciml.insr.Heat")}, "expected a Module such as"),
     "misspelt argument": ({"networks": network(widht=3)}, "networks.u.init_args has no 'widht'; did you mean 'width'"),

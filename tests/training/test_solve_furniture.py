@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from sciml.errors import InputError
+from sciml.gfi import RefineTask
 from sciml.hcmoe import DarcyExperts, InverseExperts, SpectralExperts
 from sciml.insr import TimeStepping
 from sciml.lpinn import PublishedLagrangian, SpaceTimeFitting
@@ -27,6 +29,7 @@ CASES = {
     SpectralExperts: "hcmoe/burgers_cpu",
     TimeStepping: "insr/advection_1d_cpu",
     SpaceTimeFitting: "lpinn/convection_cpu",
+    RefineTask: "gfi/fwi_cpu",
     PublishedLagrangian: "lpinn/convection_paper_cpu",
 }
 SHARED = (
@@ -45,8 +48,10 @@ def untrained(task: type[SolveTask]) -> SolveTask:
 
 
 def mesh_of(task: SolveTask, cells: int) -> Mesh:
-    """Return a mesh of the unit interval or square."""
-    return make_mesh({1: "interval", 2: "square"}[task.problem.domain.dim], cells)
+    """Return a mesh of the interval or rectangle of a task."""
+    domain = task.problem.domain
+    unit, low = make_mesh({1: "interval", 2: "square"}[domain.dim], cells), np.array(domain.lower)
+    return replace(unit, points=low + (np.array(domain.upper) - low) * unit.points)
 
 
 def test_every_task_that_solves_is_looked_at_here():
