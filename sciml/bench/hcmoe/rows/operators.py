@@ -105,10 +105,10 @@ GROUPS = (
     ),
     Group(
         "operators-experts",
-        "a basis of 4 functions, trained with one expert, by the number of experts of the test",
+        "random starts and coefficients: 4 functions, trained with one expert, by the number of experts of the test",
         tuple(Column(f"error_{count}", f"{count} expert" + "s" * (count > 1)) for count in _SWEEP),
         (
-            _trained("sweep", "4 functions", "ours", "hard", "paper", ("task.init_args.network.init_args.outputs=4",),
+            _trained("sweep", "4 functions", "ours", "hard", "wide", ("task.init_args.network.init_args.outputs=4",),
                      "sweep", experts=list(_SWEEP)),
         ),
         tuple(
