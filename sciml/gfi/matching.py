@@ -322,13 +322,13 @@ def _section(
 ) -> tuple[np.ndarray, Acquisition]:
     """Return the line's own traces over a section, and how they were recorded."""
     ends = target.spacing * np.array([target.shape[0] - 1.0, columns - 1.0])
-    room = (ASIDE + ROUNDING) * target.spacing
+    aside = (ASIDE + ROUNDING) * target.spacing
     edge = EDGE * target.spacing
     sources = line.sources - corner
     receivers = np.broadcast_to(line.receivers, (len(sources), *line.receivers.shape[-2:])) - corner
     mask = np.ones(receivers.shape[:2], bool) if line.mask is None else line.mask
     mask = mask & ((receivers > -edge) & (receivers < ends + edge)).all(-1)
-    shots = np.flatnonzero(((sources > -room) & (sources < ends + room)).all(-1) & mask.any(1))
+    shots = np.flatnonzero(((sources > -aside) & (sources < ends + aside)).all(-1) & mask.any(1))
     acquisition = replace(
         target,
         shape=(target.shape[0], columns),

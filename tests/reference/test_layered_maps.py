@@ -12,20 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
+from sciml.bench.gfi.maps import PUBLISHED
 from sciml.errors import InputError
 from sciml.reference.layered_maps import FAMILIES, curve_of_controls, layered_map, layered_maps
 
 VELOCITIES = sorted(set(FAMILIES) - {"style-a", "style-b"})
-# mean and standard deviation of the genuine sets, from OpenFWI's dataset_config.json
-PUBLISHED = {
-    "curvevel-b": (3000.6, 865.4),
-    "flatfault-a": (3088.7, 855.4),
-    "flatfault-b": (3055.4, 875.9),
-    "curvefault-a": (3082.7, 852.4),
-    "curvefault-b": (3035.6, 890.5),
-    "style-a": (2728.5, 665.8),
-    "style-b": (2837.3, 637.7),
-}
 
 
 @given(st.sampled_from(list(FAMILIES)), st.integers(0, 2**40), st.integers(0, 2**40), st.integers(7, 90))

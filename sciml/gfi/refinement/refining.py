@@ -74,15 +74,15 @@ class State:
     def packed(self) -> dict[str, np.ndarray]:
         """Return it as float64 arrays of fixed shapes, from which :meth:`unpacked` makes the same bits."""
         held, kept = self.position, len(self.position.steps)
-        room = [(MEMORY - kept, 0)]
+        unused = [(MEMORY - kept, 0)]
         counts = [kept, len(self.recent), self.stage]
         numbers = [*counts, self.solves, self.start_misfit, self.stalled, self.reached, held.watched]
         return {
             "point": held.point,
             "values": held.values,
             "gradients": held.gradients,
-            "steps": np.pad(held.steps, [*room, (0, 0)]),
-            "changes": np.pad(held.changes, [*room, (0, 0), (0, 0)]),
+            "steps": np.pad(held.steps, [*unused, (0, 0)]),
+            "changes": np.pad(held.changes, [*unused, (0, 0), (0, 0)]),
             "start": self.start,
             "illumination": self.illumination,
             "numbers": np.array(numbers, dtype=np.float64),
