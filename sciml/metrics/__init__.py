@@ -1,4 +1,4 @@
-"""What measured numbers say: errors of fields, scores of ensembles, spectra, and summaries of repeated measurements.
+"""Errors of fields, scores of ensembles, spectra, and summaries of repeated measurements.
 
 =========  ================================================================================
 module     contents

@@ -107,7 +107,7 @@ def spread_skill(members: ArrayLike, truth: ArrayLike) -> float:
 
 
 class Coverage(NamedTuple):
-    """How often the truth lies within an interval of members, beside how often it should.
+    """The share of values that lie within an interval of members, beside the share that should.
 
     Attributes
     ----------
