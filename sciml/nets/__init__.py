@@ -3,10 +3,12 @@
 A network of coordinates has exact derivatives: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet.
 :class:`FourierNeuralOperator` maps fields on a grid to fields on the same grid, and :class:`PolynomialsInTime` a start
 to its evolution. :class:`UNet` maps images to images, and :class:`InvertibleUNet` is a bijection of them.
+:class:`DiffusionTransformer` maps a field, a time and conditions to a field: the denoiser of generative methods.
 """
 
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
+from sciml.nets.diffusion_transformer import DiffusionTransformer
 from sciml.nets.dirichlet_ends import DirichletEnds
 from sciml.nets.fno import FourierNeuralOperator, SpectralConvolution
 from sciml.nets.gaussian import GaussianNetwork
@@ -19,6 +21,7 @@ __all__ = [
     "AdditiveCoupling",
     "ChannelMixing",
     "CoordinateNetwork",
+    "DiffusionTransformer",
     "DoubleConvolution",
     "FourierNetwork",
     "FourierNeuralOperator",
