@@ -10,6 +10,7 @@ from sciml.plots.animation import field_animation
 from sciml.plots.curves import time_curves
 from sciml.plots.decisions import DecisionPicture, decisions_picture
 from sciml.plots.deformation import Ball, Plane, deformation_animation, deformed_mesh
+from sciml.plots.ensembles import calibration_picture, ensemble_picture, score_against_calls
 from sciml.plots.experts import (
     ExpertBoxes,
     experts_picture,
@@ -47,11 +48,13 @@ __all__ = [
     "ExpertBoxes",
     "Plane",
     "Run",
+    "calibration_picture",
     "classified_graphs",
     "comparison_picture",
     "decisions_picture",
     "deformation_animation",
     "deformed_mesh",
+    "ensemble_picture",
     "error_distributions",
     "error_by_size",
     "experts_picture",
@@ -72,6 +75,7 @@ __all__ = [
     "readings_picture",
     "residual_history",
     "residual_picture",
+    "score_against_calls",
     "sensing_picture",
     "slab_history",
     "solution_picture",

@@ -37,6 +37,7 @@ class Scene:
     displacement : vectors at the points of the mesh, which is drawn where they move it
     velocity : vectors on a plane grid, drawn over the colours
     flow : how the velocity is drawn
+    scale : of the colours, shared with other scenes; that of the values of all times and of the reference by default
     """
 
     field: Field
@@ -44,6 +45,7 @@ class Scene:
     displacement: Field | None = None
     velocity: Field | None = None
     flow: Flow = "arrows"
+    scale: tuple[Normalize, Colormap] | None = None
 
     def __post_init__(self) -> None:
         _check_scalar(self.field)
@@ -88,8 +90,8 @@ class Scene:
 
     @cached_property
     def colours(self) -> tuple[Normalize, Colormap]:
-        """The scale of the colours, for the values of all times and of the reference."""
-        return colouring(self._all_values)
+        """The scale of the colours."""
+        return self.scale or colouring(self._all_values)
 
     @property
     def limits(self) -> tuple[float, float, str]:
