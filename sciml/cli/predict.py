@@ -72,6 +72,8 @@ def predict(
         return
     told = "".join(f", {name} {cell_text(value)}" for name, value in numbers.items())
     say(f"{output} written{told}")
+    for remark in type(task).remarks(numbers):
+        say(f"note: {remark}")
     if so_far := unfinished(task, config):
         say(f"note: {run} is {so_far}")
 

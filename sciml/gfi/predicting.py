@@ -30,8 +30,11 @@ from sciml.atomic import write_bytes
 from sciml.checks import whole_number
 from sciml.errors import InputError
 from sciml.gfi.observed import Observed, read_observed
+from sciml.gfi.remarks import UNRECORDED
 from sciml.mesh import Grid
 from sciml.mesh.files import WRITE, write_fields
+from sciml.reference.waves import unrecorded
+from sciml.status import Status
 
 if TYPE_CHECKING:
     from sciml.gfi.refinement import Refined
@@ -92,9 +95,9 @@ def predict_maps(
 ) -> dict[str, float]:
     """Write the maps of the records in a file; return numbers about them.
 
-    These are the number of the maps, their least, mean and largest velocity, how a line was brought to the network, and
-    of refinements misfits, solves, the share of cells not seen, and of the maps that ended at the limit of solves or
-    stalled.
+    These are the number of the maps, their least, mean and largest velocity, the share of the depth from below which no
+    wave is back in time, how a line was brought to the network, and of refinements misfits, solves, the share of cells
+    not seen, and of the maps that converged, ended at the limit of solves or stalled.
 
     Parameters
     ----------
@@ -126,6 +129,7 @@ def predict_maps(
     found = fields["velocity"]
     ends = {"least": found.min(), "mean": found.mean(), "largest": found.max()}
     numbers = {"maps": float(len(found))} | {name: float(value) for name, value in ends.items()}
+    numbers[UNRECORDED] = unrecorded(torch.from_numpy(found), observed.acquisition)
     return numbers | observed.about | _means(refined)
 
 
@@ -176,7 +180,12 @@ def _means(refined: list[Refined]) -> dict[str, float]:
     from sciml.training import fit_outcomes
 
     names = ("solves", "start_misfit", "misfit", "unseen")
-    rows = [{name: getattr(each, name) for name in names} | fit_outcomes.columns(each.status) for each in refined]
+    rows = [
+        {name: getattr(each, name) for name in names}
+        | {"converged": float(each.status == Status.CONVERGED)}
+        | fit_outcomes.columns(each.status)
+        for each in refined
+    ]
     return {name: float(np.mean([row[name] for row in rows])) for name in (rows[0] if rows else ())}
 
 

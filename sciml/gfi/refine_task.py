@@ -19,8 +19,10 @@ from sciml.gfi.refinement.refined import Refined, assemble
 from sciml.gfi.refinement.refining import Refiner, State
 from sciml.gfi.refinement.settings import Refinement
 from sciml.gfi.refinement.survey import Survey
+from sciml.gfi.remarks import UNRECORDED, remarks
 from sciml.mesh.series import Series
 from sciml.metrics import SSIM_WINDOW, mean_absolute_error, structural_similarity
+from sciml.reference.waves import unrecorded
 from sciml.status import Status
 from sciml.tables import counted
 from sciml.training import fit_outcomes
@@ -30,7 +32,6 @@ from sciml.training.solve_task import Fields, SolveTask
 
 TOP, BOTTOM = 0.1, 0.7  # of the way between the bounds, the velocities of the start by default
 SIMILAR = 3000.0  # m/s, the range in which structural similarity is measured
-UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
 STATUSES = (Status.LIMIT, Status.FINISHED, Status.CONVERGED, Status.STALLED)
 
 
@@ -152,22 +153,15 @@ class RefineTask(SolveTask):
         numbers = {name: float(value) for name, value in {**misfits, **told}.items()}
         return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
 
+    def run_metrics(self, history: list[dict[str, Any]]) -> dict[str, float]:
+        """Return :meth:`metrics`, and the share of the depth below which no wave is back before the records end."""
+        share = unrecorded(self.found[None], self._refiner.problem.acquisition)
+        return {**self.metrics(), UNRECORDED: share}
+
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
-        """Return sentences about a search that found no step, noise that was not reached, and cells not seen."""
-        told = []
-        if metrics.get(fit_outcomes.AT_LIMIT):
-            told.append(
-                "the solves were used up before the misfit was that of the noise; allow more, or state more noise."
-            )
-        if metrics.get(fit_outcomes.STALLED):
-            told.append("the misfit hardly fell any further; if it is large, begin from another map.")
-        if metrics.get("unseen", 0.0) > UNSEEN:
-            told.append(
-                f"the records hardly change with {metrics['unseen']:.0%} of the cells, which are what the start and "
-                "the priors say; see illumination."
-            )
-        return told
+        """Return sentences about a search that found no step, cells not seen, and records that are too short."""
+        return remarks(metrics)
 
     def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
         """Draw the misfit of each block by stage, beside the error of the map where the truth is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from sciml.gfi.networks.base import (
 )
 from sciml.gfi.networks.baselines import AutoLinear
 from sciml.gfi.predicting import Network, Wishes, predict_maps
+from sciml.gfi.remarks import remarks
 from sciml.gfi.stored_acquisition import StoredAcquisition
 from sciml.metrics import structural_similarity
 from sciml.training.task import PredictionProgress, Task
@@ -89,6 +91,11 @@ class SeismicTask(Task):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the batch in the precision of the network, whatever the trainer's is."""
         return {name: each.to(self.network.scales.mean.dtype) for name, each in batch.items()}
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return sentences about maps that were predicted: how their refinement ended, and what the records lack."""
+        return remarks(metrics)
 
     def describe(self) -> str:
         """Return the network and what it is for."""

@@ -210,11 +210,11 @@ class Task(lightning.LightningModule):
 
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
-        """Return sentences about a finished run that its user must see, from its metrics; none by default.
+        """Return sentences about a finished run, or a file that was predicted, that its user must see; none by default.
 
         Parameters
         ----------
-        metrics : those of ``result.json``
+        metrics : those of ``result.json``, or the numbers of :meth:`predict_file`
         """
         return []
 

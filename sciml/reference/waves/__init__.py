@@ -30,9 +30,9 @@ from sciml.lazy_exports import lazy_exports
 _HOMES = {
     "Acquisition": "sciml.reference.waves.acquisition",
     "WaveSolver": "sciml.reference.waves.solver",
-    "depth_warning": "sciml.reference.waves.velocities",
     "ricker": "sciml.reference.waves.wavelets",
+    "unrecorded": "sciml.reference.waves.velocities",
 }
-__all__ = ["Acquisition", "WaveSolver", "depth_warning", "ricker"]
+__all__ = ["Acquisition", "WaveSolver", "ricker", "unrecorded"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

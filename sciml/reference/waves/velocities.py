@@ -40,8 +40,8 @@ def check_velocities(velocities: torch.Tensor, acquisition: Acquisition) -> torc
     return velocities
 
 
-def depth_warning(velocities: torch.Tensor, acquisition: Acquisition) -> str:
-    """Return a sentence on the depth from which no wave is back before the record ends; empty if there is none.
+def unrecorded(velocities: torch.Tensor, acquisition: Acquisition) -> float:
+    """Return the share of the depth below which no wave is back before the records end; 0 if all of it is recorded.
 
     The time is that of the peak of the wavelet and of the way down and up at the mean slowness of each row, of the
     slowest of the maps (maps, nz, nx).
@@ -52,14 +52,7 @@ def depth_warning(velocities: torch.Tensor, acquisition: Acquisition) -> str:
     shallowest = int(acquisition.sources[:, 0].min() / spacing)
     times = peak + 2.0 * spacing * slowness[shallowest + 1 :].cumsum(0)
     late = int((times > acquisition.steps * acquisition.time_step).sum())
-    if not late:
-        return ""
-    depth = (acquisition.shape[0] - 1) * spacing
-    return (
-        f"the record of {acquisition.steps * acquisition.time_step:g} s ends before a wave is back from below "
-        f"{depth - late * spacing:g} m, of which it says nothing; the map is {depth:g} m deep: record "
-        f"{float(times[-1]):.3g} s, or take a shallower map."
-    )
+    return late / acquisition.shape[0]
 
 
 def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sciml.errors import InputError
-from sciml.reference.waves import Acquisition, WaveSolver, depth_warning, numba_engine
+from sciml.reference.waves import Acquisition, WaveSolver, numba_engine, unrecorded
 from sciml.reference.waves.workers import run_flushed
 
 OFF_GRID = {"sources": [(13.0, 44.0), (10.0, 200.0)], "receivers": [(7.0, 71.0), (10.0, 140.0), (52.0, 287.0)]}
@@ -165,8 +165,8 @@ def test_an_engine_that_is_not_there_is_refused(small):
         WaveSolver(small(), "nunba")
 
 
-def test_a_record_too_short_for_the_depth_is_told_by_that_depth(small):
+def test_a_record_too_short_for_the_depth_leaves_out_its_share(small):
     """Down and up 100 m at 2000 m/s take 0.1 s, after the wavelet's peak at 0.073 s."""
     velocities = torch.full((1, 24, 30), 2000.0)
-    assert depth_warning(velocities, small(steps=400)) == ""
-    assert "ends before a wave is back from below 110 m, of which" in depth_warning(velocities, small(steps=174))
+    assert unrecorded(velocities, small(steps=400)) == 0.0
+    assert unrecorded(velocities, small(steps=174)) == pytest.approx(12 / 24)  # from below 110 m

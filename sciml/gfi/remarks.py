@@ -1,0 +1,48 @@
+"""Sentences on a velocity map that its user must see, from the numbers about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sciml.training import fit_outcomes
+
+UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
+UNRECORDED = "unrecorded"  # the share of the depth below which no wave is back in time
+
+
+def remarks(numbers: Mapping[str, float]) -> list[str]:
+    """Return sentences about searches that did not get to their end, cells not seen, and records that are too short.
+
+    >>> remarks({"stalled": 0.5, "unrecorded": 0.25})  # doctest: +NORMALIZE_WHITESPACE
+    ['of 50% of the maps, the misfit hardly fell any further; if it is large, begin from another map.',
+     'the records end before waves are back from the lowest 25% of the map, of which they say nothing; record longer, or
+     take a shallower map.']
+
+    Parameters
+    ----------
+    numbers : metrics of an inversion, or means over several maps
+    """
+    told = []
+    if share := numbers.get(fit_outcomes.AT_LIMIT):
+        told.append(
+            f"{_of(share)}the solves were used up before the misfit was that of the noise; allow more, or state more "
+            "noise."
+        )
+    if share := numbers.get(fit_outcomes.STALLED):
+        told.append(f"{_of(share)}the misfit hardly fell any further; if it is large, begin from another map.")
+    if numbers.get("unseen", 0.0) > UNSEEN:
+        told.append(
+            f"the records hardly change with {numbers['unseen']:.0%} of the cells, which are what the start and the "
+            "priors say; see illumination."
+        )
+    if share := numbers.get(UNRECORDED):
+        told.append(
+            f"the records end before waves are back from the lowest {share:.0%} of the map, of which they say nothing; "
+            "record longer, or take a shallower map."
+        )
+    return told
+
+
+def _of(share: float) -> str:
+    """Return for how many of the maps something holds, in words, if not for all."""
+    return "" if share == 1.0 else f"of {share:.0%} of the maps, "
