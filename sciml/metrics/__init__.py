@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from sciml.metrics.ensembles import Coverage, coverage, crps, energy_score, rank_histogram, spread_skill
 from sciml.metrics.fields import (
+    SSIM_WINDOW,
     Summary,
     convergence_order,
     max_error,
@@ -24,6 +25,7 @@ from sciml.metrics.fields import (
 from sciml.metrics.spectra import Spectrum, spectrum_bands
 
 __all__ = [
+    "SSIM_WINDOW",
     "Coverage",
     "Spectrum",
     "Summary",
