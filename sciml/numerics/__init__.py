@@ -24,6 +24,7 @@ pointwise_least_squares  minima of pointwise residuals as differentiable functio
 pointwise_residuals      residuals that are functions of a few linear terms at each point
 pointwise_roots          derivatives of any order of small systems, one for each point
 polynomials              Chebyshev polynomials, smooth elements, increments from a start, Gauss points
+principal_modes          proper orthogonal decomposition: modes in which data are nearest to their mean
 projection               the nearest point of linear constraints, for the output of any network
 random                   random generators as functions of seeds and counters
 step_control             dampings, acceptance and ends of Levenberg-Marquardt iterations
