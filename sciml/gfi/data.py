@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sciml.checks import choice, number, whole_number
 from sciml.data.sampling import EpochShuffle
-from sciml.errors import ConfigError, DataFormatError
+from sciml.errors import ConfigError, InputError
 from sciml.numerics.random import generator
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Part = Literal["train", "validate", "test", "all"]
 MOST_FOR_STATISTICS = 200  # records whose mean and deviation stand for all
+CHECKSUM = 32  # bits
 ONE_CELL = 1.01  # how far the mirrored sources may lie from sources, in cells: those of OpenFWI at 34 and 35
 
 
@@ -46,7 +47,13 @@ class ShotMapPairs(LightningDataModule):
     labelled : fraction of the pairs of training whose mask is 1
     seed : of the split, of the order and of what is drawn
     workers : processes that read ahead; 0 reads in this one
+
+    Attributes
+    ----------
+    tested : the part that is the test set
     """
+
+    tested: Part = "test"
 
     def __init__(  # noqa: PLR0913 - every parameter is a line of the config
         self,
@@ -79,10 +86,7 @@ class ShotMapPairs(LightningDataModule):
         """The folder of pairs, opened when it is first needed."""
         from sciml.data.formats.openfwi import ShotFolder
 
-        folder = ShotFolder(self.path)
-        if not folder.count:
-            raise DataFormatError(f"{self.path} has no pairs; there is nothing to train on.")
-        return folder
+        return ShotFolder(self.path)
 
     @cached_property
     def parts(self) -> dict[Part, np.ndarray]:
@@ -100,9 +104,32 @@ class ShotMapPairs(LightningDataModule):
 
     @cached_property
     def fingerprint(self) -> int:
-        """A number that tells the pairs of different folders apart: a checksum of their number and the first map."""
-        first = np.ascontiguousarray(self.folder.maps([0]), dtype="<f4")
-        return zlib.crc32(first.tobytes(), self.folder.count)
+        """A number that tells the pairs of different folders apart, and whether they begin with the same map.
+
+        Its lower 32 bits are a checksum of the number of pairs and the first map, those above of the first map alone.
+        """
+        first = np.ascontiguousarray(self.folder.maps([0]), dtype="<f4").tobytes()
+        return zlib.crc32(first, self.folder.count) | zlib.crc32(first) >> 1 << CHECKSUM
+
+    def test_on_unseen(self, trained_on: int) -> None:
+        """Make all pairs those of the test, unless they are those of a training, whose test split was left out of it.
+
+        Parameters
+        ----------
+        trained_on : the :attr:`fingerprint` of the pairs of the training
+
+        Raises
+        ------
+        InputError
+            If these pairs are others but begin with the same map, as generated ones of the same seed do.
+        """
+        differing = self.fingerprint ^ trained_on
+        self.tested = "all" if differing % 2**CHECKSUM else "test"
+        if self.tested == "all" and not differing >> CHECKSUM:
+            raise InputError(
+                f"{self.path} begins with the same map as the pairs of the training, as pairs of one seed do whatever "
+                "their number: the network has learned them; generate others with another --seed."
+            )
 
     def training_records(self) -> Iterator[np.ndarray]:
         """Yield records of the training split one by one, at most 200, for the scale of a network."""
@@ -120,7 +147,7 @@ class ShotMapPairs(LightningDataModule):
         if part != "train":
             return Pairs(self.folder, numbers, np.ones(len(numbers), bool), None, self.seed)
         if self.disturbance.flip:
-            self._check_symmetric()
+            self.check_symmetric("data.init_args.flip")
         unlabelled = np.random.default_rng([self.seed, len(numbers), 1]).permutation(len(numbers))
         mask = unlabelled < round(self.labelled * len(numbers))
         return Pairs(self.folder, numbers, mask, self.disturbance, self.seed)
@@ -145,11 +172,16 @@ class ShotMapPairs(LightningDataModule):
         return self.loader("validate") if len(self.parts["validate"]) else []
 
     def test_dataloader(self) -> DataLoader | list:
-        """Return the pairs of the test split in their order."""
-        return self.loader("test") if len(self.parts["test"]) else []
+        """Return the pairs of the test set in their order."""
+        return self.loader(self.tested) if len(self.parts[self.tested]) else []
 
-    def _check_symmetric(self) -> None:
-        """Refuse to mirror pairs whose sources do not lie where the mirrored ones would."""
+    def check_symmetric(self, option: str) -> None:
+        """Refuse to mirror pairs whose sources do not lie where the mirrored ones would.
+
+        Parameters
+        ----------
+        option : which asks for it, as a config names it
+        """
         acquisition = self.folder.acquisition
         mirrored = acquisition.flipped()
         aside = max(
@@ -158,8 +190,8 @@ class ShotMapPairs(LightningDataModule):
         )
         if aside > ONE_CELL:
             raise ConfigError(
-                f"flip is true, but sources or receivers in {self.path} are not symmetric: mirrored ones lie "
-                f"{aside:.1f} cells aside; set data.init_args.flip=false."
+                f"{option} is true, but sources or receivers in {self.path} are not symmetric: mirrored ones lie "
+                f"{aside:.1f} cells aside; set {option}=false."
             )
 
 
@@ -221,10 +253,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __getitem__(self, place: tuple[int, int]) -> dict[str, Tensor]:
         epoch, index = place
         number = int(self._numbers[index])
-        records, velocity = (
-            torch.from_numpy(np.array(read([number])[0], dtype=np.float32))
-            for read in (self._folder.records, self._folder.maps)
-        )
+        records, velocity = (torch.from_numpy(read([number])[0]) for read in (self._folder.records, self._folder.maps))
         if self._disturbance is not None:
             records, velocity = self._disturbance(records, velocity, generator(self._seed, epoch, number))
         return {"records": records, "map": velocity, "mask": torch.tensor(float(self._mask[index]))}

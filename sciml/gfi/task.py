@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import lightning
 import torch
-from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 
 from sciml.checks import instance, number, whole_number
@@ -62,31 +61,30 @@ class SeismicTask(Task):
         self.stored_acquisition.check(_pairs(data).folder.acquisition)
 
     def setup(self, stage: str) -> None:
-        """Take scales, acquisition and fingerprint from the data of the training before the first epoch."""
-        if stage != "fit" or bool(self.network.scales.is_fitted):
+        """Take scales, acquisition and fingerprint from the data of the training before the first epoch.
+
+        Scales that came with published weights stay.
+        """
+        if stage != "fit":
             return
         data = _pairs(self.trainer.datamodule)
-        self.network.scales.fit(data.training_records())
+        if not bool(self.network.scales.is_fitted):
+            self.network.scales.fit(data.training_records())
         self.stored_acquisition.keep(data.folder.acquisition)
         self.trained_on.fill_(data.fingerprint)
 
-    @torch.no_grad()
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Return the means of :meth:`validate` over the test pairs of the training, or all pairs of another folder."""
+        """Return the means of :meth:`validate` over the test pairs of the training, or all pairs of another folder.
+
+        Raises
+        ------
+        InputError
+            If the other folder begins with the same map as that of the training: its pairs have been learned.
+        """
         pairs = _pairs(data)
         self.check_data(pairs)
-        if pairs.fingerprint == int(self.trained_on):
-            return super().evaluate(pairs)
-        sums: dict[str, float] = {}
-        loader, was_training = pairs.loader("all"), self.training
-        self.eval()
-        for index, batch in enumerate(loader):
-            self.tell("evaluating", index / len(loader))
-            moved = self.on_after_batch_transfer(move_data_to_device(batch, self.device), 0)
-            for name, value in self.validate(moved).items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(batch["map"])
-        self.train(was_training)
-        return {name: value / pairs.folder.count for name, value in sums.items()}
+        pairs.test_on_unseen(int(self.trained_on))
+        return super().evaluate(pairs)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the batch in the precision of the network, whatever the trainer's is."""
@@ -138,6 +136,12 @@ class InversionTask(SeismicTask):
         super().__init__(network, reconstruct)
         self.average_mirrored = average_mirrored
         self.square_weight = number("square_weight", square_weight, at_least=0, error=ConfigError)
+
+    def check_data(self, data: lightning.LightningDataModule) -> None:
+        """Refuse what :class:`SeismicTask` does, and sources that are not symmetric where predictions are mirrored."""
+        super().check_data(data)
+        if self.average_mirrored:
+            _pairs(data).check_symmetric("task.init_args.average_mirrored")
 
     def forward(self, records: Tensor) -> Tensor:
         """Return maps in m/s, ``(batch, 1, depth, width)``, for records in any precision."""

@@ -43,9 +43,11 @@ def arrays(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return maps.astype(np.float32), (arrived[:, None] * near[None, :, None]).astype(np.float32)
 
 
-def write(folder: Path, count: int, seed: int = 0, shot_by: Acquisition | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Write a folder of pairs with its manifest; return what it holds."""
-    maps, records = arrays(count, seed)
+def write(
+    folder: Path, count: int, seed: int = 0, shot_by: Acquisition | None = None, drawn: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write a folder of pairs, the first ones of ``drawn``, with its manifest; return what it holds."""
+    maps, records = (each[:count] for each in arrays(drawn or count, seed))
     sums = {}
     for name, array in (("model/model1.npy", maps), ("data/data1.npy", records)):
         path = folder / name

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 from sciml.gfi.data import Disturbance, ShotMapPairs, mirrored_records
 from sciml.numerics.random import generator
 from tests.gfi import seismic_pairs
@@ -37,6 +37,21 @@ def test_every_pair_is_in_one_part_and_batches_hold_what_the_files_hold(tmp_path
     assert ShotMapPairs(str(tmp_path)).fingerprint == data.fingerprint
     seismic_pairs.write(tmp_path / "other", 20, seed=1)
     assert ShotMapPairs(str(tmp_path / "other")).fingerprint != data.fingerprint
+
+
+def test_pairs_that_begin_like_those_of_a_training_are_not_taken_for_unseen_ones(tmp_path: Path) -> None:
+    for name, count, seed in (("training", 20, 0), ("fewer", 8, 0), ("others", 20, 1)):
+        seismic_pairs.write(tmp_path / name, count, seed, drawn=20)
+    training, fewer, others = (ShotMapPairs(str(tmp_path / name)) for name in ("training", "fewer", "others"))
+    for fingerprint in (training.fingerprint, training.fingerprint % 2**32):  # of weights before both were kept
+        training.test_on_unseen(fingerprint)
+        others.test_on_unseen(fingerprint)
+        assert (training.tested, others.tested) == ("test", "all")
+    assert len(next(iter(training.test_dataloader()))["map"]) == 1
+    assert len(next(iter(others.test_dataloader()))["map"]) == 20
+    with pytest.raises(InputError, match=r"begins with the same map .* generate others with another --seed"):
+        fewer.test_on_unseen(training.fingerprint)
+    assert 0 <= training.fingerprint < 2**63
 
 
 def test_batches_are_functions_of_seed_and_epoch_whoever_reads_them(tmp_path: Path) -> None:
@@ -91,7 +106,7 @@ def test_mirroring_wants_symmetric_sources_up_to_a_cell(tmp_path: Path) -> None:
     seismic_pairs.write(tmp_path / "near", 3, shot_by=seismic_pairs.acquisition((1.0, 9.0)))
     assert batches(ShotMapPairs(str(tmp_path / "near")), 0)
     seismic_pairs.write(tmp_path / "far", 3, shot_by=seismic_pairs.acquisition((1.0, 7.0)))
-    with pytest.raises(ConfigError, match=r"flip is true.*lie 3.0 cells aside"):
+    with pytest.raises(ConfigError, match=r"flip is true.*lie 3.0 cells aside; set data.init_args.flip=false"):
         batches(ShotMapPairs(str(tmp_path / "far")), 0)
     assert batches(ShotMapPairs(str(tmp_path / "far"), flip=False), 0)
 

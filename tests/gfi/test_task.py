@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciml.checks import known_names
 from sciml.errors import CheckpointError, ConfigError, DataFormatError, InputError
+from sciml.gfi.data import ShotMapPairs
 from sciml.gfi.losses import deviation, warm_up
 from sciml.gfi.matching import median_frequency
 from sciml.gfi.networks.base import TwoWayNetwork
@@ -155,6 +156,33 @@ def test_a_trained_network_is_better_than_the_mean_map_on_the_folder_it_was_trai
         predicted = task(torch.from_numpy(seismic_pairs.arrays(30, seed=1)[1]))
     assert found["mae"] == pytest.approx(float(np.abs(predicted.numpy() - other).mean()), rel=1e-4)
     assert evaluate(run / "run")["mae"] < of_mean
+
+
+def test_pairs_of_the_training_s_seed_are_not_evaluated_as_unseen(run: Path, tmp_path: Path) -> None:
+    seismic_pairs.write(tmp_path / "fewer", 10, drawn=80)
+    with pytest.raises(InputError, match="the network has learned them"):
+        evaluate(run / "run", tmp_path / "fewer")
+
+
+def test_predictions_are_averaged_with_mirrored_ones_for_symmetric_sources_alone(tmp_path: Path) -> None:
+    seismic_pairs.write(tmp_path / "pairs", 10, shot_by=seismic_pairs.acquisition((1.0, 7.0)))
+    values = config(tmp_path / "pairs", average_mirrored=True)
+    values["data"]["init_args"]["flip"] = False
+    with pytest.raises(ConfigError, match=r"not symmetric.*set task\.init_args\.average_mirrored=false"):
+        trained(values, tmp_path / "run")
+
+
+def test_a_training_from_published_weights_keeps_their_scales_and_its_own_acquisition(tmp_path: Path) -> None:
+    seismic_pairs.write(tmp_path / "pairs", 4)
+    data = ShotMapPairs(str(tmp_path / "pairs"))
+    task = InversionTask(Twice())
+    task.network.scales.is_fitted.fill_(True)
+    task.network.scales.deviation.fill_(1.5)  # as published
+    task.trainer = SimpleNamespace(datamodule=data)
+    task.setup("fit")
+    assert float(task.network.scales.deviation) == 1.5
+    assert task.stored_acquisition.get().as_dict() == data.folder.acquisition.as_dict()
+    assert int(task.trained_on) == data.fingerprint
 
 
 def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(run: Path, tmp_path: Path, monkeypatch) -> None:
