@@ -123,7 +123,8 @@ class RefineTask(SolveTask):
         self.found.copy_(torch.from_numpy(state.velocity))
         if refiner.has_ended(state):
             self._assess(state)
-        numbers = {"misfit": float(state.position.values[0]), "stage": state.stage + 1.0, "solves": state.solves}
+        stage = min(state.stage + 1.0, float(len(self.refinement.stages)))  # the last one, once all are over
+        numbers = {"misfit": float(state.position.values[0]), "stage": stage, "solves": state.solves}
         return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
 
     @property

@@ -1,6 +1,7 @@
 """Pictures of seismic inversions: velocity maps, gathers, the misfit by stage, and what the data see.
 
-Depth and time point downwards.
+Depth and time point downwards. Samples of gathers are multiplied by the square of their time, so that late arrivals are
+seen beside the wave that goes along the surface (Claerbout, Imaging the Earth's Interior, 1985, section 4.1).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from sciml.plots.style import COLOURS, INK, PANEL, checked_path, colour_bar, ent
 CLIPPED = 0.01  # share of the samples of a gather that are beyond the ends of its colours
 DECADES = 3.0  # of the illumination that are told apart
 WIDTH = 4.2  # inches, of a panel
+GAIN = 2  # power of the time, by which samples of gathers are multiplied
+TIME = "time t [s], amplitudes times t²"
 
 
 @own_look
@@ -109,11 +112,10 @@ def gathers_picture(
 
 def gathers_figure(records: Mapping[str, np.ndarray], time_step: float, shots: Sequence[int] | None = None) -> Figure:
     """Return the figure of `gathers_picture`."""
-    positive("the time step", time_step)
     shape: tuple[int | str, ...] = ("shots", "steps", "receivers")
     fields = {}
     for name, given in records.items():
-        fields[name] = real_array(f"the records {name!r}", given, shape=shape)
+        fields[name] = _gained(real_array(f"the records {name!r}", given, shape=shape), time_step)
         shape = fields[name].shape
     if not fields:
         raise InputError("there are no records to draw, expected some.")
@@ -130,7 +132,7 @@ def gathers_figure(records: Mapping[str, np.ndarray], time_step: float, shots: S
         for axes, (name, field) in zip(row, fields.items(), strict=True):
             _gather(axes, field[shot], time_step, largest)
             entitle(axes, f"{name.capitalize()}, shot {shot + 1}")
-        row[0].set_ylabel("time [s]", color=INK)
+        row[0].set_ylabel(TIME, color=INK)
     for axes in panels[-1]:
         axes.set_xlabel("receiver", color=INK)
     return figure
@@ -177,12 +179,13 @@ def inversion_figure(
         entitle(axes, name.capitalize())
     _illumination(figure, above[len(fields)], illumination, spacing)
     entitle(above[len(fields)], "Change of the records with each cell")
-    for axes, (name, field) in zip(below, gathers.items(), strict=False):
-        _gather(axes, field, time_step, _loudness(next(iter(gathers.values()))))
+    shots = {name: _gained(gather, time_step) for name, gather in gathers.items()}
+    for axes, (name, shot) in zip(below, shots.items(), strict=False):
+        _gather(axes, shot, time_step, _loudness(next(iter(shots.values()))))
         axes.set_xlabel("receiver", color=INK)
         entitle(axes, name.capitalize())
-    below[0].set_ylabel("time [s]", color=INK)
-    for axes in [*above[len(fields) + 1 :], *below[len(gathers) :]]:
+    below[0].set_ylabel(TIME, color=INK)
+    for axes in [*above[len(fields) + 1 :], *below[len(shots) :]]:
         axes.remove()
     return figure
 
@@ -258,6 +261,12 @@ def _illumination(figure: Figure, axes: Axes, illumination: np.ndarray, spacing:
     decades = np.log10(np.maximum(illumination, 1e-30))
     scale = Normalize(decades.max() - DECADES, decades.max(), clip=True)
     _section(figure, axes, decades, spacing, ("logarithm of the illumination", "cividis", scale))
+
+
+def _gained(records: np.ndarray, time_step: float) -> np.ndarray:
+    """Return records (..., steps, receivers) with a gain that grows with the time."""
+    positive("the time step", time_step)
+    return records * (time_step * np.arange(records.shape[-2])[:, None]) ** GAIN
 
 
 def _loudness(gather: np.ndarray) -> float:

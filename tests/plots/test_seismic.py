@@ -24,13 +24,14 @@ def test_maps_have_depth_downwards_one_scale_and_their_difference():
     assert len(velocity_maps_figure(MAPS, 10.0).axes) == 2
 
 
-def test_gathers_have_time_downwards_and_residuals_the_scale_of_the_records():
+def test_gathers_have_time_downwards_a_gain_and_residuals_the_scale_of_the_records():
     observed = np.random.default_rng(0).normal(size=(5, 20, 6))
     figure = gathers_figure({"observed": observed, "residual": 0.1 * observed}, 1e-3)
     assert len(figure.axes) == 6
     left, right = figure.axes[2:4]
     assert left.get_ylim() == pytest.approx((0.0195, -0.0005))
-    assert np.array_equal(left.images[0].get_array(), observed[2])
+    times = 1e-3 * np.arange(20)[:, None]
+    np.testing.assert_allclose(left.images[0].get_array(), observed[2] * times**2)
     assert left.images[0].get_clim() == right.images[0].get_clim()
 
 
