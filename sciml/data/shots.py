@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sciml import strict_json
 from sciml.checks import choice
 from sciml.data.formats import Description
-from sciml.data.formats.dataset import faults
 from sciml.data.formats.openfwi import describe_pairs
-from sciml.data.formats.shot_files import mapped_maps, sha256_of
+from sciml.data.formats.shot_files import mapped_maps, read_acquisition, sha256_of
 from sciml.data.sample_sizes import check_sample_size
 from sciml.errors import InputError
 
@@ -51,15 +49,7 @@ class Shots(ABC):
         """The acquisition of all records."""
         from sciml.reference.waves import Acquisition
 
-        if not self.acquisition:
-            return Acquisition.openfwi()
-        path = Path(self.acquisition)
-        with faults(path, "it"):
-            given = strict_json.read(path)
-        try:
-            return Acquisition.from_dict(given)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+        return read_acquisition(Path(self.acquisition)) if self.acquisition else Acquisition.openfwi()
 
     @property
     def maps_sha256(self) -> str:

@@ -154,8 +154,7 @@ def match(line: Line, wanted: Acquisition, deviation: float) -> MatchedShots:
     top = _common_depth(np.concatenate(depths), target)
     records = np.array(gathers)
     _check_start(records, target)
-    size = float(records.std())
-    gain = 1.0 if 1 / LOUDNESS <= size / deviation <= LOUDNESS else deviation / size
+    gain = gain_to(deviation, records)
     lefts = np.array([window.left for window in windows])
     columns = (lefts - lefts[0]) / target.spacing
     section = _section(line, target, (top, lefts[0]), target.shape[1] + int(columns[-1] + ROUNDING))
@@ -176,6 +175,20 @@ def median_frequency(records: np.ndarray, time_step: float) -> float:
         raise InputError("the records are zero everywhere.")
     below = np.concatenate([[0.0], power.cumsum()])
     return float(np.interp(below[-1] / 2, below, np.arange(len(below)) - 0.5)) / (records.shape[1] * time_step)
+
+
+def gain_to(deviation: float, records: np.ndarray) -> float:
+    """Return the factor by which records get the deviation of those of a training; 1 if they nearly have it.
+
+    Parameters
+    ----------
+    deviation : of the records of the training
+    records : of any shape
+    """
+    size = float(records.std())
+    if not size > 0.0:
+        raise InputError("the records are the same everywhere, expected records of waves.")
+    return 1.0 if 1 / LOUDNESS <= size / deviation <= LOUDNESS else deviation / size
 
 
 def _windows(line: Line, wanted: Acquisition, frequency: float) -> list[Window]:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciml.checks import finite
+from sciml.data.formats.shot_files import SEGY, read_acquisition
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import read_npy
 
 if TYPE_CHECKING:
     from sciml.gfi.matching import Line
     from sciml.reference.waves import Acquisition
-
-SEGY = (".sgy", ".segy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +71,17 @@ def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, devi
         raise DataFormatError(f"{source} ends with {source.suffix!r}, expected .npy, .sgy or .segy with records.")
     if geometry is not None:
         return _of_line(_npy_line(source, geometry), wanted, deviation)
-    records = _records(source, wanted, "for this network", (3, 4))
+    return _of_network(_records(source, wanted, "for this network", (3, 4)), wanted, deviation)
+
+
+def _of_network(records: np.ndarray, wanted: Acquisition, deviation: float) -> Observed:
+    """Return records of the network's own acquisition, whose size tells whether its wavelet made them."""
+    from sciml.gfi.matching import gain_to
+
     records = records if records.ndim == 4 else records[None]
-    return Observed(records, records, wanted)
+    gain = gain_to(deviation, records)
+    windows = records if gain == 1.0 else gain * records
+    return Observed(windows, records, wanted, about={"gain": gain}, wavelet_is_known=gain == 1.0)
 
 
 def _of_line(line: Line, wanted: Acquisition, deviation: float) -> Observed:
@@ -105,7 +112,6 @@ def _segy_line(source: Path) -> Line:
 
 def _npy_line(source: Path, geometry: Path) -> Line:
     from sciml.gfi.matching import Line
-    from sciml.gfi.refinement.survey import read_acquisition
 
     made = read_acquisition(geometry)
     records = _records(source, made, f"of {geometry}", (3,))

@@ -223,7 +223,7 @@ def test_an_acquisition_that_is_too_coarse_for_the_family_is_refused_at_once(tmp
     with pytest.raises(InputError, match=r"reaches 4500 m/s, for which velocity times time step over spacing is 0\.9"):
         generate("openfwi-style-b", 2, tmp_path / "out", options={"acquisition": str(tmp_path / "coarse.json")})
     (tmp_path / "wrong.json").write_text("{}")
-    with pytest.raises(InputError, match=r"wrong\.json: an acquisition has no shape"):
+    with pytest.raises(DataFormatError, match=r"wrong\.json holds no acquisition: an acquisition has no shape"):
         generator_of("openfwi-style-b", {"acquisition": str(tmp_path / "wrong.json")})
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import DataFormatError, InputError
+from sciml.gfi.observed import read_observed
 from sciml.gfi.predicting import Network, Wishes, predict_maps
 from sciml.mesh import read_mesh
 from sciml.reference.waves import Acquisition, WaveSolver
@@ -81,6 +82,20 @@ def test_a_scaled_acquisition_gives_the_same_map(tmp_path: Path, factor: float) 
     assert numbers["length_factor"] == pytest.approx(factor) and numbers["gain"] == 1
     assert np.allclose(found, expected, rtol=1e-6)
     assert torch.allclose(given.inverse.given[0], torch.from_numpy(recorded(acquisition()))[None], atol=1e-4)
+
+
+def test_records_in_another_unit_give_the_same_map_and_their_wavelet_is_not_taken_as_known(tmp_path: Path) -> None:
+    records = recorded(acquisition())
+    np.save(tmp_path / "shots.npy", records)
+    expected, numbers = predicted(network(), tmp_path)
+    assert numbers["gain"] == 1
+    np.save(tmp_path / "counts.npy", np.stack([3e4 * records] * 2))
+    found, numbers = predicted(network(), tmp_path, source="counts.npy")
+    assert np.allclose(found, expected, rtol=1e-6) and numbers["gain"] == pytest.approx(1 / 3e4, rel=1e-3)
+    assert not read_observed(tmp_path / "counts.npy", None, acquisition(), float(records.std())).wavelet_is_known
+    np.save(tmp_path / "silent.npy", 0 * records)
+    with pytest.raises(InputError, match="the same everywhere"):
+        predicted(network(), tmp_path, source="silent.npy")
 
 
 def test_twice_as_many_receivers_and_half_the_time_step_give_the_same_records(tmp_path: Path) -> None:

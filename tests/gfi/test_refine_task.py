@@ -162,6 +162,19 @@ def test_damaged_files_are_refused_in_sentences(folder, tmp_path):
         Survey(13, 16, acquisition=str(folder / "acquisition.json")).read(str(folder / "shots.npy"))
 
 
+def test_options_that_a_file_answers_itself_are_refused_unless_they_agree(folder):
+    known = {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")}
+    assert Survey(**known, frequency=15.0).read(str(folder / "shots.npy")).acquisition.frequency == 15.0
+    with pytest.raises(
+        InputError, match=r"acquisition\.json is of 15 Hz, but the survey of 25 Hz; leave the frequency"
+    ):
+        Survey(**known, frequency=25.0).read(str(folder / "shots.npy"))
+    with pytest.raises(InputError, match=r"line\.sgy says itself where it was recorded, so that .* has no effect"):
+        Survey(**known).read("line.sgy")
+    with pytest.raises(DataFormatError, match=r"there is no file .*absent\.json"):
+        Survey(**{**known, "acquisition": str(folder / "absent.json")}).read(str(folder / "shots.npy"))
+
+
 def test_without_files_a_drawn_map_is_inverted_from_velocities_that_rise_with_depth(folder, tmp_path):
     survey = {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")}
     task = RefineTask(problem=Survey(**survey), refinement=Refinement(solves=5, stages=[Stage()]))

@@ -210,6 +210,35 @@ def test_what_the_records_do_not_reach_has_no_illumination(start, observed):
     assert error(refined.map[-4:], start[-4:]) < 0.02 * 600.0  # the step between the layers
 
 
+def test_illumination_is_finite_where_most_of_the_map_is_dark():
+    deep = small_acquisition(shape=(90, 12), steps=80, sources=[(10.0, 60.0)], receivers=[(10.0, 30.0), (10.0, 90.0)])
+    problem = ShotProblem(torch.ones(deep.record_shape), deep)
+    modelled = Modelled.of(np.full(deep.shape, 2000.0), WaveSolver(deep))
+    illumination = modelled.illumination(problem, Band(1e-3, 80))
+    assert np.isfinite(illumination).all() and illumination.max() <= 100.0
+    assert illumination[:3].min() > 0.1 > illumination[40:].max()
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(1e3, "have a norm of .* and those of the start"), (1e-3, "norm"), (-1.0, "correlation of -1.* sign")],
+)
+def test_records_that_the_known_wavelet_cannot_have_made_are_refused(start, observed, factor, words):
+    with pytest.raises(InputError, match=f"{words}.*unknown_wavelet=true"):
+        refine(start, factor * observed, small_acquisition(), Refinement(solves=5))
+    settings = Refinement(solves=5, unknown_wavelet=True)
+    problem = ShotProblem(torch.from_numpy(factor * observed), small_acquisition(), unknown_wavelet=True)
+    expected = ShotProblem(torch.from_numpy(observed), small_acquisition(), unknown_wavelet=True)
+    found, plain = (Refiner(each, settings).begin(start).start_misfit for each in (problem, expected))
+    assert found == pytest.approx(plain, rel=1e-3)
+
+
+def test_stages_whose_band_ends_before_it_begins_are_refused():
+    with pytest.raises(InputError, match=r"highest frequency of a stage is 0\.2, expected .* 0\.2; raise its highest"):
+        Refinement(stages=[Stage(0.2), Stage()])
+    assert len(Refinement(stages=[Stage(0.2), Stage()], lowest=None).stages) == 2
+
+
 def test_several_starts_tell_where_they_differ(start, observed):
     starts = np.stack([start, start + 60.0])
     refined = refine(starts, observed, small_acquisition(), Refinement(solves=12, stages=SHORT))

@@ -1,4 +1,4 @@
-"""The files of a folder of shot records: which belong together, mapped into memory, and their sums."""
+"""Files of shot records: pairs in a folder, mapped into memory, their sums, and acquisitions in JSON."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sciml import strict_json
 from sciml.data.formats.dataset import faults
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import map_npy
 from sciml.regular_files import open_regular
 
+if TYPE_CHECKING:
+    from sciml.reference.waves import Acquisition
+
+SEGY = (".sgy", ".segy")  # endings of SEG-Y files
 _RECORDS = re.compile(r"data/data(\d+)\.npy|seis(\d+)_(\d+)_(\d+)\.npy")
 _MAPS = re.compile(r"model/model(\d+)\.npy|vel(\d+)_(\d+)_(\d+)\.npy")
 _PARTNERS = {"data/data": "model/model", "seis": "vel"}
@@ -116,6 +122,24 @@ def mapped_maps(path: Path) -> np.ndarray:
             "(maps, nz, nx) or (nz, nx) of numbers."
         )
     return plane
+
+
+def read_acquisition(path: Path) -> Acquisition:
+    """Return the acquisition of a JSON file with :meth:`~sciml.reference.waves.Acquisition.as_dict`.
+
+    Raises
+    ------
+    DataFormatError
+        If there is no such file, or it holds something else.
+    """
+    from sciml.reference.waves import Acquisition
+
+    with faults(path, "it"):
+        values = strict_json.read(path)
+    try:
+        return Acquisition.from_dict(values)
+    except InputError as error:
+        raise DataFormatError(f"{path} holds no acquisition: {error}") from error
 
 
 def check_array(path: Path, array: np.ndarray) -> None:

@@ -18,6 +18,9 @@ from sciml.reference.waves import Acquisition, WaveSolver
 
 PROBES = 3  # random records, from which the illumination is estimated
 BLUR = 3.0  # cells, over which it is averaged
+FAINTEST = 0.01  # of the brightest cell, what the illumination is relative to at least
+LOUDEST = 10.0  # factor by which records may be larger or smaller than those of the start
+OPPOSITE = -0.5  # correlation of records with those of the start, below which they seem to have the other sign
 QUIET = 1e-6  # of the largest power of a spectrum, below which a wavelet is not determined
 
 
@@ -59,6 +62,33 @@ class ShotProblem:
         fitted = self.shaped(records) if self.unknown_wavelet else records
         difference = torch.where(self.traces, band(fitted) - observed, 0.0)
         return difference.square().sum() / observed.square().sum()
+
+    def check_size(self, records: Tensor) -> None:
+        """Refuse observed records that the known wavelet cannot have made, by those of the start.
+
+        Parameters
+        ----------
+        records : of the start, (shots, steps, receivers)
+
+        Raises
+        ------
+        InputError
+            If the observed ones are more than ten times as large or small, or look like these with the other sign.
+        """
+        modelled = torch.where(self.traces, records.detach(), 0.0)
+        sizes = float(self.observed.norm()), float(modelled.norm())
+        remedy = "give the wavelet with which they were shot, or have it found by unknown_wavelet=true"
+        if not sizes[1] / LOUDEST <= sizes[0] <= LOUDEST * sizes[1]:
+            raise InputError(
+                f"the observed records have a norm of {sizes[0]:.3g} and those of the start {sizes[1]:.3g}, expected "
+                f"similar ones; {remedy}."
+            )
+        correlation = float((self.observed * modelled).sum()) / (sizes[0] * sizes[1])
+        if correlation < OPPOSITE:
+            raise InputError(
+                f"the observed records have a correlation of {correlation:.2f} with those of the start, as if their "
+                f"sign were the other one; {remedy}."
+            )
 
     def noise_floor(self, noise: float, band: Band) -> float:
         """Return the misfit of the true map under white noise.
@@ -127,8 +157,8 @@ class Modelled:
     def illumination(self, problem: ShotProblem, band: Band) -> np.ndarray:
         r"""Return how much the records in a band change with each cell, relative to the median cell, (nz, nx).
 
-        The root of the diagonal of J^T J, estimated from J^T z of records z of random signs, and averaged over nearby
-        cells.
+        Where most of the map is dark, it is relative to a hundredth of the brightest cell instead. The root of the
+        diagonal of J^T J, estimated from J^T z of records z of random signs, and averaged over nearby cells.
 
         References
         ----------
@@ -142,4 +172,5 @@ class Modelled:
             (by_cell,) = torch.autograd.grad(compared, self.velocity, signs, retain_graph=True)
             squares += by_cell.numpy() ** 2
         blurred = np.sqrt(gaussian_filter(squares, BLUR, mode="reflect"))
-        return blurred / max(float(np.median(blurred)), np.finfo(float).tiny)
+        unit = max(float(np.median(blurred)), FAINTEST * float(blurred.max()))
+        return blurred / unit if unit > 0.0 else blurred

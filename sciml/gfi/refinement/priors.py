@@ -1,6 +1,7 @@
 """Priors of velocity maps, known of them besides their records: penalties and subspaces, with one interface.
 
-A penalty is weighted by a share of the misfit, so that it falls with it and never outweighs it. A subspace, such as
+A penalty is weighted by a share of the misfit, so that it falls with it. The terms of the total variation and of flat
+regions are that share, whatever the map; the others are that share for changes of a stated size. A subspace, such as
 that of maps whose rows are constant, is imposed exactly: gradients are projected onto it, and so is the start.
 
 ==================  ===================================================================================================

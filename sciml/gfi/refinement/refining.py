@@ -135,6 +135,8 @@ class Refiner:
         start = self._projected(np.clip(start, self.settings.slowest, self.settings.fastest))
         before = self.solver.count
         modelled = Modelled.of(start, self.solver)
+        if not self.problem.unknown_wavelet:
+            self.problem.check_size(modelled.records)
         misfit, _ = modelled.misfit(self.problem, self.bands[-1])
         illumination = modelled.illumination(self.problem, self.bands[-1])
         terms = self._terms(0, _scene(start, illumination), modelled)

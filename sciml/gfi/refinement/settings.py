@@ -84,14 +84,23 @@ class Refinement:
             object.__setattr__(self, f"{name}s", tuple(given))
         if not self.stages:
             raise InputError("a refinement has no stages, expected at least one.")
+        for name in ("lowest", "noise"):
+            if getattr(self, name) is not None:
+                positive(f"the {name.replace('lowest', 'lowest frequency')}", getattr(self, name))
+        self._check_bands()
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
         number("the balance of a refinement", self.balance, at_least=0.0, at_most=2.0)
         number("the misfit at which the next stage begins", self.ready, at_least=0.0)
-        for name in ("lowest", "noise"):
-            if getattr(self, name) is not None:
-                positive(f"the {name.replace('lowest', 'lowest frequency')}", getattr(self, name))
         instance("unknown_wavelet", self.unknown_wavelet, bool, "True or False")
+
+    def _check_bands(self) -> None:
+        """Refuse stages whose band ends below where it begins."""
+        if self.lowest is not None:
+            for stage in self.stages:
+                if stage.highest is not None:
+                    remedy = "raise its highest, or take a smaller lowest or none"
+                    number("the highest frequency of a stage", stage.highest, above=self.lowest, remedy=remedy)
 
     def ends_of_band(self, stage: Stage, peak: float) -> tuple[float | None, float | None]:
         """Return the lowest and the highest frequency of a stage in hertz, for a wavelet with this peak."""

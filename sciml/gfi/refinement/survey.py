@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciml import strict_json
 from sciml.checks import positive, real_array, whole_number
+from sciml.data.formats.shot_files import SEGY, read_acquisition
 from sciml.domains import Box
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import read_npy
@@ -17,7 +17,7 @@ from sciml.reference.layered_maps import layered_map
 from sciml.reference.waves import Acquisition, WaveSolver
 from sciml.reference.waves.acquisition import MOST_CELLS
 
-SEGY = (".sgy", ".segy")
+USUAL_FREQUENCY = 15.0  # Hz, of OpenFWI's wavelet
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,24 @@ class Survey:
     ----------
     rows, columns : cells of the velocity map, downwards and along the line
     spacing : of the cells, in metres
-    frequency : of the peak of the wavelet's spectrum, in hertz
+    frequency : of the peak of the wavelet's spectrum, in hertz, for records in SEG-Y, 15 by default; those in ``.npy``
+        have it from their acquisition, to which it has to be equal if it is given
     acquisition : JSON file with :meth:`~sciml.reference.waves.Acquisition.as_dict`, for records in ``.npy`` of another
-        acquisition than OpenFWI's
+        acquisition than OpenFWI's; SEG-Y says itself where it was recorded
     """
 
     rows: int = 70
     columns: int = 70
     spacing: float = 10.0
-    frequency: float = 15.0
+    frequency: float | None = None
     acquisition: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", "columns"):
             whole_number(f"the number of {name}", getattr(self, name), at_least=2, at_most=MOST_CELLS)
-        for name in ("spacing", "frequency"):
-            positive(f"the {name} of a survey", getattr(self, name))
+        positive("the spacing of a survey", self.spacing)
+        if self.frequency is not None:
+            positive("the frequency of a survey", self.frequency)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,11 +87,15 @@ class Survey:
         if path.suffix.lower() in SEGY:
             from sciml.data.formats.segy import read_segy
 
+            if self.acquisition is not None:
+                raise InputError(
+                    f"{path} says itself where it was recorded, so that the acquisition {self.acquisition} has no "
+                    "effect; leave it out."
+                )
             found = read_segy(path)
-            acquisition = found.acquisition(self.shape, self.spacing, self.frequency)
-            return Shots(found.records, self._checked(acquisition, path))
+            return Shots(found.records, found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY))
         records = _array(path, "the shot records")
-        acquisition = self._checked(self._acquisition(), Path(self.acquisition or path))
+        acquisition = self._stated(path)
         return Shots(acquisition.check_records(f"the records in {path}", records), acquisition)
 
     def read_map(self, file: str) -> np.ndarray:
@@ -111,37 +117,27 @@ class Survey:
 
     def example(self, seed: int) -> Shots:
         """Return records of a map of curved layers that the seed draws, by the scheme of OpenFWI's data."""
-        acquisition = self._checked(self._acquisition(), Path(self.acquisition or "the example"))
+        acquisition = self._stated(Path("the example"))
         truth = layered_map("curvevel-a", 0, seed, self.shape).astype(np.float64)
         with torch.no_grad():
             records = WaveSolver(acquisition, "host")(torch.from_numpy(truth)[None])[0]
         return Shots(records.numpy(), acquisition, truth)
 
-    def _acquisition(self) -> Acquisition:
-        return Acquisition.openfwi() if self.acquisition is None else read_acquisition(Path(self.acquisition))
-
-    def _checked(self, acquisition: Acquisition, path: Path) -> Acquisition:
-        if acquisition.shape != self.shape or acquisition.spacing != self.spacing:
+    def _stated(self, records: Path) -> Acquisition:
+        """Return the acquisition of records in ``.npy``, OpenFWI's by default, if it is that of this survey."""
+        path = records if self.acquisition is None else Path(self.acquisition)
+        stated = Acquisition.openfwi() if self.acquisition is None else read_acquisition(path)
+        if stated.shape != self.shape or stated.spacing != self.spacing:
             raise InputError(
-                f"{path} is of {acquisition.shape} cells of {acquisition.spacing:g} m, but the survey of {self.shape} "
-                f"of {self.spacing:g} m; give rows, columns and spacing, and the acquisition of records in .npy."
+                f"{path} is of {stated.shape} cells of {stated.spacing:g} m, but the survey of {self.shape} of "
+                f"{self.spacing:g} m; give rows, columns and spacing, and the acquisition of records in .npy."
             )
-        return acquisition
-
-
-def read_acquisition(path: Path) -> Acquisition:
-    """Return the acquisition of a JSON file with :meth:`~sciml.reference.waves.Acquisition.as_dict`.
-
-    Raises
-    ------
-    DataFormatError
-        If it is no such file.
-    """
-    values = strict_json.read(path)
-    try:
-        return Acquisition.from_dict(values)
-    except InputError as error:
-        raise DataFormatError(f"{path} holds no acquisition: {error}") from error
+        if self.frequency not in (None, stated.frequency):
+            raise InputError(
+                f"{path} is of {stated.frequency:g} Hz, but the survey of {self.frequency:g} Hz; leave the frequency "
+                "out, and give the acquisition of records in .npy with its wavelet."
+            )
+        return stated
 
 
 def _array(path: Path, what: str) -> np.ndarray:
