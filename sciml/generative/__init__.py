@@ -1,0 +1,57 @@
+"""Generative models as pure functions of a network: paths, objectives and samplers.
+
+A path leads from a source, noise or a guess with noise, to data; a network learns its mean velocity; a sampler follows
+it. Time runs from 0, the source, to 1, the data.
+
+>>> import torch
+>>> from sciml.generative import Euler, GaussianFlow, LinearPath, PathObjective, sample
+>>> from sciml.numerics.random import generator, seeded
+>>> path = LinearPath()
+>>> with seeded(0):
+...     layer = torch.nn.Linear(3, 2)
+>>> def network(x, t):
+...     return layer(torch.cat([x, t[:, None]], 1))
+>>> losses = PathObjective(path).loss(network, torch.ones(8, 2), None, None, generator(0))
+>>> losses.mean().backward()
+>>> start = path.start(torch.zeros(4, 2), generator(1))
+>>> sample(GaussianFlow(network, path), start, 4, Euler()).shape
+torch.Size([4, 2])
+"""
+
+from sciml.generative.exact import ExactGaussian
+from sciml.generative.flows import Condition, Counted, Flow, GaussianFlow
+from sciml.generative.objectives import Objective, PathObjective
+from sciml.generative.paths import (
+    Coefficients,
+    CosinePath,
+    Interpolant,
+    LinearPath,
+    Path,
+    TrigonometricPath,
+    VariancePreservingPath,
+)
+from sciml.generative.predictions import Pair, Prediction
+from sciml.generative.samplers import Euler, Run, Sampler, sample
+
+__all__ = [
+    "Coefficients",
+    "Condition",
+    "CosinePath",
+    "Counted",
+    "Euler",
+    "ExactGaussian",
+    "Flow",
+    "GaussianFlow",
+    "Interpolant",
+    "LinearPath",
+    "Objective",
+    "Pair",
+    "Path",
+    "PathObjective",
+    "Prediction",
+    "Run",
+    "Sampler",
+    "TrigonometricPath",
+    "VariancePreservingPath",
+    "sample",
+]
