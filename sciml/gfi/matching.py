@@ -8,8 +8,8 @@ Velocities stay as they are if lengths and times grow alike, so that a network f
   factors, that one counts for which the frequency and the places of the shots fit best.
 - Depths count from the sources and receivers: they may lie at others than the network's, the same for all within half
   a cell, as no wave comes back from above.
-- Traces are interpolated linearly between receivers at most two cells apart, which reach to within half a cell of the
-  network's on both sides: of OpenFWI's records with every second receiver left out, 13 % is lost.
+- Between receivers, traces are interpolated linearly, where they are at most two cells apart; they reach to within half
+  a cell of the network's on both sides. Of OpenFWI's records with every second receiver left out, 13 % is lost.
 - In time, traces are band-limited, so that they are resampled without aliasing. They last at least nine tenths of the
   network's, zeros behind, and at the sources they peak within half a period of the network's wavelet.
 - Records of another size are multiplied by one number. Their sign has to be the network's.
@@ -21,27 +21,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from sciml.errors import InputError
+from sciml.gfi.windows import ASIDE, ELSE, ROUNDING, windows_of
 from sciml.reference.waves import Acquisition
 
-ASIDE = 0.5  # cells by which a source may lie beside that of the network, and a receiver beyond the last one
 EDGE = 0.05  # cells by which receivers may lie outside of the section and are moved to its edge
 WIDEST_GAP = 2.0  # cells between receivers
-WIDEST_STEP = 0.75  # of a window's width, to the next window
 SHORTEST = 0.9  # of the network's time
-BAND = (0.6, 1.6)  # of the median frequency of records to the peak of the network's wavelet
 LATEST = 0.5  # of a period, by which waves at the sources may be late or early
 LOUDNESS = 2.0  # factor by which the size of records may differ from that of the training before it is adjusted
-ROUNDING = 1e-6  # relative to a cell
 LARGEST_FRACTION = 1000  # numerator and denominator of time steps, so that a trace drifts by a thousandth of a step
 WINDOW = ("kaiser", 8.0)  # of the low-pass filter: 80 dB
-ELSE = "the wave equation takes any positions: sciml solve gfi/fwi_cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,23 +63,6 @@ class Line:
         alive = np.arange(len(places)) if self.mask is None else np.flatnonzero(self.mask[shot])
         alive = alive[np.unique(places[alive, 1], return_index=True)[1]]
         return self.records[shot][:, alive], places[alive]
-
-
-class Window(NamedTuple):
-    """Shots of a line that lie as those of the network.
-
-    Attributes
-    ----------
-    factor : of lengths
-    left : x of the first column
-    shots : their numbers
-    aside : cells by which they lie aside at most
-    """
-
-    factor: float
-    left: float
-    shots: tuple[int, ...]
-    aside: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +119,12 @@ def match(line: Line, wanted: Acquisition, deviation: float) -> MatchedShots:
         If the line does not keep one of the rules above, which the sentence names.
     """
     frequency = median_frequency(line.records, line.time_step)
-    windows = _windows(line, wanted, frequency)
+    windows = windows_of(line.sources[:, 1], frequency, wanted)
     target = wanted.scaled(windows[0].factor)
     line = replace(line, records=_at_times(line.records, line.time_step, target), time_step=target.time_step)
     gathers, depths = [], []
     for window in windows:
-        found = [_at_receivers(*line.gather(shot), target.receivers[:, 1] + window.left) for shot in window.shots]
+        found = [_at_receivers(*line.gather(shot), target, window.left) for shot in window.shots]
         gathers.append([traces for traces, _ in found])
         depths.append(line.sources[list(window.shots), 0] - target.sources[:, 0])
         depths += [deep - target.receivers[:, 0] for _, deep in found]
@@ -191,70 +168,6 @@ def gain_to(deviation: float, records: np.ndarray) -> float:
     return 1.0 if 1 / LOUDNESS <= size / deviation <= LOUDNESS else deviation / size
 
 
-def _windows(line: Line, wanted: Acquisition, frequency: float) -> list[Window]:
-    """Return the windows of one factor, from left to right."""
-    found = _layouts(line.sources[:, 1], wanted)
-    ratios = np.array([frequency * window.factor / wanted.frequency for window in found])
-    aside = np.array([window.aside for window in found])
-    in_band = (ratios >= BAND[0]) & (ratios <= BAND[1])
-    best = int((np.abs(np.log(np.maximum(ratios, 1e-9))) + aside + np.where(in_band, 0.0, 1e3)).argmin())
-    if not in_band[best]:
-        raise InputError(
-            f"the records have a median frequency of {frequency:.3g} Hz, but at this distance between shots the "
-            f"network is made for wavelets of {wanted.frequency / found[best].factor:.3g} Hz; filter them, or train a "
-            "network on records of your own wavelet."
-        )
-    factor, across = found[best].factor, wanted.sources[:, 1]
-    tolerance = ASIDE * wanted.spacing / np.ptp(across)
-    alike = {each.shots for each in found if abs(each.factor / factor - 1) <= tolerance}
-    windows = []
-    for shots in alike:
-        beside = line.sources[list(shots), 1] - factor * across
-        left, cell = _middle(beside), factor * wanted.spacing
-        windows.append(Window(factor, left, shots, float(np.abs(beside - left).max()) / cell))
-    windows = sorted((each for each in windows if each.aside <= ASIDE + ROUNDING), key=lambda each: each.left)
-    widest = float(np.diff([each.left for each in windows]).max(initial=0.0))
-    most = WIDEST_STEP * factor * wanted.spacing * wanted.shape[1]
-    if widest > most:
-        raise InputError(
-            f"the windows in which the shots of the line lie as the network's do are up to {widest:g} m apart, "
-            f"expected at most {most:g} m, so that they overlap; give the parts of the line one by one."
-        )
-    return windows
-
-
-def _layouts(across: np.ndarray, wanted: Acquisition) -> list[Window]:
-    """Return all sets of shots at x that lie as those of the network, each within half a cell."""
-    of_network = wanted.sources[:, 1]
-    first, last = int(of_network.argmin()), int(of_network.argmax())
-    if len(across) < wanted.shots:
-        raise InputError(f"the line has {len(across)} shots, but the network is made for {wanted.shots}.")
-    if not np.ptp(across) > 0 or first == last:
-        raise InputError("all sources of the line or of the network lie at one place, expected sources along it.")
-    found, nearest = [], (np.inf, 0.0, 0.0)
-    for left, right in combinations(np.unique(across).tolist(), 2):
-        factor = (right - left) / float(of_network[last] - of_network[first])
-        places = left + factor * (of_network - of_network[first])
-        shots = np.abs(across[:, None] - places).argmin(0)
-        beside = across[shots] - places
-        cell = factor * wanted.spacing
-        middle = _middle(beside)
-        worst = int(np.abs(beside - middle).argmax())
-        off = abs(beside[worst] - middle)
-        nearest = min(nearest, (off / cell, float(places[worst] + middle), cell))
-        if off <= (ASIDE + ROUNDING) * cell:
-            start = left - factor * float(of_network[first]) + middle
-            found.append(Window(factor, start, tuple(shots.tolist()), float(off / cell)))
-    if not found:
-        cells, place, cell = nearest
-        raise InputError(
-            f"no {wanted.shots} shots of the line lie as the network's do: where the line fits best, it has none "
-            f"within {cells * cell:.3g} m of {place:g} m, expected one within half a cell, {ASIDE * cell:.3g} m; "
-            f"{ELSE}."
-        )
-    return found
-
-
 def _middle(values: np.ndarray) -> float:
     return float(values.max() + values.min()) / 2
 
@@ -285,22 +198,24 @@ def _ratio(value: float) -> Fraction:
     return Fraction(value).limit_denominator(LARGEST_FRACTION)
 
 
-def _at_receivers(traces: np.ndarray, where: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return traces (steps, receivers) at the network's receivers, x = wanted, and the depths there."""
-    cell = float(np.ptp(wanted)) / max(len(wanted) - 1, 1)
-    places = where[:, 1]
+def _at_receivers(
+    traces: np.ndarray, where: np.ndarray, target: Acquisition, left: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return traces (steps, receivers) at the network's receivers in a window that begins at left, and their depths."""
+    wanted, cell, places = target.receivers[:, 1] + left, target.spacing, where[:, 1]
     if len(places) < 2:
         raise InputError("a shot has fewer than two receivers, expected some along the line.")
+    after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
+    before, behind = places[after - 1], places[after]
+    between = np.minimum(np.abs(wanted - before), np.abs(wanted - behind)) > ROUNDING * cell
+    gap = float((behind - before)[between].max(initial=0.0))
     reach = max(places[0] - wanted.min(), wanted.max() - places[-1])
-    inner = places[(places > wanted.min() - cell) & (places < wanted.max() + cell)]
-    gap = float(np.diff(inner).max(initial=0.0))
     if max(reach / ASIDE, gap / WIDEST_GAP) > (1 + ROUNDING) * cell:
         raise InputError(
             f"the receivers of a shot are up to {gap:g} m apart and end {max(reach, 0.0):g} m before those of the "
             f"network, expected at most {WIDEST_GAP * cell:g} and {ASIDE * cell:g} m; {ELSE}."
         )
-    after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
-    share = np.clip((wanted - places[after - 1]) / (places[after] - places[after - 1]), 0.0, 1.0)
+    share = np.clip((wanted - before) / (behind - before), 0.0, 1.0)
     found = (1 - share) * traces[:, after - 1] + share * traces[:, after]
     return found.astype(np.float32), (1 - share) * where[after - 1, 0] + share * where[after, 0]
 

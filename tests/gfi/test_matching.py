@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sciml.errors import InputError
+from sciml.gfi import windows
 from sciml.gfi.matching import Line, MatchedShots, match, median_frequency
 from sciml.reference.waves import Acquisition
 
@@ -118,6 +119,28 @@ def test_a_line_with_more_shots_is_covered_by_windows_of_one_factor() -> None:
     whole = wave(found.acquisition.sources[:, 1], found.acquisition.receivers[0, :, 1], times, 2.0)
     assert not found.acquisition.mask[:, 0].any() and found.acquisition.mask[:, 1:-1].all()
     assert relative(found.records[..., 1:-1], whole[..., 1:-1]) < 1e-3
+
+
+def test_windows_of_a_long_line_are_found_among_its_neighbours_alone(monkeypatch) -> None:
+    found, sizes = windows._layouts, []
+    counted = lambda *given: sizes.append(len((each := found(*given)).factors)) or each  # noqa: E731
+    monkeypatch.setattr(windows, "_layouts", counted)
+    for count in (100, 1000):
+        across = 10.0 * np.arange(count)
+        placed = windows.windows_of(across, FREQUENCY, wanted())
+        assert [each.left for each in placed] == across[: count - 19].tolist()
+        assert all(each.shots[2] - each.shots[0] == 19 and each.factor == 1.0 for each in placed)
+        assert sizes[-1] <= 20 * count  # as many lengths from each first shot lie in the band
+
+
+def test_a_network_with_receivers_far_apart_takes_those_of_its_own_places_alone() -> None:
+    sparse = replace(wanted(), receivers=wanted().receivers[::4])
+    times = np.arange(0, 0.55, 2e-3)
+    shots = Line(wave(sparse.sources[:, 1], sparse.receivers[:, 1], times, 1.0), 2e-3, sparse.sources, sparse.receivers)
+    found = match(shots, sparse, 0.3)
+    assert relative(found.windows[0] / found.gain, expected(1.0)[..., ::4]) < 1e-3
+    with pytest.raises(InputError, match=r"up to 40 m apart and end 3 m before .* at most 20 and 5 m"):
+        match(replace(shots, receivers=sparse.receivers + [0.0, 3.0]), sparse, 0.3)
 
 
 def test_blended_windows_of_one_section_are_that_section_even_between_columns() -> None:
