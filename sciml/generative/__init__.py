@@ -18,8 +18,12 @@ it. Time runs from 0, the source, to 1, the data.
 torch.Size([4, 2])
 """
 
+from sciml.generative.classical import Analogs, ClassicalEnsemble, GappyPOD, LinearGaussian
+from sciml.generative.constraints import Constrained, Constraints
 from sciml.generative.exact import ExactGaussian
 from sciml.generative.flows import Condition, Counted, Flow, GaussianFlow
+from sciml.generative.guidance import Adaptive, ClassifierFree, ResidualGuidance
+from sciml.generative.inverse import Observation, PosteriorFlow, flair, flow_chef
 from sciml.generative.objectives import Objective, PathObjective
 from sciml.generative.paths import (
     Coefficients,
@@ -34,24 +38,37 @@ from sciml.generative.predictions import Pair, Prediction
 from sciml.generative.samplers import Euler, Run, Sampler, sample
 
 __all__ = [
+    "Adaptive",
+    "Analogs",
+    "ClassicalEnsemble",
+    "ClassifierFree",
     "Coefficients",
     "Condition",
+    "Constrained",
+    "Constraints",
     "CosinePath",
     "Counted",
     "Euler",
     "ExactGaussian",
     "Flow",
+    "GappyPOD",
     "GaussianFlow",
     "Interpolant",
+    "LinearGaussian",
     "LinearPath",
     "Objective",
+    "Observation",
     "Pair",
     "Path",
     "PathObjective",
+    "PosteriorFlow",
     "Prediction",
+    "ResidualGuidance",
     "Run",
     "Sampler",
     "TrigonometricPath",
     "VariancePreservingPath",
+    "flair",
+    "flow_chef",
     "sample",
 ]

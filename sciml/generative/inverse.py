@@ -1,0 +1,230 @@
+r"""Data from observations, with a flow as their prior: FlowChef, FLAIR, and the Gaussian posterior at each time.
+
+=========================  =====================  ==============================================================
+method                     observations           result
+=========================  =====================  ==============================================================
+:func:`flow_chef`          any, differentiable    a fit from each start; of independent normal data the
+                                                  posterior mean, from the mean of the source
+:func:`flair`              any, differentiable    a fit that is also near to what the flow makes of it
+:class:`PosteriorFlow`     linear, with noise     samples of the posterior, exactly so for Gaussian data
+=========================  =====================  ==============================================================
+
+None differentiates the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from sciml.checks import finite, number, positive, real_tensor, shape, whole_number
+from sciml.errors import InputError
+from sciml.generative.flows import Condition, Flow
+from sciml.generative.guidance import ChangedData, descended
+from sciml.generative.paths import Path
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Observed values, and how data would have made them.
+
+    Parameters
+    ----------
+    measure : maps data ``(batch, ...)`` to values ``(batch, count)``, by differentiable torch operations
+    values : observed, ``(count,)`` or ``(batch, count)``
+    noise : standard deviation of their errors, below which nothing is fitted
+    """
+
+    measure: Callable[[Tensor], Tensor]
+    values: Tensor
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        finite("the observed values", real_tensor("the observed values", self.values))
+        shape("the observed values", self.values, (..., "count"))
+        number("the noise of the observations", self.noise, at_least=0)
+
+    def missed(self, data: Tensor) -> Tensor:
+        """Return what data miss of the values beyond the noise, ``(batch, count)``: 0 once they fit to it."""
+        values = self.values.to(data)
+        missed = shape("the measured values", self.measure(data), (len(data), values.shape[-1])) - values
+        size = missed.detach().square().mean(1, keepdim=True).sqrt()
+        share = 1 - self.noise / size.clamp(min=torch.finfo(size.dtype).tiny)
+        return share.clamp(min=0) * missed
+
+
+def flow_chef(
+    flow: Flow,
+    observation: Observation,
+    start: Tensor,
+    steps: int,
+    *,
+    strength: float = 1.0,
+    deviation: Tensor | float = 1.0,
+    condition: Condition | None = None,
+) -> Tensor:
+    r"""Return data that fit observations, by steering each step of the sampling with the gradient at the data.
+
+    At each time the estimate of the data :math:`\hat z(x_t)` takes a step down the misfit, as in
+    :class:`~sciml.generative.guidance.ResidualGuidance`, the point :math:`x_t` takes the same, and then one along the
+    velocity. Later steps change what the flow does with it, but no gradient passes the network.
+
+    If entries of the data have unlike deviations d, the gradient is multiplied by :math:`d \sqrt{V}`, with
+    :math:`V = \alpha^2 d^2 + \sigma^2 s^2` the variance of the point: for independent normal entries the flow turns it
+    into a step along :math:`d^2 g`, whenever it is taken, and the result is the posterior mean.
+
+    Parameters
+    ----------
+    flow : from source to data
+    observation : what is to be fitted
+    start : points of the source, ``(batch, ...)``; its mean for one best fit
+    steps : number of calls of the flow
+    strength : of the steps down the misfit, in (0, 2)
+    deviation : d, in a shape that expands to one item
+    condition : what the network is given by name
+
+    Returns
+    -------
+    Tensor ``(batch, ...)``
+
+    References
+    ----------
+    Patel, Wen, Metaxas and Yang, "FlowChef: steering rectified flow models in the vector field for controlled image
+    generation", ICCV 2025, algorithm 1; the step length and the deviations are ours.
+    """
+    number("the strength of the steps", strength, above=0, below=2)
+    x, path = real_tensor("the start", start), flow.path
+    for begin, length in _euler(path, steps):
+        t = x.new_full((len(x),), begin)
+        pair = flow.pair(x, t, condition)
+        metric = deviation * _variance(path, deviation, t[:1]).sqrt()
+        step = descended(pair.data, observation.missed, strength, metric) - pair.data
+        x = x + step + length * path.motion(*pair, t)
+    return x
+
+
+def flair(  # noqa: PLR0913 - each is another part of the problem
+    flow: Flow,
+    observation: Observation,
+    start: Tensor,
+    steps: int,
+    *,
+    fits: int = 5,
+    trust: float = 0.2,
+    deviation: Tensor | float = 1.0,
+    condition: Condition | None = None,
+) -> Tensor:
+    r"""Return data that fit observations and are near to what the flow makes of them.
+
+    An estimate :math:`\mu` of the data and one of the source, e, take turns: the flow at
+    :math:`x_t = \alpha \mu + \sigma e` gives new ones, of which e is taken as it is (no new noise is drawn) and
+    :math:`\mu` moves to that of the data by the trust; then it takes some steps down the misfit. The times rise, so
+    that the flow first says what is large and then what is small.
+
+    Parameters
+    ----------
+    flow : from source to data
+    observation : what is to be fitted
+    start : points of the source, ``(batch, ...)``
+    steps : number of calls of the flow
+    fits : number of steps down the misfit after each
+    trust : share of the way to the flow's estimate, in (0, 1]; the published one depends on the time, by the error of
+        the network there
+    deviation : d of the data, in a shape that expands to one item, whose squares multiply the gradients
+    condition : what the network is given by name
+
+    Returns
+    -------
+    Tensor ``(batch, ...)``
+
+    References
+    ----------
+    Erbach, Narnhofer, Dombos, Schiele, Lenssen and Schindler, "Solving inverse problems with FLAIR", 2025.
+    """
+    whole_number("the number of steps down the misfit", fits, at_least=1)
+    number("the trust in the flow", trust, above=0, at_most=1)
+    x, mean, metric = real_tensor("the start", start), None, deviation**2
+    path = flow.path
+    for begin, end in pairwise(path.times(whole_number("the number of steps", steps, at_least=1))):
+        pair = flow.pair(x, x.new_full((len(x),), begin), condition)
+        mean = pair.data if mean is None else mean + trust * (pair.data - mean)
+        for _ in range(fits):
+            mean = descended(mean, observation.missed, 1.0, metric)
+        x = path.point(mean, pair.source, x.new_full((len(x),), end))
+    return x
+
+
+class PosteriorFlow(ChangedData):
+    r"""The flow of data given linear observations :math:`y = A z + e`, with Gaussian uncertainty at each time.
+
+    .. math::
+        E[z | x_t, y] \approx \hat z + P_t A^T (A P_t A^T + R)^{-1} (y - A \hat z), \qquad
+        P_t = \frac{d^2 \sigma^2 s^2}{\alpha^2 d^2 + \sigma^2 s^2}
+
+    :math:`P_t` is the variance of independent normal data given the point; for these the flow is exact, and its samples
+    are those of the posterior. For others it is exact at both ends: at the source, as far as they are Gaussian, and at
+    the data, where :math:`P_t` vanishes.
+
+    Parameters
+    ----------
+    flow : from source to data, whose items have n entries
+    rows : A, ``(count, n)``
+    values : y, ``(count,)`` or ``(batch, count)``
+    noise : root of R, ``(count,)`` or one number, positive
+    deviation : d, in a shape that expands to one item
+
+    References
+    ----------
+    Song et al., "Pseudoinverse-guided diffusion models for inverse problems", ICLR 2023; with the variance of
+    the prior and without gradients of the network, Rozet et al., "Learning diffusion priors from observations", 2024.
+    """
+
+    def __init__(
+        self, flow: Flow, rows: Tensor, values: Tensor, noise: Tensor | float, deviation: Tensor | float = 1.0
+    ) -> None:
+        super().__init__(flow)
+        shape("the rows of the observations", real_tensor("the rows of the observations", rows), ("count", "entries"))
+        shape("the observed values", finite("the observed values", values), (..., len(rows)))
+        weights = torch.as_tensor(noise, dtype=rows.dtype, device=rows.device).expand(len(rows)) ** -2
+        if not bool((weights > 0).all() and weights.isfinite().all()):
+            raise InputError("the noise of the observations is not positive everywhere; expected positive numbers.")
+        self._rows, self._values, self._weighted = rows, values.to(rows), rows.T * weights  # A^T R^-1
+        self._deviation = torch.as_tensor(deviation, dtype=rows.dtype, device=rows.device)
+        positive("the least deviation of the data", float(self._deviation.min()))
+
+    def changed(self, data: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """Return the mean of the data given the point and the observations."""
+        flat = data.flatten(1).to(self._rows)
+        gained = (self._values - flat @ self._rows.T) @ self._weighted.T
+        root = self._uncertainty(data, t)
+        if not bool((t == t[0]).all()):
+            raise InputError("the times of a batch differ, expected one time for all, as samplers have it.")
+        inner = root[:, None] * (self._weighted @ self._rows) * root
+        inner.diagonal().add_(1)
+        factor = torch.linalg.cholesky(inner)
+        step = root * torch.cholesky_solve((gained * root).T, factor).T
+        return data + step.reshape(data.shape).to(data.dtype)
+
+    def _uncertainty(self, data: Tensor, t: Tensor) -> Tensor:
+        """Return the root of P_t for each entry of an item, ``(n,)``."""
+        time = t[:1].to(self._rows)
+        sigma = self.path.sigma(time) * self.path.noise
+        root = self._deviation * sigma / _variance(self.path, self._deviation, time).sqrt()
+        return root.expand(data.shape[1:]).flatten()
+
+
+def _variance(path: Path, deviation: Tensor | float, t: Tensor) -> Tensor:
+    """Return the variance of the point of independent normal data, in the shape of the deviation or ``(1,)``."""
+    at = path.coefficients(t)
+    return (at.alpha * deviation) ** 2 + (at.sigma * path.noise) ** 2
+
+
+def _euler(path: Path, steps: int) -> list[tuple[float, float]]:
+    """Return begin and length in the clock of each step."""
+    times = path.times(whole_number("the number of steps", steps, at_least=1))
+    clock = path.clock(torch.tensor(times, dtype=torch.float64)).tolist()
+    return [(times[k], clock[k + 1] - clock[k]) for k in range(steps)]

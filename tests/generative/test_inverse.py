@@ -1,0 +1,127 @@
+"""Data from observations where the posterior is known: independent normal data under linear measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from sciml.errors import InputError
+from sciml.generative.exact import ExactGaussian
+from sciml.generative.flows import Flow
+from sciml.generative.inverse import Observation, PosteriorFlow, flair, flow_chef
+from sciml.generative.paths import Interpolant, LinearPath, Path, TrigonometricPath
+from sciml.generative.predictions import Pair
+from sciml.generative.samplers import Euler, sample
+from sciml.numerics.random import generator
+
+DOUBLE = {"dtype": torch.float64}
+PATHS = [LinearPath(), TrigonometricPath(), Interpolant(LinearPath(), 0.5)]  # which start from the source itself
+DEVIATIONS = torch.tensor([2.0, 1.0, 0.7, 0.5, 0.4, 0.3], **DOUBLE)
+MEAN = torch.tensor([1.0, -1.0, 0.5, 0.0, 2.0, 0.0], **DOUBLE)
+ROWS = torch.randn(2, 6, generator=generator(0), **DOUBLE)
+VALUES = ROWS @ MEAN + torch.tensor([2.0, -1.0], **DOUBLE)
+
+
+@dataclass(frozen=True)
+class Unlike(Flow):
+    """The exact flow of independent normal entries, each with a mean and a deviation of its own."""
+
+    path: Path
+
+    def velocity(self, x: Tensor, t: Tensor, condition: object = None) -> Tensor:
+        return self.path.motion(*self.pair(x, t), t)
+
+    def pair(self, x: Tensor, t: Tensor, condition: object = None) -> Pair:
+        at = self.path.coefficients(t).beside(x)
+        data, source = at.alpha * DEVIATIONS**2, at.sigma * self.path.noise**2
+        left = (x - at.alpha * MEAN) / (at.alpha * data + at.sigma * source)
+        return Pair(MEAN + data * left, source * left)
+
+
+def posterior(noise=0.0):
+    """Return mean and covariance of the data given the observations."""
+    prior = torch.diag(DEVIATIONS**2)
+    gain = prior @ ROWS.T @ torch.linalg.inv(ROWS @ prior @ ROWS.T + noise**2 * torch.eye(2, **DOUBLE))
+    return MEAN + gain @ (VALUES - ROWS @ MEAN), prior - gain @ ROWS @ prior
+
+
+def observation(noise=0.0):
+    return Observation(lambda z: z @ ROWS.T, VALUES, noise)
+
+
+def relative(found, expected):
+    return float((found - expected).norm() / (expected - MEAN).norm())
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_flow_chef_finds_the_mean_of_the_gaussian_posterior_from_the_mean_of_the_source(path):
+    found = flow_chef(Unlike(path), observation(), torch.zeros(1, 6, **DOUBLE), 100, deviation=DEVIATIONS)
+    assert relative(found[0], posterior()[0]) < 0.05
+    assert found[0] @ ROWS.T == pytest.approx(VALUES, abs=0.05)
+
+
+def test_flow_chef_without_deviations_is_right_for_data_of_one_deviation_and_fits_all_others():
+    values = torch.tensor([[1.0, 2.0]], **DOUBLE)
+    fit = Observation(lambda z: z @ ROWS.T, values)
+    found = flow_chef(ExactGaussian(TrigonometricPath()), fit, torch.zeros(1, 6, **DOUBLE), 50)
+    expected = values @ torch.linalg.pinv(ROWS).T
+    assert float((found - expected).norm() / expected.norm()) < 0.05
+    fitted = flow_chef(Unlike(LinearPath()), observation(), torch.zeros(1, 6, **DOUBLE), 50)[0]
+    assert fitted @ ROWS.T == pytest.approx(VALUES, abs=0.1)
+    assert relative(fitted, posterior()[0]) > 0.05  # so that the deviations matter
+
+
+def test_flow_chef_does_not_fit_below_the_noise():
+    free = sample(Unlike(LinearPath()), torch.zeros(1, 6, **DOUBLE), 50, Euler())
+    large = float((free @ ROWS.T - VALUES).square().mean().sqrt())
+    untouched = flow_chef(Unlike(LinearPath()), observation(100 * large), torch.zeros(1, 6, **DOUBLE), 50)
+    assert untouched == pytest.approx(free, abs=1e-12)
+    found = flow_chef(Unlike(LinearPath()), observation(0.2 * large), torch.zeros(1, 6, **DOUBLE), 50)
+    assert float((found @ ROWS.T - VALUES).square().mean().sqrt()) < 0.2 * large
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_flair_fits_the_observations_and_is_nearer_to_the_posterior_mean_than_the_free_flow(path):
+    start = torch.zeros(1, 6, **DOUBLE)
+    found = flair(Unlike(path), observation(), start, 20, deviation=DEVIATIONS)
+    assert found[0] @ ROWS.T == pytest.approx(VALUES, abs=0.02)
+    assert relative(found[0], posterior()[0]) < 0.2
+    free = sample(Unlike(path), start, 20, Euler())
+    assert relative(free[0], posterior()[0]) > 0.8
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_posterior_flow_samples_the_gaussian_posterior(path):
+    mean, covariance = posterior(noise=0.3)
+    flow = PosteriorFlow(Unlike(path), ROWS, VALUES, 0.3, DEVIATIONS)
+    start = path.start(torch.zeros(20_000, 6, **DOUBLE), generator(1))
+    found = sample(flow, start, 250, Euler())
+    assert found.mean(0) == pytest.approx(mean, abs=0.06)
+    apart = found - found.mean(0)
+    assert apart.T @ apart / len(found) == pytest.approx(covariance, abs=0.05)
+
+
+def test_values_of_each_item_and_precise_observations_are_taken():
+    values = torch.stack([VALUES, VALUES + 1.0])
+    flow = PosteriorFlow(Unlike(LinearPath()), ROWS, values, torch.tensor([1e-4, 1e-4], **DOUBLE), DEVIATIONS)
+    found = sample(flow, torch.randn(2, 6, generator=generator(2), **DOUBLE), 20, Euler())
+    assert found @ ROWS.T == pytest.approx(values, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Observation(lambda z: z, torch.tensor([float("nan")])), "not finite"),
+        (lambda: Observation(lambda z: z, torch.ones(2), noise=-1.0), "at least 0"),
+        (lambda: flow_chef(Unlike(LinearPath()), observation(), torch.zeros(1, 6, **DOUBLE), 0), "at least 1"),
+        (lambda: flair(Unlike(LinearPath()), observation(), torch.zeros(1, 6, **DOUBLE), 2, trust=0.0), "trust"),
+        (lambda: PosteriorFlow(Unlike(LinearPath()), ROWS, VALUES, 0.0), "not positive"),
+        (lambda: PosteriorFlow(Unlike(LinearPath()), ROWS, VALUES[:1], 1.0), "expected"),
+    ],
+)
+def test_what_cannot_be_observed_is_refused(make, words):
+    with pytest.raises(InputError, match=words):
+        make()
