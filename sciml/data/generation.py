@@ -88,9 +88,10 @@ def generate(  # noqa: PLR0913 - one verb, whose options are keywords
     if not path.parent.is_dir():
         raise InputError(f"the folder {path.parent} does not exist; make it first.")
     output = plan.output(path, first, stop)
-    if output.begin(resume=resume):
-        return open_dataset(path).description
     with _folder_of_parts(path) as folder:
+        if output.begin(resume=resume):
+            _remove_parts(folder)  # which a kill at the very end leaves
+            return open_dataset(path).description
         units = {
             (low, high): {folder / f"{start:09d}-{end:09d}.h5": (start, end) for start, end in _parts(low, high)}
             for low, high in output.units()

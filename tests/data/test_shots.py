@@ -21,6 +21,7 @@ from sciml.data.outputs import PER_FILE
 from sciml.errors import DataFormatError, InputError
 from sciml.reference.layered_maps import FAMILIES, layered_map
 from sciml.reference.waves import Acquisition, WaveSolver
+from sciml.run_folder import FolderLock
 from tests.data import shot_folders
 
 
@@ -154,6 +155,23 @@ def test_a_complete_data_set_is_left_as_it_is_when_resumed_and_refused_else(
     (tmp_path / "taken" / "notes.txt").touch()
     with pytest.raises(InputError, match="taken exists; choose another name"):
         generate("openfwi-flatvel-a", 3, tmp_path / "taken", options=options, resume=True)
+
+
+def test_a_call_that_is_refused_while_another_one_is_at_work_writes_nothing(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    with FolderLock(tmp_path / "maps.parts"), pytest.raises(InputError, match="in use by a run"):
+        generate("openfwi-flatvel-a", 3, tmp_path / "maps", options=options)
+    assert not (tmp_path / "maps").exists()
+
+
+def test_parts_that_a_kill_at_the_very_end_leaves_are_removed(tmp_path: Path, options: dict[str, str]) -> None:
+    generate("openfwi-flatvel-a", 3, tmp_path / "maps", options=options)
+    before = contents(tmp_path / "maps")
+    (tmp_path / "maps.parts").mkdir()
+    (tmp_path / "maps.parts" / "000000000-000000001.h5").touch()
+    generate("openfwi-flatvel-a", 3, tmp_path / "maps", options=options, resume=True)
+    assert contents(tmp_path / "maps") == before and not (tmp_path / "maps.parts").exists()
 
 
 @pytest.mark.parametrize("shape", [(5, 1, 8, 9), (5, 8, 9)])
