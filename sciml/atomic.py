@@ -1,16 +1,19 @@
 """Write files so that a reader finds the old file or the new one, whole, and never a part of either.
 
 Every file of the package is written under another name beside its own and renamed into place. A run that is killed in
-between leaves at most a file ``NAME.part`` or ``NAME.PID.part``, or a folder ``.NAME.*.part``, which can be deleted.
+between leaves at most a file ``NAME.*.part`` or a folder ``.NAME.*.part``, which can be deleted. The star stands for
+random letters, so that two processes that write one file do not write one part: the last that ends has the file.
 
-Nothing is written through a link. A name that is a symbolic link, a pipe or a device is refused in a sentence, and what
-lies under the name of the part is removed first: a folder from elsewhere may hold ``metrics.csv -> ~/.profile``.
+Nothing is written through a link. A name that is a symbolic link, a pipe or a device is refused in a sentence, and no
+link can wait under the name of a part, which nobody knows before: a folder from elsewhere may hold
+``metrics.csv -> ~/.profile``.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -34,7 +37,6 @@ class AtomicFile:
     Parameters
     ----------
     path : the name of the complete file; its folder must exist
-    unique : put the process id into the name of the part, for files that several processes may write at once
     keep_name : give the part the same file name in a temporary folder, for writers that look at the ending of the name
 
     Raises
@@ -52,7 +54,7 @@ class AtomicFile:
     ('| method |', False)
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, unique: bool = False, keep_name: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, keep_name: bool = False) -> None:
         self.path = check_replaceable(path)
         self._folder: Path | None = None
         if keep_name:
@@ -60,9 +62,7 @@ class AtomicFile:
             self._folder = Path(folder)
             self.part = self._folder / self.path.name
         else:
-            mark = f".{os.getpid()}" if unique else ""
-            self.part = self.path.with_name(f"{self.path.name}{mark}.part")
-            self.part.unlink(missing_ok=True)  # left by a kill, or a link that would be written through
+            self.part = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.part")
 
     def commit(self) -> None:
         """Give the complete file its name; a file of that name is replaced."""
@@ -161,9 +161,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
         raise
 
 
-def write_bytes(
-    path: str | os.PathLike[str], *pieces: bytes | memoryview, durable: bool = False, unique: bool = False
-) -> None:
+def write_bytes(path: str | os.PathLike[str], *pieces: bytes | memoryview, durable: bool = False) -> None:
     """Write a file atomically from pieces that follow one another.
 
     Parameters
@@ -171,7 +169,6 @@ def write_bytes(
     path : the name of the file; its folder must exist
     pieces : the contents
     durable : wait until the disk has the contents before the file gets its name, so that a loss of power costs nothing
-    unique : put the process id into the temporary name, for files that several processes may write at once
 
     Raises
     ------
@@ -179,7 +176,7 @@ def write_bytes(
         If the file cannot be written, such as on a full disk; its ``filename`` is set, and a file at ``path`` stays as
         it was.
     """
-    with AtomicFile(path, unique=unique) as atomic, atomic.part.open("wb") as file:
+    with AtomicFile(path) as atomic, atomic.part.open("wb") as file:
         for piece in pieces:
             file.write(piece)
         if durable:
@@ -187,6 +184,6 @@ def write_bytes(
             os.fsync(file.fileno())
 
 
-def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = False, unique: bool = False) -> None:
-    """Write a UTF-8 text file atomically; the options are those of :func:`write_bytes`."""
-    write_bytes(path, text.encode(), durable=durable, unique=unique)
+def write_text(path: str | os.PathLike[str], text: str, *, durable: bool = False) -> None:
+    """Write a UTF-8 text file atomically; ``durable`` is that of :func:`write_bytes`."""
+    write_bytes(path, text.encode(), durable=durable)

@@ -271,7 +271,7 @@ def check_writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> No
     if path.suffix.lower() not in endings:
         raise InputError(f"{path} cannot be written: its ending is {path.suffix!r}, expected {' or '.join(endings)}.")
     try:
-        probe = AtomicFile(path, unique=True)  # and not the part that another process is writing
+        probe = AtomicFile(path)
         probe.part.touch()
         probe.discard()
     except OSError as error:

@@ -154,4 +154,4 @@ def _write(path: Path, results: Raw) -> None:
     """Write the results with a checksum of the jobs; another run may write the same file at the same time."""
     sealed = strict_json.sealed(plain(results), CHECKSUM, "jobs")
     results[CHECKSUM] = sealed[CHECKSUM]
-    write_text(path, json.dumps(sealed, indent=1, allow_nan=False) + "\n", unique=True)
+    write_text(path, json.dumps(sealed, indent=1, allow_nan=False) + "\n")

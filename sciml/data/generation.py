@@ -272,5 +272,5 @@ def _leave_interrupts() -> None:
 def _remove_parts(folder: Path) -> None:
     """Remove the parts from their folder, and nothing else that is in it."""
     for file in folder.iterdir():
-        if re.fullmatch(r"\d{9,}-\d{9,}\.h5(\.part)?", file.name):
+        if re.fullmatch(r"\d{9,}-\d{9,}\.h5(\.([0-9a-f]+\.)?part)?", file.name):
             file.unlink()

@@ -2,7 +2,7 @@
 
 The values are in ``name.h5`` with a checksum (fletcher32) on every chunk; ``name.xdmf`` beside it describes them.
 Axes of grids are stored last axis first, ``([time,] z, y, x [, components])``, as XDMF wants. Both files are written
-as ``.part`` and renamed at the end, HDF5 first, so that a crash leaves no plausible but short result.
+as ``.*.part`` and renamed at the end, HDF5 first, so that a crash leaves no plausible but short result.
 """
 
 from __future__ import annotations

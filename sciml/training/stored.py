@@ -98,7 +98,7 @@ def measure(
         result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
         try:
-            write_text(path / EVALUATION, text + "\n", durable=True, unique=True)
+            write_text(path / EVALUATION, text + "\n", durable=True)
         except OSError as error:  # the folder of somebody else
             if error.errno not in PROTECTED:
                 raise

@@ -172,7 +172,7 @@ def test_parts_of_another_data_set_are_refused_and_damaged_ones_made_anew(whole:
         generate("heat", 40, path, options=SMALL, seed=3)
     content = first.read_bytes()
     first.write_bytes(content[: len(content) // 2])
-    (folder / "000000002-000000004.h5.part").write_bytes(content[:100])  # a process was killed here
+    (folder / "000000002-000000004.h5.1f3a9c2e.part").write_bytes(content[:100])  # a process was killed here
     generate("heat", 40, path, options=SMALL, seed=3)
     assert path.read_bytes() == whole.read_bytes() and not folder.exists()
 

@@ -178,7 +178,7 @@ def build_pfmg() -> Path:
         return program
     cache.mkdir(parents=True, exist_ok=True)
     folders = [f"-I{folder}" for folder in HYPRE_INCLUDES if Path(folder, "HYPRE_struct_ls.h").exists()]
-    with AtomicFile(program, unique=True) as file:
+    with AtomicFile(program) as file:
         command = [compiler, "-O3", *folders, str(source), "-lHYPRE", "-lm", "-o", str(file.part)]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         if built.returncode:
