@@ -1,4 +1,4 @@
-r"""What networks are trained on: regression on a path.
+r"""Losses on which networks are trained: regression on a path.
 
 An objective maps a network, data and a generator to a loss for each item. Squared residuals have the conditional mean
 as their minimiser, and the flow along this mean carries the source to the data. Robust residuals have something between
@@ -70,7 +70,7 @@ def drawn_source(data: Tensor, source: Tensor | None, generator: Generator) -> T
 
 
 def squared(residual: Tensor, scale: float) -> Tensor:
-    """Return r^2."""
+    """Return the square of the residual, r^2."""
     return residual.square()
 
 

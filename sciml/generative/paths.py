@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import brentq
 from torch import Generator, Tensor
 
 from sciml.checks import positive, whole_number
 from sciml.errors import InputError
 from sciml.generative.draws import normal_like
+
+BISECTIONS = 54  # to the last digit of double precision
 
 
 def expand(t: Tensor, x: Tensor) -> Tensor:
@@ -87,23 +88,19 @@ class Path(ABC):
         """Return the variable in which velocities are meant: the time itself unless a path says otherwise."""
         return t
 
-    def time_at(self, clock: float) -> float:
-        """Return the time at which the clock shows a value."""
-        return clock
-
-    def clock_at(self, time: float) -> float:
-        """Return the clock at one time."""
-        return float(self.clock(torch.tensor(time, dtype=torch.float64)))
+    def time_at(self, clock: Tensor) -> Tensor:
+        """Return the times, in [0, 1], at which the clock shows some values, in double precision."""
+        return clock.double().clamp(0, 1)
 
     def times(self, steps: int) -> list[float]:
         """Return the ends of so many steps from 0 to 1 that are equal in the clock, ``steps + 1`` numbers."""
-        first, last = self.clock_at(0.0), self.clock_at(1.0)
-        inner = [self.time_at(first + (last - first) * i / steps) for i in range(1, steps)]
-        return [0.0, *inner, 1.0]
+        first, last = self.clock(torch.tensor([0.0, 1.0], dtype=torch.float64))
+        inner = first + (last - first) * torch.arange(1, steps, dtype=torch.float64) / steps
+        return [0.0, *self.time_at(inner).tolist(), 1.0]
 
     @property
     def keeps_time(self) -> bool:
-        """Whether the clock is the time itself."""
+        """Return whether the clock is the time itself."""
         return True
 
     def point(self, data: Tensor, source: Tensor, t: Tensor) -> Tensor:
@@ -173,14 +170,17 @@ class AnglePath(Path):
 
     @property
     def keeps_time(self) -> bool:
-        """Whether the clock is the time itself, which it is not."""
+        """Return False: the clock is an angle."""
         return False
 
-    def time_at(self, clock: float) -> float:
-        """Return the time of an angle, between those of source and data."""
-        if clock <= self.clock_at(0.0):
-            return 0.0
-        return brentq(lambda time: self.clock_at(time) - clock, 0.0, 1.0, xtol=1e-14)
+    def time_at(self, clock: Tensor) -> Tensor:
+        """Return the times, in [0, 1], of some angles, by bisection in double precision."""
+        before, after = torch.zeros_like(clock, dtype=torch.float64), torch.ones_like(clock, dtype=torch.float64)
+        for _ in range(BISECTIONS):
+            middle = (before + after) / 2
+            is_early = self.clock(middle) < clock
+            before, after = torch.where(is_early, middle, before), torch.where(is_early, after, middle)
+        return (before + after) / 2
 
 
 @dataclass(frozen=True)
@@ -285,11 +285,11 @@ class Interpolant(Path):
         """Return the clock of the path beneath."""
         return self.path.clock(t)
 
-    def time_at(self, clock: float) -> float:
-        """Return the time at which the clock shows a value."""
+    def time_at(self, clock: Tensor) -> Tensor:
+        """Return the times at which the clock of the path beneath shows some values."""
         return self.path.time_at(clock)
 
     @property
     def keeps_time(self) -> bool:
-        """Whether the clock is the time itself."""
+        """Return whether the clock is the time itself."""
         return self.path.keeps_time

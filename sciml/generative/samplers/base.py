@@ -1,13 +1,4 @@
-"""Samplers: from a source along a flow to data, in so many calls of the flow.
-
-========================  ========  =======================================================================
-sampler                   order     use
-========================  ========  =======================================================================
-:class:`Euler`            1         straight flows, and reflowed ones in one to four calls
-========================  ========  =======================================================================
-
-Steps are equal in the clock of the path. Tensors have any shape, of which the first axis is the batch.
-"""
+"""The frame of all samplers: from a source along a flow to data, in so many calls of the flow."""
 
 from __future__ import annotations
 
@@ -20,14 +11,16 @@ import torch
 from torch import Generator, Tensor
 
 from sciml.checks import instance, real_tensor, whole_number
-from sciml.errors import DivergenceError
+from sciml.errors import DivergenceError, InputError
+from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
+from sciml.generative.paths import Coefficients
 from sciml.generative.predictions import Pair
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a sampler needs beside the start: the flow and everything that is the same in all its calls.
+    """The flow, and everything that is the same in all its calls.
 
     Parameters
     ----------
@@ -50,18 +43,34 @@ class Run:
         """Return the estimates of data and source for points that all are at one time."""
         return self.flow.pair(x, x.new_full((len(x),), time), self.condition)
 
+    def at(self, time: float) -> Coefficients:
+        """Return the coefficients of the path at one time, as scalars in double precision."""
+        return self.flow.path.coefficients(torch.tensor(time, dtype=torch.float64))
+
     def steps(self, count: int) -> list[tuple[float, float, float]]:
         """Return begin, end and length in the clock of so many equal steps."""
-        path = self.flow.path
-        length = (path.clock_at(1.0) - path.clock_at(0.0)) / count
-        return [(begin, end, length) for begin, end in pairwise(path.times(count))]
+        first, last = self.flow.path.clock(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
+        return [(begin, end, (last - first) / count) for begin, end in pairwise(self.flow.path.times(count))]
+
+    def centre(self, x: Tensor) -> Tensor | float:
+        """Return the mean of the source, in the type of the points."""
+        return 0.0 if self.mean is None else self.mean.to(x)
+
+    def fresh_noise(self, x: Tensor) -> Tensor:
+        """Return new noise in the size of the source's, about 0."""
+        if self.generator is None:
+            raise InputError(
+                "a sampler that draws was given no generator, expected one; pass "
+                "generator=sciml.numerics.random.generator(seed)."
+            )
+        return self.flow.path.noise * normal_like(x, self.generator)
 
 
 class Sampler(ABC):
     """A way from source to data in so many calls of a flow."""
 
     def calls(self, steps: int) -> int:
-        """Return how often so many steps evaluate the flow; a step is what costs one call.
+        """Return how often a run of so many steps evaluates the flow: once a step.
 
         Raises
         ------
@@ -78,20 +87,8 @@ class Sampler(ABC):
         ----------
         start : points at time 0, ``(batch, ...)``
         steps : number of calls of the flow, as :meth:`calls` allows
-        run : everything else
+        run : the flow, and everything that is the same in all its calls
         """
-
-
-@dataclass(frozen=True)
-class Euler(Sampler):
-    """Euler's method of order 1."""
-
-    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
-        """Yield time and points after each step along the velocity at its begin."""
-        x = start
-        for begin, end, length in run.steps(steps):
-            x = x + length * run.velocity(x, begin)
-            yield end, x
 
 
 def sample(
@@ -105,7 +102,7 @@ def sample(
 ) -> Tensor:
     """Return data that a sampler makes from a source, ``(batch, ...)``.
 
-    Gradients are recorded as torch is told to; without need for them, call it in ``torch.inference_mode()``.
+    Gradients are recorded where torch records them; call it in ``torch.inference_mode()`` where none are needed.
 
     Parameters
     ----------
