@@ -145,6 +145,13 @@ def test_coupled_experts_resolve_the_front_and_independent_ones_jump(tmp_path):
     assert metrics["coupled_relative_l2"] < 0.5 * metrics["independent_relative_l2"]
 
 
+def test_an_inversion_fits_the_records_and_needs_a_start(tmp_path):
+    metrics = run("gfi", tmp_path).metrics
+    assert next(iter(metrics)) == "mean_absolute_error" and 0 < metrics["misfit_ratio"] < 0.5
+    assert 0 < metrics["full_band_mean_absolute_error"] < metrics["start_mean_absolute_error"]
+    assert metrics["mean_absolute_error"] < metrics["rising_mean_absolute_error"]
+
+
 def test_the_command_of_a_run_can_be_pasted_whatever_its_folder_is_called():
     assert demo_command(Path("my runs/x")) == "sciml demo --only x -o 'my runs' --overwrite"
     assert solve_command("a/b", ["steps=2"], Path("my runs/x")) == "sciml solve a/b steps=2 -o 'my runs/x' --overwrite"
