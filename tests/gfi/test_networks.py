@@ -192,6 +192,56 @@ def test_published_weights_of_latent_u_nets_load_under_their_names(kind: type[nn
         load_published(aligned, state, records_mean=0.0, records_deviation=1.0)
 
 
+def published_names_of_couplings(name: str) -> list[str]:
+    """Return the names that iunets 0.1 has for a tensor of ours: two for those of a coupling, which it lists twice."""
+    for ours, theirs in {
+        "down.": "encoder_modules.",
+        "up.": "decoder_modules.",
+        "halvings.": "downsampling_layers.",
+        "doublings.": "upsampling_layers.",
+    }.items():
+        name = re.sub(f"^{re.escape(ours)}", theirs, name)
+    if "function" in name:
+        return [name.replace("function", f"_fn.F.{each}") for each in ("seq", "F")]
+    return [name.replace(".weight", "._fn.weight")]
+
+
+@pytest.mark.filterwarnings("ignore:latent is 70")
+def test_published_weights_of_x_nets_load_under_the_names_of_iunets() -> None:
+    options = {"width": 4, "couplings": (1, 2)}
+    network = made(InvertibleXNet, latent=70, **options)
+    with torch.no_grad():
+        for own in network.parameters():
+            own.add_(0.1 * normal(*own.shape))
+    state: dict[str, Tensor] = {}
+    for name, own in network.state_dict().items():
+        part, rest = name.split(".", 1)
+        if part == "bijection":
+            state |= {f"iunet_model.{each}": own for each in published_names_of_couplings(rest)}
+        elif part != "scales":
+            state[published_name(name)] = own
+    expected = {
+        "iunet_model.encoder_modules.0.0._fn.F.seq.0.weight",
+        "iunet_model.encoder_modules.0.1._fn.weight",
+        "iunet_model.decoder_modules.1.1._fn.F.F.2.bias",
+        "iunet_model.downsampling_layers.0._fn.weight",
+    }
+    assert expected <= set(state)
+    other = made(InvertibleXNet, latent=70, **options)
+    load_published(other, {f"module.{name}": own for name, own in state.items()}, records_mean=0.5, records_deviation=2)
+    images = normal(1, 4, 12, 12)
+    with torch.no_grad():
+        assert torch.equal(other.bijection(images), network.bijection(images))
+        assert not torch.allclose(other.bijection(images), images, atol=0.1)
+    for name, own in network.state_dict().items():
+        assert name.startswith("scales.") or torch.equal(other.state_dict()[name], own)
+    with pytest.raises(InputError, match="latent: 70"):
+        load_published(made(InvertibleXNet, **options), state, records_mean=0.0, records_deviation=1.0)
+    state["iunet_model.encoder_modules.0.0._fn.F.F.0.weight"] = torch.zeros(2, 2, 3, 3)
+    with pytest.raises(InputError, match="under its other name"):
+        load_published(other, state, records_mean=0.0, records_deviation=1.0)
+
+
 def test_the_columns_have_the_published_shapes_few_parameters_and_fit_other_maps() -> None:
     with torch.device("meta"):
         network = ColumnTransformer(width=160)

@@ -68,6 +68,9 @@ class AutoencodedNetwork(SeismicNetwork):
 class _UNetBetween(AutoencodedNetwork):
     """A U-Net between the latent images, with the parameters of :class:`LatentUNet`."""
 
+    depth: ClassVar[int] = 2
+    published: ClassVar[str] = "legacy_wiring"
+
     def __init__(
         self,
         size: Size = "small",
@@ -79,7 +82,12 @@ class _UNetBetween(AutoencodedNetwork):
     ) -> None:
         width, repeats = _SIZES[choice("size", size, get_args(Size), error=ConfigError)]
         super().__init__(latent, width, records_shape, map_shape)
-        self.translation = UNet(width, 2, repeats, skip=skip, legacy_wiring=legacy_wiring)
+        self.translation = UNet(width, self.depth, repeats, skip=skip, legacy_wiring=legacy_wiring)
+
+    @property
+    def is_as_published(self) -> bool:
+        """Whether published weights make the network that was trained."""
+        return self.translation.legacy_wiring
 
 
 class LatentUNet(_UNetBetween, InverseNetwork):
@@ -135,6 +143,8 @@ class InvertibleXNet(AutoencodedNetwork, TwoWayNetwork):
     Gupta et al., ICLR 2025, as above.
     """
 
+    published: ClassVar[str] = "latent: 70"
+
     def __init__(
         self,
         latent: Latent = 72,
@@ -146,6 +156,7 @@ class InvertibleXNet(AutoencodedNetwork, TwoWayNetwork):
         whole_number("width", width, at_least=2, error=ConfigError)
         super().__init__(latent, width, records_shape, map_shape)
         self.bijection = InvertibleUNet(width, couplings)
+        self.is_as_published = latent == 70
         self._cut = -latent % 2 ** (len(couplings) - 1)
         if self._cut:
             warnings.warn(
