@@ -26,13 +26,19 @@ from sciml.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from sciml.text2pde.autoencoder_task import AutoencoderTask
     from sciml.text2pde.autoencoders import Autoencoder, Posterior
+    from sciml.text2pde.conditioner import FirstFrameConditioner
     from sciml.text2pde.discriminator import PatchDiscriminator
+    from sciml.text2pde.divergence import DivergenceFree
+    from sciml.text2pde.first_frame_task import FirstFrameTask
     from sciml.text2pde.patch_autoencoder import PatchAutoencoder
     from sciml.text2pde.patch_pca import PatchPCA
 
 _HOMES = {
     "Autoencoder": "sciml.text2pde.autoencoders",
     "AutoencoderTask": "sciml.text2pde.autoencoder_task",
+    "DivergenceFree": "sciml.text2pde.divergence",
+    "FirstFrameConditioner": "sciml.text2pde.conditioner",
+    "FirstFrameTask": "sciml.text2pde.first_frame_task",
     "PatchAutoencoder": "sciml.text2pde.patch_autoencoder",
     "PatchDiscriminator": "sciml.text2pde.discriminator",
     "PatchPCA": "sciml.text2pde.patch_pca",
@@ -41,6 +47,9 @@ _HOMES = {
 __all__ = [
     "Autoencoder",
     "AutoencoderTask",
+    "DivergenceFree",
+    "FirstFrameConditioner",
+    "FirstFrameTask",
     "PatchAutoencoder",
     "PatchDiscriminator",
     "PatchPCA",

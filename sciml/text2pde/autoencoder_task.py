@@ -92,9 +92,12 @@ class AutoencoderTask(Task):
                 "or the shape."
             )
 
-    def setup(self, stage: str) -> None:
-        """Take scales and principal components from the data of the training before the first epoch."""
-        if stage == "fit" and not self.autoencoder.fitted:
+    def on_fit_start(self) -> None:
+        """Take scales and principal components from the data of the training, before the first epoch of a new run.
+
+        A resumed run has them from its checkpoint, which has been read by now.
+        """
+        if not self.autoencoder.fitted:
             data = field_data(self.trainer.datamodule)
             self.tell("principal components")
             self.autoencoder.fit(lambda: (self._inputs(batch) for batch in training_batches(data)))

@@ -43,4 +43,4 @@ def write(path: Path, count: int = 12, seed: int = 0, *, units: dict[str, str] =
 def data(path: Path, **options: object) -> dict:
     """Return the section ``data`` of a config."""
     arguments = {"path": str(path), "history": 1, "horizon": STEPS - 1, "batch_size": 4, "fractions": [0.6, 0.2]}
-    return {"class_path": "sciml.data.FieldData", "init_args": {**arguments, **options}}
+    return {"class_path": "sciml.data.FieldData", "init_args": arguments | options}

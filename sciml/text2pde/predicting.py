@@ -1,0 +1,204 @@
+"""Ensembles of trajectories for a first frame in a file, for ``sciml predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from sciml.checks import choice, finite
+from sciml.errors import DataFormatError, InputError
+from sciml.mesh import Grid, SeriesWriter
+from sciml.mesh.field import Field
+from sciml.mesh.series import Series, read_series
+from sciml.numerics.random import generator
+
+if TYPE_CHECKING:
+    from sciml.text2pde.first_frame_task import FirstFrameTask
+    from sciml.training.task import PredictionProgress
+
+AT_ONCE = 8  # members
+
+
+@dataclass(frozen=True)
+class Request:
+    """Wishes for an ensemble, beside the first frame.
+
+    Parameters
+    ----------
+    members : of the ensemble
+    seed : of their draws
+    steps : calls of the network for each; None for those of the config
+    guidance : factor of what the condition changes
+    parameters : by name, those given beside the file
+    show : field of animation and picture; None for the last one
+    """
+
+    members: int
+    seed: int
+    steps: int | None
+    guidance: float
+    parameters: Mapping[str, float]
+    show: str | None
+
+
+@dataclass(frozen=True)
+class FirstFrame:
+    """The frame that trajectories begin with, ``(channels, *space)``, and its parameters, None if one is not known."""
+
+    values: np.ndarray
+    parameters: list[float] | None
+
+
+def predict_trajectories(
+    task: FirstFrameTask, source: Path, output: Path, request: Request, progress: PredictionProgress | None = None
+) -> dict[str, float]:
+    """Write the ensemble for the first frame in a file, an animation and a picture beside it; return numbers about it.
+
+    These are the numbers of members and of calls of the network for each, the mean spread relative to the deviation of
+    the mean, and the largest divergence where it is made zero.
+
+    Parameters
+    ----------
+    task : that has been trained
+    source, output : files
+    request : members, seed and the like
+    progress : called now and then
+    """
+    names = list(task.fields)
+    shown = names[-1] if request.show is None else choice("show", request.show, names)
+    first = read_first_frame(task, source, request.parameters)
+    with SeriesWriter(output, task.place.grid, _units(task, request.members)) as series:  # which refuses a taken name
+        found = _drawn(task, first, request, progress)
+        mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else np.zeros(found.shape[1:])
+        for step, time in enumerate(task.place.times.tolist()):
+            fields = {}
+            for number, name in enumerate(names):
+                fields |= {f"{name}_mean": mean[number, step], f"{name}_spread": spread[number, step]}
+                fields |= {f"{name}_{member + 1}": each[number, step] for member, each in enumerate(found)}
+            series.append(time, **fields)
+    if progress is not None:
+        progress(1.0, "pictures")
+    _draw(task, found[:, names.index(shown)], shown, output)
+    numbers = {"members": float(len(found)), "calls": float(task.steps if request.steps is None else request.steps)}
+    numbers["relative_spread"] = float(np.sqrt((spread**2).mean() / mean.var()))
+    if task.constraints.divergence_free:
+        numbers["divergence"] = task.constraints.divergence(found, task.place.grid)
+    return numbers
+
+
+def read_first_frame(task: FirstFrameTask, source: Path, given: Mapping[str, float]) -> FirstFrame:
+    """Return the first frame in a file, on the grid and in the units of a task, and its parameters.
+
+    Parameters
+    ----------
+    task : that has been trained
+    source : ``.xdmf``; a parameter may be a field of that name, the same everywhere
+    given : parameters beside the file, by name
+
+    Raises
+    ------
+    InputError
+        If the grid, a unit or a parameter is not as in the training, a field lacks, or a value is not finite.
+    DataFormatError
+        If the file cannot be read.
+    """
+    if source.suffix.lower() not in (".xdmf", ".h5"):
+        raise InputError(f"{source} ends with {source.suffix!r}, expected .xdmf, a file of fields on a grid.")
+    series = read_series(source, steps=slice(0, 1))
+    if not isinstance(series.on, Grid):
+        raise InputError(f"{source} is on a mesh, expected the grid of the training.")
+    task.place.check_grid(series.on, str(source))
+    values = [_channel(series, name, unit, source) for name, unit in task.fields.items()]
+    return FirstFrame(np.stack(values), _parameters(task, series, source, given))
+
+
+def _channel(series: Series, name: str, unit: str, source: Path) -> np.ndarray:
+    """Return the values of one channel, a field or the component of one, at the first time."""
+    fields = {field.name: field for field in series.fields}
+    field_name, _, component = (name, "", "") if name in fields else name.rpartition(".")
+    if field_name not in fields:
+        raise InputError(f"{source} has the fields {', '.join(fields) or 'none'}, expected {name} among them.")
+    field = fields[field_name]
+    if field.unit not in ("", unit):
+        raise InputError(f"{name} in {source} has the unit {field.unit!r}, expected {unit!r}; convert it.")
+    values = _first(field)
+    values = values.reshape(*series.on.shape, -1)
+    number = int(component) if component else 0
+    if number >= values.shape[-1] or (not component and values.shape[-1] > 1):
+        raise InputError(f"{field_name} in {source} has {values.shape[-1]} components, expected {name}.")
+    return finite(f"{name} in {source}", values[..., number])
+
+
+def _first(field: Field) -> np.ndarray:
+    if np.iscomplexobj(field.values):
+        raise DataFormatError(f"{field.name} has complex values, expected real ones.")
+    values = np.asarray(field.values, np.float64)
+    return values if field.times is None else values[0]
+
+
+def _parameters(task: FirstFrameTask, series: Series, source: Path, given: Mapping[str, float]) -> list[float] | None:
+    """Return the parameters from options and file; None if one of them is in neither."""
+    if strange := [name for name in given if name not in task.names]:
+        expected = ", ".join(task.names) or "none"
+        raise InputError(f"{strange[0]} is no parameter of the trajectories, expected {expected}; leave it out.")
+    found = dict(given)
+    for field in series.fields:
+        if field.name in task.names and field.name not in found:
+            values = finite(f"{field.name} in {source}", _first(field))
+            if np.ptp(values) > 1e-6 * np.abs(values).max():
+                raise InputError(
+                    f"{field.name} in {source} varies from {values.min():g} to {values.max():g}, expected one number."
+                )
+            found[field.name] = float(values.flat[0])
+    if any(name not in found for name in task.names):
+        if not task.drop:
+            raise InputError(
+                f"the parameters {', '.join(task.names)} are not known, but the network was trained without dropped "
+                "conditions; give them, such as buoyancy=0.3."
+            )
+        return None
+    ordered = {name: found[name] for name in task.names}
+    task.place.check_parameters(ordered)
+    return list(ordered.values())
+
+
+def _drawn(
+    task: FirstFrameTask, first: FirstFrame, request: Request, progress: PredictionProgress | None
+) -> np.ndarray:
+    """Return the members, ``(members, channels, time, *space)``, in double precision."""
+    like = next(task.network.parameters())
+    frame = torch.from_numpy(first.values)[None].to(like)
+    parameters = None if first.parameters is None else torch.tensor([first.parameters], dtype=torch.float64).to(like)
+    draws, found = generator(request.seed, device=like.device), []
+    for done in range(0, request.members, AT_ONCE):
+        count = min(AT_ONCE, request.members - done)
+        several = None if parameters is None else parameters.expand(count, -1)
+        frames = frame.expand(count, *frame.shape[1:])
+        drawn = task.draw(frames, several, draws, request.steps, request.guidance)
+        found.append(task.constraints(drawn, frames, task.place.grid))
+        if progress is not None:
+            progress((done + count) / request.members, f"member {done + count} of {request.members}")
+    return np.concatenate(found)
+
+
+def _units(task: FirstFrameTask, members: int) -> dict[str, str]:
+    ends = ["mean", "spread", *(str(number + 1) for number in range(members))]
+    return {f"{name}_{end}": unit for name, unit in task.fields.items() for end in ends}
+
+
+def _draw(task: FirstFrameTask, members: np.ndarray, name: str, output: Path) -> None:
+    """Draw the members of one field, ``(members, time, *space)``: the first as animation, all as picture."""
+    from sciml import plots
+
+    times, grid, unit = task.place.times.numpy(), task.place.grid, task.fields[name]
+    if grid.dim > 2 or len(times) < 2:
+        return
+    fields = [Field(name, each, grid, times=times, unit=unit) for each in members]
+    plots.field_animation(fields[0], output.with_suffix(".gif"))
+    if grid.dim == 2 and len(fields) > 1:
+        plots.ensemble_picture(fields, output.with_suffix(".png"))

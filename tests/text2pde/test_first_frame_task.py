@@ -1,0 +1,280 @@
+"""Trajectories from their first frames: training on latents, checkpoints that hold all, samples, files, refusals."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sciml.errors import ConfigError, InputError
+from sciml.mesh import Grid, write_fields
+from sciml.mesh.series import read_series
+from sciml.numerics.random import generator
+from sciml.text2pde import FirstFrameTask
+from sciml.training.config import config_from_values
+from sciml.training.run import train
+from sciml.training.stored import evaluate, export_weights, load_task
+from tests.text2pde import plumes
+from tests.text2pde.test_autoencoder_task import NETWORK
+from tests.text2pde.test_autoencoder_task import config as autoencoder_config
+
+AUTOENCODER = {"class_path": "sciml.text2pde.PatchAutoencoder", "init_args": {**NETWORK, "latent_channels": 6}}
+LATENT = {"shape": [2, 2, 2], "channels": 6}
+
+
+def made(name: str, **arguments: object) -> dict:
+    return {"class_path": name, "init_args": arguments}
+
+
+def config(folder: Path, epochs: int = 2, **task: object) -> dict:
+    sizes = {"patch": [1, 1, 1], "width": 24, "depth": 2, "heads": 2, "condition_width": 12, "condition_channels": 6}
+    frames = {"shape": [16, 16], "channels": 3, "width": 12, "parameters": 1, "halvings": 2, "guess_channels": 6}
+    path = made("sciml.generative.Interpolant", path=made("sciml.generative.LinearPath"), noise=0.5)
+    arguments = {
+        "autoencoder": AUTOENCODER,
+        "network": made("sciml.nets.DiffusionTransformer", **LATENT, **sizes),
+        "conditioner": made("sciml.text2pde.FirstFrameConditioner", **frames),
+        "objective": made("sciml.generative.PathObjective", path=path),
+        "sampler": made("sciml.generative.Euler"),
+        "fields": plumes.FIELDS,
+        "parameters": ["buoyancy"],
+        "autoencoder_run": str(folder / "autoencoder"),
+    }
+    return {
+        "title": "small",
+        "task": {"class_path": "sciml.text2pde.FirstFrameTask", "init_args": {**arguments, **task}},
+        "data": plumes.data(folder / "puffs.h5"),
+        "training": {"phases": [{"epochs": epochs, "optimizer": "adamw", "learning_rate": 3e-3}]},
+        "trainer": {"accelerator": "cpu"},
+    }
+
+
+def trained(values: dict, folder: Path, **options: object) -> dict[str, float]:
+    return train(config_from_values(values, "test"), folder, **options)["metrics"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a data set, the run of an autoencoder, and that of a denoiser whose autoencoder has gone."""
+    folder = tmp_path_factory.mktemp("first_frame")
+    plumes.write(folder / "puffs.h5", 30)
+    values = autoencoder_config(folder / "puffs.h5", network={"latent_channels": 6}, epochs=1)
+    trained(values, folder / "autoencoder")
+    shutil.copytree(folder / "autoencoder", folder / "elsewhere")
+    trained(config(folder, epochs=40, autoencoder_run=str(folder / "elsewhere")), folder / "run")
+    shutil.rmtree(folder / "elsewhere")
+    return folder
+
+
+def first_frame(path: Path, grid: Grid = plumes.GRID, **fields: object) -> Path:
+    """Write the first frame of a puff; return the file."""
+    values = {name: each[0].astype(float) for name, each in plumes.trajectory((0.4, 0.5), 0.4).items()}
+    write_fields(path, grid, {name: each for name, each in {**values, **fields}.items() if each is not None})
+    return path
+
+
+def batch(folder: Path) -> dict[str, torch.Tensor]:
+    return next(iter(config_from_values(config(folder), "test").build_data().test_dataloader()))
+
+
+def test_the_checkpoint_holds_both_networks_and_the_ensemble_beats_persistence(folder: Path) -> None:
+    found = evaluate(folder / "run")
+    given = batch(folder)
+    truth = torch.cat([given["history"], given["target"]], 1)
+    still = (given["history"] - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)
+    assert next(iter(found)) == "energy_score"
+    assert found["energy_score"] < 0.7 * float(still.mean())
+    assert found["mean_l2"] <= found["relative_l2"]
+    assert 0 < found["spread_skill"] < 3
+
+
+def test_weights_that_are_exported_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
+    export_weights(folder / "run", tmp_path / "weights.safetensors")
+    given = batch(folder)
+    frames, parameters = given["history"][:, 0].movedim(-1, 1), given["parameters"]
+    samples = [
+        load_task(path).draw(frames, parameters, generator(0))
+        for path in (folder / "run", tmp_path / "weights.safetensors")
+    ]
+    assert torch.equal(*samples)
+
+
+def test_a_run_that_was_stopped_and_resumed_without_its_autoencoder_ends_with_the_same_bits(
+    folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    shutil.copytree(folder / "autoencoder", tmp_path / "autoencoder")
+    values = config(folder, autoencoder_run=str(tmp_path / "autoencoder"))
+    values["training"]["ema_decay"] = 0.9
+    trained(values, tmp_path / "whole")
+    real, calls = FirstFrameTask.loss, []
+
+    def stopping(task: FirstFrameTask, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        if len(calls) == 8:  # within the second epoch of 5 batches
+            raise KeyError("stopped")
+        return real(task, given)
+
+    monkeypatch.setattr(FirstFrameTask, "loss", stopping)
+    with pytest.raises(KeyError, match="stopped"):
+        trained(values, tmp_path / "killed")
+    monkeypatch.setattr(FirstFrameTask, "loss", real)
+    shutil.rmtree(tmp_path / "autoencoder")
+    trained(values, tmp_path / "killed", resume=True)
+    whole, resumed = (load_task(tmp_path / name).state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
+    of_run = load_task(folder / "autoencoder").autoencoder.state_dict()
+    assert all(torch.equal(whole[f"space.autoencoder.{name}"], tensor) for name, tensor in of_run.items())
+
+
+def test_latents_have_unit_deviation_or_the_constant_factor_of_the_paper(folder: Path) -> None:
+    task = load_task(folder / "run")
+    data = config_from_values(config(folder), "test").build_data()
+    rows = [torch.cat([row["history"], row["target"]]).movedim(-1, 0) for row in data.samples("train")]
+    trajectories = torch.stack(rows)
+    with torch.no_grad():
+        latents = task.space.encode(trajectories).transpose(0, 1).flatten(1)
+        assert float(latents.mean(1).abs().max()) < 1e-3
+        torch.testing.assert_close(latents.std(1), torch.ones(6), rtol=1e-2, atol=0)
+        torch.testing.assert_close(task.space.decode(task.space.encode(trajectories)), task.space.autoencoder.decode(
+            task.space.autoencoder.encode(trajectories)), rtol=1e-3, atol=1e-3)  # fmt: skip
+    paper = config_from_values(config(folder, latent_scale=0.2), "test").build_task()
+    paper.space.autoencoder.load_state_dict(task.space.autoencoder.state_dict())
+    unscaled = paper.space.autoencoder.encode(trajectories)
+    torch.testing.assert_close(paper.space.encode(trajectories), 0.2 * unscaled, rtol=1e-4, atol=1e-5)
+
+
+def test_guidance_1_is_the_conditional_sample_bit_for_bit_and_other_factors_are_not(folder: Path) -> None:
+    task, given = load_task(folder / "run"), batch(folder)
+    frames, parameters = given["history"][:, 0].movedim(-1, 1), given["parameters"]
+    plain = task.draw(frames, parameters, generator(0))
+    assert torch.equal(task.draw(frames, parameters, generator(0), guidance=1), plain)
+    assert not torch.allclose(task.draw(frames, parameters, generator(0), guidance=2.0), plain)
+    one = slice(0, 1)  # a sample does not depend on the others of its batch
+    torch.testing.assert_close(task.draw(frames[one], parameters[one], generator(0)), plain[one], rtol=1e-3, atol=1e-3)
+
+
+def test_guidance_of_a_network_without_dropped_conditions_is_refused(folder: Path, tmp_path: Path) -> None:
+    trained(config(folder, epochs=1, drop=0.0), tmp_path / "run")
+    task = load_task(tmp_path / "run")
+    frames = torch.zeros(1, 3, 16, 16)
+    with pytest.raises(InputError, match="trained without dropped conditions"):
+        task.draw(frames, torch.full((1, 1), 0.3), generator(0), guidance=2.0)
+    with pytest.raises(InputError, match=r"give them, such as buoyancy=0\.3"):
+        task.predict_file(first_frame(tmp_path / "first.xdmf"), tmp_path / "out.xdmf")
+
+
+def test_dropped_conditions_are_replaced_by_learned_ones(folder: Path) -> None:
+    task, given = load_task(folder / "run"), batch(folder)
+    frames, parameters = given["history"][:, 0].movedim(-1, 1), given["parameters"]
+    guess = task.space.guess(frames, 8)
+    none = torch.zeros(len(frames), dtype=torch.bool)
+    with torch.no_grad():
+        dropped = task._condition(frames, parameters, guess, none)
+        other = task._condition(frames.flip(0), parameters.flip(0), guess.flip(0), none)
+        kept = task._condition(frames, parameters, guess)
+        alone = task._condition(frames, parameters, guess, ~none, none)
+    assert all(torch.equal(dropped[name], other[name]) for name in dropped)
+    assert not torch.equal(kept["tokens"], dropped["tokens"]) and not torch.equal(kept["channels"], dropped["channels"])
+    assert torch.equal(alone["tokens"][:, :-1], kept["tokens"][:, :-1])
+    assert torch.equal(alone["tokens"][:, -1], dropped["tokens"][:, -1])
+
+
+def test_an_ensemble_is_written_with_its_mean_its_spread_and_its_pictures(
+    folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    task = load_task(folder / "run")
+    source = first_frame(tmp_path / "first.xdmf")
+    numbers = task.predict_file(source, tmp_path / "smoke.xdmf", members=3, seed=1, buoyancy=0.4)
+    assert numbers["members"] == 3 and numbers["calls"] == 4 and 0 < numbers["relative_spread"] < 3
+    series = read_series(tmp_path / "smoke.xdmf")
+    assert series.on.shape == (16, 16) and np.array_equal(series.times, np.arange(8.0))
+    members = np.stack([series[f"smoke_{number}"].values for number in (1, 2, 3)])
+    np.testing.assert_allclose(series["smoke_mean"].values, members.mean(0), atol=1e-6)
+    np.testing.assert_allclose(series["smoke_spread"].values, members.std(0, ddof=1), atol=1e-6)
+    assert series["velocity_x_mean"].unit == "m/s"
+    assert (tmp_path / "smoke.gif").stat().st_size > 1000 and (tmp_path / "smoke.png").stat().st_size > 1000
+    monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
+    again = task.predict_file(source, tmp_path / "again.xdmf", members=3, seed=1, buoyancy=0.4)
+    assert again == numbers
+    np.testing.assert_array_equal(read_series(tmp_path / "again.xdmf")["smoke_2"].values, members[1])
+    task.predict_file(source, tmp_path / "other.xdmf", members=2, seed=2, steps=1)  # of unknown buoyancy
+    assert not np.array_equal(read_series(tmp_path / "other.xdmf")["smoke_1"].values, members[0])
+
+
+def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
+    values = config(folder, epochs=1, exact_first_frame=True, divergence_free=["velocity_x", "velocity_y"])
+    trained(values, tmp_path / "run")
+    task, source = load_task(tmp_path / "run"), first_frame(tmp_path / "first.xdmf", buoyancy=np.full((16, 16), 0.3))
+    numbers = task.predict_file(source, tmp_path / "out.xdmf", members=2)
+    assert numbers["divergence"] < 1e-10
+    wanted = plumes.trajectory((0.4, 0.5), 0.4)["smoke"][0]
+    found = read_series(tmp_path / "out.xdmf")
+    np.testing.assert_allclose(found["smoke_2"].values[0], wanted, atol=1e-6)
+    assert not np.allclose(found["smoke_1"].values[1], found["smoke_2"].values[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "words"),
+    [
+        ({}, {"steps": 0}, "the number of steps is 0"),
+        ({}, {"buoyancy": 0.9}, "buoyancy is 0.9, expected a number from 0.2"),
+        ({}, {"members": 0}, "members is 0"),
+        ({}, {"show": "smok"}, "did you mean 'smoke'"),
+        ({}, {"guidance": -1.0}, "guidance is -1"),
+        ({"smoke": None}, {}, "expected smoke among them"),
+        ({"smoke": np.full((16, 16), np.nan)}, {}, "smoke in .*first.xdmf"),
+        ({"buoyancy": np.arange(256.0).reshape(16, 16)}, {}, "varies from 0 to 255, expected one number"),
+    ],
+)
+def test_bad_requests_get_one_sentence(folder: Path, tmp_path: Path, changes, options, words) -> None:
+    task, source = load_task(folder / "run"), first_frame(tmp_path / "first.xdmf", **changes)
+    with pytest.raises(InputError, match=words) as raised:
+        task.predict_file(source, tmp_path / "out.xdmf", **options)
+    assert "\n" not in str(raised.value) and not (tmp_path / "out.xdmf").exists()
+
+
+def test_first_frames_on_other_grids_or_in_other_units_are_refused(folder: Path, tmp_path: Path) -> None:
+    from sciml.mesh.field import Field
+
+    task = load_task(folder / "run")
+    for grid in (Grid((16, 16), (0.0, 0.0), (2.0, 1.0), centring="cell"), Grid((16, 16))):
+        with pytest.raises(InputError, match=r"expected 16 x 16 cells from \(0.0, 0.0\) to \(1.0, 1.0\)"):
+            task.predict_file(first_frame(tmp_path / "other.xdmf", grid), tmp_path / "out.xdmf")
+    values = plumes.trajectory((0.4, 0.5), 0.4)["velocity_x"][0]
+    own = Field("velocity_x", values, plumes.GRID, unit="km/s")
+    with pytest.raises(InputError, match="the unit 'km/s', expected 'm/s'"):
+        task.predict_file(first_frame(tmp_path / "units.xdmf", velocity_x=own), tmp_path / "out.xdmf")
+
+
+def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
+    frames = config(folder)["task"]["init_args"]["conditioner"]["init_args"]
+    small = made("sciml.text2pde.FirstFrameConditioner", **{**frames, "width": 8})
+    wide = {**AUTOENCODER, "init_args": {**AUTOENCODER["init_args"], "width": 8}}
+    for changes, words in (
+        ({"conditioner": small}, "condition_width of the network is 12, expected 8"),
+        ({"parameters": []}, "parameters of the conditioner is 1, expected 0"),
+        ({"divergence_free": ["u"]}, "divergence_free has 'u'"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            config_from_values(config(folder, **changes), "test").build_task()
+    for changes, words in (
+        ({"autoencoder": wide}, "do not fit PatchAutoencoder"),
+        ({"autoencoder_run": str(folder / "run")}, "expected an AutoencoderTask"),
+        ({"autoencoder_run": str(folder / "nothing")}, "is not a run"),
+    ):
+        with pytest.raises(InputError, match=words):
+            trained(config(folder, **changes), tmp_path / "refused")
+        assert not (tmp_path / "refused" / "config.yaml").exists()
+    other = plumes.write(tmp_path / "other.h5", 6, units={"u": "m/s", "v": "m/s", "smoke": ""})
+    task = config_from_values(config(folder), "test").build_task()
+    for path, options, words in (
+        (other, {}, "the data have the fields u, v"),
+        (folder / "puffs.h5", {"horizon": 3}, "expected .8, 16, 16"),
+    ):
+        data = config_from_values({**config(folder), "data": plumes.data(path, **options)}, "test")
+        with pytest.raises(ConfigError, match=words):
+            task.check_data(data.build_data())
