@@ -25,6 +25,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.signal import resample_poly
 
+from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import InputError
 from sciml.gfi.windows import ASIDE, ELSE, ROUNDING, windows_of
 from sciml.reference.waves import Acquisition
@@ -33,36 +34,9 @@ EDGE = 0.05  # cells by which receivers may lie outside of the section and are m
 WIDEST_GAP = 2.0  # cells between receivers
 SHORTEST = 0.9  # of the network's time
 LATEST = 0.5  # of a period, by which waves at the sources may be late or early
-LOUDNESS = 2.0  # factor by which the size of records may differ from that of the training before it is adjusted
+SIMILAR_SIZE = 2.0  # factor by which the size of records may differ from that of the training before it is adjusted
 LARGEST_FRACTION = 1000  # numerator and denominator of time steps, so that a trace drifts by a thousandth of a step
 WINDOW = ("kaiser", 8.0)  # of the low-pass filter: 80 dB
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """Shots of a line; positions are pairs (z, x) in metres.
-
-    Attributes
-    ----------
-    records : (shots, steps, receivers), from the time of the shot on
-    time_step : seconds
-    sources : (shots, 2)
-    receivers : (receivers, 2) or (shots, receivers, 2)
-    mask : (shots, receivers), False where there is no trace; None if there are all
-    """
-
-    records: np.ndarray
-    time_step: float
-    sources: np.ndarray
-    receivers: np.ndarray
-    mask: np.ndarray | None = None
-
-    def gather(self, shot: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the living traces (steps, receivers) of a shot and where they were recorded, from left to right."""
-        places = self.receivers if self.receivers.ndim == 2 else self.receivers[shot]
-        alive = np.arange(len(places)) if self.mask is None else np.flatnonzero(self.mask[shot])
-        alive = alive[np.unique(places[alive, 1], return_index=True)[1]]
-        return self.records[shot][:, alive], places[alive]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +78,7 @@ class MatchedShots:
         return total / weights
 
 
-def match(line: Line, wanted: Acquisition, deviation: float) -> MatchedShots:
+def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots:
     """Return the records of a line at the receivers and times of a network's acquisition, in windows along the line.
 
     Parameters
@@ -165,7 +139,7 @@ def gain_to(deviation: float, records: np.ndarray) -> float:
     size = float(records.std())
     if not size > 0.0:
         raise InputError("the records are the same everywhere, expected records of waves.")
-    return 1.0 if 1 / LOUDNESS <= size / deviation <= LOUDNESS else deviation / size
+    return 1.0 if 1 / SIMILAR_SIZE <= size / deviation <= SIMILAR_SIZE else deviation / size
 
 
 def _middle(values: np.ndarray) -> float:
@@ -246,7 +220,7 @@ def _check_start(records: np.ndarray, target: Acquisition) -> None:
 
 
 def _section(
-    line: Line, target: Acquisition, corner: tuple[float, float], columns: int
+    line: ShotLine, target: Acquisition, corner: tuple[float, float], columns: int
 ) -> tuple[np.ndarray, Acquisition]:
     """Return the line's own traces over a section, and how they were recorded."""
     ends = target.spacing * np.array([target.shape[0] - 1.0, columns - 1.0])

@@ -12,11 +12,11 @@ import numpy as np
 
 from sciml.checks import finite
 from sciml.data.formats.shot_files import SEGY, read_acquisition
+from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import read_npy
 
 if TYPE_CHECKING:
-    from sciml.gfi.matching import Line
     from sciml.reference.waves import Acquisition
 
 
@@ -66,7 +66,9 @@ def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, devi
     if source.suffix.lower() in SEGY:
         if geometry is not None:
             raise InputError(f"{source} says itself where it was recorded, so that acquisition={geometry} is left out.")
-        return _of_line(_segy_line(source), wanted, deviation)
+        from sciml.data.formats.segy import read_segy
+
+        return _of_line(read_segy(source), wanted, deviation)
     if source.suffix != ".npy":
         raise DataFormatError(f"{source} ends with {source.suffix!r}, expected .npy, .sgy or .segy with records.")
     if geometry is not None:
@@ -84,7 +86,7 @@ def _of_network(records: np.ndarray, wanted: Acquisition, deviation: float) -> O
     return Observed(windows, records, wanted, about={"gain": gain}, wavelet_is_known=gain == 1.0)
 
 
-def _of_line(line: Line, wanted: Acquisition, deviation: float) -> Observed:
+def _of_line(line: ShotLine, wanted: Acquisition, deviation: float) -> Observed:
     from sciml.gfi.matching import match
 
     found = match(line, wanted, deviation)
@@ -102,20 +104,10 @@ def _of_line(line: Line, wanted: Acquisition, deviation: float) -> Observed:
     )
 
 
-def _segy_line(source: Path) -> Line:
-    from sciml.data.formats.segy import read_segy
-    from sciml.gfi.matching import Line
-
-    found = read_segy(source)
-    return Line(found.records, found.time_step, found.sources, found.receivers, found.mask)
-
-
-def _npy_line(source: Path, geometry: Path) -> Line:
-    from sciml.gfi.matching import Line
-
+def _npy_line(source: Path, geometry: Path) -> ShotLine:
     made = read_acquisition(geometry)
     records = _records(source, made, f"of {geometry}", (3,))
-    return Line(records, made.time_step, made.sources, made.receivers, made.mask)
+    return ShotLine(records, made.time_step, made.sources, made.receivers, made.mask)
 
 
 def _records(source: Path, made: Acquisition, whose: str, axes: tuple[int, ...]) -> np.ndarray:

@@ -45,7 +45,7 @@ AT_ONCE = 32  # maps
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Requests:
     """Requests beside the maps of the network.
 
     Parameters
@@ -91,7 +91,7 @@ class Network:
 
 
 def predict_maps(
-    network: Network, source: Path, output: Path, wishes: Wishes, progress: PredictionProgress | None = None
+    network: Network, source: Path, output: Path, requests: Requests, progress: PredictionProgress | None = None
 ) -> dict[str, float]:
     """Write the maps of the records in a file; return numbers about them.
 
@@ -103,29 +103,29 @@ def predict_maps(
     ----------
     network : that has been trained
     source, output : see the table above
-    wishes : beside
+    requests : beside the maps
     progress : called now and then
     """
     source, output = Path(source), Path(output)
     if output.suffix not in (".npy", *WRITE):
         raise InputError(f"{output} ends with {output.suffix!r}, expected one of .npy, {', '.join(WRITE)}.")
-    observed = read_observed(source, wishes.geometry, network.acquisition, network.deviation)
-    if len(observed.records) > 1 and (output.suffix != ".npy" or wishes.plot is not None):
+    observed = read_observed(source, requests.geometry, network.acquisition, network.deviation)
+    if len(observed.records) > 1 and (output.suffix != ".npy" or requests.plot is not None):
         raise InputError(
             f"{source} has records of {len(observed.records)} maps, which one file of fields does not hold; write .npy "
             "without plot=."
         )
     report = progress or (lambda done, words: None)
-    maps = observed.joined(network.maps(observed.windows, (lambda done, words: None) if wishes.solves else report))
+    maps = observed.joined(network.maps(observed.windows, (lambda done, words: None) if requests.solves else report))
     fields, refined = {"velocity": maps}, []
-    if wishes.solves:
-        refined = _refined(maps, observed, wishes, report)
+    if requests.solves:
+        refined = _refined(maps, observed, requests, report)
         names = {"velocity": "map", "illumination": "illumination"}
         fields = {name: np.stack([getattr(each, own) for each in refined]) for name, own in names.items()}
         fields["start"] = maps
     write_maps(output, fields, observed.acquisition.spacing, observed.corner)
-    if wishes.plot is not None:
-        _draw(wishes.plot, maps[0], observed, refined)
+    if requests.plot is not None:
+        _draw(requests.plot, maps[0], observed, refined)
     found = fields["velocity"]
     ends = {"least": found.min(), "mean": found.mean(), "largest": found.max()}
     numbers = {"maps": float(len(found))} | {name: float(value) for name, value in ends.items()}
@@ -158,12 +158,12 @@ def write_maps(
     write_fields(output, Grid((width, depth), *ends), {name: maps[0, ::-1].T for name, maps in fields.items()})
 
 
-def _refined(maps: np.ndarray, observed: Observed, wishes: Wishes, report: PredictionProgress) -> list[Refined]:
+def _refined(maps: np.ndarray, observed: Observed, requests: Requests, report: PredictionProgress) -> list[Refined]:
     """Return what the refinements of the maps come to, from the network's maps within the bounds."""
     from sciml.gfi.refinement import Refinement, refine
 
-    noise = None if wishes.noise is None else wishes.noise * observed.noise_factor
-    settings = Refinement(solves=wishes.solves, noise=noise, unknown_wavelet=not observed.wavelet_is_known)
+    noise = None if requests.noise is None else requests.noise * observed.noise_factor
+    settings = Refinement(solves=requests.solves, noise=noise, unknown_wavelet=not observed.wavelet_is_known)
     np.clip(maps, settings.slowest, settings.fastest, out=maps)
     found = []
     for number, start in enumerate(maps):

@@ -16,18 +16,17 @@ from sciml.gfi.data import ShotMapPairs, mirrored_records
 from sciml.gfi.losses import deviation, warm_up
 from sciml.gfi.networks.base import (
     HALF_RANGE,
-    HIGHEST,
-    LOWEST,
     ForwardNetwork,
     InverseNetwork,
     SeismicNetwork,
     TwoWayNetwork,
 )
 from sciml.gfi.networks.baselines import AutoLinear
-from sciml.gfi.predicting import Network, Wishes, predict_maps
+from sciml.gfi.predicting import Network, Requests, predict_maps
 from sciml.gfi.remarks import remarks
 from sciml.gfi.stored_acquisition import StoredAcquisition
 from sciml.metrics import structural_similarity
+from sciml.reference.layered_maps import HIGHEST, LOWEST
 from sciml.training.task import PredictionProgress, Task
 
 Batch = dict[str, Tensor]
@@ -187,7 +186,7 @@ class InversionTask(SeismicTask):
         """
         geometry, picture = (None if name is None else Path(name) for name in (acquisition, plot))
         network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation))
-        return predict_maps(network, source, output, Wishes(refine, noise, geometry, picture), progress)
+        return predict_maps(network, source, output, Requests(refine, noise, geometry, picture), progress)
 
 
 class ModellingTask(SeismicTask):

@@ -178,7 +178,10 @@ def test_genuine_records_with_exchanged_axes_are_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (lambda v: v / 1000, r"map 3 has velocities from 1\.\d+ to 4\.\d+, expected m/s; these look like km/s"),
+        (
+            lambda v: v / 1000,
+            r"map 3 has velocities from 1\.\d+ to 4\.\d+, expected metres per second; these look like km/s",
+        ),
         (lambda v: v * np.nan, "map 3 has velocities from nan to nan m/s, expected positive finite"),
         (lambda v: 0 * v, "map 3 has velocities from 0 to 0 m/s, expected positive finite"),
         (lambda v: v.astype(float) * 1e300, "map 3 has velocities from inf to inf m/s, expected positive finite"),

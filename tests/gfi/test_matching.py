@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import InputError
 from sciml.gfi import windows
-from sciml.gfi.matching import Line, MatchedShots, match, median_frequency
+from sciml.gfi.matching import MatchedShots, match, median_frequency
 from sciml.reference.waves import Acquisition
 
 SPEED, FREQUENCY, PEAK = 2000.0, 10.0, 0.11
@@ -36,13 +37,15 @@ def wave(sources: np.ndarray, receivers: np.ndarray, times: np.ndarray, factor: 
     return (1 - 2 * phase) * np.exp(-phase)
 
 
-def line(factor: float = 1.0, shift: float = 0.0, gap: float = 7.0, time_step: float = 1e-3) -> Line:
+def line(factor: float = 1.0, shift: float = 0.0, gap: float = 7.0, time_step: float = 1e-3) -> ShotLine:
     """Return a line of the network's length times a factor, with other receivers and times."""
     sources = factor * wanted().sources + [0.0, shift]
     receivers = np.arange(-5.0, 200.0, gap) * factor + shift
     times = np.arange(0, 0.55 * factor, time_step * factor)
     records = wave(sources[:, 1], receivers, times, factor)
-    return Line(records, time_step * factor, sources, np.stack([np.full(len(receivers), 10.0 * factor), receivers], 1))
+    return ShotLine(
+        records, time_step * factor, sources, np.stack([np.full(len(receivers), 10.0 * factor), receivers], 1)
+    )
 
 
 def expected(factor: float) -> np.ndarray:
@@ -110,7 +113,7 @@ def test_a_line_with_more_shots_is_covered_by_windows_of_one_factor() -> None:
     sources = 2.0 * np.array([[10.0, 0.0], [10.0, 90.0], [10.0, 190.0], [10.0, 280.0], [10.0, 380.0], [10.0, 470.0]])
     receivers = 2.0 * np.stack([np.full(97, 10.0), np.arange(-5.0, 480.0, 5.0)], 1)
     times = np.arange(0, 1.1, 2e-3)
-    found = match(Line(wave(sources[:, 1], receivers[:, 1], times, 2.0), 2e-3, sources, receivers), wanted(), 0.3)
+    found = match(ShotLine(wave(sources[:, 1], receivers[:, 1], times, 2.0), 2e-3, sources, receivers), wanted(), 0.3)
     assert found.factor == pytest.approx(2.0) and np.allclose(found.columns, [0.0, 9.5, 19.0, 28.5])
     for window in found.windows[::2]:  # the shots of the others lie half a cell aside
         assert relative(window / found.gain, expected(2.0)) < 0.05
@@ -136,7 +139,9 @@ def test_windows_of_a_long_line_are_found_among_its_neighbours_alone(monkeypatch
 def test_a_network_with_receivers_far_apart_takes_those_of_its_own_places_alone() -> None:
     sparse = replace(wanted(), receivers=wanted().receivers[::4])
     times = np.arange(0, 0.55, 2e-3)
-    shots = Line(wave(sparse.sources[:, 1], sparse.receivers[:, 1], times, 1.0), 2e-3, sparse.sources, sparse.receivers)
+    shots = ShotLine(
+        wave(sparse.sources[:, 1], sparse.receivers[:, 1], times, 1.0), 2e-3, sparse.sources, sparse.receivers
+    )
     found = match(shots, sparse, 0.3)
     assert relative(found.windows[0] / found.gain, expected(1.0)[..., ::4]) < 1e-3
     with pytest.raises(InputError, match=r"up to 40 m apart and end 3 m before .* at most 20 and 5 m"):
@@ -162,7 +167,7 @@ def test_half_the_energy_of_a_ricker_wavelet_is_below_its_peak_frequency_with_no
     assert median_frequency(noisy, 1e-3) == pytest.approx(clean, rel=0.2)
 
 
-def moved(shots: Line, distance: float) -> Line:
+def moved(shots: ShotLine, distance: float) -> ShotLine:
     sources = shots.sources.copy()
     sources[1, 1] += distance
     return replace(shots, sources=sources)
@@ -183,7 +188,7 @@ def moved(shots: Line, distance: float) -> Line:
         (replace(line(), mask=np.zeros((3, 30), bool)), "fewer than two receivers"),
     ],
 )
-def test_lines_that_do_not_suit_are_refused_by_what_is_wrong(shots: Line, words: str) -> None:
+def test_lines_that_do_not_suit_are_refused_by_what_is_wrong(shots: ShotLine, words: str) -> None:
     with pytest.raises(InputError, match=words):
         match(shots, wanted(), 0.3)
 
@@ -193,7 +198,7 @@ def test_parts_of_a_line_that_windows_do_not_join_are_refused() -> None:
     receivers = np.stack([np.full(80, 10.0), 5.0 * np.arange(80)], 1)
     records = wave(np.concatenate(parts)[:, 1], receivers[:, 1], np.arange(0, 0.55, 1e-3), 1.0)
     with pytest.raises(InputError, match="up to 170 m apart, expected at most 150 m"):
-        match(Line(records, 1e-3, np.concatenate(parts), receivers), wanted(), 0.3)
+        match(ShotLine(records, 1e-3, np.concatenate(parts), receivers), wanted(), 0.3)
 
 
 def test_sources_half_a_cell_aside_and_at_another_common_depth_are_taken() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciml.errors import DataFormatError, InputError
 from sciml.gfi.observed import read_observed
-from sciml.gfi.predicting import Network, Wishes, predict_maps
+from sciml.gfi.predicting import Network, Requests, predict_maps
 from sciml.mesh import read_mesh
 from sciml.reference.waves import Acquisition, WaveSolver
 
@@ -61,15 +61,15 @@ def network(velocity: np.ndarray | float = 2200.0) -> Network:
     return Network(guess, acquisition(), float(records.std()))
 
 
-def predicted(given: Network, folder: Path, wishes: Wishes | None = None, source: str = "shots.npy") -> tuple:
-    numbers = predict_maps(given, folder / source, folder / "map.npy", wishes or Wishes())
+def predicted(given: Network, folder: Path, requests: Requests | None = None, source: str = "shots.npy") -> tuple:
+    numbers = predict_maps(given, folder / source, folder / "map.npy", requests or Requests())
     return np.load(folder / "map.npy"), numbers
 
 
-def write(folder: Path, records: np.ndarray, made: Acquisition) -> Wishes:
+def write(folder: Path, records: np.ndarray, made: Acquisition) -> Requests:
     np.save(folder / "line.npy", records)
     (folder / "line.json").write_text(json.dumps(made.as_dict()))
-    return Wishes(geometry=folder / "line.json")
+    return Requests(geometry=folder / "line.json")
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.5])
@@ -119,8 +119,8 @@ def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp
     start = truth() + 100.0 * np.sin(np.arange(CELLS) / 4)[:, None]
     made = acquisition().scaled(2.0)
     write(tmp_path, 1e3 * recorded(made), made)
-    wishes = Wishes(10, 0.01, tmp_path / "line.json", tmp_path / "map.png")
-    numbers = predict_maps(network(start), tmp_path / "line.npy", tmp_path / "map.vtu", wishes)
+    requests = Requests(10, 0.01, tmp_path / "line.json", tmp_path / "map.png")
+    numbers = predict_maps(network(start), tmp_path / "line.npy", tmp_path / "map.vtu", requests)
     assert numbers["misfit"] < numbers["start_misfit"] and numbers["gain"] < 1e-2
     assert {"solves", "unseen", "at_limit", "stalled"} <= set(numbers)
     mesh, fields = read_mesh(tmp_path / "map.vtu")
@@ -135,7 +135,7 @@ def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp
 def test_a_start_that_fits_already_comes_back(tmp_path: Path) -> None:
     np.save(tmp_path / "shots.npy", recorded(acquisition()))
     given = Network(lambda records: torch.from_numpy(truth())[None, None], acquisition(), 1.0)
-    found, numbers = predicted(given, tmp_path, Wishes(solves=5))
+    found, numbers = predicted(given, tmp_path, Requests(solves=5))
     assert np.abs(found - truth()).max() < 1.0 and numbers["misfit"] <= numbers["start_misfit"]
 
 
@@ -148,8 +148,8 @@ def test_a_line_wider_than_the_network_gives_one_section_that_is_refined_as_a_wh
         receivers=np.stack([np.full(columns, 10.0), across], 1),
     )
     wide = np.broadcast_to(truth()[:, :1], made.shape).copy()
-    wishes = write(tmp_path, recorded(made, wide), made)
-    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(wishes, solves=6), "line.npy")
+    requests = write(tmp_path, recorded(made, wide), made)
+    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(requests, solves=6), "line.npy")
     assert numbers["windows"] == 2 and found.shape == made.shape
     assert numbers["misfit"] < numbers["start_misfit"]
 
@@ -165,7 +165,7 @@ def test_segy_gives_the_map_of_the_same_records(tmp_path: Path) -> None:
     found, numbers = predicted(network(), tmp_path, source="line.sgy")
     assert np.allclose(found, expected, rtol=1e-6) and numbers["length_factor"] == pytest.approx(1)
     with pytest.raises(InputError, match="says itself where it was recorded"):
-        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"), "line.sgy")
+        predicted(network(), tmp_path, Requests(geometry=tmp_path / "line.json"), "line.sgy")
 
 
 def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path) -> None:
@@ -175,13 +175,13 @@ def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path)
         (0, None, None, tmp_path / "map.bmp"): "unknown format",
     }.items():
         with pytest.raises(InputError, match=words):
-            Wishes(*options)
+            Requests(*options)
     np.save(tmp_path / "shots.npy", np.stack([recorded(acquisition())] * 2))
     with pytest.raises(InputError, match="one file of fields does not hold"):
-        predicted(network(), tmp_path, Wishes(plot=tmp_path / "map.png"))
+        predicted(network(), tmp_path, Requests(plot=tmp_path / "map.png"))
     (tmp_path / "line.json").write_text("[1]")
     with pytest.raises((DataFormatError, InputError), match=r"mapping|no acquisition"):
-        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"))
+        predicted(network(), tmp_path, Requests(geometry=tmp_path / "line.json"))
     (tmp_path / "line.json").write_text(json.dumps(acquisition().as_dict()))
     with pytest.raises(DataFormatError, match="expected records of one map"):
-        predicted(network(), tmp_path, Wishes(geometry=tmp_path / "line.json"))
+        predicted(network(), tmp_path, Requests(geometry=tmp_path / "line.json"))

@@ -28,11 +28,11 @@ from sciml.data.formats.shot_files import check_array, mapped, pairs_in, sha256_
 from sciml.data.formats.shot_manifest import MANIFEST, Manifest, read_manifest
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid
+from sciml.reference.waves.units import check_metres_per_second
 
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
 
-SLOWEST = 20.0  # m/s; maps below are in km/s
 AGAIN = "make it again, or go on with the command that makes it"
 
 
@@ -178,16 +178,7 @@ class ShotFolder:
         """
         numbers, values = self._gathered(self._maps, indices)
         for number, low, high in zip(numbers, values.min(axis=(1, 2, 3)), values.max(axis=(1, 2, 3)), strict=True):
-            if not (low > 0.0 and high < np.inf):  # also a not-a-number, which is both then
-                raise DataFormatError(
-                    f"{self.path}: map {number} has velocities from {low:g} to {high:g} m/s, expected positive finite "
-                    "numbers."
-                )
-            if high < SLOWEST:
-                raise DataFormatError(
-                    f"{self.path}: map {number} has velocities from {low:g} to {high:g}, expected m/s; these look like "
-                    "km/s: multiply by 1000."
-                )
+            check_metres_per_second(f"{self.path}: map {number}", low, high, DataFormatError)
         return values
 
     def records(self, indices: Iterable[int]) -> np.ndarray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from sciml.atomic import AtomicFile
-from sciml.checks import positive, real_array, sentence
+from sciml.checks import real_array, sentence
 from sciml.data.formats.dataset import faults
+from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import DataFormatError, InputError, MissingExtraError
 from sciml.npy_files import check_expanded_size
 from sciml.reference.waves import Acquisition
@@ -54,64 +54,7 @@ FIELDS = {  # of a trace's header, by the number of their first byte
 Headers = Mapping[str, np.ndarray]  # by field, one number for each trace
 
 
-@dataclass(frozen=True, eq=False)
-class SegyShots:
-    """The shots of a line, from the time of the shot on.
-
-    Attributes
-    ----------
-    records : (shots, steps, receivers) float32; zeros where nothing was recorded
-    time_step : seconds
-    sources : (shots, 2) positions (z, x) in metres, z downwards from the highest point, x along the line
-    receivers : (receivers, 2), or (shots, receivers, 2) where they differ from shot to shot
-    mask : (shots, receivers), False where a trace is dead or a shot has fewer receivers than others; None if all are
-        there
-    delay : seconds between a shot and the first sample of the file, at the least; the samples before are zeros
-    """
-
-    records: np.ndarray
-    time_step: float
-    sources: np.ndarray
-    receivers: np.ndarray
-    mask: np.ndarray | None
-    delay: float
-
-    def acquisition(
-        self,
-        shape: tuple[int, int],
-        spacing: float,
-        frequency: float,
-        *,
-        wavelet: np.ndarray | None = None,
-        left: float | None = None,
-    ) -> Acquisition:
-        """Return the acquisition of these shots over a velocity map.
-
-        Parameters
-        ----------
-        shape : (nz, nx) of the map
-        spacing : of its cells, in metres
-        frequency : of the peak of the wavelet's spectrum, in hertz
-        wavelet : (steps,), Ricker's by default
-        left : x of the first column; that of the leftmost source or receiver by default
-        """
-        spacing = positive("the spacing of a map", spacing)
-        first = min(float(self.sources[:, 1].min()), float(self.receivers[..., 1].min())) if left is None else left
-        shift = np.array([0.0, first])
-        return Acquisition(
-            shape,
-            spacing,
-            self.time_step,
-            self.records.shape[1],
-            self.sources - shift,
-            self.receivers - shift,
-            frequency,
-            wavelet,
-            self.mask,
-        )
-
-
-def read_segy(path: str | os.PathLike[str]) -> SegyShots:
+def read_segy(path: str | os.PathLike[str]) -> ShotLine:
     """Read shot records and where they were recorded.
 
     Traces belong to one shot if record number, source point and source position agree; their order is kept.
@@ -312,7 +255,7 @@ def _shots(
     positions: tuple[np.ndarray, np.ndarray],
     headers: Headers,
     times: tuple[float, np.ndarray],
-) -> SegyShots:
+) -> ShotLine:
     """Return the traces in their shots, padded to the largest number of receivers."""
     sources, receivers = positions
     keys = np.column_stack([headers["record"], headers["source point"], sources])
@@ -334,7 +277,7 @@ def _shots(
             raise DataFormatError(f"{path}: all {count[number]} receivers of shot {number + 1} are at one place.")
     same = bool((where == where[0]).all())
     time_step, starts = times
-    return SegyShots(
+    return ShotLine(
         np.where(mask[:, None], records, np.float32(0)),
         time_step,
         sources[np.sort(first)],

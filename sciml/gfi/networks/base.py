@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from sciml.checks import real_array, shape, whole_number
 from sciml.data.statistics import RunningStatistics
 from sciml.errors import ConfigError, InputError
+from sciml.reference.layered_maps import HIGHEST, LOWEST
 
 OPENFWI_RECORDS, OPENFWI_MAP = (5, 1000, 70), (70, 70)
-LOWEST, HIGHEST = 1500.0, 4500.0  # m/s, velocities of OpenFWI
 MIDDLE, HALF_RANGE = (LOWEST + HIGHEST) / 2, (HIGHEST - LOWEST) / 2
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sciml.checks import instance, number, positive, whole_number
 from sciml.errors import InputError
 from sciml.gfi.refinement.priors import Prior, TotalVariation
+from sciml.reference.layered_maps import HIGHEST, LOWEST
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Refinement:
     solves : of the wave equation at most, each the forward and the adjoint one of all shots
     stages : one after the other
     priors : what is known of the map; total variation by default
-    slowest, fastest : bounds of the velocity, in m/s
+    slowest, fastest : bounds of the velocity, in m/s; those of OpenFWI's maps by default
     lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
         reflect and receivers record little; None to compare down to zero
     balance : power of the illumination by which gradients are divided on both sides, so that deep cells move as soon as
@@ -67,8 +68,8 @@ class Refinement:
     solves: int = 300
     stages: Sequence[Stage] = STAGES
     priors: Sequence[Prior] | None = None
-    slowest: float = 1500.0
-    fastest: float = 4500.0
+    slowest: float = LOWEST
+    fastest: float = HIGHEST
     lowest: float | None = 0.2
     balance: float = 0.6
     ready: float = 0.02

@@ -21,7 +21,7 @@ USUAL_FREQUENCY = 15.0  # Hz, of OpenFWI's wavelet
 
 
 @dataclass(frozen=True)
-class Shots:
+class SurveyRecords:
     """Records and how they were made.
 
     Attributes
@@ -73,7 +73,7 @@ class Survey:
         """The section from the centres of its cells, x to the right and y upwards, 0 at the top."""
         return Box([0.0, -self.spacing * (self.rows - 1)], [self.spacing * (self.columns - 1), 0.0])
 
-    def read(self, file: str) -> Shots:
+    def read(self, file: str) -> SurveyRecords:
         """Return the shots of a file: SEG-Y, or ``.npy`` with (shots, steps, receivers).
 
         Raises
@@ -93,10 +93,12 @@ class Survey:
                     "effect; leave it out."
                 )
             found = read_segy(path)
-            return Shots(found.records, found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY))
+            return SurveyRecords(
+                found.records, found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY)
+            )
         records = _array(path, "the shot records")
         acquisition = self._stated(path)
-        return Shots(acquisition.check_records(f"the records in {path}", records), acquisition)
+        return SurveyRecords(acquisition.check_records(f"the records in {path}", records), acquisition)
 
     def read_map(self, file: str) -> np.ndarray:
         """Return the velocity map (nz, nx) of an ``.npy`` file.
@@ -115,13 +117,13 @@ class Survey:
             raise InputError(f"the map in {file} has the shape {velocity.shape}, expected {self.shape}, depth first.")
         return velocity.astype(np.float64)
 
-    def example(self, seed: int) -> Shots:
+    def example(self, seed: int) -> SurveyRecords:
         """Return records of a map of curved layers that the seed draws, by the scheme of OpenFWI's data."""
         acquisition = self._stated(Path("the example"))
         truth = layered_map("curvevel-a", 0, seed, self.shape).astype(np.float64)
         with torch.no_grad():
             records = WaveSolver(acquisition, "host")(torch.from_numpy(truth)[None])[0]
-        return Shots(records.numpy(), acquisition, truth)
+        return SurveyRecords(records.numpy(), acquisition, truth)
 
     def _stated(self, records: Path) -> Acquisition:
         """Return the acquisition of records in ``.npy``, OpenFWI's by default, if it is that of this survey."""

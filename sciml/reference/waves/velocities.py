@@ -9,13 +9,11 @@ import torch
 from sciml.checks import real_tensor, shape
 from sciml.errors import InputError
 from sciml.reference.waves.acquisition import Acquisition
+from sciml.reference.waves.units import check_metres_per_second
 
-SLOWEST = 20.0  # m/s, of a map: anything below is in kilometres per second
 LARGEST_COURANT = 0.6  # v dt / dx; the scheme is stable up to sqrt(3/8) = 0.612 in the plane
-FEWEST_CELLS = (
-    2.0  # per wavelength at 2.5 times the peak frequency, above which a Ricker wavelet has 0.2 % of its energy
-)
-HIGHEST = 2.5
+HIGHEST = 2.5  # times the peak frequency, above which a Ricker wavelet has 0.014 % of its energy
+FEWEST_CELLS = 2.0  # per wavelength there
 
 
 def check_velocities(velocities: torch.Tensor, acquisition: Acquisition) -> torch.Tensor:
@@ -57,13 +55,7 @@ def unrecorded(velocities: torch.Tensor, acquisition: Acquisition) -> float:
 
 def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> None:
     """Refuse a map by its least and its largest velocity."""
-    if not (low > 0.0 and high < float("inf")):  # also a not-a-number, to which both are then equal
-        raise InputError(f"{name} has velocities from {low:g} to {high:g} m/s, expected positive finite numbers.")
-    if high < SLOWEST:
-        raise InputError(
-            f"{name} has velocities from {low:g} to {high:g}, expected metres per second; these look like km/s: "
-            "multiply by 1000."
-        )
+    check_metres_per_second(name, low, high, InputError)
     courant = high * acquisition.time_step / acquisition.spacing
     if courant > LARGEST_COURANT:
         raise InputError(
