@@ -19,11 +19,15 @@ torch.Size([4, 2])
 """
 
 from sciml.generative.classical import Analogs, ClassicalEnsemble, GappyPOD, LinearGaussian
+from sciml.generative.consistency import ConsistencyObjective, reflow_pairs
 from sciml.generative.constraints import Constrained, Constraints
+from sciml.generative.couplings import Coupling, IndependentCoupling, MinibatchTransport, NearestNoise
+from sciml.generative.energy_score import EnergyScoreObjective
 from sciml.generative.exact import ExactGaussian
 from sciml.generative.flows import Condition, Counted, Flow, GaussianFlow
 from sciml.generative.guidance import Adaptive, ClassifierFree, ResidualGuidance
 from sciml.generative.inverse import Observation, PosteriorFlow, flair, flow_chef
+from sciml.generative.mean_flow import MeanFlow, MeanFlowObjective
 from sciml.generative.objectives import Objective, PathObjective
 from sciml.generative.paths import (
     Coefficients,
@@ -58,13 +62,16 @@ __all__ = [
     "ClassifierFree",
     "Coefficients",
     "Condition",
+    "ConsistencyObjective",
     "ConsistencySteps",
     "Constrained",
     "Constraints",
     "CosinePath",
     "Counted",
+    "Coupling",
     "DDIM",
     "DDPM",
+    "EnergyScoreObjective",
     "Euler",
     "ExactGaussian",
     "Flow",
@@ -72,9 +79,14 @@ __all__ = [
     "GaussianFlow",
     "HeavyBall",
     "Heun",
+    "IndependentCoupling",
     "Interpolant",
     "LinearGaussian",
     "LinearPath",
+    "MeanFlow",
+    "MeanFlowObjective",
+    "MinibatchTransport",
+    "NearestNoise",
     "Objective",
     "Observation",
     "Pair",
@@ -91,5 +103,6 @@ __all__ = [
     "VariancePreservingPath",
     "flair",
     "flow_chef",
+    "reflow_pairs",
     "sample",
 ]

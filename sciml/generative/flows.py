@@ -39,6 +39,18 @@ class Flow(ABC):
         condition : what the network is given by name
         """
 
+    def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the mean velocity on the way from points to a later time, ``(batch, ...)``.
+
+        Flows that do not know it, which are most, say the velocity at its begin; Euler's method then has its error.
+
+        Parameters
+        ----------
+        x, t, condition : as in :meth:`velocity`
+        until : the later times, ``(batch,)``
+        """
+        return self.velocity(x, t, condition)
+
     def pair(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Pair:
         """Return the estimates of data and source at points and times, from one evaluation."""
         return predictions.solve(self.path, "velocity", self.velocity(x, t, condition), x, t)
@@ -113,6 +125,11 @@ class Counted(Flow):
         """Return the velocity of the flow, and count one call."""
         self.calls += 1
         return self.flow.velocity(x, t, condition)
+
+    def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the mean velocity of the flow, and count one call."""
+        self.calls += 1
+        return self.flow.mean_velocity(x, t, until, condition)
 
     def pair(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Pair:
         """Return data and source of the flow, and count one call."""

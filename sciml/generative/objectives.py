@@ -16,9 +16,9 @@ import torch
 from torch import Generator, Tensor
 
 from sciml.checks import choice, positive
-from sciml.errors import InputError
+from sciml.checks import shape as check_shape
 from sciml.generative.draws import logit_normal_times, normal_like, uniform_times
-from sciml.generative.flows import Condition, refuse_noise_alone
+from sciml.generative.flows import Condition, Flow, GaussianFlow, refuse_noise_alone
 from sciml.generative.paths import Path
 from sciml.generative.predictions import PREDICTIONS, Pair, Prediction, target
 
@@ -29,7 +29,17 @@ TIMES = {"uniform": uniform_times, "logit_normal": logit_normal_times}
 
 
 class Objective(ABC):
-    """A loss of a network for each item of a batch."""
+    """A loss of a network for each item of a batch, and the flow of a network that was trained on it."""
+
+    path: Path
+
+    @abstractmethod
+    def flow(self, network: Network) -> Flow:
+        """Return the flow of a trained network."""
+
+    def draw(self, mean: Tensor, generator: Generator) -> Tensor:
+        """Draw the source of a batch about its mean ``(batch, ...)``, in the shape that :meth:`loss` takes."""
+        return self.path.start(mean, generator)
 
     @abstractmethod
     def loss(
@@ -46,27 +56,30 @@ class Objective(ABC):
         ----------
         network : that is trained
         data : z, ``(batch, ...)``
-        source : x_0 in the shape of the data, from a coupling or about a guess; None for standard normal noise
+        source : x_0 as :meth:`draw` or a coupling returns it; None for standard normal noise
         condition : what the network is given by name
         generator : of times and noise
         """
 
 
-def drawn_source(data: Tensor, source: Tensor | None, generator: Generator) -> Tensor:
+def drawn_source(shape: torch.Size, data: Tensor, source: Tensor | None, generator: Generator) -> Tensor:
     """Return the source that was given, or standard normal noise.
+
+    Parameters
+    ----------
+    shape : of the source
+    data : beside which it is drawn
+    source : None to draw it
+    generator : of the noise
 
     Raises
     ------
     InputError
-        The source has another shape than the data.
+        The source has another shape.
     """
     if source is None:
-        return normal_like(data, generator)
-    if source.shape != data.shape:
-        raise InputError(
-            f"the shape of the source is {tuple(source.shape)}, expected {tuple(data.shape)}, that of the data."
-        )
-    return source
+        return normal_like(data.expand(shape), generator)
+    return check_shape("the source", source, shape, remedy="draw it with the method draw of the objective")
 
 
 def squared(residual: Tensor, scale: float) -> Tensor:
@@ -125,6 +138,10 @@ class PathObjective(Objective):
         positive("the scale of the residual", self.scale)
         refuse_noise_alone(self.path, self.prediction)
 
+    def flow(self, network: Network) -> Flow:
+        """Return the flow of a trained network."""
+        return GaussianFlow(network, self.path, self.prediction)
+
     def loss(
         self,
         network: Network,
@@ -134,7 +151,7 @@ class PathObjective(Objective):
         generator: Generator,
     ) -> Tensor:
         """Return the mean residual of each item at one time, ``(batch,)``."""
-        pair = Pair(data, drawn_source(data, source, generator))
+        pair = Pair(data, drawn_source(data.shape, data, source, generator))
         t = TIMES[self.times](data, generator)
         output = network(self.path.point(*pair, t), t, **(condition or {}))
         residual = output - target(self.path, self.prediction, pair, t)

@@ -39,6 +39,11 @@ class Run:
         """Return the velocity of points that all are at one time."""
         return self.flow.velocity(x, x.new_full((len(x),), time), self.condition)
 
+    def mean_velocity(self, x: Tensor, time: float, until: float) -> Tensor:
+        """Return the mean velocity between two times on the way from points that all are at the first."""
+        times = (x.new_full((len(x),), each) for each in (time, until))
+        return self.flow.mean_velocity(x, *times, self.condition)
+
     def pair(self, x: Tensor, time: float) -> Pair:
         """Return the estimates of data and source for points that all are at one time."""
         return self.flow.pair(x, x.new_full((len(x),), time), self.condition)

@@ -18,13 +18,16 @@ HIGHEST_ORDER = len(ADAMS_BASHFORTH)
 
 @dataclass(frozen=True)
 class Euler(Sampler):
-    """Euler's method, of order 1: the velocity at the begin of each step holds for the step."""
+    """Euler's method, of order 1: the velocity at the begin of each step holds for the step.
+
+    It is exact for flows that know their mean velocity, such as :class:`~sciml.generative.mean_flow.MeanFlow`.
+    """
 
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each step."""
         x = start
         for begin, end, length in run.steps(steps):
-            x = x + length * run.velocity(x, begin)
+            x = x + length * run.mean_velocity(x, begin, end)
             yield end, x
 
 
