@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -174,6 +174,9 @@ class LayeredShots(Shots):
 
     family: ClassVar[str]
 
+    def __reduce__(self) -> tuple[Any, ...]:  # for workers, which find no class of a family by its name
+        return _made, (self.family, self.__getstate__())
+
     def check_count(self, count: int) -> None:
         """Refuse an acquisition that cannot carry the slowest and the fastest map.
 
@@ -203,82 +206,34 @@ class LayeredShots(Shots):
         return layered_map(self.family, number, seed, self.shot_by.shape)
 
 
-class FlatVelA(LayeredShots):
-    """FlatVel-A: flat layers, calibrated on genuine maps."""
-
-    family: ClassVar[str] = "flatvel-a"
-    summary: ClassVar[str] = "flat layers, faster with depth, and their shot records, a folder; as genuine maps"
-
-
-class FlatVelB(LayeredShots):
-    """FlatVel-B: flat layers with velocities in any order."""
-
-    family: ClassVar[str] = "flatvel-b"
-    summary: ClassVar[str] = "flat layers in any order and their shot records, a folder"
-
-
-class CurveVelA(LayeredShots):
-    """CurveVel-A: curved layers, calibrated on genuine maps."""
-
-    family: ClassVar[str] = "curvevel-a"
-    summary: ClassVar[str] = "curved layers, faster with depth, and their shot records, a folder; as genuine maps"
+FAMILIES = {
+    "flatvel-a": "flat layers, faster with depth, as genuine maps",
+    "flatvel-b": "flat layers in any order",
+    "curvevel-a": "curved layers, faster with depth, as genuine maps",
+    "curvevel-b": "curved layers in any order",
+    "flatfault-a": "flat layers with a fault, our recipe",
+    "flatfault-b": "flat layers in any order with two faults, our recipe",
+    "curvefault-a": "curved layers with a fault, our recipe",
+    "curvefault-b": "curved layers in any order with two faults, our recipe",
+    "style-a": "smooth Gaussian fields, our recipe",
+    "style-b": "rough Gaussian fields, our recipe",
+}
+"""What the maps of each family of `sciml.reference.layered_maps` are, in a few words."""
 
 
-class CurveVelB(LayeredShots):
-    """CurveVel-B: curved layers with velocities in any order."""
-
-    family: ClassVar[str] = "curvevel-b"
-    summary: ClassVar[str] = "curved layers in any order and their shot records, a folder"
-
-
-class FlatFaultA(LayeredShots):
-    """FlatFault-A: flat layers with a fault, by our recipe."""
-
-    family: ClassVar[str] = "flatfault-a"
-    summary: ClassVar[str] = "flat layers with a fault and their shot records, a folder; our recipe"
+def _of_family(family: str, words: str) -> type[LayeredShots]:
+    """Return the generator of a family."""
+    about = {"family": family, "summary": f"{words}; and their shot records, a folder", "__doc__": f"{words}."}
+    return type(family.title().replace("-", ""), (LayeredShots,), about)
 
 
-class FlatFaultB(LayeredShots):
-    """FlatFault-B: flat layers in any order with two faults, by our recipe."""
-
-    family: ClassVar[str] = "flatfault-b"
-    summary: ClassVar[str] = "flat layers with two faults and their shot records, a folder; our recipe"
+def _made(family: str, options: dict[str, str]) -> Shots:
+    """Return the generator of a family with its options."""
+    return SHOT_GENERATORS[f"openfwi-{family}"](**options)
 
 
-class CurveFaultA(LayeredShots):
-    """CurveFault-A: curved layers with a fault, by our recipe."""
-
-    family: ClassVar[str] = "curvefault-a"
-    summary: ClassVar[str] = "curved layers with a fault and their shot records, a folder; our recipe"
-
-
-class CurveFaultB(LayeredShots):
-    """CurveFault-B: curved layers in any order with two faults, by our recipe."""
-
-    family: ClassVar[str] = "curvefault-b"
-    summary: ClassVar[str] = "curved layers with two faults and their shot records, a folder; our recipe"
-
-
-class StyleA(LayeredShots):
-    """Style-A: a smooth Gaussian field, by our recipe."""
-
-    family: ClassVar[str] = "style-a"
-    summary: ClassVar[str] = "Gaussian fields and their shot records, a folder; our recipe"
-
-
-class StyleB(LayeredShots):
-    """Style-B: a rough Gaussian field, by our recipe."""
-
-    family: ClassVar[str] = "style-b"
-    summary: ClassVar[str] = "rough Gaussian fields and their shot records, a folder; our recipe"
-
-
-_FAMILIES: tuple[type[LayeredShots], ...] = (
-    *(FlatVelA, FlatVelB, CurveVelA, CurveVelB),
-    *(FlatFaultA, FlatFaultB, CurveFaultA, CurveFaultB, StyleA, StyleB),
-)
 SHOT_GENERATORS: dict[str, type[Shots]] = {
-    **{f"openfwi-{kind.family}": kind for kind in _FAMILIES},
+    **{f"openfwi-{family}": _of_family(family, words) for family, words in FAMILIES.items()},
     "shots": GivenShots,
 }
 """Generators of pairs, which are written to folders."""

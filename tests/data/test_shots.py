@@ -45,7 +45,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_there_is_a_generator_for_each_family() -> None:
-    assert {f"openfwi-{family}" for family in FAMILIES} < set(GENERATORS) and "shots" in GENERATORS
+    kinds = {name: kind for name, kind in GENERATORS.items() if name.startswith("openfwi-")}
+    assert list(kinds) == [f"openfwi-{family}" for family in FAMILIES] and "shots" in GENERATORS
+    assert len({kind.summary for kind in kinds.values()}) == len({kind.__name__ for kind in kinds.values()}) == 10
     assert PER_FILE == 500
 
 
@@ -254,6 +256,10 @@ def test_what_workers_get_is_small(tmp_path: Path, options: dict[str, str]) -> N
     assert len(pickle.dumps(generator)) < 1000
     again = pickle.loads(pickle.dumps(generator))
     assert np.array_equal(again.velocity(0, 77), maps[77, 0])
+    layered = generator_of("openfwi-style-a", {**options, "engine": "host"})
+    assert layered.shot_by.shape == (8, 9)
+    copy = pickle.loads(pickle.dumps(layered))
+    assert copy == layered and type(copy) is type(layered) and len(pickle.dumps(layered)) < 1000
 
 
 def test_openfwi_itself_is_the_default() -> None:
