@@ -78,7 +78,7 @@ def read_segy(path: str | os.PathLike[str]) -> ShotLine:
         interval, samples, unit = _check_binary_header(path)
         with segyio.open(str(path), ignore_geometry=True) as file:
             headers = {name: np.asarray(file.attributes(byte)[:]).astype(np.int64) for name, byte in FIELDS.items()}
-            traces = np.asarray(file.trace.raw[:]).astype(np.float32)
+            traces = np.asarray(file.trace.raw[:], dtype=np.float32)
         if traces.ndim != 2 or traces.shape[1] != samples:
             raise DataFormatError(f"{path} has traces of shape {traces.shape}, expected {samples} samples each.")
         if not np.isfinite(traces).all():
@@ -263,7 +263,7 @@ def _shots(
     shot = np.argsort(np.argsort(first))[member.reshape(-1)]  # in the order of their first traces
     count = np.bincount(shot)
     shots, most, steps = len(count), int(count.max()), traces.shape[1]
-    check_expanded_size(4 * shots * most * steps)
+    check_expanded_size(4 * shots * most * steps + traces.nbytes)
     order = np.argsort(shot, kind="stable")
     place = np.empty(len(shot), dtype=np.int64)
     place[order] = np.concatenate([np.arange(each) for each in count])
@@ -275,10 +275,11 @@ def _shots(
     for number in np.flatnonzero(count > 1).tolist():
         if not np.ptp(where[number], axis=0).any():
             raise DataFormatError(f"{path}: all {count[number]} receivers of shot {number + 1} are at one place.")
+    records.swapaxes(1, 2)[~mask] = 0.0
     same = bool((where == where[0]).all())
     time_step, starts = times
     return ShotLine(
-        np.where(mask[:, None], records, np.float32(0)),
+        records,
         time_step,
         sources[np.sort(first)],
         where[0] if same else where,
