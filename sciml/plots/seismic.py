@@ -57,7 +57,7 @@ def velocity_maps_figure(maps: Mapping[str, np.ndarray], spacing: float) -> Figu
         else:
             largest = max(float(np.abs(field).max()), 1.0)
             _section(figure, axes, field, spacing, ("difference [m/s]", "RdBu_r", Normalize(-largest, largest)))
-        entitle(axes, name.capitalize())
+        entitle(axes, _title(name))
     return figure
 
 
@@ -131,7 +131,7 @@ def gathers_figure(records: Mapping[str, np.ndarray], time_step: float, shots: S
         largest = _loudness(first[shot])
         for axes, (name, field) in zip(row, fields.items(), strict=True):
             _gather(axes, field[shot], time_step, largest)
-            entitle(axes, f"{name.capitalize()}, shot {shot + 1}")
+            entitle(axes, f"{_title(name)}, shot {shot + 1}")
         row[0].set_ylabel(TIME, color=INK)
     for axes in panels[-1]:
         axes.set_xlabel("receiver", color=INK)
@@ -176,14 +176,14 @@ def inversion_figure(
     norm = Normalize(min(each.min() for each in fields.values()), max(each.max() for each in fields.values()))
     for axes, (name, field) in zip(above, fields.items(), strict=False):
         _section(figure, axes, field, spacing, ("velocity [m/s]", "viridis", norm))
-        entitle(axes, name.capitalize())
+        entitle(axes, _title(name))
     _illumination(figure, above[len(fields)], illumination, spacing)
     entitle(above[len(fields)], "Change of the records with each cell")
     shots = {name: _gained(gather, time_step) for name, gather in gathers.items()}
     for axes, (name, shot) in zip(below, shots.items(), strict=False):
         _gather(axes, shot, time_step, _loudness(next(iter(shots.values()))))
         axes.set_xlabel("receiver", color=INK)
-        entitle(axes, name.capitalize())
+        entitle(axes, _title(name))
     below[0].set_ylabel(TIME, color=INK)
     for axes in [*above[len(fields) + 1 :], *below[len(shots) :]]:
         axes.remove()
@@ -236,6 +236,11 @@ def misfit_figure(
     for axes in panels:
         tidy(axes)
     return figure
+
+
+def _title(name: str) -> str:
+    """Return a name with a capital at its beginning, and the others as they are."""
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _maps(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
