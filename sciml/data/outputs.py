@@ -107,10 +107,12 @@ class PairFolder:
     def begin(self, *, resume: bool) -> bool:
         """Make the folder, or go on with it; return True if it is complete."""
         check_no_link(self.path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file, expected the name of a folder; choose another name.")
         found = read_manifest(self.path)
         expected = self._manifest({} if found is None else found.sums)
         if found is None:
-            if self.path.exists() and not (self.path.is_dir() and _is_empty(self.path)):
+            if self.path.exists() and not _is_empty(self.path):
                 raise InputError(f"{self.path} exists; choose another name, or remove it.")
             expected.write(make_folder(self.path))
             return False
@@ -172,7 +174,7 @@ class PairFolder:
 
 def _is_empty(folder: Path) -> bool:
     """Return True for a folder with nothing in it but what a kill at the very beginning leaves."""
-    return {path.name for path in folder.iterdir()} <= {f"{MANIFEST}.part"}
+    return all(path.match(f"{MANIFEST}*.part") for path in folder.iterdir())
 
 
 def _write_array(path: Path, parts: Sequence[Path], field: str, shape: tuple[int, ...]) -> str:

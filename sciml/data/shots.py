@@ -43,6 +43,9 @@ class Shots(ABC):
         choice("the engine", self.engine, ENGINES)
         shots, steps, receivers = self.shot_by.record_shape
         check_sample_size(shots=shots, steps=steps, receivers=receivers)
+        rows, columns = self.shot_by.shape
+        check_sample_size(rows=rows, columns=columns)
+        _ = self._solver  # which the engine may have to refuse
 
     @cached_property
     def shot_by(self) -> Acquisition:
@@ -189,9 +192,8 @@ class LayeredShots(Shots):
         from sciml.reference.layered_maps import HIGHEST, LOWEST
         from sciml.reference.waves.velocities import check_velocities
 
-        extremes = torch.full((2, *self.shot_by.shape), LOWEST)
-        extremes[1] = HIGHEST
-        check_velocities(extremes, self.shot_by)
+        extremes = torch.tensor([LOWEST, HIGHEST])[:, None, None]
+        check_velocities(extremes.expand(2, *self.shot_by.shape), self.shot_by)
 
     def velocity(self, seed: int, number: int) -> np.ndarray:
         """Return one map, (nz, nx) float32 in m/s.

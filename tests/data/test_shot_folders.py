@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 from pathlib import Path
@@ -51,8 +52,10 @@ def test_arrays_are_mapped_into_memory_not_read(tmp_path: Path) -> None:
         with (tmp_path / name / f"{name}1.npy").open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            file.truncate(file.tell() + 4 * int(np.prod(shape)))
-    assert not ShotFolder(tmp_path).records([499]).any()
+            file.seek(4 * int(np.prod(shape)) - 4, os.SEEK_CUR)
+            file.write(np.float32(1).tobytes())
+    last = ShotFolder(tmp_path).records([499])
+    assert last[..., -1, -1, -1] == 1.0 and np.count_nonzero(last) == 1
 
 
 def test_a_folder_is_a_data_set_that_can_be_inspected_and_converted(tmp_path: Path, in_process) -> None:
@@ -224,6 +227,16 @@ def test_a_manifest_that_does_not_fit_is_refused_in_a_sentence(tmp_path: Path, c
     shot_folders.write_manifest(tmp_path, **changes)
     with pytest.raises(DataFormatError, match=sentence):
         ShotFolder(tmp_path)
+
+
+def test_records_that_are_zero_everywhere_are_refused_by_the_number_of_the_map(tmp_path: Path, in_process) -> None:
+    _, records = shot_folders.write(tmp_path / "set")
+    records[2] = 0.0
+    np.save(tmp_path / "set" / "data" / "data9.npy", records[:3])
+    with pytest.raises(DataFormatError, match="the records of map 2 are zero everywhere"):
+        ShotFolder(tmp_path / "set").records([1, 2])
+    code, _, error = in_process("data", "check", tmp_path / "set")
+    assert code == 2 and "map 2 are zero everywhere" in error
 
 
 def test_a_manifest_reads_as_it_was_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sciml.data import convert, generate, open_dataset
 from sciml.data.formats.openfwi import ShotFolder
 from sciml.data.generators import GENERATORS, generator_of
 from sciml.data.outputs import PER_FILE
-from sciml.errors import DataFormatError, InputError
+from sciml.errors import DataFormatError, InputError, MissingExtraError
 from sciml.reference.layered_maps import FAMILIES, layered_map
 from sciml.reference.waves import Acquisition, WaveSolver
 from sciml.run_folder import FolderLock
@@ -220,6 +220,26 @@ def test_maps_that_cannot_be_shot_are_refused_before_anything_is_written(
     with pytest.raises((InputError, DataFormatError), match=sentence):
         generate("shots", count, tmp_path / "out", options={**options, "maps": str(tmp_path / "mine.npy")})
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_made_leaves_no_folder_and_no_file_is_taken_for_one(
+    tmp_path: Path, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "deepwave", None)
+    with pytest.raises(MissingExtraError, match="needs the package deepwave"):
+        generate("openfwi-flatvel-a", 2, tmp_path / "out", options={**options, "engine": "deepwave"})
+    vast = {**shot_folders.acquisition().as_dict(), "shape": [10**6, 10**6]}
+    (tmp_path / "vast.json").write_text(json.dumps(vast))
+    with pytest.raises(InputError, match=r"has 1e[+]12 values, .* take a smaller rows or columns"):
+        generate("openfwi-flatvel-a", 2, tmp_path / "out", options={"acquisition": str(tmp_path / "vast.json")})
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file is a file, expected the name of a folder"):
+        generate("openfwi-flatvel-a", 2, tmp_path / "file", options=options)
+    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "manifest.json.1f3a9c2e.part").write_text("{")  # a process was killed here
+    assert generate("openfwi-flatvel-a", 2, tmp_path / "begun", options=options).trajectories == 2
 
 
 @pytest.mark.parametrize(

@@ -191,12 +191,16 @@ class ShotFolder:
         Raises
         ------
         DataFormatError
-            If a value is not finite.
+            If a value is not finite, or the records of a map are zero everywhere.
         """
         numbers, values = self._gathered(self._records, indices)
         for number, record in zip(numbers, values, strict=True):
             if not np.isfinite(record).all():
                 raise DataFormatError(f"{self.path}: the records of map {number} hold values that are not finite.")
+            if not record.any():
+                raise DataFormatError(
+                    f"{self.path}: the records of map {number} are zero everywhere, expected waves; make them again."
+                )
         return values
 
     def damage(self) -> list[str]:
