@@ -10,7 +10,6 @@ x + (1 - t) F on a linear path, whose value at the data is x by construction.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -29,12 +28,12 @@ class ConsistencyObjective(Objective):
     r"""Equal estimates of the data at neighbouring times, in the norm of Cauchy.
 
     .. math::
-        \log\Big( 1 + \frac{\operatorname{mean} (f(x_t, t) - f(x_{t'}, t'))^2}{2 c^2} \Big), \qquad
-        c = e^{-0.72} (N - 1)^{-1.18}
+        \log\Big( 1 + \frac{\operatorname{mean} (f(x_t, t) - f(x_{t'}, t'))^2}{2 c^2} \Big), \qquad c = \frac{1}{N}
 
     The later estimate, at t', is held fixed. Without a teacher, :math:`x_{t'}` is the later point of the same pair
-    (training); with one, it is a step of Heun's method along its flow (distillation), which needs no pairs of low
-    variance and is the better one where a flow exists. The logarithm forgives items whose estimates jump.
+    (training); with one, it is a step of Heun's method along its flow (distillation), which has no variance from pairs
+    and is the better one where a flow exists. The logarithm forgives items whose estimates jump. Its scale c is what an
+    estimate of normalised data jumps by when it changes at the rate 1, so that it shrinks as levels are added.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ class ConsistencyObjective(Objective):
     References
     ----------
     Song, Dhariwal, Chen and Sutskever 2023; Dao, Doan, Liu, Le and Metaxas, "Improved training technique for latent
-    consistency models", 2025, with the mean in place of the sum of squares, so that c does not depend on the dimension.
+    consistency models", 2025, for Cauchy's norm and a scale that shrinks, though not for the values of c.
     """
 
     path: Path
@@ -58,7 +57,7 @@ class ConsistencyObjective(Objective):
     @property
     def scale(self) -> float:
         """The scale c, from which on a jump counts as an outlier."""
-        return math.exp(-0.72) * (self.levels - 1) ** -1.18
+        return 1 / self.levels
 
     def flow(self, network: Network) -> Flow:
         """Return the flow of a trained network, for ``ConsistencySteps`` or one step of DDIM."""

@@ -169,3 +169,19 @@ def test_ddim_agrees_with_diffusers():
             noise = EXACT.noise(x, torch.full((len(x),), 1 - (int(level) + 1) / 1000))
             x = scheduler.step(noise, level, x).prev_sample
         torch.testing.assert_close(sample(EXACT, start, 8, DDIM(spacing)), x, rtol=1e-5, atol=1e-5)
+
+
+def test_ddim_agrees_with_azula():
+    denoise = pytest.importorskip("azula.denoise", reason="azula is not installed")
+    from azula.sample import DDIMSampler
+
+    class Denoiser(denoise.Denoiser):
+        def forward(self, x, t):
+            return denoise.DiracPosterior(EXACT.data(x, (1 - t).expand(len(x))))
+
+        def schedule(self, t):
+            return EXACT.path.alpha(1 - t), EXACT.path.sigma(1 - t)
+
+    start = normal(*SHAPE)
+    theirs = DDIMSampler(Denoiser(), steps=7, silent=True, dtype=torch.float64)(start)
+    torch.testing.assert_close(sample(EXACT, start, 7, DDIM()), theirs, rtol=1e-5, atol=1e-5)

@@ -326,10 +326,6 @@ def test_distillation_of_the_exact_flow_leaves_the_error_of_its_steps():
     assert 4.5 < math.log2(found[0] / found[1]) < 7.5
 
 
-def test_the_scale_of_consistency_shrinks_as_published():
-    assert ConsistencyObjective(LinearPath(), 11).scale == pytest.approx(math.exp(-1.18 * math.log(10) - 0.72))
-
-
 def test_teachers_of_data_end_their_last_step_with_eulers_method():
     path = LinearPath()
     exact = ExactGaussian(path, MEAN, DEVIATION)
