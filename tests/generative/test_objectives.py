@@ -307,7 +307,7 @@ def test_the_exact_consistency_function_has_no_loss(path):
     assert float(wrong.mean()) > 0.01
 
 
-def test_distillation_of_the_exact_flow_leaves_the_error_of_its_steps():
+def test_distillation_leaves_the_error_of_steps_and_training_the_variance_of_pairs():
     """The estimates jump by the error of a step, of order h^3, and the loss is its square."""
     path, found = TrigonometricPath(), []
     exact = ExactGaussian(path, MEAN, DEVIATION)
@@ -319,11 +319,13 @@ def test_distillation_of_the_exact_flow_leaves_the_error_of_its_steps():
         source = (x - at.alpha * end) / torch.where(at.sigma > 1e-9, at.sigma, 1.0)
         return at.alpha_rate * end + at.sigma_rate * source
 
-    for levels in (10, 20):
-        objective = ConsistencyObjective(path, levels, teacher=exact)
+    for levels, teacher in ((10, exact), (20, exact), (10, None), (20, None)):
+        objective = ConsistencyObjective(path, levels, teacher)
         losses = objective.loss(network, gaussian_data(4000, 1), normal(4000, 1, seed=1), None, generator(1))
-        found.append(float(torch.expm1(losses).mean()) * objective.scale**2)
+        found.append(float(2 * torch.expm1(losses).mean()) * objective.scale**2)  # the mean square of a jump
     assert 4.5 < math.log2(found[0] / found[1]) < 7.5
+    # Without a teacher it is the variance of pairs, in jumps that shrink as the scale: (change / N)^2.
+    assert math.log2(found[2] / found[3]) == pytest.approx(2, abs=0.3) and 0.03 < 400 * found[3] < 3
 
 
 def test_teachers_of_data_end_their_last_step_with_eulers_method():
