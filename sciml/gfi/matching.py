@@ -25,7 +25,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.signal import resample_poly
 
-from sciml.data.formats.shot_lines import ShotLine
+from sciml.data.formats.shot_lines import WINDOW, ShotLine
 from sciml.errors import InputError
 from sciml.gfi.windows import ASIDE, ELSE, ROUNDING, windows_of
 from sciml.reference.waves import Acquisition
@@ -36,7 +36,6 @@ SHORTEST = 0.9  # of the network's time
 LATEST = 0.5  # of a period, by which waves at the sources may be late or early
 SIMILAR_SIZE = 2.0  # factor by which the size of records may differ from that of the training before it is adjusted
 LARGEST_FRACTION = 1000  # numerator and denominator of time steps, so that a trace drifts by a thousandth of a step
-WINDOW = ("kaiser", 8.0)  # of the low-pass filter: 80 dB
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,14 +100,17 @@ class RefineTask(SolveTask):
         """Read the records, the start and the truth."""
         super().prepare(settings, seed)
         file = self.files["shots"]
-        shots = self.survey.example(seed) if file is None else self.survey.read(file)
+        refinement = self.refinement
+        shots = self.survey.example(seed) if file is None else self.survey.read(file, refinement.fastest)
+        if refinement.noise is not None:
+            refinement = dataclasses.replace(refinement, noise=refinement.noise * shots.noise_factor)
         start, truth = self.files["start"], self.files["truth"]
         truth = shots.truth if truth is None else self.survey.read_map(truth)
         start = self._rising() if start is None else self.survey.read_map(start)
         given = {"records": shots.records, "start": start, "truth": np.empty(0) if truth is None else truth}
         self._given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in given.items()}
-        problem = ShotProblem(self._given["records"], shots.acquisition, self.refinement.unknown_wavelet)
-        self._refiner = Refiner(problem, self.refinement)
+        problem = ShotProblem(self._given["records"], shots.acquisition, refinement.unknown_wavelet)
+        self._refiner = Refiner(problem, refinement)
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
         """Make the steps of a block. The error comes first, where the true map is known."""

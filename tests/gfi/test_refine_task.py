@@ -175,6 +175,31 @@ def test_options_that_a_file_answers_itself_are_refused_unless_they_agree(folder
         Survey(**{**known, "acquisition": str(folder / "absent.json")}).read(str(folder / "shots.npy"))
 
 
+def test_a_line_sampled_too_coarsely_for_the_solver_is_interpolated(tmp_path):
+    """Records at 4 ms, of which the waves of 8 Hz are far below the highest frequency, over cells of 20 m."""
+    pytest.importorskip("segyio", reason="writing SEG-Y needs the extra segy")
+    from sciml.data.formats.segy import write_segy
+
+    def made(time_step, steps):
+        places = np.array([(20.0, 20.0 * column) for column in range(0, 16, 3)])
+        return Acquisition(SHAPE, 20.0, time_step, steps, places[[1, 4]], places, 8.0)
+
+    truth = np.full((1, *SHAPE), 2200.0)
+    with torch.no_grad():
+        fine = WaveSolver(made(2e-3, 241))(torch.from_numpy(truth))[0].numpy()
+    write_segy(tmp_path / "line.sgy", fine[:, ::2], made(4e-3, 121))
+    survey = Survey(*SHAPE, spacing=20.0, frequency=8.0)
+    found = survey.read(str(tmp_path / "line.sgy"), fastest=4500.0)
+    assert found.acquisition.time_step == 2e-3 and found.noise_factor == pytest.approx(np.sqrt(2))
+    assert np.linalg.norm(found.records - fine) < 1e-2 * np.linalg.norm(fine)
+    assert survey.read(str(tmp_path / "line.sgy"), fastest=3000.0).acquisition.time_step == 4e-3
+    problem = {"rows": SHAPE[0], "columns": SHAPE[1], "spacing": 20.0, "frequency": 8.0}
+    given = {"shots": str(tmp_path / "line.sgy"), "problem": problem, "start": None, "truth": None}
+    refinement = {"solves": 8, "stages": STAGES, "noise": 0.01}
+    metrics = train(inversion(tmp_path, **given, refinement=refinement), tmp_path / "run")["metrics"]
+    assert metrics["misfit"] < metrics["start_misfit"]
+
+
 def test_without_files_a_drawn_map_is_inverted_from_velocities_that_rise_with_depth(folder, tmp_path):
     survey = {"rows": 12, "columns": 16, "acquisition": str(folder / "acquisition.json")}
     task = RefineTask(problem=Survey(**survey), refinement=Refinement(solves=5, stages=[Stage()]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sciml.checks import positive
+from sciml.checks import positive, whole_number
 from sciml.reference.waves import Acquisition
+
+WINDOW = ("kaiser", 8.0)  # of the low-pass filter of resampled traces: 80 dB
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,25 @@ class ShotLine:
             wavelet,
             self.mask,
         )
+
+    def finer(self, factor: int) -> ShotLine:
+        """Return the same shots in steps so many times as short, band-limited between the samples that there are.
+
+        Parameters
+        ----------
+        factor : 1 or more
+        """
+        from scipy.signal import resample_poly
+
+        if whole_number("the factor of a time step", factor, at_least=1) == 1:
+            return self
+        steps = (self.records.shape[1] - 1) * factor + 1
+        records = np.empty((len(self.records), steps, self.records.shape[2]), np.float32)
+        for shot, traces in enumerate(self.records):
+            records[shot] = resample_poly(traces.astype(np.float64), factor, 1, axis=0, window=WINDOW, padtype="line")[
+                :steps
+            ]
+        return replace(self, records=records, time_step=self.time_step / factor)
 
     def gather(self, shot: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the living traces (steps, receivers) of a shot and where they were recorded, from left to right."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from sciml.data.formats.shot_files import SEGY, read_acquisition
 from sciml.domains import Box
 from sciml.errors import DataFormatError, InputError
 from sciml.npy_files import read_npy
-from sciml.reference.layered_maps import layered_map
+from sciml.reference.layered_maps import HIGHEST, layered_map
 from sciml.reference.waves import Acquisition, WaveSolver
-from sciml.reference.waves.acquisition import MOST_CELLS
+from sciml.reference.waves.acquisition import MOST_CELLS, ROUNDING
+from sciml.reference.waves.velocities import LARGEST_COURANT
 
 USUAL_FREQUENCY = 15.0  # Hz, of OpenFWI's wavelet
 
@@ -29,11 +31,13 @@ class SurveyRecords:
     records : (shots, steps, receivers) float32
     acquisition : what was shot and recorded
     truth : the map (nz, nx), where it is known
+    noise_factor : from white noise in the file, relative to the records, to that at the acquisition's time step
     """
 
     records: np.ndarray
     acquisition: Acquisition
     truth: np.ndarray | None = None
+    noise_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,15 @@ class Survey:
         """The section from the centres of its cells, x to the right and y upwards, 0 at the top."""
         return Box([0.0, -self.spacing * (self.rows - 1)], [self.spacing * (self.columns - 1), 0.0])
 
-    def read(self, file: str) -> SurveyRecords:
+    def read(self, file: str, fastest: float = HIGHEST) -> SurveyRecords:
         """Return the shots of a file: SEG-Y, or ``.npy`` with (shots, steps, receivers).
+
+        Samples of SEG-Y that are too far apart for the solver to carry the fastest velocity are interpolated.
+
+        Parameters
+        ----------
+        file : its name
+        fastest : velocity that the solver has to carry, in m/s
 
         Raises
         ------
@@ -93,9 +104,11 @@ class Survey:
                     "effect; leave it out."
                 )
             found = read_segy(path)
-            return SurveyRecords(
-                found.records, found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY)
-            )
+            factor = ceil(fastest * found.time_step / (LARGEST_COURANT * self.spacing) - ROUNDING)
+            found = found.finer(max(1, factor))
+            acquisition = found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY)
+            # The power of white noise at each frequency stays as it is, and the band that it fills does not.
+            return SurveyRecords(found.records, acquisition, noise_factor=sqrt(max(1, factor)))
         records = _array(path, "the shot records")
         acquisition = self._stated(path)
         return SurveyRecords(acquisition.check_records(f"the records in {path}", records), acquisition)

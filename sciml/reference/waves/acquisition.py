@@ -26,7 +26,7 @@ from sciml.reference.waves.wavelets import MOST_STEPS, ricker
 OPENFWI_SOURCES = 0, 17, 34, 52, 69  # columns; not symmetric, as 35 is the mirror image of 34
 MOST_CELLS = 1_000_000  # along an axis
 LARGEST = 1e12  # of spacing, time step and frequency; their reciprocals are bounded alike
-ROUNDING = 1e-9  # relative, by which positions may be outside
+ROUNDING = 1e-9  # relative, by which positions may be outside and velocities too fast
 T = TypeVar("T")
 
 

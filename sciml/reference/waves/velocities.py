@@ -8,7 +8,7 @@ import torch
 
 from sciml.checks import real_tensor, shape
 from sciml.errors import InputError
-from sciml.reference.waves.acquisition import Acquisition
+from sciml.reference.waves.acquisition import ROUNDING, Acquisition
 from sciml.reference.waves.units import check_metres_per_second
 
 LARGEST_COURANT = 0.6  # v dt / dx; the scheme is stable up to sqrt(3/8) = 0.612 in the plane
@@ -57,7 +57,7 @@ def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> 
     """Refuse a map by its least and its largest velocity."""
     check_metres_per_second(name, low, high, InputError)
     courant = high * acquisition.time_step / acquisition.spacing
-    if courant > LARGEST_COURANT:
+    if courant > (1.0 + ROUNDING) * LARGEST_COURANT:
         raise InputError(
             f"{name} reaches {high:g} m/s, for which velocity times time step over spacing is {courant:.3g}, expected "
             f"at most {LARGEST_COURANT} (the scheme is unstable above {sqrt(3 / 8):.3f}); take a time step of at most "
