@@ -206,6 +206,7 @@ def test_a_run_whose_maps_have_changed_is_not_resumed(tmp_path: Path, options: d
     [
         (np.full((2, 8, 9), 2000.0), 3, r"mine\.npy holds 2 maps, got -n 3"),
         (np.full((2, 8, 9), 2.0), 2, "velocity map 0 has velocities from 2 to 2, .* look like km/s"),
+        (np.full((2, 8, 9), 1e300), 2, r"mine\.npy: velocity map 0 has velocities from inf to inf m/s"),
         (np.full((2, 8, 9), 9000.0), 2, r"mine\.npy: velocity map 0 reaches 9000 m/s"),
         (np.full((2, 9, 8), 2000.0), 2, r"have shape \(9, 8\), expected \(8, 9\); depth comes first"),
         (np.full((2, 3, 3), 2000.0), 2, r"have shape \(3, 3\), expected \(8, 9\); give acquisition="),

@@ -270,5 +270,7 @@ def test_bad_input_is_refused_in_sentences(start, observed):
         refine(start / 1000, observed, acquisition)
     with pytest.raises(InputError, match="zero everywhere"):
         refine(start, 0 * observed, acquisition)
-    with pytest.raises(InputError, match="time step"):
+    with pytest.raises(
+        InputError, match=r"range from slowest to fastest reaches 7000 m/s.*take a time step of at most"
+    ):
         refine(start, observed, acquisition, Refinement(fastest=7000.0))

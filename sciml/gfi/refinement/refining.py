@@ -16,7 +16,7 @@ from sciml.gfi.refinement.misfit import Modelled, ShotProblem
 from sciml.gfi.refinement.priors import Prior, Scene
 from sciml.gfi.refinement.settings import Refinement
 from sciml.reference.waves import WaveSolver
-from sciml.reference.waves.velocities import check_velocities
+from sciml.reference.waves.velocities import check_range, check_velocities
 
 DARK = 0.05  # added to the illumination, relative to that of the median cell, in what balances steps
 PATIENCE, LITTLE = 20, 0.005  # steps of a stage in which the misfit falls by less than this share are its last ones
@@ -124,8 +124,7 @@ class Refiner:
             )
             for stage in settings.stages
         ]
-        bounds = torch.tensor([settings.slowest, settings.fastest])
-        check_velocities(bounds[:, None, None].expand(2, *acquisition.shape), acquisition)
+        check_range("the range from slowest to fastest", settings.slowest, settings.fastest, acquisition)
         self.descent = Descent(settings.slowest, settings.fastest)
         self.ends = settings.ends()
 

@@ -34,7 +34,7 @@ def check_velocities(velocities: torch.Tensor, acquisition: Acquisition) -> torc
         return velocities
     lowest, highest = plain.amin((1, 2)), plain.amax((1, 2))
     for number, (low, high) in enumerate(zip(lowest.tolist(), highest.tolist(), strict=True)):
-        _check_one(f"velocity map {number}", low, high, acquisition)
+        check_range(f"velocity map {number}", low, high, acquisition)
     return velocities
 
 
@@ -53,8 +53,15 @@ def unrecorded(velocities: torch.Tensor, acquisition: Acquisition) -> float:
     return late / acquisition.shape[0]
 
 
-def _check_one(name: str, low: float, high: float, acquisition: Acquisition) -> None:
-    """Refuse a map by its least and its largest velocity."""
+def check_range(name: str, low: float, high: float, acquisition: Acquisition) -> None:
+    """Refuse velocities that an acquisition's grid and time step cannot carry; see :func:`check_velocities`.
+
+    Parameters
+    ----------
+    name : of the map or the range, such as ``"velocity map 3"``
+    low, high : the least and the largest one, in m/s; both not-a-number if any is
+    acquisition : that has to carry them
+    """
     check_metres_per_second(name, low, high, InputError)
     courant = high * acquisition.time_step / acquisition.spacing
     if courant > (1.0 + ROUNDING) * LARGEST_COURANT:
