@@ -104,7 +104,7 @@ def _train(task: GraphClassification, data: LabelledGraphData, training: Trainin
             update += 1
             latest = [each.detach() for each in weights]
             averaged = averaged or [each.clone() for each in latest]
-            torch._foreach_lerp_(averaged, latest, 1.0 - (training.ema_decay or 0.0))
+            torch._foreach_lerp_(averaged, latest, 1.0 - training.averaging_decay(max(1, update - 1)))
         curve.append(_evaluate(task, averaged, data))
     return curve
 

@@ -21,6 +21,7 @@ from sciml.data.formats import DataField, Description
 from sciml.data.pore_networks import PoreNetworks
 from sciml.data.sample_sizes import check_sample_size
 from sciml.data.shots import SHOT_GENERATORS
+from sciml.data.smoke import Smoke
 from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.mesh import Grid, Mesh
@@ -246,6 +247,7 @@ GENERATORS: dict[str, type[Any]] = {
     "darcy": Darcy,
     "diffusion_sorption": DiffusionSorption,
     "vorticity": Vorticity,
+    "smoke": Smoke,
     "pore_networks": PoreNetworks,
     **SHOT_GENERATORS,
 }

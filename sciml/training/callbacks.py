@@ -21,13 +21,14 @@ from typing import Any, NoReturn, Protocol, Self
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, EMAWeightAveraging, WeightAveraging
 
 from sciml.atomic import AtomicFile, append_text, write_text
 from sciml.errors import MissingExtraError
 from sciml.numerics.random import generator
 from sciml.pace import Pace
 from sciml.run_records import LEADING, read_rows
+from sciml.training.settings import Training
 
 SECONDS_BETWEEN_REPORTS = 0.5
 VALIDATION = "val/"
@@ -66,6 +67,24 @@ class GlobalDraws(Callback):
         if pl_module.device.type == "cuda":
             state = generator(self.seed, *counters, device=pl_module.device).get_state()
             torch.cuda.set_rng_state(state, pl_module.device)
+
+
+def averaging(training: Training) -> list[Callback]:
+    """Return the callback that averages the weights as the settings say, if they do.
+
+    Parameters
+    ----------
+    training : its settings
+    """
+    if training.ema_decay is None:
+        return []
+    if training.ema_warmup is None:  # the class has a name in the checkpoints of such runs
+        return [EMAWeightAveraging(decay=training.ema_decay, use_buffers=False)]
+
+    def averaged(average: torch.Tensor, latest: torch.Tensor, averages: torch.Tensor | int) -> torch.Tensor:
+        return torch.lerp(latest, average, training.averaging_decay(int(averages)))
+
+    return [WeightAveraging(use_buffers=False, avg_fn=averaged)]
 
 
 class Rows(Callback):

@@ -20,7 +20,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -32,7 +32,16 @@ from sciml.numerics.random import seeded
 from sciml.run_folder import LOCK, FolderLock, RunFolder, plain
 from sciml.run_records import ENVIRONMENT, METRICS, RESULT, read_environment, read_result, read_rows
 from sciml.status import Status
-from sciml.training.callbacks import EpochCheckpoints, GlobalDraws, Progress, Reports, Rows, Signals, obey
+from sciml.training.callbacks import (
+    EpochCheckpoints,
+    GlobalDraws,
+    Progress,
+    Reports,
+    Rows,
+    Signals,
+    averaging,
+    obey,
+)
 from sciml.training.checkpoint_states import check_state, restoring_failed
 from sciml.training.checkpoints import CheckpointFiles, read_checkpoint
 from sciml.training.config import Config
@@ -271,14 +280,16 @@ def _freed_without_progress(folder: Path) -> Iterator[None]:
 
 
 def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightning.Trainer:
-    average = (
-        [EMAWeightAveraging(decay=config.training.ema_decay, use_buffers=False)] if config.training.ema_decay else []
-    )
     return lightning.Trainer(
         **{**config.trainer, "logger": False},
         max_epochs=config.training.epochs,
         default_root_dir=folder,
-        callbacks=[*callbacks, GlobalDraws(config.seed), *average, EpochCheckpoints(folder / LAST.parent)],
+        callbacks=[
+            *callbacks,
+            GlobalDraws(config.seed),
+            *averaging(config.training),
+            EpochCheckpoints(folder / LAST.parent),
+        ],
         plugins=[CheckpointFiles(as_read(config))],
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -70,6 +70,23 @@ def pdebench_groups(path: Path, dimension: int = 2, channels: int = 2, **options
     return {"u": data[..., 0]} if channels == 1 else {f"u{c}": data[..., c] for c in range(channels)}
 
 
+def pdearena(path: Path, part: str = "train", buoyancy: bool = True, **options) -> dict[str, np.ndarray]:
+    """Smoke in a box of side 32 as the program of PDEArena writes it: coordinates and times that are not quite true."""
+    data = {name: values(3, 4, 8, 6, seed=k).astype(np.float64) for k, name in enumerate(("u", "vx", "vy"))}
+    with h5py.File(path, "w", **options) as file:
+        group = file.create_group(part)
+        for name, array in data.items():
+            group[name] = array
+        for name, n in (("x", 8), ("y", 6)):
+            group[name] = np.repeat(np.linspace(0.0, 32.0, n)[None], 3, axis=0)
+            group[f"d{name}"] = np.full(3, 32.0 / (n - 1))
+        group["t"] = np.repeat(np.linspace(0.0, 0.4, 4)[None], 3, axis=0)  # to the end of the last step
+        group["dt"] = np.full(3, 0.1)
+        if buoyancy:
+            group["buo_y"] = np.array([0.2, 0.3, 0.5])
+    return {"smoke": data["u"], "velocity_x": data["vx"], "velocity_y": data["vy"]}
+
+
 def the_well(path: Path, **options) -> dict[str, np.ndarray]:
     """Two dimensions, periodic in x, walls in y; fields that lack trajectories, times, or an axis."""
     pressure, velocity, stress = values(3, 4, 8, 6), values(3, 4, 8, 6, 2, seed=1), values(3, 4, 8, 6, 2, 2, seed=2)

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -29,6 +30,8 @@ LAYOUTS = {
     "groups 2-D": ("pdebench_groups", lambda path: foreign.pdebench_groups(path, 2, 2)),
     "groups 3-D": ("pdebench_groups", lambda path: foreign.pdebench_groups(path, 3, 3)),
     "the well": ("the_well", foreign.the_well),
+    "pdearena": ("pdearena", foreign.pdearena),
+    "pdearena, one buoyancy": ("pdearena", lambda path: foreign.pdearena(path, "valid", buoyancy=False)),
 }
 
 
@@ -76,6 +79,19 @@ def test_the_grid_has_the_coordinates_of_the_file(tmp_path: Path) -> None:
     assert np.allclose(about.on.axes()[0], np.arange(8) / 8)
     assert about.on.periodic == (True, False) and about.boundary == {"x": "periodic", "y": "wall"}
     assert np.allclose(about.on.upper[0] - about.on.lower[0], 1.0)  # one period
+
+
+def test_smoke_of_pdearena_is_where_and_when_it_was_computed(tmp_path: Path) -> None:
+    """At the centres of cells, each velocity on the lower face of its cell, frames one step apart."""
+    foreign.pdearena(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["train/text_labels/0"] = "one plume"
+    about = open_dataset(tmp_path / "a.h5").description
+    x, y = 4.0 * np.arange(8), 32 / 6 * np.arange(6)
+    for name, places in (("smoke", (x + 2, y + 16 / 6)), ("velocity_x", (x, y + 16 / 6)), ("velocity_y", (x + 2, y))):
+        axes = about.places[about[name].place].axes()
+        assert all(np.allclose(axis, place) for axis, place in zip(axes, places, strict=True)), name
+    assert about.parameters["buoyancy"].tolist() == [0.2, 0.3, 0.5] and about.ignored == ("train/text_labels",)
 
 
 def test_scalars_of_the_well_become_parameters_of_each_trajectory(tmp_path: Path) -> None:
@@ -160,6 +176,24 @@ def test_a_size_that_the_file_cannot_hold_is_refused_before_memory_is_taken(tmp_
         open_dataset(tmp_path / "a.h5")
 
 
+def _changed(name: str, value: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        foreign.pdearena(path)
+        with h5py.File(path, "a") as file:
+            del file[f"train/{name}"]
+            if value is not None:
+                file[f"train/{name}"] = value
+
+    change.__name__ = f"_{name}_of_pdearena"
+    return change
+
+
+def _two_parts(path: Path) -> None:
+    foreign.pdearena(path)
+    with h5py.File(path, "a") as file:
+        file.copy("train", "test")
+
+
 def _no_file(path: Path) -> None:
     path.unlink(missing_ok=True)
 
@@ -213,6 +247,18 @@ WRONG = {
     _unlike_groups: "0001/data",
     _unknown: "temperature",
     _series: "read_series",
+    _two_parts: "the parts train and test, expected one",
+    _changed("u", np.zeros((3, 4, 8))): r"train/u has shape \(3, 4, 8\)",
+    _changed("vy", np.zeros((3, 4, 6, 8))): "train/vy has shape",
+    _changed("vx", np.full((3, 4, 8, 6), b"a")): "train/vx must be a data set of numbers",
+    _changed("t", np.tile(np.arange(4.0), (3, 1)) + np.arange(3)[:, None]): "train/t differs among",
+    _changed("t", np.zeros((3, 5))): r"train/t has shape \(3, 5\)",
+    _changed("dt", np.array([0.1, 0.2, 0.1])): "train/dt must be one positive number",
+    _changed("dt", np.full(3, -0.1)): "train/dt must be one positive number",
+    _changed("dt", np.full(3, 1e308)): "no numbers that increase",
+    _changed("x", np.zeros((3, 8))): "must increase",
+    _changed("buo_y", np.array([0.2, np.nan, 0.1])): "train/buo_y has shape",
+    _changed("dt", None): "not complete",
 }
 
 

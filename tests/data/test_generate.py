@@ -42,6 +42,21 @@ def test_two_processes_write_the_bytes_that_one_writes(whole: Path, tmp_path: Pa
     assert (tmp_path / "other.h5").read_bytes() != whole.read_bytes()
 
 
+def test_smoke_has_the_same_bytes_from_two_processes_and_after_a_stop(tmp_path: Path) -> None:
+    """Its loops are compiled and its transforms are of SciPy: neither may depend on the process."""
+    options = {"cells": "16", "steps": "3", "warm_up": "2"}
+    generate("smoke", 6, tmp_path / "one.h5", options=options, seed=3)
+
+    def stop(done: int, _: int) -> None:
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate("smoke", 6, tmp_path / "stopped.h5", options=options, seed=3, progress=stop)
+    generate("smoke", 6, tmp_path / "stopped.h5", options=options, seed=3, jobs=2)
+    assert (tmp_path / "stopped.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+
+
 @pytest.mark.parametrize("shards", [1, 3, 40])
 def test_shards_join_to_the_bytes_of_the_whole_in_any_order(whole: Path, tmp_path: Path, shards: int) -> None:
     paths = [tmp_path / f"shard{number}.h5" for number in range(1, shards + 1)]

@@ -10,6 +10,7 @@ import pytest
 from sciml.data.darcy import Darcy
 from sciml.data.diffusion_sorption import DiffusionSorption
 from sciml.data.generators import GENERATORS, Advection, Burgers, Heat, Poisson, generator_of
+from sciml.data.smoke import Smoke
 from sciml.data.vorticity import Vorticity
 from sciml.errors import InputError
 from sciml.linalg import VoxelPoisson
@@ -107,6 +108,23 @@ def test_vorticity_satisfies_its_equation_and_is_what_a_finer_grid_has_at_its_po
     assert np.abs(rate + flow[..., 0] * slopes[0] + flow[..., 1] * slopes[1] - 0.02 * laplacian).max() < 1e-5
 
 
+def test_smoke_keeps_its_sum_and_its_buoyancy_is_among_its_parameters() -> None:
+    generator = Smoke(cells=16, steps=6, least_buoyancy=0.2, largest_buoyancy=0.5)
+    about, (fields, parameters) = generator.describe(), generator.sample(stream(9))
+    assert {field.name: about.shape(field.name)[1:] for field in about.fields} == dict.fromkeys(fields, (6, 16, 16))
+    sums, speed = fields["smoke"].sum((1, 2)), np.abs(fields["velocity_y"]).max((1, 2))
+    assert np.ptp(sums) < 1e-12 * sums[0] and speed.min() > 0.1  # in motion after the warm-up
+    assert 0.2 <= parameters["buoyancy"] <= 0.5
+    weak = Smoke(cells=16, steps=6, least_buoyancy=0.01, largest_buoyancy=0.01).sample(stream(9))[0]
+    assert np.abs(weak["velocity_y"]).max() < 0.3 * speed.max()
+    assert about.times.tolist() == [12.0, 13.5, 15.0, 16.5, 18.0, 19.5]
+
+
+def test_smoke_without_a_warm_up_starts_at_rest() -> None:
+    fields, _ = Smoke(cells=16, steps=2, warm_up=0).sample(stream(9))
+    assert not fields["velocity_x"][0].any() and fields["velocity_x"][1].any()
+
+
 def test_vorticity_that_the_grid_does_not_resolve_is_refused() -> None:
     with pytest.raises(InputError, match="choose resolution=64 or a larger viscosity"):
         Vorticity(size=32, steps=2, resolution=32).sample(stream())
@@ -195,6 +213,14 @@ def test_options_are_read_from_text_in_their_types() -> None:
         ("vorticity", {"viscosity": "0"}, "positive"),
         ("vorticity", {"length": "0.1"}, "from 0.3 to 10"),
         ("vorticity", {"size": "0"}, "at least 1"),
+        ("smoke", {"cells": "6"}, "at least 7"),
+        ("smoke", {"cells": "1000000000000"}, "a smaller cells"),
+        ("smoke", {"steps": "1"}, "at least 2"),
+        ("smoke", {"time_step": "0"}, "positive"),
+        ("smoke", {"warm_up": "-1"}, "from 0 to"),
+        ("smoke", {"viscosity": "-1"}, "at least 0"),
+        ("smoke", {"largest_buoyancy": "0.1"}, "at least 0.2"),
+        ("smoke", {"case": "papers"}, "did you mean 'paper'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(name: str, options: dict, says: str) -> None:

@@ -35,6 +35,7 @@ LAYOUTS = {
     "tensor": foreign.pdebench_tensor,
     "fluid": foreign.pdebench_fluid,
     "groups": foreign.pdebench_groups,
+    "pdearena": foreign.pdearena,
     "array": _array,
 }
 

@@ -107,12 +107,25 @@ def test_a_wrong_phase_is_refused_with_a_sentence(values: dict, words: str) -> N
         Phase(**{"epochs": 2} | values)
 
 
+def test_the_warm_up_of_the_average_forgets_the_first_weights() -> None:
+    """What 1500 averages at 0.999 leave of them: the product of the decays."""
+    left = {}
+    for warmup in (None, 10.0):
+        training = Training([Phase(1)], ema_decay=0.999, ema_warmup=warmup)
+        left[warmup] = math.prod(training.averaging_decay(n) for n in range(1, 1500))
+    assert left[None] == pytest.approx(0.2232, abs=1e-4) and left[10.0] < 1e-20
+    assert Training([Phase(1)], ema_decay=0.999, ema_warmup=10.0).averaging_decay(10**5) == 0.999
+    assert Training([Phase(1)]).averaging_decay(3) == 0.0
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"phases": []}, "at least one phase"),
         ({"updates_per_batch": 0}, "updates_per_batch is 0"),
         ({"gradient_clip": 0.0}, "gradient_clip is 0.0"),
+        ({"ema_warmup": 10.0}, "ema_warmup is 10 without ema_decay"),
+        ({"ema_decay": 0.9, "ema_warmup": 1.0}, "ema_warmup is 1.0, expected a number greater than 1"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0, expected a number greater than 0 and less than 1"),
         ({"weights": {"pde": -1.0}}, "weights.pde is -1.0"),
         ({"phases": [Phase(1, "least_squares")], "weights": {"pde": 2.0}}, "weights do not act on residuals"),

@@ -10,7 +10,7 @@ from typing import ClassVar
 import lightning
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from trainers import quiet_trainer
@@ -18,6 +18,7 @@ from trainers import quiet_trainer
 from sciml.data.modules import Draws
 from sciml.errors import ConfigError, DivergenceError, InputError
 from sciml.numerics.random import seeded
+from sciml.training.callbacks import averaging
 from sciml.training.settings import Phase, Training
 from sciml.training.task import Task
 
@@ -279,23 +280,25 @@ def test_resumed_training_ends_with_the_same_bits(phases: list[Phase], tmp_path:
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_the_moving_average_is_that_of_the_formula_and_survives_a_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("warmup", [None, 10.0])
+def test_the_moving_average_is_that_of_the_formula_and_survives_a_resume(warmup, tmp_path: Path) -> None:
     class Watch(Line):
         def on_train_batch_end(self, *_: object) -> None:
             self.seen.append(float(self.slope.detach()))
 
-    settings = Training([Phase(2, learning_rate=0.1)], ema_decay=0.9)
+    settings = Training([Phase(2, learning_rate=0.1)], ema_decay=0.5, ema_warmup=warmup)
 
     def callbacks() -> list[lightning.Callback]:
         keep = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, enable_version_counter=False)
-        return [EMAWeightAveraging(decay=0.9), keep]
+        return [*averaging(settings), keep]
 
     checkpoints = {"enable_checkpointing": True}
     task = Watch()
     fit(task, settings, counters(5), callbacks=callbacks(), **checkpoints)
     average = task.seen[0]
-    for value in task.seen[1:]:
-        average = 0.9 * average + 0.1 * value
+    for n, value in enumerate(task.seen[1:], start=1):
+        decay = 0.5 if warmup is None else min(0.5, (1 + n) / (10 + n))
+        average = decay * average + (1 - decay) * value
     assert float(task.slope.detach()) == pytest.approx(average, rel=1e-5)
     again = Watch()
     fit(again, settings, counters(5), resume=str(tmp_path / "epoch=0.ckpt"), callbacks=callbacks(), **checkpoints)

@@ -1,8 +1,8 @@
 """Files of trajectories: one description for every layout.
 
-`open_dataset` reads our layout, The Well's, the three of PDEBench and OpenFWI's arrays and folders, recognised by
-their contents. `DatasetWriter` writes ours, `convert` turns any of them into it and joins shards, `inspect` reads
-everything.
+`open_dataset` reads our layout, The Well's, the three of PDEBench, PDEArena's of smoke and OpenFWI's arrays and
+folders, recognised by their contents. `DatasetWriter` writes ours, `convert` turns any of them into it and joins
+shards, `inspect` reads everything.
 """
 
 from __future__ import annotations

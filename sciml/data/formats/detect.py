@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.data.formats import named_places, native, one_place, openfwi, pdebench, the_well
+from sciml.data.formats import named_places, native, one_place, openfwi, pdearena, pdebench, the_well
 from sciml.data.formats.dataset import Dataset, Source, faults, open_handle
 from sciml.data.formats.description import Description
 from sciml.errors import DataFormatError
@@ -25,6 +25,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     ``pdebench_tensor``       a data set ``tensor`` (trajectories, steps, x[, y[, z]])
     ``pdebench_fluid``        data sets ``Vx[, Vy[, Vz]]`` and ``density`` or ``pressure``
     ``pdebench_groups``       groups ``0000``, ``0001``, ... with a data set ``data`` (steps, x[, y[, z]], channels)
+    ``pdearena``              a group ``train``, ``valid`` or ``test`` with data sets ``u``, ``vx`` and ``vy``
     ``openfwi``               a NumPy array (samples, channels, rows, columns), or a folder of pairs of them
     ========================  ===================================================================================
 
@@ -60,12 +61,14 @@ def _read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
         return pdebench.read_tensor(file, path)
     if "Vx" in file and ("density" in file or "pressure" in file):
         return pdebench.read_fluid(file, path)
+    if pdearena.parts(file):
+        return pdearena.read(file, path)
     names = sorted(file)
     if names and all(name.isdigit() for name in names) and "data" in file[names[0]]:
         return pdebench.read_groups(file, path)
     if "sciml_format" in file.attrs and "fields" in file:
         raise DataFormatError(f"{path} is one time series, expected a data set; read it with sciml.mesh.read_series.")
     raise DataFormatError(
-        f"{path} has none of the layouts that are known (sciml, The Well, PDEBench, OpenFWI); "
+        f"{path} has none of the layouts that are known (sciml, The Well, PDEBench, PDEArena, OpenFWI); "
         f"it holds {', '.join(names[:6]) or 'nothing'}."
     )
