@@ -55,7 +55,8 @@ class NearestNoise(Coupling):
 
     References
     ----------
-    Li, Jiang and Chen, "Immiscible diffusion", 2024, and its successor with nearest neighbours, 2025.
+    Li et al., "Immiscible diffusion: accelerating diffusion training with noise assignment", 2024; with nearest
+    noises in "Improved immiscible diffusion", 2025.
     """
 
     candidates: int = 4

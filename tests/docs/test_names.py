@@ -15,8 +15,8 @@ from tests.docs.pages import PAGES, REPOSITORY, Page, page
 PUBLIC = (
     "training",
     "linalg", "linalg.graph_laplacian", "dcdm", "insr", "lpinn", "lpinn.baselines", "cgs", "cgs.diffusion",
-    "cgs.upscaling", "hcmoe", "gfi", "gfi.refinement", "gfi.refine_task", "domains", "nets", "mesh", "data",
-    "training.task", "errors",
+    "cgs.upscaling", "generative", "hcmoe", "gfi", "gfi.refinement", "gfi.refine_task", "domains", "nets", "mesh",
+    "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
     "numerics.derivatives", "numerics.implicit", "numerics.projection", "numerics.nearest_point", "reference.waves",
 )  # fmt: skip

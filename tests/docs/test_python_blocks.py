@@ -156,6 +156,19 @@ def a_refined_map_is_nearer_to_the_truth(names: dict, printed: str) -> None:
 
 
 # What is checked after the block of a page that holds a text.
+def the_ball_rolls_to_both_sides(names: dict, printed: str) -> None:
+    places, left = names["places"], names["left"]
+    assert float(left.float().mean()) == pytest.approx(0.5, abs=0.08)
+    assert float(places[left].mean()) == pytest.approx(-1.2, abs=0.1)
+    assert float(places[~left].mean()) == pytest.approx(1.2, abs=0.1)
+    assert float(places.abs().std()) < 0.3
+
+
+def methods_have_their_orders(names: dict, printed: str) -> None:
+    slopes = [math.log2(errors[-2] / errors[-1]) for errors in names["errors"].values()]
+    assert slopes == pytest.approx([1, 2, 2, 2], abs=0.25)  # the third order starts with lower ones
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
     ("docs/training.md", "print(field)"): a_run_is_a_field,
@@ -163,6 +176,8 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/implicit.md", "x.sum().backward()  # w.grad"): gradients_are_those_of_the_unrolled_iteration,
     ("docs/constraints.md", "LinearConstraints("): start_and_mass_hold,
     ("docs/constraints.md", "nearest_point("): the_energy_holds,
+    ("docs/generative.md", "class Velocity"): the_ball_rolls_to_both_sides,
+    ("docs/generative.md", "ExactGaussian("): methods_have_their_orders,
     ("docs/methods/insr.md", "Pade22()"): the_pulse_is_that_of_the_paper,
     ("docs/methods/insr.md", "class HeatOnDisk"): heat_cools_as_it_must,
     ("docs/methods/insr.md", "heat.vtu"): heat_is_in_the_file,
