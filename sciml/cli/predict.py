@@ -32,12 +32,19 @@ def predict(
         list[str] | None,
         typer.Option("--time", metavar="T", help="Of a solution: the time; repeat it for several, or say all."),
     ] = None,
+    members: Annotated[
+        int | None, typer.Option("-n", "--members", metavar="N", help="Of a task that samples: predictions to draw.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="S", help="Of a task that samples: of the draws.")
+    ] = None,
     module: ModuleOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Apply a trained task to INPUT and write the result; an unknown option is answered with those of the task.
 
     A solution of `sciml solve` is evaluated at the points of INPUT, a mesh or a table of points, or on its own grid.
+    A task that samples draws N members from the seed; others refuse -n and --seed.
     The ending of the output says how it is written: .vtu, .xdmf (a series, for ParaView), .npz, .csv.
     """
     from sciml.cli.output import cell_text, print_json
@@ -52,6 +59,7 @@ def predict(
     check_not_diverged(path)
     source, options = input_and_options(source, options or [])
     options += time_option(time or [])
+    options += sampling_options(members, seed)
     if source is not None and not source.exists():
         raise InputError(f"{source} does not exist.")
     if source is not None:
@@ -85,6 +93,11 @@ def time_option(times: list[str]) -> list[str]:
     if "all" in times:
         return ["time=all"]
     return [f"time={times[0]}" if len(times) == 1 else f"time=[{', '.join(times)}]"]
+
+
+def sampling_options(members: int | None, seed: int | None) -> list[str]:
+    """Return ``-n`` and ``--seed`` of the command line as options of the task."""
+    return [f"{name}={value}" for name, value in (("members", members), ("seed", seed)) if value is not None]
 
 
 def input_and_options(source: Path | None, options: list[str]) -> tuple[Path | None, list[str]]:

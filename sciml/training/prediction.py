@@ -22,6 +22,7 @@ from sciml.typed_values import TypedValues
 if TYPE_CHECKING:
     from sciml.training.task import PredictionProgress, Task
 
+SAMPLING = ("members", "seed")  # options of tasks that draw an ensemble, which have flags of their own
 _GIVEN = ("self", "source", "output", "progress")  # parameters of predict_file that are no options
 
 
@@ -80,6 +81,8 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
         key, equals, text = word.partition("=")
         if not equals:
             raise where.error(word, f"{word!r} is not an option, expected KEY=VALUE; {_listing(parameters, hints)}")
+        if key not in parameters and key in SAMPLING:
+            raise where.error(key, f"the task draws no samples, so it takes no {key}; leave -n and --seed out")
         if key not in parameters:
             near = get_close_matches(key, parameters, 1)
             meant = f" (did you mean {near[0]!r}?)" if near else ""

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
+from sciml.cli.predict import sampling_options
 from sciml.cli.progress import TrainingBar, duration
 from sciml.linalg import VoxelPoisson
 from sciml.linalg.sparse_files import write_cells
@@ -125,6 +126,14 @@ def test_a_prediction_takes_the_options_of_the_task(run, command, folder):
         assert (code, err) == (0, "")
         residuals.append(json.loads(out)["true_residual"])
     assert 1e-5 < residuals[0] <= 1e-2 and residuals[1] <= 1e-5
+
+
+def test_flags_of_a_task_that_samples_are_its_options_and_others_refuse_them(run, command, folder):
+    assert sampling_options(4, 0) == ["members=4", "seed=0"] and sampling_options(None, None) == []
+    (folder / "any.npz").touch()
+    for flags in (["-n", "4"], ["--members", "4"], ["--seed", "1"]):
+        code, out, err = command("predict", run[0], "any.npz", *flags, "-o", "x_any.npz")
+        assert (code, out) == (2, "") and "the task draws no samples" in err and not (folder / "x_any.npz").exists()
 
 
 def test_a_prediction_solves_the_system(run, command, folder):

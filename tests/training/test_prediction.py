@@ -48,6 +48,10 @@ def test_a_task_without_options_is_called_with_the_two_files():
     assert predict_file(Plain(), Path("ab"), OUT, progress=print) == {"length": 2.0}
     with pytest.raises(ConfigError, match=r"runs/a: there is no option 'time'; this task has no options\."):
         predict_file(Plain(), Path("ab"), OUT, ["time=1"], name="runs/a")
+    for word in ("members=4", "seed=0"):
+        name = word.partition("=")[0]
+        with pytest.raises(ConfigError, match=rf"runs/a: the task draws no samples, so it takes no {name}; leave -n"):
+            predict_file(Plain(), Path("ab"), OUT, [word], name="runs/a")
     with pytest.raises(InputError, match=r"Plain is applied to a file; give its name after runs/a\."):
         predict_file(Plain(), None, OUT, name="runs/a")
 
