@@ -2,6 +2,14 @@
 
 Their checkpoints (Zenodo 15226768 and 15226366) are pickles that hold more than tensors; take their tensors out with a
 program that you trust, such as ``torch.load(file, weights_only=True)["model"]`` with ``argparse.Namespace`` allowed.
+
+A task predicts with these weights as soon as it knows their acquisition::
+
+    network = LatentUNet("large", legacy_wiring=True)
+    load_published(network, tensors, records_mean=-5.1e-5, records_deviation=1.4870)  # of CurveVel-A
+    task = InversionTask(network)
+    task.stored_acquisition.keep(Acquisition.openfwi())
+    task.eval().predict_file(Path("records.npy"), Path("map.xdmf"))
 """
 
 from __future__ import annotations

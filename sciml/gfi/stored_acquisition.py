@@ -73,7 +73,10 @@ class StoredAcquisition(nn.Module):
         from sciml.reference.waves import Acquisition
 
         if not bool(self.is_known):
-            raise InputError("the network has not been trained yet, so that it belongs to no acquisition.")
+            raise InputError(
+                "the network has not been trained yet, so that it belongs to no acquisition; train it, or give "
+                "published weights theirs by task.stored_acquisition.keep(Acquisition.openfwi())."
+            )
         return Acquisition(
             shape=self._shape,
             steps=len(self.wavelet),

@@ -176,6 +176,8 @@ def test_a_training_from_published_weights_keeps_their_scales_and_its_own_acquis
     seismic_pairs.write(tmp_path / "pairs", 4)
     data = ShotMapPairs(str(tmp_path / "pairs"))
     task = InversionTask(Twice())
+    with pytest.raises(InputError, match=r"published weights theirs by task\.stored_acquisition\.keep"):
+        task.predict_file(tmp_path / "records.npy", tmp_path / "map.npy")
     task.network.scales.is_fitted.fill_(True)
     task.network.scales.deviation.fill_(1.5)  # as published
     task.trainer = SimpleNamespace(datamodule=data)
