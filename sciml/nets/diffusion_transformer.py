@@ -77,6 +77,7 @@ class DiffusionTransformer(nn.Module):
     expansion : width of the hidden layer of a block over that of the tokens
     condition_width : of the tokens of the condition, for the cross-attention; 0 for a network without
     condition_channels : fields of the condition on the same grid, which stand beside those of the field; 0 for none
+    two_times : whether the network sees a later time, too, as one of mean velocities between two times does
 
     Raises
     ------
@@ -100,6 +101,7 @@ class DiffusionTransformer(nn.Module):
         expansion: int = 4,
         condition_width: int = 0,
         condition_channels: int = 0,
+        two_times: bool = False,
     ) -> None:
         super().__init__()
         check_counts(channels=channels, width=width, depth=depth, heads=heads, expansion=expansion)
@@ -116,6 +118,7 @@ class DiffusionTransformer(nn.Module):
         self.positions = nn.Parameter(_sines_of_positions(self.grid, width))
         parts = 2 if condition_width else 1  # halves of the modulation: time, and mean of the condition's tokens
         self.of_time = _two_layers(_FREQUENCIES, width // parts)
+        self.of_later = _two_layers(_FREQUENCIES, width // parts) if two_times else None
         self.of_condition = _two_layers(condition_width, width // parts) if condition_width else None
         self.blocks = nn.ModuleList(_Block(width, heads, expansion, condition_width) for _ in range(depth))
         self.last = _Modulation(width, 2)
@@ -155,6 +158,7 @@ class DiffusionTransformer(nn.Module):
         tokens: Tensor | None = None,
         token_mask: Tensor | None = None,
         channels: Tensor | None = None,
+        until: Tensor | None = None,
     ) -> Tensor:
         r"""Return the image of a field, ``(batch, channels, \*shape)``.
 
@@ -165,6 +169,7 @@ class DiffusionTransformer(nn.Module):
         tokens : of the condition, ``(batch, any number, condition_width)``
         token_mask : which of them there are, ``(batch, number)``; by default all. The others change nothing
         channels : of the condition, ``(batch, condition_channels, *shape)``
+        until : the later time of each sample, ``(batch,)``, of a network of two times
 
         Raises
         ------
@@ -181,6 +186,12 @@ class DiffusionTransformer(nn.Module):
         elif channels is not None:
             raise InputError("the network has no channels of a condition, but some are given; set condition_channels.")
         modulation = self.of_time(_sines_of_times(t.to(x.dtype)))
+        if (until is None) != (self.of_later is None):
+            raise InputError(f"the network sees {'one time' if self.of_later is None else 'two times'}; set two_times.")
+        if until is not None:
+            modulation = modulation + self.of_later(
+                _sines_of_times(shape("the later time", until, (count,)).to(x.dtype))
+            )
         if tokens is not None:
             modulation = torch.cat([modulation, self.of_condition(_mean(tokens, mask))], -1)
         values = self.embedding(to_patches(x, self.patch)) + self.positions

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sciml.text2pde.autoencoder_task import AutoencoderTask
     from sciml.text2pde.autoencoders import Autoencoder, Posterior
     from sciml.text2pde.conditioner import FirstFrameConditioner
+    from sciml.text2pde.convolutional_autoencoder import ConvolutionalAutoencoder
     from sciml.text2pde.discriminator import PatchDiscriminator
     from sciml.text2pde.divergence import DivergenceFree
     from sciml.text2pde.first_frame_task import FirstFrameTask
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Autoencoder": "sciml.text2pde.autoencoders",
     "AutoencoderTask": "sciml.text2pde.autoencoder_task",
+    "ConvolutionalAutoencoder": "sciml.text2pde.convolutional_autoencoder",
     "DivergenceFree": "sciml.text2pde.divergence",
     "FirstFrameConditioner": "sciml.text2pde.conditioner",
     "FirstFrameTask": "sciml.text2pde.first_frame_task",
@@ -47,6 +49,7 @@ _HOMES = {
 __all__ = [
     "Autoencoder",
     "AutoencoderTask",
+    "ConvolutionalAutoencoder",
     "DivergenceFree",
     "FirstFrameConditioner",
     "FirstFrameTask",

@@ -57,7 +57,7 @@ class FirstFrameConditioner(nn.Module):
                 f"multiples of {2**halvings} points; set halvings."
             )
         self.shape, self.channels, self.width = tuple(shape), channels, width
-        self.parameters, self.guess_channels = parameters, guess_channels
+        self.parameter_count, self.guess_channels = parameters, guess_channels
         convolution = CONVOLUTIONS[len(shape)]
         widths = [channels, *(min(width, first_width * 2**level) for level in range(halvings))]
         self.frame = nn.Sequential(
@@ -98,7 +98,7 @@ class FirstFrameConditioner(nn.Module):
         keep_parameters : which of their parameters are, ``(batch,)``; by default all
         """
         count = len(checked_shape("the frames", frames, ("batch", self.channels, *self.shape)))
-        checked_shape("the parameters", parameters, (count, self.parameters))
+        checked_shape("the parameters", parameters, (count, self.parameter_count))
         keep = torch.ones(count, dtype=torch.bool, device=frames.device) if keep is None else keep
         tokens = self.frame(frames).flatten(2).transpose(1, 2)
         tokens = torch.where(keep[:, None, None], tokens, self.null_frame) + self.positions

@@ -17,7 +17,7 @@ from sciml.checks import choice, instance, number, whole_number
 from sciml.data import FieldData
 from sciml.data.normalise import Normaliser
 from sciml.errors import CheckpointError, ConfigError, InputError
-from sciml.generative import ClassifierFree, Flow, GaussianFlow, PathObjective, Sampler, sample
+from sciml.generative import ClassifierFree, Flow, Objective, Sampler, sample
 from sciml.nets import DiffusionTransformer
 from sciml.numerics.random import generator
 from sciml.text2pde.autoencoder_task import AutoencoderTask
@@ -78,7 +78,7 @@ class FirstFrameTask(Task):
         autoencoder: Autoencoder,
         network: DiffusionTransformer,
         conditioner: FirstFrameConditioner,
-        objective: PathObjective,
+        objective: Objective,
         sampler: Sampler,
         fields: dict[str, str],
         parameters: list[str],
@@ -207,7 +207,7 @@ class FirstFrameTask(Task):
         condition = self._condition(frames, parameters, guess)
         shape = (len(frames), self.network.channels, *self.network.shape)
         mean = guess if self.source == "first_frame" else frames.new_zeros(shape)
-        flow: Flow = GaussianFlow(self.network, self.objective.path, self.objective.prediction)
+        flow = self.objective.flow(self.network)
         if guidance != 1:
             flow = self._guided(flow, guidance, frames[:1])
         start = self.objective.path.start(mean, draws)
@@ -292,7 +292,7 @@ class FirstFrameTask(Task):
         kept = batch.get("keep"), batch.get("keep_parameters")
         condition = self._condition(batch["frames"], batch["parameters"], guess, *kept)
         mean = guess if self.source == "first_frame" else torch.zeros_like(latents)
-        source = self.objective.path.start(mean, draws)
+        source = self.objective.draw(mean, draws)
         return self.objective.loss(self.network, latents, source, condition, draws).mean()
 
     def _condition(
@@ -366,7 +366,7 @@ class FirstFrameTask(Task):
         pairs = {
             "the shape of the conditioner": (self.conditioner.shape, frame),
             "channels of the conditioner": (self.conditioner.channels, autoencoder.channels),
-            "parameters of the conditioner": (self.conditioner.parameters, len(self.names)),
+            "parameters of the conditioner": (self.conditioner.parameter_count, len(self.names)),
             "the number of fields": (len(self.fields), autoencoder.channels),
             "the shape of the network": (latent, autoencoder.latent_shape),
             "channels of the network": (self.network.channels, autoencoder.latent_channels),

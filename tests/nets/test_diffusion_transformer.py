@@ -109,6 +109,20 @@ def test_each_sample_sees_its_own_time_and_conditions_alone() -> None:
         assert (other - found).norm() > 1e-3 * found.norm()
 
 
+def test_a_network_of_two_times_sees_the_later_one_and_has_derivatives_in_forward_mode() -> None:
+    made, x, t = network(1, two_times=True).double(), field(1).double(), torch.full((4,), 0.3, dtype=torch.float64)
+    found = made(x, t, until=t)
+    assert (made(x, t, until=2 * t) - found).norm() > 1e-3 * found.norm()
+    with torch.no_grad(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        _, slope = torch.func.jvp(lambda later: made(x, t, until=later), (2 * t,), (torch.ones_like(t),))
+        step = 1e-8
+        expected = (made(x, t, until=2 * t + step) - made(x, t, until=2 * t - step)) / (2 * step)
+    torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-3)
+    for call in (lambda: made(x, t), lambda: network(1)(field(1), t, until=t)):
+        with pytest.raises(InputError, match="set two_times"):
+            call()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=4), st.integers(1, 3))
 def test_patches_hold_neighbouring_points_and_can_be_undone(sides: list[tuple[int, int]], channels: int) -> None:

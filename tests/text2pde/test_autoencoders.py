@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.numerics.random import generator, seeded
-from sciml.text2pde import PatchAutoencoder, PatchPCA, Posterior
+from sciml.text2pde import ConvolutionalAutoencoder, PatchAutoencoder, PatchPCA, Posterior
 from sciml.text2pde.point_decoder import PointCorrection, interpolated
 from tests.text2pde import plumes
 
@@ -182,6 +182,32 @@ def test_latents_that_are_drawn_have_the_mean_and_the_variance() -> None:
     deviation = (posterior.log_variance / 2).exp()
     assert float(((drawn.mean(0) - posterior.mean) / deviation).abs().max()) < 5 / math.sqrt(20000)
     torch.testing.assert_close(drawn.std(0, keepdim=True), deviation, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 16), (4, 8, 8)])
+def test_convolutional_autoencoders_halve_all_axes_and_see_all_points(shape: tuple[int, ...]) -> None:
+    with seeded(0):
+        made = ConvolutionalAutoencoder(shape, 2, 3, width=16, multiples=(1, 2, 1), blocks=1)
+    made.fit(lambda: [fields(shape).float()])
+    given = fields(shape, 2).float()
+    posterior = made.posterior(given)
+    assert posterior.mean.shape == posterior.log_variance.shape == (2, 3, *(points // 4 for points in shape))
+    assert made.decode(posterior.mean).shape == given.shape
+    changed = given.clone()
+    changed[:, :, 0] += 10.0
+    assert bool(((made.encode(changed) - posterior.mean).abs() > 1e-7).all())  # by the attention at the bottom
+    loss = (made.decode(posterior.mean) - given).square().mean() + posterior.divergence().mean()
+    loss.backward()
+    assert all(bool(weight.grad.any()) for name, weight in made.named_parameters() if not name.endswith("inputs.bias"))
+    assert made.last_layer.shape[0] == 2
+
+
+def test_the_published_autoencoder_of_smoke_has_its_latents() -> None:
+    with torch.device("meta"):
+        made = ConvolutionalAutoencoder((48, 128, 128), 3, 16)
+        assert made.posterior_of_normalised(torch.zeros(1, 3, 48, 128, 128)).mean.shape == (1, 16, 6, 16, 16)
+    with pytest.raises(InputError, match="cannot be halved 3 times"):
+        ConvolutionalAutoencoder((20, 64, 64), 3, 16)
 
 
 @pytest.mark.parametrize(
