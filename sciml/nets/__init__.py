@@ -2,13 +2,15 @@
 
 A network of coordinates has exact derivatives: ``net(points)`` is a tensor, ``net(points, order=2)`` a jet.
 :class:`FourierNeuralOperator` maps fields on a grid to fields on the same grid, and :class:`PolynomialsInTime` a start
-to its evolution. :class:`UNet` maps images to images, and :class:`InvertibleUNet` is a bijection of them.
+to its evolution. :class:`UNet` and :class:`DilatedResNet` map images to images, and :class:`InvertibleUNet` is a
+bijection of them.
 :class:`DiffusionTransformer` maps a field, a time and conditions to a field: the denoiser of generative methods.
 """
 
 from sciml.nets.ansatz import VanishingOnBox
 from sciml.nets.coordinate import CoordinateNetwork, FourierNetwork, Siren, TanhNetwork
 from sciml.nets.diffusion_transformer import DiffusionTransformer
+from sciml.nets.dilated_resnet import DilatedBlock, DilatedResNet
 from sciml.nets.dirichlet_ends import DirichletEnds
 from sciml.nets.fno import FourierNeuralOperator, SpectralConvolution
 from sciml.nets.gaussian import GaussianNetwork
@@ -22,6 +24,8 @@ __all__ = [
     "ChannelMixing",
     "CoordinateNetwork",
     "DiffusionTransformer",
+    "DilatedBlock",
+    "DilatedResNet",
     "DoubleConvolution",
     "FourierNetwork",
     "FourierNeuralOperator",
