@@ -72,7 +72,7 @@ PEER = Group(
                Bound("gradient_ratio", 1.8, 4.0, most=False, form=_RATIO))),
     ),
     (
-        Case("records of a velocity map with the gradient: CPU seconds", "numba", "gradient", _SECONDS),
+        Case("records of a velocity map with the gradient: CPU seconds", "numba", "gradient", _SECONDS, featured=True),
     ),
     peer="deepwave",
 )  # fmt: skip
