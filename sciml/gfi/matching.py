@@ -135,7 +135,7 @@ def gain_to(deviation: float, records: np.ndarray) -> float:
     deviation : of the records of the training
     records : of any shape
     """
-    size = float(records.std())
+    size = float(records.std(dtype=np.float64))  # squares of small numbers vanish in single precision
     if not size > 0.0:
         raise InputError("the records are the same everywhere, expected records of waves.")
     return 1.0 if 1 / SIMILAR_SIZE <= size / deviation <= SIMILAR_SIZE else deviation / size

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.checks import finite
-from sciml.data.formats.shot_files import SEGY, read_acquisition
+from sciml.data.formats.shot_files import SEGY, read_acquisition, read_values
 from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import DataFormatError, InputError
-from sciml.npy_files import read_npy
 
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
@@ -63,6 +61,15 @@ def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, devi
     InputError
         If the shots of a line do not suit the network.
     """
+    try:
+        return _observed(source, geometry, wanted, deviation)
+    except InputError as error:
+        if str(source) in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
+
+
+def _observed(source: Path, geometry: Path | None, wanted: Acquisition, deviation: float) -> Observed:
     if source.suffix.lower() in SEGY:
         if geometry is not None:
             raise InputError(f"{source} says itself where it was recorded, so that acquisition={geometry} is left out.")
@@ -113,9 +120,9 @@ def _npy_line(source: Path, geometry: Path) -> ShotLine:
 def _records(source: Path, made: Acquisition, whose: str, axes: tuple[int, ...]) -> np.ndarray:
     """Return the records in a ``.npy`` file."""
     try:
-        records = finite(f"{source}", read_npy(source), error=DataFormatError)
+        records = read_values(source, "the records").astype(np.float32)
         made.check_records(f"the records in {source}", records)
-    except (InputError, ValueError) as error:
+    except InputError as error:
         raise DataFormatError(f"{source} holds no records {whose}: {error}") from error
     if records.ndim not in axes or not len(records):
         several = " or of several" if 4 in axes else ""

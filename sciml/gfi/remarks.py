@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sciml.training import fit_outcomes
 
 UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
+UNFITTED = 0.5  # of the energy of the records, at which a map explains less than half of them
 UNRECORDED = "unrecorded"  # the share of the depth below which no wave is back in time
 
 
@@ -23,6 +24,11 @@ def remarks(numbers: Mapping[str, float]) -> list[str]:
     numbers : metrics of an inversion, or means over several maps
     """
     told = []
+    if numbers.get("misfit", 0.0) > UNFITTED:
+        told.append(
+            f"the records of the map are not those observed: the difference has {numbers['misfit']:.0%} of their "
+            "energy; begin from another map or lower frequencies, and check wavelet and positions."
+        )
     if share := numbers.get(fit_outcomes.AT_LIMIT):
         told.append(
             f"{_of(share)}the solves were used up before the misfit was that of the noise; allow more, or state more "

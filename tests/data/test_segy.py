@@ -184,7 +184,7 @@ FAULTS = {
     ],
     "geographic coordinates, expected lengths": lambda path: change(path, UNITS, 2),
     "the sample intervals 1000, 2000 microseconds, expected one": lambda path: change(path, INTERVAL, 2000, traces=3),
-    "has none, expected one sample interval": lambda path: [change(path, INTERVAL, 0), change_binary(path, 3217, 0)],
+    "has no sample interval, expected one": lambda path: [change(path, INTERVAL, 0), change_binary(path, 3217, 0)],
     "has traces of 19 and of 20 samples": lambda path: change(path, SAMPLES, 19, traces=1),
     "begins between two samples after a shot": lambda path: [
         change(path, DELAY, 3),

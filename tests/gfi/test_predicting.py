@@ -93,8 +93,20 @@ def test_records_in_another_unit_give_the_same_map_and_their_wavelet_is_not_take
     found, numbers = predicted(network(), tmp_path, source="counts.npy")
     assert np.allclose(found, expected, rtol=1e-6) and numbers["gain"] == pytest.approx(1 / 3e4, rel=1e-3)
     assert not read_observed(tmp_path / "counts.npy", None, acquisition(), float(records.std())).wavelet_is_known
+    np.save(tmp_path / "faint.npy", 1e-30 * records)
+    assert np.allclose(predicted(network(), tmp_path, source="faint.npy")[0], expected, rtol=1e-6)
+    np.save(tmp_path / "half.npy", records.astype(np.float16))
+    assert np.allclose(predicted(network(), tmp_path, source="half.npy")[0], expected, rtol=1e-3)
+    for name, values, words in (
+        ("vast", records.astype(np.float64) * 1e200, "in another unit"),
+        ("complex", records * 1j, "complex"),
+        ("broken", np.where(records == records.max(), np.inf, records), "not finite"),
+    ):
+        np.save(tmp_path / f"{name}.npy", values)
+        with pytest.raises(DataFormatError, match=rf"{name}\.npy.*{words}"):
+            predicted(network(), tmp_path, source=f"{name}.npy")
     np.save(tmp_path / "silent.npy", 0 * records)
-    with pytest.raises(InputError, match="the same everywhere"):
+    with pytest.raises(InputError, match=r"silent\.npy: the records are the same everywhere"):
         predicted(network(), tmp_path, source="silent.npy")
 
 

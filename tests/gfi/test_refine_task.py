@@ -11,9 +11,11 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from sciml.data.formats.segy import write_segy
 from sciml.errors import DataFormatError, InputError
 from sciml.gfi.refine_task import RefineTask
 from sciml.gfi.refinement import Refinement, Stage, Survey
+from sciml.gfi.remarks import remarks
 from sciml.mesh.series import read_series
 from sciml.reference.waves import Acquisition, WaveSolver
 from sciml.run_records import read_rows
@@ -140,6 +142,11 @@ def test_records_that_changed_are_not_resumed(folder, tmp_path, monkeypatch):
         ("shots", np.zeros((2, 6, 150)), "exchange their axes"),
         ("shots", np.array(["a"]), "texts"),
         ("start", np.full((16, 12), 2000.0), "depth first"),
+        ("shots", np.full((2, 150, 6), 1e60), r"as large as 1\.0e\+60, .* in another unit"),
+        ("shots", np.full((2, 150, 6), 1j), "complex"),
+        ("shots", np.ones((3, 2, 150, 6)), "the records of several maps"),
+        ("start", np.full((12, 16), 2.0), r"the map in .*bad\.npy has velocities from 2 to 2, .* look like km/s"),
+        ("truth", np.full((12, 16), np.nan), "expected positive finite numbers"),
         ("truth", np.zeros(3), "expected"),
     ],
 )
@@ -178,7 +185,6 @@ def test_options_that_a_file_answers_itself_are_refused_unless_they_agree(folder
 def test_a_line_sampled_too_coarsely_for_the_solver_is_interpolated(tmp_path):
     """Records at 4 ms, of which the waves of 8 Hz are far below the highest frequency, over cells of 20 m."""
     pytest.importorskip("segyio", reason="writing SEG-Y needs the extra segy")
-    from sciml.data.formats.segy import write_segy
 
     def made(time_step, steps):
         places = np.array([(20.0, 20.0 * column) for column in range(0, 16, 3)])
@@ -198,6 +204,20 @@ def test_a_line_sampled_too_coarsely_for_the_solver_is_interpolated(tmp_path):
     refinement = {"solves": 8, "stages": STAGES, "noise": 0.01}
     metrics = train(inversion(tmp_path, **given, refinement=refinement), tmp_path / "run")["metrics"]
     assert metrics["misfit"] < metrics["start_misfit"]
+
+
+def test_a_line_of_another_frequency_than_the_survey_is_refused(folder, tmp_path):
+    pytest.importorskip("segyio")
+    write_segy(tmp_path / "line.sgy", np.load(folder / "shots.npy"), acquisition())
+    survey = {"rows": 12, "columns": 16, "spacing": 10.0}
+    assert Survey(**survey).read(str(tmp_path / "line.sgy")).acquisition.frequency == 15.0
+    with pytest.raises(InputError, match=r"line\.sgy has records with a median frequency of .* peaks at 1 Hz; give"):
+        Survey(**survey, frequency=1.0).read(str(tmp_path / "line.sgy"))
+
+
+def test_a_map_whose_records_are_not_those_observed_is_remarked_upon():
+    (told,) = remarks({"misfit": 1.27})
+    assert "the difference has 127% of their energy" in told and not remarks({"misfit": 0.1})
 
 
 def test_without_files_a_drawn_map_is_inverted_from_velocities_that_rise_with_depth(folder, tmp_path):

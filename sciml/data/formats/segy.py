@@ -176,7 +176,11 @@ def _time_step(path: Path, interval: int, samples: int, headers: Headers) -> flo
     """Return the only sample interval of a file, in seconds."""
     found = {interval, *np.unique(headers["interval"] & 0xFFFF).tolist()} - {0}
     if len(found) != 1:
-        what = f"the sample intervals {', '.join(map(str, sorted(found)[:4]))} microseconds" if found else "none"
+        what = (
+            f"the sample intervals {', '.join(map(str, sorted(found)[:4]))} microseconds"
+            if found
+            else "no sample interval"
+        )
         raise DataFormatError(f"{path} has {what}, expected one sample interval; resample or split the file.")
     counts = set(np.unique(headers["samples"] & 0xFFFF).tolist()) - {0, samples}
     if counts:

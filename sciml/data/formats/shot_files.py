@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciml import strict_json
+from sciml.checks import real_array
 from sciml.data.formats.dataset import faults
 from sciml.errors import DataFormatError, InputError
-from sciml.npy_files import map_npy
+from sciml.npy_files import map_npy, read_npy
 from sciml.regular_files import open_regular
 
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
 
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 SEGY = (".sgy", ".segy")  # endings of SEG-Y files
 _RECORDS = re.compile(r"data/data(\d+)\.npy|seis(\d+)_(\d+)_(\d+)\.npy")
 _MAPS = re.compile(r"model/model(\d+)\.npy|vel(\d+)_(\d+)_(\d+)\.npy")
@@ -122,6 +124,34 @@ def mapped_maps(path: Path) -> np.ndarray:
             "(maps, nz, nx) or (nz, nx) of numbers."
         )
     return plane
+
+
+def read_values(path: Path, what: str, *, finite: bool = True) -> np.ndarray:
+    """Return records or maps of a file ``.npy`` of real numbers, as floating-point ones that fit in single precision.
+
+    Parameters
+    ----------
+    path : of the file
+    what : it holds, such as ``"the shot records"``
+    finite : whether to refuse infinities and not-a-numbers
+
+    Raises
+    ------
+    DataFormatError
+        If it holds something else.
+    """
+    try:
+        array = read_npy(path)
+    except ValueError as error:
+        raise DataFormatError(f"{path} is no array in .npy: {error}; expected {what}.") from error
+    array = real_array(f"{what} in {path}", array, finite=finite, error=DataFormatError)
+    largest = float(np.abs(array, where=np.isfinite(array), out=np.zeros_like(array)).max(initial=0.0))
+    if largest > LARGEST_SINGLE:
+        raise DataFormatError(
+            f"{what} in {path} are as large as {largest:.1e}, expected at most {LARGEST_SINGLE:.1e}, which single "
+            "precision holds; give them in another unit."
+        )
+    return array
 
 
 def read_acquisition(path: Path) -> Acquisition:

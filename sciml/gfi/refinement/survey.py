@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciml.checks import positive, real_array, whole_number
-from sciml.data.formats.shot_files import SEGY, read_acquisition
+from sciml.checks import positive, whole_number
+from sciml.data.formats.shot_files import SEGY, read_acquisition, read_values
 from sciml.domains import Box
-from sciml.errors import DataFormatError, InputError
-from sciml.npy_files import read_npy
+from sciml.errors import InputError
+from sciml.gfi.matching import median_frequency
 from sciml.reference.layered_maps import HIGHEST, layered_map
 from sciml.reference.waves import Acquisition, WaveSolver
 from sciml.reference.waves.acquisition import MOST_CELLS, ROUNDING
+from sciml.reference.waves.units import check_metres_per_second
 from sciml.reference.waves.velocities import LARGEST_COURANT
 
 USUAL_FREQUENCY = 15.0  # Hz, of OpenFWI's wavelet
+WIDEST_BAND = 3.0  # factor between the median frequency of records and the peak of the wavelet of a survey
 
 
 @dataclass(frozen=True)
@@ -103,15 +105,22 @@ class Survey:
                     f"{path} says itself where it was recorded, so that the acquisition {self.acquisition} has no "
                     "effect; leave it out."
                 )
-            found = read_segy(path)
+            found, frequency = read_segy(path), self.frequency or USUAL_FREQUENCY
+            _check_band(path, median_frequency(found.records, found.time_step), frequency)
             factor = ceil(fastest * found.time_step / (LARGEST_COURANT * self.spacing) - ROUNDING)
             found = found.finer(max(1, factor))
-            acquisition = found.acquisition(self.shape, self.spacing, self.frequency or USUAL_FREQUENCY)
+            acquisition = found.acquisition(self.shape, self.spacing, frequency)
             # The power of white noise at each frequency stays as it is, and the band that it fills does not.
             return SurveyRecords(found.records, acquisition, noise_factor=sqrt(max(1, factor)))
-        records = _array(path, "the shot records")
+        records = read_values(path, "the shot records", finite=False)
         acquisition = self._stated(path)
-        return SurveyRecords(acquisition.check_records(f"the records in {path}", records), acquisition)
+        acquisition.check_records(f"the records in {path}", records)
+        if records.ndim > 3 and len(records) != 1:
+            raise InputError(
+                f"{path} has the records of several maps, of shape {records.shape}, expected those of one; give them "
+                "one by one."
+            )
+        return SurveyRecords(records.reshape(acquisition.record_shape), acquisition)
 
     def read_map(self, file: str) -> np.ndarray:
         """Return the velocity map (nz, nx) of an ``.npy`` file.
@@ -121,13 +130,14 @@ class Survey:
         DataFormatError
             If it is no such file.
         InputError
-            If the map has another shape.
+            If the map has another shape, or velocities that are not in m/s.
         """
-        velocity = _array(Path(file), "the velocity map")
+        velocity = read_values(Path(file), "the velocity map", finite=False)
         while velocity.ndim > 2 and velocity.shape[0] == 1:  # as OpenFWI's files have it
             velocity = velocity[0]
         if velocity.shape != self.shape:
             raise InputError(f"the map in {file} has the shape {velocity.shape}, expected {self.shape}, depth first.")
+        check_metres_per_second(f"the map in {file}", velocity.min(), velocity.max(), InputError)
         return velocity.astype(np.float64)
 
     def example(self, seed: int) -> SurveyRecords:
@@ -155,10 +165,10 @@ class Survey:
         return stated
 
 
-def _array(path: Path, what: str) -> np.ndarray:
-    """Return the real numbers of an ``.npy`` file."""
-    try:
-        array = read_npy(path)
-    except ValueError as error:
-        raise DataFormatError(f"{path} is no array in .npy: {error}; expected {what}.") from error
-    return real_array(f"{what} in {path}", array, finite=False, error=DataFormatError)
+def _check_band(path: Path, median: float, peak: float) -> None:
+    """Refuse records whose median frequency is far from the peak of the wavelet that is to make them."""
+    if not 1.0 / WIDEST_BAND <= median / peak <= WIDEST_BAND:
+        raise InputError(
+            f"{path} has records with a median frequency of {median:.3g} Hz, but the wavelet of the survey peaks at "
+            f"{peak:g} Hz; give the frequency of theirs, or filter them."
+        )
