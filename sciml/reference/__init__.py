@@ -19,8 +19,9 @@ diffusion_sorption_similarity       a front that enters a half-line with sorptio
 hyperelasticity_finite_elements     static and dynamic hyperelastic bodies by finite elements
 hyperelasticity_materials           stored energies: neo-Hookean, as rigid as possible with a volume term
 incompressible_plane_flows          initial flows in a box given by formulas: Taylor-Green, two vortices
+incompressible_smoke                smoke that rises in a closed box, and flows that start again from a frame
 incompressible_spectral             incompressible flow in a box with slip walls by a spectral method
-incompressible_stable_fluids        incompressible flow on a staggered grid, semi-Lagrangian with projection
+incompressible_stable_fluids        incompressible flow with buoyancy on a staggered grid, semi-Lagrangian, projected
 incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
@@ -40,8 +41,8 @@ wind_tunnel                         potential flow around an obstacle by one pre
 :mod:`~sciml.reference.pore_network_boxes` cuts boxes out of a network;
 :mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
 :mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
-:mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.trigonometric_series` has periodic initial
-conditions, :mod:`~sciml.reference.integrating_factor` time steps for stiff linear parts,
-:mod:`~sciml.reference.time_steps` their number, and :mod:`~sciml.reference.arrays` what lets formulas take NumPy
-arrays and torch tensors alike.
+:mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.incompressible_staggered_kernels` has the loops
+of stable fluids, :mod:`~sciml.reference.trigonometric_series` periodic initial conditions,
+:mod:`~sciml.reference.integrating_factor` time steps for stiff linear parts, :mod:`~sciml.reference.time_steps` their
+number, and :mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
 """

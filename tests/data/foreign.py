@@ -84,7 +84,9 @@ def pdearena(path: Path, part: str = "train", buoyancy: bool = True, **options) 
         group["dt"] = np.full(3, 0.1)
         if buoyancy:
             group["buo_y"] = np.array([0.2, 0.3, 0.5])
-    return {"smoke": data["u"], "velocity_x": data["vx"], "velocity_y": data["vy"]}
+    along = (data["vx"] + np.append(data["vx"][:, :, 1:], np.zeros((3, 4, 1, 6)), axis=2)) / 2
+    across = (data["vy"] + np.append(data["vy"][..., 1:], np.zeros((3, 4, 8, 1)), axis=3)) / 2
+    return {"smoke": data["u"], "velocity_x": along, "velocity_y": across}
 
 
 def the_well(path: Path, **options) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ import pytest
 from sciml.data import convert, open_dataset
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, Mesh, SeriesWriter
+from sciml.reference.incompressible_smoke import FIELDS, RisingSmoke, random_smoke
 from tests.data import foreign
 
 LAYOUTS = {
@@ -81,17 +82,29 @@ def test_the_grid_has_the_coordinates_of_the_file(tmp_path: Path) -> None:
     assert np.allclose(about.on.upper[0] - about.on.lower[0], 1.0)  # one period
 
 
-def test_smoke_of_pdearena_is_where_and_when_it_was_computed(tmp_path: Path) -> None:
-    """At the centres of cells, each velocity on the lower face of its cell, frames one step apart."""
-    foreign.pdearena(tmp_path / "a.h5")
-    with h5py.File(tmp_path / "a.h5", "a") as file:
-        file["train/text_labels/0"] = "one plume"
-    about = open_dataset(tmp_path / "a.h5").description
-    x, y = 4.0 * np.arange(8), 32 / 6 * np.arange(6)
-    for name, places in (("smoke", (x + 2, y + 16 / 6)), ("velocity_x", (x, y + 16 / 6)), ("velocity_y", (x + 2, y))):
-        axes = about.places[about[name].place].axes()
-        assert all(np.allclose(axis, place) for axis, place in zip(axes, places, strict=True)), name
-    assert about.parameters["buoyancy"].tolist() == [0.2, 0.3, 0.5] and about.ignored == ("train/text_labels",)
+def test_smoke_of_pdearena_is_a_flow_that_our_solver_goes_on_with(tmp_path: Path) -> None:
+    """As its program stores a flow: the lower faces, coordinates to the walls, times that are spread too far."""
+    problem = RisingSmoke(16, case="paper")
+    flows = [problem.still(random_smoke(16, np.random.default_rng(5)))]
+    for _ in range(5):
+        flows.append(problem.advanced(flows[-1], 0.4, 1))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["test/u"] = np.stack([flow.density for flow in flows])[None]
+        file["test/vx"] = np.stack([flow.along[:-1] for flow in flows])[None]
+        file["test/vy"] = np.stack([flow.across[:, :-1] for flow in flows])[None]
+        file["test/x"] = file["test/y"] = np.linspace(0.0, 32.0, 16)[None]
+        file["test/t"], file["test/dt"] = np.linspace(18.0, 27.0, 6)[None], [1.5]
+        file["test/buo_y"] = [0.4]
+        file["test/text_labels/0"] = "one plume"
+    with open_dataset(tmp_path / "a.h5") as data:
+        about, frames = data.description, {name: data.read(name, 0) for name in FIELDS}
+    expected = problem.frames(flows[0], 0.4, 6)
+    assert all(np.array_equal(frames[name], expected[name]) for name in FIELDS)
+    assert about.on == Grid((16, 16), (0.0, 0.0), (32.0, 32.0), centring="cell")
+    assert about.times.tolist() == [18.0, 19.5, 21.0, 22.5, 24.0, 25.5] and about.parameters["buoyancy"] == [0.4]
+    assert about.ignored == ("test/text_labels",)
+    errors = problem.resolve_errors(frames, 0.4, first=1)
+    assert max(errors["smoke"].max(), errors["velocity"].max()) < 1e-4
 
 
 def test_scalars_of_the_well_become_parameters_of_each_trajectory(tmp_path: Path) -> None:
@@ -249,7 +262,8 @@ WRONG = {
     _series: "read_series",
     _two_parts: "the parts train and test, expected one",
     _changed("u", np.zeros((3, 4, 8))): r"train/u has shape \(3, 4, 8\)",
-    _changed("vy", np.zeros((3, 4, 6, 8))): "train/vy has shape",
+    _changed("vy", np.zeros((3, 4, 6, 8))): "train/vy has float64 of shape",
+    _changed("vy", np.zeros((3, 4, 8, 6), int)): "train/vy has int64 of shape .*expected floating-point",
     _changed("vx", np.full((3, 4, 8, 6), b"a")): "train/vx must be a data set of numbers",
     _changed("t", np.tile(np.arange(4.0), (3, 1)) + np.arange(3)[:, None]): "train/t differs among",
     _changed("t", np.zeros((3, 5))): r"train/t has shape \(3, 5\)",

@@ -206,9 +206,11 @@ def test_the_checkpoint_that_slurm_requeues_from_the_middle_of_an_epoch_is_not_t
     assert not list(folder.glob("hpc_ckpt_*"))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "soap", "lbfgs", "least_squares"])
-def test_every_optimizer_goes_on_exactly(tmp_path, optimizer):
-    training = {"phases": [{"optimizer": optimizer, "epochs": 3}], "ema_decay": 0.9}
+@pytest.mark.parametrize(
+    ("optimizer", "warmup"), [("adam", None), ("adam", 10.0), ("soap", 4.0), ("lbfgs", None), ("least_squares", None)]
+)
+def test_every_optimizer_goes_on_exactly(tmp_path, optimizer, warmup):
+    training = {"phases": [{"optimizer": optimizer, "epochs": 3}], "ema_decay": 0.9, "ema_warmup": warmup}
     config = toy_runs.config_from_values({**toy().values, "training": training}, "toy.yaml")
     train(config, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:

@@ -11,14 +11,17 @@
 Three things are not as these names say, by the program that made the files. The smoke ``u`` is at the centres of
 cells, while ``x`` and ``y`` run from one wall to the other. A velocity is on the lower face of its cell, as on the
 staggered grid that it comes from, without the last face, on which it is zero. And the frames are ``dt`` apart, while
-``t`` spreads them from the first time to what is the end of the last step. Here each field is where it is, at times
-``dt`` apart.
+``t`` spreads them from the first time to what is the end of the last step.
+
+Here all fields are at the centres of cells, velocities as the means of two faces, at times ``dt`` apart: what ``sciml
+data generate smoke`` makes. The means lose nothing; `sciml.reference.incompressible_smoke` goes back to the faces.
 
 Reference: Gupta and Brandstetter, Towards multi-spatiotemporal-scale generalized PDE modeling, TMLR 2023.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ from sciml.errors import DataFormatError
 from sciml.mesh import Grid
 
 PARTS = ("train", "valid", "test")
-# Our names of the fields, those of the file, and the axis along which the places are half a cell below the centres.
+# Our names of the fields, those of the file, and the axis of places, if there is one, along which they are on faces.
 FIELDS = (("velocity_x", "vx", 0), ("velocity_y", "vy", 1), ("smoke", "u", None))
 
 
@@ -61,41 +64,58 @@ def read(file: Any, path: Path) -> tuple[Description, dict[str, Source]]:
     shape = dataset(file, f"{part}/u").shape
     if len(shape) != 4:
         raise DataFormatError(f"{path}: {part}/u has shape {shape}, expected (trajectories, steps, nx, ny).")
-    axes = [
-        _common(file, path, f"{part}/{axis}", (shape[0], count)) for axis, count in zip("xy", shape[2:], strict=True)
-    ]
-    places = {name: _grid(path, shape[2:], axes, below) for name, _, below in FIELDS}
-    fields, sources = [], {}
-    for name, theirs, _ in FIELDS:
+    fields: list[DataField] = []
+    sources: dict[str, Source] = {}
+    for name, theirs, axis in FIELDS:
         found = dataset(file, f"{part}/{theirs}")
-        if found.shape != shape:
-            raise DataFormatError(f"{path}: {part}/{theirs} has shape {found.shape}, expected {shape} as of {part}/u.")
-        fields.append(DataField(name, (), found.dtype.name, "", "cells", place=name))
-        sources[name] = Stack((f"{part}/{theirs}",))
+        if found.shape != shape or found.dtype.kind != "f":
+            raise DataFormatError(
+                f"{path}: {part}/{theirs} has {found.dtype} of shape {found.shape}, expected floating-point numbers of "
+                f"shape {shape} as of {part}/u."
+            )
+        fields.append(DataField(name, (), found.dtype.name, "", "cells"))
+        stored = Stack((f"{part}/{theirs}",))
+        sources[name] = stored if axis is None else _Means(stored, axis)
     parameters = {"buoyancy": _rows(file, path, f"{part}/buo_y", shape[:1])} if f"{part}/buo_y" in file else {}
     known = ("u", "vx", "vy", "t", "x", "y", "dt", "dx", "dy", "buo_y")
     return Description(
         path.stem,
-        places,
+        _grid(file, path, part, shape),
         _times(file, path, part, shape),
         tuple(fields),
         shape[0],
+        boundary=dict.fromkeys("xy", "wall"),
         parameters=parameters,
         layout="pdearena",
         ignored=(*unread(file, (part,)), *(f"{part}/{name}" for name in unread(file[part], known))),
     ), sources
 
 
-def _grid(path: Path, shape: tuple[int, ...], axes: list[np.ndarray], below: int | None) -> Grid:
-    """Return the cells between the first and the last coordinate, or as many half a cell below along an axis."""
-    lower, upper = ([float(axis[end]) for axis in axes] for end in (0, -1))
+@dataclass(frozen=True)
+class _Means:
+    """Means of values on the lower faces of cells and on the next ones along an axis of places; zero on the last."""
+
+    faces: Stack
+    axis: int
+
+    def read(self, file: Any, trajectory: int, steps: slice) -> np.ndarray:
+        low = self.faces.read(file, trajectory, steps) / 2
+        high = np.zeros_like(low)
+        np.moveaxis(high, 1 + self.axis, 0)[:-1] = np.moveaxis(low, 1 + self.axis, 0)[1:]
+        return low + high
+
+    def datasets(self, trajectories: int) -> list[str]:
+        return self.faces.datasets(trajectories)
+
+
+def _grid(file: Any, path: Path, part: str, shape: tuple[int, ...]) -> Grid:
+    """Return the cells between the first and the last coordinate."""
+    axes = [_common(file, path, f"{part}/{axis}", (shape[0], n)) for axis, n in zip("xy", shape[2:], strict=True)]
+    lower, upper = (tuple(float(axis[end]) for axis in axes) for end in (0, -1))
     sides = [high - low for low, high in zip(lower, upper, strict=True)]
     if not all(len(axis) > 1 and (axis[1:] > axis[:-1]).all() for axis in axes) or not np.isfinite(sides).all():
         raise DataFormatError(f"{path}: the coordinates x and y must increase, within a finite box.")
-    if below is not None:
-        half = sides[below] / shape[below] / 2
-        lower[below], upper[below] = lower[below] - half, upper[below] - half
-    return Grid(shape, tuple(lower), tuple(upper), centring="cell")
+    return Grid(shape[2:], lower, upper, centring="cell")
 
 
 def _times(file: Any, path: Path, part: str, shape: tuple[int, ...]) -> np.ndarray:
