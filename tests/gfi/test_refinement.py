@@ -145,18 +145,55 @@ def test_no_map_has_a_larger_misfit_than_the_start(observed, truth):
     assert refined.misfit <= refined.start_misfit
 
 
-def test_the_misfit_stops_at_noise_instead_of_fitting_it(start, observed, truth):
-    noise = 0.03
-    drawn = np.random.default_rng(0).normal(size=observed.shape) * noise * np.sqrt((observed**2).mean())
-    settings = Refinement(solves=90, stages=SHORT, noise=noise)
-    refined = refine(start, observed + drawn, small_acquisition(), settings)
+def noisy(observed, noise, seed=0):
+    drawn = np.random.default_rng(seed).normal(size=observed.shape) * noise * np.sqrt((observed**2).mean())
+    return observed + drawn, drawn, noise / np.sqrt(1.0 + noise**2)
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.316], ids=["30 dB", "10 dB"])
+def test_the_misfit_stops_at_noise_instead_of_fitting_it(noise, start, observed, truth):
+    given, drawn, share = noisy(observed, noise)
+    settings = Refinement(solves=90, stages=SHORT, noise=share)
+    refined = refine(start, given, small_acquisition(), settings)
     assert refined.status == Status.CONVERGED
     assert refined.solves < settings.solves - 5
-    band = Band(1e-3, 320, 0.2 * 15.0)
-    kept, noisy = (float(band(torch.from_numpy(each)).square().sum()) for each in (drawn, observed + drawn))
-    floor = kept / noisy
-    assert 0.9 * floor < refined.misfit < 1.15 * floor
-    assert error(refined.map, truth) < error(start, truth)
+    refiner = Refiner(ShotProblem(torch.from_numpy(given), small_acquisition()), settings)
+    kept, energy = (float(refiner.bands[-1](torch.from_numpy(each)).square().sum()) for each in (drawn, given))
+    assert 0.95 * kept / energy < refined.misfit < 1.2 * kept / energy
+    assert error(refined.map, truth) < 0.95 * error(start, truth)
+    clean = [np.linalg.norm(records_of(each, small_acquisition()) - observed) for each in (refined.map, start)]
+    assert clean[0] < 0.5 * clean[1]  # of the waves, not of the noise
+
+
+def test_a_start_whose_records_differ_by_less_than_a_fiftieth_of_the_noise_is_still_refined(start, observed, truth):
+    near = truth + 0.6 * (start - truth)
+    given, drawn, share = noisy(observed, 0.316)
+    difference = records_of(near, small_acquisition()) - observed
+    assert np.square(difference).sum() < 0.02 * np.square(drawn).sum()
+    refined = refine(near, given, small_acquisition(), Refinement(solves=40, stages=SHORT, noise=share))
+    assert refined.status == Status.CONVERGED and refined.misfit < refined.start_misfit
+    after = records_of(refined.map, small_acquisition()) - observed
+    assert np.linalg.norm(after) < 0.9 * np.linalg.norm(difference)
+    assert error(refined.map, truth) < 0.99 * error(near, truth)
+
+
+def test_records_are_compared_at_the_frequencies_of_the_signal_alone(observed):
+    given, _, share = noisy(observed, 0.316)
+    problem = ShotProblem(torch.from_numpy(given), small_acquisition())
+    kept = problem.signal(share)
+    frequencies = np.fft.rfftfreq(2 * (len(kept) - 1), 1e-3)
+    assert float(kept.min()) >= 0.0 and float(kept.max()) <= 1.0
+    assert float(kept[(frequencies > 8.0) & (frequencies < 25.0)].min()) > 0.9
+    assert float(kept[frequencies > 80.0].mean()) < 0.1
+    assert float(problem.signal(1e-6)[frequencies < 40.0].min()) > 0.999
+
+
+def test_the_energy_of_noise_deviates_as_its_samples_in_the_band_say(observed):
+    problem = ShotProblem(torch.from_numpy(observed), small_acquisition())
+    band = Band(1e-3, 320, 3.0, 40.0, gain=0.5)
+    draws = torch.from_numpy(np.random.default_rng(3).normal(size=(400, 320, 45)))
+    energies = band(draws).square().sum((1, 2))
+    assert float(energies.std() / energies.mean()) == pytest.approx(problem.noise_deviation(band), rel=0.15)
 
 
 def test_a_refinement_that_gains_little_stops_before_its_solves_are_used_up(start, observed, monkeypatch):

@@ -7,7 +7,7 @@ from sciml.bench.gfi import waves
 from sciml.bench.gfi.rows import GROUPS
 from sciml.bench.grouped import QUICK, Groups, Plan, legend
 
-MEASUREMENTS = ("maps", "refinements", "waves")
+MEASUREMENTS = ("genuine", "maps", "networks", "refinements", "waves")
 
 CONTENTS = Groups("gfi", "GFI", "sciml.bench.gfi", GROUPS)
 BENCHMARK = Benchmark(
@@ -18,7 +18,7 @@ BENCHMARK = Benchmark(
     quick=QUICK,
     quick_note="A quick run: one seed, fewer maps; the limits are meant for the full one.",
     measured_code=(
-        *("reference/waves", "reference/layered_maps.py", "gfi/refinement"),
+        *("gfi", "nets", "reference/waves", "reference/layered_maps.py"),
         *(f"bench/gfi/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "numba", "torch"),

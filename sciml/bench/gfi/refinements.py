@@ -1,4 +1,4 @@
-"""The measurements of ``sciml bench gfi`` on refinements: genuine CurveVel-A maps, found again from their records.
+"""The measurements of ``sciml bench gfi`` on refinements: genuine and generated maps, found again from their records.
 
 Records are made by OpenFWI's own scheme and inverted by another one. A job takes every third of the 16 maps
 0, 31, ..., 465 of ``vmodel10.npy``, which its seed chooses; settings were chosen on maps of other files.
@@ -7,35 +7,72 @@ Records are made by OpenFWI's own scheme and inverted by another one. A job take
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr, t
 
+from sciml.bench.gfi.genuine import ARCHIVES, genuine_maps
+from sciml.bench.gfi.networks import TESTED, nearest, shipped_task, training_pairs
 from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
-from sciml.bench.reference_data import reference_file
 from sciml.bench.worker import Job
 from sciml.gfi.refinement import Pull, Refined, Refinement, RisingWithDepth, Stage, TotalVariation, refine
-from sciml.npy_files import read_npz
 from sciml.numerics.random import generator
+from sciml.reference.layered_maps import layered_maps
 from sciml.reference.waves import Acquisition, WaveSolver
 
-ARCHIVE, TESTED, OTHERS = "CurveVelA_train.zip", "vmodel10", "vmodel1"
+OTHERS = "vmodel1"  # whose mean profile is a start
 EVERY, SHARES = 31, 3  # maps
+GENERATED = 7  # seed of maps that no file has; a network is trained on those of 0
 BLUR = 10.0  # cells, of the smoothed truth
+CLASSICAL = ("profile", "gradient", "nearest")  # starts without a network
+ROUGHNESS, LENGTH = 150.0, 8.0  # deviation in m/s and correlation in cells, of what starts of an ensemble differ by
+COVERED = 0.9  # probability of the intervals about the mean of an ensemble
 PLAIN = Refinement(stages=[Stage()], priors=[TotalVariation(0.3)], lowest=None, balance=0.0)
 PRIORS = {"rising": RisingWithDepth(), "pull": Pull()}
 
 
-def refined(job: Job) -> dict[str, Any]:
-    """Refine ``job["start"]`` (``smoothed`` truth, mean ``profile``, ``gradient``) by ``job["solves"]`` solves.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """One map to be found again.
 
-    ``job["plain"]`` takes the full band alone with a weaker total variation; ``job["prior"]`` adds one of
-    :data:`PRIORS`; ``job["noise"]`` adds white noise of that share of the records, which the refinement knows;
-    ``job["missing"]`` leaves out that share of the traces; ``job["unknown_wavelet"]`` shifts and halves the
-    wavelet that it begins with.
+    Attributes
+    ----------
+    truth : (nz, nx) in m/s
+    records : (shots, steps, receivers), with the noise of the job, missing traces zero
+    acquisition : as far as it is known
+    settings : of the refinement
+    """
+
+    truth: np.ndarray
+    records: torch.Tensor
+    acquisition: Acquisition
+    settings: Refinement
+
+    def refined(self, start: np.ndarray) -> Refined:
+        """Return the refinement from a start, or several."""
+        return refine(start, self.records.numpy(), self.acquisition, self.settings)
+
+    def error(self, velocity: np.ndarray) -> float:
+        """Return the mean absolute error of a map, in m/s."""
+        return float(np.abs(velocity - self.truth).mean())
+
+
+Starts = Callable[[Job, Sequence[Case]], list[np.ndarray]]
+"""Returns a start (nz, nx) for each map of a job."""
+
+
+def refined(job: Job) -> dict[str, Any]:
+    """Refine ``job["start"]``, a name of :data:`STARTS`, by ``job["solves"]`` solves.
+
+    ``job["family"]`` is that of the maps, CurveVel-A by default; ``job["plain"]`` takes the full band alone with a
+    weaker total variation; ``job["prior"]`` adds one of :data:`PRIORS`; ``job["noise"]`` adds white noise of that share
+    of the records, which the refinement knows; ``job["missing"]`` leaves out that share of the traces;
+    ``job["unknown_wavelet"]`` shifts and halves the wavelet that it begins with.
 
     Returns
     -------
@@ -46,34 +83,101 @@ def refined(job: Job) -> dict[str, Any]:
     """
 
     def measure() -> dict[str, float]:
-        maps = tested_maps(job)
-        found, seconds = cpu_timed(lambda: [_one(job, number, velocity) for number, velocity in enumerate(maps)])
-        before, after, ratios, solves = np.array(found).T
+        cases = _cases(job)
+        starts = STARTS[job["start"]](job, cases)
+        found, seconds = cpu_timed(lambda: [case.refined(start) for case, start in zip(cases, starts, strict=True)])
+        before = np.array([case.error(start) for case, start in zip(cases, starts, strict=True)])
+        after = np.array([case.error(each.map) for case, each in zip(cases, found, strict=True)])
         return {
-            "start": before.mean(),
-            "error": after.mean(),
-            "change": after.mean() / before.mean() - 1.0,
-            "lower": (after < before).mean(),
-            "worst": (after / before).max(),
-            "misfit": np.median(ratios),
-            "solves": solves.mean(),
+            **_compared(before, after),
+            "misfit": np.median([each.misfit / each.start_misfit for each in found]),
+            "solves": np.mean([each.solves for each in found]),
             "seconds": seconds,
         }
 
     return outcome(measure)
 
 
+def classical(job: Job) -> dict[str, Any]:
+    """Refine the starts :data:`CLASSICAL` and the network's map with the same stages and solves, map by map.
+
+    Returns
+    -------
+    dict
+        ``error``, the mean over maps of the least error of the classical starts, and ``start``, of the unrefined ones
+        that led to them; ``change``, ``lower`` and ``worst`` as for :func:`refined`; ``network``, the mean error from
+        the network's map; ``won``, the share of maps on which that is lower.
+    """
+
+    def measure() -> dict[str, float]:
+        cases, ends, networks = _cases(job), [], []
+        own = STARTS["network"](job, cases)  # first, as it may not be there
+        starts = zip(*(STARTS[name](job, cases) for name in CLASSICAL), strict=True)
+        for case, theirs, ours in zip(cases, starts, own, strict=True):
+            ends.append(min((case.error(case.refined(start).map), case.error(start)) for start in theirs))
+            networks.append(case.error(case.refined(ours).map))
+        after, before = np.array(ends).T
+        network = np.array(networks)
+        return {**_compared(before, after), "network": network.mean(), "won": (network < after).mean()}
+
+    return outcome(measure)
+
+
+def spread(job: Job) -> dict[str, Any]:
+    """Refine ``job["starts"]`` starts of each map: the network's, changed by smooth random fields.
+
+    Returns
+    -------
+    dict
+        ``error`` of the mean of the refined maps, and ``start``, of the network's; ``rank``, the mean over maps of the
+        rank correlation of the spread of a cell with the error of its mean; ``covered``, the share of cells whose true
+        velocity lies in the interval of 90 %, by Student's distribution about that mean.
+    """
+
+    def measure() -> dict[str, float]:
+        count, rows = job["starts"], []
+        width = t.ppf(0.5 + COVERED / 2, count - 1) * np.sqrt(1.0 + 1.0 / count)
+        cases = _cases(job)
+        for number, (case, own) in enumerate(zip(cases, STARTS["network"](job, cases), strict=True)):
+            result = case.refined(own + _smooth_fields(count, own.shape, generator(job["seed"], number, 1)))
+            mean, deviation = result.maps.mean(0), result.spread
+            errors = np.abs(mean - case.truth)
+            rank = spearmanr(deviation.ravel(), errors.ravel()).statistic
+            rows.append([case.error(own), errors.mean(), rank, (errors <= width * deviation).mean()])
+        return dict(zip(("start", "error", "rank", "covered"), np.mean(rows, axis=0), strict=True))
+
+    return outcome(measure)
+
+
 def tested_maps(job: Job) -> np.ndarray:
-    """Return the maps of a job, (maps, 70, 70)."""
-    chosen = range(0, 500, EVERY)[:16][job["seed"] % SHARES :: SHARES]
-    return _file(TESTED)[list(chosen)][: job.get("maps")]
+    """Return the maps of a job, (maps, 70, 70): genuine ones where there are, else generated ones."""
+    chosen = list(range(0, 500, EVERY)[:16][job["seed"] % SHARES :: SHARES])[: job.get("maps")]
+    family = job.get("family", "curvevel-a")
+    if family in ARCHIVES:
+        return genuine_maps(family, TESTED)[chosen]
+    return layered_maps(family, chosen, GENERATED).astype(np.float64)
 
 
-def _one(job: Job, number: int, truth: np.ndarray) -> tuple[float, float, float, float]:
-    """Return error before and after, misfit after over before, and solves."""
+def _compared(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
+    """Return what errors before and after come to."""
+    return {
+        "start": before.mean(),
+        "error": after.mean(),
+        "change": after.mean() / before.mean() - 1.0,
+        "lower": (after < before).mean(),
+        "worst": (after / before).max(),
+    }
+
+
+def _cases(job: Job) -> list[Case]:
+    """Return the maps of a job with their records."""
+    return [_case(job, number, truth) for number, truth in enumerate(tested_maps(job))]
+
+
+def _case(job: Job, number: int, truth: np.ndarray) -> Case:
     acquisition = Acquisition.openfwi()
     with torch.no_grad():
-        records = WaveSolver(acquisition, "host")(torch.from_numpy(truth)[None])[0]
+        records = WaveSolver(acquisition, "host")(torch.from_numpy(truth)[None])[0].float()
     draws = generator(job["seed"], number)
     settings = _settings(job)
     if job.get("noise"):
@@ -81,15 +185,11 @@ def _one(job: Job, number: int, truth: np.ndarray) -> tuple[float, float, float,
         settings = dataclasses.replace(settings, noise=job["noise"] / np.sqrt(1.0 + job["noise"] ** 2))
     changes: dict[str, Any] = {}
     if job.get("missing"):
-        shape = acquisition.shots, acquisition.receiver_count
-        changes["mask"] = (torch.rand(shape, generator=draws) >= job["missing"]).numpy()
+        kept = torch.rand((acquisition.shots, acquisition.receiver_count), generator=draws) >= job["missing"]
+        changes["mask"], records = kept.numpy(), records * kept[:, None]
     if settings.unknown_wavelet:
         changes["wavelet"] = 0.5 * np.roll(acquisition.wavelet, 5)
-    known = dataclasses.replace(acquisition, **changes)
-    start = _start(job["start"], truth)
-    result: Refined = refine(start, records.numpy(), known, settings)
-    before, after = (float(np.abs(each - truth).mean()) for each in (start, result.map))
-    return before, after, result.misfit / result.start_misfit, result.solves
+    return Case(truth, records, dataclasses.replace(acquisition, **changes), settings)
 
 
 def _settings(job: Job) -> Refinement:
@@ -99,15 +199,44 @@ def _settings(job: Job) -> Refinement:
     return dataclasses.replace(settings, **changes)
 
 
-def _start(kind: str, truth: np.ndarray) -> np.ndarray:
-    """Return the start for a map."""
-    if kind == "smoothed":
-        return gaussian_filter(truth, BLUR)
-    profile = _file(OTHERS).mean((0, 2)) if kind == "profile" else np.linspace(1800.0, 3600.0, len(truth))
-    return np.repeat(profile[:, None], truth.shape[1], 1)
+def _smoothed(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
+    return [gaussian_filter(case.truth, BLUR) for case in cases]
 
 
-def _file(name: str) -> np.ndarray:
-    """Return the maps of one file, (500, 70, 70)."""
-    path = reference_file("openfwi", ARCHIVE, kind="genuine maps of OpenFWI's CurveVel-A")
-    return read_npz(path, [name])[name][:, 0].astype(np.float64)
+def _profile(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
+    profile = genuine_maps("curvevel-a", OTHERS).mean((0, 2))
+    return [np.repeat(profile[:, None], case.truth.shape[1], 1) for case in cases]
+
+
+def _gradient(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
+    depth, width = cases[0].truth.shape
+    return [np.repeat(np.linspace(1800.0, 3600.0, depth)[:, None], width, 1)] * len(cases)
+
+
+def _nearest(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
+    records = torch.stack([case.records for case in cases])
+    return list(nearest(training_pairs(job["pairs"], job["seed"]).shots, records)[:, 0].double().numpy())
+
+
+def _network(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
+    task = shipped_task()
+    with torch.no_grad():
+        return [task(case.records[None])[0, 0].double().numpy() for case in cases]
+
+
+STARTS: dict[str, Starts] = {
+    "smoothed": _smoothed,
+    "profile": _profile,
+    "gradient": _gradient,
+    "nearest": _nearest,
+    "network": _network,
+}
+
+
+def _smooth_fields(count: int, shape: tuple[int, int], draws: torch.Generator) -> np.ndarray:
+    """Return fields (count, nz, nx), the first one zero, the others Gaussian with the stated deviation and length."""
+    white = torch.randn((count, *shape), generator=draws, dtype=torch.float64).numpy()
+    fields = gaussian_filter(white, (0.0, LENGTH, LENGTH), mode="wrap")
+    fields *= ROUGHNESS / fields.std((1, 2), keepdims=True)
+    fields[0] = 0.0
+    return fields

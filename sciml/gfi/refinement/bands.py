@@ -12,7 +12,12 @@ from torch import Tensor
 ORDER = 4  # of the ends of a band, whose response is the square of Butterworth's, without its phase
 
 
-@dataclass(frozen=True)
+def padded_length(steps: int) -> int:
+    """Return the number of steps with which records are transformed, so that their ends do not meet."""
+    return next_fast_len(2 * steps, real=True)
+
+
+@dataclass(frozen=True, eq=False)
 class Band:
     """A linear map of records (..., steps, receivers) along the time: a band-pass of no phase, and then a gain.
 
@@ -22,6 +27,7 @@ class Band:
     steps : of the records
     lowest, highest : frequencies at which the response is one half, in hertz; None without a lower or upper end
     gain : power of the time by which records are then multiplied, 1 at the end of the record
+    weights : a further response, at the frequencies of a transform of :func:`padded_length` steps; None for 1
     """
 
     time_step: float
@@ -29,6 +35,7 @@ class Band:
     lowest: float | None = None
     highest: float | None = None
     gain: float = 0.0
+    weights: Tensor | None = None
 
     def __call__(self, records: Tensor) -> Tensor:
         """Return the records in the band."""
@@ -39,24 +46,37 @@ class Band:
 
     def noise_energy(self) -> float:
         """Return the expected energy of a trace of white noise of variance 1 in the band."""
-        passed = 1.0
-        if self._filters:
-            twice = torch.cat([self._response, self._response[1 : self._length - len(self._response) + 1]])
-            passed = float(twice.square().mean())
-        return passed * float(self._gains.square().sum())
+        return self._passed(2) * float(self._gains.square().sum())
+
+    def noise_samples(self) -> float:
+        r"""Return how many independent samples the energy of a trace of white noise in the band is a sum of.
+
+        With k of them the energy has a relative deviation of :math:`\sqrt{2 / k}`. Here
+        :math:`k = (\sum_i c_{ii})^2 / \sum_{ij} c_{ij}^2` with the covariance c of the band's samples, for a gain that
+        hardly changes while the filter rings.
+        """
+        squares = self._gains.square()
+        return self._passed(2) ** 2 / self._passed(4) * float(squares.sum() ** 2 / squares.square().sum())
+
+    def _passed(self, power: int) -> float:
+        """Return the mean over all frequencies of a power of the response."""
+        if not self._filters:
+            return 1.0
+        both = torch.cat([self._response, self._response[1 : self._length - len(self._response) + 1]])
+        return float((both**power).mean())
 
     @property
     def _filters(self) -> bool:
-        return self.lowest is not None or self.highest is not None
+        return any(each is not None for each in (self.lowest, self.highest, self.weights))
 
     @cached_property
     def _length(self) -> int:
-        return next_fast_len(2 * self.steps, real=True)
+        return padded_length(self.steps)
 
     @cached_property
     def _response(self) -> Tensor:
         frequencies = torch.fft.rfftfreq(self._length, self.time_step, dtype=torch.float64)
-        response = torch.ones_like(frequencies)
+        response = torch.ones_like(frequencies) if self.weights is None else self.weights.double()
         if self.highest is not None:
             response = response / (1.0 + (frequencies / self.highest) ** (2 * ORDER))
         if self.lowest is not None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.gfi.refinement.bands import Band
+from sciml.gfi.refinement.bands import Band, padded_length
 from sciml.numerics.random import generator
 from sciml.reference.waves import Acquisition, WaveSolver
 
@@ -21,6 +21,7 @@ BLUR = 3.0  # cells, over which it is averaged
 FAINTEST = 0.01  # of the brightest cell, what the illumination is relative to at least
 LOUDEST = 10.0  # factor by which records may be larger or smaller than those of the start
 OPPOSITE = -0.5  # correlation of records with those of the start, below which they seem to have the other sign
+RIPPLE = 2.0  # frequencies, of padded records, over which the power of the observed ones is averaged
 QUIET = 1e-6  # of the largest power of a spectrum, below which a wavelet is not determined
 
 
@@ -101,6 +102,36 @@ class ShotProblem:
         share = band.noise_energy() / self.acquisition.steps
         return noise**2 * share * float(self.observed.square().sum() / band(self.observed).square().sum())
 
+    def noise_deviation(self, band: Band) -> float:
+        """Return the relative deviation between draws of the noise of what :meth:`noise_floor` returns."""
+        return math.sqrt(2.0 / (band.noise_samples() * int(self.traces.sum())))
+
+    def signal(self, noise: float) -> Tensor:
+        r"""Return the Wiener filter that keeps what is signal in the observed records, one real response for all.
+
+        At each frequency it is :math:`(P - N)_+ / P`, where P is the mean power of the observed traces and N that of
+        white noise.
+
+        Parameters
+        ----------
+        noise : root mean square of the noise, as a share of that of the observed records
+
+        Returns
+        -------
+        Tensor
+            At the frequencies of a transform of :func:`~sciml.gfi.refinement.bands.padded_length` steps.
+
+        References
+        ----------
+        Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series, 1949, with the power of the
+        signal from the spectrum by subtraction: Boll, IEEE Transactions on Acoustics, Speech, and Signal Processing 27
+        (1979) 113.
+        """
+        power = self._spectra(self.observed.double()).abs().square().sum((0, 2))
+        power = torch.from_numpy(gaussian_filter1d(power.numpy(), RIPPLE, mode="mirror"))
+        expected = noise**2 * self.observed.double().square().sum()
+        return (power - expected).clamp(min=0.0) / power.clamp(min=torch.finfo(power.dtype).tiny)
+
     def shaped(self, records: Tensor) -> Tensor:
         """Return records with the wavelet that explains the observed ones best."""
         return torch.fft.irfft(self._filter(records)[:, None] * self._spectra(records), n=self._length, dim=-2)[
@@ -125,7 +156,7 @@ class ShotProblem:
 
     @property
     def _length(self) -> int:
-        return next_fast_len(2 * self.acquisition.steps, real=True)
+        return padded_length(self.acquisition.steps)
 
 
 @dataclass(frozen=True, eq=False)

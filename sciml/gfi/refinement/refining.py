@@ -20,7 +20,7 @@ from sciml.reference.waves.velocities import check_range, check_velocities
 
 DARK = 0.05  # added to the illumination, relative to that of the median cell, in what balances steps
 PATIENCE, LITTLE = 20, 0.005  # steps of a stage in which the misfit falls by less than this share are its last ones
-NOISE_MARGIN = 1.1  # of the expected misfit of noise, as that of one draw differs from it
+DEVIATIONS = 2.0  # above the expected misfit of noise, up to which a misfit may be that of noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,15 +115,13 @@ class Refiner:
     def __init__(self, problem: ShotProblem, settings: Refinement, engine: str = "numba") -> None:
         acquisition = problem.acquisition
         self.problem, self.settings, self.solver = problem, settings, WaveSolver(acquisition, engine)
+        weights = None if settings.noise is None else problem.signal(settings.noise)
+        time = acquisition.time_step, acquisition.steps
         self.bands = [
-            Band(
-                acquisition.time_step,
-                acquisition.steps,
-                *settings.ends_of_band(stage, acquisition.frequency),
-                stage.gain,
-            )
+            Band(*time, *settings.ends_of_band(stage, acquisition.frequency), stage.gain, weights)
             for stage in settings.stages
         ]
+        self.expected, self.floors = zip(*(self._of_noise(band) for band in self.bands), strict=True)
         check_range("the range from slowest to fastest", settings.slowest, settings.fastest, acquisition)
         self.descent = Descent(settings.slowest, settings.fastest)
         self.ends = settings.ends()
@@ -156,8 +154,8 @@ class Refiner:
         )
         state = replace(state, solves=state.solves + self.solver.count - before)
         misfits = np.append(state.recent, position.values[0])
-        is_long = len(misfits) > PATIENCE and self.settings.noise is None  # noise has its own criterion
-        gained_little = is_long and misfits[-1] > (1.0 - LITTLE) * misfits[0]
+        excess = misfits - self.expected[state.stage]
+        gained_little = len(misfits) > PATIENCE and excess[-1] > (1.0 - LITTLE) * excess[0]
         if position is state.position or gained_little:
             return self._next_stage(replace(state, position=position, reached=False, stalled=True), scene)
         return replace(state, position=position, recent=misfits[-PATIENCE:])
@@ -173,19 +171,27 @@ class Refiner:
         return state.stage == len(self.bands)
 
     def weights(self, state: State) -> np.ndarray:
-        """Return the weights of misfit and priors at the present map, (1 + priors,)."""
+        """Return the weights of misfit and priors at the present map, (1 + priors,): by the misfit beyond the noise."""
         misfit, *penalties = state.position.values
+        beyond = max(float(misfit) - self.expected[min(state.stage, len(self.bands) - 1)], 0.0)
         pairs = zip(self.settings.priors, penalties, strict=True)
-        return np.array([1.0, *(prior.weight(misfit, penalty) for prior, penalty in pairs)])
+        return np.array([1.0, *(prior.weight(beyond, penalty) for prior, penalty in pairs)])
 
     def _reached(self, state: State) -> bool:
-        noise, band = self.settings.noise, self.bands[state.stage]
-        floor = None if noise is None else NOISE_MARGIN * self.problem.noise_floor(noise, band)
-        return floor is not None and bool(state.position.values[0] <= floor)
+        return bool(state.position.values[0] <= self.floors[state.stage])
+
+    def _of_noise(self, band: Band) -> tuple[float, float]:
+        """Return the misfit in a band that noise is expected to cause, and the most that it may; 0 without noise."""
+        noise = self.settings.noise
+        if noise is None:
+            return 0.0, 0.0
+        expected = self.problem.noise_floor(noise, band)
+        return expected, expected * (1.0 + DEVIATIONS * self.problem.noise_deviation(band))
 
     def _is_ready(self, state: State) -> bool:
-        """Return whether the records in the band of the next stage already agree but for a small misfit."""
-        return state.stage + 1 < len(self.bands) and state.position.watched <= self.settings.ready
+        """Return whether the records in the band of the next stage agree but for noise and a small misfit."""
+        following = state.stage + 1
+        return following < len(self.bands) and state.position.watched - self.expected[following] <= self.settings.ready
 
     def _next_stage(self, state: State, scene: Scene) -> State:
         """Return the state at the beginning of the next stage, which evaluates its misfit at the present map."""

@@ -47,7 +47,7 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Refinement:
-    """The algorithm: stages from low frequencies to the full band, each by L-BFGS steps within bounds.
+    r"""The algorithm: stages from low frequencies to the full band, each by L-BFGS steps within bounds.
 
     Parameters
     ----------
@@ -59,9 +59,13 @@ class Refinement:
         reflect and receivers record little; None to compare down to zero
     balance : power of the illumination by which gradients are divided on both sides, so that deep cells move as soon as
         shallow ones
-    ready : misfit in the band of the next stage at which a stage ends, as it then has no cycle to skip
-    noise : root mean square of the noise as a share of that of the observed records, where it is known; a stage ends as
-        soon as its misfit is what the noise alone would cause (Morozov's discrepancy principle)
+    ready : misfit in the band of the next stage, beyond that of the noise, at which a stage ends, as it then has no
+        cycle to skip
+    noise : root mean square of white noise as a share of that of the observed records, where it is known. Records are
+        then compared behind a Wiener filter (:meth:`~sciml.gfi.refinement.ShotProblem.signal`); with the misfit eta
+        that the noise is expected to cause there, and k independent samples, a stage ends as soon as its misfit is at
+        most :math:`\eta (1 + 2 \sqrt{2 / k})` (Morozov's discrepancy principle), and weights of priors go with the
+        misfit beyond eta
     unknown_wavelet : whether the acquisition's wavelet is a guess, to be found with the map
     """
 

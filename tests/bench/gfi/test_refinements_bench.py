@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from scipy.ndimage import gaussian_filter
 
 from sciml.bench.gfi import refinements
+from sciml.bench.gfi.benchmark import BENCHMARK
 from sciml.bench.gfi.rows.refinements import GROUPS
-from sciml.reference.layered_maps import layered_maps
+from sciml.bench.grouped import QUICK
+
+JOBS = {(job["group"], job["method"]): job for job in BENCHMARK.jobs(QUICK)}
+SMALL = {"seed": 7, "solves": 8, "maps": 1, "pairs": 3}
 
 
-@pytest.fixture(autouse=True)
-def generated(monkeypatch):
-    """Numbers in place of genuine maps, and one generated map."""
-    maps = np.broadcast_to(np.arange(500.0)[:, None, None], (500, 70, 70))
-    monkeypatch.setattr(refinements, "_file", lambda name: maps)
+@pytest.fixture
+def network(monkeypatch):
+    """A network that returns a smoothed map of the family, whatever the records."""
+
+    def task():
+        smooth = gaussian_filter(refinements.genuine_maps("curvevel-a", "vmodel10")[0], 6.0)
+        return lambda records: torch.from_numpy(smooth)[None, None].float().expand(len(records), -1, -1, -1)
+
+    monkeypatch.setattr(refinements, "shipped_task", task)
+
+
+def measured(group, method, **changes):
+    job = {**JOBS[group, method], **changes}
+    return getattr(refinements, job["function"].partition(":")[2])(job)
 
 
 def test_every_limit_and_headline_is_that_of_a_row_with_a_function():
@@ -24,23 +39,55 @@ def test_every_limit_and_headline_is_that_of_a_row_with_a_function():
         for row in group.rows:
             assert callable(getattr(refinements, row.function.partition(":")[2]))
             refinements._settings({"seed": 1, **row.settings})
+            assert row.settings.get("start", "network") in refinements.STARTS
 
 
-def test_the_seeds_share_the_sixteen_maps_among_them():
+def test_the_seeds_share_the_sixteen_maps_among_them(monkeypatch):
+    maps = np.broadcast_to(np.arange(500.0)[:, None, None], (500, 70, 70))
+    monkeypatch.setattr(refinements, "genuine_maps", lambda family, name: maps)
     taken = [refinements.tested_maps({"seed": seed})[:, 0, 0] for seed in (301, 302, 303)]
     assert sorted(np.concatenate(taken)) == list(range(0, 496, 31))
     assert len(refinements.tested_maps({"seed": 301, "maps": 2})) == 2
 
 
+def test_maps_of_families_without_genuine_files_are_generated():
+    first, second = (refinements.tested_maps({"seed": seed, "family": "style-a", "maps": 2}) for seed in (301, 302))
+    assert first.shape == second.shape == (2, 70, 70)
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.usefixtures("generated")
 @pytest.mark.parametrize(
-    "job",
+    "changes",
     [{"start": "smoothed"}, {"start": "profile", "noise": 0.3, "missing": 0.3, "unknown_wavelet": True}],
     ids=["smoothed", "everything"],
 )
-def test_a_few_solves_decrease_the_misfit(job, monkeypatch):
-    monkeypatch.setattr(refinements, "_file", lambda name: layered_maps("curvevel-a", range(2)).astype(float))
-    monkeypatch.setattr(refinements, "tested_maps", lambda job: refinements._file("any")[:1])
-    found = refinements.refined({"seed": 7, "solves": 8, **job})
+def test_a_few_solves_decrease_the_misfit(changes):
+    found = refinements.refined({**SMALL, **changes})
     assert found["failed"] is None
     assert 0.0 < found["last"]["misfit"] < 1.0 and 8 <= found["last"]["solves"] < 20
     assert found["last"]["change"] == pytest.approx(found["last"]["error"] / found["last"]["start"] - 1.0)
+
+
+@pytest.mark.usefixtures("generated", "network")
+def test_a_start_near_the_truth_wins_against_the_best_classical_one():
+    found = measured("refined-network", "classical", **{**SMALL, "solves": 5})["last"]
+    assert found["won"] == 1.0 and found["network"] < found["error"]
+
+
+@pytest.mark.usefixtures("generated", "network")
+def test_the_spread_over_starts_is_compared_with_the_error_of_their_mean():
+    found = measured("spread", "starts", **{**SMALL, "solves": 5}, starts=3)["last"]
+    assert -1.0 <= found["rank"] <= 1.0 and 0.0 < found["covered"] <= 1.0
+    fields = refinements._smooth_fields(3, (70, 70), torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(fields.std((1, 2)), [0.0, 150.0, 150.0])
+
+
+@pytest.mark.usefixtures("generated")
+def test_rows_that_begin_at_the_network_say_that_there_are_no_weights(monkeypatch):
+    from sciml.bench.gfi import networks
+
+    networks.shipped_task.cache_clear()
+    monkeypatch.setattr(networks, "SHIPPED", "gfi/none")
+    for method in ("network-80", "classical"):
+        assert "no shipped weights" in measured("refined-network", method, **SMALL)["failed"]

@@ -5,6 +5,6 @@ a group here, with the columns that show its quantities and its limits.
 """
 
 from sciml.bench.frame import Group
-from sciml.bench.gfi.rows import maps, refinements, waves
+from sciml.bench.gfi.rows import maps, networks, refinements, waves
 
-GROUPS: tuple[Group, ...] = (*waves.GROUPS, *maps.GROUPS, *refinements.GROUPS)
+GROUPS: tuple[Group, ...] = (*waves.GROUPS, *maps.GROUPS, *networks.GROUPS, *refinements.GROUPS)
