@@ -16,6 +16,7 @@ BENCHMARKS = {
     "cgs": "sciml.bench.cgs.benchmark:BENCHMARK",
     "hcmoe": "sciml.bench.hcmoe.benchmark:BENCHMARK",
     "gfi": "sciml.bench.gfi.benchmark:BENCHMARK",
+    "generative": "sciml.bench.generative.benchmark:BENCHMARK",
     "training": "sciml.bench.training.benchmark:BENCHMARK",
 }
 

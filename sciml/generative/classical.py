@@ -83,6 +83,7 @@ class LinearGaussian(ClassicalEnsemble):
     ----------
     ridge : relative to the largest squared singular value of the features
     shrinkage : lambda
+    left_one_out : mean of each item of the training by the fit to all others, ``(n, ...)``
 
     References
     ----------
@@ -92,6 +93,7 @@ class LinearGaussian(ClassicalEnsemble):
 
     ridge: float
     shrinkage: float
+    left_one_out: Tensor
 
     def __init__(self, condition: Tensor, data: Tensor, degree: int = 1) -> None:
         condition, data = _pairs(condition, data)
@@ -100,6 +102,7 @@ class LinearGaussian(ClassicalEnsemble):
         targets, features = data.flatten(1).double(), self._features(condition)
         self._mean, self._origin = targets.mean(0), features.mean(0)
         residuals = self._regress(features - self._origin, targets - self._mean)
+        self.left_one_out = (targets - residuals).to(data.dtype).reshape(data.shape)
         self.shrinkage = _likeliest_shrinkage(residuals)
         self._root = torch.linalg.cholesky(_shrunk(residuals, self.shrinkage))
 

@@ -189,8 +189,8 @@ def descended(data: Tensor, residual: Residual, strength: float = 1.0, metric: T
     InputError
         The residual is not finite.
     """
-    with torch.enable_grad():
-        at = data.detach().requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():  # samples are drawn without gradients
+        at = data.detach().clone().requires_grad_()
         missed = residual(at)
         size = missed.flatten(1).square().sum(1)
         (gradient,) = torch.autograd.grad(size.sum() / 2, at)

@@ -115,6 +115,15 @@ def test_residual_guidance_ends_on_the_solutions_of_an_equation(path):
         sample(ResidualGuidance(flow, lambda z: z / 0.0), points(), 2, Euler())
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_residual_guidance_finds_its_gradients_where_none_are_recorded(mode):
+    flow = ResidualGuidance(ExactGaussian(LinearPath()), lambda z: z.sum(1, keepdim=True))
+    with mode():
+        found = sample(flow, points(), 3, Euler())
+    assert not found.requires_grad
+    assert found.sum(1) == pytest.approx(torch.zeros(5, **DOUBLE), abs=1e-12)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_constrained_samples_of_normal_data_have_the_conditional_law(path):
     # z ~ N(0, I) given that its entries sum to 2: mean 2/3 each, covariance I - 1/3.
