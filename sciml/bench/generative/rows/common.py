@@ -24,9 +24,7 @@ BY_CALLS = tuple(Column(f"energy_{calls}", f"with {calls} call{'s' * (calls > 1)
 COSTS = (Column("update", "an update [ms]", SHORT), Column("draw", "a member [ms]", SHORT))
 
 
-def row(
-    method: str, title: str, function: str, kind: Kind = "ours", *, screened: bool = False, **settings: Any
-) -> Row:
+def row(method: str, title: str, function: str, kind: Kind = "ours", *, screened: bool = False, **settings: Any) -> Row:
     """Return a row on simulations of the common sizes; a quick run has few simulations, updates and calls.
 
     Parameters

@@ -28,7 +28,7 @@ GROUPS = (
             _row("free", "no guidance", "none"),
             _row("scale-1.5", "classifier-free, scale 1.5", "classifier-free", scale=1.5),
             _row("scale-3", "classifier-free, scale 3", "classifier-free", scale=3.0),
-            _row("adaptive", "adaptive, scale 1.5", "adaptive", scale=1.5, threshold=0.991),
+            _row("adaptive", "adaptive, scale 1.5", "adaptive", scale=1.5, threshold=0.95),
             _row("positive", "by the residual of smoke below 0", "positive", strength=1.0),
             _row("constraints", "the numbers as constraints", "constraints"),
         ),
