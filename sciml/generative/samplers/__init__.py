@@ -4,6 +4,7 @@
 sampler                     order    for
 ==========================  =======  =========================================================================
 :class:`Euler`              1        straight flows, and reflowed ones in one to four calls
+:class:`GaussianSteps`      1 or 2   one to eight calls, where the deviation under the condition is known
 :class:`Heun`               2        many calls; two for each step
 :class:`AdamsBashforth2`    2        four to twenty calls, one for each step
 :class:`HeavyBall`          1 to 4   the same where strong guidance makes velocities oscillate
@@ -21,6 +22,7 @@ which the first axis is the batch.
 from sciml.generative.samplers.base import Run, Sampler, sample
 from sciml.generative.samplers.denoising import DDIM, DDPM, ConsistencySteps
 from sciml.generative.samplers.deterministic import AdamsBashforth2, Euler, HeavyBall, Heun
+from sciml.generative.samplers.gaussian import GaussianSteps, conditional_deviation
 from sciml.generative.samplers.stochastic import StochasticEuler, StochasticHeun
 
 __all__ = [
@@ -29,11 +31,13 @@ __all__ = [
     "AdamsBashforth2",
     "ConsistencySteps",
     "Euler",
+    "GaussianSteps",
     "HeavyBall",
     "Heun",
     "Run",
     "Sampler",
     "StochasticEuler",
     "StochasticHeun",
+    "conditional_deviation",
     "sample",
 ]

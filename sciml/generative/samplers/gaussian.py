@@ -1,0 +1,118 @@
+r"""Steps that are exact for normal data, and accurate where the law under a condition is near to a normal one.
+
+Give each entry of the data a deviation d, about that of the data from their mean under a condition. In the variables
+
+.. math:: y = \frac{x - \sigma m}{\sqrt V}, \qquad w = \frac{\alpha}{\sqrt V}, \qquad V = \alpha^2 d^2 + \sigma^2 s^2
+
+the flow of any data is :math:`dy/dw = \mu`, where
+
+.. math:: \mu = \hat z - \frac{\alpha d^2}{\sigma s^2} (\hat x_0 - m)
+
+is the mean of the normal law with this d that has the same estimates :math:`\hat z, \hat x_0` at the point. For normal
+data it does not change, so that one step is exact. For others it changes slowly, while the velocity turns sharply when
+the noise is as small as d, which spoils the spread of other samplers in few calls. With d = 0 it is DDIM. A step is
+
+.. math:: x_{t'} = g (x - \sigma m) + \sigma' m + (\alpha' - g \alpha) \mu, \qquad g = \sqrt{V' / V} .
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.checks import finite, real_tensor, whole_number
+from sciml.errors import InputError
+from sciml.generative.flows import Condition, Flow
+from sciml.generative.samplers.base import Run, Sampler
+
+TABLE = 1001  # times between which those of steps are interpolated
+LEAST = 0.01  # of the deviation of the source, below which steps are not refined for an entry
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianSteps(Sampler):
+    r"""Steps that are exact for normal data with given deviations, one call each.
+
+    With order 2 the mean :math:`\mu` is extrapolated linearly in w from the present and the last step, by no more than
+    equal steps would need. Steps are equal in the mean of the clock and of w, which rises late.
+
+    Parameters
+    ----------
+    deviation : d, not negative, in a shape that expands to one item: see :func:`conditional_deviation`
+    order : 1 or 2
+
+    Raises
+    ------
+    InputError
+        A deviation is negative or not finite, or the order is another one.
+
+    References
+    ----------
+    The idea of such variables is that of Pandey, Rudolph and Mandt, "Efficient integrators for diffusion generative
+    models", 2024, and that of the solution for normal data that of Wang and Vastola, "The unreasonable effectiveness of
+    Gaussian score approximation for diffusion models", 2024; deviations under a condition are ours.
+    """
+
+    deviation: Tensor | float
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        whole_number("the order of Gaussian steps", self.order, at_least=1, at_most=2)
+        deviation = finite("the deviations of the data", torch.as_tensor(self.deviation))
+        if bool((deviation < 0).any()):
+            raise InputError(
+                f"the least of the deviations of the data is {float(deviation.min()):g}, expected none below 0; take "
+                "those of conditional_deviation."
+            )
+
+    def times(self, steps: int, run: Run) -> list[float]:
+        """Return the ends of so many steps from 0 to 1."""
+        path = run.flow.path
+        table = torch.linspace(0, 1, TABLE, dtype=torch.float64)
+        at, clock = path.coefficients(table), path.clock(table)
+        deviation = torch.as_tensor(self.deviation).detach().cpu().double().flatten().clamp(min=LEAST * path.noise)
+        alpha, sigma = at.alpha[:, None] * deviation, at.sigma[:, None] * path.noise
+        rise = (alpha / (alpha.square() + sigma.square()).sqrt()).mean(1)  # w over its last value
+        position = (clock - clock[0]) / (clock[-1] - clock[0]) + (rise - rise[0]) / (rise[-1] - rise[0])
+        return np.interp(np.linspace(0, 2, steps + 1), position.numpy(), table.numpy()).tolist()
+
+    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
+        """Yield time and points after each step."""
+        x, centre, last = start, run.centre(start), None
+        variance, noise = torch.as_tensor(self.deviation).to(x).square(), run.flow.path.noise**2
+        for begin, end in pairwise(self.times(steps, run)):
+            now, then = (run.at(time).to(x) for time in (begin, end))
+            data, source = run.pair(x, begin)
+            mean = data - now.alpha * variance / (now.sigma * noise) * (source - centre)
+            size, after = ((at.alpha.square() * variance + at.sigma.square() * noise).sqrt() for at in (now, then))
+            rise = then.alpha / after - now.alpha / size
+            ahead = mean
+            if self.order == 2 and last is not None:
+                ahead = mean + (rise / last[1]).clamp(max=1) / 2 * (mean - last[0])
+            kept = after / size
+            x = kept * (x - now.sigma * centre) + then.sigma * centre + (then.alpha - kept * now.alpha) * ahead
+            last = mean, rise
+            yield end, x
+
+
+def conditional_deviation(flow: Flow, data: Tensor, start: Tensor, condition: Condition | None = None) -> Tensor:
+    r"""Return the deviation of data from their estimate at the source, in each entry, in the shape of one item.
+
+    The source says nothing about the data, so that the estimate there is their mean under the condition, and the
+    deviation that of :class:`GaussianSteps`. Take data that the network was not trained on.
+
+    Parameters
+    ----------
+    flow : from source to data
+    data, start : of the same items, ``(batch, ...)``; a source for each
+    condition : what the network is given by name
+    """
+    real_tensor("the data", data)
+    with torch.no_grad():
+        missed = data - flow.data(start, start.new_zeros(len(start)), condition)
+    return missed.square().mean(0).sqrt()
