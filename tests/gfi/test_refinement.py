@@ -201,6 +201,7 @@ def test_a_refinement_that_gains_little_stops_before_its_solves_are_used_up(star
     monkeypatch.setattr("sciml.gfi.refinement.refining.LITTLE", 0.9)
     refined = refine(start, observed, small_acquisition(), Refinement(solves=40, stages=[Stage()]))
     assert refined.status == Status.STALLED
+    assert refined.history[-1].misfit == refined.misfit  # the last step is told, too
     assert 5 < refined.solves < 30 and refined.misfit < refined.start_misfit
 
 
@@ -268,6 +269,11 @@ def test_records_that_the_known_wavelet_cannot_have_made_are_refused(start, obse
     expected = ShotProblem(torch.from_numpy(observed), small_acquisition(), unknown_wavelet=True)
     found, plain = (Refiner(each, settings).begin(start).start_misfit for each in (problem, expected))
     assert found == pytest.approx(plain, rel=1e-3)
+
+
+def test_noise_in_percent_is_refused():
+    with pytest.raises(InputError, match=r"the noise is 5, expected .*; give a share of the records, 0\.05 for 5 %"):
+        Refinement(noise=5)
 
 
 def test_stages_whose_band_ends_before_it_begins_are_refused():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class ShotProblem:
     observed: Tensor
     acquisition: Acquisition
     unknown_wavelet: bool = False
+    _bands: dict[Band, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.acquisition.check_records("the observed records", self.observed)
@@ -59,10 +60,16 @@ class ShotProblem:
 
     def misfit(self, records: Tensor, band: Band) -> Tensor:
         """Return |B (p - d)|^2 / |B d|^2 of records p (shots, steps, receivers), differentiable, in a band B."""
-        observed = band(self.observed)
+        observed = self.observed_in(band)
         fitted = self.shaped(records) if self.unknown_wavelet else records
         difference = torch.where(self.traces, band(fitted) - observed, 0.0)
         return difference.square().sum() / observed.square().sum()
+
+    def observed_in(self, band: Band) -> Tensor:
+        """Return the observed records in a band, which are kept for the next call."""
+        if band not in self._bands:
+            self._bands[band] = band(self.observed)
+        return self._bands[band]
 
     def check_size(self, records: Tensor) -> None:
         """Refuse observed records that the known wavelet cannot have made, by those of the start.
@@ -100,7 +107,7 @@ class ShotProblem:
         band : in which records are compared
         """
         share = band.noise_energy() / self.acquisition.steps
-        return noise**2 * share * float(self.observed.square().sum() / band(self.observed).square().sum())
+        return noise**2 * share * float(self.observed.square().sum() / self.observed_in(band).square().sum())
 
     def noise_deviation(self, band: Band) -> float:
         """Return the relative deviation between draws of the noise of what :meth:`noise_floor` returns."""

@@ -36,7 +36,7 @@ class State:
     start_misfit : its misfit in the last stage's band
     illumination : there, (nz, nx)
     recent : misfits of the last steps of this stage, at most :data:`PATIENCE` of them
-    stalled : whether the last stage that ended found no step any more, or several that gained little
+    stalled : whether this stage found no step any more, or several that gained little; the last one once all are over
     reached : whether the misfit of the last stage that ended was that of the noise
     """
 
@@ -146,8 +146,9 @@ class Refiner:
             return state
         before, scene = self.solver.count, _scene(state.start, state.illumination)
         reached = self._reached(state)
-        if reached or self._is_ready(state) or state.solves >= self.ends[state.stage]:
-            return self._next_stage(replace(state, reached=reached, stalled=False), scene)
+        is_over = reached or self._is_ready(state) or state.solves >= self.ends[state.stage]
+        if is_over or state.stalled:
+            return self._next_stage(replace(state, reached=reached, stalled=not is_over), scene)
         terms, weights = self._terms(state.stage, scene), self.weights(state)
         position = self.descent.step(
             state.position, terms, weights, self._preconditioner(state.stage, state.illumination)
@@ -156,9 +157,8 @@ class Refiner:
         misfits = np.append(state.recent, position.values[0])
         excess = misfits - self.expected[state.stage]
         gained_little = len(misfits) > PATIENCE and excess[-1] > (1.0 - LITTLE) * excess[0]
-        if position is state.position or gained_little:
-            return self._next_stage(replace(state, position=position, reached=False, stalled=True), scene)
-        return replace(state, position=position, recent=misfits[-PATIENCE:])
+        stalled = position is state.position or bool(gained_little)
+        return replace(state, position=position, recent=misfits[-PATIENCE:], stalled=stalled)
 
     def modelled(self, velocity: np.ndarray) -> torch.Tensor:
         """Return the records (shots, steps, receivers) of a map (nz, nx), with the wavelet that is compared."""
@@ -201,7 +201,8 @@ class Refiner:
         before = self.solver.count
         position = Position.at(state.position.point, self._terms(stage, scene))
         solves = state.solves + self.solver.count - before
-        return replace(state, position=position, stage=stage, solves=solves, recent=position.values[:1])
+        recent = position.values[:1]
+        return replace(state, position=position, stage=stage, solves=solves, recent=recent, stalled=False)
 
     def _terms(self, stage: int, scene: Scene, modelled: Modelled | None = None) -> Callable[[np.ndarray], Trial]:
         """Return the misfit of a stage and the penalties of the priors as functions of the flattened map."""
@@ -219,7 +220,8 @@ class Refiner:
                 return np.stack([self._projected(each).ravel() for each in fields])
 
             values = np.array([misfit, *(value for value, _ in penalties)])
-            return Trial(values, gradients, found.misfit(self.problem, self.bands[following])[0])
+            watched = misfit if following == stage else found.misfit(self.problem, self.bands[following])[0]
+            return Trial(values, gradients, watched)
 
         return evaluate
 

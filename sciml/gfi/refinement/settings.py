@@ -89,9 +89,10 @@ class Refinement:
             object.__setattr__(self, f"{name}s", tuple(given))
         if not self.stages:
             raise InputError("a refinement has no stages, expected at least one.")
-        for name in ("lowest", "noise"):
-            if getattr(self, name) is not None:
-                positive(f"the {name.replace('lowest', 'lowest frequency')}", getattr(self, name))
+        if self.lowest is not None:
+            positive("the lowest frequency", self.lowest)
+        if self.noise is not None:
+            number("the noise", self.noise, above=0.0, below=1.0, remedy="give a share of the records, 0.05 for 5 %")
         self._check_bands()
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
