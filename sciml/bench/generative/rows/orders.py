@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.frame import Bound, Column, Group, Limit, Row
+from sciml.bench.frame import Bound, Case, Column, Group, Limit, Row
 from sciml.bench.generative.rows.common import TWO, within
 from sciml.bench.generative.rows.samplers import TITLES
 
@@ -34,6 +34,7 @@ GROUPS = (
             *(Limit(f"moments, {TITLES[name]}", name, (Bound("moments", 1e-3),)) for name in ("heun", "ab2")),
             Limit("moments with noise, in standard errors", "stochastic-heun", (Bound("errors", 3.0, form=TWO),)),
         ),
+        (Case("exact flow of Gaussian data, 64 calls: error of the moments", "ab2", "moments"),),
         note="A linear path from standard normal noise to data with mean 0.7 and deviation 0.4. Orders are those from "
         "32 to 128 calls; samplers of orders above 2 start with lower ones.",
     ),
