@@ -107,6 +107,8 @@ class RefineTask(SolveTask):
         start, truth = self.files["start"], self.files["truth"]
         truth = shots.truth if truth is None else self.survey.read_map(truth)
         start = self._rising() if start is None else self.survey.read_map(start)
+        if not self.found.any():
+            self.found.copy_(torch.from_numpy(start))  # the map until the first block has ended
         given = {"records": shots.records, "start": start, "truth": np.empty(0) if truth is None else truth}
         self._given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in given.items()}
         problem = ShotProblem(self._given["records"], shots.acquisition, refinement.unknown_wavelet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,8 @@ from sciml.errors import InputError
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
 
+SAME = 1e-3  # of a time step or a frequency: what it may differ by
+HALF_CELL = 0.5  # by which sources and receivers may lie aside, as those of lines may
 _NUMBERS = ("spacing", "time_step", "frequency")
 _ARRAYS = ("sources", "receivers", "wavelet")
 
@@ -61,6 +64,36 @@ class StoredAcquisition(nn.Module):
             )
         if acquisition.receivers.ndim != 2:
             raise InputError("the receivers of the data move with the source, expected the same ones for all shots.")
+
+    def check_alike(self, acquisition: Acquisition, name: str) -> None:
+        """Refuse an acquisition that is not the one in the buffers up to a common factor of lengths and times.
+
+        Parameters
+        ----------
+        acquisition : of the data
+        name : of the data, for the sentence
+        """
+        self.check(acquisition)
+        if not bool(self.is_known):
+            return
+        factor = acquisition.spacing / float(self.spacing)
+        kept = self.get().scaled(factor)
+        for what, unit, tolerance in (
+            ("time_step", "s", SAME * kept.time_step),
+            ("frequency", "Hz", SAME * kept.frequency),
+            ("sources", "m", HALF_CELL * kept.spacing),
+            ("receivers", "m", HALF_CELL * kept.spacing),
+        ):
+            found, wanted = (np.asarray(getattr(each, what), dtype=np.float64) for each in (acquisition, kept))
+            worst = int(np.abs(found - wanted).argmax())
+            if abs(found.flat[worst] - wanted.flat[worst]) > tolerance:
+                raise InputError(
+                    f"{name} was shot otherwise than the pairs of the training: {what.replace('_', ' ')} "
+                    f"{found.flat[worst]:g} {unit}, expected {wanted.flat[worst]:g} {unit} over cells of "
+                    f"{kept.spacing:g} m; give pairs of the same acquisition."
+                )
+        if acquisition.free_surface != kept.free_surface:
+            raise InputError(f"{name} was shot with free_surface={acquisition.free_surface}, unlike the training.")
 
     def get(self) -> Acquisition:
         """Return the acquisition whose values lie in the buffers.

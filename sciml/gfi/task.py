@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
 
 from sciml.checks import instance, number, whole_number
-from sciml.errors import ConfigError
+from sciml.errors import ConfigError, InputError
 from sciml.gfi.data import ShotMapPairs, mirrored_records
 from sciml.gfi.losses import deviation, warm_up
 from sciml.gfi.networks.base import (
@@ -30,6 +31,8 @@ from sciml.reference.layered_maps import HIGHEST, LOWEST
 from sciml.training.task import PredictionProgress, Task
 
 Batch = dict[str, Tensor]
+FIRST = 8  # records of a folder whose size stands for that of all
+OTHER_UNIT = 10.0  # factor between the size of records and of those of the training that shows another unit
 
 
 class SeismicTask(Task):
@@ -78,12 +81,27 @@ class SeismicTask(Task):
         Raises
         ------
         InputError
-            If the other folder begins with the same map as that of the training: its pairs have been learned.
+            If the other folder begins with the same map as that of the training: its pairs have been learned; or if it
+            was shot otherwise, or its records are of another size.
         """
         pairs = _pairs(data)
+        self.stored_acquisition.check_alike(pairs.folder.acquisition, pairs.path)
         self.check_data(pairs)
+        self._check_size(pairs)
         pairs.test_on_unseen(int(self.trained_on))
         return super().evaluate(pairs)
+
+    def _check_size(self, pairs: ShotMapPairs) -> None:
+        """Refuse records that are far larger or smaller than those of the training, as in another unit."""
+        if not bool(self.network.scales.is_fitted):
+            return
+        first = pairs.folder.records(range(min(pairs.folder.count, FIRST)))
+        ratio = float(first.std(dtype=np.float64)) / float(self.network.scales.deviation)
+        if not 1 / OTHER_UNIT < ratio < OTHER_UNIT:
+            raise InputError(
+                f"the records in {pairs.path} are {ratio:.3g} times as large as those of the training, expected the "
+                "same unit; divide them by as much."
+            )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the batch in the precision of the network, whatever the trainer's is."""

@@ -19,7 +19,7 @@ from sciml.gfi.remarks import remarks
 from sciml.mesh.series import read_series
 from sciml.reference.waves import Acquisition, WaveSolver
 from sciml.run_records import read_rows
-from sciml.training import load_field
+from sciml.training import load_field, load_task
 from sciml.training.config import config_from_values
 from sciml.training.run import evaluate, finished, train
 
@@ -125,6 +125,13 @@ def test_a_run_that_was_killed_ends_with_the_same_bits(whole, folder, tmp_path, 
     }
     fields = [read_series(run / "fields.xdmf")["wave_speed"].values for run in (whole, tmp_path / "run")]
     np.testing.assert_array_equal(*fields)
+
+
+def test_before_the_first_block_has_ended_the_map_is_the_start(folder, tmp_path, monkeypatch):
+    with stopped_after(0, monkeypatch):
+        train(inversion(folder), tmp_path / "run")
+    found = load_task(tmp_path / "run").found.numpy()
+    np.testing.assert_array_equal(found, np.load(folder / "start.npy").reshape(SHAPE))
 
 
 def test_records_that_changed_are_not_resumed(folder, tmp_path, monkeypatch):

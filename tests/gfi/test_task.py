@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -162,6 +163,27 @@ def test_pairs_of_the_training_s_seed_are_not_evaluated_as_unseen(run: Path, tmp
     seismic_pairs.write(tmp_path / "fewer", 10, drawn=80)
     with pytest.raises(InputError, match="the network has learned them"):
         evaluate(run / "run", tmp_path / "fewer")
+
+
+def test_pairs_of_another_acquisition_or_unit_are_not_evaluated_as_those_of_the_training(
+    run: Path, tmp_path: Path
+) -> None:
+    own, found = seismic_pairs.acquisition(), evaluate(run / "run", run / "other")
+    seismic_pairs.write(tmp_path / "scaled", 30, seed=1, shot_by=own.scaled(2.0))
+    assert evaluate(run / "run", tmp_path / "scaled") == found
+    changes = {
+        "wide": (seismic_pairs.acquisition((1.0, 9.0)), "sources 90 m, expected 100 m"),
+        "fine": (replace(own, time_step=5e-4), r"time step 0\.0005 s, expected 0\.001 s over cells of 10 m"),
+        "deep": (replace(own, frequency=10.0), "frequency 10 Hz, expected 15 Hz"),
+    }
+    for name, (shot_by, words) in changes.items():
+        seismic_pairs.write(tmp_path / name, 4, seed=2, shot_by=shot_by)
+        with pytest.raises(InputError, match=rf"{name} was shot otherwise than the pairs of the training: {words}"):
+            evaluate(run / "run", tmp_path / name)
+    _, records = seismic_pairs.write(tmp_path / "loud", 4, seed=2)
+    np.save(tmp_path / "loud" / "data" / "data1.npy", 1000 * records)
+    with pytest.raises(InputError, match=r"loud are .* times as large as those of the training"):
+        evaluate(run / "run", tmp_path / "loud")
 
 
 def test_predictions_are_averaged_with_mirrored_ones_for_symmetric_sources_alone(tmp_path: Path) -> None:
