@@ -293,15 +293,18 @@ class AutoLinearTask(TwoWayTask):
 
         The latter have no gradients in the autoencoders.
         """
-        network, scales = self.network, self.network.scales
-        with torch.no_grad():
-            records = network.records.encoder(scales.encode_records(batch["records"]))
-            velocity = network.maps.encoder(scales.encode_map(batch["map"]))
-        mask = batch.get("mask")
+        network, scales, mask = self.network, self.network.scales, batch.get("mask")
+        given = scales.encode_records(batch["records"]), scales.encode_map(batch["map"])
+        pairs = list(zip((network.records, network.maps), given, strict=True))
+        codes = [part.encoder(values) for part, values in pairs]
+        back = sum(
+            (part.decoder(code) - values).square().mean() for (part, values), code in zip(pairs, codes, strict=True)
+        )
+        records, velocity = (code.detach() for code in codes)
         return {
             "map_code": deviation(network.translated(records, network.inverse), velocity, 1.0, mask),
             "records_code": deviation(network.translated(velocity, network.model), records, 1.0, mask),
-            **self.reconstruction(batch),
+            "reconstruct": back,
         }
 
 

@@ -128,8 +128,13 @@ def test_auto_linear_trains_its_autoencoders_without_the_linear_maps() -> None:
     with seeded(0):
         network = AutoLinear(latent=8, code_channels=1, width=4, records_shape=(2, 200, 28), map_shape=(30, 28))
     given = {"records": (2, 2, 200, 28), "map": (2, 1, 30, 28)}
-    terms = AutoLinearTask(network).loss({name: torch.rand(size) for name, size in given.items()})
+    task, pairs = AutoLinearTask(network), {name: torch.rand(size) for name, size in given.items()}
+    terms = task.loss(pairs)
     known_names("term", terms, ("map_code", "records_code", "reconstruct"))
+    assert float(terms["reconstruct"].detach()) == pytest.approx(
+        float(task.reconstruction(pairs)["reconstruct"].detach()), rel=1e-5
+    )
+    assert int(network.records.encoder[0][1].num_batches_tracked) == 2  # once for each of the two losses above
     (terms["map_code"] + terms["records_code"]).backward()
     assert all(weight.grad is None for part in (network.records, network.maps) for weight in part.parameters())
     assert bool(network.inverse.weight.grad.abs().sum() > 0) and bool(network.model.weight.grad.abs().sum() > 0)
