@@ -53,10 +53,6 @@ class Coefficients(NamedTuple):
     alpha_rate: Tensor
     sigma_rate: Tensor
 
-    def to(self, x: Tensor) -> Coefficients:
-        """Return the coefficients in the type and place of a tensor."""
-        return Coefficients(*(each.to(x) for each in self))
-
     def beside(self, x: Tensor) -> Coefficients:
         """Return the coefficients of times ``(batch,)`` so that they multiply the items ``(batch, ...)``."""
         return Coefficients(*(expand(each, x) for each in self))

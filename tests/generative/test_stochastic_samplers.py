@@ -16,12 +16,13 @@ from sciml.generative import (
     LinearPath,
     Run,
     StochasticEuler,
+    StochasticGaussian,
     StochasticHeun,
     TrigonometricPath,
     VariancePreservingPath,
     sample,
 )
-from sciml.generative.samplers.stochastic import go_back
+from sciml.generative.samplers.stochastic import earlier_times, go_back
 from sciml.numerics.random import generator
 
 FLOWS = [
@@ -73,12 +74,22 @@ def test_the_way_back_keeps_the_law_exactly_however_long_it_is(flow, noise):
     mean, deviation = flow.moments(torch.tensor(0.6, dtype=torch.float64))
     x = mean + deviation * torch.randn(NUMBER, 1, generator=seeded, dtype=torch.float64)
     run = Run(flow, None, seeded, torch.full_like(x, flow.source_mean))
-    earlier, time, length = go_back(x, 0.6, 0.2, noise, run)
-    clocks = flow.path.clock(torch.tensor([time, 0.6], dtype=torch.float64))
-    assert time < 0.6 and length - 0.2 == pytest.approx(float(clocks.diff()), rel=1e-9)
-    assert max(standard_errors(flow, time, earlier)) < 3
-    if noise == 1000.0:
-        assert time == pytest.approx(0.0, abs=1e-12)
+    (earlier,) = earlier_times([0.6, 0.8], noise, run)
+    back = run.length(earlier, 0.6)
+    assert back == pytest.approx(min(noise * run.length(0.6, 0.8) * float(run.at(0.6).alpha), run.length(0.0, 0.6)))
+    assert earlier < 0.6 and (noise < 1000 or earlier == pytest.approx(0, abs=1e-12))
+    assert max(standard_errors(flow, earlier, go_back(x, 0.6, earlier, run))) < 3
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: type(flow.path).__name__)
+@pytest.mark.parametrize("steps", [1, 2, 5, 16])
+@pytest.mark.parametrize("noise", [0.0, 1.0, 20.0])
+def test_gaussian_steps_keep_the_law_for_any_noise_and_any_number_of_steps(flow, steps, noise):
+    seeded = generator(6)
+    start = start_on(flow, seeded)
+    run = Run(flow, None, seeded, torch.full_like(start, flow.source_mean))
+    for state in StochasticGaussian(flow.deviation, noise).states(start, steps, run):
+        assert max(standard_errors(flow, *state)) < 3.5  # in the worst of 48 cases and all of their steps
 
 
 def test_the_noise_makes_samples_forget_their_start():
@@ -102,12 +113,18 @@ def test_small_steps_back_are_the_published_stochastic_differential_equation():
     flow, time, length, noise = FLOWS[0], 0.6, 1e-4, 0.7
     run = Run(flow, None, generator(5))
     x = torch.zeros(200_000, 1, dtype=torch.float64)
-    earlier, _, _ = go_back(x, time, length, noise, run)
+    (before,) = earlier_times([time, time + length], noise, run)
+    earlier = go_back(x, time, before, run)
     w = noise * (1 - time) * 1.0  # kappa s^2 sigma (sigma alpha' - alpha sigma') on the linear path
     assert float(earlier.var()) == pytest.approx(2 * w * length, rel=0.01)
 
 
-@pytest.mark.parametrize("sampler", [StochasticEuler, StochasticHeun])
+@pytest.mark.parametrize("sampler", [StochasticEuler, StochasticHeun, lambda noise: StochasticGaussian(1.0, noise)])
 def test_negative_noise_is_refused(sampler):
     with pytest.raises(InputError, match=r"the noise of the sampler is -0\.1"):
         sampler(-0.1)
+
+
+def test_negative_deviations_are_refused():
+    with pytest.raises(InputError, match="the least of the deviations of the data is -1"):
+        StochasticGaussian(-1.0)

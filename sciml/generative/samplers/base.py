@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -52,10 +51,10 @@ class Run:
         """Return the coefficients of the path at one time, as scalars in double precision."""
         return self.flow.path.coefficients(torch.tensor(time, dtype=torch.float64))
 
-    def steps(self, count: int) -> list[tuple[float, float, float]]:
-        """Return begin, end and length in the clock of so many equal steps."""
-        first, last = self.flow.path.clock(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
-        return [(begin, end, (last - first) / count) for begin, end in pairwise(self.flow.path.times(count))]
+    def length(self, begin: float, end: float) -> float:
+        """Return the time between two times in the clock of the path."""
+        first, last = self.flow.path.clock(torch.tensor([begin, end], dtype=torch.float64)).tolist()
+        return last - first
 
     def centre(self, x: Tensor) -> Tensor | float:
         """Return the mean of the source, in the type of the points."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -14,6 +15,17 @@ from sciml.generative.samplers.base import Run, Sampler
 
 ADAMS_BASHFORTH = (1, 1 / 2, 5 / 12, 3 / 8)  # in backward differences
 HIGHEST_ORDER = len(ADAMS_BASHFORTH)
+
+
+def euler_step(x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+    """Return points moved from one time to a later one along the velocity at the first."""
+    return x + run.length(begin, end) * run.mean_velocity(x, begin, end)
+
+
+def heun_step(x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+    """Return points moved from one time to a later one along the mean of the velocities at both."""
+    length, first = run.length(begin, end), run.velocity(x, begin)
+    return x + length / 2 * (first + run.velocity(x + length * first, end))
 
 
 @dataclass(frozen=True)
@@ -26,8 +38,8 @@ class Euler(Sampler):
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each step."""
         x = start
-        for begin, end, length in run.steps(steps):
-            x = x + length * run.mean_velocity(x, begin, end)
+        for begin, end in pairwise(run.flow.path.times(steps)):
+            x = euler_step(x, begin, end, run)
             yield end, x
 
 
@@ -50,9 +62,8 @@ class Heun(Sampler):
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each two calls."""
         x = start
-        for begin, end, length in run.steps(steps // 2):
-            first = run.velocity(x, begin)
-            x = x + length / 2 * (first + run.velocity(x + length * first, end))
+        for begin, end in pairwise(run.flow.path.times(steps // 2)):
+            x = heun_step(x, begin, end, run)
             yield end, x
 
 
@@ -99,13 +110,13 @@ class HeavyBall(Sampler):
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each step."""
         x, averages = start, []
-        for begin, end, length in run.steps(steps):
+        for begin, end in pairwise(run.flow.path.times(steps)):
             velocity = run.velocity(x, begin)
             if averages:
                 velocity = (1 - self.beta) * averages[0] + self.beta * velocity
             averages = [velocity, *averages][: self.order]
             weights = self.weights(len(averages))
-            x = x + length * sum(w * m for w, m in zip(weights, averages, strict=True))
+            x = x + run.length(begin, end) * sum(w * m for w, m in zip(weights, averages, strict=True))
             yield end, x
 
 

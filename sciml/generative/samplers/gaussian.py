@@ -28,6 +28,7 @@ from torch import Tensor
 from sciml.checks import finite, real_tensor, whole_number
 from sciml.errors import InputError
 from sciml.generative.flows import Condition, Flow
+from sciml.generative.paths import Coefficients
 from sciml.generative.samplers.base import Run, Sampler
 
 TABLE = 1001  # times between which those of steps are interpolated
@@ -75,7 +76,7 @@ class GaussianSteps(Sampler):
         path = run.flow.path
         table = torch.linspace(0, 1, TABLE, dtype=torch.float64)
         at, clock = path.coefficients(table), path.clock(table)
-        deviation = torch.as_tensor(self.deviation).detach().cpu().double().flatten().clamp(min=LEAST * path.noise)
+        deviation = self._variance().sqrt().flatten().clamp(min=LEAST * path.noise)
         alpha, sigma = at.alpha[:, None] * deviation, at.sigma[:, None] * path.noise
         rise = (alpha / (alpha.square() + sigma.square()).sqrt()).mean(1)  # w over its last value
         position = (clock - clock[0]) / (clock[-1] - clock[0]) + (rise - rise[0]) / (rise[-1] - rise[0])
@@ -83,21 +84,44 @@ class GaussianSteps(Sampler):
 
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each step."""
-        x, centre, last = start, run.centre(start), None
-        variance, noise = torch.as_tensor(self.deviation).to(x).square(), run.flow.path.noise**2
+        x, last = start, None
         for begin, end in pairwise(self.times(steps, run)):
-            now, then = (run.at(time).to(x) for time in (begin, end))
-            data, source = run.pair(x, begin)
-            mean = data - now.alpha * variance / (now.sigma * noise) * (source - centre)
-            size, after = ((at.alpha.square() * variance + at.sigma.square() * noise).sqrt() for at in (now, then))
-            rise = then.alpha / after - now.alpha / size
+            mean, rise = self._mean(x, begin, run), self._rise(begin, end, run)
             ahead = mean
             if self.order == 2 and last is not None:
-                ahead = mean + (rise / last[1]).clamp(max=1) / 2 * (mean - last[0])
-            kept = after / size
-            x = kept * (x - now.sigma * centre) + then.sigma * centre + (then.alpha - kept * now.alpha) * ahead
-            last = mean, rise
+                ahead = mean + (rise / last[1]).clamp(max=1).to(x) / 2 * (mean - last[0])
+            x, last = self._moved(x, ahead, (begin, end), run), (mean, rise)
             yield end, x
+
+    def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+        """Return points after one step of order 1."""
+        return self._moved(x, self._mean(x, begin, run), (begin, end), run)
+
+    def _mean(self, x: Tensor, time: float, run: Run) -> Tensor:
+        """Return mu, from one call of the flow."""
+        at, (data, source) = run.at(time), run.pair(x, time)
+        share = at.alpha / (at.sigma * run.flow.path.noise**2) * self._variance()
+        return data - share.to(x) * (source - run.centre(x))
+
+    def _moved(self, x: Tensor, mean: Tensor, times: tuple[float, float], run: Run) -> Tensor:
+        """Return points moved between two times with a mean that stays."""
+        now, then = (run.at(time) for time in times)
+        kept = self._size(then, run) / self._size(now, run)
+        centre = run.centre(x)
+        left = kept.to(x) * (x - now.sigma.to(x) * centre) + then.sigma.to(x) * centre
+        return left + (then.alpha - kept * now.alpha).to(x) * mean
+
+    def _rise(self, begin: float, end: float, run: Run) -> Tensor:
+        """Return the growth of w between two times."""
+        now, then = (run.at(time) for time in (begin, end))
+        return then.alpha / self._size(then, run) - now.alpha / self._size(now, run)
+
+    def _size(self, at: Coefficients, run: Run) -> Tensor:
+        """Return the root of V."""
+        return (at.alpha.square() * self._variance() + (at.sigma * run.flow.path.noise).square()).sqrt()
+
+    def _variance(self) -> Tensor:
+        return torch.as_tensor(self.deviation).detach().cpu().double().square()
 
 
 def conditional_deviation(flow: Flow, data: Tensor, start: Tensor, condition: Condition | None = None) -> Tensor:

@@ -13,13 +13,15 @@ end of the step. The way back, from t to an earlier u, adds noise as the path it
     x_u = r x_t + (\sigma_u - r \sigma_t) m + s \sqrt{\sigma_u^2 - r^2 \sigma_t^2}\; \xi, \qquad r = \alpha_u / \alpha_t
 
 which is exact for any data, any length and any noise: if :math:`x_t` has the law of the path, so has :math:`x_u`. What
-is left is the error of the integrator of the flow. Going back by :math:`\kappa h \alpha` in a step h gives the equation
-above as h tends to 0. The idea is that of Karras et al. (2022, algorithm 2).
+is left is the error of the integrator of the flow, and none for normal data by steps that are exact for them. Going
+back by :math:`\kappa h \alpha` in a step h gives the equation above as h tends to 0. The idea is that of Karras et al.
+(2022, algorithm 2).
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,11 +30,41 @@ from torch import Tensor
 
 from sciml.checks import number
 from sciml.generative.samplers.base import Run, Sampler
-from sciml.generative.samplers.deterministic import Heun
+from sciml.generative.samplers.deterministic import Heun, euler_step, heun_step
+from sciml.generative.samplers.gaussian import GaussianSteps
+
+
+class StochasticSampler(Sampler):
+    """A sampler of steps back with noise and steps of an integrator; subclasses say the latter, and kappa."""
+
+    noise: float
+    calls_each: int = 1
+    """Number of calls of the flow in a step of the integrator."""
+
+    def __post_init__(self) -> None:
+        number("the noise of the sampler", self.noise, at_least=0)
+
+    def times(self, steps: int, run: Run) -> list[float]:
+        """Return the ends of so many steps of the integrator, from 0 to 1."""
+        return run.flow.path.times(steps)
+
+    @abstractmethod
+    def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+        """Return points moved along the flow from one time to a later one."""
+
+    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
+        """Yield time and points after each step of the integrator."""
+        x = start
+        times = self.times(steps // self.calls_each, run)
+        for begin, earlier, end in zip(times, earlier_times(times, self.noise, run), times[1:], strict=False):
+            if earlier < begin:
+                x = go_back(x, begin, earlier, run)
+            x = self.step(x, earlier, end, run)
+            yield end, x
 
 
 @dataclass(frozen=True)
-class StochasticEuler(Sampler):
+class StochasticEuler(StochasticSampler):
     r"""Back with noise, then one step of Euler's method.
 
     Parameters
@@ -42,20 +74,13 @@ class StochasticEuler(Sampler):
 
     noise: float = 0.5
 
-    def __post_init__(self) -> None:
-        number("the noise of the sampler", self.noise, at_least=0)
-
-    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
-        """Yield time and points after each step."""
-        x = start
-        for begin, end, length in run.steps(steps):
-            x, time, length = go_back(x, begin, length, self.noise, run)
-            x = x + length * run.velocity(x, time)
-            yield end, x
+    def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+        """Return points after one step of Euler's method."""
+        return euler_step(x, begin, end, run)
 
 
 @dataclass(frozen=True)
-class StochasticHeun(Sampler):
+class StochasticHeun(StochasticSampler):
     r"""Back with noise, then one step of Heun's method, which is two calls long.
 
     Parameters
@@ -64,43 +89,56 @@ class StochasticHeun(Sampler):
     """
 
     noise: float = 0.5
-
-    def __post_init__(self) -> None:
-        number("the noise of the sampler", self.noise, at_least=0)
+    calls_each = 2
 
     def calls(self, steps: int) -> int:
         """Return the number of calls, which must be even."""
         return Heun().calls(steps)
 
-    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
-        """Yield time and points after each two calls."""
-        x = start
-        for begin, end, length in run.steps(steps // 2):
-            x, time, length = go_back(x, begin, length, self.noise, run)
-            first = run.velocity(x, time)
-            x = x + length / 2 * (first + run.velocity(x + length * first, end))
-            yield end, x
+    def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+        """Return points after one step of Heun's method."""
+        return heun_step(x, begin, end, run)
 
 
-def go_back(x: Tensor, time: float, length: float, noise: float, run: Run) -> tuple[Tensor, float, float]:
-    """Return points with more noise, the earlier time to which they belong, and the step from there to the old end.
+@dataclass(frozen=True, eq=False)
+class StochasticGaussian(StochasticSampler):
+    r"""Back with noise, then one Gaussian step of order 1: for normal data of these deviations, the law is exact.
 
     Parameters
     ----------
-    x : points at the begin of a step, ``(batch, ...)``
-    time, length : of the begin of the step; of the step in the clock
-    noise : kappa
-    run : the flow, and everything that is the same in all its calls
+    deviation : d, not negative, in a shape that expands to one item, as in :class:`GaussianSteps`
+    noise : kappa, not negative; 1 goes back by about the length of a step
     """
-    path, now = run.flow.path, run.at(time)
-    clocks = path.clock(torch.tensor([0.0, time], dtype=torch.float64))
-    earliest, clock = clocks.tolist()
-    back = min(noise * length * float(now.alpha), clock - earliest)
-    if back <= 0:
-        return x, time, length
-    earlier = float(path.time_at(torch.tensor(clock - back, dtype=torch.float64)))
-    then = run.at(earlier)
+
+    deviation: Tensor | float
+    noise: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        GaussianSteps(self.deviation)  # which checks it
+
+    def times(self, steps: int, run: Run) -> list[float]:
+        """Return the ends of so many Gaussian steps, from 0 to 1."""
+        return GaussianSteps(self.deviation).times(steps, run)
+
+    def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
+        """Return points after one Gaussian step."""
+        return GaussianSteps(self.deviation, order=1).step(x, begin, end, run)
+
+
+def earlier_times(times: list[float], noise: float, run: Run) -> list[float]:
+    """Return the times to which the steps from all times but the last go back, by kappa h alpha in the clock."""
+    path, begins = run.flow.path, torch.tensor(times, dtype=torch.float64)
+    clocks = path.clock(begins)
+    back = noise * clocks.diff() * path.alpha(begins[:-1])
+    earlier = path.time_at(clocks[:-1] - back)  # 0 at the earliest
+    return torch.where(back > 0, earlier, begins[:-1]).tolist()
+
+
+def go_back(x: Tensor, time: float, earlier: float, run: Run) -> Tensor:
+    """Return points with more noise, which have the law of the path at the earlier time if they had it at the time."""
+    now, then = run.at(time), run.at(earlier)
     kept = float(then.alpha / now.alpha)
-    fresh = math.sqrt(max(float(then.sigma) ** 2 - (kept * float(now.sigma)) ** 2, 0.0))
     shift = float(then.sigma) - kept * float(now.sigma)
-    return kept * x + shift * run.centre(x) + fresh * run.fresh_noise(x), earlier, length + back
+    fresh = math.sqrt(max(float(then.sigma) ** 2 - (kept * float(now.sigma)) ** 2, 0.0))
+    return kept * x + shift * run.centre(x) + fresh * run.fresh_noise(x)
