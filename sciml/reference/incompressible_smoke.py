@@ -100,7 +100,7 @@ class RisingSmoke:
         self.method(0.0)  # refuses cells and viscosity
 
     def method(self, buoyancy: float) -> StableFluids:
-        """Return the solver.
+        """Return the solver of the problem with a buoyancy.
 
         Parameters
         ----------

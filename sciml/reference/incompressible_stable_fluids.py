@@ -71,8 +71,8 @@ class StableFluids:
     viscosity : nu >= 0
     buoyancy : b, the acceleration along y for each unit of the density
     box : its bounds along x and along y
-    conserve : keep the sum of the density to rounding: what a step loses is shared out in proportion to the room that
-        each value has below the largest of the four around its origin, what it gains above the least. No value leaves
+    conserve : keep the sum of the density to rounding: what a step loses is shared out in proportion to the distance of
+        each value from the largest of the four around its origin, what it gains to that from the least. No value leaves
         these bounds. After Bermejo and Conde, Monthly Weather Review 130 (2002) 423-430, where other weights are used
 
     Raises
@@ -259,9 +259,9 @@ class StableFluids:
         values = with_ghosts(np.ascontiguousarray(flow.density, float), OFFSETS["density"])
         least, largest = bounds(values, OFFSETS["density"], *self._path(by, time_step))
         lost = flow.density.sum() - carried.sum()
-        room = np.maximum(largest - carried if lost > 0 else carried - least, 0.0)
-        total = room.sum()
-        return carried + np.clip(lost / total, -1.0, 1.0) * room if total > 0 else carried
+        margin = np.maximum(largest - carried if lost > 0 else carried - least, 0.0)
+        total = margin.sum()
+        return carried + np.clip(lost / total, -1.0, 1.0) * margin if total > 0 else carried
 
     def _carry(self, field: np.ndarray, kind: str, by: GridFlow, time_step: float) -> np.ndarray:
         from sciml.reference.incompressible_staggered_kernels import carried
