@@ -85,7 +85,7 @@ class Adaptive(Flow):
 
     References
     ----------
-    Castillo et al., "Adaptive guidance: training-free acceleration of conditional diffusion models", 2023.
+    Castillo et al., "Adaptive guidance: training-free acceleration of conditional diffusion models", 2025.
     """
 
     calls: Tensor
@@ -160,7 +160,7 @@ class ResidualGuidance(ChangedData):
 
     References
     ----------
-    Huang et al., "DiffusionPDE", 2024 (guidance by the residual of a PDE); Patel et al., "FlowChef", 2025 (without
+    Huang et al., "DiffusionPDE", 2024 (guidance by the residual of a PDE); Patel et al. 2025 (without
     gradients of the network).
     """
 

@@ -93,8 +93,8 @@ def flow_chef(
 
     References
     ----------
-    Patel, Wen, Metaxas and Yang, "FlowChef: steering rectified flow models in the vector field for controlled image
-    generation", ICCV 2025, algorithm 1; the step length and the deviations are ours.
+    Patel, Wen, Metaxas and Yang, "FlowChef: steering of rectified flow models for controlled generations", ICCV 2025;
+    the step length and the deviations are ours.
     """
     number("the strength of the steps", strength, above=0, below=2)
     x, path = real_tensor("the start", start), flow.path
@@ -143,7 +143,8 @@ def flair(  # noqa: PLR0913 - each is another part of the problem
 
     References
     ----------
-    Erbach, Narnhofer, Dombos, Schiele, Lenssen and Schindler, "Solving inverse problems with FLAIR", 2025.
+    Erbach, Narnhofer, Dombos, Schiele, Lenssen and Schindler, "Solving inverse problems with FLAIR", 2025; there, a
+    share of the source may be new noise.
     """
     whole_number("the number of steps down the misfit", fits, at_least=1)
     number("the trust in the flow", trust, above=0, at_most=1)
