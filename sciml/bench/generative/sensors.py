@@ -29,7 +29,7 @@ SHRINKAGE = 0.1  # of the covariance of what latents miss of the values
 
 
 class Sensors:
-    """What the sensors of the tests of a job see, as a linear function of latents.
+    """The values of the sensors in the tests of a job, and the linear function of latents that gives them.
 
     Values are multiplied by the inverse root of the covariance of what latents miss of them in the training, so that
     their errors are independent with variance 1.
