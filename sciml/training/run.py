@@ -49,6 +49,7 @@ from sciml.training.resuming import CONFIG, allowed_changes, as_read, changes_in
 from sciml.training.states import STATES
 from sciml.training.stored import LAST, evaluate, export_weights, load_task, restore
 from sciml.training.task import StageProgress, Task
+from sciml.weights import assign, find_shipped
 
 __all__ = ["evaluate", "export_weights", "finished", "load_task", "train"]
 
@@ -112,7 +113,8 @@ def train(
         raise InputError("a run is either resumed or overwritten; choose one of the two.")
     _check_device(config)
     # Built and prepared before the folder is made: what a task refuses leaves nothing behind.
-    task, data = (None, None) if resume and finished(folder, config) else _checked(config, folder)
+    goes_on = resume and (folder / LAST).exists()
+    task, data = (None, None) if resume and finished(folder, config) else _checked(config, folder, goes_on)
     with ExitStack() as stack:
         writer, changed = None, {}
         if _rank() == 0:
@@ -131,13 +133,13 @@ def train(
         stack.enter_context(_quiet())
         stack.enter_context(seeded(config.seed))
         if task is None:
-            task, data = _checked(config, folder)
+            task, data = _checked(config, folder, goes_on)
         if started is not None:
             started(task)
         rows, signals = Rows(folder / METRICS, config.trainer["logger"] == "tensorboard"), Signals()
         trainer = _trainer(config, folder, [rows, signals, *([Reports(progress, rows)] if progress else [])])
         try:
-            _fit(trainer, task, data, folder / LAST if resume and (folder / LAST).exists() else None)
+            _fit(trainer, task, data, folder / LAST if goes_on else None)
             solved = _conclude(task, config, folder, trainer, stage) if writer is not None else {}
         except DivergenceError:
             _finish(writer, config, Status.DIVERGED, rows, begin)
@@ -182,13 +184,23 @@ def _prepared(config: Config, folder: Path) -> Task:
     return task
 
 
-def _checked(config: Config, folder: Path) -> tuple[Task, lightning.LightningDataModule]:
-    """Return a new task that knows how it is trained, and data that suit it."""
+def _checked(config: Config, folder: Path, goes_on: bool) -> tuple[Task, lightning.LightningDataModule]:
+    """Return a new task that knows how it is trained, with given weights unless it goes on, and data that suit it."""
     task = _prepared(config, folder)
+    if config.training.initial_weights is not None and not goes_on:
+        _begin_with(task, config.training.initial_weights)
     with seeded(config.seed):
         data = config.build_data()
         task.check_data(data)
     return task, data
+
+
+def _begin_with(task: Task, name: str) -> None:
+    """Give a task the weights of a run, or published ones."""
+    try:
+        assign(task, load_task(find_shipped(name) or name).state_dict(), Path(name))
+    except (CheckpointError, InputError) as error:
+        raise ConfigError(f"training.initial_weights names no weights for this task: {error}") from error
 
 
 def _check_device(config: Config) -> None:

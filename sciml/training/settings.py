@@ -130,6 +130,8 @@ class Training:
         average by default
     ema_warmup : w > 1, with which the decay after n averages is min(d, (1 + n) / (w + n)), usually 10; none by default.
         Without it 1500 averages at d = 0.999 still hold a fifth of the weights of the first batch
+    initial_weights : run folder, checkpoint, or file or name of published weights, with which the training begins, such
+        as those of the same network on other data; random ones by default. Scales of the data come along
     weights : factors of the terms of the loss by name; 1 where nothing is said
 
     Raises
@@ -143,6 +145,7 @@ class Training:
     gradient_clip: float | None = None
     ema_decay: float | None = None
     ema_warmup: float | None = None
+    initial_weights: str | None = None
     weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -162,7 +165,9 @@ class Training:
         if self.weights and any(phase.optimizer == "least_squares" for phase in self.phases):
             raise ConfigError("weights do not act on residuals; leave them out, or choose another optimizer.")
         if self.is_own:
-            _check_unset(self, ("updates_per_batch", "gradient_clip", "ema_decay", "ema_warmup", "weights"))
+            _check_unset(
+                self, ("updates_per_batch", "gradient_clip", "ema_decay", "ema_warmup", "initial_weights", "weights")
+            )
             if others := [phase.optimizer for phase in self.phases if phase.optimizer != "none"]:
                 raise ConfigError(f"training.phases has the optimizers none and {others[0]}; leave one of the two out.")
 

@@ -6,7 +6,10 @@ import csv
 import errno
 import json
 import logging
+import shutil
 import warnings
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -343,3 +346,33 @@ def test_memory_does_not_grow_with_the_batches(tmp_path):
     train(with_values(data=data, training={"phases": [{"epochs": 12}]}), tmp_path / "run", progress=progress)
     # two epochs, 96 batches, warm up; 480 follow
     assert max(held) < 1.05 * max(held[:3])
+
+
+def test_a_training_begins_with_the_weights_of_another_run(run, tmp_path):
+    begun = []
+    config = with_values(training={"phases": [{"epochs": 2, "learning_rate": 1e-3}], "initial_weights": str(run)})
+    train(config, tmp_path / "run", started=lambda task: begun.append(deepcopy(task.state_dict())))
+    expected = load_task(run).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in begun[0].items())
+    assert not torch.equal(load_task(tmp_path / "run").net[0].weight, expected["net.0.weight"])
+
+
+def test_weights_to_begin_with_are_needed_at_the_begin_alone(run, tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "run"
+    shutil.copytree(run, other)
+    values = {"phases": [{"epochs": 1, "learning_rate": 1e-3}], "initial_weights": str(other)}
+    train(with_values(training=values), folder)
+    shutil.rmtree(other)
+    values["phases"] = [{"epochs": 2, "learning_rate": 1e-3}]
+    longer = replace(with_values(training=values), overrides=("training.phases.0.epochs=2",))
+    assert train(longer, folder, resume=True)["epochs"] == 2
+
+
+@pytest.mark.parametrize("name", ["missing", "wider"])
+def test_weights_of_nothing_or_of_another_network_are_refused_before_a_folder_is_made(name, tmp_path):
+    wider = tmp_path / "wider"
+    train(with_values(task={"class_path": "toy_runs.Noisy", "init_args": {"width": 9}}), wider)
+    values = {"phases": [{"epochs": 1}], "initial_weights": str(tmp_path / name)}
+    with pytest.raises(ConfigError, match=r"training.initial_weights names no weights for this task: .*" + name):
+        train(with_values(training=values), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
