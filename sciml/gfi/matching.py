@@ -120,7 +120,7 @@ def median_frequency(records: np.ndarray, time_step: float) -> float:
     """
     power = np.zeros(records.shape[1] // 2 + 1)
     for shot in records:
-        power += (np.abs(np.fft.rfft(shot, axis=0)) ** 2).sum(1)
+        power += (np.abs(np.fft.rfft(shot.astype(np.float64), axis=0)) ** 2).sum(1)
     if not power.sum() > 0:
         raise InputError("the records are zero everywhere.")
     below = np.concatenate([[0.0], power.cumsum()])

@@ -165,6 +165,8 @@ def test_half_the_energy_of_a_ricker_wavelet_is_below_its_peak_frequency_with_no
     assert clean == pytest.approx(FREQUENCY, rel=0.1)
     noisy = records + 0.3 * records.std() * np.random.default_rng(0).standard_normal(records.shape)
     assert median_frequency(noisy, 1e-3) == pytest.approx(clean, rel=0.2)
+    for unit in (1e-30, 1e30):  # whose squares single precision does not hold
+        assert median_frequency((unit * records).astype(np.float32), 1e-3) == pytest.approx(clean, rel=1e-3)
 
 
 def moved(shots: ShotLine, distance: float) -> ShotLine:

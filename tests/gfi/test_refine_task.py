@@ -220,6 +220,8 @@ def test_a_line_of_another_frequency_than_the_survey_is_refused(folder, tmp_path
     assert Survey(**survey).read(str(tmp_path / "line.sgy")).acquisition.frequency == 15.0
     with pytest.raises(InputError, match=r"line\.sgy has records with a median frequency of .* peaks at 1 Hz; give"):
         Survey(**survey, frequency=1.0).read(str(tmp_path / "line.sgy"))
+    with pytest.raises(InputError, match=r"line\.sgy: .* outside of the map.*; give rows, columns and spacing of the"):
+        Survey(rows=12, columns=3, spacing=10.0).read(str(tmp_path / "line.sgy"))
 
 
 def test_a_map_whose_records_are_not_those_observed_is_remarked_upon():

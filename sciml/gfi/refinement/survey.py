@@ -109,7 +109,11 @@ class Survey:
             _check_band(path, median_frequency(found.records, found.time_step), frequency)
             factor = ceil(fastest * found.time_step / (LARGEST_COURANT * self.spacing) - ROUNDING)
             found = found.finer(max(1, factor))
-            acquisition = found.acquisition(self.shape, self.spacing, frequency)
+            try:
+                acquisition = found.acquisition(self.shape, self.spacing, frequency)
+            except InputError as error:
+                remedy = "give rows, columns and spacing of the section below the line"
+                raise InputError(f"{path}: {str(error).removesuffix('.')}; {remedy}.") from error
             # The power of white noise at each frequency stays as it is, and the band that it fills does not.
             return SurveyRecords(found.records, acquisition, noise_factor=sqrt(max(1, factor)))
         records = read_values(path, "the shot records", finite=False)
