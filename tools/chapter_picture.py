@@ -9,6 +9,7 @@ from PIL import Image
 
 ROWS = {  # of the pictures of a chapter, from above
     "cgs": (("network.png", "errors.png"), ("upscaling.png",)),
+    "gfi": (("maps.png",), ("seen.png", "misfit.png")),
     "hcmoe": (("experts.png",), ("residual.png", "faces.png")),
 }
 WIDTH = 1400  # pixels
