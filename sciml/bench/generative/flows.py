@@ -29,12 +29,12 @@ from sciml.generative import (
     ConsistencyObjective,
     ConsistencySteps,
     CosinePath,
+    Coupling,
     EnergyScoreObjective,
     Euler,
     Flow,
     HeavyBall,
     Heun,
-    IndependentCoupling,
     Interpolant,
     LinearPath,
     MeanFlowObjective,
@@ -74,7 +74,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "stochastic-heun": StochasticHeun,
     "consistency": ConsistencySteps,
 }
-COUPLINGS = {"independent": IndependentCoupling, "nearest": NearestNoise, "transport": MinibatchTransport}
+COUPLINGS: dict[str, Callable[[], Coupling]] = {"nearest": NearestNoise, "transport": MinibatchTransport}
 DEFAULTS: dict[str, Any] = {
     "objective": "path", "path": "linear", "source": "noise", "source_noise": 0.5, "prediction": "velocity",
     "residual": "squared", "times": "uniform", "coupling": "independent", "dropped": 0.0,
@@ -206,19 +206,20 @@ def _learned(described: str) -> Learned:
 def _from_data(job: Job) -> Learned:
     """Return a network trained on the simulations."""
     case, along = smoke(job), path(job)
-    objective = _objective(job, along)
+    objective = OBJECTIVES[option(job, "objective")](job, along)
     means, condition = source_means(case, job), conditions(case, job)
     null, dropped = null_condition(case, job), option(job, "dropped")
-    coupling, alike = COUPLINGS[option(job, "coupling")](), groups(case, job)
+    coupled, alike = COUPLINGS.get(option(job, "coupling")), groups(case, job)
 
     def loss(network: nn.Module, batch: Tensor, draws: Generator) -> Tensor:
         data, known = case.latents[batch], condition[batch]
         if null:
             known = torch.where(torch.rand(len(batch), 1, generator=draws) < dropped, null["c"], known)
-        if isinstance(coupling, IndependentCoupling):
+        if coupled is None:
             start = objective.draw(means[batch], draws)
         else:
-            start = means[batch] + along.noise * coupling.draw((data - means[batch]) / along.noise, draws, alike[batch])
+            normal = (data - means[batch]) / along.noise
+            start = means[batch] + along.noise * coupled().draw(normal, draws, alike[batch])
         return objective.loss(network, data, start, {"c": known}, draws)
 
     settings = SLOW if option(job, "objective") == "mean-flow" else {}
@@ -273,13 +274,13 @@ def _finished(found: Trained, objective: Objective, teacher: Learned | None = No
     return Learned(network, objective.flow(network), sum(each) / len(each))
 
 
-def _objective(job: Job, along: Path) -> Objective:
-    """Return the objective of a job that is trained on simulations."""
-    name = option(job, "objective")
-    if name == "energy-score":
-        return EnergyScoreObjective(path=along)
-    if name == "mean-flow":
-        return MeanFlowObjective(along)
-    if name == "consistency":
-        return ConsistencyObjective(along)
+def _on_path(job: Job, along: Path) -> Objective:
     return PathObjective(along, *(option(job, each) for each in ("prediction", "residual", "times")))
+
+
+OBJECTIVES: dict[str, Callable[[Job, Path], Objective]] = {
+    "path": _on_path,
+    "energy-score": lambda _, along: EnergyScoreObjective(path=along),
+    "mean-flow": lambda _, along: MeanFlowObjective(along),
+    "consistency": lambda _, along: ConsistencyObjective(along),
+}
