@@ -247,6 +247,7 @@ class FirstFrameTask(Task):
         steps: int | None = None,
         guidance: float = 1.0,
         buoyancy: float | None = None,
+        trajectory: int = 0,
         show: str | None = None,
         progress: PredictionProgress | None = None,
     ) -> dict[str, float]:
@@ -255,18 +256,21 @@ class FirstFrameTask(Task):
         Parameters
         ----------
         source : ``.xdmf`` with the first frame, on the grid of the training; of a series, the first one is taken. A
-            parameter may be a field of that name, the same everywhere
+            parameter may be a field of that name, the same everywhere. Or ``.h5``, a data set, of which a trajectory is
+            taken, so that the ensemble has scores, too
         output : ``.xdmf``; the animation (.gif) and the picture (.png) lie beside it under the same name
         members : trajectories to be drawn
         seed : of the draws
         steps : calls of the network for each; by default those of the config
         guidance : factor of what the condition changes; 1 is the law of the training
-        buoyancy : parameter of that name, where the file has none; without it, trajectories differ in it, too
+        buoyancy : parameter of that name, in place of that of the file; without one, trajectories differ in it, too
+        trajectory : number in a data set
         show : field of animation and picture; by default the last one
         """
         whole_number("members", members, at_least=1)
         whole_number("seed", seed, at_least=0)
-        request = Request(members, seed, steps, guidance, {} if buoyancy is None else {"buoyancy": buoyancy}, show)
+        given = {} if buoyancy is None else {"buoyancy": buoyancy}
+        request = Request(members, seed, steps, guidance, given, show, trajectory)
         return predict_trajectories(self, Path(source), Path(output), request, progress)
 
     # Parts

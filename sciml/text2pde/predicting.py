@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sciml.checks import choice, finite
+from sciml.checks import choice, finite, whole_number
+from sciml.data import FieldData
+from sciml.data.windows import Windows
 from sciml.errors import DataFormatError, InputError
 from sciml.mesh import Grid, SeriesWriter
 from sciml.mesh.field import Field
 from sciml.mesh.series import Series, read_series
 from sciml.numerics.random import generator
+from sciml.text2pde.scores import EnsembleScores
+from sciml.text2pde.trajectories import grid_of, trajectories
 
 if TYPE_CHECKING:
     from sciml.text2pde.first_frame_task import FirstFrameTask
@@ -36,6 +40,7 @@ class Request:
     guidance : factor of what the condition changes
     parameters : by name, those given beside the file
     show : field of animation and picture; None for the last one
+    trajectory : number in a data set
     """
 
     members: int
@@ -44,14 +49,23 @@ class Request:
     guidance: float
     parameters: Mapping[str, float]
     show: str | None
+    trajectory: int = 0
 
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """The frame that trajectories begin with, ``(channels, *space)``, and its parameters, None if one is not known."""
+    """The frame that trajectories begin with, and what is known about them.
+
+    Parameters
+    ----------
+    values : ``(channels, *space)``
+    parameters : None if one is not known
+    truth : the trajectory itself, ``(channels, time, *space)``, where the file has it
+    """
 
     values: np.ndarray
     parameters: list[float] | None
+    truth: np.ndarray | None = None
 
 
 def predict_trajectories(
@@ -60,7 +74,7 @@ def predict_trajectories(
     """Write the ensemble for the first frame in a file, an animation and a picture beside it; return numbers about it.
 
     These are the numbers of members and of calls of the network for each, the mean spread relative to the deviation of
-    the mean, and the largest divergence where it is made zero.
+    the mean, the largest divergence where it is made zero, and scores where the source is a data set.
 
     Parameters
     ----------
@@ -71,7 +85,7 @@ def predict_trajectories(
     """
     names = list(task.fields)
     shown = names[-1] if request.show is None else choice("show", request.show, names)
-    first = read_first_frame(task, source, request.parameters)
+    first = read_first_frame(task, source, request)
     with SeriesWriter(output, task.place.grid, _units(task, request.members)) as series:  # which refuses a taken name
         found = _drawn(task, first, request, progress)
         mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else np.zeros(found.shape[1:])
@@ -83,22 +97,28 @@ def predict_trajectories(
             series.append(time, **fields)
     if progress is not None:
         progress(1.0, "pictures")
-    _draw(task, found[:, names.index(shown)], shown, output)
+    truth = None if first.truth is None else first.truth[names.index(shown)]
+    _draw(task, {"members": found[:, names.index(shown)], "truth": truth}, shown, output)
     numbers = {"members": float(len(found)), "calls": float(task.steps if request.steps is None else request.steps)}
     numbers["relative_spread"] = float(np.sqrt((spread**2).mean() / mean.var()))
     if task.constraints.divergence_free:
         numbers["divergence"] = task.constraints.divergence(found, task.place.grid)
-    return numbers
+    if first.truth is None or len(found) < 2:
+        return numbers
+    scores = EnsembleScores()
+    scores.add(found[:, None], first.truth[None])
+    return numbers | scores.means()
 
 
-def read_first_frame(task: FirstFrameTask, source: Path, given: Mapping[str, float]) -> FirstFrame:
+def read_first_frame(task: FirstFrameTask, source: Path, request: Request) -> FirstFrame:
     """Return the first frame in a file, on the grid and in the units of a task, and its parameters.
 
     Parameters
     ----------
     task : that has been trained
-    source : ``.xdmf``; a parameter may be a field of that name, the same everywhere
-    given : parameters beside the file, by name
+    source : ``.xdmf``, a file of fields, in which a parameter may be a field of that name, the same everywhere; or
+        ``.h5``, a data set, of which a trajectory is taken
+    request : parameters beside the file, and the number of the trajectory
 
     Raises
     ------
@@ -107,14 +127,35 @@ def read_first_frame(task: FirstFrameTask, source: Path, given: Mapping[str, flo
     DataFormatError
         If the file cannot be read.
     """
-    if source.suffix.lower() not in (".xdmf", ".h5"):
-        raise InputError(f"{source} ends with {source.suffix!r}, expected .xdmf, a file of fields on a grid.")
+    if source.suffix.lower() in (".h5", ".hdf5"):
+        return _from_data_set(task, source, request)
+    if source.suffix.lower() != ".xdmf":
+        raise InputError(f"{source} ends with {source.suffix!r}, expected .xdmf, a file of fields, or .h5, a data set.")
     series = read_series(source, steps=slice(0, 1))
     if not isinstance(series.on, Grid):
         raise InputError(f"{source} is on a mesh, expected the grid of the training.")
     task.place.check_grid(series.on, str(source))
     values = [_channel(series, name, unit, source) for name, unit in task.fields.items()]
-    return FirstFrame(np.stack(values), _parameters(task, series, source, given))
+    return FirstFrame(np.stack(values), _parameters(task, series, source, request.parameters))
+
+
+def _from_data_set(task: FirstFrameTask, source: Path, request: Request) -> FirstFrame:
+    """Return the first frame of a trajectory of a data set, with its parameters and all that follows."""
+    names = list(dict.fromkeys(name if "." not in name else name.rpartition(".")[0] for name in task.fields))
+    data = FieldData(str(source), history=1, horizon=task.trajectory_steps - 1, inputs=names, targets=names)
+    try:
+        task.check_data(data)
+        count = data.dataset.description.trajectories
+        whole_number("trajectory", request.trajectory, at_least=0, at_most=count - 1)
+        task.place.check_grid(grid_of(data), str(source))
+        row = Windows(data.dataset, [request.trajectory], data.window, torch.float64)[0]
+        batch = {name: each[None] for name, each in row.items()}
+        truth, parameters = trajectories(batch)[0].numpy(), row["parameters"].tolist()
+    finally:
+        data.dataset.close()
+    known = dict(zip(task.names, parameters, strict=True)) | dict(request.parameters)
+    task.place.check_parameters({name: known[name] for name in task.names})
+    return FirstFrame(truth[:, 0], [known[name] for name in task.names], truth)
 
 
 def _channel(series: Series, name: str, unit: str, source: Path) -> np.ndarray:
@@ -191,14 +232,15 @@ def _units(task: FirstFrameTask, members: int) -> dict[str, str]:
     return {f"{name}_{end}": unit for name, unit in task.fields.items() for end in ends}
 
 
-def _draw(task: FirstFrameTask, members: np.ndarray, name: str, output: Path) -> None:
-    """Draw the members of one field, ``(members, time, *space)``: the first as animation, all as picture."""
+def _draw(task: FirstFrameTask, shown: Mapping[str, np.ndarray | None], name: str, output: Path) -> None:
+    """Draw one field of ``members``, ``(members, time, *space)``, and ``truth``: an animation and a picture."""
     from sciml import plots
 
     times, grid, unit = task.place.times.numpy(), task.place.grid, task.fields[name]
     if grid.dim > 2 or len(times) < 2:
         return
-    fields = [Field(name, each, grid, times=times, unit=unit) for each in members]
-    plots.field_animation(fields[0], output.with_suffix(".gif"))
+    fields = [Field(name, each, grid, times=times, unit=unit) for each in shown["members"]]
+    truth = None if shown["truth"] is None else Field(name, shown["truth"], grid, times=times, unit=unit)
+    plots.field_animation(fields[0], output.with_suffix(".gif"), reference=truth)
     if grid.dim == 2 and len(fields) > 1:
-        plots.ensemble_picture(fields, output.with_suffix(".png"))
+        plots.ensemble_picture(fields, output.with_suffix(".png"), truth=truth)

@@ -16,7 +16,7 @@ PUBLIC = (
     "training",
     "linalg", "linalg.graph_laplacian", "dcdm", "insr", "lpinn", "lpinn.baselines", "cgs", "cgs.diffusion",
     "cgs.upscaling", "generative", "hcmoe", "gfi", "gfi.refinement", "gfi.refine_task", "domains", "nets", "mesh",
-    "data", "training.task", "errors",
+    "text2pde", "data", "training.task", "errors",
     "training.settings", "training.solve_task", "bench.benchmark", "insr.fitting", "insr.integrators",
     "numerics.derivatives", "numerics.implicit", "numerics.projection", "numerics.nearest_point", "reference.waves",
 )  # fmt: skip

@@ -39,7 +39,7 @@ def test_the_seven_methods_have_a_state_and_a_paper() -> None:
     assert [row.split("|")[-2].strip() for row in rows] == ["complete; paper-scale run pending"] * 4 + [
         "in progress",
         "in progress",
-        "planned",
+        "in progress",
     ]
 
 

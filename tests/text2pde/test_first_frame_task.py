@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from sciml.data import open_dataset
 from sciml.errors import ConfigError, InputError
 from sciml.mesh import Grid, write_fields
 from sciml.mesh.series import read_series
+from sciml.metrics import energy_score
 from sciml.numerics.random import generator
 from sciml.text2pde import FirstFrameTask
 from sciml.training.config import config_from_values
@@ -202,6 +204,23 @@ def test_an_ensemble_is_written_with_its_mean_its_spread_and_its_pictures(
     np.testing.assert_array_equal(read_series(tmp_path / "again.xdmf")["smoke_2"].values, members[1])
     task.predict_file(source, tmp_path / "other.xdmf", members=2, seed=2, steps=1)  # of unknown buoyancy
     assert not np.array_equal(read_series(tmp_path / "other.xdmf")["smoke_1"].values, members[0])
+
+
+def test_trajectories_of_a_data_set_give_scores(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
+    task = load_task(folder / "run")
+    numbers = task.predict_file(folder / "puffs.h5", tmp_path / "out.xdmf", members=4, trajectory=7)
+    with open_dataset(folder / "puffs.h5") as data:
+        truth = np.stack([data.read(name, 7) for name in plumes.FIELDS]).astype(float)
+    series = read_series(tmp_path / "out.xdmf")
+    members = np.stack([[series[f"{name}_{number}"].values for name in plumes.FIELDS] for number in range(1, 5)])
+    expected = energy_score(members[:, None], truth[None])[0] / np.linalg.norm(truth)
+    assert numbers["energy_score"] == pytest.approx(float(expected), rel=1e-5)
+    with pytest.raises(InputError, match="trajectory is 30, expected a whole number from 0 to 29"):
+        task.predict_file(folder / "puffs.h5", tmp_path / "out.xdmf", trajectory=30)
+    other = plumes.write(tmp_path / "other.h5", 3, units={"u": "m/s", "v": "m/s", "smoke": ""})
+    with pytest.raises(InputError, match="no field 'velocity_x'"):
+        task.predict_file(other, tmp_path / "out.xdmf")
 
 
 def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> None:
