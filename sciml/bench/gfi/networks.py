@@ -1,6 +1,6 @@
 """The measurements of ``sciml bench gfi`` on networks: trained on generated maps, tested on genuine ones.
 
-Data for training are made in a folder of the job that goes with it; their CPU time is told, and is not that of the
+Data for training are made in a folder of the job that goes with it; their CPU time is reported, and is not that of the
 training. Tests are the 500 maps of ``vmodel10.npy`` of CurveVel-A, with records by OpenFWI's own scheme; settings were
 chosen on other maps.
 """
