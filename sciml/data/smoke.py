@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from sciml.checks import number, positive, whole_number
 from sciml.data.formats import DataField, Description
 from sciml.data.sample_sizes import check_sample_size
 from sciml.mesh import Grid
+
+if TYPE_CHECKING:
+    from sciml.reference.incompressible_smoke import RisingSmoke
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Smoke:
     cells : along each axis
     steps : number of frames
     time_step : between them
-    warm_up : steps from rest to the first frame
+    substeps : steps of the solver from frame to frame
+    warm_up : frames from rest to the first one
     viscosity : nu
     least_buoyancy, largest_buoyancy : bounds of the buoyancy, which is uniform between them and a parameter
     case : conservative, or paper, which loses 5 to 18 % of the smoke and has simpler starts
@@ -34,6 +38,7 @@ class Smoke:
     cells: int = 64
     steps: int = 32
     time_step: float = 1.5
+    substeps: int = 1
     warm_up: int = 8
     viscosity: float = 0.01
     least_buoyancy: float = 0.2
@@ -42,7 +47,7 @@ class Smoke:
     summary: ClassVar[str] = "smoke rising in a closed box, velocity and smoke by stable fluids"
 
     def __post_init__(self) -> None:
-        from sciml.reference.incompressible_smoke import MODES, RisingSmoke
+        from sciml.reference.incompressible_smoke import MODES
 
         whole_number("cells", self.cells, at_least=MODES + 1)
         whole_number("steps", self.steps, at_least=2)
@@ -52,7 +57,8 @@ class Smoke:
         number("least_buoyancy", self.least_buoyancy)
         number("largest_buoyancy", self.largest_buoyancy, at_least=self.least_buoyancy)
         check_sample_size(cells=self.cells**2, steps=self.steps)
-        RisingSmoke(self.cells, self.time_step, self.viscosity, self.case)  # refuses the case
+        whole_number("substeps", self.substeps, at_least=1, at_most=10**6)
+        self._problem.method(self.least_buoyancy)  # refuses the case
 
     def describe(self) -> Description:
         """Return what each sample holds: ``velocity_x``, ``velocity_y`` and ``smoke``; its buoyancy as a parameter."""
@@ -75,10 +81,16 @@ class Smoke:
         ----------
         random : draws the buoyancy and the first smoke
         """
-        from sciml.reference.incompressible_smoke import RisingSmoke, random_smoke
+        from sciml.reference.incompressible_smoke import random_smoke
 
-        problem = RisingSmoke(self.cells, self.time_step, self.viscosity, self.case)
+        problem = self._problem
         buoyancy = random.uniform(self.least_buoyancy, self.largest_buoyancy)
         start = problem.still(random_smoke(self.cells, random, self.case))
         flow = problem.advanced(start, buoyancy, self.warm_up)
         return dict(problem.frames(flow, buoyancy, self.steps)), {"buoyancy": buoyancy}
+
+    @property
+    def _problem(self) -> RisingSmoke:
+        from sciml.reference.incompressible_smoke import RisingSmoke
+
+        return RisingSmoke(self.cells, self.time_step, self.viscosity, self.case, self.substeps)

@@ -79,6 +79,7 @@ class RisingSmoke:
     time_step : between two frames
     viscosity : nu
     case : conservative or paper
+    substeps : steps of the solver from frame to frame
 
     Examples
     --------
@@ -93,10 +94,12 @@ class RisingSmoke:
     time_step: float = 1.5
     viscosity: float = 0.01
     case: str = "conservative"
+    substeps: int = 1
 
     def __post_init__(self) -> None:
         choice("the case", self.case, CASES)
         positive("the time step", self.time_step)
+        whole_number("the number of substeps", self.substeps, at_least=1)
         self.method(0.0)  # refuses cells and viscosity
 
     def method(self, buoyancy: float) -> StableFluids:
@@ -121,19 +124,19 @@ class RisingSmoke:
         n = self.cells
         return GridFlow(np.zeros((n + 1, n)), np.zeros((n, n + 1)), real_array("the smoke", smoke, shape=(n, n)))
 
-    def advanced(self, flow: GridFlow, buoyancy: float, steps: int) -> GridFlow:
-        """Return a flow some steps later.
+    def advanced(self, flow: GridFlow, buoyancy: float, count: int) -> GridFlow:
+        """Return a flow some frames later.
 
         Parameters
         ----------
         flow : to start from
         buoyancy : b
-        steps : how many
+        count : frames
         """
-        return self.method(buoyancy).run(flow, self.time_step, steps)
+        return self.method(buoyancy).run(flow, self.time_step / self.substeps, count * self.substeps)
 
     def frames(self, flow: GridFlow, buoyancy: float, count: int) -> dict[str, np.ndarray]:
-        """Return a flow and what it becomes in ``count - 1`` steps.
+        """Return a flow and what it becomes in ``count - 1`` time steps.
 
         Parameters
         ----------
@@ -147,9 +150,9 @@ class RisingSmoke:
             ``velocity_x``, ``velocity_y`` and ``smoke``, each (count, cells, cells), at the centres of the cells: a
             component of the velocity there is the mean of the two faces it is normal to.
         """
-        method, flows = self.method(buoyancy), [flow]
+        flows = [flow]
         for _ in range(whole_number("the number of frames", count, at_least=1) - 1):
-            flows.append(method.step(flows[-1], self.time_step))
+            flows.append(self.advanced(flows[-1], buoyancy, 1))
         along, across, smoke = (np.stack(fields) for fields in zip(*flows, strict=True))
         means = (along[:, 1:] + along[:, :-1]) / 2, (across[:, :, 1:] + across[:, :, :-1]) / 2
         return dict(zip(FIELDS, (*means, smoke), strict=True))
@@ -180,6 +183,7 @@ class RisingSmoke:
         first : the frame that it starts from
         """
         count = len(frames["smoke"])
+        whole_number("the number of frames", count, at_least=2)
         whole_number("the frame to start from", first, at_least=0, at_most=count - 2)
         start = self.restart({name: frames[name][first] for name in FIELDS})
         return self.frames(start, buoyancy, count - first)
@@ -206,17 +210,22 @@ class RisingSmoke:
         ----------
         Zhou et al., Text2PDE, ICLR 2025, evaluate trajectories generated from text in this way.
         """
-        solution = self.resolved(frames, buoyancy, first)
+        shape = ("frames", self.cells, self.cells)
+        given = {name: real_array(name, frames[name], shape=shape) for name in FIELDS}
+        if len({len(values) for values in given.values()}) > 1:
+            counts = ", ".join(f"{len(values)} of {name}" for name, values in given.items())
+            raise InputError(f"a trajectory has {counts}, expected as many frames of each.")
+        solution = self.resolved(given, buoyancy, first)
         errors = {}
         for quantity, names in {"velocity": FIELDS[:2], "smoke": FIELDS[2:]}.items():
             exact = np.stack([solution[name][1:] for name in names], axis=1)
-            given = np.stack([np.asarray(frames[name], float)[first + 1 :] for name in names], axis=1)
+            found = np.stack([given[name][first + 1 :] for name in names], axis=1)
             size = np.sqrt(np.square(exact).sum((1, 2, 3)))
             if not size.all():
                 raise InputError(
                     f"the {quantity} of the solution is zero everywhere; relative errors need another start."
                 )
-            errors[quantity] = np.sqrt(np.square(given - exact).sum((1, 2, 3))) / size
+            errors[quantity] = np.sqrt(np.square(found - exact).sum((1, 2, 3))) / size
         return errors
 
 

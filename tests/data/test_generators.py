@@ -120,6 +120,12 @@ def test_smoke_keeps_its_sum_and_its_buoyancy_is_among_its_parameters() -> None:
     assert about.times.tolist() == [12.0, 13.5, 15.0, 16.5, 18.0, 19.5]
 
 
+def test_frames_of_smoke_with_substeps_are_every_other_one_of_those_without() -> None:
+    fine = Smoke(cells=16, steps=5, time_step=1.0, warm_up=4).sample(stream(9))[0]
+    coarse = Smoke(cells=16, steps=3, time_step=2.0, substeps=2, warm_up=2).sample(stream(9))[0]
+    assert all(np.array_equal(coarse[name], fine[name][::2]) for name in fine)
+
+
 def test_smoke_without_a_warm_up_starts_at_rest() -> None:
     fields, _ = Smoke(cells=16, steps=2, warm_up=0).sample(stream(9))
     assert not fields["velocity_x"][0].any() and fields["velocity_x"][1].any()
@@ -217,6 +223,7 @@ def test_options_are_read_from_text_in_their_types() -> None:
         ("smoke", {"cells": "1000000000000"}, "a smaller cells"),
         ("smoke", {"steps": "1"}, "at least 2"),
         ("smoke", {"time_step": "0"}, "positive"),
+        ("smoke", {"substeps": "0"}, "from 1 to"),
         ("smoke", {"warm_up": "-1"}, "from 0 to"),
         ("smoke", {"viscosity": "-1"}, "at least 0"),
         ("smoke", {"largest_buoyancy": "0.1"}, "at least 0.2"),

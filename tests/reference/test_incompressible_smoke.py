@@ -101,15 +101,22 @@ def test_a_restart_is_free_of_divergence_and_close_to_the_frame(trajectory) -> N
 def test_what_cannot_be_solved_again_is_refused(trajectory) -> None:
     problem = RisingSmoke(32)
     broken = {**trajectory, "smoke": np.where(np.arange(32) == 3, np.nan, trajectory["smoke"])}
+    late = {**trajectory, "smoke": np.where(np.arange(8)[:, None, None] == 5, np.inf, trajectory["smoke"])}
+    short = {**trajectory, "smoke": trajectory["smoke"][:-1]}
     empty = {name: np.zeros_like(values) for name, values in trajectory.items()}
     for call, says in (
         (lambda: problem.resolve_errors(trajectory, 0.4, 7), "frame to start from is 7"),
         (lambda: RisingSmoke(16).resolve_errors(trajectory, 0.4), "16"),
         (lambda: problem.resolve_errors(broken, 0.4), "smoke"),
+        (lambda: problem.resolve_errors(late, 0.4), "smoke"),
+        (lambda: problem.resolve_errors(short, 0.4), "8 of velocity_x, 8 of velocity_y, 7 of smoke"),
+        (lambda: problem.resolve_errors({name: values[:1] for name, values in short.items()}, 0.4), "at least 2"),
+        (lambda: problem.resolve_errors(trajectory, float("nan")), "buoyancy"),
         (lambda: problem.resolve_errors(empty, 0.4), "zero everywhere"),
         (lambda: RisingSmoke(32, case="papers"), "did you mean 'paper'"),
         (lambda: RisingSmoke(2), "at least 4"),
         (lambda: RisingSmoke(32, time_step=0.0), "time step"),
+        (lambda: RisingSmoke(32, substeps=0), "substeps"),
     ):
         with pytest.raises(InputError, match=says):
             call()
