@@ -12,7 +12,7 @@ Velocities stay as they are if lengths and times grow alike, so that a network f
   a cell of the network's on both sides. Of OpenFWI's records with every second receiver left out, 13 % is lost.
 - In time, traces are band-limited, so that they are resampled without aliasing. They last at least nine tenths of the
   network's, zeros behind, and at the sources they peak within half a period of the network's wavelet.
-- Records of another size are multiplied by one number. Their sign has to be the network's.
+- Records of another size or sign are multiplied by one number.
 
 Windows that overlap by at least a quarter are blended to a section, which may be as wide as the line.
 """
@@ -104,7 +104,7 @@ def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots
     top = _common_depth(np.concatenate(depths), target)
     records = np.array(gathers)
     _check_start(records, target)
-    gain = gain_to(deviation, records)
+    gain = gain_to(deviation, records, target)
     lefts = np.array([window.left for window in windows])
     columns = (lefts - lefts[0]) / target.spacing
     section = _section(line, target, (top, lefts[0]), target.shape[1] + int(columns[-1] + ROUNDING))
@@ -127,18 +127,31 @@ def median_frequency(records: np.ndarray, time_step: float) -> float:
     return float(np.interp(below[-1] / 2, below, np.arange(len(below)) - 0.5)) / (records.shape[1] * time_step)
 
 
-def gain_to(deviation: float, records: np.ndarray) -> float:
-    """Return the factor by which records get the deviation of those of a training; 1 if they nearly have it.
+def gain_to(deviation: float, records: np.ndarray, target: Acquisition) -> float:
+    """Return the factor by which records get the deviation of those of a training, and their sign; 1 if they have both.
+
+    Near its source, the largest sample of a wave has the sign of that of the wavelet.
 
     Parameters
     ----------
     deviation : of the records of the training
-    records : of any shape
+    records : (windows, shots, steps, receivers)
+    target : their acquisition, with the wavelet of the training
     """
     size = float(records.std(dtype=np.float64))  # squares of small numbers vanish in single precision
     if not size > 0.0:
         raise InputError("the records are the same everywhere, expected records of waves.")
-    return 1.0 if 1 / SIMILAR_SIZE <= size / deviation <= SIMILAR_SIZE else deviation / size
+    near = _nearest_traces(records, target)
+    largest = np.take_along_axis(near, np.abs(near).argmax(-1)[..., None], -1)
+    sign = np.median(np.sign(largest)) * np.sign(target.wavelet[np.abs(target.wavelet).argmax()])
+    scale = 1.0 if 1 / SIMILAR_SIZE <= size / deviation <= SIMILAR_SIZE else deviation / size
+    return -scale if sign < 0 else scale
+
+
+def _nearest_traces(records: np.ndarray, target: Acquisition) -> np.ndarray:
+    """Return the traces nearest to the sources, (shots, windows, steps)."""
+    apart = np.abs(target.receivers[:, 1] - target.sources[:, 1:])
+    return records[:, np.arange(target.shots), :, apart.argmin(1)]
 
 
 def _middle(values: np.ndarray) -> float:
@@ -206,9 +219,7 @@ def _common_depth(deeper: np.ndarray, target: Acquisition) -> float:
 
 def _check_start(records: np.ndarray, target: Acquisition) -> None:
     """Refuse records (windows, shots, steps, receivers) whose waves leave the sources at another time."""
-    apart = np.abs(target.receivers[:, 1] - target.sources[:, 1:])
-    nearest = records[:, np.arange(target.shots), :, apart.argmin(1)]  # (shots, windows, steps)
-    peaks = np.abs(nearest).argmax(-1) - int(np.abs(target.wavelet).argmax())
+    peaks = np.abs(_nearest_traces(records, target)).argmax(-1) - int(np.abs(target.wavelet).argmax())
     late = float(np.median(peaks)) * target.time_step
     if abs(late) > LATEST / target.frequency:
         raise InputError(

@@ -88,7 +88,7 @@ def _of_network(records: np.ndarray, wanted: Acquisition, deviation: float) -> O
     from sciml.gfi.matching import gain_to
 
     records = records if records.ndim == 4 else records[None]
-    gain = gain_to(deviation, records)
+    gain = gain_to(deviation, records, wanted)
     windows = records if gain == 1.0 else gain * records
     return Observed(windows, records, wanted, about={"gain": gain}, wavelet_is_known=gain == 1.0)
 

@@ -102,11 +102,13 @@ def test_the_order_of_the_shots_and_dead_traces_do_not_matter() -> None:
     assert found.acquisition.mask.sum() == mask[:, kept].sum()
 
 
-def test_records_of_another_unit_get_the_size_of_those_of_the_training() -> None:
+def test_records_of_another_unit_or_sign_get_those_of_the_training() -> None:
     quiet = line()
     found = match(replace(quiet, records=1e-6 * quiet.records), wanted(), 0.3)
     assert float(found.windows.std()) == pytest.approx(0.3, rel=1e-4) and found.gain > 1e5
     assert match(quiet, wanted(), float(expected(1.0).std())).gain == 1.0
+    negative = match(replace(quiet, records=-quiet.records), wanted(), 0.3)
+    assert negative.gain < 0 and np.array_equal(negative.windows, match(quiet, wanted(), 0.3).windows)
 
 
 def test_a_line_with_more_shots_is_covered_by_windows_of_one_factor() -> None:

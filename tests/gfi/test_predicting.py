@@ -105,6 +105,9 @@ def test_records_in_another_unit_give_the_same_map_and_their_wavelet_is_not_take
         np.save(tmp_path / f"{name}.npy", values)
         with pytest.raises(DataFormatError, match=rf"{name}\.npy.*{words}"):
             predicted(network(), tmp_path, source=f"{name}.npy")
+    np.save(tmp_path / "negative.npy", -records)
+    found, numbers = predicted(network(), tmp_path, source="negative.npy")
+    assert np.allclose(found, expected, rtol=1e-6) and numbers["gain"] == -1
     np.save(tmp_path / "silent.npy", 0 * records)
     with pytest.raises(InputError, match=r"silent\.npy: the records are the same everywhere"):
         predicted(network(), tmp_path, source="silent.npy")
