@@ -154,19 +154,26 @@ class Survey:
 
     def _stated(self, records: Path) -> Acquisition:
         """Return the acquisition of records in ``.npy``, OpenFWI's by default, if it is that of this survey."""
-        path = records if self.acquisition is None else Path(self.acquisition)
-        stated = Acquisition.openfwi() if self.acquisition is None else read_acquisition(path)
+        if self.acquisition is None:
+            whose, stated = f"{records} without an acquisition", Acquisition.openfwi()
+        else:
+            whose, stated = self.acquisition, read_acquisition(Path(self.acquisition))
         if stated.shape != self.shape or stated.spacing != self.spacing:
             raise InputError(
-                f"{path} is of {stated.shape} cells of {stated.spacing:g} m, but the survey of {self.shape} of "
-                f"{self.spacing:g} m; give rows, columns and spacing, and the acquisition of records in .npy."
+                f"{whose} is for a velocity map of {_cells(stated.shape)} cells of {stated.spacing:g} m, but that of "
+                f"the survey has {_cells(self.shape)} of {self.spacing:g} m; give rows, columns and spacing as in the "
+                "acquisition, or the acquisition with which the records were made."
             )
         if self.frequency not in (None, stated.frequency):
             raise InputError(
-                f"{path} is of {stated.frequency:g} Hz, but the survey of {self.frequency:g} Hz; leave the frequency "
-                "out, and give the acquisition of records in .npy with its wavelet."
+                f"{whose} has a wavelet that peaks at {stated.frequency:g} Hz, but the frequency of the survey is "
+                f"{self.frequency:g} Hz; leave the frequency out: the acquisition of records in .npy has the wavelet."
             )
         return stated
+
+
+def _cells(shape: tuple[int, int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _check_band(path: Path, median: float, peak: float) -> None:
