@@ -254,3 +254,21 @@ def test_the_columns_have_the_published_shapes_few_parameters_and_fit_other_maps
         ColumnTransformer(width=10, heads=4)
     with pytest.raises(ConfigError, match="channels 1 is 0"):
         ColumnTransformer(channels=(8, 0))
+
+
+def test_the_columns_see_no_slow_changes_of_the_records_and_all_fast_ones() -> None:
+    options = {"width": 8, "layers": 1, "heads": 2, "records_shape": (2, 400, 7), "map_shape": (9, 13)}
+    network, records = made(ColumnTransformer, **options), normal(2, 2, 400, 7)
+    times = (torch.arange(400) + 2.0) / 400
+    drift = 3.0 * torch.cos(4 * torch.pi * times) + 5.0
+    found = network(records)
+    torch.testing.assert_close(network(records + 5.0), found, rtol=0, atol=0.1)
+    seen, slow = (network.without_slow_modes(each[:, :, ::4]) for each in (records, drift[None, None, :, None]))
+    assert float(slow.norm()) < 0.05 * float(drift[::4].norm())
+    fast = torch.cos(40 * torch.pi * times)[None, None, :, None]
+    torch.testing.assert_close(network.without_slow_modes(fast[:, :, ::4]), fast[:, :, ::4], rtol=0, atol=0.1)
+    torch.testing.assert_close(network.without_slow_modes(seen), seen, rtol=0, atol=1e-5)
+    other = made(ColumnTransformer, **options, slow_modes=0)
+    assert float((other(records + 5.0) - other(records)).detach().abs().max()) > 1.0
+    with pytest.raises(ConfigError, match="slow_modes is 60"):
+        ColumnTransformer(**options, slow_modes=60)

@@ -23,6 +23,11 @@ class ColumnTransformer(InverseNetwork):
     that then lies at one receiver is one token. Dense layers take times to depths, which convolutions can only do in
     many steps, and attention takes what arrives at other receivers to where it was reflected.
 
+    The slowest changes of a trace are taken out first: its projection on the cosines cos(pi k (t + 1/2) / n) of its n
+    samples, with k below ``slow_modes``. Sources of 15 Hz hardly make them, field data do not have them, and schemes
+    for the wave equation differ in them by a tenth and more: a network that sees them learns the scheme that made its
+    data, and is lost on records of another one.
+
     Parameters
     ----------
     width : of the tokens, a multiple of ``heads``
@@ -30,6 +35,8 @@ class ColumnTransformer(InverseNetwork):
     heads : of its attention
     stride : steps of the records of which one is taken; at 4 ms, 15 Hz have 16 samples
     channels : of the two convolutions
+    slow_modes : number of cosines that are taken out of each trace, 6 of which are those below 3 Hz in a record of one
+        second; 0 for none
     image_channels : of the map that the tokens make, before the last two convolutions
     records_shape : shots, time steps, receivers
     map_shape : cells in depth and width
@@ -43,6 +50,7 @@ class ColumnTransformer(InverseNetwork):
         stride: int = 4,
         channels: tuple[int, int] = (16, 24),
         image_channels: int = 4,
+        slow_modes: int = 6,
         records_shape: tuple[int, int, int] = OPENFWI_RECORDS,
         map_shape: tuple[int, int] = OPENFWI_MAP,
     ) -> None:
@@ -57,6 +65,9 @@ class ColumnTransformer(InverseNetwork):
                 "heads, and two numbers of channels."
             )
         shots, steps, receivers = self.records_shape
+        samples = math.ceil(steps / stride)
+        whole_number("slow_modes", slow_modes, at_least=0, at_most=samples // 2, error=ConfigError)
+        self.register_buffer("slow", _cosines(slow_modes, samples), persistent=False)
         self._stride, (first, second) = stride, channels
         self.stem = nn.Sequential(
             nn.Conv2d(shots, first, (9, 3), (4, 1), (4, 1)),
@@ -65,7 +76,7 @@ class ColumnTransformer(InverseNetwork):
             nn.GroupNorm(math.gcd(8, second), second),
             nn.GELU(),
         )
-        columns, times = math.ceil(receivers / _COLUMNS), math.ceil(math.ceil(steps / stride) / _TIME)
+        columns, times = math.ceil(receivers / _COLUMNS), math.ceil(samples / _TIME)
         self.embedding = nn.Linear(second * times, width)
         self.positions = nn.Parameter(0.02 * torch.randn(columns, width))
         self.attention = nn.Sequential(
@@ -82,9 +93,13 @@ class ColumnTransformer(InverseNetwork):
             nn.Conv2d(image_channels, 16, 3, padding=1), nn.GELU(), nn.Conv2d(16, 1, 3, padding=1)
         )
 
+    def without_slow_modes(self, records: Tensor) -> Tensor:
+        """Return traces (..., samples, receivers) without their projection on the slowest cosines."""
+        return records - self.slow.mT @ (self.slow @ records)
+
     def to_map(self, records: Tensor) -> Tensor:
         """Return normalised maps for normalised records."""
-        records = records[:, :, :: self._stride]
+        records = self.without_slow_modes(records[:, :, :: self._stride])
         values = self.stem(records.sign() * records.abs().log1p())
         tokens = self.embedding(values.movedim(-1, 1).flatten(2)) + self.positions
         columns = self.depths(self.attention(tokens)).reshape(-1, *self._image)
@@ -92,3 +107,10 @@ class ColumnTransformer(InverseNetwork):
         if image.shape[-1] != self.map_shape[1]:
             image = interpolate(image, self.map_shape, mode="bilinear")
         return self.image(image)
+
+
+def _cosines(count: int, samples: int) -> Tensor:
+    """Return the first modes of the orthogonal cosine transform of so many samples, (count, samples)."""
+    times = torch.arange(samples, dtype=torch.float64) + 0.5
+    modes = torch.cos(math.pi / samples * torch.arange(count, dtype=torch.float64)[:, None] * times)
+    return (modes / modes.norm(dim=1, keepdim=True)).float()

@@ -57,8 +57,8 @@ class Refinement:
     slowest, fastest : bounds of the velocity, in m/s; those of OpenFWI's maps by default
     lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
         reflect and receivers record little; None to compare down to zero
-    balance : power of the illumination by which gradients are divided on both sides, so that deep cells move as soon as
-        shallow ones
+    balance : power of the illumination by which gradients are divided on both sides, so that deep cells move sooner;
+        with a high one, those that the records hardly see run away
     ready : misfit in the band of the next stage, beyond that of the noise, at which a stage ends, as it then has no
         cycle to skip
     noise : root mean square of white noise as a share of that of the observed records, where it is known. Records are
@@ -75,7 +75,7 @@ class Refinement:
     slowest: float = LOWEST
     fastest: float = HIGHEST
     lowest: float | None = 0.2
-    balance: float = 0.6
+    balance: float = 0.2
     ready: float = 0.02
     noise: float | None = None
     unknown_wavelet: bool = False
