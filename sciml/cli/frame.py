@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -116,8 +117,10 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, SciMLError):
         return str(error), FAILED if isinstance(error, DivergenceError | PoorFitError) else WRONG_USAGE
     if lacks_memory(error):
-        detail = f" ({str(error).splitlines()[0]})" if str(error) else ""
-        return f"this needs more memory than is available{detail}; choose a smaller problem", WRONG_USAGE
+        asked = re.search(r"tried to allocate (\d+) bytes", str(error))  # by torch, whose words are for its developers
+        detail = f"{int(asked[1]) / 2**30:.3g} GiB at once" if asked else str(error).partition("\n")[0]
+        told = f" ({detail})" if detail else ""
+        return f"this needs more memory than is available{told}; choose a smaller problem", WRONG_USAGE
     named = explain_file(error) if isinstance(error, OSError) else None
     return named or explain_own_code(error)
 

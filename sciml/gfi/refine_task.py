@@ -31,6 +31,7 @@ from sciml.training.settings import Training
 from sciml.training.solve_task import Fields, SolveTask
 
 TOP, BOTTOM = 0.1, 0.7  # of the way between the bounds, the velocities of the start by default
+MOST_BLOCKS = 10_000  # each of which writes a checkpoint
 SIMILAR = 3000.0  # m/s, the range in which structural similarity is measured
 STATUSES = (Status.LIMIT, Status.FINISHED, Status.CONVERGED, Status.STALLED)
 
@@ -76,7 +77,7 @@ class RefineTask(SolveTask):
             output = dataclasses.replace(output, grid=[self.survey.columns, self.survey.rows])
         super().__init__(self.survey, output)
         self.files, self.refinement = {"shots": shots, "start": start, "truth": truth}, refinement or Refinement()
-        self.blocks = whole_number("the number of blocks", blocks, at_least=1)
+        self.blocks = whole_number("the number of blocks", blocks, at_least=1, at_most=MOST_BLOCKS)
         terms = 1 + len(self.refinement.priors)
         self._packed = State.packed_shapes(self.survey.shape, terms)
         for name, shape in self._packed.items():

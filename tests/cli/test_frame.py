@@ -41,7 +41,8 @@ def boom(what: str) -> None:
     if what == "memory":
         raise MemoryError("Unable to allocate 9 TiB")
     if what == "torch's memory":
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        words = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+        raise RuntimeError(f"{words} allocate 120000000000 bytes. Error code 12 (Cannot allocate memory)")
     if what == "missing":
         open("no/such/file.npz")
     if what == "folder":
@@ -182,10 +183,7 @@ def test_listing_the_verbs_imports_none_of_them(boom) -> None:
         (
             "torch's memory",
             2,
-            (
-                "sciml: this needs more memory than is available (DefaultCPUAllocator: can't allocate memory); "
-                "choose a smaller problem\n"
-            ),
+            "sciml: this needs more memory than is available (112 GiB at once); choose a smaller problem\n",
         ),
         ("missing", 2, "sciml: no/such/file.npz does not exist; check the name\n"),
         ("folder", 2, "sciml: . is a folder, expected a file\n"),

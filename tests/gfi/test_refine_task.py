@@ -213,6 +213,11 @@ def test_a_line_sampled_too_coarsely_for_the_solver_is_interpolated(tmp_path):
     assert metrics["misfit"] < metrics["start_misfit"]
 
 
+def test_more_blocks_than_anybody_waits_for_are_refused():
+    with pytest.raises(InputError, match="the number of blocks is 100000000, expected a whole number from 1 to 10000"):
+        RefineTask(blocks=10**8)
+
+
 def test_a_line_of_another_frequency_than_the_survey_is_refused(folder, tmp_path):
     pytest.importorskip("segyio")
     write_segy(tmp_path / "line.sgy", np.load(folder / "shots.npy"), acquisition())
