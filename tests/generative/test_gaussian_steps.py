@@ -128,19 +128,28 @@ def test_few_calls_come_nearer_to_the_flow_than_other_methods_and_keep_the_sprea
         assert path != LinearPath() or max(ratios[:2]) < 1 - spread  # the others are too narrow
 
 
-def test_the_deviation_under_a_condition_is_measured_at_the_source():
-    """Data are twice their condition and noise of two sizes; the network knows the mean and nothing else."""
-    condition = normal(20_000, 1, seed=1)
-    data = 2 * condition + torch.tensor([0.5, 0.1], dtype=torch.float64) * normal(20_000, 2, seed=2)
+@pytest.mark.parametrize("slope", [0.0, 0.08, -0.3])
+@pytest.mark.parametrize("path", [LinearPath(), Interpolant(TrigonometricPath(), 0.5)], ids=repr)
+def test_with_measured_deviations_one_call_has_the_law_under_the_condition(path, slope):
+    """Data are twice their condition and noise of two sizes; the network errs by a multiple of the noise it sees."""
+    condition, sizes = normal(4000, 1, seed=1), torch.tensor([0.5, 0.1], dtype=torch.float64)
+    data, mean = 2 * condition + sizes * normal(4000, 2, seed=2), condition.expand(-1, 2)
 
     class Regression(Flow):
-        path = LinearPath()
+        def __init__(self):
+            self.path = path
+
+        def pair(self, x, t, condition=None):
+            return Pair(2 * condition["c"] + slope * (x - condition["c"]) / path.noise, x)
 
         def velocity(self, x, t, condition=None):
-            return 2 * condition["c"] - x  # at the source
+            return path.motion(*self.pair(x, t, condition), t)
 
-    found = conditional_deviation(Regression(), data, normal(20_000, 2, seed=3), {"c": condition})
-    torch.testing.assert_close(found, torch.tensor([0.5, 0.1], dtype=torch.float64), rtol=0.02, atol=0)
+    found = conditional_deviation(Regression(), data, generator(3), {"c": condition}, mean)
+    start = path.start(mean, generator(4))
+    ends = sample(Regression(), start, 1, GaussianSteps(found), {"c": condition}, mean=mean)
+    torch.testing.assert_close((ends - 2 * condition).std(0), sizes, rtol=0.04, atol=0)
+    assert slope or found == pytest.approx(sizes, rel=0.03)
 
 
 @pytest.mark.parametrize(

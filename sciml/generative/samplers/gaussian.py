@@ -23,10 +23,11 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciml.checks import finite, real_tensor, whole_number
 from sciml.errors import InputError
+from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
 from sciml.generative.paths import Coefficients
 from sciml.generative.samplers.base import Run, Sampler
@@ -124,19 +125,44 @@ class GaussianSteps(Sampler):
         return torch.as_tensor(self.deviation).detach().cpu().double().square()
 
 
-def conditional_deviation(flow: Flow, data: Tensor, start: Tensor, condition: Condition | None = None) -> Tensor:
-    r"""Return the deviation of data from their estimate at the source, in each entry, in the shape of one item.
+def conditional_deviation(
+    flow: Flow,
+    data: Tensor,
+    generator: Generator,
+    condition: Condition | None = None,
+    mean: Tensor | None = None,
+    sources: int = 16,
+) -> Tensor:
+    r"""Return the deviations for :class:`GaussianSteps` with which one step has the right spread, for each entry.
 
-    The source says nothing about the data, so that the estimate there is their mean under the condition, and the
-    deviation that of :class:`GaussianSteps`. Take data that the network was not trained on.
+    The source says nothing about the data, so that the estimate :math:`\hat z` there is their mean under the condition,
+    and d is the deviation from it. A network is not exact: its estimate varies with the source, by a variance q and a
+    covariance b with the noise, which add to the spread of a step. Hence d is the solution, at least 0, of
+
+    .. math:: d^2 + 2 b d + q = \operatorname{mean} (z - \bar z)^2, \qquad \bar z = E_{x_0}[\hat z].
 
     Parameters
     ----------
     flow : from source to data
-    data, start : of the same items, ``(batch, ...)``; a source for each
-    condition : what the network is given by name
+    data : that the network was not trained on, ``(batch, ...)``; some hundred
+    generator : of the sources
+    condition : of the data, what the network is given by name
+    mean : m of an informed source, in the shape of the data; None for 0
+    sources : number of them for each item
+
+    Returns
+    -------
+    Tensor in the shape of one item
     """
-    real_tensor("the data", data)
+    finite("the data", real_tensor("the data", data))
+    whole_number("the number of sources", sources, at_least=2)
+    centre = torch.zeros_like(data) if mean is None else mean
+    noise = torch.stack([normal_like(data, generator) for _ in range(sources)])
     with torch.no_grad():
-        missed = data - flow.data(start, start.new_zeros(len(start)), condition)
-    return missed.square().mean(0).sqrt()
+        starts, begin = centre + flow.path.noise * noise, data.new_zeros(len(data))
+        found = torch.stack([flow.data(start, begin, condition) for start in starts])
+    middle, unbiased = found.mean(0), sources / (sources - 1)
+    varied = unbiased * (found - middle).square().mean((0, 1))
+    along = unbiased * ((found - middle) * noise).mean((0, 1))
+    missed = (data - middle).square().mean(0) - varied / sources
+    return ((along.square() + missed - varied).clamp(min=0).sqrt() - along).clamp(min=0)
