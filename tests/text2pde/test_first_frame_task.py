@@ -25,6 +25,7 @@ from tests.text2pde.test_autoencoder_task import config as autoencoder_config
 
 AUTOENCODER = {"class_path": "sciml.text2pde.PatchAutoencoder", "init_args": {**NETWORK, "latent_channels": 6}}
 LATENT = {"shape": [2, 2, 2], "channels": 6}
+FRAMES = {"shape": [16, 16], "channels": 3, "width": 12, "parameters": 1, "halvings": 2, "guess_channels": 6}
 
 
 def made(name: str, **arguments: object) -> dict:
@@ -33,12 +34,11 @@ def made(name: str, **arguments: object) -> dict:
 
 def config(folder: Path, epochs: int = 2, **task: object) -> dict:
     sizes = {"patch": [1, 1, 1], "width": 24, "depth": 2, "heads": 2, "condition_width": 12, "condition_channels": 6}
-    frames = {"shape": [16, 16], "channels": 3, "width": 12, "parameters": 1, "halvings": 2, "guess_channels": 6}
     path = made("sciml.generative.Interpolant", path=made("sciml.generative.LinearPath"), noise=0.5)
     arguments = {
         "autoencoder": AUTOENCODER,
         "network": made("sciml.nets.DiffusionTransformer", **LATENT, **sizes),
-        "conditioner": made("sciml.text2pde.FirstFrameConditioner", **frames),
+        "conditioner": made("sciml.text2pde.FirstFrameConditioner", **FRAMES),
         "objective": made("sciml.generative.PathObjective", path=path),
         "sampler": made("sciml.generative.Euler"),
         "fields": plumes.FIELDS,
@@ -56,6 +56,25 @@ def config(folder: Path, epochs: int = 2, **task: object) -> dict:
 
 def trained(values: dict, folder: Path, **options: object) -> dict[str, float]:
     return train(config_from_values(values, "test"), folder, **options)["metrics"]
+
+
+def stopped(monkeypatch: pytest.MonkeyPatch, values: dict, folder: Path, gone: Path | None = None) -> None:
+    """Train into a folder, stop within the second epoch of 5 batches, remove another folder, and resume to the end."""
+    real, calls = FirstFrameTask.loss, []
+
+    def stopping(task: FirstFrameTask, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyError("stopped")
+        return real(task, given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FirstFrameTask, "loss", stopping)
+        with pytest.raises(KeyError, match="stopped"):
+            trained(values, folder)
+    if gone is not None:
+        shutil.rmtree(gone)
+    trained(values, folder, resume=True)
 
 
 @pytest.fixture(scope="module")
@@ -111,24 +130,40 @@ def test_a_run_that_was_stopped_and_resumed_without_its_autoencoder_ends_with_th
     values = config(folder, autoencoder_run=str(tmp_path / "autoencoder"))
     values["training"]["ema_decay"] = 0.9
     trained(values, tmp_path / "whole")
-    real, calls = FirstFrameTask.loss, []
-
-    def stopping(task: FirstFrameTask, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        calls.append(1)
-        if len(calls) == 8:  # within the second epoch of 5 batches
-            raise KeyError("stopped")
-        return real(task, given)
-
-    monkeypatch.setattr(FirstFrameTask, "loss", stopping)
-    with pytest.raises(KeyError, match="stopped"):
-        trained(values, tmp_path / "killed")
-    monkeypatch.setattr(FirstFrameTask, "loss", real)
-    shutil.rmtree(tmp_path / "autoencoder")
-    trained(values, tmp_path / "killed", resume=True)
+    stopped(monkeypatch, values, tmp_path / "killed", gone=tmp_path / "autoencoder")
     whole, resumed = (load_task(tmp_path / name).state_dict() for name in ("whole", "killed"))
     assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
     of_run = load_task(folder / "autoencoder").autoencoder.state_dict()
     assert all(torch.equal(whole[f"space.autoencoder.{name}"], tensor) for name, tensor in of_run.items())
+
+
+def test_the_published_settings_train_and_resume_with_the_same_bits(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    """Noise is predicted on the schedule of latent diffusion for frames that are encoded one by one, and drawn."""
+    sizes = {"shape": [16, 16], "channels": 3, "latent_channels": 2, "width": 8, "multiples": [1, 1, 1], "blocks": 1}
+    autoencoder = made("sciml.text2pde.ConvolutionalAutoencoder", **sizes)
+    first = autoencoder_config(folder / "puffs.h5", epochs=1, single_frames=True, residual="absolute")
+    first["task"]["init_args"]["autoencoder"] = autoencoder
+    first["training"]["weights"] = {"kl": 1e-7}
+    trained(first, tmp_path / "frames")
+    latent = {"shape": [8, 4, 4], "patch": [1, 2, 2], "channels": 2}
+    values = config(
+        folder, autoencoder=autoencoder, autoencoder_run=str(tmp_path / "frames"), single_frames=True, source="noise",
+        network=made("sciml.nets.DiffusionTransformer", **latent, width=16, depth=1, heads=2, condition_width=12),
+        conditioner=made("sciml.text2pde.FirstFrameConditioner", **{**FRAMES, "guess_channels": 0}),
+        objective=made("sciml.generative.PathObjective", path=made("sciml.generative.VariancePreservingPath"),
+                       prediction="noise"),
+        sampler=made("sciml.generative.DDPM"), steps=10, drop=0.0, latent_scale=0.2, sample_latents=True,
+    )  # fmt: skip
+    trained(values, tmp_path / "whole")
+    stopped(monkeypatch, values, tmp_path / "killed")
+    whole, resumed = (load_task(tmp_path / name) for name in ("whole", "killed"))
+    tensors = whole.state_dict()
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in resumed.state_dict().items())
+    given = batch(folder)
+    found = whole.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(0))
+    assert found.shape == (4, 3, 8, 16, 16)
+    other = whole.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(1))
+    assert not torch.allclose(found, other)
 
 
 def test_latents_have_unit_deviation_or_the_constant_factor_of_the_paper(folder: Path) -> None:
@@ -270,8 +305,7 @@ def test_first_frames_on_other_grids_or_in_other_units_are_refused(folder: Path,
 
 
 def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
-    frames = config(folder)["task"]["init_args"]["conditioner"]["init_args"]
-    small = made("sciml.text2pde.FirstFrameConditioner", **{**frames, "width": 8})
+    small = made("sciml.text2pde.FirstFrameConditioner", **{**FRAMES, "width": 8})
     wide = {**AUTOENCODER, "init_args": {**AUTOENCODER["init_args"], "width": 8}}
     for changes, words in (
         ({"conditioner": small}, "condition_width of the network is 12, expected 8"),
