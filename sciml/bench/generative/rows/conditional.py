@@ -22,6 +22,7 @@ OPTIONS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "straight": ("linear path", "euler", {}),
     "trigonometric": ("trigonometric path", "euler", CURVED),
     "completed": ("trigonometric path, completed", "euler", {**CURVED, **COMPLETED}),
+    "gaussian": ("trigonometric path, Gaussian steps", "gaussian", CURVED),
     "variance-preserving": ("variance-preserving path", "euler", PRESERVING),
     "cosine": ("cosine path", "euler", {"path": "cosine"}),
     "data": ("linear path, data (x)", "ddim", {"prediction": "data"}),
@@ -49,15 +50,21 @@ OPTIONS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
 INFORMED: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "informed": ("from the first frame", "euler", FRAME),
     "informed-completed": ("from the first frame, completed", "euler", {**FRAME, **COMPLETED}),
+    "informed-gaussian": ("from the first frame, Gaussian steps", "gaussian", FRAME),
     "informed-wide": ("from the first frame, noise 0.8", "euler", {**FRAME, "source_noise": 0.8}),
     "mean": ("from the linear mean", "euler", LINEAR),
     "mean-completed": ("from the linear mean, completed", "euler", {**LINEAR, **COMPLETED}),
+    "mean-gaussian": ("from the linear mean, Gaussian steps, completed", "gaussian", {**LINEAR, **COMPLETED}),
     "mean-narrow": ("from the linear mean, noise 0.3, completed", "euler",
                     {**LINEAR, "source_noise": 0.3, **COMPLETED}),
     "informed-energy-score": ("energy score from the first frame, one call", "ddim",
                               {"objective": "energy-score", **FRAME, **ONE}),
     "mean-energy-score": ("energy score from the linear mean, one call, completed", "ddim",
                           {"objective": "energy-score", **LINEAR, **ONE, **COMPLETED}),
+    "mean-energy-score-4": ("the same by 4 members", "ddim",
+                            {"objective": "energy-score", "score_members": 4, **LINEAR, **ONE, **COMPLETED}),
+    "mean-energy-score-wide": ("the same with noise 0.8", "ddim",
+                               {"objective": "energy-score", "source_noise": 0.8, **LINEAR, **ONE, **COMPLETED}),
 }  # fmt: skip
 
 REPEATED = {  # with all seeds
@@ -154,7 +161,10 @@ GROUPS = (
             Limit("first frame, one call: spread over skill", "mean-energy-score",
                   (Bound("ratio", 0.85, most=False, form=TWO),)),
         ),
-        (Case("smoke from its first frame, 4 calls: energy score", "mean-completed", "energy", TWO, featured=True),),
+        (
+            Case("smoke from its first frame, 4 calls: energy score", "mean-completed", "energy", TWO, featured=True),
+            Case("smoke from its first frame, one call: energy score", "mean-energy-score", "energy", TWO),
+        ),
         note="Scores are those of 4 calls, of one for generators of one call. Guesses have noise of 0.5. A linear mean "
         "is that of the linear-Gaussian law; for the training it is left one out. " + SCREENED,
     ),

@@ -14,6 +14,8 @@ TITLES = {
     "ddpm": "DDPM",
     "stochastic-euler": "Euler with noise",
     "stochastic-heun": "Heun with noise",
+    "gaussian": "Gaussian steps",
+    "stochastic-gaussian": "Gaussian steps with noise",
 }
 
 
