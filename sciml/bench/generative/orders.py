@@ -16,7 +16,7 @@ from sciml.numerics.random import generator
 
 MEAN, DEVIATION = 0.7, 0.4
 STEPS = (32, 64, 128)  # of the order
-EXACT = 1e-12  # largest error of a sampler that has no order
+EXACT = 1e-10  # largest error of a sampler that has no order
 
 
 def orders(job: Job) -> dict[str, Any]:

@@ -31,7 +31,7 @@ GROUPS = (
         ),
         (
             *(Limit(f"order of {TITLES[name]}", name, within("order", *span)) for name, span in ORDERS.items()),
-            *(Limit(f"moments, {TITLES[name]}", name, (Bound("moments", 1e-3),)) 
+            *(Limit(f"moments, {TITLES[name]}", name, (Bound("moments", 1e-3),))
               for name in ("heun", "ab2", "gaussian")),
             *(
                 Limit(f"{TITLES[name]}, {calls} calls: moments in standard errors", name,
