@@ -18,6 +18,7 @@ app = verb_app("Export the weights of a finished run as NAME.safetensors, with a
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="NAME.safetensors; NAME.yaml is written beside it.")],
+    half: Annotated[bool, typer.Option("--half", help="Write numbers in half precision, for half the size.")] = False,
     module: ModuleOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -41,7 +42,7 @@ def export(
         from sciml.training.run import export_weights
 
         line.stage("writing")
-        written = export_weights(folder, output, modules=module or [])
+        written = export_weights(folder, output, modules=module or [], half=half)
     if json:
         about = {"weights": str(output), "card": str(card), "metrics": written.metrics, "sha256": written.sha256}
         print_json(about)

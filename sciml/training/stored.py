@@ -11,6 +11,7 @@ from typing import Any
 
 from sciml import __version__, weights
 from sciml.atomic import write_text
+from sciml.checks import finite
 from sciml.commands import published
 from sciml.errors import CheckpointError, ConfigError, InputError
 from sciml.overrides import KEY, recorded
@@ -114,7 +115,9 @@ def unfinished(task: Task, config: Config) -> str | None:
     return f"not finished: {done} of {counted(epochs, 'step' if config.training.is_own else 'epoch')}"
 
 
-def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[str | Path] = ()) -> weights.Card:
+def export_weights(
+    folder: str | Path, path: str | Path, *, modules: Sequence[str | Path] = (), half: bool = False
+) -> weights.Card:
     """Publish the weights of a run: ``NAME.safetensors``, and ``NAME.yaml`` with all that made them; return the card.
 
     Parameters
@@ -122,11 +125,13 @@ def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[st
     folder : of a finished run
     path : ``NAME.safetensors``; its folder exists
     modules : as :func:`load_task` takes them
+    half : whether numbers of single precision are written in half of it, rounded to 3 digits, for half the size; those
+        of double precision, such as scales of data, stay as they are
 
     Raises
     ------
     InputError
-        If the run has not finished or the name has another ending.
+        If the run has not finished, the name has another ending, or a number is too large for half precision.
     """
     folder, path = Path(folder), Path(path)
     result, environment = read_result(folder), read_environment(folder)
@@ -143,7 +148,7 @@ def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[st
         )
     return weights.publish(
         path,
-        stored.tensors,
+        _halved(stored.tensors) if half else stored.tensors,
         config=stored.values,
         command=published(environment.command),
         commit=environment.commit,
@@ -151,6 +156,16 @@ def export_weights(folder: str | Path, path: str | Path, *, modules: Sequence[st
         metrics=result.metrics,
         seconds=result.training_seconds,
     )
+
+
+def _halved(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Return tensors of which those of single precision are in half of it."""
+    import torch
+
+    found = {name: each.half() if each.dtype == torch.float32 else each for name, each in tensors.items()}
+    for name, each in found.items():
+        finite(f"{name} in half precision", each, remedy="export it in single precision")
+    return found
 
 
 def restore(task: Task, folder: Path) -> Task:

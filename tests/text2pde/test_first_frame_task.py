@@ -121,6 +121,13 @@ def test_weights_that_are_exported_are_those_of_the_run(folder: Path, tmp_path: 
         for path in (folder / "run", tmp_path / "weights.safetensors")
     ]
     assert torch.equal(*samples)
+    export_weights(folder / "run", tmp_path / "half.safetensors", half=True)
+    halved = load_task(tmp_path / "half.safetensors")
+    assert next(halved.parameters()).dtype == torch.float32
+    assert torch.equal(halved.place.box, torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.float64))
+    torch.testing.assert_close(halved.draw(frames, parameters, generator(0)), samples[0], rtol=0, atol=0.02)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("weights", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
 
 
 def test_a_run_that_was_stopped_and_resumed_without_its_autoencoder_ends_with_the_same_bits(
