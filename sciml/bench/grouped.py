@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -142,7 +143,7 @@ def _table(results: Results, group: Group) -> str:
 
 def _weights(results: Results, group: str, method: str) -> str:
     found = quantity(results, group, method, "weights")
-    return f"{found[0]:,.0f}" if found else DASH
+    return f"{found[0]:,.0f}" if found and math.isfinite(found[0]) else DASH
 
 
 def _classical(results: Results, group: str, case: Case) -> tuple[str, Competitor] | None:

@@ -51,7 +51,8 @@ class Refinement:
 
     Parameters
     ----------
-    solves : of the wave equation at most, each the forward and the adjoint one of all shots
+    solves : of the wave equation, each the forward and the adjoint one of all shots, after which no step begins; one
+        that has begun is finished, and each stage that follows takes one more
     stages : one after the other
     priors : what is known of the map; total variation by default
     slowest, fastest : bounds of the velocity, in m/s; those of OpenFWI's maps by default

@@ -71,7 +71,7 @@ def test_a_few_solves_decrease_the_misfit(changes):
 
 @pytest.mark.usefixtures("generated", "network")
 def test_a_start_near_the_truth_wins_against_the_best_classical_one():
-    found = measured("refined-network", "classical", **{**SMALL, "solves": 5})["last"]
+    found = measured("refined-classical", "classical", **{**SMALL, "solves": 5})["last"]
     assert found["won"] == 1.0 and found["network"] < found["error"]
 
 
@@ -89,5 +89,5 @@ def test_rows_that_begin_at_the_network_say_that_there_are_no_weights(monkeypatc
 
     networks.shipped_task.cache_clear()
     monkeypatch.setattr(networks, "SHIPPED", "gfi/none")
-    for method in ("network-80", "classical"):
-        assert "no shipped weights" in measured("refined-network", method, **SMALL)["failed"]
+    for place in (("refined-network", "network-80"), ("refined-classical", "classical")):
+        assert "no shipped weights" in measured(*place, **SMALL)["failed"]
