@@ -11,7 +11,7 @@ from tests.docs.pages import PAGES, REPOSITORY, page
 
 README = page("README.md")
 PAPERS = ("2205.10763", "2210.00124", "2205.02902", "2106.01680", "2402.13412", "2410.11247", "2410.01153")
-MOST_LINES, MOST_BYTES, MOST_ROWS = 190, 400_000, 10
+MOST_LINES, MOST_BYTES, MOST_ROWS = 190, 400_000, 12
 
 
 def test_it_has_at_most_190_lines() -> None:
