@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,8 +18,8 @@ from sciml.generative import predictions
 from sciml.generative.paths import Path
 from sciml.generative.predictions import PREDICTIONS, Pair, Prediction
 
-Condition = Mapping[str, Any]
-"""Tensors, or nested containers of them, that a network is given by name beside x and t."""
+Condition = Mapping[str, Tensor | None]
+"""Tensors that a network is given by name beside x and t, None for one that is not given."""
 
 
 class Flow(ABC):
