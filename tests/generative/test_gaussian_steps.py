@@ -20,6 +20,7 @@ from sciml.generative import (
     Interpolant,
     LinearPath,
     Run,
+    StochasticGaussian,
     TrigonometricPath,
     VariancePreservingPath,
     conditional_deviation,
@@ -158,6 +159,21 @@ def test_with_measured_deviations_one_call_has_the_law_under_the_condition(path,
         (lambda: GaussianSteps(-0.1), r"the least of the deviations of the data is -0\.1"),
         (lambda: GaussianSteps(float("nan")), "values of the deviations of the data are not finite"),
         (lambda: GaussianSteps(1.0, order=3), "the order of Gaussian steps is 3"),
+        *(
+            (
+                lambda method=method: sample(mixture(LinearPath()), normal(4, 8), 2, method),
+                r"deviations of the data is \(4, 8\)",
+            )
+            for method in (GaussianSteps(torch.ones(4, 8)), StochasticGaussian(torch.ones(4, 8)))
+        ),
+        (
+            lambda: sample(mixture(LinearPath()), normal(4, 8), 2, GaussianSteps(1.0), mean=normal(8)),
+            r"shape of the mean of the source is \(8,\), expected \(4, 8\)",
+        ),
+        (
+            lambda: conditional_deviation(mixture(LinearPath()), normal(4, 8), generator(0), mean=normal(8)),
+            r"shape of the mean of the source is \(8,\), expected \(4, 8\)",
+        ),
     ],
 )
 def test_parameters_that_make_no_steps_are_refused(make, sentence):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from sciml.checks import instance, real_tensor, whole_number
+from sciml.checks import instance, real_tensor, shape, whole_number
 from sciml.errors import DivergenceError, InputError
 from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
@@ -121,14 +121,16 @@ def sample(
     Raises
     ------
     InputError
-        The number of steps is none that the sampler can use, the source has another type, or a sampler that draws lacks
-        a generator.
+        The number of steps is none that the sampler can use, the source has another type or its mean another shape, or
+        a sampler that draws lacks a generator.
     DivergenceError
         The data are not finite.
     """
     real_tensor("the source", start)
     instance("the sampler", sampler, Sampler, "one of sciml.generative.samplers, such as Euler()")
     sampler.calls(steps)
+    if mean is not None:
+        shape("the mean of the source", mean, start.shape)
     for _, state in sampler.states(start, steps, Run(flow, condition, generator, mean)):
         x = state
     if not torch.isfinite(x).all():

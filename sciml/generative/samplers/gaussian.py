@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sciml.checks import finite, real_tensor, whole_number
+from sciml.checks import finite, real_tensor, shape, whole_number
 from sciml.errors import InputError
 from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
@@ -85,6 +85,7 @@ class GaussianSteps(Sampler):
 
     def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
         """Yield time and points after each step."""
+        self.check(start)
         x, last = start, None
         for begin, end in pairwise(self.times(steps, run)):
             mean, rise = self._mean(x, begin, run), self._rise(begin, end, run)
@@ -93,6 +94,17 @@ class GaussianSteps(Sampler):
                 ahead = mean + (rise / last[1]).clamp(max=1).to(x) / 2 * (mean - last[0])
             x, last = self._moved(x, ahead, (begin, end), run), (mean, rise)
             yield end, x
+
+    def check(self, x: Tensor) -> None:
+        """Refuse deviations that are not those of one item, whose shape they must expand to."""
+        given, item = torch.as_tensor(self.deviation).shape, x.shape[1:]
+        if len(given) > len(item) or any(
+            g not in (1, n) for g, n in zip(reversed(given), reversed(item), strict=False)
+        ):
+            raise InputError(
+                f"the shape of the deviations of the data is {tuple(given)}, expected {tuple(item)}, that of one item, "
+                "or one that expands to it."
+            )
 
     def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
         """Return points after one step of order 1."""
@@ -156,7 +168,7 @@ def conditional_deviation(
     """
     finite("the data", real_tensor("the data", data))
     whole_number("the number of sources", sources, at_least=2)
-    centre = torch.zeros_like(data) if mean is None else mean
+    centre = torch.zeros_like(data) if mean is None else shape("the mean of the source", mean, data.shape)
     noise = torch.stack([normal_like(data, generator) for _ in range(sources)])
     with torch.no_grad():
         starts, begin = centre + flow.path.noise * noise, data.new_zeros(len(data))

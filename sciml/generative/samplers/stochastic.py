@@ -121,6 +121,11 @@ class StochasticGaussian(StochasticSampler):
         """Return the ends of so many Gaussian steps, from 0 to 1."""
         return GaussianSteps(self.deviation).times(steps, run)
 
+    def states(self, start: Tensor, steps: int, run: Run) -> Iterator[tuple[float, Tensor]]:
+        """Yield time and points after each Gaussian step."""
+        GaussianSteps(self.deviation).check(start)
+        yield from super().states(start, steps, run)
+
     def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
         """Return points after one Gaussian step."""
         return GaussianSteps(self.deviation, order=1).step(x, begin, end, run)
