@@ -38,6 +38,8 @@ class PatchAutoencoder(Autoencoder):
     blocks : pairs of convolutions, of the encoder and again of the decoder
     variational : whether latents have a variance, and the loss their divergence from a standard normal law
     point_width : of the layers that decode at any points; 0 interpolates linearly between the points of the grid
+    whiten : whether each principal component has unit variance; otherwise distances of latents are those of fields, so
+        that a denoiser has the largest components right first
     """
 
     def __init__(  # noqa: PLR0913 - every parameter is a line of the config
@@ -50,6 +52,7 @@ class PatchAutoencoder(Autoencoder):
         blocks: int = 2,
         variational: bool = False,
         point_width: int = 0,
+        whiten: bool = True,
     ) -> None:
         super().__init__(shape, channels, latent_channels, variational)
         whole_number("width", width, at_least=0)
@@ -57,7 +60,7 @@ class PatchAutoencoder(Autoencoder):
         whole_number("point_width", point_width, at_least=0)
         self.patch = tuple(patch)
         self.latent_shape = tokens_along(self.shape, self.patch)
-        self.linear = PatchPCA(self.patch, channels, latent_channels)
+        self.linear = PatchPCA(self.patch, channels, latent_channels, whiten)
         if not width and (variational or point_width):
             raise InputError("a variance of latents and decoding at points need convolutions; set width.")
         axes, values = len(self.shape), self.linear.values

@@ -36,6 +36,8 @@ class PatchPCA(nn.Module):
     patch : points of a patch along each axis
     channels : of the fields
     kept : latents of a patch, at most as many as it has values
+    whiten : whether each latent has unit variance; otherwise all are divided by one number, their root mean square, so
+        that distances of latents are those of patches
 
     Attributes
     ----------
@@ -52,12 +54,12 @@ class PatchPCA(nn.Module):
     directions: Tensor
     eigenvalues: Tensor
 
-    def __init__(self, patch: Sequence[int], channels: int, kept: int) -> None:
+    def __init__(self, patch: Sequence[int], channels: int, kept: int, whiten: bool = True) -> None:
         super().__init__()
         for axis, size in enumerate(patch):
             whole_number(f"the size of the patch along axis {axis}", size, at_least=1)
         whole_number("channels", channels, at_least=1)
-        self.patch, self.channels, self.kept = tuple(patch), channels, kept
+        self.patch, self.channels, self.kept, self.whiten = tuple(patch), channels, kept, whiten
         self.values = channels * math.prod(self.patch)
         if self.values > MOST_VALUES:
             raise InputError(
@@ -137,4 +139,5 @@ class PatchPCA(nn.Module):
 
     @property
     def _deviations(self) -> Tensor:
-        return self.eigenvalues[: self.kept].clamp(min=_LEAST * self.eigenvalues[0].clamp(min=1e-30)).sqrt()
+        variances = self.eigenvalues[: self.kept].clamp(min=_LEAST * self.eigenvalues[0].clamp(min=1e-30))
+        return (variances if self.whiten else variances.mean().expand_as(variances)).sqrt()

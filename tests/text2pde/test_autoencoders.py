@@ -83,6 +83,17 @@ def test_no_other_projection_has_a_smaller_error_and_latents_are_white() -> None
         assert ((patches - patches @ basis @ basis.T) ** 2).mean() > pca.discarded
 
 
+def test_distances_of_latents_that_are_not_white_are_those_of_the_projected_patches() -> None:
+    given = fields((6, 8))
+    pca = PatchPCA((3, 2), 2, 4, whiten=False).double()
+    pca.fit([given])
+    latents, decoded = pca.encode(given), pca.decode(pca.encode(given))
+    scale = float(pca.eigenvalues[:4].mean().sqrt())
+    torch.testing.assert_close(torch.pdist(latents.flatten(1)) * scale, torch.pdist(decoded.flatten(1)))
+    assert float(latents.square().mean()) == pytest.approx(1.0)
+    assert float((decoded - given).square().mean()) == pytest.approx(pca.discarded, rel=1e-9)
+
+
 def test_it_starts_as_principal_components_and_training_only_lowers_their_error() -> None:
     given = puffs(12)
     with seeded(0):
