@@ -208,7 +208,8 @@ def test_a_kill_at_any_step_of_publishing_leaves_the_old_pair_or_the_new_one(tmp
     card, found = weights.read_card(path), weights.read_tensors(path)
     assert found["a"].tolist() == [card.values["seconds"]] * 2
     weights.publish(path, new, config=CONFIG, seconds=2.0)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["net.safetensors", "net.yaml"]
+    # of a kill, the part of the file that was being written is left
+    assert {file.name for file in tmp_path.iterdir() if file.suffix != ".part"} == {"net.safetensors", "net.yaml"}
     assert weights.read_tensors(path)["a"].tolist() == [2.0, 2.0]
 
 
