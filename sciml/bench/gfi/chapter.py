@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CONFIG = "gfi/fwi_cpu"
 NETWORK = "gfi/curvevel_a_cpu"
-SEED = 1  # of the map; those of seed 0 are in the network's training
+SEED = 2  # of the map, of five the one with the median change; those of seed 0 are in the network's training
 SOLVES, QUICK_SOLVES = 150, 30
 START, OURS = "network of 0.7 million parameters", "the same, refined in stages"
 FULL_BAND, RISING = "the same, refined in the full band", "velocities that rise with depth, refined in stages"
