@@ -38,7 +38,7 @@ def test_the_seven_methods_have_a_state_and_a_paper() -> None:
     assert [re.search(r"abs/([\d.]+)", row)[1] for row in rows] == list(PAPERS)
     assert [row.split("|")[-2].strip() for row in rows] == ["complete; paper-scale run pending"] * 4 + [
         "in progress",
-        "in progress",
+        "complete; paper-scale run pending",
         "in progress",
     ]
 
