@@ -9,7 +9,8 @@ Velocities stay as they are if lengths and times grow alike, so that a network f
 - Depths count from the sources and receivers: they may lie at others than the network's, the same for all within half
   a cell, as no wave comes back from above.
 - Between receivers, traces are interpolated linearly, where they are at most two cells apart; they reach to within half
-  a cell of the network's on both sides. Of OpenFWI's records with every second receiver left out, 13 % is lost.
+  a cell of the network's on both sides. Of OpenFWI's records with every second receiver left out, 13 % is lost. Noise
+  and dead traces are left to :mod:`sciml.gfi.preparing` before.
 - In time, traces are band-limited, so that they are resampled without aliasing. They last at least nine tenths of the
   network's, zeros behind, and at the sources they peak within half a period of the network's wavelet.
 - Records of another size or sign are multiplied by one number.
@@ -21,12 +22,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import sqrt
 
 import numpy as np
 from scipy.signal import resample_poly
 
+from sciml.checks import number
 from sciml.data.formats.shot_lines import WINDOW, ShotLine
 from sciml.errors import InputError
+from sciml.gfi.preparing import prepared
 from sciml.gfi.windows import ASIDE, ELSE, ROUNDING, windows_of
 from sciml.reference.waves import Acquisition
 
@@ -51,6 +55,8 @@ class MatchedShots:
     factor : of lengths and times
     gain : by which the windows were multiplied
     corner : (z, x) on the line of the centre of the section's top left cell
+    noise_factor : from white noise in the line, relative to its records, to that in ``records``
+    interpolated : number of dead traces of the windows' shots, which were interpolated for the network
     """
 
     windows: np.ndarray
@@ -60,6 +66,8 @@ class MatchedShots:
     factor: float
     gain: float
     corner: tuple[float, float]
+    noise_factor: float = 1.0
+    interpolated: int = 0
 
     def blended(self, maps: np.ndarray) -> np.ndarray:
         """Return the section (nz, nx) of the windows' maps (windows, nz, nx), whose weights fade towards their ends."""
@@ -77,7 +85,7 @@ class MatchedShots:
         return total / weights
 
 
-def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots:
+def match(line: ShotLine, wanted: Acquisition, deviation: float, noise: float | None = None) -> MatchedShots:
     """Return the records of a line at the receivers and times of a network's acquisition, in windows along the line.
 
     Parameters
@@ -85,6 +93,7 @@ def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots
     line : of shots
     wanted : acquisition that the network was trained for
     deviation : of the records that it was trained on
+    noise : root mean square of white noise as a share of that of the line's records, where it is known
 
     Raises
     ------
@@ -94,10 +103,14 @@ def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots
     frequency = median_frequency(line.records, line.time_step)
     windows = windows_of(line.sources[:, 1], frequency, wanted)
     target = wanted.scaled(windows[0].factor)
+    # The power of white noise at each frequency stays as it is, and the band that it fills does not.
+    noise_factor = sqrt(line.time_step / target.time_step)
     line = replace(line, records=_at_times(line.records, line.time_step, target), time_step=target.time_step)
+    used = np.unique([window.shots for window in windows])
+    whole, interpolated = _prepared(line, used, None if noise is None else noise * noise_factor)
     gathers, depths = [], []
     for window in windows:
-        found = [_at_receivers(*line.gather(shot), target, window.left) for shot in window.shots]
+        found = [_at_receivers(*whole.gather(shot), target, window.left) for shot in window.shots]
         gathers.append([traces for traces, _ in found])
         depths.append(line.sources[list(window.shots), 0] - target.sources[:, 0])
         depths += [deep - target.receivers[:, 0] for _, deep in found]
@@ -108,9 +121,8 @@ def match(line: ShotLine, wanted: Acquisition, deviation: float) -> MatchedShots
     lefts = np.array([window.left for window in windows])
     columns = (lefts - lefts[0]) / target.spacing
     section = _section(line, target, (top, lefts[0]), target.shape[1] + int(columns[-1] + ROUNDING))
-    return MatchedShots(
-        (gain * records).astype(np.float32), columns, *section, windows[0].factor, gain, (top, float(lefts[0]))
-    )
+    found = (gain * records).astype(np.float32), columns, *section, windows[0].factor, gain, (top, float(lefts[0]))
+    return MatchedShots(*found, noise_factor, interpolated)
 
 
 def median_frequency(records: np.ndarray, time_step: float) -> float:
@@ -152,6 +164,17 @@ def _nearest_traces(records: np.ndarray, target: Acquisition) -> np.ndarray:
     """Return the traces nearest to the sources, (shots, windows, steps)."""
     apart = np.abs(target.receivers[:, 1] - target.sources[:, 1:])
     return records[:, np.arange(target.shots), :, apart.argmin(1)]
+
+
+def _prepared(line: ShotLine, used: np.ndarray, noise: float | None) -> tuple[ShotLine, int]:
+    """Return a line of which some shots are without noise and dead traces, and the number of these."""
+    if noise is not None:
+        number("the noise at the network's time step", noise, above=0.0, below=1.0)
+    receivers = line.receivers if line.receivers.ndim == 2 else line.receivers[used]
+    found = prepared(line.records[used], receivers, None if line.mask is None else line.mask[used], noise)
+    records = line.records.copy()
+    records[used] = found.records
+    return replace(line, records=records, mask=None), found.interpolated
 
 
 def _middle(values: np.ndarray) -> float:

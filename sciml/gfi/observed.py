@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import numpy as np
 from sciml.data.formats.shot_files import SEGY, read_acquisition, read_values
 from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import DataFormatError, InputError
+from sciml.gfi.remarks import INTERPOLATED
 
 if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
@@ -24,7 +24,7 @@ class Observed:
 
     Attributes
     ----------
-    windows : (windows, shots, steps, receivers), as the network takes them
+    windows : (windows, shots, steps, receivers), as the network takes them, see :mod:`sciml.gfi.preparing`
     records : (sections, shots, steps, receivers)
     acquisition : of the records
     joined : from maps of the windows to those of the sections
@@ -44,7 +44,9 @@ class Observed:
     corner: tuple[float, float] = (0.0, 0.0)
 
 
-def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, deviation: float) -> Observed:
+def read_observed(
+    source: Path, geometry: Path | None, wanted: Acquisition, deviation: float, noise: float | None = None
+) -> Observed:
     """Return the records in a file as a network takes them.
 
     Parameters
@@ -53,6 +55,7 @@ def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, devi
     geometry : JSON file with the acquisition of records in ``.npy``, where it is not that of the network
     wanted : acquisition of the network
     deviation : of the records that it was trained on
+    noise : root mean square of white noise as a share of that of the records, where it is known
 
     Raises
     ------
@@ -62,42 +65,51 @@ def read_observed(source: Path, geometry: Path | None, wanted: Acquisition, devi
         If the shots of a line do not suit the network.
     """
     try:
-        return _observed(source, geometry, wanted, deviation)
+        return _observed(source, geometry, wanted, deviation, noise)
     except InputError as error:
         if str(source) in str(error):
             raise
         raise type(error)(f"{source}: {error}") from error
 
 
-def _observed(source: Path, geometry: Path | None, wanted: Acquisition, deviation: float) -> Observed:
+def _observed(
+    source: Path, geometry: Path | None, wanted: Acquisition, deviation: float, noise: float | None
+) -> Observed:
     if source.suffix.lower() in SEGY:
         if geometry is not None:
             raise InputError(f"{source} says itself where it was recorded, so that acquisition={geometry} is left out.")
         from sciml.data.formats.segy import read_segy
 
-        return _of_line(read_segy(source), wanted, deviation)
+        return _of_line(read_segy(source), wanted, deviation, noise)
     if source.suffix != ".npy":
         raise DataFormatError(f"{source} ends with {source.suffix!r}, expected .npy, .sgy or .segy with records.")
     if geometry is not None:
-        return _of_line(_npy_line(source, geometry), wanted, deviation)
-    return _of_network(_records(source, wanted, "for this network", (3, 4)), wanted, deviation)
+        return _of_line(_npy_line(source, geometry), wanted, deviation, noise)
+    return _of_network(_records(source, wanted, "for this network", (3, 4)), wanted, deviation, noise)
 
 
-def _of_network(records: np.ndarray, wanted: Acquisition, deviation: float) -> Observed:
+def _of_network(records: np.ndarray, wanted: Acquisition, deviation: float, noise: float | None) -> Observed:
     """Return records of the network's own acquisition, whose size tells whether its wavelet made them."""
     from sciml.gfi.matching import gain_to
+    from sciml.gfi.preparing import prepared
 
     records = records if records.ndim == 4 else records[None]
-    gain = gain_to(deviation, records, wanted)
-    windows = records if gain == 1.0 else gain * records
-    return Observed(windows, records, wanted, about={"gain": gain}, wavelet_is_known=gain == 1.0)
+    found = [prepared(each, wanted.receivers, noise=noise) for each in records]
+    interpolated = sum(each.interpolated for each in found)
+    windows = np.stack([each.records for each in found]) if interpolated or noise is not None else records
+    gain = gain_to(deviation, windows, wanted)
+    about = {"gain": gain} | _told(interpolated)
+    return Observed(
+        windows if gain == 1.0 else gain * windows, records, wanted, about=about, wavelet_is_known=gain == 1.0
+    )
 
 
-def _of_line(line: ShotLine, wanted: Acquisition, deviation: float) -> Observed:
+def _of_line(line: ShotLine, wanted: Acquisition, deviation: float, noise: float | None) -> Observed:
     from sciml.gfi.matching import match
 
-    found = match(line, wanted, deviation)
+    found = match(line, wanted, deviation, noise)
     about = {"length_factor": found.factor, "gain": found.gain, "windows": float(len(found.windows))}
+    about |= _told(found.interpolated)
     return Observed(
         found.windows,
         found.records[None],
@@ -105,10 +117,13 @@ def _of_line(line: ShotLine, wanted: Acquisition, deviation: float) -> Observed:
         lambda maps: found.blended(maps)[None],
         about,
         wavelet_is_known=False,
-        # The power of white noise at each frequency stays as it is, and the band that it fills does not.
-        noise_factor=sqrt(line.time_step / found.acquisition.time_step),
+        noise_factor=found.noise_factor,
         corner=found.corner,
     )
+
+
+def _told(interpolated: int) -> dict[str, float]:
+    return {INTERPOLATED: float(interpolated)} if interpolated else {}
 
 
 def _npy_line(source: Path, geometry: Path) -> ShotLine:

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from sciml.atomic import write_bytes
-from sciml.checks import whole_number
+from sciml.checks import number, whole_number
 from sciml.errors import InputError
 from sciml.gfi.observed import Observed, read_observed
 from sciml.gfi.remarks import UNRECORDED
@@ -51,7 +51,8 @@ class Requests:
     Parameters
     ----------
     solves : of the wave equation, with which each map is refined until its records fit those of the file
-    noise : of the records relative to their root mean square, where it is known
+    noise : of the records relative to their root mean square, where it is known; the network then gets them behind a
+        filter, and the refinement ends where what is left may be noise
     geometry : JSON file with the acquisition of records in ``.npy``, where it is not that of the network
     plot : picture of the map
     """
@@ -63,8 +64,8 @@ class Requests:
 
     def __post_init__(self) -> None:
         whole_number("refine", self.solves, at_least=0)
-        if self.noise is not None and not self.solves:
-            raise InputError("noise is for the refinement; give refine=SOLVES, such as refine=300, or leave it out.")
+        if self.noise is not None:
+            number("noise", self.noise, above=0.0, below=1.0, remedy="give a share of the records, 0.05 for 5 %")
         if self.plot is not None:
             from sciml.plots.style import checked_path
 
@@ -96,8 +97,9 @@ def predict_maps(
     """Write the maps of the records in a file; return numbers about them.
 
     These are the number of the maps, their least, mean and largest velocity, the share of the depth from below which no
-    wave is back in time, how a line was brought to the network, and of refinements misfits, solves, the share of cells
-    not seen, and of the maps that converged, ended at the limit of solves or stalled.
+    wave is back in time, how records were brought to the network, the number of dead traces, and of refinements
+    misfits, solves, the share of cells not seen, and of the maps that converged, ended at the limit of solves or
+    stalled.
 
     Parameters
     ----------
@@ -109,7 +111,7 @@ def predict_maps(
     source, output = Path(source), Path(output)
     if output.suffix not in (".npy", *WRITE):
         raise InputError(f"{output} ends with {output.suffix!r}, expected one of .npy, {', '.join(WRITE)}.")
-    observed = read_observed(source, requests.geometry, network.acquisition, network.deviation)
+    observed = read_observed(source, requests.geometry, network.acquisition, network.deviation, requests.noise)
     if len(observed.records) > 1 and (output.suffix != ".npy" or requests.plot is not None):
         raise InputError(
             f"{source} has records of {len(observed.records)} maps, which one file of fields does not hold; write .npy "
@@ -166,12 +168,12 @@ def _refined(maps: np.ndarray, observed: Observed, requests: Requests, report: P
     settings = Refinement(solves=requests.solves, noise=noise, unknown_wavelet=not observed.wavelet_is_known)
     np.clip(maps, settings.slowest, settings.fastest, out=maps)
     found = []
-    for number, start in enumerate(maps):
+    for place, start in enumerate(maps):
 
-        def told(done: float, words: str, number: int = number) -> None:
-            report((number + done) / len(maps), words)
+        def told(done: float, words: str, place: int = place) -> None:
+            report((place + done) / len(maps), words)
 
-        found.append(refine(start, observed.records[number], observed.acquisition, settings, progress=told))
+        found.append(refine(start, observed.records[place], observed.acquisition, settings, progress=told))
     return found
 
 

@@ -8,11 +8,12 @@ from sciml.training import fit_outcomes
 
 UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
 UNFITTED = 0.5  # of the energy of the records, at which a map explains less than half of them
+INTERPOLATED = "interpolated"  # the number of dead traces
 UNRECORDED = "unrecorded"  # the share of the depth below which no wave is back in time
 
 
 def remarks(numbers: Mapping[str, float]) -> list[str]:
-    """Return sentences about searches that did not get to their end, cells not seen, and records that are too short.
+    """Return sentences about dead traces, searches that did not get to their end, cells not seen, and short records.
 
     >>> remarks({"stalled": 0.5, "unrecorded": 0.25})  # doctest: +NORMALIZE_WHITESPACE
     ['of 50% of the maps, the misfit hardly fell any further; if it is large, begin from another map.',
@@ -24,6 +25,11 @@ def remarks(numbers: Mapping[str, float]) -> list[str]:
     numbers : metrics of an inversion, or means over several maps
     """
     told = []
+    if count := numbers.get(INTERPOLATED):
+        told.append(
+            f"the number of traces that are zero, or that the mask leaves out, is {count:.0f}; the network was given "
+            "these interpolated between their neighbours. The refinement leaves out those of the mask alone."
+        )
     if numbers.get("misfit", 0.0) > UNFITTED:
         told.append(
             f"the records of the map are not those observed: the difference has {numbers['misfit']:.0%} of their "

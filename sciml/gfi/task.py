@@ -198,7 +198,8 @@ class InversionTask(SeismicTask):
         source : ``.npy``, records ``(shots, steps, receivers)`` or those of several maps; or a line of shots in SEG-Y
         output : ``.npy``, or a file of fields for one map
         refine : solves of the wave equation for each map; 0 leaves the maps as the network gives them
-        noise : of the records relative to their root mean square, where it is known, for the refinement
+        noise : of the records relative to their root mean square, where it is known: the network gets them
+            behind a Wiener filter, and the refinement ends where what is left may be noise
         acquisition : JSON file with that of records in ``.npy`` which have another one than the network
         plot : picture of the map (.png, .pdf, .svg); of a refined one with start, illumination and gathers
         """

@@ -100,6 +100,28 @@ def test_the_order_of_the_shots_and_dead_traces_do_not_matter() -> None:
     kept = np.flatnonzero((whole.receivers[:, 1] >= 0) & (whole.receivers[:, 1] <= 190))
     assert np.array_equal(found.acquisition.mask[:, kept], mask[shuffled][:, kept])
     assert found.acquisition.mask.sum() == mask[:, kept].sum()
+    assert found.interpolated == 3 and match(whole, wanted(), 0.3).interpolated == 0
+    silent = match(replace(given, records=np.where(given.mask[:, None], given.records, 0), mask=None), wanted(), 0.3)
+    assert silent.interpolated == 3 and np.array_equal(silent.windows, found.windows)
+    assert silent.acquisition.mask is None or silent.acquisition.mask.sum() > found.acquisition.mask.sum()
+
+
+def test_a_shot_may_lack_traces_at_several_receivers_in_a_row() -> None:
+    mask = np.ones((3, len(line().receivers)), bool)
+    mask[1, [4, 5, 6, 14]] = False
+    found = match(replace(line(), mask=mask), wanted(), 0.3)
+    assert found.interpolated == 4 and relative(found.windows[0] / found.gain, expected(1.0)) < 0.3
+
+
+def test_white_noise_of_a_line_is_filtered_for_the_network_alone() -> None:
+    fine = line(gap=5.0, time_step=1e-3)  # half of the network's: noise loses half of its power by resampling
+    noise = 0.3 * fine.records.std() * np.random.default_rng(0).standard_normal(fine.records.shape)
+    share = float(np.linalg.norm(noise) / np.linalg.norm(fine.records + noise))
+    noisy = replace(fine, records=fine.records + noise)
+    plain, known = match(noisy, wanted(), 0.3), match(noisy, wanted(), 0.3, share)
+    clean = match(fine, wanted(), 0.3).windows
+    assert known.noise_factor == pytest.approx(0.5**0.5) and np.array_equal(known.records, plain.records)
+    assert relative(known.windows / known.gain, clean) < 0.7 * relative(plain.windows / plain.gain, clean)
 
 
 def test_records_of_another_unit_or_sign_get_those_of_the_training() -> None:
@@ -189,7 +211,7 @@ def moved(shots: ShotLine, distance: float) -> ShotLine:
         (replace(line(), sources=0 * line().sources), "lie at one place"),
         (replace(line(), sources=line().sources + [25.0, 0.0]), "from 0 to 25 m below those of the network"),
         (replace(line(), records=np.roll(line().records, 100, 1)), "peak at the sources 0.102 s later"),
-        (replace(line(), mask=np.zeros((3, 30), bool)), "fewer than two receivers"),
+        (replace(line(), mask=np.zeros((3, 30), bool)), "0 living traces of 30, expected at least half"),
     ],
 )
 def test_lines_that_do_not_suit_are_refused_by_what_is_wrong(shots: ShotLine, words: str) -> None:

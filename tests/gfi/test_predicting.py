@@ -109,7 +109,7 @@ def test_records_in_another_unit_give_the_same_map_and_their_wavelet_is_not_take
     found, numbers = predicted(network(), tmp_path, source="negative.npy")
     assert np.allclose(found, expected, rtol=1e-6) and numbers["gain"] == -1
     np.save(tmp_path / "silent.npy", 0 * records)
-    with pytest.raises(InputError, match=r"silent\.npy: the records are the same everywhere"):
+    with pytest.raises(InputError, match=r"silent\.npy: a shot has 0 living traces of 24"):
         predicted(network(), tmp_path, source="silent.npy")
 
 
@@ -128,6 +128,24 @@ def test_twice_as_many_receivers_and_half_the_time_step_give_the_same_records(tm
     expected = recorded(coarse)
     # The time steps of the solver, which differ, account for most of it.
     assert np.linalg.norm(given.inverse.given[0][0].numpy() - expected) < 0.05 * np.linalg.norm(expected)
+
+
+def test_noise_and_dead_traces_are_mended_for_the_network_and_not_for_the_refinement(tmp_path: Path) -> None:
+    records = recorded(acquisition())
+    noise = 0.3 * records.std() * np.random.default_rng(0).standard_normal(records.shape).astype(np.float32)
+    share = float(np.linalg.norm(noise) / np.linalg.norm(records + noise))
+    broken = np.stack([records, records + noise])
+    broken[1, :, :, [7, 12]] = 0.0
+    np.save(tmp_path / "shots.npy", broken)
+    given = network()
+    _, numbers = predicted(given, tmp_path, Requests(noise=share))
+    assert numbers["interpolated"] == 6
+    seen = given.inverse.given[0][1].numpy()
+    assert np.linalg.norm(seen - records) < 0.7 * np.linalg.norm(noise) and (seen[:, :, 7] != 0).any()
+    observed = read_observed(tmp_path / "shots.npy", None, acquisition(), float(records.std()), share)
+    assert np.array_equal(observed.records, broken) and observed.wavelet_is_known
+    np.save(tmp_path / "whole.npy", records)
+    assert "interpolated" not in predicted(network(), tmp_path, source="whole.npy")[1]
 
 
 def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp_path: Path) -> None:
@@ -185,7 +203,7 @@ def test_segy_gives_the_map_of_the_same_records(tmp_path: Path) -> None:
 
 def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path) -> None:
     for options, words in {
-        (0, 0.1): "noise is for the refinement",
+        (0, 5.0): "noise.*a share of the records",
         (-1, None): "refine",
         (0, None, None, tmp_path / "map.bmp"): "unknown format",
     }.items():

@@ -10,6 +10,7 @@ import torch
 
 from sciml import strict_json, weights
 from sciml.gfi import InversionTask
+from sciml.gfi.preparing import prepared
 from sciml.reference.layered_maps import layered_maps
 from sciml.reference.waves import WaveSolver
 from sciml.training import load_task
@@ -58,6 +59,27 @@ def test_maps_are_far_nearer_to_the_truth_than_the_mean_map(network, pairs):
     with torch.no_grad():
         mirrored = task(torch.from_numpy(records[:1, ::-1, :, ::-1].copy()))[0, 0].numpy()
     assert np.abs(mirrored[:, ::-1] - found[0]).max() < 1.0  # m/s
+
+
+def test_prepared_records_lose_less_to_noise_and_dead_traces(network, pairs):
+    task, (maps, records) = network[1], pairs
+    receivers, random = task.stored_acquisition.get().receivers, np.random.default_rng(0)
+
+    def found(given: np.ndarray, noise: float | None = None, ready: bool = True) -> np.ndarray:
+        given = np.stack([prepared(each, receivers, noise=noise).records for each in given]) if ready else given
+        with torch.no_grad():
+            return task(torch.from_numpy(given))[:, 0].numpy()
+
+    def distance(first: np.ndarray, second: np.ndarray) -> float:
+        return float(np.abs(first - second).mean())
+
+    noise = 10**-0.5 * records.std((1, 2, 3), keepdims=True) * random.standard_normal(records.shape)
+    noisy = (records + noise).astype(np.float32)
+    share = (0.1 / 1.1) ** 0.5  # 10 dB
+    assert distance(found(noisy, share), maps) < 0.7 * distance(found(noisy, ready=False), maps)
+    broken = records * (random.random((MAPS, records.shape[1], 1, records.shape[3])) > 0.3).astype(np.float32)
+    whole = found(records)
+    assert distance(found(broken), whole) < 0.7 * distance(found(broken, ready=False), whole)
 
 
 def test_the_command_line_knows_the_name_and_refines_the_map(network, pairs, tmp_path: Path, in_process):

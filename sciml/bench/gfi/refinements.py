@@ -21,6 +21,7 @@ from sciml.bench.gfi.networks import TESTED, nearest, shipped_task, training_pai
 from sciml.bench.measure import cpu_timed
 from sciml.bench.outcome import outcome
 from sciml.bench.worker import Job
+from sciml.gfi.preparing import prepared
 from sciml.gfi.refinement import Pull, Refined, Refinement, RisingWithDepth, Stage, TotalVariation, refine
 from sciml.numerics.random import generator
 from sciml.reference.layered_maps import layered_maps
@@ -70,6 +71,11 @@ class Case:
     def refined(self, start: np.ndarray) -> Refined:
         """Return the refinement from a start, or several."""
         return refine(start, self.records.numpy(), self.acquisition, self.settings)
+
+    def prepared(self) -> torch.Tensor:
+        """Return the records as ``sciml predict`` gives them to a network."""
+        made = self.acquisition
+        return torch.from_numpy(prepared(self.records.numpy(), made.receivers, made.mask, self.settings.noise).records)
 
     def error(self, velocity: np.ndarray) -> float:
         """Return the mean absolute error of a map, in m/s."""
@@ -263,7 +269,7 @@ def _nearest(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
 def _network(job: Job, cases: Sequence[Case]) -> list[np.ndarray]:
     task = shipped_task()
     with torch.no_grad():
-        return [task(case.records[None])[0, 0].double().numpy() for case in cases]
+        return [task(case.prepared()[None])[0, 0].double().numpy() for case in cases]
 
 
 STARTS: dict[str, Starts] = {

@@ -1,4 +1,4 @@
-"""Bands of frequencies in which records are compared, and the gain by which late arrivals count more."""
+"""Bands of frequencies in which records are compared, the filter of noise, and the gain of late arrivals."""
 
 from __future__ import annotations
 
@@ -7,14 +7,44 @@ from functools import cached_property
 
 import torch
 from scipy.fft import next_fast_len
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 ORDER = 4  # of the ends of a band, whose response is the square of Butterworth's, without its phase
+RIPPLE = 2.0  # frequencies, of padded records, over which the power of the observed ones is averaged
 
 
 def padded_length(steps: int) -> int:
     """Return the number of steps with which records are transformed, so that their ends do not meet."""
     return next_fast_len(2 * steps, real=True)
+
+
+def signal_response(records: Tensor, noise: float) -> Tensor:
+    r"""Return the Wiener filter that keeps what is signal in observed records, one real response for all traces.
+
+    At each frequency it is :math:`(P - N)_+ / P`, where P is the mean power of the observed traces and N that of white
+    noise.
+
+    Parameters
+    ----------
+    records : (shots, steps, receivers), zeros where there is no trace
+    noise : root mean square of the noise, as a share of that of the records
+
+    Returns
+    -------
+    Tensor
+        At the frequencies of a transform of :func:`padded_length` steps.
+
+    References
+    ----------
+    Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series, 1949, with the power of the signal
+    from the spectrum by subtraction: Boll, IEEE Transactions on Acoustics, Speech, and Signal Processing 27 (1979) 113.
+    """
+    records = records.double()
+    power = torch.fft.rfft(records, n=padded_length(records.shape[-2]), dim=-2).abs().square().sum((0, 2))
+    power = torch.from_numpy(gaussian_filter1d(power.numpy(), RIPPLE, mode="mirror"))
+    expected = noise**2 * records.square().sum()
+    return (power - expected).clamp(min=0.0) / power.clamp(min=torch.finfo(power.dtype).tiny)
 
 
 @dataclass(frozen=True, eq=False)

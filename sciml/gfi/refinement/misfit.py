@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from sciml.errors import InputError
-from sciml.gfi.refinement.bands import Band, padded_length
+from sciml.gfi.refinement.bands import Band, padded_length, signal_response
 from sciml.numerics.random import generator
 from sciml.reference.waves import Acquisition, WaveSolver
 
@@ -21,7 +21,6 @@ BLUR = 3.0  # cells, over which it is averaged
 FAINTEST = 0.01  # of the brightest cell, what the illumination is relative to at least
 LOUDEST = 10.0  # factor by which records may be larger or smaller than those of the start
 OPPOSITE = -0.5  # correlation of records with those of the start, below which they seem to have the other sign
-RIPPLE = 2.0  # frequencies, of padded records, over which the power of the observed ones is averaged
 QUIET = 1e-6  # of the largest power of a spectrum, below which a wavelet is not determined
 
 
@@ -114,30 +113,8 @@ class ShotProblem:
         return math.sqrt(2.0 / (band.noise_samples() * int(self.traces.sum())))
 
     def signal(self, noise: float) -> Tensor:
-        r"""Return the Wiener filter that keeps what is signal in the observed records, one real response for all.
-
-        At each frequency it is :math:`(P - N)_+ / P`, where P is the mean power of the observed traces and N that of
-        white noise.
-
-        Parameters
-        ----------
-        noise : root mean square of the noise, as a share of that of the observed records
-
-        Returns
-        -------
-        Tensor
-            At the frequencies of a transform of :func:`~sciml.gfi.refinement.bands.padded_length` steps.
-
-        References
-        ----------
-        Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series, 1949, with the power of the
-        signal from the spectrum by subtraction: Boll, IEEE Transactions on Acoustics, Speech, and Signal Processing 27
-        (1979) 113.
-        """
-        power = self._spectra(self.observed.double()).abs().square().sum((0, 2))
-        power = torch.from_numpy(gaussian_filter1d(power.numpy(), RIPPLE, mode="mirror"))
-        expected = noise**2 * self.observed.double().square().sum()
-        return (power - expected).clamp(min=0.0) / power.clamp(min=torch.finfo(power.dtype).tiny)
+        """Return the Wiener filter of the observed records, see :func:`~sciml.gfi.refinement.bands.signal_response`."""
+        return signal_response(self.observed, noise)
 
     def shaped(self, records: Tensor) -> Tensor:
         """Return records with the wavelet that explains the observed ones best."""

@@ -75,6 +75,20 @@ def test_a_start_near_the_truth_wins_against_the_best_classical_one():
     assert found["won"] == 1.0 and found["network"] < found["error"]
 
 
+@pytest.mark.usefixtures("generated")
+def test_the_network_is_given_records_without_noise_and_dead_traces(monkeypatch):
+    given = []
+    monkeypatch.setattr(refinements, "shipped_task", lambda: lambda each: given.append(each[0]) or each[:, :1])
+    jobs = [{**SMALL, **changes} for changes in ({}, {"noise": 0.3}, {"missing": 0.3})]
+    cases = [refinements._cases(job) for job in jobs]
+    for job, each in zip(jobs, cases, strict=True):
+        refinements.STARTS["network"](job, each)
+    clean = cases[0][0].records
+    assert torch.equal(given[0], clean)
+    for (case,), seen, most in zip(cases[1:], given[1:], (0.6, 0.9), strict=True):
+        assert (seen - clean).norm() < most * (case.records - clean).norm()
+
+
 @pytest.mark.usefixtures("generated", "network")
 def test_the_spread_over_starts_is_compared_with_the_error_of_their_mean():
     found = measured("spread", "starts", **{**SMALL, "solves": 5}, starts=3)["last"]
