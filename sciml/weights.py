@@ -12,6 +12,7 @@ imported only when tensors are read.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -223,10 +224,10 @@ def read_tensors(path: str | Path, card: Card | None = None) -> dict[str, Tensor
 def _read_data(path: Path, card: Card) -> bytes:
     """Return the contents of the weights that a card describes.
 
-    A process that was killed in :func:`publish` between its two last steps has left them under the name of the part.
+    A process that was killed in :func:`publish` between its two last steps has left them under the name of a part.
     """
-    part = path.with_name(f"{path.name}.part")
-    for file in [one for one in (path, part) if one.exists()] or [path]:
+    parts = sorted(path.parent.glob(f"{glob.escape(path.name)}.*.part"))
+    for file in [one for one in (path, *parts) if one.exists()] or [path]:
         data = read_bytes(file, error=CheckpointError)
         if hashlib.sha256(data).hexdigest() == card.sha256:
             return data

@@ -128,7 +128,8 @@ class ShotMapPairs(LightningDataModule):
         if self.tested == "all" and not differing >> CHECKSUM:
             raise InputError(
                 f"{self.path} begins with the same map as the pairs of the training, as pairs of one seed do whatever "
-                "their number: the network has learned them; generate others with another --seed."
+                "their number: the network has learned them; generate others with another --seed (in Python, another "
+                "seed)."
             )
 
     def training_records(self) -> Iterator[np.ndarray]:

@@ -82,7 +82,8 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
         if not equals:
             raise where.error(word, f"{word!r} is not an option, expected KEY=VALUE; {_listing(parameters, hints)}")
         if key not in parameters and key in SAMPLING:
-            raise where.error(key, f"the task draws no samples, so it takes no {key}; leave -n and --seed out")
+            remedy = "leave -n and --seed out (in Python, members and seed)"
+            raise where.error(key, f"the task draws no samples, so it takes no {key}; {remedy}")
         if key not in parameters:
             near = get_close_matches(key, parameters, 1)
             meant = f" (did you mean {near[0]!r}?)" if near else ""

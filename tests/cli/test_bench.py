@@ -69,7 +69,7 @@ def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, as
     assert code == 2 and "a quick one is not published" in error
     for check in ((), ("--check",)):
         code, _, error = command("bench", "ins", *check)
-        names = "poisson, dcdm, insr, lpinn, cgs, hcmoe, gfi, training"
+        names = "poisson, dcdm, insr, lpinn, cgs, hcmoe, gfi, generative, training"
         assert code == 2 and f"the benchmark is 'ins', expected one of {names}; did you mean 'insr'?" in error
     assert not asked
 
