@@ -36,7 +36,7 @@ class Observation:
     ----------
     measure : maps data ``(batch, ...)`` to values ``(batch, count)``, by differentiable torch operations
     values : observed, ``(count,)`` or ``(batch, count)``
-    noise : standard deviation of their errors, below which nothing is fitted
+    noise : standard deviation of their errors, below which no step fits anything
     """
 
     measure: Callable[[Tensor], Tensor]
@@ -49,12 +49,16 @@ class Observation:
         number("the noise of the observations", self.noise, at_least=0)
 
     def missed(self, data: Tensor) -> Tensor:
-        """Return what data miss of the values beyond the noise, ``(batch, count)``: 0 once they fit to it."""
+        """Return what data miss of the values beyond the noise, ``(batch, count)``: 0 once they fit to it.
+
+        The misfit m becomes (1 - noise / rms m) m, whose rms is that of m less the noise. The share depends on the
+        data, and its derivative belongs to the step down the misfit, which ends on the noise by it.
+        """
         values = self.values.to(data)
         missed = shape("the measured values", self.measure(data), (len(data), values.shape[-1])) - values
-        size = missed.detach().square().mean(1, keepdim=True).sqrt()
-        share = 1 - self.noise / size.clamp(min=torch.finfo(size.dtype).tiny)
-        return share.clamp(min=0) * missed
+        square, least = missed.square().mean(1, keepdim=True), self.noise**2
+        size = square.clamp(min=max(least, torch.finfo(square.dtype).tiny)).sqrt()  # so that no gradient is infinite
+        return torch.where(square > least, 1 - self.noise / size, 0.0) * missed
 
 
 def flow_chef(
@@ -178,6 +182,11 @@ class PosteriorFlow(ChangedData):
     noise : root of R, ``(count,)`` or one number, positive
     deviation : d, in a shape that expands to one item
 
+    Raises
+    ------
+    InputError
+        Rows or values are not finite, a noise or a deviation is not positive, or shapes do not agree.
+
     References
     ----------
     Song et al., "Pseudoinverse-guided diffusion models for inverse problems", ICLR 2023; with the variance of
@@ -189,26 +198,37 @@ class PosteriorFlow(ChangedData):
     ) -> None:
         super().__init__(flow)
         shape("the rows of the observations", real_tensor("the rows of the observations", rows), ("count", "entries"))
+        finite("the rows of the observations", rows)
         shape("the observed values", finite("the observed values", values), (..., len(rows)))
-        weights = torch.as_tensor(noise, dtype=rows.dtype, device=rows.device).expand(len(rows)) ** -2
-        if not bool((weights > 0).all() and weights.isfinite().all()):
+        noise = torch.as_tensor(noise, dtype=rows.dtype, device=rows.device).expand(len(rows))
+        variance = noise.square()
+        if not bool((noise > 0).all() and (variance > 0).all() and variance.isfinite().all()):
             raise InputError("the noise of the observations is not positive everywhere; expected positive numbers.")
-        self._rows, self._values, self._weighted = rows, values.to(rows), rows.T * weights  # A^T R^-1
+        self._rows, self._values, self._variance = rows, values.to(rows), variance
         self._deviation = torch.as_tensor(deviation, dtype=rows.dtype, device=rows.device)
         positive("the least deviation of the data", float(self._deviation.min()))
 
     def changed(self, data: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """Return the mean of the data given the point and the observations."""
-        flat = data.flatten(1).to(self._rows)
-        gained = (self._values - flat @ self._rows.T) @ self._weighted.T
-        root = self._uncertainty(data, t)
         if not bool((t == t[0]).all()):
             raise InputError("the times of a batch differ, expected one time for all, as samplers have it.")
-        inner = root[:, None] * (self._weighted @ self._rows) * root
-        inner.diagonal().add_(1)
-        factor = torch.linalg.cholesky(inner)
-        step = root * torch.cholesky_solve((gained * root).T, factor).T
+        missed = self._values - data.flatten(1).to(self._rows) @ self._rows.T
+        root = self._uncertainty(data, t)
+        scaled = self._rows * root
+        step = root * (self._by_values(scaled, missed) if len(scaled) < len(root) else self._by_entries(scaled, missed))
         return data + step.reshape(data.shape).to(data.dtype)
+
+    def _by_values(self, scaled: Tensor, missed: Tensor) -> Tensor:
+        """Return S^T (S S^T + R)^-1 r for fewer values than entries, with S = A P^(1/2)."""
+        factor = torch.linalg.cholesky(scaled @ scaled.T + torch.diag(self._variance))
+        return torch.cholesky_solve(missed.T, factor).T @ scaled
+
+    def _by_entries(self, scaled: Tensor, missed: Tensor) -> Tensor:
+        """Return the same as (S^T R^-1 S + 1)^-1 S^T R^-1 r for fewer entries than values."""
+        weighted = scaled.T / self._variance
+        inner = weighted @ scaled
+        inner.diagonal().add_(1)
+        return torch.cholesky_solve(weighted @ missed.T, torch.linalg.cholesky(inner)).T
 
     def _uncertainty(self, data: Tensor, t: Tensor) -> Tensor:
         """Return the root of P_t for each entry of an item, ``(n,)``."""
