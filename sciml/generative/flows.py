@@ -19,13 +19,18 @@ from sciml.generative.paths import Path
 from sciml.generative.predictions import PREDICTIONS, Pair, Prediction
 
 Condition = Mapping[str, Tensor | None]
-"""Tensors that a network is given by name beside x and t, None for one that is not given."""
+"""Tensors ``(batch, ...)`` that a network is given by name beside x and t, None for one that is not given."""
 
 
 class Flow(ABC):
     """A motion from source to data along a path; subclasses say its velocity."""
 
     path: Path
+    knows_mean_velocity: bool = False
+    """Whether :meth:`mean_velocity` is more than the velocity at the begin."""
+
+    def begin_run(self) -> None:  # noqa: B027 - most remember nothing
+        """Forget what was remembered between calls: a new run from source to data begins. Samplers call it first."""
 
     @abstractmethod
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
@@ -109,7 +114,24 @@ def refuse_noise_alone(path: Path, prediction: Prediction) -> None:
         )
 
 
-class Counted(Flow):
+class OuterFlow(Flow):
+    """A flow around another one, on the same path.
+
+    Parameters
+    ----------
+    flow : any other
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow, self.path = flow, flow.path
+        self.knows_mean_velocity = flow.knows_mean_velocity
+
+    def begin_run(self) -> None:
+        """Begin a run of the flow within."""
+        self.flow.begin_run()
+
+
+class Counted(OuterFlow):
     """A flow that counts how often it was evaluated, in ``calls``.
 
     Parameters
@@ -118,7 +140,8 @@ class Counted(Flow):
     """
 
     def __init__(self, flow: Flow) -> None:
-        self.flow, self.path, self.calls = flow, flow.path, 0
+        super().__init__(flow)
+        self.calls = 0
 
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the velocity of the flow, and count one call."""

@@ -13,32 +13,35 @@ from torch import Tensor
 
 from sciml.checks import finite, instance, number
 from sciml.errors import InputError
-from sciml.generative.flows import Condition, Flow
+from sciml.generative.flows import Condition, Flow, OuterFlow
 from sciml.generative.paths import Path
 from sciml.generative.predictions import Pair
 
 Residual = Callable[[Tensor], Tensor]
 """Maps data ``(batch, ...)`` to what they miss of an equation or of observations, ``(batch, ...)``."""
 
+_Ask = Callable[[slice | Tensor, Condition | None], Tensor]
+"""Maps some items of a batch, and their condition, to what a flow answers for them."""
 
-class ClassifierFree(Flow):
+
+class ClassifierFree(OuterFlow):
     r"""Classifier-free guidance, :math:`v_0 + w (v_c - v_0)`, of a network trained with dropped conditions.
 
     The scale w = 1 is the conditional flow itself, bit for bit and in one call, and w = 0 the unconditional one; every
-    other costs two. Above 1 samples follow the condition more closely than their law, and are less diverse: an
-    ensemble with w > 1 is not calibrated.
+    other costs two. Mean velocities between two times are guided in the same way. Above 1 samples follow the condition
+    more closely than their law, and are less diverse: an ensemble with w > 1 is not calibrated.
 
     Parameters
     ----------
     flow : conditional
-    scale : w
+    scale : w, at least 0
     null : what the network is given by name in place of the condition, such as a learned null token; a tensor whose
         first axis has length 1 stands for any batch. None for a network that was trained without dropped conditions
 
     Raises
     ------
     InputError
-        The scale is not 1, but the network was trained without dropped conditions.
+        The scale is negative, or not 1 although the network was trained without dropped conditions.
 
     References
     ----------
@@ -46,33 +49,34 @@ class ClassifierFree(Flow):
     """
 
     def __init__(self, flow: Flow, scale: float, null: Condition | None) -> None:
-        self.flow, self.path = flow, flow.path
+        super().__init__(flow)
         self.scale, self.null = _guided_scale(scale, null), null
 
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the velocity beyond the conditional one, as seen from the unconditional one."""
-        if self.scale == 1.0:
-            return self.flow.velocity(x, t, condition)
-        without = self.flow.velocity(x, t, _nulled(condition, self.null, len(x)))
-        if self.scale == 0.0:
-            return without
-        return without + self.scale * (self.flow.velocity(x, t, condition) - without)
+        return self._guided(lambda known: self.flow.velocity(x, t, known), condition, len(x))
+
+    def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the mean velocity beyond the conditional one, as seen from the unconditional one."""
+        return self._guided(lambda known: self.flow.mean_velocity(x, t, until, known), condition, len(x))
 
     def pair(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Pair:
         """Return data and source beyond the conditional ones, as seen from the unconditional ones."""
+        return Pair(*self._guided(lambda known: torch.stack(self.flow.pair(x, t, known)), condition, len(x)))
+
+    def _guided(self, ask: Callable[[Condition | None], Tensor], condition: Condition | None, batch: int) -> Tensor:
+        """Return the answer beyond that with the condition, as seen from that without."""
         if self.scale == 1.0:
-            return self.flow.pair(x, t, condition)
-        without = self.flow.pair(x, t, _nulled(condition, self.null, len(x)))
-        if self.scale == 0.0:
-            return without
-        return Pair(*(a + self.scale * (b - a) for a, b in zip(without, self.flow.pair(x, t, condition), strict=True)))
+            return ask(condition)
+        without = ask(_nulled(condition, self.null, batch))
+        return without if self.scale == 0.0 else without + self.scale * (ask(condition) - without)
 
 
-class Adaptive(Flow):
+class Adaptive(OuterFlow):
     """Classifier-free guidance that stops asking for the unconditional velocity of an item once both agree.
 
-    Each item decides for itself, so that it does not depend on its batch. The flow remembers between calls: a call at
-    or before the first time begins a new run.
+    Each item decides for itself, so that it does not depend on its batch. The flow remembers between calls which items
+    are done, until :meth:`begin_run`, which samplers call, or a call with another number of items.
 
     Parameters
     ----------
@@ -91,43 +95,56 @@ class Adaptive(Flow):
     calls: Tensor
 
     def __init__(self, flow: Flow, scale: float, null: Condition | None, threshold: float = 0.991) -> None:
-        self.flow, self.path = flow, flow.path
+        super().__init__(flow)
         self.scale, self.null = _guided_scale(scale, null), null
         self.threshold = number("the threshold of the cosine", threshold)
-        self._begin, self._open, self.calls = 0.0, torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.long)
+        self._restart(0, None)
+
+    def begin_run(self) -> None:
+        """Ask for all items again, and begin a run of the flow within."""
+        super().begin_run()
+        self._restart(0, None)
 
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the guided velocity of the items that are not done, and the conditional one of the others."""
-        self._begin_run(x, float(t.min()))
-        found = self.flow.velocity(x, t, condition)
+        return self._guided(lambda of, known: self.flow.velocity(x[of], t[of], known), condition, x)
+
+    def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the guided mean velocity of the items that are not done, and the conditional one of the others."""
+        return self._guided(lambda of, known: self.flow.mean_velocity(x[of], t[of], until[of], known), condition, x)
+
+    def _guided(self, ask: _Ask, condition: Condition | None, x: Tensor) -> Tensor:
+        """Return the guided answers for the items that are not done, and the conditional ones for the others."""
+        everything, batch = slice(None), len(x)
+        if len(self._open) != batch:
+            self._restart(batch, x.device)
         self.calls += 1
+        if self.scale == 0.0:
+            return ask(everything, _nulled(condition, self.null, batch))
+        found = ask(everything, condition)
         items = self._open.nonzero()[:, 0]
         if self.scale == 1.0 or not len(items):
             return found
-        part = condition and {name: _items(value, items, len(x)) for name, value in condition.items()}
-        without = self.flow.velocity(x[items], t[items], _nulled(part, self.null, len(items)))
+        part = condition and {name: _items(value, items, batch) for name, value in condition.items()}
+        without = ask(items, _nulled(part, self.null, len(items)))
         self.calls[items] += 1
         among = found[items]
         agree = torch.cosine_similarity(among.flatten(1), without.flatten(1), dim=1) >= self.threshold
         self._open[items[agree]] = False
         return found.index_copy(0, items, without + self.scale * (among - without))
 
-    def _begin_run(self, x: Tensor, time: float) -> None:
-        if len(self._open) != len(x) or time <= self._begin:
-            self._begin = time
-            self._open = torch.ones(len(x), dtype=torch.bool, device=x.device)
-            self.calls = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    def _restart(self, batch: int, device: torch.device | None) -> None:
+        self._open = torch.ones(batch, dtype=torch.bool, device=device)
+        self.calls = torch.zeros(batch, dtype=torch.long, device=device)
 
 
-class ChangedData(Flow):
+class ChangedData(OuterFlow):
     """A flow with another estimate of the data, and the source that goes with it at the same point.
 
     With this source the point is where it was, so that a last step ends on the estimate: of DDIM, and of Euler's
-    method on the linear path.
+    method on the linear path. Mean velocities between two times do not follow from a changed estimate at one: where
+    the flow knows them, samplers that ask for them, such as Euler's method, are refused.
     """
-
-    def __init__(self, flow: Flow) -> None:
-        self.flow, self.path = flow, flow.path
 
     @abstractmethod
     def changed(self, data: Tensor, x: Tensor, t: Tensor) -> Tensor:
@@ -136,6 +153,15 @@ class ChangedData(Flow):
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the velocity of the changed estimates."""
         return self.path.motion(*self.pair(x, t, condition), t)
+
+    def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
+        """Return the velocity at the begin, unless the flow knows better and that is not what was asked for."""
+        if self.knows_mean_velocity:
+            raise InputError(
+                f"The sampler asks for mean velocities between two times, which {type(self).__name__} cannot change, "
+                "expected one that asks for velocities; take AdamsBashforth2 or Heun, or a flow of velocities."
+            )
+        return self.velocity(x, t, condition)
 
     def pair(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Pair:
         """Return the changed estimate of the data with the source that goes with it."""
@@ -208,7 +234,7 @@ def _ratio(path: Path, x: Tensor, t: Tensor) -> Tensor:
 
 
 def _guided_scale(scale: float, null: Condition | None) -> float:
-    scale = number("the scale of the guidance", scale)
+    scale = number("the scale of the guidance", scale, at_least=0)
     if null is not None:
         instance("the null condition", null, Mapping, "tensors by name")
     elif scale != 1.0:

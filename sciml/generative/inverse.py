@@ -102,6 +102,7 @@ def flow_chef(
     """
     number("the strength of the steps", strength, above=0, below=2)
     x, path = real_tensor("the start", start), flow.path
+    flow.begin_run()
     for begin, length in _euler(path, steps):
         t = x.new_full((len(x),), begin)
         pair = flow.pair(x, t, condition)
@@ -154,6 +155,7 @@ def flair(  # noqa: PLR0913 - each is another part of the problem
     number("the trust in the flow", trust, above=0, at_most=1)
     x, mean, metric = real_tensor("the start", start), None, deviation**2
     path = flow.path
+    flow.begin_run()
     for begin, end in pairwise(path.times(whole_number("the number of steps", steps, at_least=1))):
         pair = flow.pair(x, x.new_full((len(x),), begin), condition)
         mean = pair.data if mean is None else mean + trust * (pair.data - mean)

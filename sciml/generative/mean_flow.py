@@ -42,6 +42,7 @@ class MeanFlow(Flow):
 
     network: Network
     path: Path
+    knows_mean_velocity = True
 
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the mean velocity over no time: the velocity."""

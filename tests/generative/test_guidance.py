@@ -13,8 +13,9 @@ from sciml.generative.constraints import Constrained
 from sciml.generative.exact import ExactGaussian
 from sciml.generative.flows import Counted, GaussianFlow
 from sciml.generative.guidance import Adaptive, ClassifierFree, ResidualGuidance, descended
+from sciml.generative.mean_flow import MeanFlow
 from sciml.generative.paths import LinearPath, TrigonometricPath
-from sciml.generative.samplers import Euler, sample
+from sciml.generative.samplers import DDIM, AdamsBashforth2, Euler, StochasticEuler, sample
 from sciml.numerics.projection import ImplicitConstraints, LinearConstraints
 from sciml.numerics.random import generator
 
@@ -36,14 +37,20 @@ def times(batch=5, t=0.4):
     return torch.full((batch,), t, **DOUBLE)
 
 
-@pytest.mark.parametrize("ask", ["velocity", "pair"])
-def test_scale_one_is_the_conditional_flow_bit_for_bit_in_one_call_and_scale_zero_the_unconditional(ask):
-    plain = GaussianFlow(network, LinearPath())
+def of_two_times(x: Tensor, t: Tensor, until: Tensor, c: Tensor) -> Tensor:
+    """A network of mean velocities, which depend on the later time."""
+    return network(x, t, c) * (1 + (until - t)[:, None])
+
+
+@pytest.mark.parametrize("ask", ["velocity", "pair", "mean_velocity"])
+@pytest.mark.parametrize("plain", [GaussianFlow(network, LinearPath()), MeanFlow(of_two_times, LinearPath())])
+def test_scale_one_is_the_conditional_flow_bit_for_bit_in_one_call_and_scale_zero_the_unconditional(plain, ask):
     x, t, c = points(), times(), {"c": points(seed=1)}
+    at = (t, times(t=0.9)) if ask == "mean_velocity" else (t,)
     for scale, condition in ((1.0, c), (0.0, {"c": torch.zeros(5, 3, **DOUBLE)})):
         counted = Counted(plain)
-        found = getattr(ClassifierFree(counted, scale, NULL), ask)(x, t, c)
-        expected = getattr(plain, ask)(x, t, condition)
+        found = getattr(ClassifierFree(counted, scale, NULL), ask)(x, *at, c)
+        expected = getattr(plain, ask)(x, *at, condition)
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
         assert counted.calls == 1
 
@@ -59,11 +66,31 @@ def test_guidance_extrapolates_beyond_the_conditional_flow_in_two_calls():
     assert pair.data == pytest.approx(expected.data) and pair.source == pytest.approx(expected.source)
 
 
+@pytest.mark.parametrize("guide", [ClassifierFree, Adaptive])
+def test_guidance_changes_the_mean_velocity_where_there_is_one(guide):
+    plain, x, c = MeanFlow(of_two_times, LinearPath()), points(), {"c": points(seed=1)}
+    time, until = times(), times(t=0.9)
+    asked, free = (plain.mean_velocity(x, time, until, each) for each in (c, {"c": torch.zeros(5, 3, **DOUBLE)}))
+    guided = guide(Counted(plain), 2.5, NULL)
+    assert guided.mean_velocity(x, time, until, c) == pytest.approx(asked + 1.5 * (asked - free))
+    one_call = x + of_two_times(x, times(t=0.0), times(t=1.0), c["c"])
+    assert torch.equal(sample(guide(plain, 1.0, None), x, 1, Euler(), c), one_call)
+
+
+def test_flows_of_changed_data_are_not_asked_for_mean_velocities_that_they_cannot_change():
+    guided = ResidualGuidance(Counted(MeanFlow(of_two_times, LinearPath())), lambda z: z)
+    with pytest.raises(InputError, match="mean velocities between two times, which ResidualGuidance cannot change"):
+        sample(guided, points(), 2, Euler(), {"c": points(seed=1)})
+    sample(guided, points(), 2, AdamsBashforth2(), {"c": points(seed=1)})
+
+
 def test_guidance_of_a_network_trained_without_dropped_conditions_is_refused():
     plain = GaussianFlow(network, LinearPath())
     with pytest.raises(InputError, match="trained without dropped conditions"):
         ClassifierFree(plain, 2.0, None)
     ClassifierFree(plain, 1.0, None).velocity(points(), times(), {"c": points(seed=1)})
+    with pytest.raises(InputError, match="at least 0"):
+        Adaptive(plain, -1.0, NULL)
 
 
 def test_adaptive_guidance_that_never_stops_is_plain_guidance_and_counts_two_calls_a_step():
@@ -87,6 +114,29 @@ def test_adaptive_guidance_stops_for_each_item_on_its_own_and_begins_again_with_
     assert adaptive.calls.tolist() == calls
     alone = sample(adaptive, x[3:4], 4, Euler(), {"c": c[3:4]})
     assert alone == pytest.approx(first[3:4], rel=1e-12)
+
+
+@pytest.mark.parametrize("within", [Counted, lambda flow: ResidualGuidance(flow, lambda z: 1e-9 * z)])
+@pytest.mark.parametrize("sampler", [DDIM("leading"), StochasticEuler(20.0), Euler()])
+def test_what_adaptive_guidance_remembers_ends_with_the_run_whatever_its_times_are(sampler, within):
+    # Of the first run, all items are done when the second begins, at a later time; the third goes back to time 0.
+    x, c, calls, ends = points(), {"c": 1e-3 * points(seed=1)}, [], []
+    adaptive = Adaptive(GaussianFlow(network, TrigonometricPath()), 2.0, NULL, threshold=0.99)
+    for guided in (adaptive, Adaptive(adaptive.flow, 2.0, NULL, threshold=0.99)):
+        if guided is adaptive:
+            sample(within(guided), x, 4, Euler(), c)
+        ends.append(sample(within(guided), x, 4, sampler, c, generator(7)))
+        calls.append(guided.calls.tolist())
+    assert torch.equal(*ends)
+    assert calls[0] == calls[1] == [5] * 5
+
+
+def test_adaptive_guidance_of_scale_zero_is_the_unconditional_flow_in_one_call_a_step():
+    plain, x, c = GaussianFlow(network, LinearPath()), points(), {"c": 1e-3 * points(seed=1)}
+    adaptive = Adaptive(plain, 0.0, NULL)
+    found = sample(adaptive, x, 4, Euler(), c)
+    assert torch.equal(found, sample(ClassifierFree(plain, 0.0, NULL), x, 4, Euler(), c))
+    assert adaptive.calls.tolist() == [4] * 5
 
 
 def test_the_step_down_a_linear_residual_is_the_nearest_solution_of_one_equation_and_always_gets_nearer():

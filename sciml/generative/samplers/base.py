@@ -131,6 +131,7 @@ def sample(
     sampler.calls(steps)
     if mean is not None:
         shape("the mean of the source", mean, start.shape)
+    flow.begin_run()
     for _, state in sampler.states(start, steps, Run(flow, condition, generator, mean)):
         x = state
     if not torch.isfinite(x).all():
