@@ -23,6 +23,7 @@ MOST_AXES = 4
 _FREQUENCIES = 256  # sines and cosines of the time
 _SLOWEST = 10_000  # the ratio of the highest frequency to the lowest one
 _TIMES = 1000  # steps of the published networks, whose time runs from 0 to this
+_SLOW_TIMES = 30  # of two times, by one of which the network is differentiated: 1000 would rule that derivative
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class DiffusionTransformer(nn.Module):
     expansion : width of the hidden layer of a block over that of the tokens
     condition_width : of the tokens of the condition, for the cross-attention; 0 for a network without
     condition_channels : fields of the condition on the same grid, which stand beside those of the field; 0 for none
-    two_times : whether the network sees a later time, too, as one of mean velocities between two times does
+    two_times : whether the network sees a later time, too, as one of mean velocities between two times does; as its
+        training differentiates by the first, both then turn sines of at most 30 rad per unit of time, not 1000
 
     Raises
     ------
@@ -119,6 +121,7 @@ class DiffusionTransformer(nn.Module):
         parts = 2 if condition_width else 1  # halves of the modulation: time, and mean of the condition's tokens
         self.of_time = _two_layers(_FREQUENCIES, width // parts)
         self.of_later = _two_layers(_FREQUENCIES, width // parts) if two_times else None
+        self.longest_time = _SLOW_TIMES if two_times else _TIMES
         self.of_condition = _two_layers(condition_width, width // parts) if condition_width else None
         self.blocks = nn.ModuleList(_Block(width, heads, expansion, condition_width) for _ in range(depth))
         self.last = _Modulation(width, 2)
@@ -185,13 +188,12 @@ class DiffusionTransformer(nn.Module):
             x = torch.cat([x, self._beside(channels, count)], 1)
         elif channels is not None:
             raise InputError("the network has no channels of a condition, but some are given; set condition_channels.")
-        modulation = self.of_time(_sines_of_times(t.to(x.dtype)))
+        modulation = self.of_time(_sines_of_times(t.to(x.dtype), self.longest_time))
         if (until is None) != (self.of_later is None):
             raise InputError(f"the network sees {'one time' if self.of_later is None else 'two times'}; set two_times.")
         if until is not None:
-            modulation = modulation + self.of_later(
-                _sines_of_times(shape("the later time", until, (count,)).to(x.dtype))
-            )
+            later = shape("the later time", until, (count,)).to(x.dtype)
+            modulation = modulation + self.of_later(_sines_of_times(later, self.longest_time))
         if tokens is not None:
             modulation = torch.cat([modulation, self.of_condition(_mean(tokens, mask))], -1)
         values = self.embedding(to_patches(x, self.patch)) + self.positions
@@ -355,11 +357,11 @@ def _mean(tokens: Tensor, mask: Tensor | None) -> Tensor:
     return tokens.mean(1) if mask is None else tokens.sum(1) / mask.sum(1, keepdim=True)
 
 
-def _sines_of_times(t: Tensor) -> Tensor:
-    """Return cosines and sines of the times, ``(batch, frequencies)``."""
+def _sines_of_times(t: Tensor, longest: float) -> Tensor:
+    """Return cosines and sines of times that run from 0 to the longest one, ``(batch, frequencies)``."""
     half = _FREQUENCIES // 2
     rates = torch.exp(-math.log(_SLOWEST) / half * torch.arange(half, device=t.device, dtype=t.dtype))
-    angles = _TIMES * t[:, None] * rates
+    angles = longest * t[:, None] * rates
     return torch.cat([angles.cos(), angles.sin()], -1)
 
 

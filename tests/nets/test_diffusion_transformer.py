@@ -109,6 +109,17 @@ def test_each_sample_sees_its_own_time_and_conditions_alone() -> None:
         assert (other - found).norm() > 1e-3 * found.norm()
 
 
+@pytest.mark.parametrize(("two_times", "fastest"), [(True, 30), (False, 1000)])
+def test_the_time_of_a_network_that_is_differentiated_by_it_turns_slowly(two_times, fastest) -> None:
+    made, seen, step = network(1, two_times=two_times).double(), [], 1e-6
+    made.of_time.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    for shift in (0.0, step):
+        t = torch.linspace(0.1, 0.9, 4, dtype=torch.float64) + shift
+        made(field(1).double(), t, **({"until": t} if two_times else {}))
+    slopes = (seen[1] - seen[0]) / step
+    assert 0.5 * fastest < float(slopes.abs().max()) <= fastest
+
+
 def test_a_network_of_two_times_sees_the_later_one_and_has_derivatives_in_forward_mode() -> None:
     made, x, t = network(1, two_times=True).double(), field(1).double(), torch.full((4,), 0.3, dtype=torch.float64)
     found = made(x, t, until=t)
