@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Generator, Tensor
 
-from sciml.checks import choice, finite, positive, real_tensor, shape, whole_array, whole_number
+from sciml.checks import choice, finite, number, positive, real_tensor, shape, whole_array, whole_number
 from sciml.errors import InputError
 from sciml.numerics.principal_modes import principal_modes
 
 RIDGES = tuple(10.0**k for k in range(-8, 2))  # of the largest squared singular value of the features
 SHRINKAGES = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8)
 FOLDS = 5
+WIDEST = 8192  # entries of an item whose covariance is made: 0.5 GB
 
 
 class ClassicalEnsemble(ABC):
@@ -99,6 +100,11 @@ class LinearGaussian(ClassicalEnsemble):
         condition, data = _pairs(condition, data)
         self._degree, self._width = choice("the degree of the features", degree, (1, 2)), condition.shape[1]
         self._shape, self._dtype = data.shape[1:], data.dtype
+        if data[0].numel() > WIDEST:
+            raise InputError(
+                f"the number of entries of an item is {data[0].numel()}, whose covariance would not fit into memory, "
+                f"expected at most {WIDEST}; reduce the data by sciml.numerics.principal_modes."
+            )
         targets, features = data.flatten(1).double(), self._features(condition)
         self._mean, self._origin = targets.mean(0), features.mean(0)
         residuals = self._regress(features - self._origin, targets - self._mean)
@@ -178,6 +184,7 @@ class GappyPOD(ClassicalEnsemble):
         observed = data.flatten(1)[:, self._sensors].double()
         rows = basis.modes.flatten(1)[:, self._sensors].T  # P V
         missed = observed - basis.mean.flatten()[self._sensors] - basis.encode(data.double()) @ rows.T
+        number("the noise of the sensors", noise, at_least=0)
         tiny = 1e-10 * observed.var()
         variance = missed.square().mean(0) + noise**2 + tiny
         precision = torch.diag(1 / basis.variances) + rows.T @ (rows / variance[:, None])

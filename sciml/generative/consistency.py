@@ -16,11 +16,13 @@ import torch
 from torch import Generator, Tensor
 
 from sciml.checks import whole_number
+from sciml.errors import InputError
 from sciml.generative.flows import Condition, Flow, GaussianFlow
 from sciml.generative.objectives import Network, Objective, drawn_source
 from sciml.generative.paths import Path, expand
 from sciml.generative.predictions import Pair
-from sciml.generative.samplers import Sampler, sample
+from sciml.generative.samplers import ConsistencySteps, Sampler, sample
+from sciml.generative.samplers.denoising import is_one_call
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class ConsistencyObjective(Objective):
     levels : N, number of times, equally spaced in the clock of the path; start with 10 or 20, and double it later
     teacher : a flow on the same path; None for training from pairs
 
+    Raises
+    ------
+    InputError
+        The number of levels is less than 2, or the teacher is a flow on another path.
+
     References
     ----------
     Song, Dhariwal, Chen and Sutskever 2023; Dao, Doan, Liu, Le and Metaxas, "Improved training technique for latent
@@ -53,6 +60,11 @@ class ConsistencyObjective(Objective):
 
     def __post_init__(self) -> None:
         whole_number("the number of levels", self.levels, at_least=2)
+        if self.teacher is not None and self.teacher.path != self.path:
+            raise InputError(
+                f"the path of the teacher is {self.teacher.path}, expected {self.path}, that of the objective; train "
+                "both on one."
+            )
 
     @property
     def scale(self) -> float:
@@ -62,6 +74,14 @@ class ConsistencyObjective(Objective):
     def flow(self, network: Network) -> Flow:
         """Return the flow of a trained network, for ``ConsistencySteps`` or one step of DDIM."""
         return GaussianFlow(network, self.path, "velocity")
+
+    def check_sampler(self, sampler: Sampler, steps: int) -> None:
+        """Refuse samplers that follow a velocity: the network's answers are ends of trajectories."""
+        if not (isinstance(sampler, ConsistencySteps) or (steps == 1 and is_one_call(sampler))):
+            raise InputError(
+                f"the sampler is {sampler} with {steps} calls of a consistency model, whose answers are ends of "
+                "trajectories and no velocities on the way, expected ConsistencySteps() or one call of DDIM()."
+            )
 
     def loss(
         self,
@@ -100,7 +120,14 @@ def heun_step(flow: Flow, x: Tensor, t: Tensor, later: Tensor, condition: Condit
     return torch.where(torch.isfinite(second), x + length / 2 * (first + second), ahead)
 
 
-def reflow_pairs(flow: Flow, start: Tensor, steps: int, sampler: Sampler, condition: Condition | None = None) -> Pair:
+def reflow_pairs(
+    flow: Flow,
+    start: Tensor,
+    steps: int,
+    sampler: Sampler,
+    condition: Condition | None = None,
+    mean: Tensor | None = None,
+) -> Pair:
     """Return sources and the data to which a flow carries them, to train the next flow on.
 
     Trajectories between such pairs hardly cross, so that the next flow is straighter and needs fewer calls. Train it by
@@ -113,10 +140,11 @@ def reflow_pairs(flow: Flow, start: Tensor, steps: int, sampler: Sampler, condit
     steps : number of calls of the flow
     sampler : one that does not draw
     condition : what the network is given by name
+    mean : m of an informed source, for samplers that need it; None for 0
 
     References
     ----------
     Liu, Gong and Liu, "Flow straight and fast", 2023, section 2.2.
     """
     with torch.no_grad():
-        return Pair(sample(flow, start, steps, sampler, condition), start)
+        return Pair(sample(flow, start, steps, sampler, condition, mean=mean), start)

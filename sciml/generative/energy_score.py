@@ -24,9 +24,12 @@ import torch
 from torch import Generator, Tensor
 
 from sciml.checks import choice, number, whole_number
+from sciml.errors import InputError
 from sciml.generative.flows import Condition, Flow, GaussianFlow
 from sciml.generative.objectives import Network, Objective, drawn_source
 from sciml.generative.paths import Path
+from sciml.generative.samplers import Sampler
+from sciml.generative.samplers.denoising import is_one_call
 
 
 def joint_distance(first: Tensor, second: Tensor) -> Tensor:
@@ -75,6 +78,14 @@ class EnergyScoreObjective(Objective):
     def flow(self, network: Network) -> Flow:
         """Return the flow of a trained network, of which one step of DDIM is the network itself."""
         return GaussianFlow(network, self.path, "data")
+
+    def check_sampler(self, sampler: Sampler, steps: int) -> None:
+        """Refuse all but one call whose answer is the sample: the network knows no other time than 0."""
+        if not (steps == 1 and is_one_call(sampler)):
+            raise InputError(
+                f"the sampler is {sampler} with {steps} calls of a network that was trained on an energy score, at "
+                "time 0 alone, expected one call of DDIM(), whose answer is the sample; set 1 for the calls."
+            )
 
     def draw(self, mean: Tensor, generator: Generator) -> Tensor:
         """Draw a source for each member about its mean ``(batch, ...)``: ``(members, batch, ...)``."""

@@ -21,6 +21,7 @@ from sciml.generative.draws import logit_normal_times, normal_like, uniform_time
 from sciml.generative.flows import Condition, Flow, GaussianFlow, refuse_noise_alone
 from sciml.generative.paths import Path
 from sciml.generative.predictions import PREDICTIONS, Pair, Prediction, target
+from sciml.generative.samplers.base import Sampler
 
 Network = Callable[..., Tensor]
 """Maps x ``(batch, ...)``, t ``(batch,)`` and the condition, by name, to ``(batch, ...)``."""
@@ -36,6 +37,20 @@ class Objective(ABC):
     @abstractmethod
     def flow(self, network: Network) -> Flow:
         """Return the flow of a trained network."""
+
+    def check_sampler(self, sampler: Sampler, steps: int) -> None:  # noqa: B027 - see its docstring
+        """Refuse samplers and numbers of calls for which a trained network has no answer; most objectives have none.
+
+        Parameters
+        ----------
+        sampler : that is to follow the flow of :meth:`flow`
+        steps : number of its calls
+
+        Raises
+        ------
+        InputError
+            The sampler asks for something that the network was not trained on.
+        """
 
     def draw(self, mean: Tensor, generator: Generator) -> Tensor:
         """Draw the source of a batch about its mean ``(batch, ...)``, in the shape that :meth:`loss` takes."""

@@ -63,6 +63,8 @@ class Path(ABC):
 
     noise: float = 1.0
     """Standard deviation s of the source about its mean."""
+    informed: bool = False
+    """Whether the source is about a guess of the data, not about 0."""
 
     @abstractmethod
     def coefficients(self, t: Tensor) -> Coefficients:
@@ -193,7 +195,8 @@ class VariancePreservingPath(AnglePath):
 
     .. math:: \log \bar\alpha_s = \int_{-1/2}^{s - 1/2} g \,dk - \tfrac{1}{24} \left[ g' \right]_{-1/2}^{s - 1/2}
 
-    which is the product to 1e-12 at whole s. The source is not quite reached: :math:`\alpha(0) = 0.0683`, so that a
+    which for 1000 levels is the product at whole s: :math:`\bar\alpha_s` to 1e-12, and :math:`\sigma^2` to 1e-10 of
+    itself. The source is not quite reached: :math:`\alpha(0) = 0.0683`, so that a
     sample of pure noise is not what a network saw in training (Lin et al. 2024).
 
     Parameters
@@ -238,8 +241,9 @@ def _log_product(root: Tensor, rise: float) -> Tensor:
 class CosinePath(AnglePath):
     r"""The cosine noise schedule, :math:`\alpha = \cos\vartheta_s / \cos\vartheta_0`, with s = 1 - t.
 
-    :math:`\vartheta_s = \frac{\pi}{2} \frac{s + d}{1 + d}`; the offset d spreads times near the data. With d = 0 it is
-    the trigonometric path. Source: Nichol and Dhariwal 2021, eq. 17, without the clipping of its last level.
+    :math:`\vartheta_s = \frac{\pi}{2} \frac{s + d}{1 + d}`; the offset d > 0 spreads times near the data. As d
+    tends to 0, so do its coefficients to those of the trigonometric path. Source: Nichol and Dhariwal 2021, eq. 17,
+    without the clipping of its last level.
     """
 
     offset: float = 0.008
@@ -273,9 +277,15 @@ class Interpolant(Path):
 
     path: Path
     noise: float = 0.5
+    informed = True
 
     def __post_init__(self) -> None:
         positive("the noise of an informed source", self.noise)
+        if self.path.informed:
+            raise InputError(
+                "the path of an informed source is an Interpolant itself, whose noise would be lost, expected a path "
+                "from noise; give Interpolant the path within, such as LinearPath()."
+            )
 
     def coefficients(self, t: Tensor) -> Coefficients:
         """Return those of the path beneath."""

@@ -12,7 +12,8 @@ The determinants are :math:`\alpha`, :math:`-\sigma` and :math:`\alpha\sigma' - 
   by alpha, which is 0.0683 at the start of :class:`~sciml.generative.paths.VariancePreservingPath`;
 - data say nothing about noise and velocity at t = 1, where sigma = 0.
 
-There, results are not finite. Sources: Ho, Jain and Abbeel 2020; Salimans and Ho 2022, appendix D; Lipman et al. 2023.
+There, results are not finite. The noise is the whole source, of an informed one with its mean m. Sources: Ho, Jain and
+Abbeel 2020; Salimans and Ho 2022, appendix D; Lipman et al. 2023.
 """
 
 from __future__ import annotations

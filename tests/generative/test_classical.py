@@ -119,7 +119,9 @@ def test_gappy_modes_recover_a_field_of_their_span_from_as_many_precise_sensors(
         (lambda: LinearGaussian(torch.zeros(12, 2), torch.full((12, 1), math.nan)), "not finite"),
         (lambda: LinearGaussian(torch.rand(12, 2), torch.zeros(12, 1)), "leave out constant data"),
         (lambda: LinearGaussian(torch.rand(12, 2), torch.rand(12, 1), degree=3), "one of 1, 2"),
+        (lambda: LinearGaussian(torch.rand(12, 2), torch.rand(12, 9000)), "is 9000, .* expected at most 8192"),
         (lambda: GappyPOD(torch.rand(12, 4), torch.tensor([4]), 2), "from 0 to 3"),
+        (lambda: GappyPOD(torch.rand(12, 4), torch.tensor([3]), 2, noise=-0.1), "noise of the sensors"),
         (lambda: Analogs(torch.rand(12, 2), torch.rand(12, 1)).sample(torch.rand(1, 3), 2, None), "expected"),
     ],
 )

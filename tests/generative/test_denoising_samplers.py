@@ -16,9 +16,13 @@ from sciml.generative import (
     Euler,
     ExactGaussian,
     GaussianFlow,
+    GaussianSteps,
     Interpolant,
     LinearPath,
+    StochasticEuler,
+    StochasticGaussian,
     VariancePreservingPath,
+    reflow_pairs,
     sample,
 )
 from sciml.numerics.random import generator
@@ -131,6 +135,31 @@ def test_consistency_steps_have_the_law_of_the_data_when_the_function_is_exact()
 
     _, _, off = draws(Exact(EXACT.path, MEAN, DEVIATION), 3, ConsistencySteps())
     assert max(map(abs, off)) < 3
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [DDPM(), DDIM(eta=0.5), ConsistencySteps(), GaussianSteps(0.3), StochasticEuler(), StochasticGaussian(0.3)],
+)
+def test_steps_about_the_mean_of_an_informed_source_are_not_made_about_zero_instead(sampler):
+    flow = ExactGaussian(Interpolant(LinearPath(), 0.5), 5.0, 0.3, source_mean=4.0)
+    mean = torch.full((2000, 1), 4.0).double()
+    start = flow.path.start(mean, generator(0))
+    with pytest.raises(InputError, match="no mean of the informed source of Interpolant"):
+        sample(flow, start, 16, sampler, generator=generator(1))
+    with pytest.raises(InputError, match="no mean of the informed source"):
+        reflow_pairs(flow, start, 16, sampler)
+    assert float(sample(flow, start, 16, sampler, None, generator(1), mean).mean()) == pytest.approx(5.0, abs=0.05)
+    plain = ExactGaussian(LinearPath(), 5.0, 0.3)
+    sample(plain, start - 4.0, 16, sampler, generator=generator(1))
+
+
+def test_reflow_passes_the_mean_of_an_informed_source_on():
+    flow = ExactGaussian(Interpolant(LinearPath(), 0.5), 5.0, 0.3, source_mean=4.0)
+    mean = torch.full((200, 1), 4.0).double()
+    start = flow.path.start(mean, generator(0))
+    pair = reflow_pairs(flow, start, 2, GaussianSteps(0.3), mean=mean)
+    torch.testing.assert_close(pair.data, 5.0 + 0.6 * (start - 4.0), rtol=1e-6, atol=1e-6)
 
 
 def test_samplers_that_draw_ask_for_a_generator():

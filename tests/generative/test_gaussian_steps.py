@@ -153,6 +153,15 @@ def test_with_measured_deviations_one_call_has_the_law_under_the_condition(path,
     assert slope or found == pytest.approx(sizes, rel=0.03)
 
 
+@pytest.mark.parametrize("deviation", [1.0, 0.3])
+def test_with_measured_deviations_one_call_has_the_spread_where_the_path_starts_with_a_trace_of_the_data(deviation):
+    flow = ExactGaussian(VariancePreservingPath(), 0.7, deviation)
+    found = conditional_deviation(flow, 0.7 + deviation * normal(4000, 2, seed=2), generator(3))
+    ends = sample(flow, normal(4000, 2, seed=4), 1, GaussianSteps(found))
+    assert ends.std(0) == pytest.approx(torch.full((2,), deviation).double(), rel=0.03)
+    assert deviation != 1.0 or found == pytest.approx(torch.ones(2).double(), rel=0.03)  # where the law at 0 is noise
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -173,6 +182,12 @@ def test_with_measured_deviations_one_call_has_the_law_under_the_condition(path,
         (
             lambda: conditional_deviation(mixture(LinearPath()), normal(4, 8), generator(0), mean=normal(8)),
             r"shape of the mean of the source is \(8,\), expected \(4, 8\)",
+        ),
+        (
+            lambda: conditional_deviation(
+                ExactGaussian(VariancePreservingPath()), 100 * normal(40, 2), generator(0), sources=2
+            ),
+            "no single step of VariancePreservingPath has",
         ),
     ],
 )

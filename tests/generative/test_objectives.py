@@ -10,12 +10,15 @@ import torch
 from sciml.errors import InputError
 from sciml.generative import (
     DDIM,
+    DDPM,
     ConsistencyObjective,
+    ConsistencySteps,
     CosinePath,
     EnergyScoreObjective,
     Euler,
     ExactGaussian,
     GaussianFlow,
+    GaussianSteps,
     Heun,
     Interpolant,
     LinearPath,
@@ -194,6 +197,24 @@ def test_the_network_itself_is_the_sample_in_one_call():
     torch.testing.assert_close(sample(flow, start, 1, DDIM()), torch.sin(start))
 
 
+@pytest.mark.parametrize("objective", [EnergyScoreObjective(TrigonometricPath()), ConsistencyObjective(LinearPath())])
+@pytest.mark.parametrize(
+    ("sampler", "steps"), [(Euler(), 1), (DDIM(), 4), (DDIM("leading"), 1), (GaussianSteps(0.3), 1), (DDPM(), 2)]
+)
+def test_networks_without_a_velocity_are_not_asked_for_one(objective, sampler, steps):
+    with pytest.raises(InputError, match=rf"the sampler is .* with {steps} calls .*DDIM\(\)"):
+        objective.check_sampler(sampler, steps)
+    for one_call in (DDIM(), ConsistencySteps()):
+        objective.check_sampler(one_call, 1)
+    PathObjective(LinearPath()).check_sampler(sampler, steps)
+
+
+def test_several_consistency_steps_are_for_consistency_models_alone():
+    ConsistencyObjective(LinearPath()).check_sampler(ConsistencySteps(), 4)
+    with pytest.raises(InputError, match="at time 0 alone"):
+        EnergyScoreObjective(LinearPath()).check_sampler(ConsistencySteps(), 4)
+
+
 def test_each_member_has_a_source_of_its_own_about_the_mean():
     objective = EnergyScoreObjective(Interpolant(LinearPath(), 0.1), members=3)
     drawn = objective.draw(torch.full((5, 2), 4.0), generator(0))
@@ -360,6 +381,10 @@ def test_reflow_makes_straight_pairs_on_which_one_call_is_exact():
         (lambda: MeanFlowObjective(CosinePath()), "the path of mean velocities is CosinePath, whose clock is an angle"),
         (lambda: MeanFlowObjective(LinearPath(), share=2.0), r"the share of items with two times is 2\.0"),
         (lambda: ConsistencyObjective(LinearPath(), levels=1), "the number of levels is 1"),
+        (
+            lambda: ConsistencyObjective(LinearPath(), teacher=ExactGaussian(TrigonometricPath())),
+            r"the path of the teacher is TrigonometricPath\(\), expected LinearPath\(\)",
+        ),
         (
             lambda: PathObjective(LinearPath()).loss(lambda x, t: x, normal(2, 3), normal(2, 4), None, generator(0)),
             r"the shape of the source is \(2, 4\), expected \(2, 3\)",

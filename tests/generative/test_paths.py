@@ -50,6 +50,11 @@ def test_rates_are_the_derivatives_of_the_coefficients_with_respect_to_the_clock
         torch.testing.assert_close(rate(INNER), slopes, rtol=1e-6, atol=1e-7)
 
 
+def test_an_informed_source_within_another_is_refused():
+    with pytest.raises(InputError, match="an Interpolant itself"):
+        Interpolant(Interpolant(LinearPath(), 0.1), 0.5)
+
+
 @pytest.mark.parametrize("path", PATHS, ids=repr)
 def test_steps_are_equal_in_the_clock(path):
     clocks = path.clock(torch.tensor(path.times(7), dtype=torch.float64))

@@ -264,7 +264,7 @@ def _reflowed(job: Job) -> Learned:
     condition = conditions(case, job)[: case.train].repeat(PAIRS_EACH, 1)
     means = source_means(case, job)[: case.train].repeat(PAIRS_EACH, 1)
     start = along.start(means, generator(job["seed"], PAIRS))
-    pair, seconds = cpu_timed(lambda: reflow_pairs(teacher.flow, start, PAIR_CALLS, Heun(), {"c": condition}))
+    pair, seconds = cpu_timed(lambda: reflow_pairs(teacher.flow, start, PAIR_CALLS, Heun(), {"c": condition}, means))
 
     def loss(network: nn.Module, batch: Tensor, draws: Generator) -> Tensor:
         return objective.loss(network, pair.data[batch], pair.source[batch], {"c": condition[batch]}, draws)

@@ -26,7 +26,7 @@ class Run:
     flow : from source to data
     condition : what the network is given by name
     generator : of samplers that draw
-    mean : m of an informed source, which samplers that draw need; None for 0
+    mean : m of an informed source; None for 0
     """
 
     flow: Flow
@@ -73,6 +73,11 @@ class Run:
 class Sampler(ABC):
     """A way from source to data in so many calls of a flow."""
 
+    @property
+    def uses_mean(self) -> bool:
+        """Return whether steps depend on the mean of the source, not on its points alone: no, unless it says so."""
+        return False
+
     def calls(self, steps: int) -> int:
         """Return how often a run of so many steps evaluates the flow: once a step.
 
@@ -116,13 +121,14 @@ def sample(
     sampler : such as ``Euler()``
     condition : what the network is given by name
     generator : of samplers that draw
-    mean : m of an informed source, which samplers that draw need; None for 0
+    mean : m of the source, which samplers that draw and Gaussian steps need where the source is informed; None for 0,
+        that of noise
 
     Raises
     ------
     InputError
         The number of steps is none that the sampler can use, the source has another type or its mean another shape, or
-        a sampler that draws lacks a generator.
+        a sampler lacks the mean of an informed source or the generator of its draws.
     DivergenceError
         The data are not finite.
     """
@@ -131,6 +137,11 @@ def sample(
     sampler.calls(steps)
     if mean is not None:
         shape("the mean of the source", mean, start.shape)
+    elif flow.path.informed and sampler.uses_mean:
+        raise InputError(
+            f"{type(sampler).__name__} was given no mean of the informed source of {type(flow.path).__name__}, "
+            "expected that of the start; pass mean=, which is torch.zeros_like(start) for a source about 0."
+        )
     flow.begin_run()
     for _, state in sampler.states(start, steps, Run(flow, condition, generator, mean)):
         x = state

@@ -29,6 +29,11 @@ SPACINGS = ("leading", "trailing")
 class DenoisingSampler(Sampler):
     """A sampler by estimates of data and source; subclasses say the times and the share of new noise."""
 
+    @property
+    def uses_mean(self) -> bool:
+        """Return whether there is new noise, which is drawn about the mean: yes, unless a sampler says no."""
+        return True
+
     @abstractmethod
     def times(self, steps: int) -> list[float]:
         """Return the times of the calls, and 1."""
@@ -86,6 +91,11 @@ class DDIM(DenoisingSampler):
         number("the share of new noise eta", self.eta, at_least=0, at_most=1)
         whole_number("the number of noise levels", self.levels, at_least=1)
 
+    @property
+    def uses_mean(self) -> bool:
+        """Return whether there is new noise."""
+        return self.eta > 0
+
     def calls(self, steps: int) -> int:
         """Return the number of calls, of which leading spacing allows one for each level."""
         if super().calls(steps) > self.levels and self.spacing == "leading":
@@ -139,3 +149,8 @@ class ConsistencySteps(DenoisingSampler):
     def renewed(self, begin: Coefficients, end: Coefficients) -> float:
         """Return 1: all noise is new."""
         return 1.0
+
+
+def is_one_call(sampler: Sampler) -> bool:
+    """Return whether one step of a sampler is one call at the source, whose estimate of the data is the sample."""
+    return isinstance(sampler, DenoisingSampler) and sampler.times(1) == [0.0, 1.0]

@@ -29,7 +29,7 @@ from sciml.checks import finite, real_tensor, shape, whole_number
 from sciml.errors import InputError
 from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
-from sciml.generative.paths import Coefficients
+from sciml.generative.paths import Coefficients, Path
 from sciml.generative.samplers.base import Run, Sampler
 
 TABLE = 1001  # times between which those of steps are interpolated
@@ -71,6 +71,11 @@ class GaussianSteps(Sampler):
                 f"the least of the deviations of the data is {float(deviation.min()):g}, expected none below 0; take "
                 "those of conditional_deviation."
             )
+
+    @property
+    def uses_mean(self) -> bool:
+        """Return True: the variables are about the mean."""
+        return True
 
     def times(self, steps: int, run: Run) -> list[float]:
         """Return the ends of so many steps from 0 to 1."""
@@ -153,6 +158,13 @@ def conditional_deviation(
 
     .. math:: d^2 + 2 b d + q = \operatorname{mean} (z - \bar z)^2, \qquad \bar z = E_{x_0}[\hat z].
 
+    On a path that starts with a trace of the data, :math:`\alpha_0 > 0`, one step from a pure source ends at
+
+    .. math:: \frac{u (x_0 - \sigma_0 m) + \hat z}{1 + \alpha_0 u}, \qquad u = \frac{d}{\sqrt{V_0}}
+
+    so that u, in place of d / s, solves :math:`s^2 u^2 + 2 b s u + q = (1 + \alpha_0 u)^2 \operatorname{mean} (z - \bar
+    z)^2`.
+
     Parameters
     ----------
     flow : from source to data
@@ -165,6 +177,12 @@ def conditional_deviation(
     Returns
     -------
     Tensor in the shape of one item
+
+    Raises
+    ------
+    InputError
+        The deviation of the data is so large that no d gives it: the path starts with a trace of the data, and these
+        are not normalised.
     """
     finite("the data", real_tensor("the data", data))
     whole_number("the number of sources", sources, at_least=2)
@@ -177,4 +195,20 @@ def conditional_deviation(
     varied = unbiased * (found - middle).square().mean((0, 1))
     along = unbiased * ((found - middle) * noise).mean((0, 1))
     missed = (data - middle).square().mean(0) - varied / sources
-    return ((along.square() + missed - varied).clamp(min=0).sqrt() - along).clamp(min=0)
+    return _solved(flow.path, along, varied, missed)
+
+
+def _solved(path: Path, along: Tensor, varied: Tensor, missed: Tensor) -> Tensor:
+    """Return the deviations d of :func:`conditional_deviation` from b, q and the square of the spread."""
+    at = path.coefficients(along.new_zeros(()))
+    square = path.noise**2 - at.alpha.square() * missed
+    linear = path.noise * along - at.alpha * missed
+    root = (linear.square() - square * (varied - missed)).clamp(min=0).sqrt()
+    ratio = ((root - linear) / square).clamp(min=0)  # u
+    left = 1 - (at.alpha * ratio).square()  # (sigma s)^2 / V
+    if bool(((square <= 0) | (left <= 0)).any()):
+        raise InputError(
+            f"the largest deviation of the data from their mean is {float(missed.max().sqrt()):g}, which no single "
+            f"step of {type(path).__name__} has, expected about 1; normalise the data."
+        )
+    return ratio * at.sigma * path.noise / left.sqrt()

@@ -4,7 +4,8 @@ r"""Samplers of stochastic differential equations that keep the law of the flow 
     \Big( \sigma \frac{d\alpha}{dc} - \alpha \frac{d\sigma}{dc} \Big)
 
 has the laws of the flow for every w >= 0 (Albergo, Boffi and Vanden-Eijnden 2023): more noise, the same ensemble.
-Errors of earlier steps are forgotten on the way, at the price of smaller steps. Source and data are independent here.
+Errors of earlier steps are forgotten on the way, at the price of smaller steps. Source and data are independent here:
+flows that were trained on coupled or reflowed pairs have another law under these samplers.
 
 A step does not discretise the equation, whose drift is stiff. It goes *back* in time and then follows the flow to the
 end of the step. The way back, from t to an earlier u, adds noise as the path itself would have it,
@@ -43,6 +44,11 @@ class StochasticSampler(Sampler):
 
     def __post_init__(self) -> None:
         number("the noise of the sampler", self.noise, at_least=0)
+
+    @property
+    def uses_mean(self) -> bool:
+        """Return whether steps go back, with noise about the mean."""
+        return self.noise > 0
 
     def times(self, steps: int, run: Run) -> list[float]:
         """Return the ends of so many steps of the integrator, from 0 to 1."""
@@ -116,6 +122,11 @@ class StochasticGaussian(StochasticSampler):
     def __post_init__(self) -> None:
         super().__post_init__()
         GaussianSteps(self.deviation)  # which checks it
+
+    @property
+    def uses_mean(self) -> bool:
+        """Return True: Gaussian steps are about the mean."""
+        return True
 
     def times(self, steps: int, run: Run) -> list[float]:
         """Return the ends of so many Gaussian steps, from 0 to 1."""
