@@ -1,1 +1,1 @@
-"""``sciml bench generative``: paths, objectives, samplers and guidance beside classical ensembles, at equal budget."""
+"""``sciml bench generative``: paths, objectives, samplers and guidance beside classical ensembles, at equal updates."""

@@ -1,4 +1,4 @@
-"""``sciml bench generative``: paths, objectives, samplers and guidance beside classical ensembles, at equal budget."""
+"""``sciml bench generative``: paths, objectives, samplers and guidance beside classical ensembles, at equal updates."""
 
 from __future__ import annotations
 
