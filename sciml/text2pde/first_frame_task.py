@@ -98,6 +98,7 @@ class FirstFrameTask(Task):
         self.fields, self.names, self.autoencoder_run = dict(fields), list(parameters), autoencoder_run
         self.source = choice("the source", source, ("first_frame", "noise"), error=ConfigError)
         self.steps = sampler.calls(steps)
+        objective.check_sampler(sampler, steps)
         self.drop = number("drop", drop, at_least=0, below=1, error=ConfigError)
         self.sample_latents = sample_latents
         self._check_networks()
@@ -202,6 +203,7 @@ class FirstFrameTask(Task):
             dropped.
         """
         steps = self.steps if steps is None else self.sampler.calls(steps)
+        self.objective.check_sampler(self.sampler, steps)
         number("guidance", guidance, at_least=0)
         guess = self.space.guess(frames, self.trajectory_steps) if self.has_guess else None
         condition = self._condition(frames, parameters, guess)

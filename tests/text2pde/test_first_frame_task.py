@@ -313,10 +313,12 @@ def test_first_frames_on_other_grids_or_in_other_units_are_refused(folder: Path,
 
 def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
     small = made("sciml.text2pde.FirstFrameConditioner", **{**FRAMES, "width": 8})
+    one_call = made("sciml.generative.EnergyScoreObjective", path=made("sciml.generative.LinearPath"))
     wide = {**AUTOENCODER, "init_args": {**AUTOENCODER["init_args"], "width": 8}}
     for changes, words in (
         ({"conditioner": small}, "condition_width of the network is 12, expected 8"),
         ({"parameters": []}, "parameters of the conditioner is 1, expected 0"),
+        ({"objective": one_call}, r"the sampler is Euler\(\) with 4 calls .*one call of DDIM"),
         ({"divergence_free": ["u"]}, "divergence_free has 'u'"),
     ):
         with pytest.raises(ConfigError, match=words):
