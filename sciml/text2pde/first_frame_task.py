@@ -153,6 +153,7 @@ class FirstFrameTask(Task):
         if not self.space.autoencoder.fitted:
             self._take_autoencoder()
             self._fit_scales(data)
+        self.place.check(data)  # weights to begin with may be of other data
         if not self.sample_latents:
             self._store = LatentStore(self.space, self._batches(data), self.has_guess)
 
@@ -220,6 +221,7 @@ class FirstFrameTask(Task):
         """Return scores of ensembles on the test set, see :class:`~sciml.text2pde.scores.EnsembleScores`."""
         found = field_data(data)
         self.check_data(found)
+        self.place.check(found)
         loader = found.test_dataloader() or found.val_dataloader()
         if not loader:
             raise InputError("the data have neither a test set nor a validation set to evaluate on.")

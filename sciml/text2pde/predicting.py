@@ -19,7 +19,7 @@ from sciml.mesh.field import Field
 from sciml.mesh.series import Series, read_series
 from sciml.numerics.random import generator
 from sciml.text2pde.scores import EnsembleScores
-from sciml.text2pde.trajectories import grid_of, trajectories
+from sciml.text2pde.trajectories import trajectories
 
 if TYPE_CHECKING:
     from sciml.text2pde.first_frame_task import FirstFrameTask
@@ -147,7 +147,7 @@ def _from_data_set(task: FirstFrameTask, source: Path, request: Request) -> Firs
         task.check_data(data)
         count = data.dataset.description.trajectories
         whole_number("trajectory", request.trajectory, at_least=0, at_most=count - 1)
-        task.place.check_grid(grid_of(data), str(source))
+        task.place.check(data)
         row = Windows(data.dataset, [request.trajectory], data.window, torch.float64)[0]
         batch = {name: each[None] for name, each in row.items()}
         truth, parameters = trajectories(batch)[0].numpy(), row["parameters"].tolist()

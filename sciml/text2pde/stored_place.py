@@ -11,7 +11,7 @@ from sciml.errors import InputError
 from sciml.mesh import Grid
 from sciml.text2pde.trajectories import grid_of, times_of
 
-_EQUAL = 1e-6  # largest difference of two boxes, relative to their sides
+_EQUAL = 1e-6  # largest difference of two boxes relative to their sides, and of times relative to the last one
 _BEYOND = 1e-6  # of the range of a parameter that counts as within
 
 
@@ -47,7 +47,7 @@ class StoredPlace(nn.Module):
         parameters : of the training split, ``(trajectories, number)``
         """
         grid = grid_of(data)
-        self.box.copy_(torch.tensor([grid.lower, grid.upper]))
+        self.box.copy_(torch.tensor([grid.lower, grid.upper], dtype=torch.float64))
         self.kind.copy_(torch.tensor([grid.centring == "cell", *np.broadcast_to(grid.periodic, grid.dim)]))
         self.times.copy_(torch.from_numpy(times_of(data)))
         self.ranges.copy_(torch.from_numpy(np.stack([parameters.min(0), parameters.max(0)])))
@@ -57,6 +57,25 @@ class StoredPlace(nn.Module):
         """The grid of the frames."""
         (lower, upper), (cells, *periodic) = self.box.tolist(), self.kind.bool().tolist()
         return Grid(self.shape, tuple(lower), tuple(upper), tuple(periodic), "cell" if cells else "vertex")
+
+    def check(self, data: FieldData) -> None:
+        """Refuse a data set whose trajectories are on another grid, or at other times, than those of the training.
+
+        Parameters
+        ----------
+        data : windows of trajectories, with as many times and points
+        """
+        found, times, own = grid_of(data), times_of(data), self.times.numpy(force=True)
+        self.check_grid(found, data.path)
+        if _periodic(found) != _periodic(self.grid):
+            raise InputError(
+                f"{data.path} is {_axes(found)}, expected {_axes(self.grid)}, as the trajectories of the training."
+            )
+        if np.abs(times - own).max() > _EQUAL * own[-1]:
+            raise InputError(
+                f"{data.path} has times that are {_step(times)} apart, expected {_step(own)}, as the trajectories of "
+                "the training."
+            )
 
     def check_grid(self, found: Grid, source: str) -> None:
         """Refuse another grid than that of the training.
@@ -96,3 +115,17 @@ def _words(grid: Grid) -> str:
     kind = "cells" if grid.centring == "cell" else "points"
     corners = (tuple(round(float(each), 6) for each in corner) for corner in (grid.lower, grid.upper))
     return f"{' x '.join(map(str, grid.shape))} {kind} from {' to '.join(map(str, corners))}"
+
+
+def _periodic(grid: Grid) -> tuple[bool, ...]:
+    return tuple(np.broadcast_to(grid.periodic, grid.dim).tolist())
+
+
+def _axes(grid: Grid) -> str:
+    along = [str(axis) for axis, periodic in enumerate(_periodic(grid)) if periodic]
+    return f"periodic along the axes {', '.join(along)}" if along else "periodic along no axis"
+
+
+def _step(times: np.ndarray) -> str:
+    least, largest = (f"{each:.6g}" for each in (np.diff(times).min(), np.diff(times).max()))
+    return least if least == largest else f"{least} to {largest}"

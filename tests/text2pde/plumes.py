@@ -26,12 +26,20 @@ def trajectory(place: tuple[float, float], buoyancy: float) -> dict[str, np.ndar
     return {name: np.asarray(values, "float32") for name, values in fields.items()}
 
 
-def write(path: Path, count: int = 12, seed: int = 0, *, units: dict[str, str] = FIELDS) -> Path:
+def write(
+    path: Path,
+    count: int = 12,
+    seed: int = 0,
+    *,
+    units: dict[str, str] = FIELDS,
+    grid: Grid = GRID,
+    time_step: float = 1.0,
+) -> Path:
     """Write a data set of puffs at random places; return its path."""
     random = np.random.default_rng(seed)
     fields = tuple(DataField(name, (), "float32", unit) for name, unit in units.items())
     parameters = {"buoyancy": np.zeros(0)}
-    about = Description("puffs", GRID, np.arange(float(STEPS)), fields, count, parameters=parameters)
+    about = Description("puffs", grid, time_step * np.arange(STEPS), fields, count, parameters=parameters)
     with DatasetWriter(path, about) as writer:
         for _ in range(count):
             place, buoyancy = random.uniform(0.3, 0.6, 2), random.uniform(0.2, 0.5)

@@ -16,6 +16,7 @@ from sciml.mesh.series import read_series
 from sciml.metrics import energy_score
 from sciml.numerics.random import generator
 from sciml.text2pde import FirstFrameTask
+from sciml.text2pde.stored_place import StoredPlace
 from sciml.training.config import config_from_values
 from sciml.training.run import train
 from sciml.training.stored import evaluate, export_weights, load_task
@@ -309,6 +310,35 @@ def test_first_frames_on_other_grids_or_in_other_units_are_refused(folder: Path,
     own = Field("velocity_x", values, plumes.GRID, unit="km/s")
     with pytest.raises(InputError, match="the unit 'km/s', expected 'm/s'"):
         task.predict_file(first_frame(tmp_path / "units.xdmf", velocity_x=own), tmp_path / "out.xdmf")
+
+
+def test_data_sets_at_other_times_or_on_other_grids_are_refused_by_evaluate_and_predict(
+    folder: Path, tmp_path: Path
+) -> None:
+    task = load_task(folder / "run")
+    wide = Grid((16, 16), (0.0, 0.0), (2.0, 1.0), centring="cell")
+    closed = Grid((16, 16), (0.0, 0.0), (1.0, 1.0), (True, False), "cell")
+    for number, (change, words) in enumerate(
+        (
+            ({"time_step": 0.5}, "times that are 0.5 apart, expected 1, as the trajectories of the training"),
+            ({"grid": wide}, r"expected 16 x 16 cells from \(0.0, 0.0\) to \(1.0, 1.0\)"),
+            ({"grid": closed}, "periodic along the axes 0, expected periodic along no axis"),
+        )
+    ):
+        path = plumes.write(tmp_path / f"{number}.h5", 6, **change)
+        with pytest.raises(InputError, match=words):
+            task.evaluate(config_from_values({**config(folder), "data": plumes.data(path)}, "test").build_data())
+        with pytest.raises(InputError, match=words):
+            task.predict_file(path, tmp_path / "out.xdmf", trajectory=1)
+
+
+def test_the_grid_of_the_training_keeps_all_its_digits(tmp_path: Path) -> None:
+    grid = Grid((16, 16), (0.1, -0.3), (0.7, 1.1), (False, False), "cell")
+    values = config(tmp_path)
+    values["data"] = plumes.data(plumes.write(tmp_path / "puffs.h5", 6, grid=grid))
+    place = StoredPlace((16, 16), plumes.STEPS, 1)
+    place.fit(config_from_values(values, "test").build_data(), np.array([[0.2], [0.5]]))
+    assert place.grid == grid
 
 
 def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
