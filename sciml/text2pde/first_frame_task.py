@@ -25,7 +25,7 @@ from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
 from sciml.text2pde.latents import LatentSpace, LatentStore
-from sciml.text2pde.predicting import Request, predict_trajectories
+from sciml.text2pde.predicting import OTHER_PARAMETERS, Request, predict_trajectories
 from sciml.text2pde.scores import EnsembleScores
 from sciml.text2pde.stored_place import StoredPlace
 from sciml.text2pde.trajectories import check_fields, field_data, shape_of, training_batches, trajectories
@@ -116,6 +116,11 @@ class FirstFrameTask(Task):
     def has_guess(self) -> bool:
         """True if the latents of the first frame at all times are needed."""
         return self.source == "first_frame" or self.conditioner.guess_channels > 0
+
+    @property
+    def parameter_options(self) -> tuple[str, ...]:
+        """The names of the parameters of the trajectories."""
+        return tuple(self.names)
 
     def describe(self) -> str:
         """Return the denoiser, its tokens and the source."""
@@ -250,8 +255,8 @@ class FirstFrameTask(Task):
         seed: int = 0,
         steps: int | None = None,
         guidance: float = 1.0,
-        buoyancy: float | None = None,
-        trajectory: int = 0,
+        parameters: dict[str, float] | None = None,
+        trajectory: int | None = None,
         show: str | None = None,
         progress: PredictionProgress | None = None,
     ) -> dict[str, float]:
@@ -267,15 +272,22 @@ class FirstFrameTask(Task):
         seed : of the draws
         steps : calls of the network for each; by default those of the config
         guidance : factor of what the condition changes; 1 is the law of the training
-        buoyancy : parameter of that name, in place of that of the file; without one, trajectories differ in it, too
-        trajectory : number in a data set
+        parameters : numbers by name, such as ``{"buoyancy": 0.3}``, in place of those of the file; where none is known,
+            trajectories differ in them, too. Other ones than those of a trajectory of a data set leave it no truth
+        trajectory : number in a data set, which needs it; one of the training has scores that are too good
         show : field of animation and picture; by default the last one
         """
         whole_number("members", members, at_least=1)
         whole_number("seed", seed, at_least=0)
-        given = {} if buoyancy is None else {"buoyancy": buoyancy}
-        request = Request(members, seed, steps, guidance, given, show, trajectory)
+        request = Request(members, seed, steps, guidance, parameters or {}, show, trajectory)
         return predict_trajectories(self, Path(source), Path(output), request, progress)
+
+    @classmethod
+    def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
+        """Return a sentence where the trajectory of a data set is no truth of the ensemble."""
+        if not metrics.get(OTHER_PARAMETERS):
+            return []
+        return ["the parameters given are not those of the trajectory, so that it is no truth and there are no scores."]
 
     # Parts
 

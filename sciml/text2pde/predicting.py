@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sciml.training.task import PredictionProgress
 
 AT_ONCE = 8  # members
+OTHER_PARAMETERS = "other_parameters"  # 1 in the numbers of an ensemble that has no truth for that reason
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Request:
     guidance : factor of what the condition changes
     parameters : by name, those given beside the file
     show : field of animation and picture; None for the last one
-    trajectory : number in a data set
+    trajectory : number in a data set; None for a file of fields
     """
 
     members: int
@@ -49,7 +50,7 @@ class Request:
     guidance: float
     parameters: Mapping[str, float]
     show: str | None
-    trajectory: int = 0
+    trajectory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ class FirstFrame:
     ----------
     values : ``(channels, *space)``
     parameters : None if one is not known
-    truth : the trajectory itself, ``(channels, time, *space)``, where the file has it
+    truth : the trajectory itself, ``(channels, time, *space)``, where the file has it for these parameters
+    is_changed : whether it has one for other parameters
     """
 
     values: np.ndarray
     parameters: list[float] | None
     truth: np.ndarray | None = None
+    is_changed: bool = False
 
 
 def predict_trajectories(
@@ -74,7 +77,8 @@ def predict_trajectories(
     """Write the ensemble for the first frame in a file, an animation and a picture beside it; return numbers about it.
 
     These are the numbers of members and of calls of the network for each, the mean spread relative to the deviation of
-    the mean, the largest divergence where it is made zero, and scores where the source is a data set.
+    the mean, the largest divergence where it is made zero, and scores where the source is a data set. A single member
+    has no spread.
 
     Parameters
     ----------
@@ -88,21 +92,25 @@ def predict_trajectories(
     first = read_first_frame(task, source, request)
     with SeriesWriter(output, task.place.grid, _units(task, request.members)) as series:  # which refuses a taken name
         found = _drawn(task, first, request, progress)
-        mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else np.zeros(found.shape[1:])
+        mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else None
         for step, time in enumerate(task.place.times.tolist()):
             fields = {}
             for number, name in enumerate(names):
-                fields |= {f"{name}_mean": mean[number, step], f"{name}_spread": spread[number, step]}
+                fields[f"{name}_mean"] = mean[number, step]
+                fields |= {} if spread is None else {f"{name}_spread": spread[number, step]}
                 fields |= {f"{name}_{member + 1}": each[number, step] for member, each in enumerate(found)}
             series.append(time, **fields)
     if progress is not None:
         progress(1.0, "pictures")
     truth = None if first.truth is None else first.truth[names.index(shown)]
     _draw(task, {"members": found[:, names.index(shown)], "truth": truth}, shown, output)
-    numbers = {"members": float(len(found)), "calls": float(task.steps if request.steps is None else request.steps)}
-    numbers["relative_spread"] = float(np.sqrt((spread**2).mean() / mean.var()))
+    numbers = {"members": float(len(found)), "calls": float(_calls(task, request))}
+    if spread is not None and mean.var() > 0:
+        numbers["relative_spread"] = float(np.sqrt((spread**2).mean() / mean.var()))
     if task.constraints.divergence_free:
         numbers["divergence"] = task.constraints.divergence(found, task.place.grid)
+    if first.is_changed:
+        numbers[OTHER_PARAMETERS] = 1.0
     if first.truth is None or len(found) < 2:
         return numbers
     scores = EnsembleScores()
@@ -131,12 +139,15 @@ def read_first_frame(task: FirstFrameTask, source: Path, request: Request) -> Fi
         return _from_data_set(task, source, request)
     if source.suffix.lower() != ".xdmf":
         raise InputError(f"{source} ends with {source.suffix!r}, expected .xdmf, a file of fields, or .h5, a data set.")
+    if request.trajectory is not None:
+        raise InputError(f"trajectory is {request.trajectory}, but {source} is no data set; leave it out.")
     series = read_series(source, steps=slice(0, 1))
     if not isinstance(series.on, Grid):
         raise InputError(f"{source} is on a mesh, expected the grid of the training.")
     task.place.check_grid(series.on, str(source))
     values = [_channel(series, name, unit, source) for name, unit in task.fields.items()]
-    return FirstFrame(np.stack(values), _parameters(task, series, source, request.parameters))
+    known = _stored_parameters(task, series, source, request.parameters) | dict(request.parameters)
+    return FirstFrame(np.stack(values), _checked_parameters(task, known))
 
 
 def _from_data_set(task: FirstFrameTask, source: Path, request: Request) -> FirstFrame:
@@ -146,16 +157,18 @@ def _from_data_set(task: FirstFrameTask, source: Path, request: Request) -> Firs
     try:
         task.check_data(data)
         count = data.dataset.description.trajectories
-        whole_number("trajectory", request.trajectory, at_least=0, at_most=count - 1)
+        remedy = "say which, best one that is not of the training"
+        number = whole_number("trajectory", request.trajectory, at_least=0, at_most=count - 1, remedy=remedy)
         task.place.check(data)
-        row = Windows(data.dataset, [request.trajectory], data.window, torch.float64)[0]
+        row = Windows(data.dataset, [number], data.window, torch.float64)[0]
         batch = {name: each[None] for name, each in row.items()}
         truth, parameters = trajectories(batch)[0].numpy(), row["parameters"].tolist()
     finally:
         data.dataset.close()
-    known = dict(zip(task.names, parameters, strict=True)) | dict(request.parameters)
-    task.place.check_parameters({name: known[name] for name in task.names})
-    return FirstFrame(truth[:, 0], [known[name] for name in task.names], truth)
+    own = dict(zip(task.names, parameters, strict=True))
+    checked = _checked_parameters(task, own | dict(request.parameters))
+    is_changed = not np.allclose(checked, parameters, rtol=1e-6, atol=0)  # files may have them in single precision
+    return FirstFrame(truth[:, 0], checked, None if is_changed else truth, is_changed)
 
 
 def _channel(series: Series, name: str, unit: str, source: Path) -> np.ndarray:
@@ -182,30 +195,50 @@ def _first(field: Field) -> np.ndarray:
     return values if field.times is None else values[0]
 
 
-def _parameters(task: FirstFrameTask, series: Series, source: Path, given: Mapping[str, float]) -> list[float] | None:
-    """Return the parameters from options and file; None if one of them is in neither."""
-    if strange := [name for name in given if name not in task.names]:
-        expected = ", ".join(task.names) or "none"
-        raise InputError(f"{strange[0]} is no parameter of the trajectories, expected {expected}; leave it out.")
-    found = dict(given)
+def _stored_parameters(
+    task: FirstFrameTask, series: Series, source: Path, given: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the parameters that are fields of a file, but for those given."""
+    found = {}
     for field in series.fields:
-        if field.name in task.names and field.name not in found:
+        if field.name in task.names and field.name not in given:
             values = finite(f"{field.name} in {source}", _first(field))
             if np.ptp(values) > 1e-6 * np.abs(values).max():
                 raise InputError(
                     f"{field.name} in {source} varies from {values.min():g} to {values.max():g}, expected one number."
                 )
             found[field.name] = float(values.flat[0])
-    if any(name not in found for name in task.names):
-        if not task.drop:
-            raise InputError(
-                f"the parameters {', '.join(task.names)} are not known, but the network was trained without dropped "
-                "conditions; give them, such as buoyancy=0.3."
-            )
+    return found
+
+
+def _checked_parameters(task: FirstFrameTask, known: Mapping[str, float]) -> list[float] | None:
+    """Return the parameters of a task in their order; None if none of them is known."""
+    if strange := [name for name in known if name not in task.names]:
+        expected = ", ".join(task.names) or "none"
+        raise InputError(f"{strange[0]} is no parameter of the trajectories, expected {expected}; leave it out.")
+    missing = [name for name in task.names if name not in known]
+    if missing and known:
+        raise InputError(
+            f"{', '.join(known)} is known, but {', '.join(missing)} is not, expected all parameters or none; give "
+            f"{missing[0]}=NUMBER, too."
+        )
+    if missing and not task.drop:
+        middle = task.place.ranges.mean(0).tolist()
+        given = " ".join(f"{name}={value:g}" for name, value in zip(missing, middle, strict=True))
+        raise InputError(
+            f"the parameters {', '.join(missing)} are not known, but the network was trained without dropped "
+            f"conditions; give them, such as {given}."
+        )
+    if missing:
         return None
-    ordered = {name: found[name] for name in task.names}
+    ordered = {name: float(known[name]) for name in task.names}
     task.place.check_parameters(ordered)
     return list(ordered.values())
+
+
+def _calls(task: FirstFrameTask, request: Request) -> int:
+    """Return how often the network is evaluated for a member; guidance asks with a condition and without."""
+    return (task.steps if request.steps is None else request.steps) * (1 if request.guidance in (0, 1) else 2)
 
 
 def _drawn(
@@ -228,7 +261,7 @@ def _drawn(
 
 
 def _units(task: FirstFrameTask, members: int) -> dict[str, str]:
-    ends = ["mean", "spread", *(str(number + 1) for number in range(members))]
+    ends = ["mean", *(["spread"] if members > 1 else []), *(str(number + 1) for number in range(members))]
     return {f"{name}_{end}": unit for name, unit in task.fields.items() for end in ends}
 
 

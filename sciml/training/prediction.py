@@ -2,14 +2,15 @@
 
 The keyword-only parameters of :meth:`~sciml.training.task.Task.predict_file` are the options, but for ``progress``:
 their annotations are the types, their defaults the values of options that are left out. A task whose ``source`` may be
-None needs no input file.
+None needs no input file. Numbers that a single task knows by name, such as the parameters of its data, are options of
+that name, too, and passed on in ``parameters``.
 """
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -54,7 +55,7 @@ def predict_file(
         If the task needs an input file and there is none.
     """
     method = type(task).predict_file
-    found = parse_options(method, options, name)
+    found = parse_options(method, options, name, task.parameter_options)
     parameters = inspect.signature(method).parameters
     if source is None and types.NoneType not in members(get_type_hints(method).get("source", Path)):
         raise InputError(f"{type(task).__name__} is applied to a file; give its name after {name}.")
@@ -62,7 +63,9 @@ def predict_file(
     return task.predict_file(source, output, **told, **found)
 
 
-def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = "sciml predict") -> dict[str, Any]:
+def parse_options(
+    method: Callable[..., Any], words: Sequence[str], name: str = "sciml predict", entries: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the options that ``KEY=VALUE`` words give for a ``predict_file``, checked against its annotations.
 
     Parameters
@@ -70,13 +73,16 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
     method : ``predict_file`` of a class
     words : such as ``"time=0.5"``; the value is YAML, and taken literally where text is expected
     name : of the run, for errors
+    entries : names of the entries of the option ``parameters`` that are options, too
     """
     parameters, where = _options(method), Where(name)
     try:
         hints = get_type_hints(method)
     except (NameError, TypeError) as error:
         raise where.error("", f"the annotations of {method.__qualname__} cannot be read: {error}") from error
+    entries = [entry for entry in entries if entry not in parameters]
     values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
@@ -84,13 +90,16 @@ def parse_options(method: Callable[..., Any], words: Sequence[str], name: str = 
         if key not in parameters and key in SAMPLING:
             remedy = "leave -n and --seed out (in Python, members and seed)"
             raise where.error(key, f"the task draws no samples, so it takes no {key}; {remedy}")
-        if key not in parameters:
-            near = get_close_matches(key, parameters, 1)
+        if key not in parameters and key not in entries:
+            near = get_close_matches(key, [*parameters, *entries], 1)
             meant = f" (did you mean {near[0]!r}?)" if near else ""
             raise where.error(key, f"there is no option {key!r}{meant}; {_listing(parameters, hints)}")
-        if key in values:
+        owner = given if key in entries else values
+        if key in owner or (given and "parameters" in values):
             raise where.error(key, f"the option {key} is given twice; give it once")
-        values[key] = _value(text, hints.get(key, Any), word)
+        owner[key] = _value(text, hints.get(key, Any), word)
+    if given:
+        values["parameters"] = given
     return TypedValues(where).check_call(method, values, _GIVEN) if parameters else {}
 
 

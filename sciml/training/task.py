@@ -82,6 +82,11 @@ class Task(lightning.LightningModule):
 
     # What a method overrides
 
+    @property
+    def parameter_options(self) -> tuple[str, ...]:
+        """Names of numbers that :meth:`predict_file` takes in its mapping ``parameters``, each an option of its own."""
+        return ()
+
     def loss(self, batch: Any) -> dict[str, Tensor]:
         """Return the terms of the loss by name, each a scalar; the same names for every batch.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from sciml.mesh.series import read_series
 from sciml.metrics import energy_score
 from sciml.numerics.random import generator
 from sciml.text2pde import FirstFrameTask
+from sciml.text2pde.predicting import _checked_parameters
 from sciml.text2pde.stored_place import StoredPlace
 from sciml.training.config import config_from_values
+from sciml.training.prediction import predict_file
 from sciml.training.run import train
 from sciml.training.stored import evaluate, export_weights, load_task
 from tests.text2pde import plumes
@@ -232,7 +235,7 @@ def test_an_ensemble_is_written_with_its_mean_its_spread_and_its_pictures(
 ) -> None:
     task = load_task(folder / "run")
     source = first_frame(tmp_path / "first.xdmf")
-    numbers = task.predict_file(source, tmp_path / "smoke.xdmf", members=3, seed=1, buoyancy=0.4)
+    numbers = task.predict_file(source, tmp_path / "smoke.xdmf", members=3, seed=1, parameters={"buoyancy": 0.4})
     assert numbers["members"] == 3 and numbers["calls"] == 4 and 0 < numbers["relative_spread"] < 3
     series = read_series(tmp_path / "smoke.xdmf")
     assert series.on.shape == (16, 16) and np.array_equal(series.times, np.arange(8.0))
@@ -242,7 +245,7 @@ def test_an_ensemble_is_written_with_its_mean_its_spread_and_its_pictures(
     assert series["velocity_x_mean"].unit == "m/s"
     assert (tmp_path / "smoke.gif").stat().st_size > 1000 and (tmp_path / "smoke.png").stat().st_size > 1000
     monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
-    again = task.predict_file(source, tmp_path / "again.xdmf", members=3, seed=1, buoyancy=0.4)
+    again = task.predict_file(source, tmp_path / "again.xdmf", members=3, seed=1, parameters={"buoyancy": 0.4})
     assert again == numbers
     np.testing.assert_array_equal(read_series(tmp_path / "again.xdmf")["smoke_2"].values, members[1])
     task.predict_file(source, tmp_path / "other.xdmf", members=2, seed=2, steps=1)  # of unknown buoyancy
@@ -261,9 +264,49 @@ def test_trajectories_of_a_data_set_give_scores(folder: Path, tmp_path: Path, mo
     assert numbers["energy_score"] == pytest.approx(float(expected), rel=1e-5)
     with pytest.raises(InputError, match="trajectory is 30, expected a whole number from 0 to 29"):
         task.predict_file(folder / "puffs.h5", tmp_path / "out.xdmf", trajectory=30)
+    with pytest.raises(InputError, match="trajectory is None, expected a whole number from 0 to 29; say which"):
+        task.predict_file(folder / "puffs.h5", tmp_path / "out.xdmf")
     other = plumes.write(tmp_path / "other.h5", 3, units={"u": "m/s", "v": "m/s", "smoke": ""})
     with pytest.raises(InputError, match="no field 'velocity_x'"):
-        task.predict_file(other, tmp_path / "out.xdmf")
+        task.predict_file(other, tmp_path / "out.xdmf", trajectory=0)
+
+
+def test_a_trajectory_of_other_parameters_is_no_truth(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
+    task = load_task(folder / "run")
+    with open_dataset(folder / "puffs.h5") as data:
+        own = float(data.description.parameters["buoyancy"][7])
+    other = 0.3 if own > 0.35 else 0.4
+    found = [
+        task.predict_file(
+            folder / "puffs.h5", tmp_path / f"{value}.xdmf", members=2, trajectory=7, parameters={"buoyancy": value}
+        )
+        for value in (own, other)
+    ]
+    assert "energy_score" in found[0] and not task.remarks(found[0])
+    assert "energy_score" not in found[1] and "no truth" in task.remarks(found[1])[0]
+    with pytest.raises(InputError, match="viscosity is no parameter"):
+        task.predict_file(folder / "puffs.h5", tmp_path / "out.xdmf", trajectory=7, parameters={"viscosity": 1.0})
+
+
+def test_some_parameters_without_the_others_are_refused_and_not_dropped() -> None:
+    task = SimpleNamespace(names=["buoyancy", "viscosity"], drop=0.1)
+    with pytest.raises(InputError, match="buoyancy is known, but viscosity is not, expected all parameters or none"):
+        _checked_parameters(task, {"buoyancy": 99.0})
+    assert _checked_parameters(task, {}) is None
+
+
+def test_parameters_of_a_task_are_options_of_the_command(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sciml.text2pde.predicting._draw", lambda *arguments: None)
+    task, source = load_task(folder / "run"), first_frame(tmp_path / "first.xdmf")
+    predict_file(task, source, tmp_path / "word.xdmf", ["buoyancy=0.4", "members=1"])
+    task.predict_file(source, tmp_path / "call.xdmf", members=1, parameters={"buoyancy": 0.4})
+    word, call = (read_series(tmp_path / f"{name}.xdmf") for name in ("word", "call"))
+    np.testing.assert_array_equal(word["smoke_1"].values, call["smoke_1"].values)
+    assert "smoke_spread" not in {field.name for field in word.fields}  # one member has none
+    for words, expected in ((["buoyancy=x"], "buoyancy"), (["buoyancy=0.3", "buoyancy=0.4"], "is given twice")):
+        with pytest.raises(ConfigError, match=expected):
+            predict_file(task, source, tmp_path / "out.xdmf", words)
 
 
 def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> None:
@@ -283,8 +326,10 @@ def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> Non
     ("changes", "options", "words"),
     [
         ({}, {"steps": 0}, "the number of steps is 0"),
-        ({}, {"buoyancy": 0.9}, "buoyancy is 0.9, expected a number from 0.2"),
+        ({}, {"parameters": {"buoyancy": 0.9}}, "buoyancy is 0.9, expected a number from 0.2"),
+        ({}, {"parameters": {"viscosity": 0.3}}, "viscosity is no parameter of the trajectories, expected buoyancy"),
         ({}, {"members": 0}, "members is 0"),
+        ({}, {"trajectory": 3}, "trajectory is 3, but .*first.xdmf is no data set; leave it out"),
         ({}, {"show": "smok"}, "did you mean 'smoke'"),
         ({}, {"guidance": -1.0}, "guidance is -1"),
         ({"smoke": None}, {}, "expected smoke among them"),
