@@ -39,6 +39,18 @@ class TrajectoryConstraints:
                     f"divergence_free has {name!r}, expected some of the fields {', '.join(self.fields)}."
                 )
 
+    def check_axes(self, count: int) -> None:
+        """Refuse another number of components than that of the axes of space."""
+        if self.divergence_free and len(self.divergence_free) != count:
+            raise ConfigError(
+                f"divergence_free has {len(self.divergence_free)} components, expected {count}, one for each axis."
+            )
+
+    def check_grid(self, grid: Grid) -> None:
+        """Refuse a grid on which velocities are not made free of divergence, if there are any."""
+        if self.divergence_free:
+            DivergenceFree(grid)
+
     def __call__(self, found: Tensor, frames: Tensor, grid: Grid) -> np.ndarray:
         r"""Return trajectories that satisfy the constraints, in double precision.
 
@@ -50,7 +62,6 @@ class TrajectoryConstraints:
         """
         values = found.cpu().double().numpy()
         if self.divergence_free:
-            self._check_components(grid)
             velocity = values[:, self._components].swapaxes(1, 2)
             values[:, self._components] = DivergenceFree(grid)(velocity).swapaxes(1, 2)
         if self.exact_first_frame:
@@ -67,9 +78,3 @@ class TrajectoryConstraints:
     @property
     def _components(self) -> list[int]:
         return [self.fields.index(name) for name in self.divergence_free]
-
-    def _check_components(self, grid: Grid) -> None:
-        if len(self.divergence_free) != grid.dim:
-            raise ConfigError(
-                f"divergence_free has {len(self.divergence_free)} components, expected {grid.dim}, one for each axis."
-            )

@@ -25,10 +25,11 @@ from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
 from sciml.text2pde.latents import LatentSpace, LatentStore
+from sciml.text2pde.network_checks import check_networks
 from sciml.text2pde.predicting import OTHER_PARAMETERS, Request, predict_trajectories
 from sciml.text2pde.scores import EnsembleScores
 from sciml.text2pde.stored_place import StoredPlace
-from sciml.text2pde.trajectories import check_fields, field_data, shape_of, training_batches, trajectories
+from sciml.text2pde.trajectories import check_fields, field_data, grid_of, shape_of, training_batches, trajectories
 from sciml.training.batches import to_float64
 from sciml.training.task import PredictionProgress, Task
 
@@ -56,9 +57,9 @@ class FirstFrameTask(Task):
     source : where samples start: ``"first_frame"``, the latents of a trajectory that stays as it begins, with noise,
         or ``"noise"`` alone
     steps : calls of the network for a sample, unless others are asked for
-    drop : probability that the condition of a trajectory is dropped in an update, for guidance; and that its parameters
-        alone are, for first frames whose parameters are not known
-    latent_scale : constant factor of the latents; by default they have unit deviation, as measured
+    drop : probability that the condition of a trajectory is dropped in an update, for guidance, which takes the source
+        ``"noise"``; and that its parameters alone are, for first frames whose parameters are not known
+    latent_scale : constant factor of the latents, positive; by default they have unit deviation, as measured
     sample_latents : whether the latents of a variational autoencoder are drawn in the training, as published
     exact_first_frame : whether samples begin with the given frame itself
     divergence_free : channels that are the components of a velocity without divergence, in the order of the axes
@@ -101,10 +102,10 @@ class FirstFrameTask(Task):
         objective.check_sampler(sampler, steps)
         self.drop = number("drop", drop, at_least=0, below=1, error=ConfigError)
         self.sample_latents = sample_latents
-        self._check_networks()
+        self.constraints = TrajectoryConstraints(list(self.fields), exact_first_frame, divergence_free or [])
+        check_networks(self)
         self.place = StoredPlace(self.conditioner.shape, self.trajectory_steps, len(self.names))
         self.numbers = Normaliser(max(1, len(self.names)))
-        self.constraints = TrajectoryConstraints(list(self.fields), exact_first_frame, divergence_free or [])
         self._store: LatentStore | None = None
 
     @property
@@ -146,6 +147,7 @@ class FirstFrameTask(Task):
                 f"the data have the parameters {', '.join(names) or 'none'}, expected "
                 f"{', '.join(self.names) or 'none'}; set parameters."
             )
+        self.constraints.check_grid(grid_of(found))
 
     def on_fit_start(self) -> None:
         """Take the weights of the autoencoder and the scales, and encode the trajectories of the training.
@@ -168,7 +170,7 @@ class FirstFrameTask(Task):
 
     def sample(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the latents of a batch, and its condition, of which some are dropped."""
-        found = self._prepared(batch, self._store)
+        found = self._prepared(batch, self._store, self.generator(POSTERIOR))
         keep = torch.rand(2, len(found["latents"]), generator=self.generator(DROPS), device=self.device) >= self.drop
         return {**found, "keep": keep[0], "keep_parameters": keep[1]}
 
@@ -179,7 +181,7 @@ class FirstFrameTask(Task):
     def validate(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the mean of the objective for draws that are the same in every epoch."""
         draws = generator(self._seed, VALIDATION, int(batch["trajectory"][0]), device=self.device)
-        return {"denoising": self._denoising(self._prepared(batch, None), draws)}
+        return {"denoising": self._denoising(self._prepared(batch, None, draws), draws)}
 
     # Samples
 
@@ -206,7 +208,7 @@ class FirstFrameTask(Task):
         ------
         InputError
             If the sampler cannot make so many calls, or there is guidance of a network whose conditions were never
-            dropped.
+            dropped, or whose samples start from the first frame.
         """
         steps = self.steps if steps is None else self.sampler.calls(steps)
         self.objective.check_sampler(self.sampler, steps)
@@ -291,8 +293,10 @@ class FirstFrameTask(Task):
 
     # Parts
 
-    def _prepared(self, batch: Mapping[str, Tensor], store: LatentStore | None) -> dict[str, Tensor]:
-        """Return latents, guesses, first frames and parameters of a batch."""
+    def _prepared(
+        self, batch: Mapping[str, Tensor], store: LatentStore | None, draws: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Return latents, which may be drawn, guesses, first frames and parameters of a batch."""
         frames = batch["history"][:, 0].movedim(-1, 1)
         found = {"frames": frames, "parameters": batch["parameters"]}
         if store is not None:
@@ -302,7 +306,7 @@ class FirstFrameTask(Task):
                 given, noise = trajectories(batch), None
                 if self.sample_latents:
                     shape = (len(given), self.network.channels, *self.network.shape)
-                    noise = torch.randn(shape, generator=self.generator(POSTERIOR), device=self.device).to(given)
+                    noise = torch.randn(shape, generator=draws, device=self.device).to(given)
                 latents = self.space.encode(given, noise)
                 guess = self.space.guess(frames, self.trajectory_steps) if self.has_guess else None
         return {**found, "latents": latents, **({} if guess is None else {"guess": guess})}
@@ -335,6 +339,11 @@ class FirstFrameTask(Task):
 
     def _guided(self, flow: Flow, guidance: float, frame: Tensor) -> Flow:
         """Return a flow with guidance, for a network whose conditions were dropped now and then."""
+        if self.source == "first_frame":
+            raise InputError(
+                f"guidance is {guidance:g}, expected 1: samples start from the first frame, so that the network knows "
+                "it without a condition, too, and there is nothing to guide away from; train with source: noise."
+            )
         null = None
         if self.drop:
             nothing = torch.zeros(1, dtype=torch.bool, device=frame.device)
@@ -377,28 +386,3 @@ class FirstFrameTask(Task):
         except CheckpointError as error:
             reason = str(error).rstrip(".")
             raise ConfigError(f"{reason}; copy task.init_args.autoencoder from the config of that run.") from error
-
-    def _check_networks(self) -> None:
-        """Refuse networks that do not fit one another."""
-        autoencoder, single = self.space.autoencoder, self.space.single_frames
-        frame = autoencoder.shape if single else autoencoder.shape[1:]
-        latent = self.network.shape[1:] if single else self.network.shape
-        pairs = {
-            "the shape of the conditioner": (self.conditioner.shape, frame),
-            "channels of the conditioner": (self.conditioner.channels, autoencoder.channels),
-            "parameters of the conditioner": (self.conditioner.parameter_count, len(self.names)),
-            "the number of fields": (len(self.fields), autoencoder.channels),
-            "the shape of the network": (latent, autoencoder.latent_shape),
-            "channels of the network": (self.network.channels, autoencoder.latent_channels),
-            "condition_width of the network": (self.network.condition_width, self.conditioner.width),
-            "condition_channels of the network": (self.network.condition_channels, self.conditioner.guess_channels),
-        }
-        for name, (found, expected) in pairs.items():
-            if found != expected:
-                shown = (list(each) if isinstance(each, tuple) else each for each in (found, expected))
-                raise ConfigError("{} is {}, expected {} for the other networks.".format(name, *shown))
-        if self.conditioner.guess_channels not in (0, autoencoder.latent_channels):
-            raise ConfigError(
-                f"guess_channels is {self.conditioner.guess_channels}, expected 0 or {autoencoder.latent_channels}, as "
-                "many as the autoencoder has latents."
-            )

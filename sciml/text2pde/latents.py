@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from sciml.checks import positive
+from sciml.errors import ConfigError
 from sciml.text2pde.autoencoders import Autoencoder, Posterior
 from sciml.text2pde.trajectories import from_frames, to_frames, trajectories
 
@@ -21,7 +23,7 @@ class LatentSpace(nn.Module):
     ----------
     autoencoder : of trajectories, or of single frames
     single_frames : whether it takes the frames of a trajectory one by one, whose latents then are those in time
-    scale : the constant; None for the measured deviation
+    scale : the constant, positive; None for the measured deviation
     """
 
     mean: Tensor
@@ -29,9 +31,10 @@ class LatentSpace(nn.Module):
 
     def __init__(self, autoencoder: Autoencoder, single_frames: bool, scale: float | None) -> None:
         super().__init__()
-        self.autoencoder, self.single_frames, self.scale = _fixed(autoencoder), single_frames, scale
+        self.scale = None if scale is None else positive("latent_scale", scale, error=ConfigError)
+        self.autoencoder, self.single_frames = _fixed(autoencoder), single_frames
         self.register_buffer("mean", torch.zeros(autoencoder.latent_channels))
-        self.register_buffer("deviation", torch.full((autoencoder.latent_channels,), 1 / (scale or 1.0)))
+        self.register_buffer("deviation", torch.full((autoencoder.latent_channels,), 1 / (self.scale or 1.0)))
 
     def posterior(self, given: Tensor) -> Posterior:
         r"""Return the latents of trajectories in physical units, unscaled, ``(batch, channels, time, \*space)``."""

@@ -170,7 +170,10 @@ def test_the_published_settings_train_and_resume_with_the_same_bits(folder: Path
     whole, resumed = (load_task(tmp_path / name) for name in ("whole", "killed"))
     tensors = whole.state_dict()
     assert all(torch.equal(tensors[name], tensor) for name, tensor in resumed.state_dict().items())
-    given = batch(folder)
+    given, losses = batch(folder), []
+    for whole._update in (0, 7):  # the validation of all epochs has the same draws
+        losses.append(float(whole.validate(given)["denoising"]))
+    assert losses[0] == losses[1]
     found = whole.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(0))
     assert found.shape == (4, 3, 8, 16, 16)
     other = whole.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(1))
@@ -194,18 +197,30 @@ def test_latents_have_unit_deviation_or_the_constant_factor_of_the_paper(folder:
     torch.testing.assert_close(paper.space.encode(trajectories), 0.2 * unscaled, rtol=1e-4, atol=1e-5)
 
 
-def test_guidance_1_is_the_conditional_sample_bit_for_bit_and_other_factors_are_not(folder: Path) -> None:
-    task, given = load_task(folder / "run"), batch(folder)
+def test_guidance_1_is_the_conditional_sample_bit_for_bit_and_other_factors_are_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    trained(config(folder, epochs=1, source="noise"), tmp_path / "run")
+    task, given = load_task(tmp_path / "run"), batch(folder)
     frames, parameters = given["history"][:, 0].movedim(-1, 1), given["parameters"]
     plain = task.draw(frames, parameters, generator(0))
     assert torch.equal(task.draw(frames, parameters, generator(0), guidance=1), plain)
     assert not torch.allclose(task.draw(frames, parameters, generator(0), guidance=2.0), plain)
+    other = task.draw(frames.flip(0), parameters.flip(0), generator(0), guidance=0.0)
+    torch.testing.assert_close(other, task.draw(frames, parameters, generator(0), guidance=0.0))  # knows no frame
     one = slice(0, 1)  # a sample does not depend on the others of its batch
     torch.testing.assert_close(task.draw(frames[one], parameters[one], generator(0)), plain[one], rtol=1e-3, atol=1e-3)
 
 
+def test_guidance_of_samples_that_start_from_the_first_frame_is_refused(folder: Path) -> None:
+    task, given = load_task(folder / "run"), batch(folder)
+    for guidance in (0.0, 2.0):
+        with pytest.raises(InputError, match=f"guidance is {guidance:g}, expected 1: samples start from the first"):
+            task.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(0), guidance=guidance)
+
+
 def test_guidance_of_a_network_without_dropped_conditions_is_refused(folder: Path, tmp_path: Path) -> None:
-    trained(config(folder, epochs=1, drop=0.0), tmp_path / "run")
+    trained(config(folder, epochs=1, drop=0.0, source="noise"), tmp_path / "run")
     task = load_task(tmp_path / "run")
     frames = torch.zeros(1, 3, 16, 16)
     with pytest.raises(InputError, match="trained without dropped conditions"):
@@ -389,12 +404,18 @@ def test_the_grid_of_the_training_keeps_all_its_digits(tmp_path: Path) -> None:
 def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
     small = made("sciml.text2pde.FirstFrameConditioner", **{**FRAMES, "width": 8})
     one_call = made("sciml.generative.EnergyScoreObjective", path=made("sciml.generative.LinearPath"))
+    mean_flow = made("sciml.generative.MeanFlowObjective", path=made("sciml.generative.LinearPath"))
     wide = {**AUTOENCODER, "init_args": {**AUTOENCODER["init_args"], "width": 8}}
     for changes, words in (
         ({"conditioner": small}, "condition_width of the network is 12, expected 8"),
         ({"parameters": []}, "parameters of the conditioner is 1, expected 0"),
         ({"objective": one_call}, r"the sampler is Euler\(\) with 4 calls .*one call of DDIM"),
         ({"divergence_free": ["u"]}, "divergence_free has 'u'"),
+        ({"divergence_free": ["velocity_x"]}, "divergence_free has 1 components, expected 2, one for each axis"),
+        ({"latent_scale": 0.0}, "latent_scale is 0.0, expected a positive number"),
+        ({"latent_scale": -1.0}, "latent_scale is -1.0, expected a positive number"),
+        ({"sample_latents": True}, "sample_latents is true, but the latents of the autoencoder have no variance"),
+        ({"objective": mean_flow}, "sees one time, expected two for MeanFlowObjective; set two_times of the network"),
     ):
         with pytest.raises(ConfigError, match=words):
             config_from_values(config(folder, **changes), "test").build_task()
