@@ -72,8 +72,10 @@ class StableFluids:
     buoyancy : b, the acceleration along y for each unit of the density
     box : its bounds along x and along y
     conserve : keep the sum of the density to rounding: what a step loses is shared out in proportion to the distance of
-        each value from the largest of the four around its origin, what it gains to that from the least. No value leaves
-        these bounds. After Bermejo and Conde, Monthly Weather Review 130 (2002) 423-430, where other weights are used
+        each value from the largest of the four around its origin, what it gains to that from the least, as far as these
+        distances reach. With linear interpolation no value leaves these bounds; where cubic splines overshoot them,
+        values stay as they are. After Bermejo and Conde, Monthly Weather Review 130 (2002) 423-430, where other weights
+        are used
 
     Raises
     ------

@@ -16,6 +16,7 @@ from sciml.text2pde.discriminator import PatchDiscriminator, adversarial_terms
 from sciml.text2pde.patch_autoencoder import PatchAutoencoder
 from sciml.text2pde.trajectories import (
     check_fields,
+    check_not_zero,
     field_data,
     from_frames,
     shape_of,
@@ -142,7 +143,10 @@ class AutoencoderTask(Task):
         return terms
 
     def validate(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return the mean relative error of trajectories, in L2 over all fields, and that of principal components."""
+        """Return the mean relative error of trajectories, and that of principal components.
+
+        They are in L2 over all fields, each in units of its deviation in the training.
+        """
         fields = self._inputs(batch)
         found = {"relative_l2": self._relative(self.autoencoder.decode(self.autoencoder.encode(fields)), batch)}
         if isinstance(self.autoencoder, PatchAutoencoder):
@@ -167,7 +171,10 @@ class AutoencoderTask(Task):
     def _relative(self, decoded: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         wanted = trajectories(batch)
         decoded = from_frames(decoded, len(wanted)) if self.single_frames else decoded
-        return ((decoded - wanted).flatten(1).norm(dim=1) / wanted.flatten(1).norm(dim=1)).mean()
+        units = self.autoencoder.normaliser.deviation.to(wanted).reshape(-1, *(1,) * (wanted.ndim - 2))
+        norms = (wanted / units).flatten(1).norm(dim=1)
+        check_not_zero(norms.numpy(force=True), batch["trajectory"].tolist())
+        return (((decoded - wanted) / units).flatten(1).norm(dim=1) / norms).mean()
 
     def _at_points(self, fields: Tensor, latents: Tensor, indices: Tensor) -> Tensor:
         """Return the mean squares at points of the grid, of which the indices are given, in normalised units."""

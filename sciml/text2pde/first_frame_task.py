@@ -114,6 +114,11 @@ class FirstFrameTask(Task):
         return (self.network if self.space.single_frames else self.space.autoencoder).shape[0]
 
     @property
+    def deviations(self) -> dict[str, float]:
+        """The deviations of the fields in the training, by name."""
+        return dict(zip(self.fields, self.space.autoencoder.normaliser.deviation.tolist(), strict=True))
+
+    @property
     def has_guess(self) -> bool:
         """True if the latents of the first frame at all times are needed."""
         return self.source == "first_frame" or self.conditioner.guess_channels > 0
@@ -225,14 +230,17 @@ class FirstFrameTask(Task):
 
     @torch.no_grad()
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
-        """Return scores of ensembles on the test set, see :class:`~sciml.text2pde.scores.EnsembleScores`."""
+        """Return scores of ensembles on the test set, see :class:`~sciml.text2pde.scores.EnsembleScores`.
+
+        Where there is no test set, they are those on the validation set.
+        """
         found = field_data(data)
         self.check_data(found)
         self.place.check(found)
         loader = found.test_dataloader() or found.val_dataloader()
         if not loader:
             raise InputError("the data have neither a test set nor a validation set to evaluate on.")
-        scores, was_training = EnsembleScores(), self.training
+        scores, was_training = EnsembleScores(self.deviations), self.training
         self.eval()
         for index, batch in enumerate(loader):
             self.tell("evaluating", index / len(loader))
@@ -244,7 +252,7 @@ class FirstFrameTask(Task):
                 self.constraints(self.draw(truth[:, :, 0], moved["parameters"], draws), truth[:, :, 0], self.place.grid)
                 for _ in range(self.members)
             ]
-            scores.add(np.stack(members), truth.cpu().double().numpy())
+            scores.add(np.stack(members), truth.cpu().double().numpy(), batch["trajectory"].tolist())
         self.train(was_training)
         return scores.means()
 

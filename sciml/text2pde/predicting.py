@@ -76,9 +76,9 @@ def predict_trajectories(
 ) -> dict[str, float]:
     """Write the ensemble for the first frame in a file, an animation and a picture beside it; return numbers about it.
 
-    These are the numbers of members and of calls of the network for each, the mean spread relative to the deviation of
-    the mean, the largest divergence where it is made zero, and scores where the source is a data set. A single member
-    has no spread.
+    These are the numbers of members and of calls of the network for each, the spread in units of the deviations of the
+    fields in the training, as a root mean square, the largest divergence where it is made zero, and scores where the
+    source is a data set. A single member has no spread.
 
     Parameters
     ----------
@@ -105,16 +105,17 @@ def predict_trajectories(
     truth = None if first.truth is None else first.truth[names.index(shown)]
     _draw(task, {"members": found[:, names.index(shown)], "truth": truth}, shown, output)
     numbers = {"members": float(len(found)), "calls": float(_calls(task, request))}
-    if spread is not None and mean.var() > 0:
-        numbers["relative_spread"] = float(np.sqrt((spread**2).mean() / mean.var()))
+    if spread is not None:
+        units = np.reshape(list(task.deviations.values()), (-1, *(1,) * (spread.ndim - 1)))
+        numbers["relative_spread"] = float(np.sqrt(((spread / units) ** 2).mean()))
     if task.constraints.divergence_free:
         numbers["divergence"] = task.constraints.divergence(found, task.place.grid)
     if first.is_changed:
         numbers[OTHER_PARAMETERS] = 1.0
     if first.truth is None or len(found) < 2:
         return numbers
-    scores = EnsembleScores()
-    scores.add(found[:, None], first.truth[None])
+    scores = EnsembleScores(task.deviations)
+    scores.add(found[:, None], first.truth[None], [request.trajectory])
     return numbers | scores.means()
 
 

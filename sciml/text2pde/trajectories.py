@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -44,6 +44,27 @@ def trajectories(batch: Mapping[str, Any]) -> Tensor:
             f"trajectory {int(batch['trajectory'][wrong])} of the data has values that are not finite; remove it."
         )
     return found
+
+
+def check_not_zero(norms: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+    """Return the norms of trajectories, to which errors are relative, or refuse one that is zero.
+
+    Parameters
+    ----------
+    norms : of the trajectories
+    numbers : of the trajectories in the data
+
+    Raises
+    ------
+    DataFormatError
+        If one is zero; the sentence names the trajectory.
+    """
+    if not norms.all():
+        wrong = int(np.flatnonzero(norms == 0)[0])
+        raise DataFormatError(
+            f"trajectory {int(numbers[wrong])} of the data is zero, so that no error is relative to it; remove it."
+        )
+    return norms
 
 
 def training_batches(data: FieldData) -> Iterator[dict[str, Tensor]]:

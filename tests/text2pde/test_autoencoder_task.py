@@ -81,6 +81,21 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(puffs: Path,
     assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
 
 
+def test_relative_errors_do_not_depend_on_the_unit_of_a_field_and_are_refused_for_zeros(puffs: Path) -> None:
+    task = config_from_values(config(puffs), "test").build_task()
+    random = torch.randn(4, 3, 8, 16, 16, generator=generator(0))
+    errors = []
+    for size in (1.0, 1e3):
+        values = random * torch.tensor([1.0, 1.0, size]).reshape(3, 1, 1, 1)
+        task.autoencoder.fit(lambda values=values: [values])
+        rows = values.movedim(1, -1)
+        batch = {"history": rows[:, :1], "target": rows[:, 1:], "trajectory": torch.arange(4)}
+        errors.append(float(task.validate(batch)["patch_pca"]))
+    assert errors[1] == pytest.approx(errors[0], rel=1e-4)
+    with pytest.raises(DataFormatError, match="trajectory 0 of the data is zero"):
+        task.validate({name: torch.zeros_like(each) for name, each in batch.items()})
+
+
 def test_frames_are_encoded_one_by_one(puffs: Path, tmp_path: Path) -> None:
     network = {"shape": [16, 16], "patch": [8, 8], "latent_channels": 4}
     trained(config(puffs, epochs=1, network=network, single_frames=True), tmp_path / "run")

@@ -108,8 +108,9 @@ def batch(folder: Path) -> dict[str, torch.Tensor]:
 def test_the_checkpoint_holds_both_networks_and_the_ensemble_beats_persistence(folder: Path) -> None:
     found = evaluate(folder / "run")
     given = batch(folder)
-    truth = torch.cat([given["history"], given["target"]], 1)
-    still = (given["history"] - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)
+    units = torch.tensor(list(load_task(folder / "run").deviations.values()))
+    truth, first = given["target"] / units, given["history"] / units
+    still = (first - truth).flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)
     assert next(iter(found)) == "energy_score"
     assert found["energy_score"] < 0.7 * float(still.mean())
     assert found["mean_l2"] <= found["relative_l2"]
@@ -172,7 +173,8 @@ def test_the_published_settings_train_and_resume_with_the_same_bits(folder: Path
     assert all(torch.equal(tensors[name], tensor) for name, tensor in resumed.state_dict().items())
     given, losses = batch(folder), []
     for whole._update in (0, 7):  # the validation of all epochs has the same draws
-        losses.append(float(whole.validate(given)["denoising"]))
+        with torch.no_grad():
+            losses.append(float(whole.validate(given)["denoising"]))
     assert losses[0] == losses[1]
     found = whole.draw(given["history"][:, 0].movedim(-1, 1), given["parameters"], generator(0))
     assert found.shape == (4, 3, 8, 16, 16)
@@ -275,6 +277,8 @@ def test_trajectories_of_a_data_set_give_scores(folder: Path, tmp_path: Path, mo
         truth = np.stack([data.read(name, 7) for name in plumes.FIELDS]).astype(float)
     series = read_series(tmp_path / "out.xdmf")
     members = np.stack([[series[f"{name}_{number}"].values for name in plumes.FIELDS] for number in range(1, 5)])
+    units = np.reshape(list(task.deviations.values()), (3, 1, 1, 1))
+    members, truth = members[:, :, 1:] / units, truth[:, 1:] / units
     expected = energy_score(members[:, None], truth[None])[0] / np.linalg.norm(truth)
     assert numbers["energy_score"] == pytest.approx(float(expected), rel=1e-5)
     with pytest.raises(InputError, match="trajectory is 30, expected a whole number from 0 to 29"):
