@@ -131,13 +131,16 @@ class AutoencoderTask(Task):
         fields = self.autoencoder.normalised(batch["fields"])
         posterior = self.autoencoder.posterior_of_normalised(fields)
         latents = posterior.draw(batch["noise"]) if "noise" in batch else posterior.mean
-        decoded = self.autoencoder.decode_normalised(latents)
+        if "points" in batch:
+            decoded, features = self.autoencoder.decoded(latents)
+        else:
+            decoded, features = self.autoencoder.decode_normalised(latents), None
         difference = decoded - fields
         terms = {"reconstruction": (difference.square() if self.residual == "squared" else difference.abs()).mean()}
         if posterior.log_variance is not None:
             terms["kl"] = posterior.divergence().mean()
         if "points" in batch:
-            terms["points"] = self._at_points(fields, latents, batch["points"])
+            terms["points"] = self._at_points(fields, (decoded, features), batch["points"])
         if self.discriminator is not None:
             terms |= self._adversarial(fields, decoded, terms["reconstruction"])
         return terms
@@ -176,12 +179,12 @@ class AutoencoderTask(Task):
         check_not_zero(norms.numpy(force=True), batch["trajectory"].tolist())
         return (((decoded - wanted) / units).flatten(1).norm(dim=1) / norms).mean()
 
-    def _at_points(self, fields: Tensor, latents: Tensor, indices: Tensor) -> Tensor:
-        """Return the mean squares at points of the grid, of which the indices are given, in normalised units."""
+    def _at_points(self, fields: Tensor, decoded: tuple[Tensor, Tensor | None], indices: Tensor) -> Tensor:
+        """Return the mean squares at points of the grid, of which the indices are given, for normalised fields."""
         places = indices / indices.new_tensor([max(1, count - 1) for count in self.autoencoder.shape])
-        found = self.autoencoder.decode_at(latents, places.to(fields))
+        found = self.autoencoder.normalised_at(*decoded, places.to(fields))
         wanted = fields[(slice(None), slice(None), *indices.unbind(-1))]
-        return (self.autoencoder.normaliser.encode(found.movedim(1, -1)).movedim(-1, 1) - wanted).square().mean()
+        return (found - wanted).square().mean()
 
     def _adversarial(self, fields: Tensor, decoded: Tensor, reconstruction: Tensor) -> dict[str, Tensor]:
         terms = adversarial_terms(self.discriminator, fields, decoded, reconstruction, self.autoencoder.last_layer)

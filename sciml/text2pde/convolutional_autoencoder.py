@@ -102,7 +102,7 @@ class _Pair(nn.Module):
 class _Attention(nn.Module):
     """Attention of all points of a grid to one another, added to the values."""
 
-    def __init__(self, axes: int, width: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.norm, self.inputs, self.out = _norm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
 
@@ -132,4 +132,4 @@ def _pairs(axes: int, inputs: int, outputs: int, count: int) -> list[nn.Module]:
 
 
 def _middle(axes: int, width: int) -> list[nn.Module]:
-    return [_Pair(axes, width, width), _Attention(axes, width), _Pair(axes, width, width)]
+    return [_Pair(axes, width, width), _Attention(width), _Pair(axes, width, width)]

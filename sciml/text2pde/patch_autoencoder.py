@@ -95,7 +95,7 @@ class PatchAutoencoder(Autoencoder):
 
     def decode_normalised(self, latents: Tensor) -> Tensor:
         """Return what the principal components make of latents, and what the convolutions add."""
-        return self._decoded(latents)[0]
+        return self.decoded(latents)[0]
 
     def decode_linearly(self, fields: Tensor) -> Tensor:
         """Return what the principal components alone make of fields, both in physical units."""
@@ -106,6 +106,7 @@ class PatchAutoencoder(Autoencoder):
 
         Between the points of the grid, decoded values are interpolated linearly, and a network adds a correction, a
         continuous function of the place: an implicit decoder (LIIF) on top of that of the grid, zero before training.
+        It is trained at points of the grid, so that between them its smoothness alone constrains it.
 
         Parameters
         ----------
@@ -118,13 +119,31 @@ class PatchAutoencoder(Autoencoder):
         """
         checked_shape("the latents", latents, ("batch", self.latent_channels, *self.latent_shape))
         checked_shape("the points", points, ("number", len(self.shape)))
-        fields, features = self._decoded(latents)
+        return self.physical(self.normalised_at(*self.decoded(latents), points))
+
+    def normalised_at(self, fields: Tensor, features: Tensor | None, points: Tensor) -> Tensor:
+        """Return the values at any points of what :meth:`decoded` returns, in units of the deviations.
+
+        Parameters
+        ----------
+        fields, features : from :meth:`decoded`
+        points : as in :meth:`decode_at`
+        """
         places = points.to(fields) * torch.tensor([count - 1 for count in self.shape]).to(fields)
         found = interpolated(fields, places)
         if self.correction is not None:
             sizes = torch.tensor(self.patch).to(fields)
             found = found + self.correction(features, (places + 0.5) / sizes - 0.5)
-        return self.physical(found)
+        return found
+
+    def decoded(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return fields of zero mean and unit deviation, and the features of their patches before the last layer."""
+        fields = self.linear.decode(latents)
+        if self.decoder is None:
+            return fields, None
+        features = self.decoder.features(latents)
+        patches = self.decoder.last(features).flatten(2).transpose(1, 2)
+        return fields + from_patches(patches, self.patch, self.latent_shape), features
 
     @property
     def last_layer(self) -> Tensor:
@@ -132,15 +151,6 @@ class PatchAutoencoder(Autoencoder):
         if self.decoder is None:
             raise InputError("principal components alone have no layers that are trained; set width.")
         return self.decoder.last.weight
-
-    def _decoded(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return normalised fields, and the features of the patches that the last layer takes."""
-        fields = self.linear.decode(latents)
-        if self.decoder is None:
-            return fields, None
-        features = self.decoder.features(latents)
-        patches = self.decoder.last(features).flatten(2).transpose(1, 2)
-        return fields + from_patches(patches, self.patch, self.latent_shape), features
 
 
 class ResidualConvolutions(nn.Module):

@@ -158,3 +158,21 @@ def test_values_that_are_not_finite_are_refused_with_their_trajectory(puffs: Pat
     batch["target"][1, 2, 3, 4, 0] = torch.nan
     with pytest.raises(DataFormatError, match="trajectory 17 of the data has values that are not finite"):
         task.sample({**batch, "trajectory": torch.tensor([3, 17])})
+
+
+def test_the_term_of_points_decodes_once_and_is_the_error_of_decode_at(puffs: Path, monkeypatch) -> None:
+    with seeded(0):
+        task = config_from_values(config(puffs, network={"point_width": 8}), "test").build_task()
+    data = config_from_values(config(puffs), "test").build_data()
+    batch = next(iter(data.test_dataloader()))
+    task.autoencoder.fit(lambda: [torch.cat([batch["history"], batch["target"]], 1).movedim(-1, 1)])
+    torch.nn.init.normal_(task.autoencoder.correction.layers[-1].weight, generator=generator(1))
+    given, calls, real = task.sample(batch), [], PatchAutoencoder.decoded
+    monkeypatch.setattr(PatchAutoencoder, "decoded", lambda *arguments: calls.append(1) or real(*arguments))
+    term = task.loss(given)["points"]
+    assert len(calls) == 1
+    shape = torch.tensor(task.autoencoder.shape) - 1
+    found = task.autoencoder.decode_at(task.autoencoder.encode(given["fields"]), given["points"] / shape)
+    wanted = given["fields"][(slice(None), slice(None), *given["points"].unbind(-1))]
+    units = task.autoencoder.normaliser.deviation.float()[:, None]
+    torch.testing.assert_close(term, ((found - wanted) / units).square().mean(), rtol=1e-3, atol=0)

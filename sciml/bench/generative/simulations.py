@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from sciml.data.smoke import Smoke
+from sciml.reference.incompressible_smoke import FIELDS
 
 EVERY = 2  # steps between frames
 PROBLEM = Smoke(cells=32, steps=16, warm_up=8)
 BUOYANCY = (PROBLEM.least_buoyancy, PROBLEM.largest_buoyancy)
-FIELDS = ("velocity_x", "velocity_y", "smoke")
 
 
 def simulations(seed: int, count: int) -> tuple[Tensor, Tensor]:
