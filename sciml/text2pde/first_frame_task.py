@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,7 +25,7 @@ from sciml.text2pde.autoencoder_task import AutoencoderTask
 from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
-from sciml.text2pde.latents import LatentSpace, LatentStore
+from sciml.text2pde.latents import MOST_VALUES, LatentSpace, LatentStore
 from sciml.text2pde.network_checks import check_networks
 from sciml.text2pde.predicting import OTHER_PARAMETERS, Request, predict_trajectories
 from sciml.text2pde.scores import EnsembleScores
@@ -158,7 +159,7 @@ class FirstFrameTask(Task):
         """Take the weights of the autoencoder and the scales, and encode the trajectories of the training.
 
         A resumed run has weights and scales from its checkpoint, which has been read by now. Trajectories are encoded
-        once, unless latents are drawn in each update.
+        once, unless latents are drawn in each update, or those of all windows would not fit into memory.
         """
         data = field_data(self.trainer.datamodule)
         self.tell("latents")
@@ -166,7 +167,8 @@ class FirstFrameTask(Task):
             self._take_autoencoder()
             self._fit_scales(data)
         self.place.check(data)  # weights to begin with may be of other data
-        if not self.sample_latents:
+        values = (1 + self.has_guess) * self.network.channels * math.prod(self.network.shape)
+        if not self.sample_latents and values * len(data.samples("train")) <= MOST_VALUES:
             self._store = LatentStore(self.space, self._batches(data), self.has_guess)
 
     def on_fit_end(self) -> None:

@@ -12,6 +12,8 @@ from sciml.errors import ConfigError
 from sciml.text2pde.autoencoders import Autoencoder, Posterior
 from sciml.text2pde.trajectories import from_frames, to_frames, trajectories
 
+MOST_VALUES = 2**29  # of a store: 2 GiB in single precision
+
 
 class LatentSpace(nn.Module):
     r"""An autoencoder that is not trained, and the scale of its latents.

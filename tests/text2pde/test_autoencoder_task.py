@@ -127,12 +127,12 @@ def test_a_discriminator_learns_to_tell_fields_apart_and_the_autoencoder_follows
 ) -> None:
     arguments = {"axes": 3, "channels": 3, "width": 8, "layers": 2}
     discriminator = {"class_path": "sciml.text2pde.PatchDiscriminator", "init_args": arguments}
-    trained(config(puffs, epochs=2, discriminator=discriminator, adversarial_after=1), tmp_path / "run")
+    trained(config(puffs, epochs=4, discriminator=discriminator, adversarial_after=1), tmp_path / "run")
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     names = rows[0].split(",")
     column = names.index("loss/discriminator")
     values = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
-    assert values[0] == 0 < values[-1]
+    assert values[0] == 0 < values[-1] < min(values[1], 0.97)  # 1 is the loss of one that cannot tell
 
 
 def test_other_data_are_refused(puffs: Path, tmp_path: Path) -> None:

@@ -149,6 +149,18 @@ def test_a_run_that_was_stopped_and_resumed_without_its_autoencoder_ends_with_th
     assert all(torch.equal(whole[f"space.autoencoder.{name}"], tensor) for name, tensor in of_run.items())
 
 
+def test_latents_that_would_not_fit_into_memory_are_encoded_in_each_update(
+    folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    trained(config(folder, epochs=1), tmp_path / "stored")
+    monkeypatch.setattr("sciml.text2pde.first_frame_task.MOST_VALUES", 18 * 2 * 6 * 8 - 1)  # of 18 trajectories
+    monkeypatch.setattr("sciml.text2pde.first_frame_task.LatentStore", None)
+    trained(config(folder, epochs=1), tmp_path / "encoded")
+    stored, encoded = (load_task(tmp_path / name).network.state_dict() for name in ("stored", "encoded"))
+    for name, weight in stored.items():
+        torch.testing.assert_close(encoded[name], weight, rtol=1e-3, atol=1e-4)
+
+
 def test_the_published_settings_train_and_resume_with_the_same_bits(folder: Path, tmp_path: Path, monkeypatch) -> None:
     """Noise is predicted on the schedule of latent diffusion for frames that are encoded one by one, and drawn."""
     sizes = {"shape": [16, 16], "channels": 3, "latent_channels": 2, "width": 8, "multiples": [1, 1, 1], "blocks": 1}
