@@ -67,6 +67,7 @@ class Task(lightning.LightningModule):
     states_problem: ClassVar[tuple[str, ...]] = ("problem",)
     """The arguments of ``__init__`` that state the problem, its end among them: the numbers of a paper are shown beside
     ours only where these are as in the config. Other arguments are how it is solved."""
+    parameter_options: tuple[str, ...] = ()  # names of entries of predict_file's ``parameters`` that are options, too
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,11 +82,6 @@ class Task(lightning.LightningModule):
         self._is_mixed = self._is_plain = False
 
     # What a method overrides
-
-    @property
-    def parameter_options(self) -> tuple[str, ...]:
-        """Names of numbers that :meth:`predict_file` takes in its mapping ``parameters``, each an option of its own."""
-        return ()
 
     def loss(self, batch: Any) -> dict[str, Tensor]:
         """Return the terms of the loss by name, each a scalar; the same names for every batch.
