@@ -19,8 +19,6 @@ SHIPPED = weights.shipped("gfi")
 LARGEST = 5_000_000  # bytes
 MAPS, SEED = 6, 1000  # of the test, of which no map is in the training
 
-pytestmark = pytest.mark.skipif(not SHIPPED, reason="there are no trained weights of gfi yet")
-
 
 def family(name: str) -> str:
     """Return the family of the maps that a network was trained on, which its name says."""

@@ -58,7 +58,7 @@ class NumbaEngine:
         """Return the records of maps of M (maps, cells), and the kept fields of each shot, map by map."""
         shots = self.acquisition.shots
         result = np.zeros((len(m), *self.acquisition.record_shape), m.dtype)
-        kept = [self._room(m) if keep else np.zeros((0, 0), m.dtype) for _ in range(len(m) * shots)]
+        kept = [self._workspace(m) if keep else np.zeros((0, 0), m.dtype) for _ in range(len(m) * shots)]
         jobs = [
             self._forward(m[k // shots], wavelet, k % shots, kept[k], result[k // shots, k % shots])
             for k in range(len(kept))
@@ -80,14 +80,14 @@ class NumbaEngine:
 
         def go_back(i: int, shot: int) -> None:
             if kept is None:
-                fields = self._room(m)
+                fields = self._workspace(m)
                 shoot(*self._forward(m[i], wavelet, shot, fields, np.zeros_like(residuals[i, shot])))
             else:
                 fields = kept[i * a.shots + shot]
             shoot_back(*self._backward(m[i], shot, fields, residuals[i, shot], (by_cell[i, shot], by_time[i, shot])))
 
         results = by_cell[0, 0], by_time[0, 0]
-        compiled(shoot_back, self._backward(m[0], 0, self._room(m), residuals[0, 0], results))
+        compiled(shoot_back, self._backward(m[0], 0, self._workspace(m), residuals[0, 0], results))
         self._run(go_back, [(i, shot) for i in range(len(m)) for shot in range(a.shots)])
         squares = np.where(m > 0.0, m.astype(np.float64) ** 2, np.inf)
         return self.interval * by_cell.sum(1, dtype=np.float64) / squares, by_time.sum((0, 1), dtype=np.float64)
@@ -146,7 +146,7 @@ class NumbaEngine:
         cells = (placed.rows + above + HALO) * self.width + placed.columns + left + HALO
         return cells.astype(np.uint64), np.ascontiguousarray(placed.weights.astype(self._numpy))
 
-    def _room(self, m: np.ndarray) -> np.ndarray:
+    def _workspace(self, m: np.ndarray) -> np.ndarray:
         return np.empty((-(-self.acquisition.steps // self.interval), m.shape[1]), m.dtype)
 
     def _run(self, function: Callable[..., None], jobs: list[tuple[Any, ...]]) -> None:

@@ -106,7 +106,7 @@ def end_layer(new: Array, p: Array, m: Array, n: int, top: int, state: Array, ab
 def side_layers_back(new: Array, g: Array, m: Array, n: int, state: Array, ab: Array, c: Array) -> None:
     """Go back through the layers at the left and right side; see :func:`side_layers`."""
     near, far, middle, first, second = c[0], c[1], c[2], c[3], c[4]
-    room = np.zeros(3 * (STRIP + 2 * REACH), g.dtype)  # g + a zeta, a zeta, a psi
+    work = np.zeros(3 * (STRIP + 2 * REACH), g.dtype)  # g + a zeta, a zeta, a psi
     for r in range(U0, np.uint64(state.size) // SECOND):
         start, psi = (r + U2) * n - BEFORE, r * SECOND + U2
         zeta = psi + FIRST
@@ -114,17 +114,17 @@ def side_layers_back(new: Array, g: Array, m: Array, n: int, state: Array, ab: A
             i, t = start + k, k + U2
             value = state[zeta + k] + g[i]
             state[zeta + k] = ab[k + LENGTH] * value
-            room[t] = g[i] + ab[k] * value
-            room[t + FIRST] = ab[k] * value
+            work[t] = g[i] + ab[k] * value
+            work[t + FIRST] = ab[k] * value
         for k in range(U0, LENGTH):
             j, t = psi + k, k + U2
-            value = state[j] - (first * (room[t + U1] - room[t - U1]) + second * (room[t + U2] - room[t - U2]))
+            value = state[j] - (first * (work[t + U1] - work[t - U1]) + second * (work[t + U2] - work[t - U2]))
             state[j] = ab[k + LENGTH] * value
-            room[t + SECOND] = ab[k] * value
+            work[t + SECOND] = ab[k] * value
         for k in range(U0, LENGTH):
             i, s, t = start + k, k + U2 + FIRST, k + U2 + SECOND
-            curved = near * (room[s + U1] + room[s - U1]) + far * (room[s + U2] + room[s - U2]) - middle * room[s]
-            slope = first * (room[t + U1] - room[t - U1]) + second * (room[t + U2] - room[t - U2])
+            curved = near * (work[s + U1] + work[s - U1]) + far * (work[s + U2] + work[s - U2]) - middle * work[s]
+            slope = first * (work[t + U1] - work[t - U1]) + second * (work[t + U2] - work[t - U2])
             new[i] += m[i] * (curved - slope)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from sciml import weights
 from sciml.bench.gfi import networks
 from sciml.bench.gfi.benchmark import BENCHMARK
 from sciml.bench.gfi.rows.networks import GROUPS
@@ -72,6 +71,5 @@ def test_a_version_without_shipped_weights_says_so_in_its_row(monkeypatch):
     assert "there are no shipped weights 'gfi/none'" in measured(JOBS["shipped"])["failed"]
 
 
-@pytest.mark.skipif(networks.SHIPPED not in weights.shipped(), reason="this version comes without the weights")
 def test_shipped_weights_invert_records_of_maps_that_they_have_not_seen():
     assert measured(JOBS["shipped"])["last"]["mae"] < 300.0
