@@ -37,6 +37,7 @@ def test_the_command_line_shows_the_notes_of_a_prediction(tmp_path: Path, in_pro
         """A network whose refinement stalled."""
 
         remarks = InversionTask.remarks
+        parameter_options = InversionTask.parameter_options
 
         def predict_file(self, source: Path, output: Path) -> dict[str, float]:
             np.save(output, np.load(source))
