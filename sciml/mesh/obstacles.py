@@ -109,7 +109,7 @@ class Circle(Obstacle):
 
 @dataclass(frozen=True)
 class Ellipse(Obstacle):
-    """An ellipse, turned anticlockwise.
+    """An ellipse with two semi-axes, turned anticlockwise.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class Ellipse(Obstacle):
 
 @dataclass(frozen=True)
 class Polygon(Obstacle):
-    """A polygon without self-intersections.
+    """A polygon by its corners, without self-intersections.
 
     Parameters
     ----------
