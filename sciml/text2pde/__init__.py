@@ -26,6 +26,7 @@ from sciml.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from sciml.text2pde.autoencoder_task import AutoencoderTask
     from sciml.text2pde.autoencoders import Autoencoder, Posterior
+    from sciml.text2pde.captions import ChannelFlow, FlowCaptions, Prompt, read_prompt, write_caption
     from sciml.text2pde.conditioner import FirstFrameConditioner
     from sciml.text2pde.convolutional_autoencoder import ConvolutionalAutoencoder
     from sciml.text2pde.discriminator import PatchDiscriminator
@@ -37,26 +38,36 @@ if TYPE_CHECKING:
 _HOMES = {
     "Autoencoder": "sciml.text2pde.autoencoders",
     "AutoencoderTask": "sciml.text2pde.autoencoder_task",
+    "ChannelFlow": "sciml.text2pde.captions",
     "ConvolutionalAutoencoder": "sciml.text2pde.convolutional_autoencoder",
     "DivergenceFree": "sciml.text2pde.divergence",
     "FirstFrameConditioner": "sciml.text2pde.conditioner",
     "FirstFrameTask": "sciml.text2pde.first_frame_task",
+    "FlowCaptions": "sciml.text2pde.captions",
     "PatchAutoencoder": "sciml.text2pde.patch_autoencoder",
     "PatchDiscriminator": "sciml.text2pde.discriminator",
     "PatchPCA": "sciml.text2pde.patch_pca",
     "Posterior": "sciml.text2pde.autoencoders",
+    "Prompt": "sciml.text2pde.captions",
+    "read_prompt": "sciml.text2pde.captions",
+    "write_caption": "sciml.text2pde.captions",
 }
 __all__ = [
     "Autoencoder",
     "AutoencoderTask",
+    "ChannelFlow",
     "ConvolutionalAutoencoder",
     "DivergenceFree",
     "FirstFrameConditioner",
     "FirstFrameTask",
+    "FlowCaptions",
     "PatchAutoencoder",
     "PatchDiscriminator",
     "PatchPCA",
     "Posterior",
+    "Prompt",
+    "read_prompt",
+    "write_caption",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

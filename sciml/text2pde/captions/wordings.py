@@ -1,0 +1,155 @@
+"""The wordings of captions of channel flows: alternatives by what they state, with names of numbers in braces.
+
+Those of ``UNSEEN`` are kept out of the training, as phrasings that a network has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Wordings = Mapping[str, tuple[str, ...]]
+
+SEEN: Wordings = {
+    # The obstacle: noun, size, place and angle, of which the last three follow the noun in any order.
+    "circle": ("a cylinder", "a circular cylinder", "a circle", "a disc", "a round cylinder"),
+    "ellipse": ("an ellipse", "an elliptical cylinder", "an elliptic cylinder"),
+    "rectangle": ("a rectangle", "a rectangular cylinder", "a rectangular obstacle"),
+    "square": ("a square", "a square cylinder"),
+    "polygon": ("a polygon", "a polygonal obstacle"),
+    "size": (
+        "of radius {radius}",
+        "with a radius of {radius}",
+        "of diameter {diameter}",
+        "with a diameter of {diameter}",
+        "{diameter} wide",
+        "{radius} in radius",
+        "with semi-axes of {first} and {second}",
+        "with the semi-axes {first} and {second}",
+        "with axes of {first_axis} and {second_axis}",
+        "{first_axis} wide",
+        "{second_axis} high",
+        "of {length} by {depth}",
+        "{length} wide and {depth} high",
+        "with sides of {length} and {depth}",
+        "{length} wide",
+        "{depth} high",
+        "with the corners {corners}",
+        "with corners at {corners}",
+    ),
+    "side": ("of side {length}", "with a side of {length}", "with sides of {length}"),
+    "place": (
+        "at {x}, {y}",
+        "at {place}",
+        "centred at {place}",
+        "at x = {x} and y = {y}",
+        "{x} downstream of the inlet and {y} above the lower wall",
+        "{x} from the inlet and {below} below the upper wall",
+        "at x = {x}",
+        "{x} downstream of the inlet",
+        "at y = {y}",
+        "{y} above the lower wall",
+        "{below} below the upper wall",
+    ),
+    "angle": ("turned by {angle}", "turned {angle} anticlockwise", "turned by {angle} anticlockwise"),
+    "clockwise": ("turned by {minus_angle} clockwise", "turned clockwise by {minus_angle}"),
+    # Sentences
+    "obstacle": (
+        "fluid passes over {obstacle}",
+        "fluid flows past {obstacle}",
+        "the flow goes around {obstacle}",
+        "{obstacle} stands in the channel",
+        "there is {obstacle} in the channel",
+        "the channel is obstructed by {obstacle}",
+    ),
+    "size_alone": ("its radius is {radius}", "its diameter is {diameter}", "the radius is {radius}"),
+    "place_alone": ("it is {place_words}", "the centre is at {place}", "it stands {place_words}"),
+    "peak_velocity": (
+        "fluid enters with a velocity of {peak_velocity}",
+        "it enters at {peak_velocity}",
+        "the peak velocity of the inflow is {peak_velocity}",
+        "the inlet velocity is {peak_velocity}",
+        "the inflow reaches {peak_velocity}",
+        "fluid comes in at up to {peak_velocity}",
+    ),
+    "mean_velocity": (
+        "the mean velocity of the inflow is {mean_velocity}",
+        "fluid enters at {mean_velocity} on average",
+        "the bulk velocity is {mean_velocity}",
+        "it enters with a mean velocity of {mean_velocity}",
+    ),
+    "reynolds_number": (
+        "the Reynolds number is {reynolds_number}",
+        "Re = {reynolds_number}",
+        "the flow has a Reynolds number of {reynolds_number}",
+        "its Reynolds number is {reynolds_number}",
+    ),
+    "viscosity": (
+        "the viscosity is {viscosity}",
+        "the kinematic viscosity is {viscosity}",
+        "the fluid has a viscosity of {viscosity}",
+    ),
+    "steady": (
+        "the flow is steady",
+        "the wake is steady",
+        "no vortices are shed",
+        "the flow does not change in time",
+    ),
+    "shedding": (
+        "vortices are shed",
+        "the wake is a vortex street",
+        "it sheds vortices",
+        "the flow is periodic",
+    ),
+    # What stands between commas in place of sentences
+    "obstacle_briefly": ("{obstacle}", "flow past {obstacle}", "flow around {obstacle}"),
+    "peak_velocity_briefly": ("peak velocity {peak_velocity}", "inflow at {peak_velocity}", "u = {peak_velocity}"),
+    "mean_velocity_briefly": ("mean velocity {mean_velocity}", "{mean_velocity} on average"),
+    "reynolds_number_briefly": ("Re = {reynolds_number}", "Re {reynolds_number}", "Reynolds number {reynolds_number}"),
+    "viscosity_briefly": ("viscosity {viscosity}", "nu = {viscosity}"),
+    "steady_briefly": ("steady", "steady flow", "no vortices"),
+    "shedding_briefly": ("shedding", "vortex shedding", "unsteady"),
+}
+
+UNSEEN: Wordings = {
+    "circle": ("a disk", "one circular obstacle"),
+    "ellipse": ("an oval", "an elliptic obstacle"),
+    "rectangle": ("a rectangular body",),
+    "square": ("a square body",),
+    "polygon": ("a polygonal body",),
+    "size": (
+        "measuring {diameter} in diameter",
+        "whose radius equals {radius}",
+        "whose semi-axes are {first} and {second}",
+        "{first_axis} wide",
+        "{second_axis} high",
+        "whose sides are {length} and {depth}",
+        "{length} wide",
+        "{depth} high",
+        "whose corners are {corners}",
+    ),
+    "side": ("whose side equals {length}",),
+    "place": (
+        "located at {place}",
+        "placed {x} behind the entrance and {y} above the bottom",
+        "placed {x} behind the entrance",
+        "placed {y} above the bottom",
+    ),
+    "angle": ("tilted by {angle}",),
+    "clockwise": ("tilted clockwise by {minus_angle}",),
+    "obstacle": ("a stream of liquid runs around {obstacle}", "please simulate what happens behind {obstacle}"),
+    "size_alone": ("we gave it a diameter of {diameter}",),
+    "place_alone": ("its position is {place}",),
+    "peak_velocity": ("liquid arrives with a maximum speed of {peak_velocity}",),
+    "mean_velocity": ("liquid arrives with an average speed of {mean_velocity}",),
+    "reynolds_number": ("this corresponds to a Reynolds number of {reynolds_number}",),
+    "viscosity": ("the liquid's kinematic viscosity equals {viscosity}",),
+    "steady": ("the stream is stationary",),
+    "shedding": ("the stream oscillates",),
+    "obstacle_briefly": ("simulate {obstacle}",),
+    "peak_velocity_briefly": ("maximum speed {peak_velocity}",),
+    "mean_velocity_briefly": ("average speed {mean_velocity}",),
+    "reynolds_number_briefly": ("Reynolds: {reynolds_number}",),
+    "viscosity_briefly": ("kinematic viscosity: {viscosity}",),
+    "steady_briefly": ("stationary",),
+    "shedding_briefly": ("oscillating wake",),
+}
