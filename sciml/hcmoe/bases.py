@@ -98,9 +98,21 @@ class GridBasis:
                 f"the grid of the basis begins at the time {float(self.times[0]):g}, expected 0, at which its fields "
                 "are to give way to the start; choose start='rows' or 'lift'."
             )
-        values = self._found[0, 0]
-        later = (self.times > 0).to(values)[:, None, None] * values
-        last = start.to(values)[:, None, :, None].expand(-1, len(self.times), -1, -1)
+        return self.after(start[:, None])
+
+    def after(self, known: Tensor) -> GridBasis:
+        """Return the fields as they are after known times, where they are 0, and values known there as the last.
+
+        After the known times, the last of these values is held.
+
+        Parameters
+        ----------
+        known : u at the first times on the places of the grid, ``(instances or 1, known times, places)``
+        """
+        values, count = self._found[0, 0], known.shape[1]
+        later = torch.cat([torch.zeros_like(values[:, :count]), values[:, count:]], 1)
+        held = known[:, -1:].expand(-1, len(self.times) - count, -1)
+        last = torch.cat([known, held], 1).to(values)[..., None]
         instances = max(len(later), len(last))
         parts = [each.expand(instances, *each.shape[1:]) for each in (later, last)]
         return GridBasis(torch.cat(parts, -1), self.times, self.x, self.order)

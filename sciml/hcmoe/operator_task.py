@@ -21,6 +21,7 @@ from sciml.hcmoe.ranks import mean_over_ranks
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.run_folder import check_writable
+from sciml.tables import counted
 from sciml.training.settings import Training
 from sciml.training.task import Task
 
@@ -47,7 +48,7 @@ class ConstrainedOperator(Task):
         outputs are a basis, of which one combination satisfies the equation best; "experts": one for each expert
     batch_size : instances of an update
     soft_epochs : first epochs in which the modes "hard" and "experts" are trained as "soft": from outputs whose sum is
-        near a solution, few iterations suffice
+        near a solution, few iterations suffice. Together with single_epochs at most all epochs of the training
     single_epochs : the next epochs, in which the mode "experts" is trained as "hard": one expert costs less, and its
         basis is a good one for several
 
@@ -103,10 +104,21 @@ class ConstrainedOperator(Task):
         Raises
         ------
         ConfigError
-            If there is one in the modes "hard" and "experts".
+            If there is one in the modes "hard" and "experts", or the training ends before its first epochs, those of
+            other modes, are over.
         """
         super().prepare(settings, seed)
-        if self._objectives is not None and any(phase.optimizer == "lbfgs" for phase in settings.phases):
+        if self._objectives is None:
+            return
+        first = {"soft_epochs": self.soft_epochs, "single_epochs": self.single_epochs if self.mode == "experts" else 0}
+        epochs, needed = sum(phase.epochs for phase in settings.phases), sum(first.values())
+        if epochs < needed:
+            named = " and ".join(f"{name} = {count}" for name, count in first.items() if count)
+            raise ConfigError(
+                f"the training has {counted(epochs, 'epoch')}, expected at least {needed}: {named} come before those "
+                f"of the mode {self.mode!r}, which would never begin; set them lower, or train longer."
+            )
+        if any(phase.optimizer == "lbfgs" for phase in settings.phases):
             raise ConfigError(
                 f"an operator in the mode {self.mode} is trained by lbfgs, expected one without a line search, "
                 "whose evaluations would each enter the running mean of the weights; choose adam, adamw or soap."

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sciml.checks import choice, number, whole_number
 from sciml.data.formats import DataField, DatasetWriter, Description
@@ -20,12 +20,13 @@ from sciml.hcmoe.boxes import Boxes
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.families.base import Family, Instances
 from sciml.hcmoe.families.cases import about_errors, each_case, relative_error, same, until
+from sciml.hcmoe.families.grid_experts import ContinuedExperts, GridExperts, slabs
 from sciml.hcmoe.families.sorption_cases import SorptionCases, read_cases
 from sciml.hcmoe.families.sorption_data import NAMES
 from sciml.hcmoe.families.sorption_instances import coefficients_of_instances, drawn, instances_of
-from sciml.hcmoe.layer import ConstraintOutput, ExpertConstraint
+from sciml.hcmoe.layer import ExpertConstraint
 from sciml.hcmoe.problems.base import Points, Reference
-from sciml.hcmoe.problems.profiles import Coefficients, Profile, spread
+from sciml.hcmoe.problems.profiles import Profile, spread
 from sciml.hcmoe.problems.sorption import VariedSorption
 from sciml.hcmoe.rows import Lattice
 from sciml.mesh import Grid
@@ -71,46 +72,6 @@ class SorptionInRootTime(VariedSorption):
         return found._replace(t=(found.t / self.seconds).sqrt())
 
 
-class GridExperts(nn.Module):
-    """A constraint layer on outputs that are values on a grid.
-
-    Parameters
-    ----------
-    layer : of the experts; outputs may have times after its last one
-    order : of the differences
-    """
-
-    def __init__(self, layer: ExpertConstraint, order: int) -> None:
-        super().__init__()
-        self.layer, self.order = layer, order
-
-    @property
-    def fields(self) -> tuple[int, int]:
-        """The numbers of experts and of fields beside the outputs, whose weights are 1."""
-        return self.layer.boxes.count, int(self.layer.settings.lifted)
-
-    def forward(
-        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
-    ) -> ConstraintOutput:
-        """Return the combination that satisfies the equation best."""
-        return self.layer(self._basis(outputs), self._coefficients(instances), generator, guess)
-
-    def squares(
-        self, outputs: Tensor, instances: Instances, generator: torch.Generator, guess: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the sums of squares after the iteration, means over the instances, and the weights."""
-        found, weights = self.layer.squares(self._basis(outputs), self._coefficients(instances), generator, guess)
-        conditions = found["conditions"] + found["faces"]
-        return {"residual": found["residual"].mean(), "conditions": conditions.mean()}, weights
-
-    def _basis(self, outputs: Tensor) -> GridBasis:
-        lattice = self.layer.lattice
-        return GridBasis(outputs[:, : len(lattice.times)], lattice.times, lattice.x, self.order)
-
-    def _coefficients(self, instances: Instances) -> Coefficients:
-        return coefficients_of_instances(instances, self.layer.lattice.x)
-
-
 class SorptionFamily(Family):
     r"""Diffusion with sorption from random starts, on a grid that is even in x and in :math:`s = \sqrt{t / T}`.
 
@@ -127,7 +88,9 @@ class SorptionFamily(Family):
     constraint : its rows and its solve, with ``start="grid"`` and ``coupling="windows"`` by default
     training_solves : iterations in each update, after which the sum of squares is near its least
     duration : T in seconds
-    trained_until : seconds after which training sees neither residual nor conditions; the duration by default
+    trained_until : seconds after which training sees neither residual nor conditions; the duration by default. Experts
+        go on after it as :class:`~sciml.hcmoe.families.grid_experts.ContinuedExperts` do, by ``order`` times at most
+        together; the sum of the outputs of the mode "soft" has not been trained there
     """
 
     terms: ClassVar[tuple[str, ...]] = ("residual", "conditions")
@@ -217,14 +180,17 @@ class SorptionFamily(Family):
         return self.problem.residual(terms, at)
 
     def objective(self, *, experts: bool, training: bool = False) -> GridExperts:
-        """Return the constraint of one expert, or of all."""
-        settings = self.settings
+        """Return the constraint of one expert, or of all, which goes on after the times that training sees."""
+        count, settings = self.experts if experts else (1, 1), self.settings
         if training:
             settings = replace(settings, iteration=replace(settings.iteration, max_solves=self.training_solves))
-        problem, s = self._stated(training)
-        return GridExperts(
-            ExpertConstraint(problem, s, self.y, self.experts if experts else (1, 1), settings), self.order
-        )
+        layer = ExpertConstraint(*self._stated(self.seen), count, settings)
+        if training or self.seen == len(self.s):
+            return GridExperts(layer, self.order)
+        known, alone = replace(settings, start="grid", points=None), (1, count[1])
+        ends = slabs(self.seen, len(self.s), self.order)
+        later = [ExpertConstraint(*self._stated(end), alone, known) for end in ends]
+        return ContinuedExperts(layer, later, self.order)
 
     def compared(self, u: Tensor, case: Mapping[str, Tensor]) -> Tensor:
         """Return u at the times in seconds and the places of a solution, by polynomials of the order of the family."""
@@ -278,19 +244,19 @@ class SorptionFamily(Family):
         return about_errors(errors)
 
     def _lattice(self, training: bool, device: torch.device) -> Lattice:
-        (problem, s), y = self._stated(training), self.y.to(device)
-        return Lattice(problem, s.to(device), y, Boxes(len(s), len(y)), self.settings.weighting)
+        problem, s, y = self._stated(self.seen if training else len(self.s))
+        return Lattice(problem, s.to(device), y.to(device), Boxes(len(s), len(y)), self.settings.weighting)
 
-    def _stated(self, training: bool) -> tuple[SorptionInRootTime, Tensor]:
-        """Return the problem and the times of the grid; in training until half a step after the last one that it sees.
+    def _stated(self, times: int) -> tuple[SorptionInRootTime, Tensor, Tensor]:
+        """Return the problem until so many times, and the grid; until half a step after the last, unless these are all.
 
         So that this one stands for no more than its own share of the time.
         """
-        if not training or self.seen == len(self.s):
-            return self.problem, self.s
+        if times == len(self.s):
+            return self.problem, self.s, self.y
         problem = copy.copy(self.problem)
-        problem.duration = float(self.s[self.seen - 1] + self.s[self.seen]) / 2
-        return problem, self.s[: self.seen]
+        problem.duration = float(self.s[times - 1] + self.s[times]) / 2
+        return problem, self.s[:times], self.y
 
 
 def _require_published(case: Mapping[str, Tensor]) -> None:
