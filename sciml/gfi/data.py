@@ -47,6 +47,7 @@ class ShotMapPairs(LightningDataModule):
     labelled : fraction of the pairs of training whose mask is 1
     seed : of the split, of the order and of what is drawn
     workers : processes that read ahead; 0 reads in this one
+    verify : whether all files are compared with the sums in the manifest before any is used, where there is one
 
     Attributes
     ----------
@@ -67,6 +68,7 @@ class ShotMapPairs(LightningDataModule):
         labelled: float = 1.0,
         seed: int = 0,
         workers: int = 0,
+        verify: bool = False,
     ) -> None:
         super().__init__()
         self.batch_size = whole_number("batch_size", batch_size, at_least=1, error=ConfigError)
@@ -79,6 +81,7 @@ class ShotMapPairs(LightningDataModule):
         number("dropped_traces", dropped_traces, at_least=0, below=1, error=ConfigError)
         number("labelled", labelled, at_least=0, at_most=1, error=ConfigError)
         self.path, self._fractions, self.labelled = path, tuple(fractions), labelled
+        self._verifies = verify
         self.disturbance = Disturbance(flip, number("noise", noise, at_least=0, error=ConfigError), dropped_traces)
 
     @cached_property
@@ -86,7 +89,10 @@ class ShotMapPairs(LightningDataModule):
         """The folder of pairs, opened when it is first needed."""
         from sciml.data.formats.openfwi import ShotFolder
 
-        return ShotFolder(self.path)
+        folder = ShotFolder(self.path)
+        if self._verifies:
+            folder.verify()
+        return folder
 
     @cached_property
     def parts(self) -> dict[Part, np.ndarray]:

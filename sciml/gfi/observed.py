@@ -12,6 +12,7 @@ import numpy as np
 from sciml.data.formats.shot_files import SEGY, read_acquisition, read_values
 from sciml.data.formats.shot_lines import ShotLine
 from sciml.errors import DataFormatError, InputError
+from sciml.gfi.preparing import without_dead_traces
 from sciml.gfi.remarks import INTERPOLATED
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Observed:
     ----------
     windows : (windows, shots, steps, receivers), as the network takes them, see :mod:`sciml.gfi.preparing`
     records : (sections, shots, steps, receivers)
-    acquisition : of the records
+    acquisition : of the records; see :meth:`acquisition_of` for that of one section
     joined : from maps of the windows to those of the sections
     about : numbers on how they were brought there
     wavelet_is_known : whether the records were made with the acquisition's wavelet
@@ -42,6 +43,10 @@ class Observed:
     wavelet_is_known: bool = True
     noise_factor: float = 1.0
     corner: tuple[float, float] = (0.0, 0.0)
+
+    def acquisition_of(self, section: int) -> Acquisition:
+        """Return the acquisition of the records of a section, whose mask leaves out all of its dead traces."""
+        return without_dead_traces(self.acquisition, self.records[section])
 
 
 def read_observed(

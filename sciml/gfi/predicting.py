@@ -37,7 +37,7 @@ from sciml.reference.waves import unrecorded
 from sciml.status import Status
 
 if TYPE_CHECKING:
-    from sciml.gfi.refinement import Refined
+    from sciml.gfi.refinement import Refined, Refinement
     from sciml.reference.waves import Acquisition
     from sciml.training.task import PredictionProgress
 
@@ -66,10 +66,27 @@ class Requests:
         whole_number("refine", self.solves, at_least=0)
         if self.noise is not None:
             number("noise", self.noise, above=0.0, below=1.0, remedy="give a share of the records, 0.05 for 5 %")
+        if self.solves:
+            self.refinement(self.noise, False)
         if self.plot is not None:
             from sciml.plots.style import checked_path
 
             checked_path(self.plot)
+
+    def refinement(self, noise: float | None, unknown_wavelet: bool) -> Refinement:
+        """Return the settings of the refinement.
+
+        Parameters
+        ----------
+        noise : of the records that are compared
+        unknown_wavelet : whether the wavelet is to be found with the map
+        """
+        from sciml.gfi.refinement import Refinement
+
+        try:
+            return Refinement(solves=self.solves, noise=noise, unknown_wavelet=unknown_wavelet)
+        except InputError as error:
+            raise InputError(f"refine={self.solves} cannot be done: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -162,10 +179,10 @@ def write_maps(
 
 def _refined(maps: np.ndarray, observed: Observed, requests: Requests, report: PredictionProgress) -> list[Refined]:
     """Return what the refinements of the maps come to, from the network's maps within the bounds."""
-    from sciml.gfi.refinement import Refinement, refine
+    from sciml.gfi.refinement import refine
 
     noise = None if requests.noise is None else requests.noise * observed.noise_factor
-    settings = Refinement(solves=requests.solves, noise=noise, unknown_wavelet=not observed.wavelet_is_known)
+    settings = requests.refinement(noise, not observed.wavelet_is_known)
     np.clip(maps, settings.slowest, settings.fastest, out=maps)
     found = []
     for place, start in enumerate(maps):
@@ -173,7 +190,7 @@ def _refined(maps: np.ndarray, observed: Observed, requests: Requests, report: P
         def told(done: float, words: str, place: int = place) -> None:
             report((place + done) / len(maps), words)
 
-        found.append(refine(start, observed.records[place], observed.acquisition, settings, progress=told))
+        found.append(refine(start, observed.records[place], observed.acquisition_of(place), settings, progress=told))
     return found
 
 
@@ -196,7 +213,7 @@ def _draw(path: Path, start: np.ndarray, observed: Observed, refined: list[Refin
     from sciml import plots
     from sciml.reference.waves import WaveSolver
 
-    acquisition = observed.acquisition
+    acquisition = observed.acquisition_of(0)
     if not refined:
         plots.velocity_maps_picture({"predicted": start}, acquisition.spacing, path)
         return

@@ -1,17 +1,21 @@
 """Records made ready for a network, which has seen neither noise nor dead traces in its training.
 
-The refinement needs none of this: it compares with the records as they were observed.
+The refinement compares with the records as they were observed, but for the dead traces, which it leaves out.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
 from sciml.errors import InputError
 from sciml.gfi.refinement.bands import Band, signal_response
+
+if TYPE_CHECKING:
+    from sciml.reference.waves import Acquisition
 
 LIVING = 0.5  # share of the traces of a shot that have to be there
 
@@ -27,6 +31,31 @@ class Prepared(NamedTuple):
 
     records: np.ndarray
     interpolated: int
+
+
+def living_traces(records: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Return which traces there are, (shots, receivers): those that the mask does not leave out and that are not zero.
+
+    Parameters
+    ----------
+    records : (shots, steps, receivers)
+    mask : (shots, receivers), False where there is no trace
+    """
+    alive = (records != 0).any(1)
+    return alive if mask is None else alive & mask
+
+
+def without_dead_traces(acquisition: Acquisition, records: np.ndarray) -> Acquisition:
+    """Return the acquisition of records (shots, steps, receivers), whose mask also leaves out the traces of zeros."""
+    alive = living_traces(records, acquisition.mask)
+    return acquisition if alive.all() else replace(acquisition, mask=alive)
+
+
+def declared_traces(acquisition: Acquisition) -> int:
+    """Return the number of traces that the mask of an acquisition does not leave out."""
+    if acquisition.mask is None:
+        return acquisition.shots * acquisition.receiver_count
+    return int(acquisition.mask.sum())
 
 
 def prepared(
@@ -48,9 +77,7 @@ def prepared(
     InputError
         If fewer than half of the traces of a shot are there.
     """
-    alive = (records != 0).any(1)
-    if mask is not None:
-        alive &= mask
+    alive = living_traces(records, mask)
     if noise is not None:
         records = without_noise(np.where(alive[:, None], records, np.float32(0)), noise)
     if alive.all():

@@ -14,12 +14,13 @@ from torch.nn import functional
 
 from sciml.checks import whole_number
 from sciml.errors import InputError
+from sciml.gfi.preparing import declared_traces, without_dead_traces
 from sciml.gfi.refinement.misfit import ShotProblem
 from sciml.gfi.refinement.refined import Refined, assemble
 from sciml.gfi.refinement.refining import Refiner, State
 from sciml.gfi.refinement.settings import Refinement
 from sciml.gfi.refinement.survey import Survey
-from sciml.gfi.remarks import UNRECORDED, remarks
+from sciml.gfi.remarks import DEAD, UNRECORDED, remarks
 from sciml.mesh.series import Series
 from sciml.metrics import SSIM_WINDOW, mean_absolute_error, structural_similarity
 from sciml.reference.waves import unrecorded
@@ -87,6 +88,7 @@ class RefineTask(SolveTask):
         self.register_buffer("ends", torch.zeros(4, dtype=torch.float64))  # misfits, solves, share not seen
         self.register_buffer("outcome", torch.tensor(STATUSES.index(Status.FINISHED)))
         self._refiner: Refiner | None = None
+        self._dead = 0  # traces of zeros that no mask leaves out
         self._given: dict[str, Tensor] = {}
 
     def describe(self) -> str:
@@ -112,7 +114,9 @@ class RefineTask(SolveTask):
             self.found.copy_(torch.from_numpy(start))  # the map until the first block has ended
         given = {"records": shots.records, "start": start, "truth": np.empty(0) if truth is None else truth}
         self._given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in given.items()}
-        problem = ShotProblem(self._given["records"], shots.acquisition, refinement.unknown_wavelet)
+        acquisition = without_dead_traces(shots.acquisition, shots.records)
+        self._dead = declared_traces(shots.acquisition) - declared_traces(acquisition)
+        problem = ShotProblem(self._given["records"], acquisition, refinement.unknown_wavelet)
         self._refiner = Refiner(problem, refinement)
 
     def advance(self, batch: int) -> dict[str, Tensor | float]:
@@ -161,13 +165,13 @@ class RefineTask(SolveTask):
         return {**self._map_errors(), **numbers, **fit_outcomes.columns(self._status)}
 
     def run_metrics(self, history: list[dict[str, Any]]) -> dict[str, float]:
-        """Return :meth:`metrics`, and the share of the depth below which no wave is back before the records end."""
+        """Return :meth:`metrics`, the share of the depth below which no wave is back in time, and the dead traces."""
         share = unrecorded(self.found[None], self._refiner.problem.acquisition)
-        return {**self.metrics(), UNRECORDED: share}
+        return {**self.metrics(), UNRECORDED: share, **({DEAD: float(self._dead)} if self._dead else {})}
 
     @classmethod
     def remarks(cls, metrics: Mapping[str, float]) -> list[str]:
-        """Return sentences about a search that found no step, cells not seen, and records that are too short."""
+        """Return sentences about dead traces, how the search ended, cells not seen, and records that are too short."""
         return remarks(metrics)
 
     def draw_history(self, history: list[dict[str, Any]], path: Path) -> None:
@@ -191,7 +195,7 @@ class RefineTask(SolveTask):
         plots.sensing_picture(self.seen.cpu().numpy(), spacing, figures / "illumination.png")
         if self._refiner is not None:
             observed = self._refiner.problem.observed
-            modelled = self._refiner.modelled(self.found.cpu().numpy())
+            modelled = self._refiner.modelled(self.found.cpu().numpy()) * self._refiner.problem.traces
             gathers = {"observed": observed, "modelled": modelled, "residual": observed - modelled}
             arrays = {name: records.numpy() for name, records in gathers.items()}
             plots.gathers_picture(arrays, self._refiner.problem.acquisition.time_step, figures / "gathers.png")

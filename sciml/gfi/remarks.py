@@ -8,7 +8,8 @@ from sciml.training import fit_outcomes
 
 UNSEEN = 0.2  # share of the cells that the data do not see, from which the user is told
 UNFITTED = 0.5  # of the energy of the records, at which a map explains less than half of them
-INTERPOLATED = "interpolated"  # the number of dead traces
+INTERPOLATED = "interpolated"  # the number of dead traces that the network was given interpolated
+DEAD = "dead_traces"  # the number of those that the mask does not leave out
 UNRECORDED = "unrecorded"  # the share of the depth below which no wave is back in time
 
 
@@ -28,8 +29,10 @@ def remarks(numbers: Mapping[str, float]) -> list[str]:
     if count := numbers.get(INTERPOLATED):
         told.append(
             f"the number of traces that are zero, or that the mask leaves out, is {count:.0f}; the network was given "
-            "these interpolated between their neighbours. The refinement leaves out those of the mask alone."
+            "these interpolated between their neighbours, and a refinement leaves them out."
         )
+    if count := numbers.get(DEAD):
+        told.append(f"the number of traces that are zero, and are therefore left out of the misfit, is {count:.0f}.")
     if numbers.get("misfit", 0.0) > UNFITTED:
         told.append(
             f"the records of the map are not those observed: the difference has {numbers['misfit']:.0%} of their "

@@ -204,8 +204,9 @@ class InversionTask(SeismicTask):
         plot : picture of the map (.png, .pdf, .svg); of a refined one with start, illumination and gathers
         """
         geometry, picture = (None if name is None else Path(name) for name in (acquisition, plot))
+        requests = Requests(refine, noise, geometry, picture)
         network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation))
-        return predict_maps(network, source, output, Requests(refine, noise, geometry, picture), progress)
+        return predict_maps(network, source, output, requests, progress)
 
 
 class ModellingTask(SeismicTask):

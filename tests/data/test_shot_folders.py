@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
 import pickle
 import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from sciml.data import convert, open_dataset
 from sciml.data.formats import damaged_files
 from sciml.data.formats.openfwi import ShotFolder
-from sciml.data.formats.shot_manifest import read_manifest
+from sciml.data.formats.shot_manifest import Manifest, read_manifest
 from sciml.errors import DataFormatError, InputError
 from sciml.reference.waves import Acquisition
 from tests.data import shot_folders
@@ -97,8 +100,12 @@ def test_a_changed_byte_is_found_on_request(tmp_path: Path, in_process) -> None:
         file.write(b"\x01")
     (sentence,) = damaged_files(open_dataset(tmp_path))
     assert re.search(r"data10\.npy has changed since it was written: its sha256 is \w{12}\.\.\., expected", sentence)
-    code, _, said = in_process("data", "check", tmp_path)
-    assert code == 2 and "data10.npy has changed" in said
+    with pytest.raises(DataFormatError, match=r"data10\.npy has changed"):
+        ShotFolder(tmp_path).verify()
+    for words in (("check", tmp_path), ("convert", tmp_path, tmp_path / "set.h5")):
+        code, _, said = in_process("data", *words)
+        assert code == 2 and "data10.npy has changed" in said
+    assert not (tmp_path / "set.h5").exists()
 
 
 def _resave(path: Path, change) -> None:
@@ -215,9 +222,17 @@ def test_records_that_are_not_finite_are_refused_by_the_number_of_the_map(tmp_pa
         ({"part": (0, 9)}, "says that maps 0 to 8 of 5 are here"),
         ({"version": 2}, "is of version 2, expected 1; update sciml"),
         ({"seed": "one"}, "seed is 'one', expected a whole number"),
-        ({"sha256": {"data/data9.npy": ""}}, r"data/data10\.npy is not in the manifest"),
+        ({"seed": -1}, r"manifest\.json: the seed is -1, expected a whole number from 0 to"),
+        ({"maps": 0}, r"the number of maps is 0, expected a whole number from 1 to"),
+        ({"maps_sha256": "ab"}, "maps_sha256 is 'ab', expected 64 hexadecimal digits"),
         (
-            {"sha256": {f"{n}/{n}{k}.npy": "" for n in ("data", "model") for k in (9, 10, 11)}},
+            {"sha256": {"../data9.npy": 64 * "0"}},
+            r"the sum of a file '\.\./data9\.npy', expected one of records or maps",
+        ),
+        ({"sha256": {"data/data9.npy": 64 * "g"}}, r"the sha256 of data/data9\.npy is 'gg.*expected 64 hexadecimal"),
+        ({"sha256": {"data/data9.npy": 64 * "0"}}, r"data/data10\.npy is not in the manifest"),
+        (
+            {"sha256": {f"{n}/{n}{k}.npy": 64 * "0" for n in ("data", "model") for k in (9, 10, 11)}},
             "data11.npy of the .* missing",
         ),
     ],
@@ -240,10 +255,43 @@ def test_records_that_are_zero_everywhere_are_refused_by_the_number_of_the_map(t
 
 
 def test_a_manifest_reads_as_it_was_written(tmp_path: Path) -> None:
-    written = shot_folders.write_manifest(tmp_path, part=(1, 5), maps_sha256="ab")
+    known = shot_folders.acquisition().as_dict()
+    written = Manifest("made", 3, 5, known, (1, 5), 64 * "a", {"data/data1.npy": 64 * "0"})
+    written.write(tmp_path)
     found = read_manifest(tmp_path)
     assert found == written and found.shot_by().as_dict() == shot_folders.acquisition().as_dict()
     assert read_manifest(tmp_path / "elsewhere") is None
+
+
+ODD = (-1, 0, 2**64, 1e308, 0.5, True, None, "", "\0", "a/../b", [], [1], [0, 0], {}, {"x": 1}, [[[]]])
+
+
+def test_a_manifest_with_any_value_in_any_place_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Each value of the manifest and of what it holds replaced by each of several that it cannot be, or may be."""
+    shot_folders.write(tmp_path)
+    shot_folders.write_manifest(tmp_path, part=[0, 5], maps_sha256=64 * "0")
+    file = tmp_path / "manifest.json"
+    original = json.loads(file.read_text())
+    outcomes = {"read": 0, "refused": 0}
+    for outer in original:
+        inside = list(original[outer]) if isinstance(original[outer], dict) else [None]
+        for inner, odd in product(inside, ODD):
+            changed = copy.deepcopy(original)
+            if inner is None:
+                changed[outer] = odd
+            else:
+                changed[outer][inner] = odd
+            file.write_text(json.dumps(changed))
+            try:
+                found = ShotFolder(tmp_path).manifest
+            except DataFormatError as error:
+                assert str(file) in str(error) or str(tmp_path) in str(error)
+                outcomes["refused"] += 1
+                continue
+            outcomes["read"] += 1
+            assert type(found.seed) is int and found.seed >= 0 and found.bounds == (0, found.maps) == (0, 5)
+            assert all(len(each) == 64 for each in found.sums.values()) and isinstance(found.command, str)
+    assert outcomes["refused"] > 10 * outcomes["read"] > 0
 
 
 def test_mutated_folders_are_read_or_refused_in_a_sentence(tmp_path: Path) -> None:

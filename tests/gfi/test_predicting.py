@@ -148,6 +148,28 @@ def test_noise_and_dead_traces_are_mended_for_the_network_and_not_for_the_refine
     assert "interpolated" not in predicted(network(), tmp_path, source="whole.npy")[1]
 
 
+def test_traces_of_zeros_are_left_out_of_a_refinement_as_if_a_mask_said_so(tmp_path: Path) -> None:
+    records = recorded(acquisition())
+    broken = np.stack([records, records])
+    broken[1, :, :, [7, 12]] = 0.0
+    np.save(tmp_path / "shots.npy", broken)
+    kept = Network(lambda given: torch.from_numpy(truth()).expand(len(given), 1, CELLS, CELLS), acquisition(), 1.0)
+    alive = np.ones((3, CELLS), bool)
+    alive[:, [7, 12]] = False
+    observed = read_observed(tmp_path / "shots.npy", None, acquisition(), float(records.std()))
+    assert observed.acquisition_of(0).mask is None and np.array_equal(observed.acquisition_of(1).mask, alive)
+    # The records of the true map are those observed, which zeros under no mask would contradict.
+    assert predicted(kept, tmp_path, Requests(solves=5))[1]["start_misfit"] < 1e-4
+    made = acquisition()
+    line = write(tmp_path, broken[1], made)
+    start = Network(lambda given: torch.from_numpy(truth() + 60.0)[None, None], made, float(records.std()))
+    zeros = predicted(start, tmp_path, replace(line, solves=5), "line.npy")
+    masked = predicted(
+        start, tmp_path, replace(write(tmp_path, broken[1], replace(made, mask=alive)), solves=5), "line.npy"
+    )
+    assert np.array_equal(zeros[0], masked[0]) and zeros[1] == masked[1] and zeros[1]["interpolated"] == 6
+
+
 def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp_path: Path) -> None:
     start = truth() + 100.0 * np.sin(np.arange(CELLS) / 4)[:, None]
     made = acquisition().scaled(2.0)
@@ -205,6 +227,7 @@ def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path)
     for options, words in {
         (0, 5.0): "noise.*a share of the records",
         (-1, None): "refine",
+        (3, None): "refine=3 cannot be done: the number of solves is 3, expected a whole number of at least 5",
         (0, None, None, tmp_path / "map.bmp"): "unknown format",
     }.items():
         with pytest.raises(InputError, match=words):

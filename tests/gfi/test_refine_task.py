@@ -134,6 +134,17 @@ def test_before_the_first_block_has_ended_the_map_is_the_start(folder, tmp_path,
     np.testing.assert_array_equal(found, np.load(folder / "start.npy").reshape(SHAPE))
 
 
+def test_traces_of_zeros_are_left_out_and_told(folder, tmp_path):
+    mine = shutil.copytree(folder, tmp_path / "files")
+    broken = np.load(mine / "shots.npy")
+    broken[0, :, 2] = 0.0
+    np.save(mine / "shots.npy", broken)
+    few = {"refinement": {"solves": 5, "stages": [{}]}, "blocks": 1}
+    found = train(inversion(mine, start=str(mine / "truth.npy"), **few), tmp_path / "run")["metrics"]
+    assert found["dead_traces"] == 1 and found["start_misfit"] < 1e-6  # zeros would differ by a tenth of the energy
+    assert any("traces that are zero" in remark for remark in RefineTask.remarks(found))
+
+
 def test_records_that_changed_are_not_resumed(folder, tmp_path, monkeypatch):
     mine = shutil.copytree(folder, tmp_path / "files")
     with stopped_after(1, monkeypatch):

@@ -15,6 +15,7 @@ from sciml.gfi.remarks import UNSEEN, remarks
     ("numbers", "words"),
     [
         ({"interpolated": 12.0}, "is 12; the network was given these interpolated"),
+        ({"dead_traces": 3.0}, "left out of the misfit, is 3"),
         ({"at_limit": 1.0}, "the solves were used up"),
         ({"stalled": 1.0}, "the misfit hardly fell any further"),
         ({"unseen": UNSEEN + 0.05}, "hardly change with 25% of the cells"),

@@ -276,6 +276,8 @@ def test_predicted_maps_are_refined_where_that_is_asked_for(run: Path, tmp_path:
     assert np.allclose(fields["velocity"], np.clip(fields["start"], 1500, 4500) + 100)
     with pytest.raises(InputError, match=r"noise.*a share of the records"):
         task.predict_file(tmp_path / "one.npy", tmp_path / "map.npy", noise=10)
+    with pytest.raises(InputError, match="refine=3 cannot be done"):  # before the file is looked for
+        task.predict_file(tmp_path / "absent.npy", tmp_path / "map.npy", refine=3)
 
 
 def test_a_line_in_segy_is_brought_to_the_network(run: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from sciml.data.formats.dataset import Dataset
 from sciml.data.formats.description import Description
 from sciml.data.formats.detect import open_dataset
+from sciml.data.formats.inspect import check_files
 from sciml.data.formats.places import VaryingTimes, same_place
 from sciml.data.formats.writer import DatasetWriter
 from sciml.errors import InputError
@@ -45,6 +46,7 @@ def convert(
     Raises
     ------
     InputError : the data sets do not fit together, or parts are missing or given twice
+    DataFormatError : a file has changed since its checksum was taken
     """
     if not sources:
         raise InputError("there is nothing to convert; give at least one data set.")
@@ -52,6 +54,8 @@ def convert(
         raise InputError(f"{target} is a source and the target; choose another name for the result.")
     datasets = _ordered([open_dataset(source) for source in sources])
     about = _joined(datasets)
+    for dataset in datasets:
+        check_files(dataset)
     done = 0
     with DatasetWriter(target, about, compress=compress) as writer:
         for dataset in datasets:

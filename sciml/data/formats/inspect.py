@@ -93,6 +93,24 @@ def damaged_files(dataset: Dataset) -> list[str]:
         return folder.damage() if isinstance(folder, ShotFolder) else []
 
 
+def check_files(dataset: Dataset) -> None:
+    """Refuse a folder of which a file is not the one of which the manifest has the sum.
+
+    Parameters
+    ----------
+    dataset : in any layout; others have checksums inside, which are checked as they are read
+
+    Raises
+    ------
+    DataFormatError
+        If a file has changed since it was written; the sentence names it.
+    """
+    with dataset:
+        folder = dataset.handle()
+        if isinstance(folder, ShotFolder):
+            folder.verify()
+
+
 def inspect(
     path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
 ) -> tuple[Dataset, list[FieldReport]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.checks import known_names
+from sciml.checks import known_names, whole_number
 from sciml.config_errors import Where
 from sciml.data.formats.access import text
 from sciml.data.formats.description import DataField, Description
@@ -97,6 +97,8 @@ def read_plain(file: Any, *, named: bool) -> dict[str, Any]:
     _check_once("fields", [entry["name"] for entry in plain["fields"]])
     _check_once("parameters", plain["parameters"])
     _check_part(plain["part"], plain["trajectories"])
+    if plain["seed"] is not None:
+        whole_number("the seed of the description", plain["seed"], at_least=0, error=DataFormatError)
     return plain
 
 

@@ -214,6 +214,18 @@ class ShotFolder:
             if found[name] != sums[name]
         ]
 
+    def verify(self) -> None:
+        """Read all files that have a sum in the manifest, and compare.
+
+        Raises
+        ------
+        DataFormatError
+            If one has changed since it was written; the sentence names it.
+        """
+        if faults := self.damage():
+            more = f" And {len(faults) - 1} more files have changed." if len(faults) > 1 else ""
+            raise DataFormatError(faults[0] + more)
+
     def close(self) -> None:
         """Do nothing; the maps of files into memory end with this object."""
 

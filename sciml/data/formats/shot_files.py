@@ -58,6 +58,11 @@ class Pair:
         return tuple(map(int, re.findall(r"\d+", self.data)))
 
 
+def is_of_pair(name: str) -> bool:
+    """Return whether a file in a folder is one of shot records or of velocity maps, by its name."""
+    return bool(_RECORDS.fullmatch(name) or _MAPS.fullmatch(name))
+
+
 def pairs_in(folder: Path) -> list[Pair]:
     """Return the pairs of files in a folder, in the order of their numbers.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sciml import strict_json
 from sciml.atomic import write_text
-from sciml.config_errors import Where
+from sciml.checks import whole_number
+from sciml.config_errors import Where, shorten
+from sciml.data.formats.shot_files import is_of_pair
 from sciml.errors import DataFormatError, InputError
 from sciml.typed_values import TypedValues
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 VERSION = 1
+LARGEST = 2**63 - 1  # of seeds and numbers of maps
+_SUM = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class Manifest:
     maps_sha256 : that of the file from which the maps came; empty where they were generated
     sha256 : by file, as ``data/data1.npy``; a file that is missing here is not complete
     version : of this layout
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, a sum is none, a file is none of shot records or velocity maps, or the acquisition
+        is none.
     """
 
     command: str
@@ -44,6 +55,22 @@ class Manifest:
     maps_sha256: str = ""
     sha256: dict[str, str] | None = None
     version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise InputError(f"it is of version {self.version}, expected {VERSION}; update sciml.")
+        whole_number("the seed", self.seed, at_least=0, at_most=LARGEST)
+        whole_number("the number of maps", self.maps, at_least=1, at_most=LARGEST)
+        first, stop = self.bounds
+        if not 0 <= first < stop <= self.maps:
+            raise InputError(f"it says that maps {first} to {stop - 1} of {self.maps} are here.")
+        for name, value in self.sums.items():
+            if not is_of_pair(name):
+                raise InputError(f"it has the sum of a file {shorten(name)}, expected one of records or maps.")
+            _check_sum(f"the sha256 of {name}", value)
+        if self.maps_sha256:
+            _check_sum("maps_sha256", self.maps_sha256)
+        self.shot_by()
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -56,13 +83,7 @@ class Manifest:
         return self.sha256 or {}
 
     def shot_by(self) -> Acquisition:
-        """Return the acquisition of all shots.
-
-        Raises
-        ------
-        InputError
-            If what the manifest holds is none.
-        """
+        """Return the acquisition of all shots."""
         from sciml.reference.waves import Acquisition
 
         return Acquisition.from_dict(self.acquisition)
@@ -94,11 +115,14 @@ def read_manifest(folder: Path) -> Manifest | None:
         plain = TypedValues(Where(str(path))).check(Manifest, given, "a manifest")
     except InputError as error:
         raise DataFormatError(str(error)) from error
-    if plain["version"] != VERSION:
-        raise DataFormatError(f"{path} is of version {plain['version']}, expected {VERSION}; update sciml.")
     plain["part"] = None if plain["part"] is None else tuple(plain["part"])
-    manifest = Manifest(**plain)
-    first, stop = manifest.bounds
-    if not 0 <= first < stop <= manifest.maps:
-        raise DataFormatError(f"{path} says that maps {first} to {stop - 1} of {manifest.maps} are here.")
-    return manifest
+    try:
+        return Manifest(**plain)
+    except InputError as error:
+        raise DataFormatError(f"{path}: {error}") from error
+
+
+def _check_sum(name: str, value: str) -> None:
+    """Refuse what is no sha256."""
+    if not _SUM.fullmatch(value):
+        raise InputError(f"{name} is {shorten(value)}, expected 64 hexadecimal digits.")
