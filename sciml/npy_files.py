@@ -18,19 +18,16 @@ from typing import IO
 import numpy as np
 
 from sciml.errors import DataFormatError
+from sciml.memory import GIBIBYTE, machine_memory
 from sciml.regular_files import open_regular
 
-GIBIBYTE = 2**30
 # Deflate cannot expand by more than 1032; a zip member that promises more does not hold what it promises.
 DEFLATE_RATIO = 1032
 
 
 def memory_limit() -> int:
-    """Return the bytes that one file may expand to: half of the machine's memory, 8 GiB where that is unknown."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return 8 * GIBIBYTE
+    """Return the bytes that one file may expand to: half of the machine's memory."""
+    return machine_memory() // 2
 
 
 def check_expanded_size(size: int) -> None:

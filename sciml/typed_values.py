@@ -45,6 +45,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from sciml.config_classes import ClassList, shipped_classes
 from sciml.config_errors import Where, in_words, members, shorten
 from sciml.errors import ConfigError, DataFormatError, InputError, MeshFileError, SciMLError
+from sciml.memory import shortage
 from sciml.user_modules import blame
 
 NAMED = ("class_path", "init_args")
@@ -132,6 +133,8 @@ class TypedValues:
         except SciMLError:
             raise
         except _REFUSALS as error:
+            if (lack := shortage(error)) is not None:
+                raise self.where.error(key, f"{key} {lack}; choose smaller numbers") from error
             reason = _cut(blame(error) or " ".join(str(error).split())) or type(error).__name__
             raise self.where.error(key, f"{key} is refused by {cls.__name__}: {reason}") from error
 

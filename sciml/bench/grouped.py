@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from sciml.bench.benchmark import Benchmark
 from sciml.bench.frame import Case, Group, Row, quantity
 from sciml.bench.headline import Competitor, Headline
 from sciml.bench.report import DASH, Check, Section, markdown, seconds_shown, shown, span
@@ -55,6 +57,28 @@ class Groups:
     def peers(self) -> dict[str, str]:
         """The optional peers, each with the group that it adds."""
         return {group.peer: group.name for group in self.groups if group.peer}
+
+    def benchmark(self, **given: Any) -> Benchmark:
+        """Return the benchmark of these groups.
+
+        Parameters
+        ----------
+        given : what does not follow from the groups, as :class:`~sciml.bench.benchmark.Benchmark` takes it: ``title``,
+            ``quick_note``, ``measured_code``, ``packages``, and what is to differ, such as ``legend``
+        """
+        own = {
+            "name": self.name,
+            "groups": self.titles,
+            "plan": Plan(),
+            "quick": QUICK,
+            "jobs": self.jobs,
+            "checks": self.checks,
+            "sections": self.sections,
+            "headlines": self.headlines,
+            "legend": legend,
+            "optional_peers": self.peers,
+        }
+        return Benchmark(**{**own, **given})
 
     def jobs(self, plan: Plan, peers: Collection[str] = ()) -> list[Job]:
         """Return every job of the plan, group by group, with those of some optional peers.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lightning
 import torch
@@ -37,6 +38,9 @@ class GraphClassification(Task):
     classes : number of classes
     label_smoothing : share of the target that is spread over all classes, at least 0 and less than 1
     """
+
+    units: ClassVar[Mapping[str, str]] = {"cross_entropy": "nats"}
+    sample_name: ClassVar[str] = "graph"
 
     def __init__(self, model: GraphModel, tags: int, classes: int = 2, label_smoothing: float = 0.0) -> None:
         super().__init__()

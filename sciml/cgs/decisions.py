@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lightning
 import numpy as np
@@ -169,6 +169,9 @@ class ValueIteration(Task):
     ----------
     model : gives the values of the nodes
     """
+
+    units: ClassVar[Mapping[str, str]] = {"mse": "value²"}
+    sample_name: ClassVar[str] = "graph"
 
     def __init__(self, model: GraphModel) -> None:
         super().__init__()

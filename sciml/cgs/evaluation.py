@@ -28,11 +28,13 @@ def errors_by_set(task: Task, sets: Mapping[str, Sequence[Batch]]) -> dict[str, 
     """
     task.eval()
     found: dict[str, float] = {}
+    task.evaluated = 0
     for done, (name, batches) in enumerate(sets.items()):
         task.tell("evaluating", done / len(sets))
         with torch.no_grad():
             errors = [(task.validate(batch.to(task.device)), batch.num_graphs) for batch in batches]
         total = sum(count for _, count in errors)
+        task.evaluated += total
         for key in errors[0][0]:
             found[f"{key}_{name}"] = sum(float(each[key]) * count for each, count in errors) / total
     return found

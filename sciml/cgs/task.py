@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lightning
 import numpy as np
@@ -69,6 +70,9 @@ class GraphSolver(Task):
     """
 
     log_unit: Tensor
+
+    units: ClassVar[Mapping[str, str]] = {"mse": "pressure²", "mse_of_mean": "pressure²"}
+    sample_name: ClassVar[str] = "graph"
 
     def __init__(self, features: Features, model: GraphModel, target: Target = "pressure", ridge: float = 0.0) -> None:
         super().__init__()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciml.cli.frame import verb_app
 from sciml.cli.runs import ModuleOption
 from sciml.cli.streams import say
+
+if TYPE_CHECKING:
+    from sciml.training.config import Config
 
 app = verb_app("Evaluate a trained task on held-out data.")
 
@@ -46,5 +49,14 @@ def evaluate(
         print_json(found.metrics)
         return
     print_metrics(found.metrics, found.config, title=run)
+    if found.samples is not None:
+        say(f"means over {found.samples}{of_data(data, found.config)}")
     for note in found.notes:
         say(f"note: {note}")
+
+
+def of_data(data: Path | None, config: Config) -> str:
+    """Return where the samples are, in words; nothing where they are in no file."""
+    given = config.values["data"] or {"init_args": {}}
+    path = data or given["init_args"].get("path")
+    return "" if path is None else f" of {path}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from typer.core import TyperGroup
 from sciml.atomic import is_full
 from sciml.cli.streams import complain, open_streams, printable, say, show_notices, silence
 from sciml.errors import DivergenceError, PoorFitError, SciMLError
+from sciml.memory import shortage
 
 # Verb -> (module, one line of help), in the order of `sciml --help`. The module is imported only when its verb is used.
 VERBS: dict[str, tuple[str, str]] = {
@@ -116,20 +116,10 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return " ".join(["interrupted", *map(str, error.args)]), INTERRUPTED
     if isinstance(error, SciMLError):
         return str(error), FAILED if isinstance(error, DivergenceError | PoorFitError) else WRONG_USAGE
-    if lacks_memory(error):
-        asked = re.search(r"tried to allocate (\d+) bytes", str(error))  # by torch, whose words are for its developers
-        detail = f"{int(asked[1]) / 2**30:.3g} GiB at once" if asked else str(error).partition("\n")[0]
-        told = f" ({detail})" if detail else ""
-        return f"this needs more memory than is available{told}; choose a smaller problem", WRONG_USAGE
+    if (lack := shortage(error)) is not None:
+        return f"this {lack}; choose a smaller problem, network or batch", WRONG_USAGE
     named = explain_file(error) if isinstance(error, OSError) else None
     return named or explain_own_code(error)
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Return whether there was not enough memory; torch, which may not be loaded here, raises RuntimeErrors then."""
-    of_torch = ("can't allocate memory", "Storage size calculation overflowed")
-    is_of_torch = isinstance(error, RuntimeError) and any(words in str(error) for words in of_torch)
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_of_torch
 
 
 def explain_own_code(error: BaseException) -> tuple[str, int] | None:

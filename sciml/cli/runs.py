@@ -275,12 +275,11 @@ def print_metrics(metrics: Mapping[str, float], config: Config, title: str | Non
     others = of_the_problem(config.values, config.task_class.states_problem) if paper else []
     theirs = {} if others else paper.get("metrics") or {}
     names = list(dict.fromkeys([*metrics, *theirs]))
-    if theirs:
-        print_table(
-            ["quantity", "ours", "paper"], [(name, metrics.get(name), theirs.get(name)) for name in names], title
-        )
-    else:
-        print_table(["quantity", "ours"], list(metrics.items()), title)
+    columns = {"ours": metrics, "paper": theirs, "unit": config.task_class.units_of(names)}
+    columns = {title: values for title, values in columns.items() if values}
+    print_table(
+        ["quantity", *columns], [(name, *(values.get(name) for values in columns.values())) for name in names], title
+    )
     if others:
         say(f"paper: no numbers for this problem (changed: {', '.join(others)})")
     elif paper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import lightning
@@ -62,6 +63,7 @@ class MultigridTask(Task):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
+    units: ClassVar[Mapping[str, str]] = {"iterations": "iterations"}
 
     def __init__(self, hidden: int = 16, intervals: bool = True, steps: int = 5) -> None:
         super().__init__()

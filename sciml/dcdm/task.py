@@ -87,7 +87,9 @@ class DirectionTask(Task):
             iterations[f"{name}_cg"] = float(reference.iterations)
             ratios[kind] = max(ratios.get(kind, 0.0), ours.iterations / reference.iterations)
         result = {"ratio": ratios.pop("trained")} | {f"{kind}_ratio": value for kind, value in ratios.items()}
-        return result | super().evaluate(data) | iterations
+        result |= super().evaluate(data)
+        self.evaluated = None  # the first numbers are those of systems, no means over samples
+        return result | iterations
 
     def predict_file(
         self, source: Path, output: Path, *, rtol: float = 1e-6, progress: PredictionProgress | None = None

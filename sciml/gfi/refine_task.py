@@ -61,6 +61,7 @@ class RefineTask(SolveTask):
     epoch_name: ClassVar[str] = "block"
     watched: ClassVar[tuple[str, ...]] = ("loss/misfit",)
     states_problem: ClassVar[tuple[str, ...]] = ("shots", "problem", "start", "truth")
+    units: ClassVar[Mapping[str, str]] = {"mean_absolute_error": "m/s", "structural_similarity": "of 1"}
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ from sciml.gfi.networks.baselines import AutoLinear
 from sciml.gfi.predicting import Network, Requests, predict_maps
 from sciml.gfi.remarks import remarks
 from sciml.gfi.stored_acquisition import StoredAcquisition
+from sciml.memory import check_memory
 from sciml.metrics import structural_similarity
 from sciml.reference.layered_maps import HIGHEST, LOWEST
 from sciml.training.task import PredictionProgress, Task
@@ -45,6 +47,13 @@ class SeismicTask(Task):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true", "bf16-mixed")
+    units: ClassVar[Mapping[str, str]] = {
+        "mae": "m/s",
+        "ssim": "of 1",
+        "ssim_legacy": "of 1",
+        "records_mae": "deviations",
+    }
+    sample_name: ClassVar[str] = "pair"
 
     trained_on: Tensor
 
@@ -59,8 +68,12 @@ class SeismicTask(Task):
         self.register_buffer("trained_on", torch.zeros((), dtype=torch.int64))
 
     def check_data(self, data: lightning.LightningDataModule) -> None:
-        """Refuse other data than pairs of records and maps, and pairs whose shapes are not those of the network."""
-        self.stored_acquisition.check(_pairs(data).folder.acquisition)
+        """Refuse other data than pairs, pairs of other shapes than the network's, and batches beyond the memory."""
+        pairs = _pairs(data)
+        self.stored_acquisition.check(pairs.folder.acquisition)
+        size = min(pairs.batch_size, pairs.folder.count)
+        bytes_of_pair = 4 * (prod(pairs.folder.record_shape) + prod(pairs.folder.map_shape))
+        check_memory(f"a batch of {size} pairs takes", size * bytes_of_pair, "lower data.init_args.batch_size")
 
     def setup(self, stage: str) -> None:
         """Take scales, acquisition and fingerprint from the data of the training before the first epoch.

@@ -25,7 +25,8 @@ import scipy.sparse as sp
 from sciml.checks import real_array, whole_array
 from sciml.errors import DataFormatError, InputError, SciMLError
 from sciml.linalg.validation import DIRICHLET, FLUID, SOLID
-from sciml.npy_files import GIBIBYTE, check_expanded_size, memory_limit
+from sciml.memory import GIBIBYTE
+from sciml.npy_files import check_expanded_size, memory_limit
 
 # Text of numbers shrinks by 5 to 50 when compressed; beyond this it is not a matrix.
 TEXT_RATIO = 500

@@ -1,4 +1,4 @@
-"""A limit on what torch allocates while objects are built from a file that somebody else wrote.
+"""Limits on what torch allocates while objects are built: from a file that somebody else wrote, and from one's own.
 
 A card that asks for a network of 10^9 layers, or of 10^9 units, must end in a sentence and not in a full memory. The
 limit is checked *before* each operation, from the sizes it is asked for, so nothing of that size ever exists.
@@ -17,10 +17,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sciml.errors import CheckpointError
+from sciml.memory import check_memory
 
+COPIES = 4  # of the weights that a training on the CPU keeps: themselves, their gradients, and two moments
 MOST_OPERATIONS = 20_000  # a network is built with some hundred
 _aten = torch.ops.aten
 _ROWS_AND_COLUMNS = (_aten.eye, _aten.tril_indices, _aten.triu_indices)  # the second number is the first by default
@@ -42,6 +45,34 @@ def limited_allocation(elements: int) -> Iterator[None]:
     """
     with _Limit(elements):
         yield
+
+
+@contextmanager
+def fitting_parameters() -> Iterator[None]:
+    """Refuse modules whose parameters would not fit into the memory of the machine when they are trained.
+
+    Each layer is asked before its parameters get values: until then the system has only promised their memory.
+
+    Raises
+    ------
+    InputError
+        If they would need more.
+    """
+    copies = 1 if torch.cuda.is_available() else COPIES
+    total = 0
+
+    def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        nonlocal total
+        if parameter is not None:
+            total += copies * parameter.numel() * parameter.element_size()
+            remedy = "choose a smaller network"
+            check_memory("the weights of the network and what the training keeps beside them take over", total, remedy)
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class _Limit(TorchDispatchMode):

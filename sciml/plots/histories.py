@@ -55,12 +55,14 @@ def training_history(
     *,
     unit: str = "epoch",
     title: str = "Convergence history",
+    units: Mapping[str, str] | None = None,
 ) -> None:
     """Draw the errors and the terms of the loss over the epochs of a run, and write the picture.
 
-    Terms of the loss, errors in validation and other numbers have different units: each kind, which is the part of a
-    name in front of the slash, has a panel of its own. What never changes, such as the error of a baseline, is a dashed
-    line; values that are not positive are gaps, and names without any other are left out.
+    Terms of the loss, errors in validation and other numbers are of different kinds: each kind, which is the part of a
+    name in front of the slash, has a panel of its own, and so has each unit of a kind. What never changes, such as the
+    error of a baseline, is a dashed line; values that are not positive are gaps, and names without any other are left
+    out.
 
     Parameters
     ----------
@@ -69,16 +71,19 @@ def training_history(
     names : of those to draw; by default all that some row has
     unit : what an epoch is called on the axis; of others than epochs, the numbers are shown without their prefix
     title : one line
+    units : of the numbers, by their whole names; none for plain numbers
     """
-    kinds: dict[str, list[str]] = {}
+    units = units or {}
+    kinds: dict[tuple[str, str], list[str]] = {}
     for name in names or dict.fromkeys(name for row in rows for name in row if "/" in name):
         if any(float(row.get(name, 0.0)) > 0.0 for row in rows):
-            kinds.setdefault(name.partition("/")[0], []).append(name)
+            kinds.setdefault((name.partition("/")[0], units.get(name, "")), []).append(name)
     count = max(len(kinds), 1)
     figure = Figure(figsize=(7.0, 4.4 if count == 1 else 0.6 + 2.6 * count), layout="constrained")
     panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    for axes, members in zip(panels, kinds.values(), strict=False):
+    for axes, ((_, counted_in), members) in zip(panels, kinds.items(), strict=False):
         draw_over_epochs(axes, rows, {name: name if unit == "epoch" else name.partition("/")[2] for name in members})
+        axes.set_ylabel(counted_in)
     for axes in panels:
         tidy(axes)
     panels[-1].set(xlabel=unit)

@@ -24,6 +24,7 @@ DECADES = 3.0  # of the illumination that are told apart
 WIDTH = 4.2  # inches, of a panel
 GAIN = 2  # power of the time, by which samples of gathers are multiplied
 TIME = "time t [s], amplitudes times t²"
+ROUNDING = 1e-14  # misfit of records in single precision that differ by rounding alone
 
 
 @own_look
@@ -204,7 +205,7 @@ def misfit_picture(
     Parameters
     ----------
     solves : rising
-    misfits : of records, positive, each in the band of its stage
+    misfits : of records, each in the band of its stage; those below the rounding of records are drawn there
     stages : by which rows are grouped
     path : .png, .pdf or .svg
     errors : mean absolute ones of the map, in m/s
@@ -219,6 +220,7 @@ def misfit_figure(
     """Return the figure of `misfit_picture`."""
     x = real_array("the solves", solves, shape=("n",))
     y, groups = (real_array(name, given, shape=(len(x),)) for name, given in (("misfits", misfits), ("stages", stages)))
+    y = np.maximum(y, ROUNDING)  # a logarithmic axis has no place for zero
     figure = Figure(figsize=((1 if errors is None else 2) * PANEL[0], PANEL[1]), layout="constrained")
     panels = figure.subplots(1, 1 if errors is None else 2, squeeze=False)[0]
     for number, stage in enumerate(np.unique(groups)):

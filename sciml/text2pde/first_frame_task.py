@@ -256,6 +256,7 @@ class FirstFrameTask(Task):
             ]
             scores.add(np.stack(members), truth.cpu().double().numpy(), batch["trajectory"].tolist())
         self.train(was_training)
+        self.evaluated = scores.count
         return scores.means()
 
     def predict_file(  # noqa: PLR0913 - every parameter is an option of the command line

@@ -31,11 +31,15 @@ class EnsembleScores:
     Parameters
     ----------
     deviations : of the fields in the training, by name, in the order of the channels
+
+    Attributes
+    ----------
+    count : number of trajectories so far
     """
 
     def __init__(self, deviations: Mapping[str, float]) -> None:
         self._deviations = dict(deviations)
-        self._count, self._sums = 0, dict.fromkeys(("energy_score", "relative_l2", "mean_l2", "coverage"), 0.0)
+        self.count, self._sums = 0, dict.fromkeys(("energy_score", "relative_l2", "mean_l2", "coverage"), 0.0)
         self._spread = self._error = 0.0
         self._of_fields = np.zeros((2, len(self._deviations)))  # energy scores and norms
 
@@ -66,7 +70,7 @@ class EnsembleScores:
         self._sums["coverage"] += count * coverage(members, truth).share
         self._error += count * error
         self._spread += count * error * spread_skill(members, truth) ** 2
-        self._count += count
+        self.count += count
         for channel in range(len(self._deviations)):
             own = truth[:, channel]
             norm = np.linalg.norm(own.reshape(count, -1), axis=1).sum()
@@ -74,7 +78,7 @@ class EnsembleScores:
 
     def means(self) -> dict[str, float]:
         """Return the scores of all ensembles by name, the energy score first."""
-        found = {name: total / self._count for name, total in self._sums.items()}
+        found = {name: total / self.count for name, total in self._sums.items()}
         found["spread_skill"] = math.sqrt(self._spread / self._error)
         of_fields = zip(self._deviations, *self._of_fields.tolist(), strict=True)
         return found | {f"energy_score_{name}": score / norm for name, score, norm in of_fields if norm > 0}

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,10 +119,13 @@ class Config:
         ------
         CheckpointError
             If the task of a stored config would allocate more.
+        ConfigError
+            If its network would not fit into the memory when it is trained.
         """
+        from sciml.numerics.allocation import fitting_parameters
         from sciml.numerics.random import seeded
 
-        with seeded(self.seed), room_for(tensors or {}) if self.stored else nullcontext():
+        with seeded(self.seed), room_for(tensors or {}) if self.stored else fitting_parameters():
             task = self._build("task")
         # The trainer would do it too late: it loads a checkpoint first, and would cut its weights down to 32 bits.
         return task.double() if self.trainer["precision"] == "64-true" else task

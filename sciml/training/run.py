@@ -350,7 +350,9 @@ def _conclude(
     task.tell("drawing figures")
     figures = make_folder(folder / FIGURES)
     if len(rows := read_rows(folder / METRICS)) > 1:
-        training_history(rows, figures / "history.png")  # a solution may draw a better one
+        training_history(
+            rows, figures / "history.png", units=task.units_of(rows[0])
+        )  # a solution may draw a better one
     task.figures(figures)
     if not task.solves():
         return {}

@@ -71,10 +71,19 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of a task, the config with the data on which they were measured, and notes for the reader."""
+    """The metrics of a task, with what they were measured on.
+
+    Attributes
+    ----------
+    metrics : by name
+    config : with the data
+    samples : their number in words, such as ``500 pairs``; None where the metrics are no means over samples
+    notes : for the reader
+    """
 
     metrics: dict[str, float]
     config: Config
+    samples: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -96,7 +105,8 @@ def measure(
     if progress is not None:
         notes.append(f"{path} is {progress}")
     if path.is_dir():
-        result = {"metrics": metrics, "data": None if data_path is None else str(data_path), "version": __version__}
+        result = {"metrics": metrics, "samples": task.evaluated, "units": task.units_of(metrics)}
+        result |= {"data": None if data_path is None else str(data_path), "version": __version__}
         text = json.dumps(plain(result), indent=2, allow_nan=False)
         try:
             write_text(path / EVALUATION, text + "\n", durable=True)
@@ -104,7 +114,8 @@ def measure(
             if error.errno not in PROTECTED:
                 raise
             notes.append(f"{path / EVALUATION} could not be written: {error.strerror}")
-    return Evaluation(metrics, config, tuple(notes))
+    samples = None if task.evaluated is None else counted(task.evaluated, task.sample_name)
+    return Evaluation(metrics, config, samples, tuple(notes))
 
 
 def unfinished(task: Task, config: Config) -> str | None:

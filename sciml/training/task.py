@@ -7,7 +7,7 @@ small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,6 +67,13 @@ class Task(lightning.LightningModule):
     states_problem: ClassVar[tuple[str, ...]] = ("problem",)
     """The arguments of ``__init__`` that state the problem, its end among them: the numbers of a paper are shown beside
     ours only where these are as in the config. Other arguments are how it is solved."""
+    units: ClassVar[Mapping[str, str]] = {}
+    """What the metrics are counted in, by name, such as ``{"mae": "m/s", "ssim": "of 1"}``: shown beside a number, and
+    numbers of one unit share an axis. Those left out are plain numbers, such as relative errors."""
+
+    sample_name: ClassVar[str] = "sample"
+    """What :attr:`evaluated` counts, with an s in the plural."""
+
     parameter_options: tuple[str, ...] = ()  # names of entries of predict_file's ``parameters`` that are options, too
 
     def __init__(self) -> None:
@@ -76,6 +83,7 @@ class Task(lightning.LightningModule):
         self._seed = 0
         self.loaded_from: Path | None = None  # the folder of a run
         self.completed_epochs: int | None = None  # of the checkpoint that was loaded, if one was
+        self.evaluated: int | None = None  # samples over which the last evaluation took means, if they have a number
         self._update = 0
         self._last_terms: Terms = {}
         self.listener: StageProgress | None = None  # what follows :meth:`tell`
@@ -138,7 +146,7 @@ class Task(lightning.LightningModule):
         """Return the metrics that ``sciml evaluate`` reports by name, the headline error first.
 
         By default the mean of :meth:`validate` over the samples of the test set, of the validation set if ``data`` has
-        no test set.
+        no test set. An override sets :attr:`evaluated` to the number of samples, where its means have one.
         """
         data.prepare_data()
         if is_overridden("test_dataloader", data):
@@ -166,6 +174,7 @@ class Task(lightning.LightningModule):
         self.train(was_training)
         if not samples:
             raise InputError(f"the set of {type(data).__name__} to evaluate on is empty.")
+        self.evaluated = samples
         return {name: value / samples for name, value in sums.items()}
 
     def predict_file(
@@ -218,6 +227,12 @@ class Task(lightning.LightningModule):
         metrics : those of ``result.json``, or the numbers of :meth:`predict_file`
         """
         return []
+
+    @classmethod
+    def units_of(cls, names: Iterable[str]) -> dict[str, str]:
+        """Return the units of metrics by name, also of ``val/NAME``; plain numbers are left out."""
+        found = {name: cls.units.get(name.removeprefix("val/"), "") for name in names}
+        return {name: unit for name, unit in found.items() if unit}
 
     # What a method uses
 

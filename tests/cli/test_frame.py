@@ -79,6 +79,8 @@ frame.VERBS["broken"] = ("module_that_must_not_be_imported", "Listed, never load
 main(sys.argv[1:])
 """
 
+SMALLER = "choose a smaller problem, network or batch"
+
 
 def sciml_command(*words: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -178,12 +180,12 @@ def test_listing_the_verbs_imports_none_of_them(boom) -> None:
         (
             "memory",
             2,
-            "sciml: this needs more memory than is available (Unable to allocate 9 TiB); choose a smaller problem\n",
+            f"sciml: this needs more memory than is available (Unable to allocate 9 TiB); {SMALLER}\n",
         ),
         (
             "torch's memory",
             2,
-            "sciml: this needs more memory than is available (112 GiB at once); choose a smaller problem\n",
+            f"sciml: this needs more memory than is available (112 GiB at once); {SMALLER}\n",
         ),
         ("missing", 2, "sciml: no/such/file.npz does not exist; check the name\n"),
         ("folder", 2, "sciml: . is a folder, expected a file\n"),

@@ -134,7 +134,7 @@ def test_the_metrics_the_claim_and_the_source_of_a_paper_are_shown(command, caps
     from sciml.cli.runs import print_metrics
 
     paper = {"claim": ESCAPE, "source": ESCAPE, "metrics": {ESCAPE: 1.0}}
-    task = SimpleNamespace(states_problem=())
+    task = SimpleNamespace(states_problem=(), units_of=lambda names: {})
     print_metrics({ESCAPE: 2.0}, SimpleNamespace(paper=paper, values={}, task_class=task), title=ESCAPE)
     assert shows(capsys.readouterr().out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -162,6 +163,19 @@ def test_a_trained_network_is_better_than_the_mean_map_on_the_folder_it_was_trai
         predicted = task(torch.from_numpy(seismic_pairs.arrays(30, seed=1)[1]))
     assert found["mae"] == pytest.approx(float(np.abs(predicted.numpy() - other).mean()), rel=1e-4)
     assert evaluate(run / "run")["mae"] < of_mean
+
+
+def test_an_evaluation_tells_the_number_of_pairs_and_the_units(run: Path, in_process) -> None:
+    code, said, _ = in_process("evaluate", run / "run", "--data", run / "other")
+    assert code == 0 and f"means over 30 pairs of {run / 'other'}" in said
+    (row,) = [line.split() for line in said.splitlines() if line.split()[:1] == ["mae"]]
+    assert row[2:] == ["m/s"]
+    stored = json.loads((run / "run" / "evaluation.json").read_text())
+    assert (
+        stored["samples"] == 30
+        and stored["units"]["mae"] == "m/s"
+        and "m/s" not in in_process("evaluate", run / "run", "--data", run / "other", "--json")[1]
+    )
 
 
 def test_pairs_of_the_training_s_seed_are_not_evaluated_as_unseen(run: Path, tmp_path: Path) -> None:

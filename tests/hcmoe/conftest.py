@@ -19,6 +19,6 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         for task in (InverseExperts, SpectralExperts):
             patch.setattr(task, "draw_history", lambda task, history, path: None)
-        patch.setattr("sciml.plots.training_history", lambda rows, path: None)
+        patch.setattr("sciml.plots.training_history", lambda rows, path, **words: None)
         yield patch
     torch.set_num_threads(threads)

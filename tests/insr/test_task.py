@@ -47,7 +47,7 @@ def whole(tmp_path_factory) -> Path:
 def no_pictures(monkeypatch):
     monkeypatch.setattr(TimeStepping, "draw", lambda task, folder: None)
     monkeypatch.setattr(TimeStepping, "draw_history", lambda task, history, path: None)
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)
+    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path, **words: None)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

@@ -51,7 +51,7 @@ def whole(tmp_path_factory) -> Path:
 def no_pictures(monkeypatch):
     monkeypatch.setattr(SpaceTimeFitting, "draw", lambda *arguments: None)
     monkeypatch.setattr(SpaceTimeFitting, "draw_history", lambda *arguments: None)
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)
+    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path, **words: None)
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

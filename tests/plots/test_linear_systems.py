@@ -229,6 +229,17 @@ def test_losses_errors_and_counts_of_a_training_have_axes_of_their_own(tmp_path,
     assert 1e-9 > low > 1e-11 and high < 1e-6
 
 
+def test_errors_in_different_units_have_axes_of_their_own(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.extend(figure.axes))
+    numbers = {"loss/map": 0.1, "val/mae": 150.0, "val/ssim": 0.7, "val/ssim_legacy": 0.75, "val/relative": 0.2}
+    units = {"val/mae": "m/s", "val/ssim": "of 1", "val/ssim_legacy": "of 1"}
+    plots.training_history([{"epoch": k, **numbers} for k in range(3)], tmp_path / "history.png", units=units)
+    panels = [(axes.get_ylabel(), [line.get_label() for line in axes.lines]) for axes in drawn]
+    expected = [("m/s", ["val/mae"]), ("of 1", ["val/ssim", "val/ssim_legacy"]), ("", ["val/relative"])]
+    assert panels == [("", ["loss/map"]), *expected]
+
+
 def test_constants_of_a_training_are_dashed_and_zeros_are_gaps(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.extend(figure.axes[0].lines))

@@ -22,7 +22,7 @@ from sciml.training.run import evaluate, train
 @pytest.fixture(scope="module", autouse=True)
 def no_curves():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sciml.plots.training_history", lambda rows, path: path.write_bytes(b"drawn"))
+        patch.setattr("sciml.plots.training_history", lambda rows, path, **words: path.write_bytes(b"drawn"))
         yield
 
 

@@ -34,7 +34,7 @@ def whole(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_curves(monkeypatch):
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: write_text(path, "a picture"))
+    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path, **words: write_text(path, "a picture"))
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def no_curves(monkeypatch):
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)  # half of the time of a toy run
+    monkeypatch.setattr(
+        "sciml.plots.training_history", lambda rows, path, **words: None
+    )  # half of the time of a toy run
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from sciml.training.settings import Phase, Training
 @pytest.fixture(scope="module", autouse=True)
 def no_curves():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sciml.plots.training_history", lambda rows, path: None)
+        patch.setattr("sciml.plots.training_history", lambda rows, path, **words: None)
         yield
 
 

@@ -42,7 +42,9 @@ def run(tmp_path_factory, told) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_curves(monkeypatch, run):
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)  # half of the time of a toy run
+    monkeypatch.setattr(
+        "sciml.plots.training_history", lambda rows, path, **words: None
+    )  # half of the time of a toy run
 
 
 def with_values(**changes):

@@ -27,7 +27,9 @@ NOISY = {"steps": 6, "noise": 0.3}
 
 @pytest.fixture(autouse=True)
 def no_curves(monkeypatch):
-    monkeypatch.setattr("sciml.plots.training_history", lambda rows, path: None)  # half of the time of a toy run
+    monkeypatch.setattr(
+        "sciml.plots.training_history", lambda rows, path, **words: None
+    )  # half of the time of a toy run
 
 
 @pytest.fixture(scope="module")

@@ -332,7 +332,7 @@ def test_evaluate_weighs_batches_by_their_samples() -> None:
 
     task = Mean().train()
     assert task.evaluate(Numbers()) == {"mean": 4.5}
-    assert task.training
+    assert task.training and task.evaluated == 10
     with pytest.raises(InputError, match="neither a test set nor a validation set"):
         task.evaluate(lightning.LightningDataModule())
 

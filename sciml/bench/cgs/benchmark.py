@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sciml.bench.benchmark import Benchmark
 from sciml.bench.cgs import peers
 from sciml.bench.cgs.rows import GROUPS
-from sciml.bench.grouped import QUICK, Groups, Plan, legend
+from sciml.bench.grouped import Groups
 
 MEASUREMENTS = (
     *("berea", "classification", "diffusion", "gradients", "jobs", "peers"),
@@ -17,13 +16,8 @@ REFERENCES = (
     *(f"upscaling{part}" for part in ("", "_boxes", "_factors", "_fields", "_flows", "_local", "_sources")),
 )
 
-CONTENTS = Groups("cgs", "CGS", "sciml.bench.cgs", GROUPS)
-BENCHMARK = Benchmark(
-    name="cgs",
+BENCHMARK = Groups("cgs", "CGS", "sciml.bench.cgs", GROUPS).benchmark(
     title="CGS: convergent graph solvers beside classical solvers and other networks on graphs",
-    groups=CONTENTS.titles,
-    plan=Plan(),
-    quick=QUICK,
     quick_note="A quick run: one seed, few updates, small systems; the limits are meant for the full one.",
     measured_code=(
         *("cgs", "linalg", "nets", "numerics"),
@@ -31,11 +25,5 @@ BENCHMARK = Benchmark(
         *(f"bench/cgs/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "pyamg", "torch", "torch_geometric"),
-    jobs=CONTENTS.jobs,
-    checks=CONTENTS.checks,
-    sections=CONTENTS.sections,
-    headlines=CONTENTS.headlines,
-    legend=legend,
-    optional_peers=CONTENTS.peers,
     require_peer=peers.require,
 )

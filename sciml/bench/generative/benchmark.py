@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sciml.bench.benchmark import Benchmark
 from sciml.bench.generative.rows import GROUPS
-from sciml.bench.grouped import QUICK, Groups, Plan
+from sciml.bench.grouped import Groups
 from sciml.bench.report import span
 from sciml.bench.results import Raw
 
@@ -23,13 +22,8 @@ def legend(raw: Raw) -> str:
     )
 
 
-CONTENTS = Groups("generative", "Generative layer", "sciml.bench.generative", GROUPS)
-BENCHMARK = Benchmark(
-    name="generative",
+BENCHMARK = Groups("generative", "Generative layer", "sciml.bench.generative", GROUPS).benchmark(
     title="Generative models of smoke: paths, objectives, samplers and guidance beside classical ensembles",
-    groups=CONTENTS.titles,
-    plan=Plan(),
-    quick=QUICK,
     quick_note="A quick run: one seed, few simulations and updates; the limits are meant for the full one.",
     measured_code=(
         *("generative", "metrics", "numerics/principal_modes.py", "numerics/projection.py", "data/smoke.py"),
@@ -37,9 +31,5 @@ BENCHMARK = Benchmark(
         *(f"bench/generative/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "numba", "torch"),
-    jobs=CONTENTS.jobs,
-    checks=CONTENTS.checks,
-    sections=CONTENTS.sections,
-    headlines=CONTENTS.headlines,
     legend=legend,
 )

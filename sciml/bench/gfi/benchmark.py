@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from sciml.bench.benchmark import Benchmark
 from sciml.bench.gfi import waves
 from sciml.bench.gfi.rows import GROUPS
-from sciml.bench.grouped import QUICK, Groups, Plan, legend
+from sciml.bench.grouped import Groups
 
 MEASUREMENTS = ("genuine", "maps", "networks", "refinements", "waves")
 
-CONTENTS = Groups("gfi", "GFI", "sciml.bench.gfi", GROUPS)
-BENCHMARK = Benchmark(
-    name="gfi",
+BENCHMARK = Groups("gfi", "GFI", "sciml.bench.gfi", GROUPS).benchmark(
     title="GFI: seismic inversion by networks with the wave equation in the loop",
-    groups=CONTENTS.titles,
-    plan=Plan(),
-    quick=QUICK,
     quick_note="A quick run: one seed, fewer maps; the limits are meant for the full one.",
     measured_code=(
         *("gfi", "nets", "reference/waves", "reference/layered_maps.py"),
         *(f"bench/gfi/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "numba", "torch"),
-    jobs=CONTENTS.jobs,
-    checks=CONTENTS.checks,
-    sections=CONTENTS.sections,
-    headlines=CONTENTS.headlines,
-    legend=legend,
-    optional_peers=CONTENTS.peers,
     require_peer=waves.require_peer,
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.bench.benchmark import Benchmark
-from sciml.bench.grouped import QUICK, Groups, Plan, legend
+from sciml.bench.grouped import Groups
 from sciml.bench.hcmoe.rows import GROUPS
 
 MEASUREMENTS = (
@@ -16,13 +15,8 @@ REFERENCES = (
     *("trigonometric_series", "vorticity"),
 )
 
-CONTENTS = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS)
-BENCHMARK = Benchmark(
-    name="hcmoe",
+BENCHMARK = Groups("hcmoe", "HC-MoE", "sciml.bench.hcmoe", GROUPS).benchmark(
     title="HC-MoE: hard constraints by experts beside classical solvers and single domains",
-    groups=CONTENTS.titles,
-    plan=Plan(),
-    quick=QUICK,
     quick_note="A quick run: one seed, smaller sizes; the limits are meant for the full one.",
     measured_code=(
         *("domains", "hcmoe", "lpinn", "nets", "numerics", "bench/lpinn/jobs.py"),
@@ -30,9 +24,4 @@ BENCHMARK = Benchmark(
         *(f"bench/hcmoe/{name}.py" for name in MEASUREMENTS),
     ),
     packages=("numpy", "scipy", "torch"),
-    jobs=CONTENTS.jobs,
-    checks=CONTENTS.checks,
-    sections=CONTENTS.sections,
-    headlines=CONTENTS.headlines,
-    legend=legend,
 )

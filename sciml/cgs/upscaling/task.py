@@ -37,6 +37,7 @@ class UpscalingTask(Task):
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "64-true")
+    sample_name: ClassVar[str] = "field"
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class UpscalingTask(Task):
                 ending = "" if method == "learned" else f"_{method}"
                 for name, value in each.errors(coarse).items():
                     found.setdefault(name + ending, []).append(value)
+        self.evaluated = len(flows)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
     def predict_file(self, source: Path, output: Path, *, solve: bool = False) -> dict[str, float]:

@@ -14,6 +14,7 @@ from sciml import strict_json
 from sciml.checks import real_array
 from sciml.data.formats.dataset import faults
 from sciml.errors import DataFormatError, InputError
+from sciml.memory import check_memory
 from sciml.npy_files import map_npy, read_npy
 from sciml.regular_files import open_regular
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sciml.reference.waves import Acquisition
 
 LARGEST_SINGLE = float(np.finfo(np.float32).max)
+READING = 6  # times the bytes of a file in single precision, for its numbers in double precision and what follows
 SEGY = (".sgy", ".segy")  # endings of SEG-Y files
 _RECORDS = re.compile(r"data/data(\d+)\.npy|seis(\d+)_(\d+)_(\d+)\.npy")
 _MAPS = re.compile(r"model/model(\d+)\.npy|vel(\d+)_(\d+)_(\d+)\.npy")
@@ -144,13 +146,19 @@ def read_values(path: Path, what: str, *, finite: bool = True) -> np.ndarray:
     ------
     DataFormatError
         If it holds something else.
+    InputError
+        If it does not fit into the memory.
     """
+    if path.is_file():
+        remedy = "write the arrays of fewer maps into a file"
+        check_memory(f"to read {what} of {path} takes", READING * path.stat().st_size, remedy)
     try:
         array = read_npy(path)
     except ValueError as error:
         raise DataFormatError(f"{path} is no array in .npy: {error}; expected {what}.") from error
     array = real_array(f"{what} in {path}", array, finite=finite, error=DataFormatError)
-    largest = float(np.abs(array, where=np.isfinite(array), out=np.zeros_like(array)).max(initial=0.0))
+    known = np.isfinite(array)
+    largest = float(max(array.max(initial=0.0, where=known), -array.min(initial=0.0, where=known)))
     if largest > LARGEST_SINGLE:
         raise DataFormatError(
             f"{what} in {path} are as large as {largest:.1e}, expected at most {LARGEST_SINGLE:.1e}, which single "

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from sciml.memory import check_memory
 from sciml.reference.waves.acquisition import Acquisition
 from sciml.reference.waves.placement import Placed, place
 from sciml.reference.waves.stencil_kernels import HALO, REACH, STENCIL, WIDTH, shoot, shoot_back
@@ -92,6 +93,13 @@ class NumbaEngine:
         squares = np.where(m > 0.0, m.astype(np.float64) ** 2, np.inf)
         return self.interval * by_cell.sum(1, dtype=np.float64) / squares, by_time.sum((0, 1), dtype=np.float64)
 
+    def bytes_of_gradient(self, maps: int) -> int:
+        """Return about how much memory a gradient takes: fields, those of as many shots as run at once, and sums."""
+        shots, kept = maps * self.acquisition.shots, self.bytes_kept(maps)
+        at_once = min(shots, self.threads or torch.get_num_threads())
+        rows = -(-self.acquisition.steps // self.interval)
+        return (kept if kept <= MOST_KEPT else kept // shots * at_once) + kept // rows
+
     def bytes_kept(self, maps: int) -> int:
         """Return how much memory the fields kept for the gradient take."""
         rows = -(-self.acquisition.steps // self.interval)
@@ -160,6 +168,9 @@ class _Shots(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, m: torch.Tensor, wavelet: torch.Tensor, engine: NumbaEngine, track: bool) -> torch.Tensor:
         needs_fields = track and ctx.needs_input_grad[0]
+        if needs_fields:
+            remedy = "give fewer maps or shots at once, larger cells or a larger gradient_interval"
+            check_memory("the fields for the gradient of the records take", engine.bytes_of_gradient(len(m)), remedy)
         again = needs_fields and engine.bytes_kept(len(m)) > MOST_KEPT
         arrays = np.ascontiguousarray(m.detach().numpy()), np.ascontiguousarray(wavelet.detach().numpy())
         records, kept = engine.records(*arrays, needs_fields and not again)

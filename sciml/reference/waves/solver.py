@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import prod
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from sciml.checks import choice, instance, real_tensor, shape, whole_number
 from sciml.errors import InputError
+from sciml.memory import check_memory
 from sciml.reference.waves.acquisition import Acquisition
 from sciml.reference.waves.velocities import check_velocities
 
@@ -85,7 +87,8 @@ class WaveSolver(nn.Module):
         Raises
         ------
         InputError
-            If the acquisition cannot carry a map; see :func:`sciml.reference.waves.velocities.check_velocities`.
+            If the acquisition cannot carry a map; see :func:`sciml.reference.waves.velocities.check_velocities`. If
+            the records, or the fields for their gradient, do not fit into the memory.
         """
         check_velocities(velocities, self.acquisition)
         if wavelet is None:
@@ -94,6 +97,9 @@ class WaveSolver(nn.Module):
             shape("the wavelet", real_tensor("the wavelet", wavelet), (self.acquisition.steps,))
         if not len(velocities):
             return velocities.new_zeros((0, *self.acquisition.record_shape), dtype=self.dtype)
+        if velocities.device.type == "cpu":
+            size = len(velocities) * prod(self.acquisition.record_shape) * self.dtype.itemsize
+            check_memory("the records take", size, "give fewer maps, shots or receivers at once")
         records = self.engine(velocities, wavelet)
         self.count += 0.5 * len(velocities)
         if records.requires_grad:
