@@ -91,11 +91,20 @@ class Requests:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network: from records to maps, for an acquisition, with the deviation of the training's records."""
+    """A trained network.
+
+    Parameters
+    ----------
+    inverse : from records to maps
+    acquisition : of the records
+    deviation : of those of the training
+    device : of the weights
+    """
 
     inverse: Callable[[Tensor], Tensor]
     acquisition: Acquisition
     deviation: float
+    device: torch.device | str = "cpu"
 
     @torch.no_grad()
     def maps(self, records: np.ndarray, progress: Callable[[float, str], None]) -> np.ndarray:
@@ -103,7 +112,7 @@ class Network:
         found = []
         for start in range(0, len(records), AT_ONCE):
             block = torch.from_numpy(np.ascontiguousarray(records[start : start + AT_ONCE], np.float32))
-            found.append(self.inverse(block)[:, 0].double().numpy())
+            found.append(self.inverse(block.to(self.device))[:, 0].cpu().double().numpy())
             progress((start + len(block)) / len(records), f"map {start + len(block)} of {len(records)}")
         return np.concatenate(found)
 

@@ -218,7 +218,7 @@ class InversionTask(SeismicTask):
         """
         geometry, picture = (None if name is None else Path(name) for name in (acquisition, plot))
         requests = Requests(refine, noise, geometry, picture)
-        network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation))
+        network = Network(self, self.stored_acquisition.get(), float(self.network.scales.deviation), self.device)
         return predict_maps(network, source, output, requests, progress)
 
 

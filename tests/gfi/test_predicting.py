@@ -209,6 +209,19 @@ def test_a_line_wider_than_the_network_gives_one_section_that_is_refined_as_a_wh
     assert numbers["misfit"] < numbers["start_misfit"]
 
 
+def test_records_are_brought_to_the_device_of_the_network(tmp_path: Path) -> None:
+    np.save(tmp_path / "shots.npy", recorded(acquisition()))
+    given = []
+
+    def inverse(records: Tensor) -> Tensor:
+        given.append(records.device)
+        return torch.from_numpy(truth())[None, None]
+
+    there = torch.device("meta")
+    predicted(Network(inverse, acquisition(), 1.0, there), tmp_path)
+    assert given == [there]
+
+
 def test_segy_gives_the_map_of_the_same_records(tmp_path: Path) -> None:
     pytest.importorskip("segyio", reason="reading SEG-Y needs the extra segy")
     from sciml.data.formats.segy import write_segy

@@ -45,18 +45,23 @@ class DeepwaveEngine:
         positions = acquisition.sources[:, None], acquisition.receivers_by_shot
         placed = [place(each, acquisition) for each in positions]
         self.margin = max(each.overhang(acquisition.shape, False) for each in placed)
-        self.sources, self.receivers = (
-            torch.from_numpy(each / acquisition.spacing + self.margin) for each in positions
-        )
+        cells = (torch.from_numpy(each / acquisition.spacing + self.margin) for each in positions)
+        self._places = {torch.device("cpu"): tuple(cells)}
+
+    def places(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return sources (shots, 1, 2) and receivers (shots, receivers, 2) in cells, copied to a device only once."""
+        if device not in self._places:
+            sources, receivers = self._places[torch.device("cpu")]
+            self._places[device] = sources.to(device), receivers.to(device)
+        return self._places[device]
 
     def __call__(self, velocities: torch.Tensor, wavelet: torch.Tensor) -> torch.Tensor:
-        """Return records (maps, shots, steps, receivers) of velocity maps (maps, nz, nx), on their device."""
+        """Return records (maps, shots, steps, receivers) of velocity maps (maps, nz, nx), all on their device."""
         a, maps, device = self.acquisition, len(velocities), velocities.device
         padded = functional.pad(velocities.to(self.dtype), (self.margin,) * 4, mode="replicate")
         samples = self.interval * ceil((a.steps + 1) / self.interval)
         amplitudes = functional.pad(-wavelet.to(device, self.dtype), (0, samples - a.steps))
-        locations = (each.to(device).repeat(maps, 1, 1) for each in (self.sources, self.receivers))
-        source_locations, receiver_locations = locations
+        source_locations, receiver_locations = (each.repeat(maps, 1, 1) for each in self.places(device))
         with warnings.catch_warnings():  # it tells that earlier versions put places between cells elsewhere
             warnings.filterwarnings("ignore", "(a float source or receiver coordinate|the Hicks interpolation window)")
             *_, records = self.deepwave.scalar(
@@ -69,10 +74,15 @@ class DeepwaveEngine:
                 accuracy=4,
                 pml_width=WIDTH,
                 pml_freq=a.frequency,
-                max_vel=max(LAYER_SPEED, SPEED_STEP * ceil(float(velocities.detach().max()) / SPEED_STEP)),
+                max_vel=layer_speed(velocities),
                 model_gradient_sampling_interval=self.interval,
             )
         return records[..., 1 : a.steps + 1].mT.reshape(maps, *a.record_shape)
+
+
+def layer_speed(velocities: torch.Tensor) -> float:
+    """Return the velocity in m/s for which layers and inner time steps are made, the same for similar maps."""
+    return max(LAYER_SPEED, SPEED_STEP * ceil(float(velocities.detach().max()) / SPEED_STEP))
 
 
 def _deepwave() -> Any:

@@ -88,6 +88,47 @@ def test_deepwave_computes_nearly_the_same_records_and_gradients(small, apart, p
     assert apart(other, gradient) < 3 * limit
 
 
+class Recorded:
+    """A stand-in for deepwave whose samples are their numbers, on the device of the maps; it keeps what it is given."""
+
+    def scalar(self, velocities, spacing, step, **given):
+        self.velocities, self.given = velocities, given
+        shots, _, samples = given["source_amplitudes"].shape
+        receivers = given["receiver_locations"].shape[1]
+        numbers = torch.arange(samples, dtype=velocities.dtype, device=velocities.device)
+        return velocities, numbers.expand(shots, receivers, samples)
+
+
+def test_deepwave_gets_one_shot_of_each_map_after_the_other_and_its_second_sample_is_our_first(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "deepwave", stand_in := Recorded())
+    acquisition = small(steps=21)
+    solver = WaveSolver(acquisition, "deepwave", gradient_interval=5)
+    velocities = torch.stack([torch.full((24, 30), 2000.0), torch.full((24, 30), 4800.0)])
+    records = solver(velocities)
+    assert records.shape == (2, 2, 21, 5)
+    assert torch.equal(records, torch.arange(1.0, 22.0)[:, None].expand_as(records))
+    given = stand_in.given
+    assert stand_in.velocities.amax((1, 2)).tolist() == [2000.0, 2000.0, 4800.0, 4800.0] and given["max_vel"] == 5000.0
+    expected = torch.cat(
+        [-torch.tensor(acquisition.wavelet, dtype=torch.float32), torch.zeros(4)]
+    )  # 25, a multiple of 5
+    assert torch.equal(given["source_amplitudes"], expected.expand(4, 1, 25))
+    assert given["source_locations"][:, 0].tolist() == [[1.0, 4.0], [1.0, 20.0]] * 2
+
+
+def test_deepwave_gets_all_tensors_on_the_device_of_the_maps(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "deepwave", stand_in := Recorded())
+    monkeypatch.setattr("sciml.reference.waves.deepwave_engine.layer_speed", lambda velocities: 4500.0)
+    acquisition, there = small(steps=21), torch.device("meta")  # which holds no numbers
+    engine = WaveSolver(acquisition, "deepwave").engine
+    records = engine(torch.empty(3, 24, 30, device=there), torch.tensor(acquisition.wavelet))
+    tensors = [each for each in stand_in.given.values() if isinstance(each, torch.Tensor)]
+    assert len(tensors) == 3 and {each.device for each in (records, stand_in.velocities, *tensors)} == {there}
+    kept = engine.places(there)
+    engine(torch.empty(3, 24, 30, device=there), torch.tensor(acquisition.wavelet))
+    assert engine.places(there) is kept  # copied once
+
+
 def test_without_the_extra_deepwave_is_refused_with_what_to_install(small, monkeypatch):
     monkeypatch.setitem(sys.modules, "deepwave", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sciml\[seismic\]'"):
