@@ -109,9 +109,8 @@ def test_deepwave_gets_one_shot_of_each_map_after_the_other_and_its_second_sampl
     assert torch.equal(records, torch.arange(1.0, 22.0)[:, None].expand_as(records))
     given = stand_in.given
     assert stand_in.velocities.amax((1, 2)).tolist() == [2000.0, 2000.0, 4800.0, 4800.0] and given["max_vel"] == 5000.0
-    expected = torch.cat(
-        [-torch.tensor(acquisition.wavelet, dtype=torch.float32), torch.zeros(4)]
-    )  # 25, a multiple of 5
+    # As many samples as the least multiple of the interval above ours.
+    expected = torch.cat([-torch.tensor(acquisition.wavelet, dtype=torch.float32), torch.zeros(4)])
     assert torch.equal(given["source_amplitudes"], expected.expand(4, 1, 25))
     assert given["source_locations"][:, 0].tolist() == [[1.0, 4.0], [1.0, 20.0]] * 2
 
