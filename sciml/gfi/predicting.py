@@ -91,7 +91,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network.
+    """Map records to velocities by a trained network, whose acquisition they have.
 
     Parameters
     ----------

@@ -15,6 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from sciml.errors import InputError
 from sciml.plots.style import COLOURS, FAINT, INK, PANEL, entitle, own_look, pale, save, tidy
 
+DECADE = 10.0
+
 
 class Run(Protocol):
     """The quantities of a linear solve that a picture shows; `sciml.linalg.SolveResult` has them."""
@@ -93,7 +95,7 @@ def training_history(
 
 
 def draw_over_epochs(axes: Axes, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> None:
-    """Draw numbers of one kind over the epochs, on a logarithmic axis, with the label of each name."""
+    """Draw numbers of one kind over the epochs, on a logarithmic axis if they differ, with the label of each name."""
     axes.set_prop_cycle(color=COLOURS)
     for name, label in labels.items():
         points = np.array([(float(row["epoch"]), float(row[name])) for row in rows if name in row]).reshape(-1, 2)
@@ -107,7 +109,9 @@ def draw_over_epochs(axes: Axes, rows: Sequence[Mapping[str, Any]], labels: Mapp
             marker="o" if len(points) <= 40 and not is_constant else "",
             label=label,
         )
-    axes.set(yscale="log")
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+    wide = np.nanmax(drawn) >= DECADE * np.nanmin(drawn)  # within a decade, a logarithmic axis has awkward labels
+    axes.set(yscale="log" if wide else "linear")
     axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
     axes.legend(frameon=False, labelcolor=INK, fontsize=10)
 

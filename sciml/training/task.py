@@ -7,7 +7,7 @@ small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,6 @@ import lightning
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from lightning.pytorch.utilities import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
@@ -25,6 +24,7 @@ from sciml.numerics.optimizers import make_optimizer
 from sciml.numerics.random import generator
 from sciml.training.batches import count_samples, to_float64
 from sciml.training.divergence import check_finite
+from sciml.training.evaluation import mean_errors
 from sciml.training.settings import SECOND_ORDER, Training
 
 CONVERGENCE_INTERVAL = 10  # updates between two questions to Task.converged, each of which waits for the device
@@ -67,6 +67,7 @@ class Task(lightning.LightningModule):
     states_problem: ClassVar[tuple[str, ...]] = ("problem",)
     """The arguments of ``__init__`` that state the problem, its end among them: the numbers of a paper are shown beside
     ours only where these are as in the config. Other arguments are how it is solved."""
+
     units: ClassVar[Mapping[str, str]] = {}
     """What the metrics are counted in, by name, such as ``{"mae": "m/s", "ssim": "of 1"}``: shown beside a number, and
     numbers of one unit share an axis. Those left out are plain numbers, such as relative errors."""
@@ -148,34 +149,8 @@ class Task(lightning.LightningModule):
         By default the mean of :meth:`validate` over the samples of the test set, of the validation set if ``data`` has
         no test set. An override sets :attr:`evaluated` to the number of samples, where its means have one.
         """
-        data.prepare_data()
-        if is_overridden("test_dataloader", data):
-            data.setup("test")
-            batches = data.test_dataloader()
-        elif is_overridden("val_dataloader", data):
-            data.setup("validate")
-            batches = data.val_dataloader()
-        else:
-            raise InputError(f"{type(data).__name__} has neither a test set nor a validation set to evaluate on.")
-        was_training = self.training
-        self.eval()
-        sums: dict[str, float] = {}
-        samples = 0
-        with torch.no_grad():
-            for number, batch in enumerate(batches):
-                self.tell("evaluating", number / len(batches) if isinstance(batches, Sized) else None)
-                count = count_samples(batch)
-                batch = move_data_to_device(batch, self.device)
-                if self.dtype == torch.float64:
-                    batch = to_float64(batch)  # as in training
-                for name, value in self.validate(batch).items():
-                    sums[name] = sums.get(name, 0.0) + float(value) * count
-                samples += count
-        self.train(was_training)
-        if not samples:
-            raise InputError(f"the set of {type(data).__name__} to evaluate on is empty.")
-        self.evaluated = samples
-        return {name: value / samples for name, value in sums.items()}
+        metrics, self.evaluated = mean_errors(self, data)
+        return metrics
 
     def predict_file(
         self, source: Path, output: Path, *, progress: PredictionProgress | None = None
