@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sciml.errors import ConfigError, InputError
+from sciml.errors import ConfigError, DataFormatError, InputError
 from sciml.gfi.data import Disturbance, ShotMapPairs, mirrored_records
 from sciml.numerics.random import generator
 from tests.gfi import seismic_pairs
@@ -124,3 +124,13 @@ def test_mirroring_wants_symmetric_sources_up_to_a_cell(tmp_path: Path) -> None:
 def test_settings_without_a_meaning_are_refused_before_any_file_is_read(options: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ShotMapPairs("nowhere", **options)
+
+
+def test_files_that_changed_since_the_manifest_was_written_are_found_on_request(tmp_path: Path) -> None:
+    seismic_pairs.write(tmp_path / "pairs", 4)
+    assert ShotMapPairs(str(tmp_path / "pairs"), verify=True).folder.count == 4
+    file = tmp_path / "pairs" / "model" / "model1.npy"
+    np.save(file, np.load(file) + 1)
+    assert ShotMapPairs(str(tmp_path / "pairs")).folder.count == 4
+    with pytest.raises(DataFormatError, match=r"model1\.npy has changed since it was written"):
+        ShotMapPairs(str(tmp_path / "pairs"), verify=True).folder  # noqa: B018 - the property reads

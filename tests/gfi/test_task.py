@@ -178,6 +178,14 @@ def test_an_evaluation_tells_the_number_of_pairs_and_the_units(run: Path, in_pro
     )
 
 
+def test_batches_beyond_the_memory_are_refused_before_the_training(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sciml.memory.machine_memory", lambda: 100_000)
+    task, records = load_task(run / "run"), 4 * np.prod(seismic_pairs.RECORDS)
+    task.check_data(ShotMapPairs(str(run / "pairs"), batch_size=int(90_000 // records)))
+    with pytest.raises(InputError, match=r"a batch of 60 pairs takes .*; lower data\.init_args\.batch_size"):
+        task.check_data(ShotMapPairs(str(run / "pairs"), batch_size=60))
+
+
 def test_pairs_of_the_training_s_seed_are_not_evaluated_as_unseen(run: Path, tmp_path: Path) -> None:
     seismic_pairs.write(tmp_path / "fewer", 10, drawn=80)
     with pytest.raises(InputError, match="the network has learned them"):
