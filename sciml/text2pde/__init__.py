@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sciml.text2pde.discriminator import PatchDiscriminator
     from sciml.text2pde.divergence import DivergenceFree
     from sciml.text2pde.first_frame_task import FirstFrameTask
+    from sciml.text2pde.mean_regression import MeanRegression
+    from sciml.text2pde.mirror import Mirror
     from sciml.text2pde.patch_autoencoder import PatchAutoencoder
     from sciml.text2pde.patch_pca import PatchPCA
 
@@ -44,6 +46,8 @@ _HOMES = {
     "FirstFrameConditioner": "sciml.text2pde.conditioner",
     "FirstFrameTask": "sciml.text2pde.first_frame_task",
     "FlowCaptions": "sciml.text2pde.captions",
+    "MeanRegression": "sciml.text2pde.mean_regression",
+    "Mirror": "sciml.text2pde.mirror",
     "PatchAutoencoder": "sciml.text2pde.patch_autoencoder",
     "PatchDiscriminator": "sciml.text2pde.discriminator",
     "PatchPCA": "sciml.text2pde.patch_pca",
@@ -61,6 +65,8 @@ __all__ = [
     "FirstFrameConditioner",
     "FirstFrameTask",
     "FlowCaptions",
+    "MeanRegression",
+    "Mirror",
     "PatchAutoencoder",
     "PatchDiscriminator",
     "PatchPCA",

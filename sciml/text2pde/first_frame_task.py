@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import lightning
 import numpy as np
@@ -13,29 +14,30 @@ import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 
-from sciml import weights
-from sciml.checks import choice, instance, number, whole_number
+from sciml.checks import choice, number, whole_number
 from sciml.data import FieldData
 from sciml.data.normalise import Normaliser
-from sciml.errors import CheckpointError, ConfigError, InputError
+from sciml.errors import ConfigError, InputError
 from sciml.generative import ClassifierFree, Flow, Objective, Sampler, sample
 from sciml.nets import DiffusionTransformer
 from sciml.numerics.random import generator
-from sciml.text2pde.autoencoder_task import AutoencoderTask
 from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
 from sciml.text2pde.latents import MOST_VALUES, LatentSpace, LatentStore
+from sciml.text2pde.mean_regression import MeanRegression
+from sciml.text2pde.mirror import Mirror
 from sciml.text2pde.network_checks import check_networks
 from sciml.text2pde.predicting import OTHER_PARAMETERS, Request, predict_trajectories
 from sciml.text2pde.scores import EnsembleScores
+from sciml.text2pde.stages import take_autoencoder
 from sciml.text2pde.stored_place import StoredPlace
 from sciml.text2pde.trajectories import check_fields, field_data, grid_of, shape_of, training_batches, trajectories
 from sciml.training.batches import to_float64
 from sciml.training.task import PredictionProgress, Task
 
-Source = Literal["first_frame", "noise"]
-DROPS, NOISE, POSTERIOR = 1, 2, 3  # streams of the training's draws
+Source = Literal["first_frame", "regression", "noise"]
+DROPS, NOISE, POSTERIOR, MIRRORS = 1, 2, 3, 4  # streams of the training's draws
 VALIDATION, EVALUATION = 1, 2  # counters of draws out of the training
 
 
@@ -55,14 +57,17 @@ class FirstFrameTask(Task):
     parameters : names of the numbers that trajectories depend on, such as ``[buoyancy]``
     autoencoder_run : folder of the run of the autoencoder, one of its checkpoints, or name or file of published weights
     single_frames : whether the autoencoder takes the frames of a trajectory one by one
-    source : where samples start: ``"first_frame"``, the latents of a trajectory that stays as it begins, with noise,
-        or ``"noise"`` alone
+    source : where samples start: ``"first_frame"``, the latents of a trajectory that stays as it begins, with noise;
+        ``"regression"``, a Gaussian law about a mean by regression
+        (:class:`~sciml.text2pde.mean_regression.MeanRegression`), from which an untrained network draws, and whose mean
+        stands beside the input, too, if the conditioner has twice the channels of a guess; or ``"noise"`` alone
     steps : calls of the network for a sample, unless others are asked for
     drop : probability that the condition of a trajectory is dropped in an update, for guidance, which takes the source
         ``"noise"``; and that its parameters alone are, for first frames whose parameters are not known
     latent_scale : constant factor of the latents, positive; by default they have unit deviation, as measured
     sample_latents : whether the latents of a variational autoencoder are drawn in the training, as published
     exact_first_frame : whether samples begin with the given frame itself
+    mirror : symmetry by which half of the trajectories of an update are mirror images
     divergence_free : channels that are the components of a velocity without divergence, in the order of the axes
 
     References
@@ -93,18 +98,23 @@ class FirstFrameTask(Task):
         sample_latents: bool = False,
         exact_first_frame: bool = False,
         divergence_free: list[str] | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         super().__init__()
         self.space = LatentSpace(autoencoder, single_frames, latent_scale)
         self.network, self.conditioner, self.objective, self.sampler = network, conditioner, objective, sampler
         self.fields, self.names, self.autoencoder_run = dict(fields), list(parameters), autoencoder_run
-        self.source = choice("the source", source, ("first_frame", "noise"), error=ConfigError)
+        self.source = choice("the source", source, get_args(Source), error=ConfigError)
         self.steps = sampler.calls(steps)
         objective.check_sampler(sampler, steps)
         self.drop = number("drop", drop, at_least=0, below=1, error=ConfigError)
         self.sample_latents = sample_latents
         self.constraints = TrajectoryConstraints(list(self.fields), exact_first_frame, divergence_free or [])
+        self.mirror = mirror
         check_networks(self)
+        self.regression = None
+        if source == "regression":
+            self.regression = MeanRegression(network.channels, network.shape, len(self.names))
         self.place = StoredPlace(self.conditioner.shape, self.trajectory_steps, len(self.names))
         self.numbers = Normaliser(max(1, len(self.names)))
         self._store: LatentStore | None = None
@@ -122,7 +132,14 @@ class FirstFrameTask(Task):
     @property
     def has_guess(self) -> bool:
         """True if the latents of the first frame at all times are needed."""
-        return self.source == "first_frame" or self.conditioner.guess_channels > 0
+        return self.source != "noise" or self.conditioner.guess_channels > 0
+
+    @property
+    def image(self) -> Callable[[Tensor], Tensor] | None:
+        """The map from frames or trajectories to their mirror images; None without a mirror."""
+        if self.mirror is None:
+            return None
+        return partial(self.mirror.image, fields=list(self.fields), axes=len(self.conditioner.shape))
 
     @property
     def parameter_options(self) -> tuple[str, ...]:
@@ -132,7 +149,7 @@ class FirstFrameTask(Task):
     def describe(self) -> str:
         """Return the denoiser, its tokens and the source."""
         tokens = " x ".join(map(str, self.network.grid))
-        begin = "from the first frame" if self.source == "first_frame" else "from noise"
+        begin = "from " + {"first_frame": "the first frame", "regression": "a regression"}.get(self.source, "noise")
         return f"{type(self.network).__name__}, {tokens} tokens of width {self.network.width}, {begin}"
 
     # Training
@@ -164,12 +181,20 @@ class FirstFrameTask(Task):
         data = field_data(self.trainer.datamodule)
         self.tell("latents")
         if not self.space.autoencoder.fitted:
-            self._take_autoencoder()
+            take_autoencoder(self.space, self.fields, self.autoencoder_run)
             self._fit_scales(data)
         self.place.check(data)  # weights to begin with may be of other data
         values = (1 + self.has_guess) * self.network.channels * math.prod(self.network.shape)
-        if not self.sample_latents and values * len(data.samples("train")) <= MOST_VALUES:
-            self._store = LatentStore(self.space, self._batches(data), self.has_guess)
+        values *= len(data.samples("train")) * (1 if self.mirror is None else 2)
+        if not self.sample_latents and values <= MOST_VALUES:
+            self._store = LatentStore(self.space, self._batches(data), self.has_guess, self.image)
+        if self.regression is not None:
+            if self._store is None:
+                raise ConfigError(
+                    "the regression of the source needs all latents of the training at once, but they are drawn in "
+                    "each update or do not fit into memory; set source: first_frame."
+                )
+            self._store.regress(self.regression, self.numbers)
 
     def on_fit_end(self) -> None:
         """Forget the latents of the training."""
@@ -177,9 +202,15 @@ class FirstFrameTask(Task):
 
     def sample(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the latents of a batch, and its condition, of which some are dropped."""
-        found = self._prepared(batch, self._store, self.generator(POSTERIOR))
-        keep = torch.rand(2, len(found["latents"]), generator=self.generator(DROPS), device=self.device) >= self.drop
-        return {**found, "keep": keep[0], "keep_parameters": keep[1]}
+        count, place = len(batch["parameters"]), self.device
+        keep, keep_parameters = torch.rand(2, count, generator=self.generator(DROPS), device=place) >= self.drop
+        if self.regression is not None:
+            keep = torch.ones_like(keep)  # the source knows the frame
+        given = {**batch, "keep_parameters": keep_parameters}
+        if self.mirror is not None:
+            given["mirrored"] = torch.rand(count, generator=self.generator(MIRRORS), device=place) < 0.5
+        found = self._prepared(given, self._store, self.generator(POSTERIOR))
+        return {**found, "keep": keep, "keep_parameters": keep_parameters}
 
     def loss(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the mean of the objective, ``denoising``, for what :meth:`sample` returns."""
@@ -220,15 +251,17 @@ class FirstFrameTask(Task):
         steps = self.steps if steps is None else self.sampler.calls(steps)
         self.objective.check_sampler(self.sampler, steps)
         number("guidance", guidance, at_least=0)
-        guess = self.space.guess(frames, self.trajectory_steps) if self.has_guess else None
-        condition = self._condition(frames, parameters, guess)
-        shape = (len(frames), self.network.channels, *self.network.shape)
-        mean = guess if self.source == "first_frame" else frames.new_zeros(shape)
-        flow = self.objective.flow(self.network)
+        guess, mean = self._guess(frames, parameters)
+        condition = self._condition(frames, parameters, guess, mean=mean)
+        flow = self.objective.flow(self.network if self.regression is None else self._in_deviations)
         if guidance != 1:
             flow = self._guided(flow, guidance, frames[:1])
-        start = self.objective.path.start(mean, draws)
-        return self.space.decode(sample(flow, start, steps, self.sampler, condition, draws, mean))
+        centre = mean if self.regression is None else torch.zeros_like(mean)
+        start = self.objective.path.start(centre, draws)
+        found = sample(flow, start, steps, self.sampler, condition, draws, centre)
+        if self.regression is not None:
+            found = mean + self.regression.deviation * found
+        return self.space.decode(found)
 
     @torch.no_grad()
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
@@ -307,27 +340,54 @@ class FirstFrameTask(Task):
     def _prepared(
         self, batch: Mapping[str, Tensor], store: LatentStore | None, draws: torch.Generator
     ) -> dict[str, Tensor]:
-        """Return latents, which may be drawn, guesses, first frames and parameters of a batch."""
-        frames = batch["history"][:, 0].movedim(-1, 1)
-        found = {"frames": frames, "parameters": batch["parameters"]}
+        """Return latents, which may be drawn, guesses, first frames and parameters of a batch, or of mirror images."""
+        frames, parameters, mirrored = batch["history"][:, 0].movedim(-1, 1), batch["parameters"], batch.get("mirrored")
+        frames = frames if mirrored is None else self._turned(frames, mirrored)
+        found = {"frames": frames, "parameters": parameters}
         if store is not None:
-            latents, guess = store.read(batch)
-        else:
-            with torch.no_grad():
-                given, noise = trajectories(batch), None
-                if self.sample_latents:
-                    shape = (len(given), self.network.channels, *self.network.shape)
-                    noise = torch.randn(shape, generator=draws, device=self.device).to(given)
-                latents = self.space.encode(given, noise)
-                guess = self.space.guess(frames, self.trajectory_steps) if self.has_guess else None
-        return {**found, "latents": latents, **({} if guess is None else {"guess": guess})}
+            found |= store.read(batch)
+            still = found["guess"] if self.source == "first_frame" else torch.zeros_like(found["latents"])
+            return {"mean": still, **found}
+        with torch.no_grad():
+            given, noise = trajectories(batch), None
+            given = given if mirrored is None else self._turned(given, mirrored)
+            if self.sample_latents:
+                shape = (len(given), self.network.channels, *self.network.shape)
+                noise = torch.randn(shape, generator=draws, device=self.device).to(given)
+            guess, mean = self._guess(frames, parameters)
+            found |= {"latents": self.space.encode(given, noise), "mean": mean}
+        return found if guess is None else {**found, "guess": guess}
+
+    def _turned(self, values: Tensor, mirrored: Tensor) -> Tensor:
+        """Return frames or trajectories, some of them as their mirror images."""
+        return torch.where(mirrored.reshape(-1, *(1,) * (values.ndim - 1)), self.image(values), values)
+
+    def _guess(self, frames: Tensor, parameters: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """Return the guess of the latents from frames, None where there is none, and the mean of the source."""
+        guess = self.space.guess(frames, self.trajectory_steps) if self.has_guess else None
+        if self.source == "first_frame":
+            return guess, guess
+        if self.regression is None:
+            return guess, frames.new_zeros(len(frames), self.network.channels, *self.network.shape)
+        known = frames.new_zeros(len(frames), len(self.names)) if parameters is None else self._scaled(parameters)
+        return guess, self.regression(guess, known)
+
+    def _scaled(self, parameters: Tensor) -> Tensor:
+        return self.numbers.encode(parameters) if self.names else parameters
+
+    def _in_deviations(self, x: Tensor, t: Tensor, **condition: Tensor) -> Tensor:
+        """Return the output of the network where latents are in units of their deviations about the regression."""
+        return self.network(x * self.regression.deviation, t, **condition) / self.regression.deviation
 
     def _denoising(self, batch: Mapping[str, Tensor], draws: torch.Generator) -> Tensor:
-        latents, guess = batch["latents"], batch.get("guess")
+        latents, guess, mean = batch["latents"], batch.get("guess"), batch["mean"]
         kept = batch.get("keep"), batch.get("keep_parameters")
-        condition = self._condition(batch["frames"], batch["parameters"], guess, *kept)
-        mean = guess if self.source == "first_frame" else torch.zeros_like(latents)
-        source = self.objective.draw(mean, draws)
+        condition = self._condition(batch["frames"], batch["parameters"], guess, *kept, mean)
+        if self.regression is None:
+            source = self.objective.draw(mean, draws)
+        else:
+            latents = latents - mean
+            source = self.objective.draw(torch.zeros_like(mean), draws) * self.regression.deviation
         return self.objective.loss(self.network, latents, source, condition, draws).mean()
 
     def _condition(
@@ -337,20 +397,24 @@ class FirstFrameTask(Task):
         guess: Tensor | None,
         keep: Tensor | None = None,
         keep_parameters: Tensor | None = None,
+        mean: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return what the network is given by name, for frames and parameters in physical units."""
         normalised = self.space.autoencoder.normaliser.encode(frames.movedim(1, -1)).movedim(-1, 1)
         if parameters is None:
             parameters = frames.new_zeros(len(frames), len(self.names))
             keep_parameters = torch.zeros(len(frames), dtype=torch.bool, device=frames.device)
-        elif self.names:
-            parameters = self.numbers.encode(parameters)
-        guess = guess if self.conditioner.guess_channels else None
+        else:
+            parameters = self._scaled(parameters)
+        if self.conditioner.guess_channels == 2 * self.network.channels:
+            guess = torch.cat([guess, mean], 1)
+        elif not self.conditioner.guess_channels:
+            guess = None
         return self.conditioner(normalised, parameters, guess, keep, keep_parameters)
 
     def _guided(self, flow: Flow, guidance: float, frame: Tensor) -> Flow:
         """Return a flow with guidance, for a network whose conditions were dropped now and then."""
-        if self.source == "first_frame":
+        if self.source != "noise":
             raise InputError(
                 f"guidance is {guidance:g}, expected 1: samples start from the first frame, so that the network knows "
                 "it without a condition, too, and there is nothing to guide away from; train with source: noise."
@@ -375,25 +439,3 @@ class FirstFrameTask(Task):
             self.numbers.fit([values])
         latents = (self.space.posterior(trajectories(batch).to(self.space.mean)) for batch in self._batches(data))
         self.space.fit(each.mean for each in latents)
-
-    def _take_autoencoder(self) -> None:
-        """Give the autoencoder the weights of its run."""
-        from sciml.training.stored import load_task
-
-        name = self.autoencoder_run
-        try:
-            task = load_task(weights.find_shipped(name) or name)
-        except CheckpointError as error:
-            raise ConfigError(f"autoencoder_run names no autoencoder: {error}") from error
-        instance(f"the task of {name}", task, AutoencoderTask, "an AutoencoderTask", error=ConfigError)
-        if task.fields != self.fields or task.single_frames != self.space.single_frames:
-            of, own = ("frames" if each else "trajectories" for each in (task.single_frames, self.space.single_frames))
-            raise ConfigError(
-                f"{name} is an autoencoder of {of} with the fields {task.fields}, expected one of {own} with "
-                f"{self.fields}; name another run."
-            )
-        try:
-            weights.assign(self.space.autoencoder, task.autoencoder.state_dict(), Path(name))
-        except CheckpointError as error:
-            reason = str(error).rstrip(".")
-            raise ConfigError(f"{reason}; copy task.init_args.autoencoder from the config of that run.") from error

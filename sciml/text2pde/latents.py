@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from sciml.checks import positive
+from sciml.data.normalise import Normaliser
 from sciml.errors import ConfigError
 from sciml.text2pde.autoencoders import Autoencoder, Posterior
+from sciml.text2pde.mean_regression import MeanRegression
 from sciml.text2pde.trajectories import from_frames, to_frames, trajectories
 
 MOST_VALUES = 2**29  # of a store: 2 GiB in single precision
@@ -104,26 +106,63 @@ class LatentStore:
     space : of the latents
     batches : of the training's windows
     guesses : whether those are needed
+    image : maps trajectories or frames to mirror images, whose latents are then kept, too
     """
 
     @torch.no_grad()
-    def __init__(self, space: LatentSpace, batches: Iterable[Mapping[str, Tensor]], guesses: bool) -> None:
-        self._rows: dict[tuple[int, int], int] = {}
-        latents, found = [], []
+    def __init__(
+        self,
+        space: LatentSpace,
+        batches: Iterable[Mapping[str, Tensor]],
+        guesses: bool,
+        image: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self._rows: dict[tuple[int, int, bool], int] = {}
+        latents, found, parameters = [], [], []
         for batch in batches:
             given = trajectories(batch).to(space.mean)
-            latents.append(space.encode(given))
-            if guesses:
-                found.append(space.guess(given[:, :, 0], given.shape[2]))
-            for key in _keys(batch):
-                self._rows[key] = len(self._rows)
-        self._latents = torch.cat(latents)
+            for mirrored in (False,) if image is None else (False, True):
+                seen = image(given) if mirrored else given
+                latents.append(space.encode(seen))
+                parameters.append(batch["parameters"])
+                if guesses:
+                    found.append(space.guess(seen[:, :, 0], seen.shape[2]))
+                for key in _keys(batch):
+                    self._rows[*key, mirrored] = len(self._rows)
+        self._latents, self._parameters = torch.cat(latents), torch.cat(parameters)
         self._guesses = torch.cat(found) if guesses else None
+        self._means: tuple[Tensor, Tensor] | None = None
 
-    def read(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Return the latents of a batch of training, and the guesses where there are some."""
-        rows = [self._rows[key] for key in _keys(batch)]
-        return self._latents[rows], None if self._guesses is None else self._guesses[rows]
+    def regress(self, regression: MeanRegression, numbers: Normaliser) -> None:
+        """Fit a regression, and take the means of the source from its fits to other trajectories.
+
+        Parameters
+        ----------
+        regression : of the latents, changed
+        numbers : scale of the parameters
+        """
+        parameters = numbers.encode(self._parameters) if self._parameters.shape[1] else self._parameters
+        trajectory = torch.tensor([key[0] for key in self._rows], device=self._latents.device)
+        self._means = regression.fit(self._guesses, parameters.to(self._latents), self._latents, trajectory)
+
+    def read(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``latents`` of a batch of training, a ``guess`` if there are any, and the ``mean`` of a regression.
+
+        Parameters
+        ----------
+        batch : of windows, with ``mirrored``, which of them are taken as mirror images, and ``keep_parameters``, those
+            whose means know the parameters, where it matters
+        """
+        mirrored = batch["mirrored"].tolist() if "mirrored" in batch else [False] * len(batch["trajectory"])
+        rows = [self._rows[*key, each] for key, each in zip(_keys(batch), mirrored, strict=True)]
+        found = {"latents": self._latents[rows]}
+        if self._guesses is not None:
+            found["guess"] = self._guesses[rows]
+        if self._means is not None:
+            known, unknown = (each[rows] for each in self._means)
+            keep = batch["keep_parameters"].reshape(-1, *(1,) * (known.ndim - 1))
+            found["mean"] = torch.where(keep, known, unknown)
+        return found
 
 
 def _keys(batch: Mapping[str, Tensor]) -> list[tuple[int, int]]:

@@ -43,9 +43,14 @@ def check_networks(task: FirstFrameTask) -> None:
             shown = (list(each) if isinstance(each, tuple) else each for each in (found, expected))
             words = "the {} is {}, expected {} for the other networks; edit {}."
             raise ConfigError(words.format(name, *shown, _place(name)))
-    if conditioner.guess_channels not in (0, autoencoder.latent_channels):
+    allowed = [
+        0,
+        autoencoder.latent_channels,
+        *([2 * autoencoder.latent_channels] if task.source == "regression" else []),
+    ]
+    if conditioner.guess_channels not in allowed:
         raise ConfigError(
-            f"guess_channels is {conditioner.guess_channels}, expected 0 or {autoencoder.latent_channels}, as many as "
+            f"guess_channels is {conditioner.guess_channels}, expected {' or '.join(map(str, allowed))}, as many as "
             "the autoencoder has latents."
         )
     wants_two = isinstance(task.objective, MeanFlowObjective)
@@ -60,7 +65,14 @@ def check_networks(task: FirstFrameTask) -> None:
             "sample_latents is true, but the latents of the autoencoder have no variance to draw from; leave it out, "
             "or train an autoencoder with variational=true."
         )
+    if task.source == "regression" and task.objective.path.informed:
+        raise ConfigError(
+            "samples start from a regression, which brings its own noise, expected a path from noise; give the path "
+            "within Interpolant, such as sciml.generative.TrigonometricPath."
+        )
     task.constraints.check_axes(len(frame))
+    if task.mirror is not None:
+        task.mirror.check(list(task.fields), len(frame))
 
 
 def _place(name: str) -> str:

@@ -452,3 +452,34 @@ def test_networks_and_runs_that_do_not_fit_are_refused(folder: Path, tmp_path: P
         data = config_from_values({**config(folder), "data": plumes.data(path, **options)}, "test")
         with pytest.raises(ConfigError, match=words):
             task.check_data(data.build_data())
+
+
+REGRESSION = {
+    "source": "regression",
+    "mirror": made("sciml.text2pde.Mirror", axis=0, odd=["velocity_x"]),
+    "network": made("sciml.nets.DiffusionTransformer", **LATENT, patch=[1, 1, 1], width=24, depth=2, heads=2,
+                    condition_width=12, condition_channels=12),
+    "conditioner": made("sciml.text2pde.FirstFrameConditioner", **{**FRAMES, "guess_channels": 12}),
+    "objective": made("sciml.generative.PathObjective", path=made("sciml.generative.TrigonometricPath")),
+}  # fmt: skip
+
+
+def test_from_a_regression_ensembles_are_near_before_training_and_resumed_runs_equal(
+    folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    values = config(folder, **REGRESSION)
+    trained(values, tmp_path / "whole")
+    stopped(monkeypatch, values, tmp_path / "killed")
+    whole, resumed = (load_task(tmp_path / name) for name in ("whole", "killed"))
+    assert all(torch.equal(each, resumed.state_dict()[name]) for name, each in whole.state_dict().items())
+    given = batch(folder)
+    frames, parameters = given["history"][:, 0].movedim(-1, 1), given["parameters"]
+    with torch.no_grad():
+        for zero in (whole.network.head.weight, whole.network.head.bias):
+            zero.zero_()
+        still, mean = whole._guess(frames, parameters)
+        latents = whole.space.encode(torch.cat([given["history"], given["target"]], 1).movedim(-1, 1))
+        drawn = torch.stack([whole.space.encode(whole.draw(frames, parameters, generator(k))) for k in range(64)])
+    assert float((mean - latents).norm()) < 0.7 * float((still - latents).norm())
+    spread = drawn.std(0).mean(0).flatten().log() - whole.regression.deviation.flatten().log()
+    assert float(spread.abs().median()) < 0.3  # an encoder that is not linear changes some
