@@ -5,6 +5,7 @@ A network of coordinates has exact derivatives: ``net(points)`` is a tensor, ``n
 to its evolution. :class:`UNet` and :class:`DilatedResNet` map images to images, and :class:`InvertibleUNet` is a
 bijection of them.
 :class:`DiffusionTransformer` maps a field, a time and conditions to a field: the denoiser of generative methods.
+:class:`WordEncoder` maps texts to vectors, one for each word or number, which are such a condition.
 """
 
 from sciml.nets.ansatz import VanishingOnBox
@@ -16,6 +17,7 @@ from sciml.nets.fno import FourierNeuralOperator, SpectralConvolution
 from sciml.nets.gaussian import GaussianNetwork
 from sciml.nets.invertible import AdditiveCoupling, ChannelMixing, InvertibleUNet, OrthogonalHalving
 from sciml.nets.odd_reflection import OddReflectionNetwork
+from sciml.nets.text_encoder import TextEncoder, WordEncoder
 from sciml.nets.time_polynomials import PolynomialsInTime
 from sciml.nets.unet import DoubleConvolution, UNet
 
@@ -38,6 +40,8 @@ __all__ = [
     "Siren",
     "SpectralConvolution",
     "TanhNetwork",
+    "TextEncoder",
     "UNet",
     "VanishingOnBox",
+    "WordEncoder",
 ]

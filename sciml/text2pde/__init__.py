@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sciml.text2pde.mirror import Mirror
     from sciml.text2pde.patch_autoencoder import PatchAutoencoder
     from sciml.text2pde.patch_pca import PatchPCA
+    from sciml.text2pde.text_conditioner import TextConditioner
 
 _HOMES = {
     "Autoencoder": "sciml.text2pde.autoencoders",
@@ -53,6 +54,7 @@ _HOMES = {
     "PatchPCA": "sciml.text2pde.patch_pca",
     "Posterior": "sciml.text2pde.autoencoders",
     "Prompt": "sciml.text2pde.captions",
+    "TextConditioner": "sciml.text2pde.text_conditioner",
     "read_prompt": "sciml.text2pde.captions",
     "write_caption": "sciml.text2pde.captions",
 }
@@ -72,6 +74,7 @@ __all__ = [
     "PatchPCA",
     "Posterior",
     "Prompt",
+    "TextConditioner",
     "read_prompt",
     "write_caption",
 ]

@@ -18,6 +18,8 @@ from sciml.text2pde.captions.outlines import (
     RectangleOutline,
 )
 from sciml.text2pde.captions.reading import Prompt, read_prompt
+from sciml.text2pde.captions.smoke_captions import read_smoke_prompt, write_smoke_caption
+from sciml.text2pde.captions.smoke_scenes import Plume, SmokeScene, describe_smoke
 from sciml.text2pde.captions.writing import write_caption
 
 __all__ = [
@@ -26,9 +28,14 @@ __all__ = [
     "EllipseOutline",
     "FlowCaptions",
     "Outline",
+    "Plume",
     "PolygonOutline",
     "Prompt",
     "RectangleOutline",
+    "SmokeScene",
+    "describe_smoke",
     "read_prompt",
+    "read_smoke_prompt",
     "write_caption",
+    "write_smoke_caption",
 ]

@@ -57,11 +57,13 @@ class Statement:
     name : of the rule that it matches
     values : its numbers in SI units and degrees
     words : of the text
+    tags : of these words
     """
 
     name: str
     values: tuple[Decimal, ...]
     words: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,9 @@ def _matches(
         words = text[taken[0].start : taken[-1].end]
         after = tokens[last + 1 :] if tags[last + 1 : last + 2] == [UNKNOWN] else []
         values = _values(rule, [token for token in taken if token.dimension], after, words)
+        found = tuple(tags[first : last + 1])
         tags[first : last + 1] = [""] * len(taken)
-        yield Statement(rule.name, values, words)
+        yield Statement(rule.name, values, words, found)
 
 
 def _values(rule: Rule, numbers: Sequence[Token], after: Sequence[Token], words: str) -> tuple[Decimal, ...]:
