@@ -169,6 +169,12 @@ def methods_have_their_orders(names: dict, printed: str) -> None:
     assert slopes == pytest.approx([1, 2, 2, 2], abs=0.25)  # the third order starts with lower ones
 
 
+def two_prompts_say_the_same(names: dict, printed: str) -> None:
+    first, second = names["prompt"].flow, names["same"].flow
+    assert first.outline == second.outline and first.reynolds() == pytest.approx(2 / 3 * 1.2 * 0.09 / 1e-3)
+    assert first.velocity() == pytest.approx(second.velocity()) and "9 cm wide" in printed
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
     ("docs/training.md", "print(field)"): a_run_is_a_field,
@@ -190,6 +196,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/cgs.md", "def sheared"): positive_weights_stay_within_the_bounds,
     ("docs/methods/hcmoe.md", "class Decay"): heat_decays_at_the_rate,
     ("docs/methods/hcmoe.md", "class Fisher"): the_front_is_that_of_ablowitz_and_zeppetella,
+    ("docs/methods/text2pde.md", "same = read_prompt("): two_prompts_say_the_same,
     ("docs/methods/gfi.md", "refined = refine("): a_refined_map_is_nearer_to_the_truth,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,

@@ -101,7 +101,8 @@ def test_the_strength_of_the_smoke_changes_nothing() -> None:
     ],
 )
 def test_prompts_that_a_person_types_are_read(prompt: str, scene: list) -> None:
-    assert read_smoke_prompt(prompt) == scene
+    *plumes, buoyancy = scene
+    assert read_smoke_prompt(prompt) == SmokeScene(tuple(Plume(*plume) for plume in plumes), buoyancy)
 
 
 @pytest.mark.parametrize(
