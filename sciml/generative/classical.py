@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from sciml.checks import choice, finite, number, positive, real_tensor, shape, whole_array, whole_number
 from sciml.errors import InputError
+from sciml.generative.draws import normal_like
 from sciml.numerics.principal_modes import principal_modes
 
 RIDGES = tuple(10.0**k for k in range(-8, 2))  # of the largest squared singular value of the features
@@ -59,7 +60,8 @@ class Analogs(ClassicalEnsemble):
     def sample(self, condition: Tensor, members: int, generator: Generator) -> Tensor:
         """Return the nearest data, the nearest first; nothing is drawn."""
         whole_number("the number of members", members, at_least=1, at_most=len(self._data))
-        distances = torch.cdist(_condition(condition, self._condition.shape[1]), self._condition)
+        asked, mode = _condition(condition, self._condition.shape[1]).double(), "donot_use_mm_for_euclid_dist"
+        distances = torch.cdist(asked, self._condition.double(), compute_mode=mode)  # others cancel far from 0
         return self._data[distances.topk(members, largest=False).indices.T]
 
 
@@ -120,7 +122,7 @@ class LinearGaussian(ClassicalEnsemble):
         """Draw members of the law for each condition, ``(members, batch, ...)``."""
         whole_number("the number of members", members, at_least=1)
         mean = self._mean_of(condition)
-        draws = torch.randn((members, *mean.shape), generator=generator, dtype=torch.float64)
+        draws = normal_like(mean.expand(members, *mean.shape), generator)
         return (mean + draws @ self._root.T).to(self._dtype).reshape(members, -1, *self._shape)
 
     def _mean_of(self, condition: Tensor) -> Tensor:
@@ -199,7 +201,7 @@ class GappyPOD(ClassicalEnsemble):
         """Draw fields for each row of observed values ``(batch, sensors)``, ``(members, batch, ...)``."""
         whole_number("the number of members", members, at_least=1)
         mean = self._coefficients(condition)
-        draws = torch.randn((members, *mean.shape), generator=generator, dtype=torch.float64)
+        draws = normal_like(mean.expand(members, *mean.shape), generator)
         apart = torch.linalg.solve_triangular(self._factor.T, draws.flatten(0, 1).T, upper=True).T
         return self._basis.decode(mean + apart.reshape(draws.shape)).to(self._dtype)
 

@@ -92,7 +92,7 @@ class ConsistencyObjective(Objective):
         generator: Generator,
     ) -> Tensor:
         """Return the distance of two estimates of each item, ``(batch,)``."""
-        source = drawn_source(data.shape, data, source, generator)
+        source = drawn_source(self.path, data, source, generator)
         level = torch.randint(self.levels, (len(data),), generator=generator, device=generator.device)
         times = torch.tensor(self.path.times(self.levels), dtype=data.dtype, device=data.device)
         level = level.to(data.device)

@@ -25,7 +25,7 @@ from torch import Generator, Tensor
 
 from sciml.checks import choice, number, whole_number
 from sciml.errors import InputError
-from sciml.generative.flows import Condition, Flow, GaussianFlow
+from sciml.generative.flows import Condition, Flow, GaussianFlow, answer
 from sciml.generative.objectives import Network, Objective, drawn_source
 from sciml.generative.paths import Path
 from sciml.generative.samplers import Sampler
@@ -100,9 +100,9 @@ class EnergyScoreObjective(Objective):
         generator: Generator,
     ) -> Tensor:
         """Return the score of each item, ``(batch,)``, with a source ``(members, batch, ...)``."""
-        source = drawn_source(torch.Size((self.members, *data.shape)), data, source, generator)
+        source = drawn_source(self.path, data.expand(self.members, *data.shape), source, generator)
         start = data.new_zeros(len(data))
-        made = [network(each, start, **(condition or {})) for each in source]
+        made = [answer(network, each, start, condition) for each in source]
         return almost_fair_score(made, data, self.fairness, self.distance)
 
 

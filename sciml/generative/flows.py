@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciml.checks import choice
+from sciml.checks import choice, shape
 from sciml.errors import InputError
 from sciml.generative import predictions
 from sciml.generative.paths import Path
@@ -101,7 +101,26 @@ class GaussianFlow(Flow):
         return predictions.solve(self.path, self.prediction, self._output(x, t, condition), x, t)
 
     def _output(self, x: Tensor, t: Tensor, condition: Condition | None) -> Tensor:
-        return self.network(x, t, **(condition or {}))
+        return answer(self.network, x, t, condition)
+
+
+def answer(
+    network: Callable[..., Tensor], x: Tensor, t: Tensor, condition: Condition | None = None, **times: Tensor
+) -> Tensor:
+    """Return the output of a network at points x and times t, in the shape of x.
+
+    Parameters
+    ----------
+    network : maps x ``(batch, ...)``, t ``(batch,)`` and everything else by name to ``(batch, ...)``
+    x, t, condition : as in :meth:`Flow.velocity`
+    times : further ones, by name
+
+    Raises
+    ------
+    InputError
+        The output has another shape, which would be broadcast.
+    """
+    return shape("the output of the network", network(x, t, **times, **(condition or {})), tuple(x.shape))
 
 
 def refuse_noise_alone(path: Path, prediction: Prediction) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 from sciml.checks import finite, instance, number
 from sciml.errors import InputError
 from sciml.generative.flows import Condition, Flow, OuterFlow
-from sciml.generative.paths import Path
+from sciml.generative.paths import Path, expand
 from sciml.generative.predictions import Pair
 
 Residual = Callable[[Tensor], Tensor]
@@ -199,7 +200,7 @@ class ResidualGuidance(ChangedData):
         return descended(data, self.residual, self.strength)
 
 
-def descended(data: Tensor, residual: Residual, strength: float = 1.0, metric: Tensor | float = 1.0) -> Tensor:
+def descended(data: Tensor, residual: Residual, strength: float = 1.0) -> Tensor:
     """Return data after one step down half the square of a residual, see :class:`ResidualGuidance`.
 
     Parameters
@@ -207,24 +208,56 @@ def descended(data: Tensor, residual: Residual, strength: float = 1.0, metric: T
     data : z, ``(batch, ...)``
     residual : of the data
     strength : w
+    """
+    return data - strength * steepest(data, residual).step
+
+
+class Descent(NamedTuple):
+    """The way down half the square of a residual.
+
+    Attributes
+    ----------
+    missed : the residual, ``(batch, ...)``
+    step : against the gradient, on which its first derivative brings the square to 0, in the shape of the data
+    """
+
+    missed: Tensor
+    step: Tensor
+
+
+def steepest(data: Tensor, residual: Residual, metric: Tensor | float = 1.0) -> Descent:
+    """Return the way down half the square of a residual.
+
+    Parameters
+    ----------
+    data : ``(batch, ...)``
+    residual : of the data
     metric : positive numbers by which the gradient is multiplied, in a shape that expands to the data's: their
         variances, for a step that is small in units of their deviations
 
     Raises
     ------
     InputError
-        The residual is not finite.
+        The residual is not finite, is none for each item, or does not depend on the data by torch operations.
     """
     with torch.inference_mode(False), torch.enable_grad():  # samples are drawn without gradients
         at = data.detach().clone().requires_grad_()
         missed = residual(at)
+        if not missed.requires_grad:
+            raise InputError(
+                "the residual has no derivative with respect to the data, expected one that is computed from them by "
+                "torch operations; leave out detach and programs of NumPy."
+            )
+        if missed.ndim < 2 or len(missed) != len(data):  # else residuals of different items would add up
+            expected = f"({len(data)}, ...), numbers for each item"
+            raise InputError(f"the shape of the residual is {tuple(missed.shape)}, expected {expected}.")
         size = missed.flatten(1).square().sum(1)
         (gradient,) = torch.autograd.grad(size.sum() / 2, at)
     finite("the residual", size.detach(), remedy="check it on data of the training")
     direction = metric * gradient
     slope = (gradient * direction).flatten(1).sum(1)
-    step = torch.where(slope > 0, size.detach() / slope.clamp(min=torch.finfo(slope.dtype).tiny), 0.0)
-    return data - strength * step.reshape(-1, *(1,) * (data.ndim - 1)) * direction
+    reach = torch.where(slope > 0, size.detach() / slope.clamp(min=torch.finfo(slope.dtype).tiny), 0.0)
+    return Descent(missed.detach(), expand(reach, data) * direction)
 
 
 def _ratio(path: Path, x: Tensor, t: Tensor) -> Tensor:

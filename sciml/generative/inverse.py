@@ -21,11 +21,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sciml.checks import finite, number, positive, real_tensor, shape, whole_number
+from sciml.checks import finite, number, real_tensor, shape, whole_number
 from sciml.errors import InputError
+from sciml.generative.deviations import Deviation, check_deviation, check_items, positive_beside
 from sciml.generative.flows import Condition, Flow
-from sciml.generative.guidance import ChangedData, descended
-from sciml.generative.paths import Path
+from sciml.generative.guidance import ChangedData, steepest
+from sciml.generative.paths import Path, expand
+
+LEAST_SHARE = 1e-2  # of a step, where the measurement is so bent that the whole of it misses more
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,46 @@ class Observation:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        finite("the observed values", real_tensor("the observed values", self.values))
-        shape("the observed values", self.values, (..., "count"))
+        _check_values(self.values, "count")
         number("the noise of the observations", self.noise, at_least=0)
 
     def missed(self, data: Tensor) -> Tensor:
-        """Return what data miss of the values beyond the noise, ``(batch, count)``: 0 once they fit to it.
+        """Return how much data miss the values by, ``(batch, count)``."""
+        values = _of_batch(self.values, data).to(data)
+        return shape("the measured values", self.measure(data), (len(data), values.shape[-1])) - values
 
-        The misfit m becomes (1 - noise / rms m) m, whose rms is that of m less the noise. The share depends on the
-        data, and its derivative belongs to the step down the misfit, which ends on the noise by it.
+    def fitted(self, data: Tensor, strength: float = 1.0, metric: Tensor | float = 1.0) -> Tensor:
+        r"""Return data after one step down the misfit r, to where it is least on the way or is that of the noise.
+
+        .. math:: z' = z - w s p, \qquad p = M J^T r, \qquad s = \min \big\{ \arg\min_s \|r - s J p\|,\
+            \|r - s J p\|^2 = n \cdot \text{noise}^2 \big\}
+
+        with the derivative J of the n measured values. Where the noise explains the misfit there is no step. J p is the
+        difference of the values on a step that would bring a misfit without noise to 0; for linear measurements that
+        is exact.
+
+        Parameters
+        ----------
+        data : z, ``(batch, ...)``
+        strength : w
+        metric : M, positive numbers in a shape that expands to the data's, such as their variances
         """
-        values = self.values.to(data)
-        missed = shape("the measured values", self.measure(data), (len(data), values.shape[-1])) - values
-        square, least = missed.square().mean(1, keepdim=True), self.noise**2
-        size = square.clamp(min=max(least, torch.finfo(square.dtype).tiny)).sqrt()  # so that no gradient is infinite
-        return torch.where(square > least, 1 - self.noise / size, 0.0) * missed
+        missed, step = steepest(data, self.missed, metric)
+        with torch.no_grad():
+            change = missed - finite("the misfit", self.missed(data - step))
+        share = _share(missed, change, missed.shape[1] * self.noise**2)
+        return data - strength * expand(share, data) * step
+
+
+def _share(missed: Tensor, change: Tensor, allowed: float) -> Tensor:
+    """Return the s with the least square of r - s c, or that with the allowed one if it is smaller, ``(batch,)``."""
+    tiny = torch.finfo(change.dtype).tiny
+    along, square = (missed * change).sum(1), change.square().sum(1)
+    excess = missed.square().sum(1) - allowed
+    least = (along / square.clamp(min=tiny)).clamp(LEAST_SHARE, 1)
+    root = (along.square() - square * excess).clamp(min=0).sqrt()
+    first = excess / (along + root).clamp(min=tiny)  # the smaller root of the quadratic equation, without cancellation
+    return torch.where(excess > 0, torch.minimum(least, first), 0.0)
 
 
 def flow_chef(
@@ -68,7 +96,7 @@ def flow_chef(
     steps: int,
     *,
     strength: float = 1.0,
-    deviation: Tensor | float = 1.0,
+    deviation: Deviation = 1.0,
     condition: Condition | None = None,
 ) -> Tensor:
     r"""Return data that fit observations, by steering each step of the sampling with the gradient at the data.
@@ -102,13 +130,14 @@ def flow_chef(
     """
     number("the strength of the steps", strength, above=0, below=2)
     x, path = real_tensor("the start", start), flow.path
+    deviation = positive_beside(deviation, x)
     flow.begin_run()
     for begin, length in _euler(path, steps):
         t = x.new_full((len(x),), begin)
         pair = flow.pair(x, t, condition)
-        metric = deviation * _variance(path, deviation, t[:1]).sqrt()
-        step = descended(pair.data, observation.missed, strength, metric) - pair.data
-        x = x + step + length * path.motion(*pair, t)
+        step = observation.fitted(pair.data, strength, deviation.square()) - pair.data
+        share = _variance(path, deviation, t[:1]).sqrt() / deviation
+        x = x + share * step + length * path.motion(*pair, t)
     return x
 
 
@@ -120,7 +149,7 @@ def flair(  # noqa: PLR0913 - each is another part of the problem
     *,
     fits: int = 5,
     trust: float = 0.2,
-    deviation: Tensor | float = 1.0,
+    deviation: Deviation = 1.0,
     condition: Condition | None = None,
 ) -> Tensor:
     r"""Return data that fit observations and are near to what the flow makes of them.
@@ -153,14 +182,14 @@ def flair(  # noqa: PLR0913 - each is another part of the problem
     """
     whole_number("the number of steps down the misfit", fits, at_least=1)
     number("the trust in the flow", trust, above=0, at_most=1)
-    x, mean, metric = real_tensor("the start", start), None, deviation**2
-    path = flow.path
+    x, mean, path = real_tensor("the start", start), None, flow.path
+    metric = positive_beside(deviation, x).square()
     flow.begin_run()
     for begin, end in pairwise(path.times(whole_number("the number of steps", steps, at_least=1))):
         pair = flow.pair(x, x.new_full((len(x),), begin), condition)
         mean = pair.data if mean is None else mean + trust * (pair.data - mean)
         for _ in range(fits):
-            mean = descended(mean, observation.missed, 1.0, metric)
+            mean = observation.fitted(mean, 1.0, metric)
         x = path.point(mean, pair.source, x.new_full((len(x),), end))
     return x
 
@@ -196,29 +225,30 @@ class PosteriorFlow(ChangedData):
     """
 
     def __init__(
-        self, flow: Flow, rows: Tensor, values: Tensor, noise: Tensor | float, deviation: Tensor | float = 1.0
+        self, flow: Flow, rows: Tensor, values: Tensor, noise: Tensor | float, deviation: Deviation = 1.0
     ) -> None:
         super().__init__(flow)
         shape("the rows of the observations", real_tensor("the rows of the observations", rows), ("count", "entries"))
         finite("the rows of the observations", rows)
-        shape("the observed values", finite("the observed values", values), (..., len(rows)))
+        _check_values(values, len(rows))
         noise = torch.as_tensor(noise, dtype=rows.dtype, device=rows.device).expand(len(rows))
         variance = noise.square()
         if not bool((noise > 0).all() and (variance > 0).all() and variance.isfinite().all()):
             raise InputError("the noise of the observations is not positive everywhere; expected positive numbers.")
         self._rows, self._values, self._variance = rows, values.to(rows), variance
-        self._deviation = torch.as_tensor(deviation, dtype=rows.dtype, device=rows.device)
-        positive("the least deviation of the data", float(self._deviation.min()))
+        self._deviation = check_deviation(deviation, is_positive=True).to(rows)
 
     def changed(self, data: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """Return the mean of the data given the point and the observations."""
         if not bool((t == t[0]).all()):
             raise InputError("the times of a batch differ, expected one time for all, as samplers have it.")
-        missed = self._values - data.flatten(1).to(self._rows) @ self._rows.T
+        check_items(self._deviation, data)
+        flat = shape("the items", data.flatten(1), (len(data), self._rows.shape[1]), remedy="as the rows have entries")
+        missed = _of_batch(self._values, data) - flat.to(self._rows) @ self._rows.T
         root = self._uncertainty(data, t)
         scaled = self._rows * root
         step = root * (self._by_values(scaled, missed) if len(scaled) < len(root) else self._by_entries(scaled, missed))
-        return data + step.reshape(data.shape).to(data.dtype)
+        return data + step.reshape(data.shape).to(data)
 
     def _by_values(self, scaled: Tensor, missed: Tensor) -> Tensor:
         """Return S^T (S S^T + R)^-1 r for fewer values than entries, with S = A P^(1/2)."""
@@ -240,7 +270,20 @@ class PosteriorFlow(ChangedData):
         return root.expand(data.shape[1:]).flatten()
 
 
-def _variance(path: Path, deviation: Tensor | float, t: Tensor) -> Tensor:
+def _check_values(values: Tensor, count: int | str) -> None:
+    """Refuse observed values that are none for one item, or for each of a batch."""
+    finite("the observed values", real_tensor("the observed values", values))
+    shape("the observed values", values, (count,) if values.ndim == 1 else ("batch", count))
+
+
+def _of_batch(values: Tensor, data: Tensor) -> Tensor:
+    """Return observed values ``(count,)`` for all items, or ``(batch, count)``, which must be as many as the data."""
+    if values.ndim == 1:
+        return values
+    return shape("the observed values", values, (len(data), "count"), remedy="give those of each item, or of one")
+
+
+def _variance(path: Path, deviation: Tensor, t: Tensor) -> Tensor:
     """Return the variance of the point of independent normal data, in the shape of the deviation or ``(1,)``."""
     at = path.coefficients(t)
     return (at.alpha * deviation) ** 2 + (at.sigma * path.noise) ** 2

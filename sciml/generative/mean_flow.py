@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sciml.checks import number, positive
 from sciml.errors import InputError
 from sciml.generative.draws import logit_normal_times
-from sciml.generative.flows import Condition, Flow
+from sciml.generative.flows import Condition, Flow, answer
 from sciml.generative.objectives import Network, Objective, drawn_source
 from sciml.generative.paths import Path, expand
 
@@ -46,11 +46,11 @@ class MeanFlow(Flow):
 
     def velocity(self, x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the mean velocity over no time: the velocity."""
-        return self.network(x, t, until=t, **(condition or {}))
+        return answer(self.network, x, t, condition, until=t)
 
     def mean_velocity(self, x: Tensor, t: Tensor, until: Tensor, condition: Condition | None = None) -> Tensor:
         """Return the mean velocity until a later time."""
-        return self.network(x, t, until=until, **(condition or {}))
+        return answer(self.network, x, t, condition, until=until)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class MeanFlowObjective(Objective):
         generator: Generator,
     ) -> Tensor:
         """Return the weighted residual of each item between two times, ``(batch,)``."""
-        source = drawn_source(data.shape, data, source, generator)
+        source = drawn_source(self.path, data, source, generator)
         t, until = self._times(data, generator)
         residual = self.residual(network, data, source, (t, until), condition)
         squares = residual.square().flatten(1).mean(1)
@@ -124,7 +124,7 @@ class MeanFlowObjective(Objective):
         x, velocity = self.path.point(data, source, t), self.path.motion(data, source, t)
 
         def mean_velocity(x: Tensor, t: Tensor) -> Tensor:
-            return network(x, t, until=until, **(condition or {}))
+            return answer(network, x, t, condition, until=until)
 
         with sdpa_kernel(SDPBackend.MATH):  # fused attention has no derivative in forward mode
             found, along = jvp(mean_velocity, (x, t), (velocity, torch.ones_like(t)))

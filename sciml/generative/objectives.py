@@ -17,8 +17,9 @@ from torch import Generator, Tensor
 
 from sciml.checks import choice, positive
 from sciml.checks import shape as check_shape
-from sciml.generative.draws import logit_normal_times, normal_like, uniform_times
-from sciml.generative.flows import Condition, Flow, GaussianFlow, refuse_noise_alone
+from sciml.errors import InputError
+from sciml.generative.draws import logit_normal_times, uniform_times
+from sciml.generative.flows import Condition, Flow, GaussianFlow, answer, refuse_noise_alone
 from sciml.generative.paths import Path
 from sciml.generative.predictions import PREDICTIONS, Pair, Prediction, target
 from sciml.generative.samplers.base import Sampler
@@ -71,30 +72,36 @@ class Objective(ABC):
         ----------
         network : that is trained
         data : z, ``(batch, ...)``
-        source : x_0 as :meth:`draw` or a coupling returns it; None for standard normal noise
+        source : x_0 as :meth:`draw` or a coupling returns it; None for noise, unless the path starts from guesses
         condition : what the network is given by name
         generator : of times and noise
         """
 
 
-def drawn_source(shape: torch.Size, data: Tensor, source: Tensor | None, generator: Generator) -> Tensor:
-    """Return the source that was given, or standard normal noise.
+def drawn_source(path: Path, like: Tensor, source: Tensor | None, generator: Generator) -> Tensor:
+    """Return the source that was given, or noise.
 
     Parameters
     ----------
-    shape : of the source
-    data : beside which it is drawn
+    path : that starts from it
+    like : a tensor of its shape, type and place
     source : None to draw it
     generator : of the noise
 
     Raises
     ------
     InputError
-        The source has another shape.
+        The source has another shape, or there is none on a path that starts from guesses of the data.
     """
-    if source is None:
-        return normal_like(data.expand(shape), generator)
-    return check_shape("the source", source, shape, remedy="draw it with the method draw of the objective")
+    remedy = "draw it with the method draw of the objective"
+    if source is not None:
+        return check_shape("the source", source, like.shape, remedy=remedy)
+    if path.informed:
+        raise InputError(
+            f"the source is None on {type(path).__name__}, which starts from guesses of the data, expected a tensor; "
+            f"{remedy}, from their guesses."
+        )
+    return path.start(torch.zeros_like(like), generator)
 
 
 def squared(residual: Tensor, scale: float) -> Tensor:
@@ -166,8 +173,8 @@ class PathObjective(Objective):
         generator: Generator,
     ) -> Tensor:
         """Return the mean residual of each item at one time, ``(batch,)``."""
-        pair = Pair(data, drawn_source(data.shape, data, source, generator))
+        pair = Pair(data, drawn_source(self.path, data, source, generator))
         t = TIMES[self.times](data, generator)
-        output = network(self.path.point(*pair, t), t, **(condition or {}))
+        output = answer(network, self.path.point(*pair, t), t, condition)
         residual = output - target(self.path, self.prediction, pair, t)
         return RESIDUALS[self.residual](residual, self.scale).flatten(1).mean(1)

@@ -78,6 +78,15 @@ def test_analogs_are_the_data_of_the_nearest_conditions():
     assert found.tolist() == [[[6.0, 7.0], [22.0, 23.0]], [[8.0, 9.0], [20.0, 21.0]]]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_analogs_are_the_nearest_also_far_from_zero(dtype):
+    near = torch.round(4096 * torch.randn(300, 2, generator=generator(12), **DOUBLE)) / 4096
+    far = (near + 1000).to(dtype)  # which loses no digit of them
+    data = torch.arange(300.0)
+    expected = (near[:40, None] - near).norm(dim=2).argsort(dim=1)[:, :3].T
+    assert torch.equal(Analogs(far, data).sample(far[:40], 3, generator(0)), data[expected])
+
+
 def test_many_analogs_of_a_smooth_law_are_calibrated():
     draws = generator(7)
     condition, fresh = torch.rand(20_000, 1, generator=draws), torch.rand(500, 1, generator=draws)

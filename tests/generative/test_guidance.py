@@ -154,6 +154,21 @@ def test_the_step_down_a_linear_residual_is_the_nearest_solution_of_one_equation
     assert torch.equal(descended(solution, lambda z: (z - solution) @ matrix.T), solution)
 
 
+@pytest.mark.parametrize(
+    ("residual", "words"),
+    [
+        (lambda z: z.detach() - 1.0, "has no derivative with respect to the data"),
+        (lambda z: torch.from_numpy(z.detach().numpy() - 1.0), "has no derivative with respect to the data"),
+        (lambda z: z.sum(1), r"the shape of the residual is \(3,\), expected \(3, ...\)"),
+        (lambda z: z.sum(0, keepdim=True), r"the shape of the residual is \(1, 2\), expected \(3, ...\)"),
+        (lambda z: z / 0.0, "not finite"),
+    ],
+)
+def test_residuals_down_which_there_is_no_step_for_each_item_are_refused(residual, words):
+    with pytest.raises(InputError, match=words):
+        descended(torch.ones(3, 2), residual)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_residual_guidance_ends_on_the_solutions_of_an_equation(path):
     flow = ResidualGuidance(ExactGaussian(path), lambda z: (z.square().sum(1) - 4.0)[:, None])

@@ -11,7 +11,6 @@ from torch import Tensor
 from sciml.errors import InputError
 from sciml.generative.exact import ExactGaussian
 from sciml.generative.flows import Flow
-from sciml.generative.guidance import descended
 from sciml.generative.inverse import Observation, PosteriorFlow, flair, flow_chef
 from sciml.generative.paths import Interpolant, LinearPath, Path, TrigonometricPath
 from sciml.generative.predictions import Pair
@@ -89,9 +88,27 @@ def test_one_step_down_one_misfit_ends_on_the_noise_and_leaves_alone_what_fits_a
     fit = Observation(lambda z: 2 * z, torch.tensor([6.0]), noise=3.0)
     data = torch.tensor([[9.0], [-4.0], [3.0], [2.0], [4.5]], dtype=dtype)  # which miss 12, -14, 0, -2 and 3
     expected = torch.tensor([[4.5], [1.5], [3.0], [2.0], [4.5]], dtype=dtype)
-    torch.testing.assert_close(descended(data, fit.missed), expected)
-    exact = descended(data, Observation(lambda z: 2 * z, torch.tensor([6.0])).missed)
+    torch.testing.assert_close(fit.fitted(data), expected)
+    exact = Observation(lambda z: 2 * z, torch.tensor([6.0])).fitted(data)
     torch.testing.assert_close(exact, torch.full_like(data, 3.0))
+
+
+def test_a_step_down_misfits_that_cannot_vanish_ends_where_they_are_least_and_never_beyond_the_noise():
+    rows = torch.randn(5, 2, generator=generator(5), **DOUBLE)
+    values = torch.randn(5, generator=generator(6), **DOUBLE)
+    data, metric = torch.randn(40, 2, generator=generator(7), **DOUBLE), torch.tensor([2.0, 0.5], **DOUBLE)
+    fit = Observation(lambda z: z @ rows.T, values)
+    found = fit.fitted(data, metric=metric)
+    missed, direction = fit.missed(data), metric * (fit.missed(data) @ rows)
+    assert float(((found - data) * direction).sum(1).max()) < 0 and not ((found - data) / direction).var(1).max() > 1e-20
+    along = direction @ rows.T  # on the line, the derivative of the square vanishes
+    assert (fit.missed(found) * along).sum(1) == pytest.approx(torch.zeros(40, **DOUBLE), abs=1e-10)
+    noise = float((missed.square().mean(1).sqrt().median() + fit.missed(found).square().mean(1).sqrt().median()) / 2)
+    noisy = Observation(lambda z: z @ rows.T, values, noise)
+    sizes = [noisy.missed(z).square().mean(1).sqrt() for z in (data, found, noisy.fitted(data, metric=metric))]
+    expected = torch.where(sizes[0] < noise, sizes[0], torch.where(sizes[1] > noise, sizes[1], noise))
+    assert sizes[2] == pytest.approx(expected, rel=1e-9)
+    assert all(bool(((sizes[0] < noise) == kind).any()) for kind in (True, False))
 
 
 def test_steps_of_flair_down_the_misfit_end_on_the_noise():
@@ -143,6 +160,49 @@ def test_values_of_each_item_and_precise_observations_are_taken():
     flow = PosteriorFlow(Unlike(LinearPath()), ROWS, values, torch.tensor([1e-4, 1e-4], **DOUBLE), DEVIATIONS)
     found = sample(flow, torch.randn(2, 6, generator=generator(2), **DOUBLE), 20, Euler())
     assert found @ ROWS.T == pytest.approx(values, abs=1e-3)
+
+
+WAYS = {
+    "flow_chef": lambda start, deviation, values: flow_chef(
+        ExactGaussian(LinearPath()), Observation(lambda z: z[:, :2], values), start, 3, deviation=deviation
+    ),
+    "flair": lambda start, deviation, values: flair(
+        ExactGaussian(LinearPath()), Observation(lambda z: z[:, :2], values), start, 3, deviation=deviation
+    ),
+    "posterior": lambda start, deviation, values: sample(
+        PosteriorFlow(ExactGaussian(LinearPath()), torch.eye(2, 6), values, 0.1, deviation), start, 3, Euler()
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("deviation", "words"),
+    [
+        (0.0, "the least of the deviations of the data is 0, expected positive ones"),
+        (torch.tensor([1.0, 1.0, -1.0, 1.0, 1.0, 1.0]), "is -1, expected positive ones"),
+        (float("nan"), "not finite"),
+        (torch.ones(5), r"the shape of the deviations of the data is \(5,\), expected \(6,\)"),
+    ],
+)
+def test_deviations_of_no_item_are_refused(way, deviation, words):
+    with pytest.raises(InputError, match=words):
+        WAYS[way](torch.zeros(3, 6), deviation, torch.ones(2))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_values_of_another_number_of_items_are_refused_and_not_broadcast(way):
+    for values in (torch.ones(2, 2), torch.ones(1, 2), torch.ones(3, 3, 2)):
+        with pytest.raises(InputError, match="the observed values"):
+            WAYS[way](torch.zeros(3, 6), 1.0, values)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_points_keep_their_type_whatever_that_of_the_deviations_is(way):
+    start = torch.randn(3, 6, generator=generator(4))
+    found = [WAYS[way](start, DEVIATIONS.to(dtype), torch.ones(2)) for dtype in (torch.float32, torch.float64)]
+    assert found[0].dtype == found[1].dtype == torch.float32
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize(

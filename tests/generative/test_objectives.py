@@ -400,3 +400,30 @@ def test_reflow_makes_straight_pairs_on_which_one_call_is_exact():
 def test_arguments_that_make_no_objective_are_refused(make, sentence):
     with pytest.raises(InputError, match=sentence):
         make()
+
+
+def objectives(path):
+    return PathObjective(path), EnergyScoreObjective(path), MeanFlowObjective(path), ConsistencyObjective(path)
+
+
+@pytest.mark.parametrize("objective", objectives(Interpolant(LinearPath(), 0.5)), ids=repr)
+def test_noise_does_not_stand_for_guesses_of_the_data(objective):
+    def network(x, t, until=None):
+        return x
+
+    data = normal(4, 3)
+    objective.loss(network, data, objective.draw(torch.zeros_like(data), generator(0)), None, generator(1))
+    with pytest.raises(InputError, match="source is None on Interpolant, which starts from guesses of the data"):
+        objective.loss(network, data, None, None, generator(1))
+
+
+@pytest.mark.parametrize("objective", objectives(LinearPath()), ids=repr)
+def test_outputs_of_networks_are_not_broadcast_in_losses_and_samples(objective):
+    def network(x, t, until=None):
+        return x[:, 0]  # (4,) beside (4, 1) would be (4, 4)
+
+    data = normal(4, 1)
+    with pytest.raises(InputError, match=r"the shape of the output of the network is \(4,\), expected \(4, 1\)"):
+        objective.loss(network, data, None, None, generator(0))
+    with pytest.raises(InputError, match="the shape of the output of the network"):
+        sample(objective.flow(network), data, 1, Euler())

@@ -27,6 +27,7 @@ from torch import Generator, Tensor
 
 from sciml.checks import finite, real_tensor, shape, whole_number
 from sciml.errors import InputError
+from sciml.generative.deviations import Deviation, check_deviation, check_items
 from sciml.generative.draws import normal_like
 from sciml.generative.flows import Condition, Flow
 from sciml.generative.paths import Coefficients, Path
@@ -60,17 +61,12 @@ class GaussianSteps(Sampler):
     Gaussian score approximation for diffusion models", 2024; deviations under a condition are ours.
     """
 
-    deviation: Tensor | float
+    deviation: Deviation
     order: int = 2
 
     def __post_init__(self) -> None:
         whole_number("the order of Gaussian steps", self.order, at_least=1, at_most=2)
-        deviation = finite("the deviations of the data", torch.as_tensor(self.deviation))
-        if bool((deviation < 0).any()):
-            raise InputError(
-                f"the least of the deviations of the data is {float(deviation.min()):g}, expected none below 0; take "
-                "those of conditional_deviation."
-            )
+        check_deviation(self.deviation)
 
     @property
     def uses_mean(self) -> bool:
@@ -102,14 +98,7 @@ class GaussianSteps(Sampler):
 
     def check(self, x: Tensor) -> None:
         """Refuse deviations that are not those of one item, whose shape they must expand to."""
-        given, item = torch.as_tensor(self.deviation).shape, x.shape[1:]
-        if len(given) > len(item) or any(
-            g not in (1, n) for g, n in zip(reversed(given), reversed(item), strict=False)
-        ):
-            raise InputError(
-                f"the shape of the deviations of the data is {tuple(given)}, expected {tuple(item)}, that of one item, "
-                "or one that expands to it."
-            )
+        check_items(torch.as_tensor(self.deviation), x)
 
     def step(self, x: Tensor, begin: float, end: float, run: Run) -> Tensor:
         """Return points after one step of order 1."""

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks import number
+from sciml.generative.deviations import Deviation
 from sciml.generative.samplers.base import Run, Sampler
 from sciml.generative.samplers.deterministic import Heun, euler_step, heun_step
 from sciml.generative.samplers.gaussian import GaussianSteps
@@ -116,7 +117,7 @@ class StochasticGaussian(StochasticSampler):
     noise : kappa, not negative; 1 goes back by about the length of a step
     """
 
-    deviation: Tensor | float
+    deviation: Deviation
     noise: float = 0.5
 
     def __post_init__(self) -> None:
