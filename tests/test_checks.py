@@ -342,3 +342,4 @@ def test_values_of_many_lines_are_shown_on_one():
     assert checks.shown("two\nlines") == repr("two\nlines")
     assert checks.shown(type("Thing", (), {})()) == "a Thing"  # and no address
     assert "\n" not in checks.shown(torch.zeros(9, 9))
+    assert checks.shown(torch.nn.Sequential(torch.nn.Linear(2, 2))) == "a Sequential"  # not its layers

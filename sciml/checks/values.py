@@ -180,7 +180,7 @@ def shown(value: object) -> str:
     """Return a value as an error sentence shows it: NumPy scalars as plain numbers, long values cut short, one line."""
     if isinstance(value, Integral | Real) and hasattr(value, "item"):
         value = value.item()
-    if type(value).__repr__ is object.__repr__:  # which tells an address
+    if type(value).__repr__ is object.__repr__ or hasattr(value, "named_modules"):  # an address; a page, of a network
         return f"a {type(value).__name__}"
     try:
         text = repr(value)

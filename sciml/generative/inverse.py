@@ -3,8 +3,8 @@ r"""Data from observations, with a flow as their prior: FlowChef, FLAIR, and the
 =========================  =====================  ==============================================================
 method                     observations           result
 =========================  =====================  ==============================================================
-:func:`flow_chef`          any, differentiable    a fit from each start; of independent normal data the
-                                                  posterior mean, from the mean of the source
+:func:`flow_chef`          any, differentiable    a fit from each start; of independent normal data, without
+                                                  noise, the posterior mean, from the mean of the source
 :func:`flair`              any, differentiable    a fit that is also near to what the flow makes of it
 :class:`PosteriorFlow`     linear, with noise     samples of the posterior, exactly so for Gaussian data
 =========================  =====================  ==============================================================
@@ -31,7 +31,7 @@ from sciml.generative.paths import Path, expand
 LEAST_SHARE = 1e-2  # of a step, where the measurement is so bent that the whole of it misses more
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observation:
     """Observed values, and how data would have made them.
 
@@ -89,25 +89,32 @@ def _share(missed: Tensor, change: Tensor, allowed: float) -> Tensor:
     return torch.where(excess > 0, torch.minimum(least, first), 0.0)
 
 
-def flow_chef(
+@torch.no_grad()
+def flow_chef(  # noqa: PLR0913 - each is another part of the problem
     flow: Flow,
     observation: Observation,
     start: Tensor,
     steps: int,
     *,
+    fits: int = 1,
     strength: float = 1.0,
     deviation: Deviation = 1.0,
     condition: Condition | None = None,
 ) -> Tensor:
     r"""Return data that fit observations, by steering each step of the sampling with the gradient at the data.
 
-    At each time the estimate of the data :math:`\hat z(x_t)` takes a step down the misfit, as in
-    :class:`~sciml.generative.guidance.ResidualGuidance`, the point :math:`x_t` takes the same, and then one along the
-    velocity. Later steps change what the flow does with it, but no gradient passes the network.
+    At each time the estimate of the data takes some steps down the misfit (:meth:`Observation.fitted`), from
+    :math:`\hat z(x_t)` to :math:`z'`, the point follows it, and then the velocity:
 
-    If entries of the data have unlike deviations d, the gradient is multiplied by :math:`d \sqrt{V}`, with
-    :math:`V = \alpha^2 d^2 + \sigma^2 s^2` the variance of the point: for independent normal entries the flow turns it
-    into a step along :math:`d^2 g`, whenever it is taken, and the result is the posterior mean.
+    .. math:: x \leftarrow x + \alpha' \frac{\sqrt{V}}{d} (z' - \hat z) + h\, v(x_t, t), \qquad
+        V = \alpha^2 d^2 + \sigma^2 s^2
+
+    Later steps change what the flow does with it, but no gradient passes the network. The coefficient :math:`\alpha'`
+    at the end of the step is the share of the data in the point, without which early steps, whose estimates hardly
+    depend on the point, would add up beyond the observations. With deviations d of the entries, gradients are
+    multiplied by their squares; V is the variance of the point then. The flow of independent normal data turns this
+    into a step along the same direction at the end, so that from the mean of the source, and for values without noise,
+    the result is the posterior mean.
 
     Parameters
     ----------
@@ -115,7 +122,8 @@ def flow_chef(
     observation : what is to be fitted
     start : points of the source, ``(batch, ...)``; its mean for one best fit
     steps : number of calls of the flow
-    strength : of the steps down the misfit, in (0, 2)
+    fits : number of steps down the misfit after each, as published 1
+    strength : of these steps, in (0, 2); 1 goes to the least misfit on the way
     deviation : d, in a shape that expands to one item
     condition : what the network is given by name
 
@@ -125,22 +133,26 @@ def flow_chef(
 
     References
     ----------
-    Patel, Wen, Metaxas and Yang, "FlowChef: steering of rectified flow models for controlled generations", ICCV 2025;
-    the step length and the deviations are ours.
+    Patel, Wen, Metaxas and Yang, "FlowChef: steering of rectified flow models for controlled generations", ICCV 2025,
+    where the point takes the gradient times one number; the lengths of the steps and the deviations are ours.
     """
+    whole_number("the number of steps down the misfit", fits, at_least=1)
     number("the strength of the steps", strength, above=0, below=2)
     x, path = real_tensor("the start", start), flow.path
     deviation = positive_beside(deviation, x)
     flow.begin_run()
-    for begin, length in _euler(path, steps):
+    for begin, end, length in _euler(path, steps):
         t = x.new_full((len(x),), begin)
         pair = flow.pair(x, t, condition)
-        step = observation.fitted(pair.data, strength, deviation.square()) - pair.data
-        share = _variance(path, deviation, t[:1]).sqrt() / deviation
-        x = x + share * step + length * path.motion(*pair, t)
+        data = pair.data
+        for _ in range(fits):
+            data = observation.fitted(data, strength, deviation.square())
+        share = path.alpha(x.new_tensor(end)) * _variance(path, deviation, t[:1]).sqrt() / deviation
+        x = x + share * (data - pair.data) + length * path.motion(*pair, t)
     return x
 
 
+@torch.no_grad()
 def flair(  # noqa: PLR0913 - each is another part of the problem
     flow: Flow,
     observation: Observation,
@@ -156,7 +168,8 @@ def flair(  # noqa: PLR0913 - each is another part of the problem
 
     An estimate :math:`\mu` of the data and one of the source, e, take turns: the flow at
     :math:`x_t = \alpha \mu + \sigma e` gives new ones, of which e is taken as it is (no new noise is drawn) and
-    :math:`\mu` moves to that of the data by the trust; then it takes some steps down the misfit. The times rise, so
+    :math:`\mu` moves to that of the data by the trust; then it takes some steps down the misfit
+    (:meth:`Observation.fitted`). The times rise, so
     that the flow first says what is large and then what is small.
 
     Parameters
@@ -289,8 +302,8 @@ def _variance(path: Path, deviation: Tensor, t: Tensor) -> Tensor:
     return (at.alpha * deviation) ** 2 + (at.sigma * path.noise) ** 2
 
 
-def _euler(path: Path, steps: int) -> list[tuple[float, float]]:
-    """Return begin and length in the clock of each step."""
+def _euler(path: Path, steps: int) -> list[tuple[float, float, float]]:
+    """Return begin and end of each step, and its length in the clock."""
     times = path.times(whole_number("the number of steps", steps, at_least=1))
-    clock = path.clock(torch.tensor(times, dtype=torch.float64)).tolist()
-    return [(times[k], clock[k + 1] - clock[k]) for k in range(steps)]
+    clock = path.clock(torch.tensor(times, dtype=torch.float64)).diff().tolist()
+    return list(zip(times[:-1], times[1:], clock, strict=True))

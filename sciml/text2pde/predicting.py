@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sciml.training.task import PredictionProgress
 
 AT_ONCE = 8  # members
+FARTHEST = 100.0  # deviations from the mean of the training, beyond which a frame is one in another unit
 OTHER_PARAMETERS = "other_parameters"  # 1 in the numbers of an ensemble that has no truth for that reason
 
 
@@ -90,6 +91,7 @@ def predict_trajectories(
     names = list(task.fields)
     shown = names[-1] if request.show is None else choice("show", request.show, names)
     first = read_first_frame(task, source, request)
+    _check_near(task, first.values, source)
     with SeriesWriter(output, task.place.grid, _units(task, request.members)) as series:  # which refuses a taken name
         found = _drawn(task, first, request, progress)
         mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else None
@@ -187,6 +189,20 @@ def _channel(series: Series, name: str, unit: str, source: Path) -> np.ndarray:
     if number >= values.shape[-1] or (not component and values.shape[-1] > 1):
         raise InputError(f"{field_name} in {source} has {values.shape[-1]} components, expected {name}.")
     return finite(f"{name} in {source}", values[..., number])
+
+
+def _check_near(task: FirstFrameTask, frame: np.ndarray, source: Path) -> None:
+    """Refuse a frame ``(channels, *space)`` with values of another order of magnitude than those of the training."""
+    scales = task.space.autoencoder.normaliser
+    for name, values, mean, deviation in zip(
+        task.fields, frame, scales.mean.tolist(), scales.deviation.tolist(), strict=True
+    ):
+        farthest = np.abs(values - mean).max() / deviation
+        if not farthest <= FARTHEST:
+            raise InputError(
+                f"{name} in {source} is up to {farthest:.3g} deviations from the mean of the training, expected at "
+                f"most {FARTHEST:g}; check its unit."
+            )
 
 
 def _first(field: Field) -> np.ndarray:

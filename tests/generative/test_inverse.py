@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sciml.errors import InputError
 from sciml.generative.exact import ExactGaussian
-from sciml.generative.flows import Flow
+from sciml.generative.flows import Flow, GaussianFlow
 from sciml.generative.inverse import Observation, PosteriorFlow, flair, flow_chef
 from sciml.generative.paths import Interpolant, LinearPath, Path, TrigonometricPath
 from sciml.generative.predictions import Pair
@@ -63,6 +63,17 @@ def test_flow_chef_finds_the_mean_of_the_gaussian_posterior_from_the_mean_of_the
     assert found[0] @ ROWS.T == pytest.approx(VALUES, abs=0.05)
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_flow_chef_from_draws_of_the_source_has_the_law_of_the_gaussian_posterior_without_noise(path):
+    # Each fit is the nearest to its start in units of the deviations: conditioning of a draw by kriging.
+    start = path.start(torch.zeros(20_000, 6, **DOUBLE), generator(8))
+    found = flow_chef(Unlike(path), observation(), start, 100, fits=3, deviation=DEVIATIONS)
+    mean, covariance = posterior()
+    assert found.mean(0) == pytest.approx(mean, abs=0.05)
+    apart = found - found.mean(0)
+    assert apart.T @ apart / len(found) == pytest.approx(covariance, abs=0.05)
+
+
 def test_flow_chef_without_deviations_is_right_for_data_of_one_deviation_and_fits_all_others():
     values = torch.tensor([[1.0, 2.0]], **DOUBLE)
     fit = Observation(lambda z: z @ ROWS.T, values)
@@ -72,6 +83,14 @@ def test_flow_chef_without_deviations_is_right_for_data_of_one_deviation_and_fit
     fitted = flow_chef(Unlike(LinearPath()), observation(), torch.zeros(1, 6, **DOUBLE), 50)[0]
     assert fitted @ ROWS.T == pytest.approx(VALUES, abs=0.1)
     assert relative(fitted, posterior()[0]) > 0.05  # so that the deviations matter
+
+
+@pytest.mark.parametrize("way", [flow_chef, flair])
+def test_fits_record_no_derivatives_of_the_network(way):
+    network = torch.nn.Linear(6, 6, dtype=torch.float64)
+    flow = GaussianFlow(lambda x, t: network(x), LinearPath())
+    found = way(flow, observation(), torch.zeros(1, 6, **DOUBLE), 5)
+    assert flow.velocity(found, torch.zeros(1, **DOUBLE)).requires_grad and not found.requires_grad
 
 
 def test_flow_chef_does_not_fit_below_the_noise():
@@ -100,7 +119,9 @@ def test_a_step_down_misfits_that_cannot_vanish_ends_where_they_are_least_and_ne
     fit = Observation(lambda z: z @ rows.T, values)
     found = fit.fitted(data, metric=metric)
     missed, direction = fit.missed(data), metric * (fit.missed(data) @ rows)
-    assert float(((found - data) * direction).sum(1).max()) < 0 and not ((found - data) / direction).var(1).max() > 1e-20
+    assert (
+        float(((found - data) * direction).sum(1).max()) < 0 and not ((found - data) / direction).var(1).max() > 1e-20
+    )
     along = direction @ rows.T  # on the line, the derivative of the square vanishes
     assert (fit.missed(found) * along).sum(1) == pytest.approx(torch.zeros(40, **DOUBLE), abs=1e-10)
     noise = float((missed.square().mean(1).sqrt().median() + fit.missed(found).square().mean(1).sqrt().median()) / 2)

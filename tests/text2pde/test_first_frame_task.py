@@ -365,6 +365,8 @@ def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> Non
         ({}, {"guidance": -1.0}, "guidance is -1"),
         ({"smoke": None}, {}, "expected smoke among them"),
         ({"smoke": np.full((16, 16), np.nan)}, {}, "smoke in .*first.xdmf"),
+        ({"smoke": np.full((16, 16), 1e3)}, {}, "smoke in .*first.xdmf is up to .* deviations .*its unit"),
+        ({"smoke": np.full((16, 16), 1e39)}, {}, "smoke in .*first.xdmf is up to .* deviations"),
         ({"buoyancy": np.arange(256.0).reshape(16, 16)}, {}, "varies from 0 to 255, expected one number"),
     ],
 )

@@ -61,7 +61,8 @@ def gappy(job: Job) -> dict[str, Any]:
 
     def drawn(case: Smoke, draws: torch.Generator) -> Tensor:
         law = GappyPOD(case.normal()[: case.train], case.sensors, min(job["gappy_modes"], case.train - 1))
-        return law.sample(case.conditions["sensors"][case.train :], MEMBERS, draws) * case.scale + case.shift
+        fields = law.sample(case.conditions["sensors"][case.train :], MEMBERS, draws) * case.scale + case.shift
+        return case.completed(fields, "sensors") if job.get("completed") else fields
 
     return _classical(job, drawn)
 
@@ -86,8 +87,8 @@ def inverted(job: Job) -> dict[str, Any]:
 
 
 def _chef(flow: Flow, sensors: Sensors, start: Tensor, job: Job) -> Tensor:
-    return flow_chef(flow, _observation(sensors), start, job["at"], deviation=sensors.deviation,
-                     strength=job["strength"], condition=_nothing(start))  # fmt: skip
+    return flow_chef(flow, _observation(sensors), start, job["at"], fits=job["fits"],
+                     deviation=sensors.deviation, condition=_nothing(start))  # fmt: skip
 
 
 def _flair(flow: Flow, sensors: Sensors, start: Tensor, job: Job) -> Tensor:

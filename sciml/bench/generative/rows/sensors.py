@@ -31,15 +31,17 @@ GROUPS = (
         (*SCORES, *COSTS),
         (
             row("gappy", "160 gappy proper orthogonal modes", "sensors:gappy", "classical", gappy_modes=160, **SENSORS),
-            row("gappy-400", "400 of them", "sensors:gappy", "classical", gappy_modes=400, **SENSORS),
+            row("gappy-completed", "160 gappy modes, completed", "sensors:gappy", "classical", gappy_modes=160,
+                completed=True, **SENSORS),
+            row("gappy-400", "400 gappy modes", "sensors:gappy", "classical", gappy_modes=400, **SENSORS),
             row("linear", "linear-Gaussian law given the sensors", "floors:linear_gaussian", "classical", degree=1,
                 **SENSORS),
             row("linear-completed", "linear-Gaussian law given the sensors, completed", "floors:linear_gaussian",
                 "classical", degree=1, completed=True, **SENSORS),
             row("analogs", "the 8 nearest simulations of the training (analogs)", "floors:analogs", "classical",
                 **SENSORS),
-            *_inverted("flow_chef", "FlowChef, 50 calls", at=50, strength=0.2),
-            *_inverted("flair", "FLAIR, 50 calls", at=50, fits=10, trust=1.0),
+            *_inverted("flow_chef", "FlowChef, 50 calls", at=50, fits=5),
+            *_inverted("flair", "FLAIR, 50 calls", at=50, fits=7, trust=1.0),
             *_inverted("posterior", "Gaussian posterior at each time, 8 calls", at=8),
             _trained("trained", "a flow trained for these sensors, from the linear mean, 4 calls"),
             _trained("trained-completed", "a flow trained for these sensors, completed", completed=True),
@@ -52,6 +54,9 @@ GROUPS = (
                                   ("trained-completed", "trained, completed"))
         ),
         (Case("smoke from 5 % sensors: energy score", "posterior-completed", "energy", TWO),),
-        note="One unconditional flow on the trigonometric path is the prior of FlowChef, FLAIR and the posterior.",
+        note="One unconditional flow on the trigonometric path, with 160 modes as latents, is the prior of FlowChef, "
+        "FLAIR and the posterior. Most of the error is what these modes miss: compare completed rows with completed "
+        "ones. On the tuning seeds, 11 and 12, the exact posterior of normal latents was within 3 % of all rows with "
+        "this prior, so that little is left to what is not normal.",
     ),
 )  # fmt: skip
