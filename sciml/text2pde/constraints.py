@@ -60,7 +60,7 @@ class TrajectoryConstraints:
         frames : the first ones, ``(batch, channels, *space)``
         grid : of the frames
         """
-        values = np.array(found.cpu(), dtype=np.float64)
+        values = found.cpu().double().numpy().copy()  # which shares no memory with what was given
         if self.divergence_free:
             velocity = values[:, self._components].swapaxes(1, 2)
             values[:, self._components] = DivergenceFree(grid)(velocity).swapaxes(1, 2)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from sciml.errors import ConfigError
 from sciml.mesh import Grid
 from sciml.reference.incompressible_stable_fluids import GridFlow, StableFluids
+from sciml.text2pde.constraints import TrajectoryConstraints
 from sciml.text2pde.divergence import DivergenceFree
 
 CELLS = 24
@@ -61,3 +63,12 @@ def test_it_is_the_divergence_of_smooth_flows_in_boxes_of_any_size_in_two_and_th
 def test_grids_without_walls_between_cells_are_refused(options: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         DivergenceFree(Grid((8, 8), **{"centring": "cell", **options}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_constraints_leave_what_they_are_given(dtype) -> None:
+    found = torch.from_numpy(np.random.default_rng(3).standard_normal((2, 3, 4, CELLS, CELLS))).to(dtype)
+    given = found.clone()
+    moved = TrajectoryConstraints(["u", "v", "smoke"], True, ["u", "v"])(found, torch.zeros(2, 3, CELLS, CELLS), GRID)
+    assert not moved[:, :, 0].any() and np.abs(moved[:, :2] - found[:, :2].numpy()).max() > 0.1
+    assert torch.equal(found, given)
