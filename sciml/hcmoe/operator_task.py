@@ -59,6 +59,7 @@ class ConstrainedOperator(Task):
     """
 
     states_problem: ClassVar[tuple[str, ...]] = ("family",)
+    units: ClassVar[Mapping[str, str]] = {"residual": "mean square", "conditions": "mean square"}
 
     def __init__(
         self,

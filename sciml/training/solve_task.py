@@ -88,6 +88,7 @@ class SolveTask(Task):
 
     watched: ClassVar[tuple[str, ...]] = ()
     """Columns of ``metrics.csv`` that are drawn as curves; by default every run draws all of them."""
+    units: ClassVar[Mapping[str, str]] = {"residual": "of the equation"}
 
     def __init__(self, problem: SolvedProblem, output: Output | None = None) -> None:
         super().__init__()
@@ -185,7 +186,8 @@ class SolveTask(Task):
         if names:
             told = " and ".join(name.partition("/")[2] for name in names)
             title = f"{told.capitalize()} over the {self.epoch_name}s"
-            plots.training_history(history, path, names, unit=self.epoch_name, title=title)
+            units = self.units_of(names)
+            plots.training_history(history, path, names, unit=self.epoch_name, title=title, units=units)
 
     def draw_more(self, series: Series, figures: Path) -> None:
         """Draw the figures of this method alone from the written series into ``figures/``; none by default."""

@@ -205,8 +205,8 @@ class Task(lightning.LightningModule):
 
     @classmethod
     def units_of(cls, names: Iterable[str]) -> dict[str, str]:
-        """Return the units of metrics by name, also of ``val/NAME``; plain numbers are left out."""
-        found = {name: cls.units.get(name.removeprefix("val/"), "") for name in names}
+        """Return the units of numbers by name, also of those with a prefix, ``val/NAME``; plain ones are left out."""
+        found = {name: cls.units.get(name.rpartition("/")[2], "") for name in names}
         return {name: unit for name, unit in found.items() if unit}
 
     # What a method uses

@@ -310,7 +310,7 @@ def state_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def no_pictures(monkeypatch):
     monkeypatch.setattr(PublishedLagrangian, "draw", lambda *arguments: None)
-    monkeypatch.setattr("sciml.plots.training_history", lambda *arguments: None)
+    monkeypatch.setattr("sciml.plots.training_history", lambda *arguments, **words: None)
 
 
 def test_a_short_training_comes_near_a_slow_wave(tmp_path):

@@ -17,6 +17,7 @@ from sciml.domains import Box, Disc, Domain, MeshDomain
 from sciml.domains.output_points import evaluation_points
 from sciml.errors import InputError, MeshFileError
 from sciml.insr import Advection, Heat
+from sciml.lpinn import SpaceTimeFitting
 from sciml.mesh import Grid, Mesh, make_mesh, read_mesh, read_series
 from sciml.mesh.files import write_mesh
 from sciml.training.output import Output
@@ -339,3 +340,12 @@ def test_heat_in_a_box_is_measured_against_its_decay():
     assert found["relative_l2"] == pytest.approx(1.0)
     decay = math.exp(-0.1 * math.pi**2 * 0.1)
     assert found["mean_absolute_error"] == pytest.approx(decay * 2 / math.pi, rel=1e-3)
+
+
+def test_an_error_and_a_residual_of_a_solve_have_axes_of_their_own(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("sciml.plots.histories.save", lambda figure, path: drawn.extend(figure.axes))
+    rows = [{"epoch": number, "loss/error": 0.1**number, "loss/residual": 30.0} for number in range(3)]
+    object.__new__(SpaceTimeFitting).draw_history(rows, tmp_path / "history.png")
+    panels = [(axes.get_ylabel(), [line.get_label() for line in axes.lines]) for axes in drawn]
+    assert panels == [("", ["error"]), ("of the equation", ["residual"])]
