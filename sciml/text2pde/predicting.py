@@ -14,6 +14,7 @@ from sciml.checks import choice, finite, whole_number
 from sciml.data import FieldData
 from sciml.data.windows import Windows
 from sciml.errors import DataFormatError, InputError
+from sciml.memory import check_memory
 from sciml.mesh import Grid, SeriesWriter
 from sciml.mesh.field import Field
 from sciml.mesh.series import Series, read_series
@@ -92,6 +93,10 @@ def predict_trajectories(
     shown = names[-1] if request.show is None else choice("show", request.show, names)
     first = read_first_frame(task, source, request)
     _check_near(task, first.values, source)
+    values = request.members * first.values.size * task.trajectory_steps
+    check_memory(
+        f"{request.members} members take", 2 * 8 * values, "draw fewer, or with several seeds"
+    )  # twice: a copy
     with SeriesWriter(output, task.place.grid, _units(task, request.members)) as series:  # which refuses a taken name
         found = _drawn(task, first, request, progress)
         mean, spread = found.mean(0), found.std(0, ddof=1) if len(found) > 1 else None

@@ -360,6 +360,7 @@ def test_constraints_are_exact(folder: Path, tmp_path: Path, monkeypatch) -> Non
         ({}, {"parameters": {"buoyancy": 0.9}}, "buoyancy is 0.9, expected a number from 0.2"),
         ({}, {"parameters": {"viscosity": 0.3}}, "viscosity is no parameter of the trajectories, expected buoyancy"),
         ({}, {"members": 0}, "members is 0"),
+        ({}, {"members": 10**10}, "10000000000 members take .* GiB of memory, .*; draw fewer"),
         ({}, {"trajectory": 3}, "trajectory is 3, but .*first.xdmf is no data set; leave it out"),
         ({}, {"show": "smok"}, "did you mean 'smoke'"),
         ({}, {"guidance": -1.0}, "guidance is -1"),
