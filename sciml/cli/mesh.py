@@ -98,33 +98,68 @@ def convert(
 @app.command()
 def make(
     name: Annotated[
-        str, typer.Argument(help="interval, square, square_quad, disk, l_shape, cube, cube_hex, ball or sphere.")
+        str,
+        typer.Argument(help="interval, square, square_quad, disk, l_shape, cube, cube_hex, ball, sphere or channel."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .vtu .xdmf .msh .med.")],
     refinements: Annotated[
-        int | None, typer.Option("-r", "--refinements", help="Uniform refinements; 3 by default.")
+        int | None, typer.Option("-r", "--refinements", help="Uniform refinements; 3 by default. Not of a channel.")
     ] = None,
     lower: Annotated[float | None, typer.Option("--from", help="Lower end of an interval; 0 by default.")] = None,
     upper: Annotated[float | None, typer.Option("--to", help="Upper end of an interval; 1 by default.")] = None,
     cells: Annotated[int | None, typer.Option("--cells", help="Cells of an interval, in place of refinements.")] = None,
+    length: Annotated[float | None, typer.Option("--length", help="Length of a channel; 2.2 by default.")] = None,
+    height: Annotated[float | None, typer.Option("--height", help="Height of a channel; 0.41 by default.")] = None,
+    centre: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--centre", metavar="X Y", help="Centre of the obstacle in a channel; 0.2 0.2 by default."),
+    ] = None,
+    radius: Annotated[float | None, typer.Option("--radius", help="Radius of a circle; 0.05 by default.")] = None,
+    semi_axes: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--semi-axes", metavar="A B", help="Semi-axes of an ellipse, in place of the radius."),
+    ] = None,
+    angle: Annotated[
+        float | None, typer.Option("--angle", help="Angle from the x axis to A, in degrees; 0 by default.")
+    ] = None,
+    corner: Annotated[
+        list[str] | None,
+        typer.Option("--corner", metavar="X,Y", help="Corner of a polygon, in place of the centre; one at a time."),
+    ] = None,
+    size: Annotated[
+        float | None, typer.Option("--size", help="Length of edges at the obstacle; height / 50 by default.")
+    ] = None,
+    far_size: Annotated[
+        float | None, typer.Option("--far-size", help="Length of the longest edges; 4 times the size by default.")
+    ] = None,
+    growth: Annotated[
+        float | None, typer.Option("--growth", help="Growth of the edges per distance; 0.1 by default.")
+    ] = None,
 ) -> None:
-    """Make the mesh of a standard shape; its boundary is a group. An interval has its own ends and number of cells."""
-    from sciml.checks import whole_number
-    from sciml.errors import InputError
-    from sciml.mesh import make_interval, make_mesh, write_mesh
+    """Make the mesh of a standard shape; its boundary is a group.
 
-    given = {"--from": lower, "--to": upper, "--cells": cells}
-    own = [option for option, value in given.items() if value is not None]
-    if name == "interval" and own:
-        if cells is not None and refinements is not None:
-            raise InputError(f"--cells {cells} and --refinements {refinements} both set the cells; leave one out.")
-        halvings = 3 if refinements is None else whole_number("--refinements", refinements, at_least=0, at_most=22)
-        count = 2**halvings if cells is None else cells
-        mesh = make_interval(0.0 if lower is None else lower, 1.0 if upper is None else upper, count)
-    elif own:
-        options = " and ".join(own)
-        raise InputError(f"{options}: {name} has a fixed size, only an interval has its own; use --refinements.")
-    else:
-        mesh = make_mesh(name, 3 if refinements is None else refinements)
+    An interval has its own ends and number of cells. A channel goes around a circle, an ellipse or a polygon, with the
+    groups inlet, outlet, wall and obstacle.
+    """
+    from sciml.cli.mesh_shapes import mesh_of_shape
+    from sciml.mesh import write_mesh
+
+    options = {
+        "--refinements": refinements,
+        "--from": lower,
+        "--to": upper,
+        "--cells": cells,
+        "--length": length,
+        "--height": height,
+        "--centre": centre,
+        "--radius": radius,
+        "--semi-axes": semi_axes,
+        "--angle": angle,
+        "--corner": corner,
+        "--size": size,
+        "--far-size": far_size,
+        "--growth": growth,
+    }
+    mesh = mesh_of_shape(name, {option: value for option, value in options.items() if value is not None})
     write_mesh(output, mesh)
     say(f"{output}: {mesh!r}")

@@ -2,7 +2,7 @@
 
 `Mesh` (points, cells, named groups), `Grid` (uniform lattice), `Field` (values on either), `read_mesh` and
 `write_mesh` (nine formats in, four out), `SeriesWriter` and `read_series` (time series that ParaView opens),
-`make_mesh` and `make_interval` (ready shapes), `voxelise` (a closed surface into grid cells).
+`make_mesh`, `make_interval` and `make_channel` (ready shapes), `voxelise` (a closed surface into grid cells).
 
 >>> from sciml.mesh import Grid
 >>> Grid((3, 3)).to_mesh()
@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sciml.mesh.channel import make_channel
     from sciml.mesh.field import Field
     from sciml.mesh.files import read_mesh, write_fields, write_mesh
     from sciml.mesh.grid import Grid
@@ -31,6 +32,7 @@ _WHERE = {
     "Mesh": "mesh",
     "Series": "series",
     "SeriesWriter": "series",
+    "make_channel": "channel",
     "make_interval": "make",
     "make_mesh": "make",
     "read_mesh": "files",
@@ -47,6 +49,7 @@ __all__ = [
     "Mesh",
     "Series",
     "SeriesWriter",
+    "make_channel",
     "make_interval",
     "make_mesh",
     "read_mesh",

@@ -1,4 +1,4 @@
-"""Obstacles in a plane channel: circles, ellipses and polygons, with the signed distance to their outline.
+"""Obstacles in a plane channel: circles, ellipses and polygons, with signed distance and nodes on their outline.
 
 >>> obstacle = Circle((0.2, 0.2), 0.05)
 >>> obstacle.height, obstacle.signed_distance([[0.3, 0.2]]).round(6)
@@ -19,6 +19,8 @@ from sciml.errors import InputError
 
 Pair = tuple[float, float]
 _HALVINGS = 60  # of an interval that holds the foot of a perpendicular, down to rounding
+_TURN = np.pi / 4  # of the outline along one edge, at most: a circle has eight nodes at least
+_PIECES = 4096  # in which the arc of an ellipse is measured
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,20 @@ class Obstacle(ABC):
         Parameters
         ----------
         points : (number, 2)
+        """
+
+    @abstractmethod
+    def nodes(self, size: float) -> np.ndarray:
+        """Return nodes exactly on the outline, anticlockwise and about equally far apart along it, (number, 2).
+
+        Parameters
+        ----------
+        size : distance of neighbours, to which the nearest whole number of edges is taken
+
+        Raises
+        ------
+        InputError
+            If so few nodes would not show the shape.
         """
 
     @property
@@ -85,6 +101,18 @@ class Circle(Obstacle):
         points : (number, 2)
         """
         return np.linalg.norm(_points(points) - self.centre, axis=1) - self.radius
+
+    def nodes(self, size: float) -> np.ndarray:
+        """Return nodes on the circle, anticlockwise and equally far apart, (number, 2).
+
+        Parameters
+        ----------
+        size : distance of neighbours along the arc
+        """
+        _check_size(size, self.radius)
+        count = round(2 * np.pi * self.radius / size)
+        angles = 2 * np.pi * np.arange(count) / count
+        return self.centre + self.radius * np.column_stack([np.cos(angles), np.sin(angles)])
 
     @property
     def bounds(self) -> tuple[Pair, Pair]:
@@ -158,6 +186,22 @@ class Ellipse(Obstacle):
         foot = _foot(x, y, a, b, (low + high) / 2)
         distance = np.hypot(x - foot[0], y - foot[1])
         return np.where(np.square(x / a) + np.square(y / b) < 1, -distance, distance)
+
+    def nodes(self, size: float) -> np.ndarray:
+        """Return nodes on the ellipse, anticlockwise and equally far apart along the arc, (number, 2).
+
+        Parameters
+        ----------
+        size : distance of neighbours along the arc
+        """
+        a, b = self.semi_axes
+        _check_size(size, min(a, b) ** 2 / max(a, b))
+        t = np.linspace(0, 2 * np.pi, _PIECES + 1)
+        speed = np.hypot(a * np.sin(t), b * np.cos(t))
+        arc = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2)]) * t[1]
+        count = round(arc[-1] / size)
+        t = np.interp(arc[-1] * np.arange(count) / count, arc, t)
+        return self.centre + np.column_stack([a * np.cos(t), b * np.sin(t)]) @ _rotation(self.angle).T
 
     @property
     def bounds(self) -> tuple[Pair, Pair]:
@@ -243,6 +287,27 @@ class Polygon(Obstacle):
             inside ^= between & (left == (edge[1] > 0))
         return np.where(inside, -distance, distance)
 
+    def nodes(self, size: float) -> np.ndarray:
+        """Return nodes on the edges, anticlockwise, the corners among them, (number, 2).
+
+        Parameters
+        ----------
+        size : distance of neighbours, to which each edge is divided into equal parts
+        """
+        edges = list(_edges(np.array(self.corners)))
+        shortest = min(float(np.hypot(*(end - start))) for start, end in edges)
+        if size > 1.5 * shortest:
+            raise InputError(
+                f"a size of {size:.3g} is too coarse for a polygon with an edge of {shortest:.3g}; take at most that."
+            )
+        counts = [max(round(float(np.hypot(*(end - start))) / size), 1) for start, end in edges]
+        return np.concatenate(
+            [
+                start + (end - start) * (np.arange(count) / count)[:, None]
+                for (start, end), count in zip(edges, counts, strict=True)
+            ]
+        )
+
     @property
     def bounds(self) -> tuple[Pair, Pair]:
         """The lower and the upper corner of the smallest box around it."""
@@ -257,6 +322,16 @@ class Polygon(Obstacle):
         height : of the channel
         """
         return Polygon(tuple((x, height - y) for x, y in reversed(self.corners)))
+
+
+def _check_size(size: float, radius: float) -> None:
+    """Refuse edges that are too long for an outline with a least radius of curvature."""
+    most = _TURN * radius
+    if size > most:
+        raise InputError(
+            f"a size of {size:.3g} is too coarse for an obstacle with a radius of curvature of {radius:.3g}; "
+            f"take a size of at most {most:.3g}."
+        )
 
 
 def _points(values: np.ndarray) -> np.ndarray:

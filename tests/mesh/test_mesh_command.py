@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciml.mesh import Grid, make_mesh, read_mesh, write_fields
+from sciml.mesh import Grid, make_channel, make_mesh, read_mesh, write_fields
+from sciml.mesh.obstacles import Circle, Ellipse, Polygon
 
 
 @pytest.fixture
@@ -63,11 +64,52 @@ def test_an_interval_of_any_ends_is_made_and_read_back(sciml, tmp_path):
         (["interval", "--from", "nan"], "lower end of an interval is nan"),
         (["interval", "--cells", "5", "-r", "2"], "--cells 5 and --refinements 2 both set the cells"),
         (["interval", "--to", "2", "-r", "-1"], "--refinements is -1"),
-        (["disk", "--to", "2"], "--to: disk has a fixed size, only an interval has its own"),
+        (["disk", "--to", "2"], "--to with the shape disk: it has --refinements only"),
     ],
 )
 def test_an_interval_that_cannot_be_made_is_a_sentence_and_no_file(sciml, tmp_path, words, sentence):
     done = sciml("mesh", "make", *words, "-o", "line.vtu")
+    assert done.returncode == 2 and sentence in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "obstacle"),
+    [
+        (["--centre", 0.5, 0.2, "--radius", 0.06], Circle((0.5, 0.2), 0.06)),
+        (["--centre", 0.5, 0.2, "--semi-axes", 0.06, 0.04, "--angle", 20], Ellipse((0.5, 0.2), (0.06, 0.04), 20)),
+        (
+            ["--corner", "0.4,0.1", "--corner", "0.5,0.2", "--corner", "0.4,0.3"],
+            Polygon(((0.4, 0.1), (0.5, 0.2), (0.4, 0.3))),
+        ),
+    ],
+)
+def test_the_options_of_a_channel_are_its_arguments(sciml, tmp_path, words, obstacle):
+    done = sciml("mesh", "make", "channel", *words, "--length", 1, "--size", 0.02, "--growth", 0.2, "-o", "channel.msh")
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = make_channel(obstacle, length=1.0, size=0.02, growth=0.2)
+    mesh, _ = read_mesh(tmp_path / "channel.msh")
+    assert np.allclose(mesh.points, expected.points, rtol=0, atol=1e-12)
+    assert {name: len(group) for name, group in mesh.groups.items()} == {
+        name: len(group) for name, group in expected.groups.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--radius", "0.3"], "expected a place inside the channel"),
+        (["--radius", "0.19"], "the gap between obstacle and inlet is 0.01"),
+        (["--radius", "0.01", "--size", "0.02"], "too coarse for an obstacle with a radius of curvature of 0.01"),
+        (["--size", "0.2"], "the size is 0.2"),
+        (["--radius", "0.05", "--angle", "3"], "--angle with a circle: it has --centre, --radius only"),
+        (["--corner", "0.3"], "--corner is '0.3', expected two numbers"),
+        (["--corner", "0.3,0.1", "--radius", "0.1"], "--radius with --corner of a polygon"),
+        (["-r", "3"], "--refinements with the shape channel"),
+    ],
+)
+def test_a_channel_that_cannot_be_made_is_a_sentence_and_no_file(sciml, tmp_path, words, sentence):
+    done = sciml("mesh", "make", "channel", *words, "-o", "channel.vtu")
     assert done.returncode == 2 and sentence in done.stderr and len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
