@@ -73,6 +73,11 @@ def test_a_config_with_a_network_that_does_not_fit_is_refused_by_its_key(monkeyp
         wide.build_task()
 
 
+def test_a_config_that_no_machine_could_hold_is_refused_in_our_words() -> None:
+    with pytest.raises(ConfigError, match=r"network\.init_args needs more memory than is available .*; choose"):
+        load_config("gfi/curvevel_a_cpu", ["task.init_args.network.init_args.width=1000000000000"]).build_task()
+
+
 def test_waves_that_do_not_fit_are_refused_before_they_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = WaveSolver(Acquisition.openfwi())
     velocities = torch.full((1, 70, 70), 2000.0, requires_grad=True)
