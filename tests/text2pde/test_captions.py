@@ -22,6 +22,7 @@ from sciml.text2pde.captions import (
     write_caption,
 )
 from sciml.text2pde.captions.channel_flow import HEIGHT
+from sciml.text2pde.captions.grammar import LEXICON
 from sciml.text2pde.captions.paper import paper_reynolds, read_paper_caption
 
 CIRCLE = CircleOutline(x=0.31, y=0.18, radius=0.045)
@@ -296,6 +297,22 @@ def test_faults_of_a_prompt_are_named_by_its_words(prompt: str, words: str) -> N
     with pytest.raises(InputError, match=words) as caught:
         read_prompt(prompt)
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+def test_words_in_any_order_are_read_or_refused_in_one_sentence() -> None:
+    random = np.random.default_rng(8)
+    numbers = ["4.5 cm", "0 m", "-5 mm", "1.2 m/s", "100", "0 m^2/s", "30°", "(31, 18) cm", "2 m^2", "1e300 m"]
+    words = [*LEXICON, *numbers]
+    sentences, read = [], 0
+    for _ in range(1500):
+        chosen = random.integers(len(words), size=int(random.integers(1, 14)))
+        try:
+            read_prompt(" ".join(["a cylinder", *(words[index] for index in chosen)])).flow.mirrored()
+            read += 1
+        except InputError as error:
+            sentences.append(str(error))
+    assert all(sentence.endswith(".") and "\n" not in sentence for sentence in sentences)
+    assert read > 100 and len(set(sentences)) > 100
 
 
 @pytest.mark.parametrize(
