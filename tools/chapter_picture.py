@@ -11,6 +11,7 @@ ROWS = {  # of the pictures of a chapter, from above
     "cgs": (("network.png", "errors.png"), ("upscaling.png",)),
     "gfi": (("maps.png",), ("seen.png", "misfit.png")),
     "hcmoe": (("experts.png",), ("residual.png", "faces.png")),
+    "text2pde": (("given.png", "not_given.png"), ("calls.png", "calibration.png")),
 }
 WIDTH = 1400  # pixels
 

@@ -17,6 +17,7 @@ BENCHMARKS = {
     "hcmoe": "sciml.bench.hcmoe.benchmark:BENCHMARK",
     "gfi": "sciml.bench.gfi.benchmark:BENCHMARK",
     "generative": "sciml.bench.generative.benchmark:BENCHMARK",
+    "text2pde": "sciml.bench.text2pde.benchmark:BENCHMARK",
     "training": "sciml.bench.training.benchmark:BENCHMARK",
 }
 

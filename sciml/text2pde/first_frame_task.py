@@ -24,6 +24,7 @@ from sciml.numerics.random import generator
 from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
+from sciml.text2pde.figures import draw_figures
 from sciml.text2pde.latents import MOST_VALUES, LatentSpace, LatentStore
 from sciml.text2pde.mean_regression import MeanRegression
 from sciml.text2pde.mirror import Mirror
@@ -118,6 +119,7 @@ class FirstFrameTask(Task):
         self.place = StoredPlace(self.conditioner.shape, self.trajectory_steps, len(self.names))
         self.numbers = Normaliser(max(1, len(self.names)))
         self._store: LatentStore | None = None
+        self._shown: Mapping[str, Any] | None = None
 
     @property
     def trajectory_steps(self) -> int:
@@ -221,6 +223,21 @@ class FirstFrameTask(Task):
         draws = generator(self._seed, VALIDATION, int(batch["trajectory"][0]), device=self.device)
         return {"denoising": self._denoising(self._prepared(batch, None, draws), draws)}
 
+    def validation_step(self, batch: Mapping[str, Any], index: int) -> None:
+        """Log the means of :meth:`validate`, and remember trajectories for the figures."""
+        super().validation_step(batch, index)
+        self._shown = batch
+
+    def figures(self, folder: Path) -> None:
+        """Draw ensembles for trajectories of the validation, if there were some since the run went on.
+
+        Parameters
+        ----------
+        folder : takes the pictures of :func:`~sciml.text2pde.figures.draw_figures`
+        """
+        if self._shown is not None:
+            draw_figures(self, self._shown, folder)
+
     # Samples
 
     @torch.no_grad()
@@ -263,6 +280,22 @@ class FirstFrameTask(Task):
             found = mean + self.regression.deviation * found
         return self.space.decode(found)
 
+    def ensemble(
+        self, frames: Tensor, parameters: Tensor | None, draws: torch.Generator, steps: int | None = None
+    ) -> np.ndarray:
+        r"""Return trajectories that satisfy the constraints, ``(members, batch, channels, time, \*space)``.
+
+        Parameters
+        ----------
+        frames, parameters, draws, steps : as :meth:`draw` takes them
+        """
+        return np.stack(
+            [
+                self.constraints(self.draw(frames, parameters, draws, steps), frames, self.place.grid)
+                for _ in range(self.members)
+            ]
+        )
+
     @torch.no_grad()
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return scores of ensembles on the test set, see :class:`~sciml.text2pde.scores.EnsembleScores`.
@@ -283,11 +316,8 @@ class FirstFrameTask(Task):
             moved = to_float64(moved) if self.dtype == torch.float64 else moved
             truth = trajectories(moved)
             draws = generator(self._seed, EVALUATION, index, device=self.device)
-            members = [
-                self.constraints(self.draw(truth[:, :, 0], moved["parameters"], draws), truth[:, :, 0], self.place.grid)
-                for _ in range(self.members)
-            ]
-            scores.add(np.stack(members), truth.cpu().double().numpy(), batch["trajectory"].tolist())
+            members = self.ensemble(truth[:, :, 0], moved["parameters"], draws)
+            scores.add(members, truth.cpu().double().numpy(), batch["trajectory"].tolist())
         self.train(was_training)
         self.evaluated = scores.count
         return scores.means()

@@ -52,7 +52,10 @@ def test_the_measured_code_exists(benchmark) -> None:
 
 
 def test_published_results_give_headlines_limits_and_tables(benchmark, repository: Path) -> None:
-    raw = read_results(repository / "datasets" / "results" / f"{benchmark.name}.json", benchmark.name)
+    path = repository / "datasets" / "results" / f"{benchmark.name}.json"
+    if not path.exists():
+        pytest.skip(f"sciml bench {benchmark.name} has not been published yet")
+    raw = read_results(path, benchmark.name)
     planned = {job["key"] for job in benchmark.jobs(benchmark.plan, tuple(benchmark.optional_peers))}
     required = {job["key"] for job in benchmark.jobs(benchmark.plan, ())}
     assert raw["jobs"].keys() <= planned

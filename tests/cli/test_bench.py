@@ -69,7 +69,7 @@ def test_a_quick_run_is_not_published_and_an_unknown_name_is_refused(command, as
     assert code == 2 and "a quick one is not published" in error
     for check in ((), ("--check",)):
         code, _, error = command("bench", "ins", *check)
-        names = "poisson, dcdm, insr, lpinn, cgs, hcmoe, gfi, generative, training"
+        names = "poisson, dcdm, insr, lpinn, cgs, hcmoe, gfi, generative, text2pde, training"
         assert code == 2 and f"the benchmark is 'ins', expected one of {names}; did you mean 'insr'?" in error
     assert not asked
 
@@ -150,7 +150,7 @@ def test_a_check_without_results_or_with_words_for_a_measurement_is_refused(comm
 def test_without_names_the_limits_of_everything_measured_are_checked(command, asked, published: Path) -> None:
     for name in BENCHMARKS:
         if name != "training":
-            (published / f"{name}.json").unlink()
+            (published / f"{name}.json").unlink(missing_ok=True)
     code, out, _ = command("bench", "--check", "-o", published, "--json")
     assert code == 0 and [Path(file).name for file in json.loads(out)["results"]] == ["training.json"]
 

@@ -80,7 +80,7 @@ def test_what_docstrings_refer_to_exists() -> None:
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs", "hcmoe", "gfi"])
+@pytest.mark.parametrize("method", ["dcdm", "insr", "lpinn", "cgs", "hcmoe", "gfi", "text2pde"])
 def test_the_table_of_source_files_is_complete(method: str) -> None:
     rows = re.findall(r"^\| (`.*?) \|", SOURCES.search(page(f"docs/methods/{method}.md").text)[1], re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}

@@ -126,7 +126,7 @@ def test_the_picture_of_the_front_is_that_of_the_run():
     assert (REPOSITORY / "docs" / "images" / "fisher.png").stat().st_size < 150_000
 
 
-@pytest.mark.parametrize("method", ["insr", "lpinn", "dcdm", "hcmoe", "gfi"])
+@pytest.mark.parametrize("method", ["insr", "lpinn", "dcdm", "hcmoe", "gfi", "text2pde"])
 def test_every_section_on_problems_of_ones_own_names_the_option(method):
     text = page(f"docs/methods/{method}.md").text
     section = text.partition("## A problem of your own")[2].partition("\n## ")[0]

@@ -175,6 +175,14 @@ def two_prompts_say_the_same(names: dict, printed: str) -> None:
     assert first.velocity() == pytest.approx(second.velocity()) and "9 cm wide" in printed
 
 
+def pulses_have_ensembles(names: dict, printed: str) -> None:
+    found = names["evaluate"]("runs/pulses")
+    pulses = names["pulse"]  # of the last one: it moves, by 0.02 to 0.06 of its box in each step
+    still = np.linalg.norm(pulses[1:] - pulses[0]) / np.linalg.norm(pulses[1:])
+    assert found["energy_score"] < 0.5 * still and found["spread_skill"] > 0.1
+    assert f"'energy_score': '{found['energy_score']:.2f}'" in printed
+
+
 CHECKS: dict[tuple[str, str], Check] = {
     ("README.md", "load_field"): a_run_is_a_field,
     ("docs/training.md", "print(field)"): a_run_is_a_field,
@@ -198,6 +206,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("docs/methods/hcmoe.md", "class Fisher"): the_front_is_that_of_ablowitz_and_zeppetella,
     ("docs/methods/text2pde.md", "same = read_prompt("): two_prompts_say_the_same,
     ("docs/methods/gfi.md", "refined = refine("): a_refined_map_is_nearer_to_the_truth,
+    ("docs/methods/text2pde.md", "pulses.h5"): pulses_have_ensembles,
     ("docs/methods/linalg.md", "VoxelPoisson.from_cells(cells"): multigrid_takes_a_handful,
     ("docs/methods/linalg.md", "M.update"): multigrid_takes_a_handful,
     ("docs/methods/dcdm.md", "own = solve"): an_own_shape_is_solved,
@@ -246,6 +255,7 @@ def test_what_is_checked_is_on_its_page(where: str, text: str) -> None:
         ("docs/methods/cgs.md", "def pipes"),
         ("docs/methods/hcmoe.md", "class Fisher"),
         ("docs/methods/gfi.md", "refined = refine("),
+        ("docs/methods/text2pde.md", "pulses.h5"),
     ],
 )
 def test_a_problem_of_ones_own_has_at_most_25_lines(where: str, text: str) -> None:

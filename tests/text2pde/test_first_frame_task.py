@@ -117,6 +117,28 @@ def test_the_checkpoint_holds_both_networks_and_the_ensemble_beats_persistence(f
     assert 0 < found["spread_skill"] < 3
 
 
+def test_pictures_of_a_run_are_those_of_its_ensembles(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    names = ("calls", "calibration", "ensemble")
+    assert all((folder / "run" / "figures" / f"{name}.png").stat().st_size > 10_000 for name in names)
+    task, given, drawn = load_task(folder / "run"), batch(folder), {}
+    for function in ("score_against_calls", "calibration_picture", "ensemble_picture"):
+        monkeypatch.setattr(
+            f"sciml.plots.{function}", lambda *given, name=function, **named: drawn.update({name: (given, named)})
+        )
+    task._shown = given
+    task.figures(tmp_path)
+    (curves, _), named = drawn["score_against_calls"]
+    assert list(curves["samples"]) == [1, 2, 4, 8]
+    assert 0 < curves["samples"][4] < 0.7 * named["levels"]["first frame at all times"]
+    count = given["target"][..., 0].numel()  # of each field, without the first frame
+    assert {name: int(ranks.sum()) for name, ranks in drawn["calibration_picture"][0][0].items()} == dict.fromkeys(
+        plumes.FIELDS, count
+    )
+    (members, _), named = drawn["ensemble_picture"]
+    assert len(members) == task.members and named["truth"].name == "smoke"
+    np.testing.assert_array_equal(named["truth"].values[1:], given["target"][0, ..., -1].double().numpy())
+
+
 def test_weights_that_are_exported_are_those_of_the_run(folder: Path, tmp_path: Path) -> None:
     export_weights(folder / "run", tmp_path / "weights.safetensors")
     given = batch(folder)

@@ -1,1 +1,1 @@
-"""Whole simulations from their first frames beside networks that step from frame to frame."""
+"""``sciml bench text2pde``: simulations from their first frames beside classical ensembles, networks, the solver."""

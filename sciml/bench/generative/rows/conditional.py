@@ -162,7 +162,7 @@ GROUPS = (
                   (Bound("ratio", 0.85, most=False, form=TWO),)),
         ),
         (
-            Case("smoke from its first frame, 4 calls: energy score", "mean-completed", "energy", TWO, featured=True),
+            Case("smoke from its first frame, 4 calls: energy score", "mean-completed", "energy", TWO),
             Case("smoke from its first frame, one call: energy score", "mean-energy-score", "energy", TWO),
         ),
         note="Scores are those of 4 calls, of one for generators of one call. Guesses have noise of 0.5. A linear mean "
