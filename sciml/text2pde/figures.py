@@ -13,6 +13,7 @@ from sciml.errors import InputError
 from sciml.mesh import Field
 from sciml.metrics import rank_histogram
 from sciml.numerics.random import generator
+from sciml.text2pde.evaluating import ensemble
 from sciml.text2pde.scores import EnsembleScores
 from sciml.text2pde.trajectories import trajectories
 
@@ -77,7 +78,7 @@ def _calls(task: FirstFrameTask) -> list[int]:
 def _members(task: FirstFrameTask, given: Mapping[str, Tensor], calls: int) -> np.ndarray:
     """Return members, ``(members, batch, channels, time, *space)``."""
     frames = given["history"][:, 0].movedim(-1, 1)
-    return task.ensemble(frames, given["parameters"], generator(0, DRAWS, device=frames.device), calls)
+    return ensemble(task, frames, given["parameters"], generator(0, DRAWS, device=frames.device), calls)
 
 
 def _energy_score(task: FirstFrameTask, members: np.ndarray, truth: np.ndarray, numbers: Tensor) -> float:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
@@ -24,22 +23,21 @@ from sciml.numerics.random import generator
 from sciml.text2pde.autoencoders import Autoencoder
 from sciml.text2pde.conditioner import FirstFrameConditioner
 from sciml.text2pde.constraints import TrajectoryConstraints
+from sciml.text2pde.evaluating import ensemble_scores
 from sciml.text2pde.figures import draw_figures
 from sciml.text2pde.latents import MOST_VALUES, LatentSpace, LatentStore
 from sciml.text2pde.mean_regression import MeanRegression
 from sciml.text2pde.mirror import Mirror
 from sciml.text2pde.network_checks import check_networks
 from sciml.text2pde.predicting import OTHER_PARAMETERS, Request, predict_trajectories
-from sciml.text2pde.scores import EnsembleScores
 from sciml.text2pde.stages import take_autoencoder
 from sciml.text2pde.stored_place import StoredPlace
 from sciml.text2pde.trajectories import check_fields, field_data, grid_of, shape_of, training_batches, trajectories
-from sciml.training.batches import to_float64
 from sciml.training.task import PredictionProgress, Task
 
 Source = Literal["first_frame", "regression", "noise"]
 DROPS, NOISE, POSTERIOR, MIRRORS = 1, 2, 3, 4  # streams of the training's draws
-VALIDATION, EVALUATION = 1, 2  # counters of draws out of the training
+VALIDATION = 1  # counter of draws out of the training
 
 
 class FirstFrameTask(Task):
@@ -280,22 +278,6 @@ class FirstFrameTask(Task):
             found = mean + self.regression.deviation * found
         return self.space.decode(found)
 
-    def ensemble(
-        self, frames: Tensor, parameters: Tensor | None, draws: torch.Generator, steps: int | None = None
-    ) -> np.ndarray:
-        r"""Return trajectories that satisfy the constraints, ``(members, batch, channels, time, \*space)``.
-
-        Parameters
-        ----------
-        frames, parameters, draws, steps : as :meth:`draw` takes them
-        """
-        return np.stack(
-            [
-                self.constraints(self.draw(frames, parameters, draws, steps), frames, self.place.grid)
-                for _ in range(self.members)
-            ]
-        )
-
     @torch.no_grad()
     def evaluate(self, data: lightning.LightningDataModule) -> dict[str, float]:
         """Return scores of ensembles on the test set, see :class:`~sciml.text2pde.scores.EnsembleScores`.
@@ -308,17 +290,7 @@ class FirstFrameTask(Task):
         loader = found.test_dataloader() or found.val_dataloader()
         if not loader:
             raise InputError("the data have neither a test set nor a validation set to evaluate on.")
-        scores, was_training = EnsembleScores(self.deviations), self.training
-        self.eval()
-        for index, batch in enumerate(loader):
-            self.tell("evaluating", index / len(loader))
-            moved = move_data_to_device(batch, self.device)
-            moved = to_float64(moved) if self.dtype == torch.float64 else moved
-            truth = trajectories(moved)
-            draws = generator(self._seed, EVALUATION, index, device=self.device)
-            members = self.ensemble(truth[:, :, 0], moved["parameters"], draws)
-            scores.add(members, truth.cpu().double().numpy(), batch["trajectory"].tolist())
-        self.train(was_training)
+        scores = ensemble_scores(self, loader, self._seed)
         self.evaluated = scores.count
         return scores.means()
 
