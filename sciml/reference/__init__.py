@@ -8,6 +8,7 @@ advection_flow_maps                 velocity fields with exact flow maps: unifor
 advection_grids                     linear advection on one axis by finite differences, splines and Fourier modes
 advection_semi_lagrangian           advection and diffusion in 1-D to 3-D by paths traced backwards
 burgers_cole_hopf                   Burgers' equation exactly, by the quadrature of Cole and Hopf
+channel_flow                        flow in a channel around an obstacle: frames, drag, lift, shedding frequency
 conservation_laws_entropy           convex scalar conservation laws exactly, through shocks
 conservation_laws_finite_volumes    scalar conservation laws and advection by WENO finite volumes of fifth order
 conservation_laws_fourier           scalar conservation laws and advection by Fourier collocation
@@ -23,6 +24,7 @@ incompressible_smoke                smoke that rises in a closed box, and flows 
 incompressible_spectral             incompressible flow in a box with slip walls by a spectral method
 incompressible_stable_fluids        incompressible flow with buoyancy on a staggered grid, semi-Lagrangian, projected
 incompressible_taylor_green         Taylor-Green vortices that decay and travel: exact solutions
+incompressible_triangles            incompressible flow on triangles by a split of each time step
 periodic_fourier                    heat, advection and Burgers' equation in a periodic box by Fourier series
 poisson_cases                       Poisson systems on voxels: geometries, coefficients and right-hand sides
 pore_network_files                  pore networks in Statoil format, in arrays with names of OpenPNM, in meshes
@@ -42,7 +44,8 @@ wind_tunnel                         potential flow around an obstacle by one pre
 :mod:`~sciml.reference.pore_network_tessellations` and :mod:`~sciml.reference.pore_network_flow` are parts of
 :mod:`~sciml.reference.pore_networks`, and :mod:`~sciml.reference.pore_network_statoil` one of
 :mod:`~sciml.reference.pore_network_files`. :mod:`~sciml.reference.incompressible_staggered_kernels` has the loops
-of stable fluids, :mod:`~sciml.reference.trigonometric_series` periodic initial conditions,
+of stable fluids, :mod:`~sciml.reference.incompressible_triangle_kernels` those on triangles,
+:mod:`~sciml.reference.trigonometric_series` periodic initial conditions,
 :mod:`~sciml.reference.integrating_factor` time steps for stiff linear parts, :mod:`~sciml.reference.time_steps` their
 number, and :mod:`~sciml.reference.arrays` what lets formulas take NumPy arrays and torch tensors alike.
 """
