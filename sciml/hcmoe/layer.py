@@ -29,6 +29,7 @@ from sciml.hcmoe.bases import Basis, GridBasis, LiftedBasis
 from sciml.hcmoe.boxes import Boxes, axis
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.local_bases import LocalBasis, PiecewiseBasis, WindowedBasis, corners
+from sciml.hcmoe.memory import require_memory
 from sciml.hcmoe.problems.base import Points, SpaceTimeProblem
 from sciml.hcmoe.problems.pointwise import EquationResidual
 from sciml.hcmoe.problems.profiles import Coefficients, spread
@@ -195,6 +196,7 @@ class ExpertConstraint(nn.Module):
         coefficients = dict(self.problem.coefficients if coefficients is None else coefficients)
         self.problem.check_coefficients(coefficients)
         basis = self.joined(basis, coefficients)
+        self._require_memory(basis, coefficients)
         terms = basis.derivatives(self.problem.orders, lattice.times, lattice.x).double()
         counts = {"basis": len(terms)} | {name: len(values) for name, values in coefficients.items()}
         instances = max(counts.values())
@@ -213,6 +215,18 @@ class ExpertConstraint(nn.Module):
             raise InputError(f"{name} is one for {len(guess)} instances, expected 1 or {instances}.")
         start = guess.detach().to(members).expand(instances, *guess.shape[1:])
         return problem, members, start.reshape(problem.items, -1)
+
+    def _require_memory(self, basis: Basis, coefficients: Coefficients) -> None:
+        """Refuse sizes that do not fit into the memory, before there are terms of such a size."""
+        lattice, boxes = self.lattice, self._solved
+        few, functions = basis.derivatives([(0, 0)], lattice.times[:1], lattice.x[:1]).shape[::4]
+        instances = max(few, *(len(values) for values in coefficients.values()), 1)
+        coupled = boxes.count > 1 and self.settings.coupling != "independent"
+        group = boxes.count if coupled else 1
+        rows = 2 * (boxes.by_place - 1) * boxes.times + (boxes.by_time - 1) * boxes.places if coupled else 0
+        items = instances * boxes.count // group
+        sizes = (items, group * functions, boxes.points, len(self.problem.orders), rows)
+        require_memory(*sizes, lattice.x.device)
 
     def jumps(self, basis: Basis | LocalBasis, weights: Tensor, coefficients: Coefficients | None = None) -> Tensor:
         """Return the largest jump across faces, of values and of slopes times the size of a box, ``(instances,)``.

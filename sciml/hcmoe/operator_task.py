@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sciml.checks import choice, instance, whole_number
 from sciml.errors import ConfigError
 from sciml.hcmoe.families.base import Family, Instances
+from sciml.hcmoe.families.comparison import Comparison
 from sciml.hcmoe.ranks import mean_over_ranks
 from sciml.nets.fno import FourierNeuralOperator
 from sciml.nets.time_polynomials import PolynomialsInTime
@@ -172,17 +173,20 @@ class ConstrainedOperator(Task):
         relative = error.flatten(1).norm(dim=1) / batch["u"].flatten(1).norm(dim=1)
         return {"relative_l2": relative.mean(), **self.family.squares(u, instances)}
 
-    def predict_file(self, source: Path, output: Path) -> dict[str, float]:
+    def predict_file(self, source: Path, output: Path, *, plot: str | None = None) -> dict[str, float]:
         """Write the solutions of the instances in a data set, with their residuals, on the grid of the family.
 
         Parameters
         ----------
         source : data set whose first steps are the starts; its other steps, if any, are compared with, and no more
         output : ``.h5`` or ``.hdf5``, a data set with the field and its ``residual``
+        plot : picture (.png, .pdf, .svg) of the first instance at several times, with the boxes of the experts, beside
+            its solution and the error if the file has it
         """
         check_writable(output, ENDINGS)
+        picture = None if plot is None else Comparison(Path(plot), self.mode == "experts")
         with torch.no_grad():
-            return self.family.predict(source, output, self)
+            return self.family.predict(source, output, self, picture)
 
     def _inputs(self, instances: Instances) -> Tensor:
         return self.family.inputs(instances).to(next(self.network.parameters()))

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from sciml.checks import choice, number, real_tensor, shape, whole_number
 from sciml.errors import InputError
 from sciml.hcmoe.layer import ConstraintOutput, warn_of_limits
+from sciml.hcmoe.memory import require_memory
 from sciml.hcmoe.periodic_grid import PeriodicGrid, Term, per_instance
 from sciml.numerics.batched_least_squares import BatchedSettings
 from sciml.numerics.partition_of_unity import product_windows
@@ -248,6 +249,8 @@ class PeriodicConstraint(nn.Module):
                 f"there are {points} points for {unknowns} unknowns, expected at least as many points as unknowns; "
                 "choose fewer experts, more times, or a smaller basis."
             )
+        solves = len(start) * (self.count if self.independent else 1)
+        require_memory(solves, unknowns, points, len(TERMS), 0, basis.device)
         return basis.double().expand(len(start), *basis.shape[1:]), start - mean[:, None, None]
 
     def _rising(self, fields: Tensor) -> Tensor:

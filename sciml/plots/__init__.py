@@ -33,7 +33,7 @@ from sciml.plots.seismic import (
 )
 from sciml.plots.side_by_side import profiles, work_precision
 from sciml.plots.slices import DIRICHLET, FLUID, SOLID, field_slice
-from sciml.plots.snapshots import field_snapshots
+from sciml.plots.snapshots import field_snapshots, predicted_field
 from sciml.plots.space_time import space_time
 from sciml.plots.upscaling import error_distributions, fine_beside_coarse
 from sciml.plots.wind import wind_around
@@ -71,6 +71,7 @@ __all__ = [
     "network_picture",
     "plane_experts_picture",
     "predicted_beside_true",
+    "predicted_field",
     "profiles",
     "readings_picture",
     "residual_history",

@@ -12,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sciml.errors import InputError
 from sciml.mesh.field import Field
 from sciml.plots.panels import Flow, Scene
+from sciml.plots.space_time import draw_boxes
 from sciml.plots.style import INK, checked_path, entitle, own_look, save
 from sciml.plots.timelines import shown_times
 
@@ -60,8 +61,26 @@ def field_snapshots(
     save(snapshots(rows, shown_times(given[0], times, _PICTURES)), path)
 
 
-def snapshots(rows: Sequence[Scene], times: Sequence[float | None]) -> Figure:
-    """Return the figure with a row for each scene and a column for each time."""
+@own_look
+def predicted_field(
+    field: Field, path: str | Path, *, reference: Field | None = None, faces: Sequence[np.ndarray] = ()
+) -> None:
+    """Draw a field that a network has predicted at four times, with what it should be and its error below; write it.
+
+    Parameters
+    ----------
+    field : real scalar at two or more times on a grid of one dimension (curves) or two (images)
+    path : .png, .pdf or .svg
+    reference : what it should be, at the same times and places
+    faces : of the boxes of experts along each axis, rising, whose edges are drawn over the field; none by default
+    """
+    checked_path(path)
+    rows = Scene(field, reference).panels()
+    save(snapshots(rows, shown_times(field, None, _PICTURES), faces), path)
+
+
+def snapshots(rows: Sequence[Scene], times: Sequence[float | None], faces: Sequence[np.ndarray] = ()) -> Figure:
+    """Return the figure with a row for each scene and a column for each time, the edges of boxes over the first row."""
     heights = []
     for scene in rows:
         wide, high = np.ptp(scene.box, axis=0)
@@ -73,6 +92,8 @@ def snapshots(rows: Sequence[Scene], times: Sequence[float | None]) -> Figure:
             axes = panels[row, column]
             scene.prepare(axes)
             scene.draw(axes, time)
+            if len(faces) and not row:
+                draw_boxes(axes, faces[0], scene.box[:, 1] if scene.is_curve else faces[1])
             if column:
                 axes.set_ylabel("")
                 axes.tick_params(labelleft=False)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.data.modules import Draws
+from sciml.hcmoe.families.comparison import Comparison
 from sciml.hcmoe.layer import ConstraintOutput
 
 Instances = Mapping[str, Tensor]
@@ -131,7 +132,13 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
+    def predict(
+        self,
+        source: Path,
+        output: Path,
+        operator: Callable[[Instances], Tensor],
+        picture: Comparison | None = None,
+    ) -> dict[str, float]:
         """Write the solutions of the instances in a file, with their residuals; return numbers about them.
 
         Parameters
@@ -139,4 +146,5 @@ class Family(ABC):
         source : data set whose first steps are the starts
         output : data set on the grid of the family
         operator : returns the solutions of instances
+        picture : of the first of them
         """

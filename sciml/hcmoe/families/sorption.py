@@ -19,7 +19,8 @@ from sciml.hcmoe.bases import GridBasis
 from sciml.hcmoe.boxes import Boxes
 from sciml.hcmoe.constraint_settings import ConstraintSettings
 from sciml.hcmoe.families.base import Family, Instances
-from sciml.hcmoe.families.cases import about_errors, each_case, relative_error, same, until
+from sciml.hcmoe.families.cases import Batch, about_errors, each_case, relative_error, same, until
+from sciml.hcmoe.families.comparison import Comparison, in_time
 from sciml.hcmoe.families.grid_experts import ContinuedExperts, GridExperts, slabs
 from sciml.hcmoe.families.sorption_cases import SorptionCases, read_cases
 from sciml.hcmoe.families.sorption_data import NAMES
@@ -217,7 +218,13 @@ class SorptionFamily(Family):
         same("the family of the data", data.family, self.family, "that of the operator")
         until("the duration of the data", data.duration, self.problem.seconds)
 
-    def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
+    def predict(
+        self,
+        source: Path,
+        output: Path,
+        operator: Callable[[Instances], Tensor],
+        picture: Comparison | None = None,
+    ) -> dict[str, float]:
         """Write u and its residual in s and x on the grid of the family, and compare u with that of the file.
 
         Parameters
@@ -225,6 +232,7 @@ class SorptionFamily(Family):
         source : data set of ``sciml data generate diffusion_sorption``, or of starts alone, at the time 0
         output : data set with ``u`` and ``residual`` at the times and in the cells of the family
         operator : returns the solutions of instances
+        picture : of the first of them
         """
         times = self.problem.seconds * self.s.numpy() ** 2
         fields = tuple(DataField(name, location="cells") for name in ("u", "residual"))
@@ -238,10 +246,20 @@ class SorptionFamily(Family):
             for case in cases:
                 instances = self.instances(case)
                 u = operator(instances).cpu()
+                if picture is not None and not errors:
+                    self._draw(picture, u, case)
                 values = {"u": u[0].numpy(), "residual": self.residual(u, instances)[0].numpy()}
                 writer.append(values, {name: float(instances[name]) for name in NAMES})
                 errors.append(relative_error(self.compared(u, case), case))
         return about_errors(errors)
+
+    def _draw(self, picture: Comparison, u: Tensor, case: Batch) -> None:
+        """Draw one instance at the times and places of its solution, or of the family where there is a start alone."""
+        cells, times, truth = self.shape[1], self.problem.seconds * self.s**2, None
+        if len(case["times"]) > 1:
+            u, truth = self.compared(u, case), case["u"][0]
+            cells, times = len(case["x"]), case["times"]
+        picture.draw(in_time("u", u[0], Grid((cells,), centring="cell"), times), truth, self.experts[1:])
 
     def _lattice(self, training: bool, device: torch.device) -> Lattice:
         problem, s, y = self._stated(self.seen if training else len(self.s))

@@ -16,6 +16,7 @@ from sciml.data.formats import DataField, DatasetWriter, Description
 from sciml.errors import InputError
 from sciml.hcmoe.families.base import Family, Instances
 from sciml.hcmoe.families.cases import about_errors, each_case, relative_error, same, until
+from sciml.hcmoe.families.comparison import Comparison, in_time
 from sciml.hcmoe.families.vorticity_cases import VorticityCases, read_cases, starts
 from sciml.hcmoe.layer import ConstraintOutput
 from sciml.hcmoe.periodic import TERMS, PeriodicConstraint, PeriodicSettings
@@ -225,7 +226,13 @@ class VorticityFamily(Family):
         same("the length of the data", data.length, self.length, "that of the family")
         until("the duration of the data", data.duration, self.grid.duration)
 
-    def predict(self, source: Path, output: Path, operator: Callable[[Instances], Tensor]) -> dict[str, float]:
+    def predict(
+        self,
+        source: Path,
+        output: Path,
+        operator: Callable[[Instances], Tensor],
+        picture: Comparison | None = None,
+    ) -> dict[str, float]:
         """Write the vorticity and its residual on the grid of the family, and compare it with that of the file.
 
         Parameters
@@ -233,6 +240,7 @@ class VorticityFamily(Family):
         source : data set of ``sciml data generate vorticity``, or of starts alone, at the time 0
         output : data set with ``vorticity`` and ``residual``
         operator : returns the solutions of instances
+        picture : of the first of them
         """
         cases = read_cases(str(source), least_times=1)
         about = Description(
@@ -248,8 +256,19 @@ class VorticityFamily(Family):
         with DatasetWriter(output, about) as writer:
             for case in each_case(cases):
                 u = operator(self.instances(case)).cpu()
+                if picture is not None and not errors:
+                    self._draw(picture, u, case)
                 residual = self.grid.residual(u, self.viscosity)
                 values = {"vorticity": u[0].numpy(), "residual": residual[0].numpy()}
                 writer.append(values, {"viscosity": self.viscosity})
                 errors.append(relative_error(self.compared(u, case), case))
         return about_errors(errors)
+
+    def _draw(self, picture: Comparison, u: Tensor, case: Instances) -> None:
+        """Draw one instance at the times and places of its solution, or of the family where there is a start alone."""
+        places, times, truth = self.places, self.grid.t, None
+        if len(case["times"]) > 1:
+            u, truth = self.compared(u, case), case["u"][0]
+            places, times = case["u"].shape[-1], case["times"]
+        grid = Grid((places, places), periodic=True)
+        picture.draw(in_time("vorticity", u[0], grid, times), truth, self.experts)
