@@ -190,7 +190,7 @@ def test_a_refined_map_fits_better_than_its_start_and_is_nearer_to_the_truth(tmp
 def test_a_start_that_fits_already_comes_back(tmp_path: Path) -> None:
     np.save(tmp_path / "shots.npy", recorded(acquisition()))
     given = Network(lambda records: torch.from_numpy(truth())[None, None], acquisition(), 1.0)
-    found, numbers = predicted(given, tmp_path, Requests(solves=5))
+    found, numbers = predicted(given, tmp_path, Requests(solves=7))
     assert np.abs(found - truth()).max() < 1.0 and numbers["misfit"] <= numbers["start_misfit"]
 
 
@@ -204,7 +204,7 @@ def test_a_line_wider_than_the_network_gives_one_section_that_is_refined_as_a_wh
     )
     wide = np.broadcast_to(truth()[:, :1], made.shape).copy()
     requests = write(tmp_path, recorded(made, wide), made)
-    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(requests, solves=6), "line.npy")
+    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(requests, solves=7), "line.npy")
     assert numbers["windows"] == 2 and found.shape == made.shape
     assert numbers["misfit"] < numbers["start_misfit"]
 

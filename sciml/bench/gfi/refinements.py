@@ -34,7 +34,7 @@ BLUR = 10.0  # cells, of the smoothed truth
 CLASSICAL = ("profile", "gradient", "nearest")  # starts without a network
 ROUGHNESS, LENGTH = 150.0, 8.0  # deviation in m/s and correlation in cells, of what starts of an ensemble differ by
 COVERED = 0.9  # probability of the intervals about the mean of an ensemble
-PLAIN = Refinement(stages=[Stage()], priors=[TotalVariation(0.3)], lowest=None, balance=0.0)
+PLAIN = Refinement(stages=[Stage()], priors=[TotalVariation(0.3)], lowest=None, balance=0.0, lift=0.0)
 SETTINGS = (
     "start",
     "seed",

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 ORDER = 4  # of the ends of a band, whose response is the square of Butterworth's, without its phase
+LIFTED = 0.07  # of the peak frequency, below which frequencies are lifted no further
 RIPPLE = 2.0  # frequencies, of padded records, over which the power of the observed ones is averaged
 
 
@@ -45,6 +46,27 @@ def signal_response(records: Tensor, noise: float) -> Tensor:
     power = torch.from_numpy(gaussian_filter1d(power.numpy(), RIPPLE, mode="mirror"))
     expected = noise**2 * records.square().sum()
     return (power - expected).clamp(min=0.0) / power.clamp(min=torch.finfo(power.dtype).tiny)
+
+
+def lifted_response(steps: int, time_step: float, peak: float, power: float) -> Tensor:
+    r"""Return the response :math:`\min(1, \max(f, f_0) / f_p)^{-q}` that lifts frequencies f below a peak :math:`f_p`.
+
+    The spectrum of a Ricker wavelet rises with the square of the frequency, so that its low frequencies, which say how
+    fast whole layers are, have little energy; with q = 2 they have as much as those at the peak.
+
+    Parameters
+    ----------
+    steps, time_step : of the records, the latter in seconds
+    peak : frequency in hertz
+    power : q
+
+    Returns
+    -------
+    Tensor
+        At the frequencies of a transform of :func:`padded_length` steps; constant below :data:`LIFTED` times the peak.
+    """
+    frequencies = torch.fft.rfftfreq(padded_length(steps), time_step, dtype=torch.float64)
+    return (frequencies / peak).clamp(min=LIFTED, max=1.0) ** -power
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,14 @@ class Descent:
     memory: int = MEMORY
     first: float = 30.0
 
-    def step(self, position: Position, terms: Terms, weights: np.ndarray, precondition: Preconditioner) -> Position:
+    def step(
+        self,
+        position: Position,
+        terms: Terms,
+        weights: np.ndarray,
+        precondition: Preconditioner,
+        trials: int = MOST_TRIALS,
+    ) -> Position:
         """Return the position after one step that decreases the weighted sum; the same object if none does.
 
         Parameters
@@ -106,11 +113,19 @@ class Descent:
         terms : the terms of the sum
         weights : of the terms, (terms,), positive or zero
         precondition : see :data:`Preconditioner`
+        trials : evaluations of the terms that it may take, at least one
         """
-        found = self._search(position, terms, weights, self._direction(position, weights, precondition))
-        if found is None and len(position.steps):
+        left = trials
+
+        def counted(point: np.ndarray) -> Trial:
+            nonlocal left
+            left -= 1
+            return terms(point)
+
+        found = self._search(position, counted, weights, self._direction(position, weights, precondition), left)
+        if found is None and len(position.steps) and left > 0:
             position = position.forgetful()
-            found = self._search(position, terms, weights, self._direction(position, weights, precondition))
+            found = self._search(position, counted, weights, self._direction(position, weights, precondition), left)
         return position if found is None else self._remembered(position, *found)
 
     def _direction(self, position: Position, weights: np.ndarray, precondition: Preconditioner) -> np.ndarray:
@@ -140,11 +155,11 @@ class Descent:
         return -q
 
     def _search(
-        self, position: Position, terms: Terms, weights: np.ndarray, direction: np.ndarray
+        self, position: Position, terms: Terms, weights: np.ndarray, direction: np.ndarray, trials: int
     ) -> tuple[np.ndarray, Trial] | None:
         """Return the first point along the projected direction with a sufficient decrease, None without one."""
         value, slope, length = weights @ position.values, weights @ position.gradients, 1.0
-        for _ in range(MOST_TRIALS):
+        for _ in range(min(trials, MOST_TRIALS)):
             point = np.clip(position.point + length * direction, self.lower, self.upper)
             promised = slope @ (point - position.point)
             if not promised < 0.0:

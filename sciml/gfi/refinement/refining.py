@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from sciml.gfi.refinement.bands import Band
+from sciml.gfi.refinement.bands import Band, lifted_response
 from sciml.gfi.refinement.descent import MEMORY, Descent, Position, Trial
-from sciml.gfi.refinement.misfit import Modelled, ShotProblem
+from sciml.gfi.refinement.misfit import PROBES, Modelled, ShotProblem
 from sciml.gfi.refinement.priors import Prior, Scene
 from sciml.gfi.refinement.settings import Refinement
 from sciml.reference.waves import WaveSolver
@@ -115,8 +115,10 @@ class Refiner:
     def __init__(self, problem: ShotProblem, settings: Refinement, engine: str = "numba") -> None:
         acquisition = problem.acquisition
         self.problem, self.settings, self.solver = problem, settings, WaveSolver(acquisition, engine)
-        weights = None if settings.noise is None else problem.signal(settings.noise)
         time = acquisition.time_step, acquisition.steps
+        weights = None if settings.noise is None else problem.signal(settings.noise)
+        if settings.noise is None and settings.lift:
+            weights = lifted_response(acquisition.steps, acquisition.time_step, acquisition.frequency, settings.lift)
         self.bands = [
             Band(*time, *settings.ends_of_band(stage, acquisition.frequency), stage.gain, weights)
             for stage in settings.stages
@@ -145,14 +147,13 @@ class Refiner:
         if self.has_ended(state):
             return state
         before, scene = self.solver.count, _scene(state.start, state.illumination)
-        reached = self._reached(state)
-        is_over = reached or self._is_ready(state) or state.solves >= self.ends[state.stage]
+        reached, trials = self._reached(state), self._trials(state)
+        is_over = reached or self._is_ready(state) or state.solves >= self.ends[state.stage] or trials < 1
         if is_over or state.stalled:
             return self._next_stage(replace(state, reached=reached, stalled=not is_over), scene)
         terms, weights = self._terms(state.stage, scene), self.weights(state)
-        position = self.descent.step(
-            state.position, terms, weights, self._preconditioner(state.stage, state.illumination)
-        )
+        precondition = self._preconditioner(state.stage, state.illumination)
+        position = self.descent.step(state.position, terms, weights, precondition, trials)
         state = replace(state, solves=state.solves + self.solver.count - before)
         misfits = np.append(state.recent, position.values[0])
         excess = misfits - self.expected[state.stage]
@@ -165,6 +166,11 @@ class Refiner:
         with torch.no_grad():
             records = self.solver(torch.from_numpy(velocity)[None])[0]
             return self.problem.shaped(records) if self.problem.unknown_wavelet else records
+
+    def first_misfit(self, velocity: np.ndarray) -> float:
+        """Return the misfit of a map (nz, nx) in the band of the first stage."""
+        with torch.no_grad():
+            return float(self.problem.misfit(self.solver(torch.from_numpy(velocity)[None])[0], self.bands[0]))
 
     def has_ended(self, state: State) -> bool:
         """Return whether all stages are over."""
@@ -180,6 +186,14 @@ class Refiner:
     def _reached(self, state: State) -> bool:
         return bool(state.position.values[0] <= self.floors[state.stage])
 
+    def _trials(self, state: State) -> int:
+        """Return how many trials the next step may take: half a solve each, and half a one for the gradient.
+
+        The last stage has to be begun, and its result assessed: records and illumination.
+        """
+        kept = 0.5 * (1 + PROBES) + (state.stage < len(self.bands) - 1)
+        return int(2.0 * (self.settings.solves - state.solves - kept) - 1.0)
+
     def _of_noise(self, band: Band) -> tuple[float, float]:
         """Return the misfit in a band that noise is expected to cause, and the most that it may; 0 without noise."""
         noise = self.settings.noise
@@ -194,10 +208,15 @@ class Refiner:
         return following < len(self.bands) and state.position.watched - self.expected[following] <= self.settings.ready
 
     def _next_stage(self, state: State, scene: Scene) -> State:
-        """Return the state at the beginning of the next stage, which evaluates its misfit at the present map."""
+        """Return the state at the beginning of the next stage, which evaluates its misfit at the present map.
+
+        Where the solves that are left do not suffice for a step in it, it is the last one, whose misfit decides.
+        """
         stage = state.stage + 1
         if stage == len(self.bands):
             return replace(state, stage=stage)
+        if self._trials(state) < 1:
+            stage = len(self.bands) - 1
         before = self.solver.count
         position = Position.at(state.position.point, self._terms(stage, scene))
         solves = state.solves + self.solver.count - before

@@ -10,6 +10,8 @@ from sciml.errors import InputError
 from sciml.gfi.refinement.priors import Prior, TotalVariation
 from sciml.reference.layered_maps import HIGHEST, LOWEST
 
+FEWEST = 7  # solves, with which one step can be made
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -51,13 +53,17 @@ class Refinement:
 
     Parameters
     ----------
-    solves : of the wave equation, each the forward and the adjoint one of all shots, after which no step begins; one
-        that has begun is finished, and each stage that follows takes one more
+    solves : of the wave equation from each start, each the forward and the adjoint one of all shots; what assesses
+        start and result is among them
     stages : one after the other
     priors : what is known of the map; total variation by default
     slowest, fastest : bounds of the velocity, in m/s; those of OpenFWI's maps by default
     lowest : frequency, over that of the wavelet's peak, below which records are not compared: there, absorbing layers
         reflect and receivers record little; None to compare down to zero
+    lift : power of the period by which frequencies below the wavelet's peak are multiplied before records are compared;
+        2 makes the spectrum of a Ricker wavelet flat there. Without stated noise the difference at the true map is the
+        model's, about the same share of the records at all frequencies, so that all should count alike; white noise is
+        not, and where it is stated nothing is lifted
     balance : power of the illumination by which gradients are divided on both sides, so that deep cells move sooner;
         with a high one, those that the records hardly see run away
     ready : misfit in the band of the next stage, beyond that of the noise, at which a stage ends, as it then has no
@@ -76,13 +82,14 @@ class Refinement:
     slowest: float = LOWEST
     fastest: float = HIGHEST
     lowest: float | None = 0.2
+    lift: float = 2.0
     balance: float = 0.2
     ready: float = 0.02
     noise: float | None = None
     unknown_wavelet: bool = False
 
     def __post_init__(self) -> None:
-        whole_number("the number of solves", self.solves, at_least=5)
+        whole_number("the number of solves", self.solves, at_least=FEWEST)
         priors = (TotalVariation(),) if self.priors is None else self.priors
         for name, given, kind in (("stage", self.stages, Stage), ("prior", priors, Prior)):
             for each in given:
@@ -97,6 +104,7 @@ class Refinement:
         self._check_bands()
         positive("the slowest velocity", self.slowest)
         number("the fastest velocity", self.fastest, above=self.slowest)
+        number("the lift of low frequencies", self.lift, at_least=0.0, at_most=4.0)
         number("the balance of a refinement", self.balance, at_least=0.0, at_most=2.0)
         number("the misfit at which the next stage begins", self.ready, at_least=0.0)
         instance("unknown_wavelet", self.unknown_wavelet, bool, "True or False")
