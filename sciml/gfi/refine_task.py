@@ -46,8 +46,8 @@ class RefineTask(SolveTask):
     shots : SEG-Y or ``.npy`` file (:meth:`~sciml.gfi.refinement.Survey.read`); without one, records of a map that the
         seed draws
     problem : the section, and what the file does not say
-    start : ``.npy`` file with the map to begin from; without one, velocities that rise linearly with depth, from that of
-        nine at the top whose records are nearest to those observed (4.5 solves more)
+    start : ``.npy`` file with the map to begin from; without one, velocities that rise linearly with depth, from that
+        of nine at the top whose records are nearest to those observed (4.5 solves more)
     truth : ``.npy`` file with the true map, where it is known
     refinement : the algorithm
     blocks : parts in which the solves are made, between which a run may be interrupted
