@@ -98,10 +98,9 @@ def test_lifted_frequencies_take_the_rise_out_of_the_spectrum_of_a_ricker_wavele
     response = lifted_response(steps, step, peak, 2.0).numpy()
     frequencies = np.fft.rfftfreq(2 * steps, step)
     rising = (frequencies > 2.0) & (frequencies < peak)
-    gaussian = np.exp(-((frequencies / peak) ** 2))
-    ratio = (spectrum * response / gaussian)[rising]
+    ratio = (spectrum * response)[rising] / np.exp(-((frequencies[rising] / peak) ** 2))
     assert ratio.max() / ratio.min() == pytest.approx(1.0, abs=0.02)
-    assert spectrum[rising].max() / spectrum[rising].min() > 20.0
+    assert spectrum[rising].max() / spectrum[rising].min() > 10.0
     np.testing.assert_array_equal(response[frequencies >= peak], 1.0)
 
 
