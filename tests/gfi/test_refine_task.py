@@ -94,7 +94,7 @@ def test_a_run_decreases_misfit_and_error(whole, folder):
     start = np.abs(np.load(folder / "start.npy")[0] - np.load(folder / "truth.npy")).mean()
     assert found["mean_absolute_error"] < 0.8 * start
     assert found["misfit"] < 0.1 * found["start_misfit"]
-    assert 16 <= found["solves"] <= 24 and found["stalled"] == found["at_limit"] == 0
+    assert 14 <= found["solves"] <= 16 and found["stalled"] == found["at_limit"] == 0
     assert 0.0 <= found["unseen"] < 1.0 and 0.1 < found["unrecorded"] < 0.3  # 0.15 s are short
     assert [float(row["loss/stage"]) for row in read_rows(whole / "metrics.csv")][-1] == len(STAGES)
     drawn = {entry.name for entry in (whole / "figures").iterdir()}
