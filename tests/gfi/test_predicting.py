@@ -159,13 +159,13 @@ def test_traces_of_zeros_are_left_out_of_a_refinement_as_if_a_mask_said_so(tmp_p
     observed = read_observed(tmp_path / "shots.npy", None, acquisition(), float(records.std()))
     assert observed.acquisition_of(0).mask is None and np.array_equal(observed.acquisition_of(1).mask, alive)
     # The records of the true map are those observed, which zeros under no mask would contradict.
-    assert predicted(kept, tmp_path, Requests(solves=5))[1]["start_misfit"] < 1e-4
+    assert predicted(kept, tmp_path, Requests(solves=7))[1]["start_misfit"] < 1e-4
     made = acquisition()
     line = write(tmp_path, broken[1], made)
     start = Network(lambda given: torch.from_numpy(truth() + 60.0)[None, None], made, float(records.std()))
-    zeros = predicted(start, tmp_path, replace(line, solves=5), "line.npy")
+    zeros = predicted(start, tmp_path, replace(line, solves=7), "line.npy")
     masked = predicted(
-        start, tmp_path, replace(write(tmp_path, broken[1], replace(made, mask=alive)), solves=5), "line.npy"
+        start, tmp_path, replace(write(tmp_path, broken[1], replace(made, mask=alive)), solves=7), "line.npy"
     )
     assert np.array_equal(zeros[0], masked[0]) and zeros[1] == masked[1] and zeros[1]["interpolated"] == 6
 
@@ -204,7 +204,7 @@ def test_a_line_wider_than_the_network_gives_one_section_that_is_refined_as_a_wh
     )
     wide = np.broadcast_to(truth()[:, :1], made.shape).copy()
     requests = write(tmp_path, recorded(made, wide), made)
-    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(requests, solves=7), "line.npy")
+    found, numbers = predicted(network(truth() + 50.0), tmp_path, replace(requests, solves=16), "line.npy")
     assert numbers["windows"] == 2 and found.shape == made.shape
     assert numbers["misfit"] < numbers["start_misfit"]
 
@@ -240,7 +240,7 @@ def test_requests_that_cannot_be_met_are_refused_before_the_work(tmp_path: Path)
     for options, words in {
         (0, 5.0): "noise.*a share of the records",
         (-1, None): "refine",
-        (3, None): "refine=3 cannot be done: the number of solves is 3, expected a whole number of at least 5",
+        (3, None): "refine=3 cannot be done: the number of solves is 3, expected a whole number of at least 7",
         (0, None, None, tmp_path / "map.bmp"): "unknown format",
     }.items():
         with pytest.raises(InputError, match=words):

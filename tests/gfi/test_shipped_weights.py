@@ -82,7 +82,7 @@ def test_prepared_records_lose_less_to_noise_and_dead_traces(network, pairs):
 
 def test_the_command_line_knows_the_name_and_refines_the_map(network, pairs, tmp_path: Path, in_process):
     np.save(tmp_path / "shots.npy", pairs[1][0])
-    words = ("predict", network[0], tmp_path / "shots.npy", "-o", tmp_path / "v.npy", "refine=7", "--json")
+    words = ("predict", network[0], tmp_path / "shots.npy", "-o", tmp_path / "v.npy", "refine=16", "--json")
     code, out, err = in_process(*words)
     assert (code, err) == (0, "")
     numbers = strict_json.parse(out, "numbers")
