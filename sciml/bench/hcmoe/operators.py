@@ -53,7 +53,7 @@ def sweep(job: Job) -> dict[str, Any]:
 
     Parameters
     ----------
-    job : as for :func:`trained`, and the numbers of ``experts``
+    job : as for :func:`trained`, and the numbers of ``experts`` along time and along space
 
     Returns
     -------
@@ -69,8 +69,8 @@ def sweep(job: Job) -> dict[str, Any]:
         found = {"seconds": seconds}
         with torch.no_grad():
             outputs = task.network(task._inputs(instances))
-        for count in job["experts"]:
-            task.family.experts = (1, count)
+        for along_time, along_space in job["experts"]:
+            task.family.experts, count = (along_time, along_space), along_time * along_space
             objective = task.family.objective(experts=True)
             u = objective(outputs, instances, generator(0), task.guess.double().expand(1, count, -1)).u
             found[f"error_{count}"] = float(_errors(u, goal).mean())

@@ -36,7 +36,7 @@ _COLUMNS = (
     Column("residual", "mean square of the residual"),
     Column("conditions", "of the conditions"),
 )
-_SWEEP = (1, 2, 4, 8, 16)
+_SWEEP = {1: [1, 1], 2: [1, 2], 4: [2, 2], 8: [2, 4], 16: [2, 8]}  # numbers of experts: along time, along space
 
 GROUPS = (
     Group(
@@ -109,14 +109,16 @@ GROUPS = (
         tuple(Column(f"error_{count}", f"{count} expert" + "s" * (count > 1)) for count in _SWEEP),
         (
             _trained("sweep", "4 functions", "ours", "hard", "wide", ("task.init_args.network.init_args.outputs=4",),
-                     "sweep", experts=list(_SWEEP)),
+                     "sweep", experts=list(_SWEEP.values())),
         ),
         tuple(
             Limit(f"4 functions, beyond the floor: {count} experts over {count // 2}", "sweep",
                   (Bound(f"error_{count}", 1.0, 0.5, of=f"error_{count // 2}", form=_PLAIN),))
-            for count in _SWEEP[1:]
+            for count in list(_SWEEP)[1:]
         ),
-        note="Errors are relative to the fields of least residual on the grid.",
+        note="Errors are relative to the fields of least residual on the grid. 2, 4, 8 and 16 experts are 1 x 2, "
+        "2 x 2, 2 x 4 and 2 x 8 boxes along time and space. With boxes along space alone, 16 have two cells each, and "
+        "the error of 16 experts is 1.09 of that of 8.",
     ),
     Group(
         "operators-later",
