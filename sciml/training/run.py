@@ -9,6 +9,7 @@ On several ranks each calls :func:`train` with the same arguments, as ``torchrun
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import time
@@ -314,6 +315,8 @@ def _trainer(config: Config, folder: Path, callbacks: list[Callback]) -> lightni
 def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataModule, checkpoint: Path | None) -> None:
     """Run the trainer; Lightning turns each interrupt into ``SystemExit``, which is turned back."""
     signals = next(callback for callback in trainer.callbacks if isinstance(callback, Signals))
+    if trainer.world_size > 1:
+        atexit.register(_leave_group)
     with signals:
         try:
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint)
@@ -331,6 +334,12 @@ def _fit(trainer: lightning.Trainer, task: Task, data: lightning.LightningDataMo
             if checkpoint is not None and (damage := restoring_failed(error, checkpoint)) is not None:
                 raise damage from error
             raise
+
+
+def _leave_group() -> None:
+    """Leave the group of ranks: the threads of one that is still there when the process ends can abort it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _conclude(

@@ -87,6 +87,7 @@ def main(optimizers: list[str], folder: Path, ranks: int) -> None:
         except DivergenceError as error:
             words = str(error)
         (folder / f"divergence_{trainer.global_rank}.txt").write_text(words)
+        torch.distributed.destroy_process_group()  # its threads can abort the end of the process
 
 
 if __name__ == "__main__":
